@@ -1,0 +1,1 @@
+"""Registry, recipe, JSON and errors. Imports no TensorFlow."""

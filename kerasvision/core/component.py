@@ -1,0 +1,134 @@
+"""Fields are the configuration: a part is a frozen dataclass whose fields are checked when it is made."""
+
+import dataclasses
+import functools
+import types
+import typing
+
+from kerasvision.core import registry
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+
+
+class Component:
+    """Base of every registered part. `kind` is set by the abstract class of each kind."""
+
+    kind: typing.ClassVar[str] = ""
+
+    def __post_init__(self):
+        for name, hint in hints(type(self)).items():
+            value = getattr(self, name)
+            fitted = fit(value, hint)
+            if fitted is _MISFIT:
+                raise UsageError(
+                    f"{type(self).__name__}.{name}: got {value!r} ({type(value).__name__}); allowed: {spell(hint)}"
+                )
+            if fitted is not value:
+                object.__setattr__(self, name, fitted)
+
+
+_MISFIT = object()
+
+
+@functools.cache
+def hints(cls):
+    """Field name -> type hint, of a dataclass."""
+    every = typing.get_type_hints(cls)
+    return {f.name: every[f.name] for f in dataclasses.fields(cls)}
+
+
+def fit(value, hint):
+    """`value` as `hint` wants it (a list becomes a tuple, an int a float, a name its part), or `_MISFIT`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is typing.Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        fits = (fit(value, a) for a in sorted(args, key=lambda a: a is not type(value)))
+        return next((f for f in fits if f is not _MISFIT), _MISFIT)
+    if origin is typing.Literal:
+        return value if value in args else _MISFIT
+    if origin is tuple:
+        return _fit_tuple(value, args)
+    if hint is float:
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _MISFIT
+    if hint is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else _MISFIT
+    if isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
+        if isinstance(value, str) and getattr(hint, "kind", ""):
+            return registry.KINDS[hint.kind][value]()
+    return _MISFIT
+
+
+def _fit_tuple(value, args):
+    if not isinstance(value, (tuple, list)):
+        return _MISFIT
+    if len(args) == 2 and args[1] is Ellipsis:
+        args = (args[0],) * len(value)
+    if not args:
+        return tuple(value)
+    if len(args) != len(value):
+        return _MISFIT
+    fitted = tuple(fit(v, a) for v, a in zip(value, args, strict=True))
+    if any(f is _MISFIT for f in fitted):
+        return _MISFIT
+    same = isinstance(value, tuple) and all(f is v for f, v in zip(fitted, value, strict=True))
+    return value if same else fitted
+
+
+def spell(hint):
+    """A type hint as a person would write it."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return ", ".join(map(repr, args))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(spell(a) for a in args)
+    if origin is tuple:
+        return "(" + ", ".join("..." if a is Ellipsis else spell(a) for a in args) + ")"
+    if getattr(hint, "kind", ""):
+        return f"one of {', '.join(registry.KINDS[hint.kind].names())}"
+    return getattr(hint, "__name__", str(hint)).replace("NoneType", "None")
+
+
+def to_json(value):
+    """Plain JSON of a component: `{"@": full name, field: value}`; fields at their default are written too."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        name = getattr(type(value), "registered_name", None)
+        if name is None:
+            raise KerasVisionError(f"{type(value).__name__} is not registered, so a recipe cannot name it")
+        return {"@": name} | {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+    if isinstance(value, (tuple, list)):
+        return [to_json(v) for v in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise KerasVisionError(f"{value!r} ({type(value).__name__}) cannot be written in a recipe")
+
+
+def from_json(value):
+    """The component that `to_json` wrote. Unknown names and fields are errors."""
+    if isinstance(value, list):
+        return tuple(from_json(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if "@" not in value:
+        raise KerasVisionError(f'a part in a recipe needs "@", its name; seen: {sorted(value)}')
+    cls = _PLAIN.get(value["@"]) or registry.find(value["@"])
+    fields = {k: from_json(v) for k, v in value.items() if k != "@"}
+    for name in fields:
+        if name not in hints(cls):
+            raise UsageError(f"{value['@']} has no field {name!r}; {close_matches(name, hints(cls))}")
+    return cls(**fields)
+
+
+_PLAIN = {}
+
+
+def plain(name):
+    """Class decorator: a dataclass of a recipe that is no part of a registry."""
+
+    def add(cls):
+        cls.registered_name = name
+        _PLAIN[name] = cls
+        return cls
+
+    return add

@@ -1,0 +1,24 @@
+"""The errors a person may meet: what was seen, what is allowed, what to type."""
+
+import difflib
+
+
+class KerasVisionError(Exception):
+    """Something of the user's cannot be worked with. The message is one clear line; the command line exits with 1."""
+
+
+class UsageError(KerasVisionError):
+    """A command, an option or a field is wrong. The command line exits with 2."""
+
+
+def close_matches(name, allowed, most=8):
+    """`"did you mean a, b?"`, or the allowed values when nothing is close."""
+    allowed = sorted(str(a) for a in allowed)
+    close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.5)
+    if not close:  # the last part of a path is what people remember
+        tails = {a.rsplit("/", 1)[-1]: a for a in allowed}
+        close = [tails[t] for t in difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=3, cutoff=0.5)]
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    more = f", ... ({len(allowed)} in all)" if len(allowed) > most else ""
+    return f"allowed: {', '.join(allowed[:most])}{more}"

@@ -1,0 +1,64 @@
+"""`--set key=value`: strict, type-checked changes of a recipe's fields."""
+
+import ast
+import dataclasses
+import typing
+
+from kerasvision.core.component import Component, from_json, hints, spell
+from kerasvision.core.errors import UsageError, close_matches
+
+
+def override(recipe, settings):
+    """The recipe with `["epochs=1", "model.num_classes=3"]` set; a bare field of the model needs no `model.`."""
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals or not path:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set epochs=1")
+        head = path.split(".")[0]
+        own, model = hints(type(recipe)), hints(type(recipe.model))
+        if head not in own:
+            if head not in model:
+                known = [*own, *(f"model.{m}" for m in model)]
+                raise UsageError(f"--set {path}: no such field; {close_matches(path, known)}")
+            path = f"model.{path}"
+        recipe = _set(recipe, path.split("."), text, path)
+    return recipe
+
+
+def _set(part, keys, text, path):
+    if not dataclasses.is_dataclass(part):
+        raise UsageError(f"--set {path}: {part!r} has no fields")
+    key, *rest = keys
+    fields = hints(type(part))
+    if key not in fields:
+        raise UsageError(f"--set {path}: {type(part).__name__} has no field {key!r}; {close_matches(key, fields)}")
+    held = getattr(part, key)
+    value = _set(held, rest, text, path) if rest else _parse(text, fields[key], held, path)
+    try:
+        return dataclasses.replace(part, **{key: value})
+    except UsageError as error:
+        raise UsageError(f"--set {path}={text}: {error}") from None
+
+
+def _parse(text, hint, held, path):
+    """Text as Python would read it; a bare word stays a string, or becomes the part it names."""
+    if text.startswith("{"):
+        import json
+
+        return from_json(json.loads(text))
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = True if text == "true" else False if text == "false" else text
+    kind = getattr(type(held), "kind", "") if isinstance(held, Component) else ""
+    if hint is typing.Any and kind:
+        from kerasvision.core.registry import KINDS
+
+        if not isinstance(value, str):
+            raise UsageError(f"--set {path}={text}: name one of {', '.join(KINDS[kind].names())}")
+        return KINDS[kind][value]()
+    if hint is str and not isinstance(value, str):
+        return text
+    if isinstance(held, tuple) and not isinstance(value, (tuple, list)):
+        raise UsageError(f"--set {path}={text}: allowed: {spell(hint)}, as in --set '{path}=(64, 64)'")
+    return value

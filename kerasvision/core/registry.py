@@ -1,0 +1,123 @@
+"""One class for every kind of part. A part's name is its path: `detection/retinanet` is `tasks/detection/retinanet.py`.
+
+A file may hold one part, named like the file, or a group, each named below it: `photometric/gamma` stands in
+`photometric.py`. Names are read from the files' text, so listing them imports nothing.
+"""
+
+import fnmatch
+import importlib
+import pathlib
+import re
+from collections.abc import Mapping
+
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_REGISTER = re.compile(r"^@\w+\.register\(\s*\"([^\"]+)\"", re.MULTILINE)
+
+
+class Registry(Mapping):
+    """Names to parts of one kind; a name's module is imported when the name is first asked for."""
+
+    def __init__(self, kind, package):
+        self.kind = kind
+        self._package = package
+        self._parts = {}
+
+    def register(self, name):
+        """Class decorator. A second part of the same name is an error that names both modules."""
+
+        def add(part):
+            held = self._parts.get(name)
+            if held is not None and held.__module__ != part.__module__:
+                raise KerasVisionError(
+                    f"{self.kind}/{name} is registered twice: by {held.__module__} and by {part.__module__}; rename one"
+                )
+            self._parts[name] = part
+            part.registered_name = name if self.kind == "architectures" else f"{self.kind}/{name}"
+            return part
+
+        return add
+
+    def __getitem__(self, name):
+        if name not in self._parts:
+            module = self._written().get(name)
+            if module is None:
+                raise UsageError(f"no {self.kind} named {name!r}; {close_matches(name, self.names())}")
+            importlib.import_module(module)
+        return self._parts[name]
+
+    def __contains__(self, name):
+        return name in self._parts or name in self._written()
+
+    def __iter__(self):
+        return iter(self.names())
+
+    def __len__(self):
+        return len(self.names())
+
+    def names(self, pattern="*"):
+        """Sorted names that match a shell pattern. Imports nothing."""
+        return sorted(n for n in {*self._parts, *self._written()} if fnmatch.fnmatch(n, pattern))
+
+    def _written(self):
+        """name -> module, read from the package's files. Not kept: a new file is seen at once."""
+        base = _ROOT.joinpath(*self._package.split("."))
+        found = {}
+        files = [base.with_suffix(".py")] if not base.is_dir() else sorted(base.rglob("*.py"))
+        for path in files:
+            if path.name.startswith("_"):
+                continue
+            module = ".".join(("kerasvision", *path.relative_to(_ROOT).with_suffix("").parts))
+            for name in _REGISTER.findall(path.read_text(encoding="utf-8")):
+                found[name] = module
+        return found
+
+
+KINDS = {
+    kind: Registry(kind, package)
+    for kind, package in {
+        "architectures": "tasks",
+        "backbones": "backbones",
+        "necks": "necks",
+        "augmentations": "data.augment",
+        "sources": "data.sources",
+        "techniques": "train.techniques",
+        "optimizers": "train.optim",
+        "exporters": "export.targets",
+        "pretrained": "pretrained",
+        "explainers": "explain",
+        "attacks": "robustness",
+    }.items()
+}
+architectures = KINDS["architectures"]
+backbones = KINDS["backbones"]
+necks = KINDS["necks"]
+augmentations = KINDS["augmentations"]
+sources = KINDS["sources"]
+techniques = KINDS["techniques"]
+optimizers = KINDS["optimizers"]
+exporters = KINDS["exporters"]
+pretrained = KINDS["pretrained"]
+explainers = KINDS["explainers"]
+attacks = KINDS["attacks"]
+
+
+def full_names(pattern="*"):
+    """Every part's full name: architectures bare, every other kind below its own name."""
+    every = [n if kind == "architectures" else f"{kind}/{n}" for kind, r in KINDS.items() for n in r]
+    return [n for n in every if fnmatch.fnmatch(n, pattern) or fnmatch.fnmatch(n, f"*{pattern}*")]
+
+
+names = full_names
+
+
+def find(full_name):
+    """The part with this full name: `backbones/resnet`, `detection/retinanet`."""
+    kind, _, rest = full_name.partition("/")
+    return KINDS[kind][rest] if kind in KINDS else architectures[full_name]
+
+
+def create(full_name, /, **fields):
+    """An instance of a part by its full name: `create("classification/classifier", num_classes=3)`."""
+    return find(full_name)(**fields)

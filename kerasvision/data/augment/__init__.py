@@ -1,0 +1,1 @@
+"""Augmentations, grouped: geometric, photometric, occlusion, batch, policy."""

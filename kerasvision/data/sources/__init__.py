@@ -1,0 +1,1 @@
+"""Where samples come from. One source a file."""

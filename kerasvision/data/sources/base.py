@@ -1,0 +1,45 @@
+"""The contract of every data source."""
+
+import abc
+import dataclasses
+import typing
+
+import tensorflow as tf
+
+from kerasvision.core.component import Component
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One split: light records (a path, a label, or encoded bytes) and how to read one into a sample.
+
+    records: a finite `tf.data.Dataset` in a fixed order, cheap to shuffle and to skip. read: record -> sample, pure
+    TensorFlow. A sample has `image` uint8 [H, W, 3] or `image_bytes` (encoded; the pipeline decodes it), and labels:
+    `label` int32 for one class, `labels` int32 [N] for several. size: number of records.
+    """
+
+    records: tf.data.Dataset
+    read: typing.Callable
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A source that has been looked at: class names, and the splits by name ("train", "validation", "test").
+
+    dropped: what was left out and why, one line each.
+    """
+
+    classes: tuple[str, ...]
+    splits: dict[str, Split]
+    dropped: tuple[str, ...] = ()
+
+
+class Source(Component):
+    """Abstract. Final subclasses are frozen dataclasses; their fields say where and how."""
+
+    kind = "sources"
+
+    @abc.abstractmethod
+    def open(self) -> Opened:
+        """Look at the data. Anything wrong with it is one clear `KerasVisionError`."""

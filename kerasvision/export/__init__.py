@@ -1,0 +1,1 @@
+"""From a trained run to files on other runtimes, each reloaded and compared."""

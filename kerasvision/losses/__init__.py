@@ -1,0 +1,1 @@
+"""Losses: each returns one value an example, float32 [B]."""

@@ -1,0 +1,1 @@
+"""Host-side evaluators over predictions."""

@@ -1,0 +1,1 @@
+"""Pure TensorFlow functions: geometry, resampling, boxes, color."""

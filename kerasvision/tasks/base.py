@@ -1,0 +1,132 @@
+"""The contract of every architecture: how inputs become a graph's, how labels become targets, how raw becomes an answer.
+
+sample -> augment -> geometry -> normalize -> graph = raw;   sample -> encode = targets;   decode(raw) = prediction.
+Training, the SavedModel and every other export call the same `geometry`, `normalize` and `decode`.
+"""
+
+import abc
+import dataclasses
+import typing
+
+import tensorflow as tf
+
+from kerasvision.core.component import Component
+from kerasvision.core.errors import KerasVisionError
+
+
+@dataclasses.dataclass(frozen=True)
+class Gives:
+    """One key of a prediction: numpy dtype name, unit ("probability", "pixel", "class index"), shape without batch."""
+
+    dtype: str
+    unit: str
+    shape: tuple = ()
+
+
+class Task(Component):
+    """What goes in, what comes out and how it is judged. One abstract subclass a family."""
+
+    name: typing.ClassVar[str]  # "classification"
+    needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
+    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch; larger is better
+
+    @property
+    @abc.abstractmethod
+    def gives(self) -> dict[str, Gives]:
+        """Prediction key -> what it holds."""
+
+    @abc.abstractmethod
+    def evaluator(self, classes):
+        """A fresh `metrics.base.Evaluator`. classes: tuple of names."""
+
+    @abc.abstractmethod
+    def compare(self, reference, other):
+        """How far two batches of predictions are apart, dicts of numpy arrays with equal keys.
+
+        Returns (error float [B], flip bool [B]): the largest absolute difference of the scores of each example, and
+        whether its decision differs.
+        """
+
+    def describe(self, prediction, classes):
+        """The JSON of one example's prediction (numpy, no batch axis), for `predict --json`."""
+        return {k: v.tolist() for k, v in prediction.items()}
+
+
+class Architecture(Task):
+    """Abstract. Concrete ones are final frozen dataclasses; their fields are their hyper-parameters."""
+
+    kind = "architectures"
+
+    @abc.abstractmethod
+    def serving_inputs(self) -> dict[str, tf.TensorSpec]:
+        """What a user sends, batched: `{"image": TensorSpec([None, None, None, 3], tf.uint8)}`."""
+
+    @abc.abstractmethod
+    def prepared_inputs(self) -> dict[str, tf.TensorSpec]:
+        """What `geometry` returns, batched: `{"image": TensorSpec([None, h, w, 3], tf.uint8)}`."""
+
+    @abc.abstractmethod
+    def geometry(self, inputs):
+        """Serving inputs, batched -> (prepared inputs, geometry). Pure TensorFlow, the same in training and serving."""
+
+    @abc.abstractmethod
+    def normalize(self, prepared):
+        """Prepared inputs, batched -> the graph's inputs. Pure TensorFlow, pointwise."""
+
+    @abc.abstractmethod
+    def build(self):
+        """A flat functional Keras model, dict in, dict out: no activation, no decoding, no `training`-dependent keys."""
+
+    @abc.abstractmethod
+    def encode(self, sample):
+        """One sample, in graph pixels -> targets, a dict shaped like raw without the batch axis. Pure TensorFlow."""
+
+    @abc.abstractmethod
+    def loss(self, targets, raw):
+        """name -> loss of each example, float32 [B]."""
+
+    @abc.abstractmethod
+    def decode(self, raw, geometry):
+        """raw, batched -> prediction in the pixels of the original input, static shapes. Pure TensorFlow."""
+
+    @abc.abstractmethod
+    def perfect(self, targets):
+        """The oracle: raw, batched, that a perfect graph would return, so that `decode` gives the truth back."""
+
+    def for_classes(self, classes):
+        """This architecture for the classes of a data source; a number that does not fit is an error."""
+        held = getattr(self, "num_classes", None)
+        if held is None or held == len(classes):
+            return self
+        if held == 0:
+            return dataclasses.replace(self, num_classes=len(classes))
+        raise KerasVisionError(
+            f"the data has {len(classes)} classes and the model {held}; set model.num_classes={len(classes)}, or 0 to "
+            "take the number from the data"
+        )
+
+    def tune(self, predictions, truths):
+        """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
+        return self
+
+    def preprocess(self, inputs):
+        """Serving inputs, batched -> (the graph's inputs, geometry)."""
+        prepared, geometry = self.geometry(inputs)
+        return self.normalize(prepared), geometry
+
+    def example(self, sample):
+        """One augmented sample -> (prepared inputs, targets), both without batch axis."""
+        prepared, _, moved = self.prepare_sample(sample)
+        return prepared, self.encode(moved)
+
+    def prepare_sample(self, sample):
+        """One sample -> (prepared inputs, geometry, the sample with its labels in graph pixels)."""
+        keys = [*self.serving_inputs(), *(k for k in ("cropped",) if k in sample)]
+        prepared, geometry = self.geometry({k: sample[k][None] for k in keys})
+        prepared = {k: v[0] for k, v in prepared.items()}
+        geometry = {k: v[0] for k, v in geometry.items()}
+        return prepared, geometry, self.move_labels(sample, prepared, geometry)
+
+    def move_labels(self, sample, prepared, geometry):
+        """The sample with boxes, masks and keypoints in graph pixels. Families without such labels keep it as it is."""
+        return sample | prepared

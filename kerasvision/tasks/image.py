@@ -1,0 +1,37 @@
+"""What every architecture over one photograph shares: how its pixels reach the graph."""
+
+import typing
+
+import tensorflow as tf
+
+from kerasvision.backbones.base import Backbone
+from kerasvision.ops import geometry as geo
+from kerasvision.tasks.base import Architecture
+
+Resize = typing.Literal["stretch", "letterbox", "center_crop"]
+Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
+
+
+class ImageArchitecture(Architecture):
+    """Abstract. Concrete ones have the fields `backbone`, `image_size` (h, w), `resize`, `resample`, `crop_fraction`."""
+
+    backbone: Backbone
+    image_size: tuple[int, int]
+    resize: Resize
+    resample: Resample
+    crop_fraction: float
+
+    def serving_inputs(self):
+        return {"image": tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")}
+
+    def prepared_inputs(self):
+        return {"image": tf.TensorSpec([None, *self.image_size, 3], tf.uint8, name="image")}
+
+    def geometry(self, inputs):
+        """`cropped` among the inputs: an augmentation has cut the window already, so it is stretched."""
+        resize = "stretch" if "cropped" in inputs else self.resize
+        image, geometry = geo.fit_images(inputs["image"], self.image_size, resize, self.resample, self.crop_fraction)
+        return {"image": image}, geometry
+
+    def normalize(self, prepared):
+        return {"image": self.backbone.normalization(tf.cast(prepared["image"], tf.float32))}

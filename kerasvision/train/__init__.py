@@ -1,0 +1,1 @@
+"""Training: one Learner, one `train()`, strategies, optimizers and techniques."""
