@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import typing
 
 import tensorflow as tf
 
@@ -28,7 +27,7 @@ class Backbone(Component):
     """
 
     kind = "backbones"
-    weights: typing.Optional[str]
+    weights: str | None
 
     @property
     def normalization(self) -> Normalization:

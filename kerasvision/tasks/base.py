@@ -1,4 +1,4 @@
-"""The contract of every architecture: how inputs become a graph's, how labels become targets, how raw becomes an answer.
+"""The contract of every architecture: inputs become a graph's, labels become targets, raw becomes an answer.
 
 sample -> augment -> geometry -> normalize -> graph = raw;   sample -> encode = targets;   decode(raw) = prediction.
 Training, the SavedModel and every other export call the same `geometry`, `normalize` and `decode`.
@@ -75,7 +75,7 @@ class Architecture(Task):
 
     @abc.abstractmethod
     def build(self):
-        """A flat functional Keras model, dict in, dict out: no activation, no decoding, no `training`-dependent keys."""
+        """A flat functional Keras model, dict in, dict out: no activation, no decoding, the same keys in training."""
 
     @abc.abstractmethod
     def encode(self, sample):

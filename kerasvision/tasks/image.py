@@ -13,7 +13,7 @@ Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
 
 
 class ImageArchitecture(Architecture):
-    """Abstract. Concrete ones have the fields `backbone`, `image_size` (h, w), `resize`, `resample`, `crop_fraction`."""
+    """Abstract. Concrete ones have these fields; image_size is (h, w)."""
 
     backbone: Backbone
     image_size: tuple[int, int]
