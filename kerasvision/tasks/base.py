@@ -105,6 +105,21 @@ class Architecture(Task):
             "take the number from the data"
         )
 
+    def load_pretrained(self, graph):
+        """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
+
+    def truth(self, sample):
+        """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
+        return {k: sample[k] for k in self.needs}
+
+    def no_geometry(self, prepared):
+        """The geometry that says prepared inputs are already where they should be; `{}` where there is none."""
+        return {}
+
+    def restore(self, prediction, geometry):
+        """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
+        return prediction
+
     def tune(self, predictions, truths):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self

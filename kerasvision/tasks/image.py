@@ -35,3 +35,10 @@ class ImageArchitecture(Architecture):
 
     def normalize(self, prepared):
         return {"image": self.backbone.normalization(tf.cast(prepared["image"], tf.float32))}
+
+    def load_pretrained(self, graph):
+        self.backbone.load(graph)
+
+    def no_geometry(self, prepared):
+        image = prepared["image"]
+        return geo.identity(tf.tile([list(self.image_size)], [tf.shape(image)[0], 1]))

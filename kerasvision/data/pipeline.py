@@ -1,0 +1,159 @@
+"""From records to batches. Every place in the project that trains or evaluates reads its data through here.
+
+The order of examples is a function of the recipe's seed alone: the same for any number of workers and replicas, and
+the same after a restart. Example i of the stream is augmented with a seed made of (recipe seed, i).
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
+from kerasvision.data.decode import decode, image_hw
+from kerasvision.data.sources.base import Split
+
+AUTOTUNE = tf.data.AUTOTUNE
+
+
+def with_validation(opened, fraction):
+    """The source's splits, with a validation split held out of the training split when there is none.
+
+    Every n-th record is held out, n = round(1 / fraction): sources list records class by class, so this is nearly
+    stratified, and it does not depend on a seed.
+    """
+    splits = dict(opened.splits)
+    if "validation" in splits or not fraction:
+        return splits
+    train, every = splits["train"], max(2, round(1 / fraction))
+    held = train.size // every
+    if not held:
+        raise KerasVisionError(
+            f"the training split has {train.size} examples, too few to hold out a validation split of {fraction:g}; "
+            "bring a validation split or set validation_fraction=0"
+        )
+
+    def pick(kept):
+        numbered = train.records.enumerate().filter(lambda i, _: (i % every == every - 1) == kept)
+        return numbered.map(lambda _, record: record, num_parallel_calls=1)
+
+    splits["validation"] = dataclasses.replace(train, records=pick(True), size=held)
+    splits["train"] = dataclasses.replace(train, records=pick(False), size=train.size - held)
+    return splits
+
+
+def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), cache=False):
+    """An endless dataset of (graph inputs, targets), `batch_size` examples a batch, no batch smaller.
+
+    phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
+    shard: (worker, workers); a worker gets every workers-th example. cache: keep decoded samples in memory.
+    """
+    example_parts = [a for a in phase.augment if not isinstance(a, BatchAugmentation)]
+    batch_parts = [a for a in phase.augment if isinstance(a, BatchAugmentation)]
+    records, read = split.records, split.read
+    if cache:
+        records, read = records.map(lambda r: _decoded(split.read(r)), AUTOTUNE).cache(), lambda sample: sample
+    worker, workers = shard
+    data = records.shuffle(min(split.size, split.shuffle_buffer), seed, reshuffle_each_iteration=True).repeat()
+    data = data.skip(start_step * batch_size * workers).enumerate(start_step * batch_size * workers)
+    data = data.shard(workers, worker)
+
+    def example(index, record):
+        return arch.example(augmented(read(record), example_parts, stream_seed(seed, index)))
+
+    def batch(step, pair):
+        prepared, targets = pair
+        # a stream of its own, away from the examples' seeds, and apart for each worker
+        root = tf.random.experimental.stateless_fold_in(stream_seed(seed, step), 1_000_003 + worker)
+        for number, part in enumerate([*batch_parts, *(t.batch for t in phase.techniques)]):
+            part_seed = tf.random.experimental.stateless_fold_in(root, number)
+            prepared, targets = part(prepared, targets, part_seed)
+        return arch.normalize(prepared), targets
+
+    data = data.map(example, AUTOTUNE).batch(batch_size, drop_remainder=True, num_parallel_calls=AUTOTUNE)
+    return _quiet(data.enumerate(start_step).map(batch, AUTOTUNE).prefetch(AUTOTUNE))
+
+
+def evaluation_data(split: Split, arch, *, batch_size, cache=False):
+    """A finite dataset of (prepared inputs, geometry, truth), in order; the last batch may be smaller."""
+
+    def example(record):
+        sample = _decoded(split.read(record))
+        prepared, geometry, _ = arch.prepare_sample(sample)
+        return prepared, geometry, arch.truth(sample)
+
+    data = split.records.map(example, AUTOTUNE)
+    if cache:
+        data = data.cache()
+    # a ragged batch keeps truths of unequal length, such as the boxes of a photograph
+    return _quiet(data.ragged_batch(batch_size).prefetch(AUTOTUNE))
+
+
+def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
+    """What a user would send, on the host: yields (serving inputs, truth) as numpy, batched while shapes are equal."""
+    keys = list(arch.serving_inputs())
+
+    def example(record):
+        sample = _decoded(split.read(record))
+        return {k: sample[k] for k in keys}, arch.truth(sample)
+
+    data = _quiet(split.records.map(example, AUTOTUNE).prefetch(AUTOTUNE))
+    data = data.take(limit) if limit else data
+
+    def shapes(pair):
+        return [v.shape for part in pair for v in part.values()]
+
+    for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
+        while held := list(itertools.islice(run, batch_size)):
+            inputs, truths = zip(*held, strict=True)
+            yield _stacked(inputs), _stacked(truths)
+
+
+def _stacked(rows):
+    return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
+
+
+def augmented(sample, parts, seed):
+    """The sample after every augmentation, each with its own seed. Decodes it, and only its window where that is known.
+
+    sample: as a source reads it; seed: int32 [2].
+    """
+    seeds = [tf.random.experimental.stateless_fold_in(seed, i) for i in range(len(parts))]
+    if parts and isinstance(parts[0], WindowAugmentation) and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
+        encoded = sample["image_bytes"] if "image_bytes" in sample else None
+        if encoded is not None:
+            window = parts[0].window(image_hw(encoded), seeds[0])
+            sample = {k: v for k, v in sample.items() if k != "image_bytes"}
+            sample |= {"image": decode(encoded, window), "cropped": tf.constant(True)}
+            parts, seeds = parts[1:], seeds[1:]
+    sample = _decoded(sample)
+    for part, part_seed in zip(parts, seeds, strict=True):
+        sample = part(sample, part_seed)
+    return sample
+
+
+# labels that a crop of the picture does not move: only then may the window be cut before the labels are looked at
+_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "tabular"}
+
+
+def _decoded(sample):
+    """The sample with `image` in place of `image_bytes`."""
+    if "image_bytes" not in sample:
+        return sample
+    rest = {k: v for k, v in sample.items() if k != "image_bytes"}
+    return rest | {"image": decode(sample["image_bytes"])}
+
+
+def stream_seed(seed, index):
+    """int32 [2] for element `index` of the stream."""
+    return tf.stack([tf.constant(seed, tf.int32), tf.cast(index % (2**31 - 1), tf.int32)])
+
+
+def _quiet(data):
+    """Sharding was done by hand, so TensorFlow must not shard again."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.deterministic = True
+    return data.with_options(options)

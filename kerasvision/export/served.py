@@ -1,0 +1,75 @@
+"""The one module that every export is made of: geometry, normalization, the graph and decoding, as in training."""
+
+import tensorflow as tf
+
+from kerasvision.data.decode import decode
+
+
+class Served(tf.Module):
+    """An architecture with a trained graph, as pure TensorFlow functions.
+
+    Holds the graph's variables but not the Keras model, so that no Keras object is saved with it.
+    """
+
+    def __init__(self, arch, graph, classes):
+        super().__init__(name="served")
+        self.arch = arch
+        self.classes = tuple(classes)
+        self._weights = list(graph.variables)
+        self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
+        self.answer = tf.function(self.answer_prepared, autograph=False, reduce_retracing=True)
+        self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
+
+    def answer_prepared(self, prepared, geometry):
+        """Prepared inputs (uint8 pixels of the graph's size) -> prediction. The scopes tell exporters which part is which."""
+        with tf.name_scope("kv_normalize"):
+            inputs = self.arch.normalize(prepared)
+        raw = self.apply_graph(inputs)
+        with tf.name_scope("kv_decode"):
+            return self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
+
+    def _serve(self, inputs):
+        with tf.name_scope("kv_geometry"):
+            prepared, geometry = self.arch.geometry(inputs)
+        return self.answer_prepared(prepared, geometry)
+
+    @property
+    def takes_image(self):
+        """Whether encoded images can be served: the one input is an image."""
+        return list(self.arch.serving_inputs()) == ["image"]
+
+    def serve_bytes(self):
+        """A tf.function over encoded images of any size: `image_bytes` string [B]. Each is decoded and fitted alone."""
+        prepared_spec = {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in self.arch.prepared_inputs().items()}
+        one = tf.TensorSpec([1, None, None, 3], tf.uint8)
+        _, geometry = tf.function(self.arch.geometry).get_concrete_function({"image": one}).structured_outputs
+        geometry_spec = {k: tf.TensorSpec(g.shape[1:], g.dtype) for k, g in geometry.items()}
+
+        def fit_one(encoded):
+            prepared, geometry = self.arch.geometry({"image": decode(encoded)[None]})
+            return {k: v[0] for k, v in prepared.items()}, {k: v[0] for k, v in geometry.items()}
+
+        def serve(image_bytes):
+            with tf.name_scope("kv_geometry"):
+                prepared, geometry = tf.map_fn(
+                    fit_one, image_bytes, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8
+                )
+            return self.answer_prepared(prepared, geometry)
+
+        return tf.function(serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
+
+    def fixed(self, batch=1, image_dtype=None):
+        """A tf.function over prepared inputs, for runtimes that take the graph's own size; answers in graph pixels.
+
+        batch: int, or None for any. image_dtype: another dtype for uint8 inputs, with values still in 0..255.
+        """
+        specs = self.arch.prepared_inputs()
+        specs = {
+            k: tf.TensorSpec([batch, *s.shape[1:]], image_dtype if image_dtype and s.dtype == tf.uint8 else s.dtype, k)
+            for k, s in specs.items()
+        }
+
+        def answer(prepared):
+            return self.answer_prepared(prepared, self.arch.no_geometry(prepared))
+
+        return tf.function(answer, input_signature=[specs], autograph=False)

@@ -1,0 +1,86 @@
+"""Evaluators for single-label and multi-label classification, on scikit-learn."""
+
+import numpy as np
+from sklearn import metrics as sk
+
+from kerasvision.metrics.base import Evaluator
+
+
+def expected_calibration_error(confidences, correct, bins=15):
+    """Guo et al. 2017, arXiv:1706.04599, equation 3: the mean gap between confidence and accuracy over equal bins."""
+    which = np.minimum((confidences * bins).astype(int), bins - 1)
+    gaps = [
+        (which == b).mean() * abs(confidences[which == b].mean() - correct[which == b].mean()) for b in np.unique(which)
+    ]
+    return float(np.sum(gaps))
+
+
+class SingleLabel(Evaluator):
+    """Top-1 and top-5 accuracy, balanced accuracy, macro F1, log loss and calibration of class probabilities."""
+
+    def __init__(self, classes):
+        self._classes = classes
+        self._probabilities, self._labels = [], []
+
+    def update(self, prediction, truth):
+        self._probabilities.append(prediction["probabilities"])
+        self._labels.append(truth["label"])
+
+    def result(self):
+        probabilities = np.concatenate(self._probabilities).astype(np.float64)
+        labels = np.concatenate(self._labels)
+        top = probabilities.argmax(1)
+        every = np.arange(len(self._classes))
+        seen = np.unique(labels)
+        out = {
+            "accuracy": float((top == labels).mean()),
+            "balanced_accuracy": float(np.mean([(top[labels == c] == c).mean() for c in seen])),
+            "macro_f1": float(sk.f1_score(labels, top, labels=seen, average="macro", zero_division=0)),
+            "log_loss": float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)).mean()),
+            "calibration_error": expected_calibration_error(probabilities.max(1), top == labels),
+        }
+        if len(every) > 5:
+            order = np.argpartition(-probabilities, 5, axis=1)[:, :5]
+            out["top_5_accuracy"] = float((order == labels[:, None]).any(1).mean())
+        return out
+
+
+class MultiLabel(Evaluator):
+    """Mean average precision, F1 at the given decisions, subset accuracy and Hamming loss."""
+
+    def __init__(self, classes):
+        self._classes = classes
+        self._probabilities, self._present, self._truth = [], [], []
+
+    def update(self, prediction, truth):
+        self._probabilities.append(prediction["probabilities"])
+        self._present.append(prediction["present"])
+        self._truth.append(truth["present"])
+
+    def result(self):
+        probabilities = np.concatenate(self._probabilities)
+        present, truth = np.concatenate(self._present) > 0, np.concatenate(self._truth) > 0
+        known = [k for k in range(truth.shape[1]) if truth[:, k].any()]
+        precisions = [sk.average_precision_score(truth[:, k], probabilities[:, k]) for k in known]
+        return {
+            "mean_average_precision": float(np.mean(precisions)) if known else 0.0,
+            "micro_f1": float(sk.f1_score(truth, present, average="micro", zero_division=0)),
+            "macro_f1": float(sk.f1_score(truth, present, average="macro", zero_division=0)),
+            "subset_accuracy": float((present == truth).all(1).mean()),
+            "hamming_loss": float((present != truth).mean()),
+        }
+
+
+def best_thresholds(probabilities, truth):
+    """Per class, the threshold with the largest F1 (Lipton et al. 2014, arXiv:1402.1892). Both [N, K] -> tuple of K."""
+    thresholds = []
+    for k in range(truth.shape[1]):
+        if not truth[:, k].any():
+            thresholds.append(0.5)
+            continue
+        precision, recall, cuts = sk.precision_recall_curve(truth[:, k], probabilities[:, k])
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+        best = int(np.argmax(f1[:-1]))
+        below = cuts[best - 1] if best else 0.0
+        thresholds.append(round(float(cuts[best] + below) / 2, 6))  # midway to the next lower score
+    return tuple(thresholds)

@@ -1,0 +1,38 @@
+"""The contract of image classification: a backbone, a pooling, dropout and one dense layer of logits."""
+
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.layers.pooling import pool
+from kerasvision.tasks.base import Gives
+from kerasvision.tasks.image import ImageArchitecture
+
+
+class Classification(ImageArchitecture):
+    """Abstract. Raw is `{"logits": [B, K]}`; every prediction has `probabilities` float32 [B, K]."""
+
+    num_classes: int
+    pooling: str
+    dropout: float
+
+    @property
+    def gives(self):
+        return {"probabilities": Gives("float32", "probability", (self.num_classes,))}
+
+    def build(self):
+        if self.num_classes < 2:
+            raise KerasVisionError(
+                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
+                "set model.num_classes, or let the data decide with 0"
+            )
+        image = keras.Input((*self.image_size, 3), name="image")
+        levels = self.backbone(image)
+        x = pool(list(levels.values())[-1], self.pooling, name="pool")
+        if self.dropout:
+            x = keras.layers.Dropout(self.dropout, name="dropout")(x)
+        logits = keras.layers.Dense(self.num_classes, name="logits")(x)
+        return keras.Model({"image": image}, {"logits": logits}, name=self.name)
+
+    def describe_scores(self, scores, classes, indices):
+        """JSON rows of some classes, in the given order."""
+        return [{"label": classes[i], "index": int(i), "score": round(float(scores[i]), 6)} for i in indices]

@@ -1,0 +1,129 @@
+"""What happens around the steps: evaluation, the best weights, the progress bar."""
+
+import json
+import pathlib
+import sys
+import time
+
+import tf_keras as keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kerasvision.export.evaluation import evaluate_served
+
+
+class Evaluate(keras.callbacks.Callback):
+    """After every epoch: the task's metrics on the validation split, through the decoding that will be served."""
+
+    def __init__(self, served, data, every=1):
+        super().__init__()
+        self._served, self._data, self._every = served, data, every
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs |= {f"validation/{k}": v for k, v in evaluate_served(self._served, self._data).items()}
+        rate = self.model.optimizer.learning_rate
+        logs["learning_rate"] = float(rate.numpy() if hasattr(rate, "numpy") else rate)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the largest metric, in a file that survives a restart.
+
+    folder: of the phase; `best.weights.h5` and `best.json` are written beside and renamed by the chief.
+    """
+
+    def __init__(self, graph, folder, metric, chief):
+        super().__init__()
+        self._graph, self._metric, self._chief = graph, metric, chief
+        self._folder = pathlib.Path(folder)
+        self._best, self._weights = None, None
+
+    def on_train_begin(self, logs=None):
+        score = self._folder / "best.json"
+        if score.exists():
+            self._best = json.loads(score.read_text())[self._metric]
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = logs.get(self._metric)
+        if value is None or (self._best is not None and value <= self._best):
+            return
+        self._best, self._weights = value, self._graph.get_weights()
+        if self._chief:
+            save_weights(self._graph, self._folder / "best.weights.h5")
+            write_text(self._folder / "best.json", json.dumps({self._metric: value, "epoch": epoch + 1}))
+
+    def restore(self):
+        """Put the best weights back into the graph, from memory or from before a restart."""
+        if self._weights is not None:
+            self._graph.set_weights(self._weights)
+        elif (self._folder / "best.weights.h5").exists():
+            self._graph.load_weights(self._folder / "best.weights.h5")
+
+
+def save_weights(graph, path):
+    """Weights to an .h5 file, written beside and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name.removesuffix('.weights.h5')}.partial.weights.h5")
+    graph.save_weights(beside)
+    beside.replace(path)
+
+
+def write_text(path, text):
+    """Text to a file, written beside and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """A live bar on stderr: epoch, steps, loss, the main metric, examples a second and the time left of the phase."""
+
+    def __init__(self, title, epochs, steps, batch_size, metric):
+        super().__init__()
+        self._epochs, self._steps, self._batch_size, self._metric = epochs, steps, batch_size, metric
+        self._title, self._value = title, ""
+        self._supports_tf_logs = True  # the loss is fetched a few times a second, not every step
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        console = Console(file=sys.stderr)
+        self._bar = Progress(*columns, console=console, refresh_per_second=4, disable=not console.is_terminal)
+        self._shown = self._started = 0.0
+
+    def on_train_begin(self, logs=None):
+        self._bar.start()
+        self._task = self._bar.add_task(self._title, total=self._epochs * self._steps, state="starting")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._started, self._done = epoch, time.monotonic(), 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._done += 1
+        now = time.monotonic()
+        if now - self._shown < 0.25:
+            return
+        self._shown = now
+        rate = self._done * self._batch_size / max(1e-9, now - self._started)
+        state = f"epoch {self._epoch + 1}/{self._epochs} loss {float(logs['loss']):.4f}{self._value} {rate:.0f}/s"
+        self._bar.update(self._task, completed=self._epoch * self._steps + batch + 1, state=state)
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.monotonic() - self._started
+        if self._metric in logs:
+            self._value = f" {self._metric} {logs[self._metric]:.4f}"
+        line = f"{self._title} epoch {epoch + 1}/{self._epochs} loss {float(logs['loss']):.4f}{self._value}"
+        rate = f"{self._done * self._batch_size / seconds:.0f} examples/s"
+        if self._bar.disable:
+            print(f"{line} {rate}", file=sys.stderr, flush=True)
+        self._bar.update(self._task, completed=(epoch + 1) * self._steps)
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self):
+        """Give the terminal back, also after an interruption."""
+        self._bar.stop()

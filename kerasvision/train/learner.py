@@ -1,0 +1,40 @@
+"""The one Keras model that is not an architecture's graph: it fits any of them."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class Learner(keras.Model):
+    """Trains `graph` on `objective(targets, raw) -> {name: [B]}`.
+
+    The loss is the mean over the batch of each term, the terms summed, plus the graph's regularizers. It is divided by
+    the number of replicas because gradients are summed over them: then N replicas and one give the same step.
+    """
+
+    def __init__(self, graph, objective):
+        super().__init__(name="learner")
+        self.graph = graph
+        self._objective = objective
+        self._mean_loss = keras.metrics.Mean("loss")
+        self.built = True  # the graph has its weights already; backups need to know
+
+    @property
+    def metrics(self):
+        return [self._mean_loss]
+
+    def call(self, inputs, training=None):
+        return self.graph(inputs, training=training)
+
+    def train_step(self, data):
+        """One step on (graph inputs, targets). A loss that is not finite stops training with an error."""
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            raw = self.graph(inputs, training=True)
+            raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}  # float16 under mixed precision
+            terms = {name: tf.reduce_mean(loss) for name, loss in self._objective(targets, raw).items()}
+            total = tf.add_n([*terms.values(), *(tf.cast(r, tf.float32) for r in self.graph.losses)])
+            total = tf.debugging.check_numerics(total, "the loss")
+            share = total / tf.distribute.get_strategy().num_replicas_in_sync
+        self.optimizer.minimize(share, self.graph.trainable_variables, tape=tape)
+        self._mean_loss.update_state(total)
+        return {"loss": self._mean_loss.result()} | (terms if len(terms) > 1 else {})

@@ -1,0 +1,144 @@
+"""Optimizers with their schedule. Frozen dataclasses that make a Keras optimizer for a known number of steps."""
+
+import abc
+import dataclasses
+import typing
+
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.core.component import Component
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import optimizers
+
+Schedule = typing.Literal["constant", "cosine", "step"]
+
+
+class Optimizer(Component):
+    """Abstract. learning_rate: the peak. schedule: after warm-up; `step` divides by 10 at 60 % and 85 % of the steps.
+
+    warmup: fraction of all steps over which the rate rises linearly from 0 (Goyal et al. 2017, arXiv:1706.02677).
+    clip_norm: largest global gradient norm, or None.
+    """
+
+    kind = "optimizers"
+    learning_rate: float
+    schedule: Schedule
+    warmup: float
+    clip_norm: float | None
+
+    def make(self, steps, factors):
+        """A Keras optimizer for `steps` steps. factors: variable name -> factor of the learning rate."""
+        if not 0 <= self.warmup < 1:
+            raise KerasVisionError(f"optimizer.warmup: got {self.warmup}; allowed: 0 <= warmup < 1")
+        rate = WarmupSchedule(self.learning_rate, self.schedule, steps, round(self.warmup * steps))
+        return self.keras_optimizer(rate, _layerwise(self.base, factors) if factors else self.base)
+
+    @property
+    @abc.abstractmethod
+    def base(self):
+        """The Keras optimizer class."""
+
+    @abc.abstractmethod
+    def keras_optimizer(self, rate, cls):
+        """cls made with this rate schedule."""
+
+
+@optimizers.register("adamw")
+@dataclasses.dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101). No decay on biases and norms."""
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    clip_norm: float | None = None
+
+    base = keras.optimizers.AdamW
+
+    def keras_optimizer(self, rate, cls):
+        made = cls(rate, weight_decay=self.weight_decay, global_clipnorm=self.clip_norm)
+        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return made
+
+
+@optimizers.register("sgd")
+@dataclasses.dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent with Nesterov momentum and decoupled weight decay."""
+
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    clip_norm: float | None = None
+
+    base = keras.optimizers.SGD
+
+    def keras_optimizer(self, rate, cls):
+        decay = self.weight_decay or None
+        made = cls(
+            rate,
+            momentum=self.momentum,
+            nesterov=bool(self.momentum),
+            weight_decay=decay,
+            global_clipnorm=self.clip_norm,
+        )
+        if decay:
+            made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return made
+
+
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up, then constant, cosine to zero (Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5) or steps."""
+
+    def __init__(self, peak, schedule, steps, warmup_steps):
+        self.peak, self.schedule, self.steps, self.warmup_steps = peak, schedule, steps, warmup_steps
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        rise = tf.minimum(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        done = tf.clip_by_value((step - self.warmup_steps) / max(1, self.steps - self.warmup_steps), 0.0, 1.0)
+        if self.schedule == "cosine":
+            fall = 0.5 * (1 + tf.cos(3.14159265 * done))
+        elif self.schedule == "step":
+            fall = tf.where(done < 0.6, 1.0, tf.where(done < 0.85, 0.1, 0.01))
+        else:
+            fall = 1.0
+        return self.peak * rise * fall
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "schedule": self.schedule,
+            "steps": self.steps,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+def _layerwise(base, factors):
+    """A subclass of a Keras optimizer whose learning rate has a factor for each variable.
+
+    Keras updates variables one after the other and reads `learning_rate` in each update, so the factor of the variable
+    at hand is all that need change.
+    """
+
+    class Layerwise(base):
+        _factor = 1.0
+
+        @property
+        def learning_rate(self):
+            return base.learning_rate.fget(self) * self._factor
+
+        @learning_rate.setter
+        def learning_rate(self, value):
+            base.learning_rate.fset(self, value)
+
+        def update_step(self, gradient, variable):
+            self._factor = factors.get(variable.name, 1.0)
+            super().update_step(gradient, variable)
+            self._factor = 1.0
+
+    return Layerwise

@@ -1,0 +1,120 @@
+"""The run folder: what a training leaves behind, and how it is loaded again.
+
+recipe.json, classes.txt, weights.h5: the trained model. metrics.json, history.csv, curves.png, environment.json: the
+record. phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import pathlib
+import platform
+import typing
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Recipe
+from kerasvision.export.served import Served
+from kerasvision.train.callbacks import save_weights, write_text
+
+PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained recipe: its graph, class names, metrics and the folder it stands in (None: nowhere)."""
+
+    recipe: Recipe
+    graph: typing.Any
+    classes: tuple[str, ...]
+    metrics: dict[str, float]
+    folder: pathlib.Path | None = None
+
+    @property
+    def arch(self):
+        """The architecture, with what training decided about it."""
+        return self.recipe.model
+
+    def served(self):
+        """The module that every exporter takes."""
+        return Served(self.arch, self.graph, self.classes)
+
+
+def save_run(trained):
+    """Write a run folder's model and record."""
+    folder = trained.folder
+    save_weights(trained.graph, folder / "model.weights.h5")
+    write_text(folder / "recipe.json", trained.recipe.dumps())
+    write_text(folder / "classes.txt", "".join(f"{c}\n" for c in trained.classes))
+    write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
+
+
+def load_run(folder):
+    """The trained model of a run folder."""
+    folder = pathlib.Path(folder)
+    weights = folder / "model.weights.h5"
+    if not weights.exists():
+        raise KerasVisionError(f"{folder} is no finished run: it has no {weights.name}; train with --resume to finish it")
+    recipe = Recipe.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    graph = structure(recipe)
+    graph.load_weights(weights)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    classes = tuple((folder / "classes.txt").read_text(encoding="utf-8").splitlines())
+    return Trained(recipe, graph, classes, metrics, folder)
+
+
+def structure(recipe):
+    """The graph that the last phase leaves, with fresh weights."""
+    arch, graph = recipe.model, recipe.model.build()
+    for phase in recipe.phases():
+        for technique in phase.techniques:
+            graph = technique.graph(arch, graph)
+        for technique in phase.techniques:
+            graph = technique.strip(arch, graph)
+    return graph
+
+
+def environment(strategy, replicas):
+    """What the run was made with."""
+    import tensorflow as tf
+
+    from kerasvision import __version__
+
+    versions = {"kerasvision": __version__}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "devices": [d.device_type for d in tf.config.list_logical_devices()],
+        "strategy": strategy,
+        "replicas": replicas,
+    }
+
+
+def draw_curves(history_csv, path):
+    """Loss and metrics over epochs, from history.csv to a PNG."""
+    import csv
+
+    from matplotlib.figure import Figure
+
+    with pathlib.Path(history_csv).open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        return
+    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate") and "loss" not in n]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = range(1, len(rows) + 1)
+    for axis, group in ((left, [n for n in rows[0] if "loss" in n]), (right, names)):
+        for name in group:
+            axis.plot(epochs, [float(r[name] or "nan") for r in rows], label=name, marker="." if len(rows) < 30 else "")
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7)
+    beside = path.with_name(f".{path.name}")
+    figure.savefig(beside, dpi=110, format="png")
+    beside.replace(path)
