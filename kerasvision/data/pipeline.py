@@ -92,23 +92,27 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
 
 
 def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
-    """What a user would send, on the host: yields (serving inputs, truth) as numpy, batched while shapes are equal."""
+    """What a user would send, on the host: yields (serving inputs, truth, names), batched while shapes are equal.
+
+    Inputs and truth are dicts of numpy arrays; a name is an example's path, or its number in the split.
+    """
     keys = list(arch.serving_inputs())
 
-    def example(record):
+    def example(index, record):
         sample = _decoded(split.read(record))
-        return {k: sample[k] for k in keys}, arch.truth(sample)
+        name = sample["path"] if "path" in sample else tf.strings.as_string(index)
+        return {k: sample[k] for k in keys}, arch.truth(sample), name
 
-    data = _quiet(split.records.map(example, AUTOTUNE).prefetch(AUTOTUNE))
-    data = data.take(limit) if limit else data
+    data = split.records.take(limit) if limit else split.records
+    data = _quiet(data.enumerate().map(example, AUTOTUNE).prefetch(AUTOTUNE))
 
-    def shapes(pair):
-        return [v.shape for part in pair for v in part.values()]
+    def shapes(row):
+        return [v.shape for part in row[:2] for v in part.values()]
 
     for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
         while held := list(itertools.islice(run, batch_size)):
-            inputs, truths = zip(*held, strict=True)
-            yield _stacked(inputs), _stacked(truths)
+            inputs, truths, names = zip(*held, strict=True)
+            yield _stacked(inputs), _stacked(truths), [n.decode() for n in names]
 
 
 def _stacked(rows):

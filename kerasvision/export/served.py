@@ -15,13 +15,14 @@ class Served(tf.Module):
         super().__init__(name="served")
         self.arch = arch
         self.classes = tuple(classes)
-        self._weights = list(graph.variables)
+        self.weights = list(graph.variables)
+        self.quantization_aware = any(type(layer).__name__.startswith("Quantize") for layer in graph.layers)
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
         self.answer = tf.function(self.answer_prepared, autograph=False, reduce_retracing=True)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
 
     def answer_prepared(self, prepared, geometry):
-        """Prepared inputs (uint8 pixels of the graph's size) -> prediction. The scopes tell exporters which part is which."""
+        """Prepared inputs (uint8 pixels of the graph's size) -> prediction. Name scopes mark the parts."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
         raw = self.apply_graph(inputs)

@@ -116,6 +116,14 @@ class Architecture(Task):
         """The geometry that says prepared inputs are already where they should be; `{}` where there is none."""
         return {}
 
+    def is_prepared(self, inputs):
+        """Whether serving inputs (numpy, batched) are already what `geometry` would return, so that it can be left out."""
+        return False
+
+    def preprocessing(self):
+        """JSON of what a client owes that does not use `geometry`: size, resampling, color order, normalization."""
+        return {}
+
     def restore(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction

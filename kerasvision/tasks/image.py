@@ -42,3 +42,23 @@ class ImageArchitecture(Architecture):
     def no_geometry(self, prepared):
         image = prepared["image"]
         return geo.identity(tf.tile([list(self.image_size)], [tf.shape(image)[0], 1]))
+
+    def is_prepared(self, inputs):
+        return self.resize == "stretch" and inputs["image"].shape[1:3] == self.image_size
+
+    def preprocessing(self):
+        normalization = self.backbone.normalization
+        return {
+            "image_size_hw": list(self.image_size),
+            "resize": self.resize,
+            "resample": self.resample,
+            "half_pixel_centers": True,
+            "antialias": False,
+            "crop_fraction": self.crop_fraction,
+            "rounding": "to the nearest of 0..255",
+            "color": "RGB",
+            "exif_orientation": "ignored",
+            "mean": list(normalization.mean),
+            "std": list(normalization.std),
+            "normalization_inside_files": True,
+        }

@@ -1,5 +1,6 @@
 """What happens around the steps: evaluation, the best weights, the progress bar."""
 
+import csv
 import json
 import pathlib
 import sys
@@ -57,6 +58,23 @@ class KeepBest(keras.callbacks.Callback):
             self._graph.set_weights(self._weights)
         elif (self._folder / "best.weights.h5").exists():
             self._graph.load_weights(self._folder / "best.weights.h5")
+
+
+class History(keras.callbacks.Callback):
+    """history.csv over all phases and restarts: one row an epoch, with the number of its phase."""
+
+    def __init__(self, path, phase):
+        super().__init__()
+        self._path, self._phase = pathlib.Path(path), phase
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"phase": self._phase, "epoch": epoch + 1} | {k: float(v) for k, v in logs.items()}
+        new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(row)
+            writer.writerow(row.values())
 
 
 def save_weights(graph, path):

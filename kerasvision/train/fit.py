@@ -12,7 +12,7 @@ from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import evaluate_served, predictions, stacked
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import Evaluate, KeepBest, ShowProgress, write_text
+from kerasvision.train.callbacks import Evaluate, History, KeepBest, ShowProgress, write_text
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, draw_curves, environment, save_run
 from kerasvision.train.strategy import is_chief, make_strategy, workers
@@ -170,23 +170,12 @@ def _callbacks(session, phase, number, served, best, progress):
         callbacks += [Evaluate(served, data), best]
     if session.chief:
         callbacks += [
-            _History(session.folder / "history.csv", number),
+            History(session.folder / "history.csv", number),
             keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
             progress,
         ]
     # last, so that what it backs up has been evaluated and recorded
     return [*callbacks, keras.callbacks.BackupAndRestore(str(backup), save_freq=every)]
-
-
-class _History(keras.callbacks.CSVLogger):
-    """history.csv over all phases and restarts: one row an epoch, with the number of its phase."""
-
-    def __init__(self, path, phase):
-        super().__init__(str(path), append=path.exists())
-        self._phase = phase
-
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, {"phase": self._phase} | {k: float(v) for k, v in logs.items()})
 
 
 def start_step(backup, steps_per_epoch):

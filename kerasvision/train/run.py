@@ -53,7 +53,9 @@ def load_run(folder):
     folder = pathlib.Path(folder)
     weights = folder / "model.weights.h5"
     if not weights.exists():
-        raise KerasVisionError(f"{folder} is no finished run: it has no {weights.name}; train with --resume to finish it")
+        raise KerasVisionError(
+            f"{folder} is no finished run: it has no {weights.name}; train with --resume to finish it"
+        )
     recipe = Recipe.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     graph = structure(recipe)
     graph.load_weights(weights)

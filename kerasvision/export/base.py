@@ -1,0 +1,131 @@
+"""The contract of every exporter, and of what answers from an exported file."""
+
+import abc
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.component import Component
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.export.served import Served
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One export: what is exported, under which name and version, into which staging folder.
+
+    calibration: prepared inputs, dicts of numpy arrays with a batch axis of 1, for ranges of activations.
+    samples: serving inputs of a few real examples, batched by one, for warm-up requests and goldens.
+    """
+
+    served: Served
+    name: str
+    version: int
+    root: pathlib.Path
+    calibration: tuple
+    samples: tuple
+
+    @property
+    def saved_model(self):
+        """Where this export's SavedModel stands."""
+        return self.root / "saved_models" / self.name / str(self.version)
+
+
+class Runner(abc.ABC):
+    """An exported file in its own runtime: serving inputs in, prediction out, numpy with a batch axis."""
+
+    takes_prepared = True  # the file wants the graph's own size; False: it takes what a user sends
+
+    def __init__(self, arch):
+        self.arch = arch
+        self._fit = tf.function(arch.geometry, autograph=False, reduce_retracing=True)
+
+    @abc.abstractmethod
+    def infer(self, inputs):
+        """One batch through the file: prepared inputs, or serving inputs where `takes_prepared` is False."""
+
+    def close(self):
+        """Let go of the file."""
+
+    def prepare(self, inputs):
+        """Serving inputs -> (prepared inputs, geometry) as numpy, with the architecture's own geometry."""
+        if self.arch.is_prepared(inputs):
+            return inputs, None
+        prepared, geometry = self._fit({k: tf.constant(v) for k, v in inputs.items()})
+        return {k: v.numpy() for k, v in prepared.items()}, {k: v.numpy() for k, v in geometry.items()}
+
+    def __call__(self, inputs):
+        """Serving inputs of equal size -> prediction in the pixels of the original inputs."""
+        if not self.takes_prepared:
+            return self.infer(inputs)
+        prepared, geometry = self.prepare(inputs)
+        prediction = self.infer(prepared)
+        return prediction if geometry is None else self.arch.restore(prediction, geometry)
+
+
+class Exporter(Component):
+    """Abstract. Final subclasses are frozen dataclasses; `spec` is how the command line names one."""
+
+    kind = "exporters"
+
+    @property
+    @abc.abstractmethod
+    def spec(self):
+        """`"tflite:int8"`."""
+
+    @abc.abstractmethod
+    def write(self, job):
+        """Write the artifact below `job.root`; returns its path, a file or a folder."""
+
+    @abc.abstractmethod
+    def open(self, path, arch):
+        """A `Runner` of the artifact at `path`."""
+
+    @abc.abstractmethod
+    def ops(self, path):
+        """Operator name -> count in the artifact."""
+
+    def tolerance(self, arithmetic):
+        """Largest admissible error of a score against the trained model, or None when only the budget decides.
+
+        arithmetic: an `Arithmetic` of the graph.
+        """
+        return arithmetic.float32
+
+    def package(self, job):
+        """The folder that leaves the staging folder as one piece, and where its contract.json stands in it."""
+        return job.saved_model, "assets.extra/contract.json"
+
+    @classmethod
+    def from_spec(cls, options):
+        """An exporter from the words behind its name: `int8`, `uint8` of `tflite:int8:uint8`."""
+        if options:
+            raise KerasVisionError(f"{cls.registered_name.split('/')[1]} takes no options; seen: {':'.join(options)}")
+        return cls()
+
+
+def from_spec(spec):
+    """`"tflite:int8"` -> its exporter."""
+    from kerasvision.core.registry import exporters
+
+    name, *options = spec.split(":")
+    return exporters[name].from_spec(options)
+
+
+def size_bytes(path):
+    """Bytes of a file, or of all files below a folder."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(p.stat().st_size for p in files)
+
+
+def batches_of_one(inputs):
+    """One batch of numpy inputs -> its examples, each with a batch axis of 1."""
+    count = len(next(iter(inputs.values())))
+    return [{k: v[i : i + 1] for k, v in inputs.items()} for i in range(count)]
+
+
+def joined(predictions):
+    """Predictions of single examples -> one batch."""
+    return {k: np.concatenate([p[k] for p in predictions]) for k in predictions[0]}

@@ -1,0 +1,69 @@
+"""ONNX (opset 17) through tf2onnx."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from kerasvision.core.registry import exporters
+from kerasvision.export.base import Exporter, Runner
+
+OPSET = 17  # tf2onnx refuses 20
+
+
+@exporters.register("onnx")
+@dataclasses.dataclass(frozen=True)
+class ONNX(Exporter):
+    """`onnx/<name>/model.onnx`: any batch, the graph's own size, uint8 pixels in, the prediction's keys out."""
+
+    @property
+    def spec(self):
+        return "onnx"
+
+    def package(self, job):
+        return job.root / "onnx" / job.name, "contract.json"
+
+    def write(self, job):
+        import tf2onnx
+
+        folder, _ = self.package(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        specs = job.served.arch.prepared_inputs()
+        keys, answer = list(specs), job.served.fixed(batch=None)
+
+        def call(*values):
+            return answer(dict(zip(keys, values, strict=True)))
+
+        named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
+        function = tf.function(call, input_signature=named, autograph=False)
+        tf2onnx.convert.from_function(
+            function, input_signature=named, opset=OPSET, output_path=str(folder / "model.onnx")
+        )
+        (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
+        return folder / "model.onnx"
+
+    def open(self, path, arch):
+        return ONNXRunner(path, arch)
+
+    def ops(self, path):
+        import onnx
+
+        counts = {}
+        for node in onnx.load(str(path)).graph.node:
+            counts[node.op_type] = counts.get(node.op_type, 0) + 1
+        return dict(sorted(counts.items()))
+
+
+class ONNXRunner(Runner):
+    """An .onnx in onnxruntime."""
+
+    def __init__(self, path, arch):
+        import onnxruntime
+
+        super().__init__(arch)
+        self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self._inputs = [i.name for i in self._session.get_inputs()]
+        self._outputs = [o.name for o in self._session.get_outputs()]
+
+    def infer(self, inputs):
+        answers = self._session.run(None, {name: inputs[name] for name in self._inputs})
+        return dict(zip(self._outputs, answers, strict=True))

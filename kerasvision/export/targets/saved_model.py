@@ -1,0 +1,97 @@
+"""TensorFlow SavedModel with everything inside: from encoded bytes or raw pixels to the prediction."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from kerasvision.core.registry import exporters
+from kerasvision.export.base import Exporter, Runner
+
+
+@exporters.register("saved_model")
+@dataclasses.dataclass(frozen=True)
+class SavedModel(Exporter):
+    """`saved_models/<name>/<version>/`.
+
+    Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, for one image,
+    `serving_bytes` (`image_bytes` string [B], each a JPEG, PNG, BMP or GIF). Outputs are the prediction's keys. Class
+    names are the asset `labels.txt`.
+    """
+
+    @property
+    def spec(self):
+        return "saved_model"
+
+    def write(self, job):
+        if not job.saved_model.exists():
+            write_saved_model(job.served, job.saved_model)
+        return job.saved_model
+
+    def open(self, path, arch):
+        return SavedModelRunner(path, arch)
+
+    def ops(self, path):
+        return saved_model_ops(path)
+
+
+def write_saved_model(served, path):
+    """Save a bare module: variables, functions and the label asset, no Keras object."""
+    labels = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}-labels") / "labels.txt"
+    labels.parent.mkdir(parents=True, exist_ok=True)
+    labels.write_text("".join(f"{c}\n" for c in served.classes), encoding="utf-8")
+    module = tf.Module()
+    module.weights = list(served.weights)
+    module.labels = tf.saved_model.Asset(str(labels))
+    module.serve = served.serve
+    # TensorFlow names a signature's inputs by the function's arguments, so the dict is spelled out
+    signatures = {"serving_default": _spelled(served.serve, served.arch.serving_inputs())}
+    if served.takes_image:
+        module.serve_bytes = served.serve_bytes()
+        signatures["serving_bytes"] = module.serve_bytes.get_concrete_function()
+    try:
+        tf.saved_model.save(module, str(path), signatures=signatures)
+    finally:
+        labels.unlink()
+        labels.parent.rmdir()
+
+
+def _spelled(function, specs):
+    """The function with one keyword argument a key, as signatures want it."""
+    keys = list(specs)
+
+    def call(*values):
+        return function(dict(zip(keys, values, strict=True)))
+
+    named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
+    return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
+
+
+def saved_model_ops(path):
+    """Operator name -> count, over all functions of a SavedModel."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    proto = saved_model_pb2.SavedModel()
+    proto.ParseFromString((pathlib.Path(path) / "saved_model.pb").read_bytes())
+    counts = {}
+    for function in proto.meta_graphs[0].graph_def.library.function:
+        for node in function.node_def:
+            counts[node.op] = counts.get(node.op, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+class SavedModelRunner(Runner):
+    """A SavedModel through its default signature, as TF Serving would call it."""
+
+    takes_prepared = False
+
+    def __init__(self, path, arch):
+        super().__init__(arch)
+        self._model = tf.saved_model.load(str(path))
+        self._signature = self._model.signatures["serving_default"]
+        # structured_input_signature names the inputs as they were saved
+        self._names = list(self._signature.structured_input_signature[1])
+
+    def infer(self, inputs):
+        answer = self._signature(**{k: tf.constant(inputs[k]) for k in self._names})
+        return {k: v.numpy() for k, v in answer.items()}
