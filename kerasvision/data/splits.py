@@ -1,56 +1,122 @@
-"""Deterministic splits: stratified by class, and whole groups only. numpy, no TensorFlow."""
+"""Deterministic splits: stratified by class, and whole groups only. Plain Python and numpy, no TensorFlow."""
+
+import collections
 
 import numpy as np
 
+from kerasvision.core.errors import UsageError
+
 NAMES = ("train", "validation", "test")
+ALIASES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def check_fractions(what, validation, test):
+    """{"validation": f, "test": f}, or one line about fractions that leave nothing to train on."""
+    if validation < 0 or test < 0 or validation + test >= 1:
+        raise UsageError(
+            f"{what}: validation_fraction={validation}, test_fraction={test}; allowed: 0 or more, together below 1"
+        )
+    return {"validation": validation, "test": test}
 
 
 def stratified(labels, fractions, seed, groups=None):
-    """Split name of every example.
+    """Split name of every example, a list.
 
-    labels: hashable per example. fractions: {"validation": f, "test": f}; the rest trains. groups: hashable per
-    example or None; examples of one group never part. A group is filed under the most frequent label among its
-    examples. Equal seed and equal inputs give equal splits. Returns a list of names.
+    labels: one hashable per example. fractions: {"validation": f, "test": f}; the rest trains. groups: one hashable
+    per example, or None; examples of one group never part, and a group counts for its most frequent label. A label
+    with few groups keeps at least one in training. Equal arguments give equal splits.
     """
-    units = _units(labels, groups)
-    strata = {}
-    for label, members in units:
-        strata.setdefault(label, []).append(members)
+    strata = collections.defaultdict(list)
+    for label, members in _units(labels, groups):
+        strata[label].append(members)
     names = ["train"] * len(labels)
-    for stratum, label in enumerate(sorted(strata, key=repr)):
+    for stratum, label in enumerate(sorted(strata, key=lambda label: (type(label).__name__, label))):
         rng = np.random.default_rng([seed, stratum])
-        members = [strata[label][i] for i in rng.permutation(len(strata[label]))]
-        for name, taken in _deal(members, fractions).items():
+        shuffled = [strata[label][i] for i in rng.permutation(len(strata[label]))]
+        for name, taken in _deal(shuffled, fractions).items():
             for index in taken:
                 names[index] = name
     return names
 
 
 def _units(labels, groups):
-    """[(label, indices)], in the order of first appearance."""
+    """[(label, indices that stay together)], in the order of first appearance."""
     if groups is None:
         return [(label, [i]) for i, label in enumerate(labels)]
-    held = {}
+    held = collections.defaultdict(list)
     for i, group in enumerate(groups):
-        held.setdefault(group, []).append(i)
-    units = []
-    for members in held.values():
-        seen = [labels[i] for i in members]
-        units.append((max(dict.fromkeys(seen), key=seen.count), members))
-    return units
+        held[group].append(i)
+    return [
+        (collections.Counter(labels[i] for i in members).most_common(1)[0][0], members) for members in held.values()
+    ]
 
 
 def _deal(units, fractions):
-    """Name -> indices: units are dealt until a split holds its share; training keeps at least one unit."""
+    """Split name -> indices. A unit is taken when that brings the split nearer to its share of the examples."""
     total = sum(map(len, units))
-    units = list(units)
     dealt = {}
-    for name in ("test", "validation"):
-        share = round(total * fractions.get(name, 0.0))
-        if fractions.get(name, 0.0) > 0 and share == 0 and len(units) > 2:
-            share = 1
-        taken = []
-        while units[1:] and len(taken) + len(units[-1]) / 2 <= share and len(taken) < share:
-            taken += units.pop()
-        dealt[name] = taken
+    for name, least in (("test", 3), ("validation", 2)):
+        share = total * fractions.get(name, 0.0)
+        taken, left, count = [], [], 0
+        for unit in units:
+            fits = count + len(unit) / 2 <= share
+            (taken if fits else left).append(unit)
+            count += len(unit) if fits else 0
+        if not taken and share > 0 and len(left) >= least:
+            taken = [min(left, key=len)]
+            left.remove(taken[0])
+        if not left:
+            left = [taken.pop()]
+        units, dealt[name] = left, [i for unit in taken for i in unit]
     return dealt
+
+
+def complete(names, labels, fractions, seed, groups=None):
+    """Splits that are partly given: those without any example are cut out of training.
+
+    names: "train", "validation", "test" or None (undecided) per example. Returns a list without None.
+    """
+    given = set(names) - {None}
+    missing = {n: f for n, f in fractions.items() if n not in given}
+    open_ = [i for i, n in enumerate(names) if n in (None, "train")]
+    chosen = stratified([labels[i] for i in open_], missing, seed, groups and [groups[i] for i in open_])
+    completed = list(names)
+    for i, name in zip(open_, chosen, strict=True):
+        completed[i] = name
+    return completed
+
+
+def linked(*keys):
+    """Group number of every example: examples that share a value in any of the lists are linked. None links nothing."""
+    parent = list(range(len(keys[0])))
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for column in keys:
+        first = {}
+        for i, value in enumerate(column):
+            if value is not None:
+                parent[root(i)] = root(first.setdefault(value, i))
+    return [root(i) for i in range(len(parent))]
+
+
+def rarest(label_sets):
+    """The least frequent label of each example, -1 for none: what several labels at once are stratified by.
+
+    After the idea of Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data (2011): rare labels
+    are shared out first.
+    """
+    count = collections.Counter(label for labels in label_sets for label in labels)
+    return [min(labels, key=lambda label: (count[label], label)) if len(labels) else -1 for labels in label_sets]

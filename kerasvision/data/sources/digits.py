@@ -9,10 +9,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources.base import Opened, Source, Split
-from kerasvision.data.splits import NAMES, stratified
+from kerasvision.data.splits import NAMES, check_fractions, stratified
 
 
 @sources.register("digits")
@@ -30,15 +29,10 @@ class Digits(Source):
     def open(self):
         from sklearn.datasets import load_digits
 
-        if min(self.validation_fraction, self.test_fraction) < 0 or self.validation_fraction + self.test_fraction >= 1:
-            raise UsageError(
-                f"digits: validation_fraction={self.validation_fraction}, test_fraction={self.test_fraction}; allowed: "
-                "0 or more, together below 1"
-            )
+        fractions = check_fractions("digits", self.validation_fraction, self.test_fraction)
         bunch = load_digits()
         images = np.round(bunch.images * (255.0 / 16.0)).astype(np.uint8)[..., None].repeat(3, axis=-1)
         labels = bunch.target.astype(np.int32)
-        fractions = {"validation": self.validation_fraction, "test": self.test_fraction}
         where = np.array(stratified(labels.tolist(), fractions, self.seed))
         splits = {}
         for name in NAMES:

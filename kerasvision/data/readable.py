@@ -1,0 +1,142 @@
+"""Which image files can be read: a cheap look at both ends of each, and a real decode where that is in doubt."""
+
+import concurrent.futures
+import os
+import pathlib
+import struct
+
+import tensorflow as tf
+
+from kerasvision.data.decode import decode
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+UNSUPPORTED = (
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jxl",
+    ".jp2",
+    ".ico",
+    ".psd",
+    ".svg",
+    ".dng",
+    ".cr2",
+    ".nef",
+)
+
+FULL_FILES, FULL_BYTES = 5_000, 2**30  # up to here every file is decoded once; beyond, only those in doubt
+
+_FOREIGN = (
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"ftypavi", "AVIF"),
+    (4, b"ftyp", "HEIC or a video"),
+    (4, b"JXL ", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"8BPS", "PSD"),
+    (0, b"%PDF", "PDF"),
+)
+
+
+def sniff(head):
+    """ "jpeg", "png", "gif", "bmp", "webp", or None, by the first bytes of a file."""
+    if head[:3] == b"\xff\xd8\xff":
+        return "jpeg"
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    return {b"GIF8": "gif"}.get(head[:4]) or {b"BM": "bmp"}.get(head[:2])
+
+
+def ends(path):
+    """(first 64 bytes, last 16 bytes, size in bytes)."""
+    with pathlib.Path(path).open("rb") as file:
+        head = file.read(64)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 16, 0))
+        return head, file.read(), size
+
+
+def glance(path):
+    """(reason that it cannot be read or None, whether it is in doubt). Looks at the ends of the file only."""
+    try:
+        head, tail, size = ends(path)
+    except OSError as error:
+        return (error.strerror or str(error)).lower(), False
+    if size == 0:
+        return "0 bytes", False
+    kind = sniff(head)
+    if kind is None:
+        return _stranger(head), False
+    if kind == "bmp":
+        return _bmp_problem(head), False
+    whole = {
+        "jpeg": lambda: tail.rstrip(b"\0\r\n").endswith(b"\xff\xd9"),
+        "png": lambda: tail[-8:-4] == b"IEND",
+        "gif": lambda: tail.endswith(b";"),
+        "webp": lambda: struct.unpack("<I", head[4:8])[0] + 8 <= size,
+    }[kind]
+    return None, not whole()
+
+
+def _stranger(head):
+    for at, magic, name in _FOREIGN:
+        if head[at : at + len(magic)] == magic:
+            return f"{name} is not supported; convert it to JPEG or PNG"
+    text = all(b in b"\t\r\n\f" or b >= 32 for b in head)
+    return "text, not an image" if text else "not an image"
+
+
+def _bmp_problem(head):
+    if len(head) < 34:
+        return "cut off"
+    bits, compression = struct.unpack("<HI", head[28:34])
+    if bits not in (8, 24, 32) or compression not in (0, 3):
+        squeezed = ", compressed," if compression not in (0, 3) else ""
+        return f"BMP of {bits} bits a pixel{squeezed} is not supported; convert it to PNG"
+    return None
+
+
+def decode_problem(path):
+    """Why training could not decode this file, or None."""
+    try:
+        image_bytes = tf.constant(pathlib.Path(path).read_bytes())
+        if tf.io.is_jpeg(image_bytes):  # an eighth of the size: every bit is read, most of the arithmetic is spared
+            tf.io.decode_jpeg(image_bytes, channels=3, ratio=8)
+        else:
+            decode(image_bytes)
+    except tf.errors.InvalidArgumentError:
+        return "cut off or damaged"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
+
+
+def unreadable(paths, full_files=FULL_FILES, full_bytes=FULL_BYTES, progress=lambda done: None):
+    """path -> reason, in the order of the paths, for every file that cannot be read.
+
+    All files are glanced at. If they are at most `full_files` with `full_bytes` in all, each is decoded too; else only
+    those whose end looks wrong. progress: called with the number of files done.
+    """
+    threads = min(32, 2 * (os.cpu_count() or 1))
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        seen = list(pool.map(glance, paths))
+        few = len(paths) <= full_files and sum(_size(p) for p in paths) <= full_bytes
+        doubtful = [p for p, (reason, doubt) in zip(paths, seen, strict=True) if reason is None and (few or doubt)]
+        found = {p: reason for p, (reason, _) in zip(paths, seen, strict=True) if reason}
+        progress(len(paths) - len(doubtful))
+        for done, (path, reason) in enumerate(zip(doubtful, pool.map(decode_problem, doubtful), strict=True), 1):
+            if reason:
+                found[path] = reason
+            progress(len(paths) - len(doubtful) + done)
+    return {p: found[p] for p in paths if p in found}
+
+
+def _size(path):
+    try:
+        return pathlib.Path(path).stat().st_size
+    except OSError:
+        return 0

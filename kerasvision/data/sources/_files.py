@@ -1,0 +1,150 @@
+"""From a list of labeled image files to an opened source: what `image_folder` and `manifest` share."""
+
+import collections
+import dataclasses
+import hashlib
+import pathlib
+
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data import readable, splits
+from kerasvision.data.sources.base import Opened, Split
+
+_SHOWN = 3  # files named in one error line
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One labeled file. name: as the user knows it. split, group: None when the user named none."""
+
+    path: str
+    name: str
+    labels: tuple[int, ...]
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How the entries become splits. what: the source, as in `image_folder 'photos'`. several: multi-label."""
+
+    what: str
+    fractions: dict
+    seed: int
+    skip_unreadable: bool
+    several: bool = False
+    declared: bool = False
+
+
+def open_entries(entries, classes, plan):
+    """The opened source. Files of equal bytes, and files of one group, never lie in two splits."""
+    entries, dropped = _readable(entries, plan)
+    _check_classes(entries, classes, plan)
+    contents = content_keys([e.path for e in entries])
+    entries, contents, leaks = _without_leaks(entries, contents)
+    groups = splits.linked(contents, [e.group for e in entries])
+    strata = splits.rarest([e.labels for e in entries])
+    names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
+    by_split = {n: [e for e, chosen in zip(entries, names, strict=True) if chosen == n] for n in splits.NAMES}
+    _check_training(by_split["train"], entries, classes, plan)
+    opened = {n: _split(held, plan.several) for n, held in by_split.items() if held}
+    return Opened(tuple(classes), opened, (*dropped, *leaks))
+
+
+def named(items, shown=_SHOWN):
+    """`a, b, c and 4 more`."""
+    items = list(items)
+    more = f" and {len(items) - shown} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + more
+
+
+def _readable(entries, plan):
+    """(entries that can be read, one line each for the others); refuses unless told to skip."""
+    bad = readable.unreadable(list(dict.fromkeys(e.path for e in entries)))
+    if not bad:
+        return entries, []
+    listed = [(e.name, bad[e.path]) for e in entries if e.path in bad]
+    if not plan.skip_unreadable:
+        raise KerasVisionError(
+            f"{plan.what}: {len(listed)} of {len(entries)} files cannot be read: "
+            f"{named(f'{name} ({reason})' for name, reason in listed)}; mend or remove them, or leave them out with "
+            "skip_unreadable=True (--skip-unreadable)"
+        )
+    return [e for e in entries if e.path not in bad], [f"{name}: {reason}" for name, reason in listed]
+
+
+def _check_classes(entries, classes, plan):
+    """At least two classes, each with an image."""
+    if not entries:
+        raise KerasVisionError(f"{plan.what}: no image is left that can be read")
+    if plan.several:
+        return
+    if len(classes) < 2:
+        raise KerasVisionError(f"{plan.what}: one class only, {classes[0]!r}; a classifier needs two or more")
+    seen = {label for e in entries for label in e.labels}
+    empty = [name for index, name in enumerate(classes) if index not in seen]
+    if empty and not plan.declared:
+        raise KerasVisionError(f"{plan.what}: no readable image of {named(map(repr, empty))}; fill or remove the class")
+
+
+def _check_training(train, entries, classes, plan):
+    if not train:
+        raise KerasVisionError(f"{plan.what}: no image is left to train on; every one belongs to validation or test")
+    untrained = {label for e in entries for label in e.labels} - {label for e in train for label in e.labels}
+    if untrained:
+        raise KerasVisionError(
+            f"{plan.what}: no training image of {named(repr(classes[i]) for i in sorted(untrained))}, which stand in "
+            "validation or test; move some to train"
+        )
+
+
+def content_keys(paths):
+    """A key per file, equal for files of equal bytes, None for a file that has no equal. Hashes only equal sizes."""
+    sizes = [pathlib.Path(p).stat().st_size for p in paths]
+    count = collections.Counter(sizes)
+    hashes = [_hash(p) if count[s] > 1 else None for p, s in zip(paths, sizes, strict=True)]
+    shared = collections.Counter(hashes)
+    return [h if h is not None and shared[h] > 1 else None for h in hashes]
+
+
+def _hash(path):
+    with pathlib.Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _without_leaks(entries, contents):
+    """Drops a file whose equal the user has put into a split that judges it: test before validation before train."""
+    rank = {"test": 2, "validation": 1}
+    judge = {}
+    for entry, key in zip(entries, contents, strict=True):
+        if key is not None and rank.get(entry.split, 0) > rank.get(judge.get(key, entry).split, 0):
+            judge[key] = entry
+    kept, lines = [], []
+    for entry, key in zip(entries, contents, strict=True):
+        better = judge.get(key) if key is not None else None
+        if better is not None and rank.get(entry.split, 0) < rank[better.split]:
+            lines.append(f"{entry.name}: the same bytes as {better.name}, which is in {better.split}")
+        else:
+            kept.append((entry, key))
+    return [e for e, _ in kept], [k for _, k in kept], lines
+
+
+def _split(entries, several):
+    paths = [e.path for e in entries]
+    if several:
+        labels = tf.ragged.constant([list(e.labels) for e in entries], dtype=tf.int32, ragged_rank=1)
+        records = tf.data.Dataset.from_tensor_slices({"path": paths, "labels": labels})
+        return Split(records, _read_several, len(entries))
+    labels = [e.labels[0] for e in entries]
+    records = tf.data.Dataset.from_tensor_slices({"path": paths, "label": tf.constant(labels, tf.int32)})
+    return Split(records, _read_one, len(entries))
+
+
+def _read_one(record):
+    return {"image_bytes": tf.io.read_file(record["path"]), "label": record["label"], "path": record["path"]}
+
+
+def _read_several(record):
+    labels = tf.ensure_shape(tf.convert_to_tensor(record["labels"]), [None])
+    return {"image_bytes": tf.io.read_file(record["path"]), "labels": labels, "path": record["path"]}

@@ -1,0 +1,158 @@
+"""Any data set of TensorFlow Datasets that has images and classes."""
+
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import sys
+import urllib.parse
+import urllib.request
+
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.registry import sources
+from kerasvision.data.sources.base import Opened, Source, Split
+
+_SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
+
+
+@sources.register("tfds")
+@dataclasses.dataclass(frozen=True)
+class Tfds(Source):
+    """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32 or `labels` int32 [N].
+
+    name: as TFDS spells it, "cifar10" or "oxford_flowers102:2.1.1". data_dir: where it is prepared; empty takes TFDS's
+    own folder. train, validation, test: split expressions such as "train[:90%]"; "auto" takes the split of that name
+    where the data set has one, "" none. image_key, label_key: its features: an Image, and a ClassLabel (one class) or
+    a Sequence of ClassLabel (several). download: fetch and prepare what is not there yet.
+    The order is that of the files, the same in every run.
+    """
+
+    name: str
+    data_dir: str = ""
+    train: str = "train"
+    validation: str = "auto"
+    test: str = "auto"
+    image_key: str = "image"
+    label_key: str = "label"
+    download: bool = True
+
+    def open(self):
+        what = f"tfds {self.name!r}"
+        tfds = _import(what)
+        builder = self._builder(tfds, what)
+        if not builder.is_prepared():
+            _prepare(tfds, builder, what, self.download)
+        label, several = self._label_feature(tfds, builder, what)
+        splits = {}
+        for role, expression in (("train", self.train), ("validation", self.validation), ("test", self.test)):
+            if expression == "auto":
+                expression = role if role in builder.info.splits else ""
+            if expression:
+                splits[role] = self._split(tfds, builder, expression, several, f"{what}: {role}={expression!r}")
+        if "train" not in splits:
+            raise UsageError(f"{what}: no training split; it has {', '.join(builder.info.splits)}; set train=SPLIT")
+        return Opened(tuple(label.names), splits)
+
+    def _builder(self, tfds, what):
+        try:
+            return tfds.builder(self.name, data_dir=self.data_dir or None)
+        except tfds.core.registered.DatasetNotFoundError:
+            hint = close_matches(self.name, tfds.list_builders(with_community_datasets=False))
+            raise UsageError(f"{what}: TFDS has no such data set; {hint}") from None
+        except Exception as error:  # TFDS raises what its builders raise: assertions, imports, values
+            raise KerasVisionError(f"{what}: {_line(error)}") from None
+
+    def _label_feature(self, tfds, builder, what):
+        """(the ClassLabel, whether a sample has several); the image feature is checked too."""
+        features = builder.info.features
+        for field in ("image_key", "label_key"):
+            if getattr(self, field) not in features:
+                raise UsageError(
+                    f"{what}: no feature {getattr(self, field)!r}; it has {', '.join(features)}; set {field}"
+                )
+        image, label = features[self.image_key], features[self.label_key]
+        if not (isinstance(image, tfds.features.Image) and image.tf_dtype in (tf.uint8, tf.uint16)):
+            raise KerasVisionError(f"{what}: feature {self.image_key!r} is {image}, not an Image of integers")
+        several = not isinstance(label, tfds.features.ClassLabel)
+        label = getattr(label, "feature", label)
+        if not isinstance(label, tfds.features.ClassLabel):
+            raise KerasVisionError(f"{what}: feature {self.label_key!r} is {label}, not a ClassLabel; set label_key")
+        return label, several
+
+    def _split(self, tfds, builder, expression, several, what):
+        wanted = {self.image_key: True, self.label_key: True}
+        decoders = tfds.decode.PartialDecoding(wanted, decoders={self.image_key: tfds.decode.SkipDecoding()})
+        config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
+        try:
+            records = builder.as_dataset(split=expression, decoders=decoders, shuffle_files=False, read_config=config)
+            info = builder.info.splits[expression]
+        except Exception as error:  # an unknown split, or an expression that TFDS cannot parse
+            raise UsageError(f"{what}: {_line(error)}; it has {', '.join(builder.info.splits)}") from None
+        if not info.num_examples:
+            raise UsageError(f"{what}: no examples")
+        image_key, label_key = self.image_key, self.label_key
+
+        def read(record):
+            key = "labels" if several else "label"
+            return {"image_bytes": record[image_key], key: tf.cast(record[label_key], tf.int32)}
+
+        bytes_each = max(1, _stored_bytes(builder) // max(1, builder.info.splits.total_num_examples))
+        return Split(records, read, info.num_examples, shuffle_buffer=max(1_000, _SHUFFLE_BYTES // bytes_each))
+
+
+def _import(what):
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise KerasVisionError(
+            f"{what}: TensorFlow Datasets cannot be imported ({_line(error)}); type: pip install tensorflow-datasets "
+            "importlib_resources"
+        ) from None
+    return tensorflow_datasets
+
+
+def _stored_bytes(builder):
+    return sum(split.num_bytes for split in builder.info.splits.values())
+
+
+def _prepare(tfds, builder, what, download):
+    """Fetches and prepares. TFDS's own progress goes to stderr: stdout is for results."""
+    base = pathlib.Path(builder.data_dir)
+    sought = f"{what}: not prepared in {str(base)!r}"
+    mend = f"prepare it where there is a network (tfds build {builder.name}) and copy the folder, or set data_dir"
+    if not download:
+        raise KerasVisionError(f"{sought}; set download=true to fetch it, or {mend}")
+    unreachable = _unreachable_host(builder)
+    if unreachable:
+        raise KerasVisionError(f"{sought}, and {unreachable} cannot be reached to fetch it; {mend}")
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            builder.download_and_prepare(download_config=config)
+    except Exception as error:  # network, checksums, disk, or manual downloads: each builder raises its own
+        raise KerasVisionError(f"{sought}, and fetching failed: {_line(error)}; {mend}") from None
+
+
+def _unreachable_host(builder):
+    """A host of the downloads that has no address, or None. Without it TFDS retries for minutes before it gives up.
+
+    Not asked where downloads lie already, or where a proxy resolves names.
+    """
+    downloads = pathlib.Path(builder.data_dir_root) / "downloads"
+    if urllib.request.getproxies() or downloads.is_dir():
+        return None
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or {}} - {None}
+    for host in sorted(hosts):
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            return host
+    return None
+
+
+def _line(error):
+    """An error's first line that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
