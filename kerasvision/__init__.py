@@ -18,9 +18,9 @@ _VERBS = {
     "Phase": "kerasvision.core.recipe",
     "Budget": "kerasvision.core.recipe",
     "train": "kerasvision.train.fit",
-    "load": "kerasvision.export.load",
-    "evaluate": "kerasvision.export.evaluation",
-    "predict": "kerasvision.export.prediction",
+    "load": "kerasvision.api",
+    "evaluate": "kerasvision.api",
+    "predict": "kerasvision.api",
     "export": "kerasvision.export.certificate",
 }
 __all__ = sorted(_VERBS)

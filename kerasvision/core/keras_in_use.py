@@ -12,8 +12,8 @@ def require_tf_keras():
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")
     if not legacy or keras_in_use() == "3":
         raise KerasVisionError(
-            "tf.keras is Keras 3 in this process, and KerasVision needs tf_keras; import kerasvision before tensorflow, "
-            "or set TF_USE_LEGACY_KERAS=1 in the environment"
+            "tf.keras is Keras 3 in this process, and KerasVision needs tf_keras; import kerasvision before "
+            "tensorflow, or set TF_USE_LEGACY_KERAS=1 in the environment"
         )
 
 

@@ -125,13 +125,13 @@ def augmented(sample, parts, seed):
     sample: as a source reads it; seed: int32 [2].
     """
     seeds = [tf.random.experimental.stateless_fold_in(seed, i) for i in range(len(parts))]
-    if parts and isinstance(parts[0], WindowAugmentation) and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
-        encoded = sample["image_bytes"] if "image_bytes" in sample else None
-        if encoded is not None:
-            window = parts[0].window(image_hw(encoded), seeds[0])
-            sample = {k: v for k, v in sample.items() if k != "image_bytes"}
-            sample |= {"image": decode(encoded, window), "cropped": tf.constant(True)}
-            parts, seeds = parts[1:], seeds[1:]
+    cuts = parts and isinstance(parts[0], WindowAugmentation)
+    if cuts and "image_bytes" in sample and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
+        encoded = sample["image_bytes"]
+        window = parts[0].window(image_hw(encoded), seeds[0])
+        sample = {k: v for k, v in sample.items() if k != "image_bytes"}
+        sample |= {"image": decode(encoded, window), "cropped": tf.constant(True)}
+        parts, seeds = parts[1:], seeds[1:]
     sample = _decoded(sample)
     for part, part_seed in zip(parts, seeds, strict=True):
         sample = part(sample, part_seed)

@@ -11,7 +11,7 @@ UNIT_FLOAT16 = 2.0**-11
 
 @dataclasses.dataclass(frozen=True)
 class Arithmetic:
-    """layers: layers with weights. additions: terms in the dot products, summed over those layers. scale: largest |raw|.
+    """layers: with weights. additions: terms of the dot products, summed over those layers. scale: largest |raw|.
 
     The probabilistic rounding bound of Higham and Mary ("A New Approach to Probabilistic Rounding Error Analysis", SIAM
     J. Sci. Comput. 41(5), 2019, theorem 2.4) makes the error of a dot product of n terms grow as sqrt(n) u; over

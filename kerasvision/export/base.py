@@ -46,9 +46,6 @@ class Runner(abc.ABC):
     def infer(self, inputs):
         """One batch through the file: prepared inputs, or serving inputs where `takes_prepared` is False."""
 
-    def close(self):
-        """Let go of the file."""
-
     def prepare(self, inputs):
         """Serving inputs -> (prepared inputs, geometry) as numpy, with the architecture's own geometry."""
         if self.arch.is_prepared(inputs):
@@ -97,6 +94,9 @@ class Exporter(Component):
     def package(self, job):
         """The folder that leaves the staging folder as one piece, and where its contract.json stands in it."""
         return job.saved_model, "assets.extra/contract.json"
+
+    def finish(self, job, out):  # noqa: B027 (most exporters have nothing to do)
+        """After the packages are in place below `out`: files that describe them all."""
 
     @classmethod
     def from_spec(cls, options):

@@ -117,7 +117,7 @@ class Architecture(Task):
         return {}
 
     def is_prepared(self, inputs):
-        """Whether serving inputs (numpy, batched) are already what `geometry` would return, so that it can be left out."""
+        """Whether serving inputs (numpy, batched) are what `geometry` would return, so that it can be left out."""
         return False
 
     def preprocessing(self):

@@ -144,7 +144,7 @@ def _run_fit(session, learner, phase, number, served, best):
         )
     except KeyboardInterrupt:
         raise KerasVisionError(
-            f"stopped in phase {number}; the last backup is kept in {folder}; go on with --resume --out {session.folder}"
+            f"stopped in phase {number}; the last backup is in {folder}; go on with --resume --out {session.folder}"
         ) from None
     except tf.errors.InvalidArgumentError as error:
         if "the loss" not in str(error):
@@ -179,7 +179,7 @@ def _callbacks(session, phase, number, served, best, progress):
 
 
 def start_step(backup, steps_per_epoch):
-    """Steps that the backup in this folder has behind it; 0 without one. Keras restores weights, we restore the data."""
+    """Steps behind the backup in this folder; 0 without one. Keras restores the weights, this places the data."""
     checkpoint = tf.train.latest_checkpoint(str(pathlib.Path(backup) / "chief"))
     if checkpoint is None:
         return 0
@@ -227,7 +227,7 @@ def _finish(session, graph):
             data = evaluation_data(session.splits[name], arch, batch_size=session.recipe.batch_size)
             metrics |= {f"{name}/{k}": v for k, v in evaluate_served(served, data).items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
-    trained = Trained(recipe, graph, session.classes, metrics, session.folder)
+    trained = Trained(recipe, graph, session.classes, metrics, session.folder, session.chief)
     if session.chief:
         save_run(trained)
         draw_curves(session.folder / "history.csv", session.folder / "curves.png")

@@ -28,6 +28,7 @@ class Trained:
     classes: tuple[str, ...]
     metrics: dict[str, float]
     folder: pathlib.Path | None = None
+    chief: bool = True  # this process wrote the folder
 
     @property
     def arch(self):
@@ -54,7 +55,7 @@ def load_run(folder):
     weights = folder / "model.weights.h5"
     if not weights.exists():
         raise KerasVisionError(
-            f"{folder} is no finished run: it has no {weights.name}; train with --resume to finish it"
+            f"{folder} is no finished run (no {weights.name}); train with --resume to finish it"
         )
     recipe = Recipe.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     graph = structure(recipe)

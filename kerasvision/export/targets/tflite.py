@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -17,12 +18,12 @@ SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")
 @exporters.register("tflite")
 @dataclasses.dataclass(frozen=True)
 class TFLite(Exporter):
-    """`tflite/models/<name>/model[_<quantize>].tflite`, batch 1, the graph's own size, pixels 0..255.
+    """`tflite/models/<name>/model[_<quantize>].tflite`, batch 1, the graph's size, pixels 0..255.
 
     quantize: `int8` and `int16x8` calibrate on training images. A graph trained with `techniques/qat` carries its own
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
-    the integer graph; `float32` takes and gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), with
-    normalization and scores in 8 bits too.
+    the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
+    gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), with normalization and scores in 8 bits too.
     """
 
     quantize: Quantize = "float32"
@@ -32,7 +33,7 @@ class TFLite(Exporter):
         super().__post_init__()
         if self.io == "uint8" and self.quantize != "int8":
             raise UsageError(
-                f"tflite:{self.quantize}:uint8 does not exist; integer input and output go with tflite:int8"
+                f"tflite:{self.quantize}:uint8 does not exist; integer input and output: tflite:int8:uint8"
             )
 
     @property
@@ -54,8 +55,12 @@ class TFLite(Exporter):
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
+        with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
+            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
+            path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
         (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
+        if not (folder / "golden.npz").exists():
+            np.savez_compressed(folder / "golden.npz", **goldens(job))
         return path
 
     def open(self, path, arch):
@@ -70,9 +75,21 @@ class TFLite(Exporter):
         return arithmetic.float16 if self.quantize == "float16" else None
 
 
+def goldens(job):
+    """Real prepared inputs (`input/<key>`) and the trained model's answers (`output/<key>`), for a client's tests."""
+    arch, prepared = job.served.arch, []
+    for sample in job.samples:
+        prepared.append(
+            {k: v.numpy() for k, v in arch.geometry({k: tf.constant(v) for k, v in sample.items()})[0].items()}
+        )
+    inputs = joined(prepared)
+    answer = job.served.fixed(batch=None)(inputs)
+    return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in answer.items()}
+
+
 def convert(served, quantize, io, calibration):
     """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8."""
-    pixels = None if io == "mixed" else tf.float32
+    pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
     module.answer = served.fixed(batch=1, image_dtype=pixels)

@@ -1,0 +1,134 @@
+"""The facade's verbs: load a model from wherever it is, ask it, judge it."""
+
+import dataclasses
+import pathlib
+import typing
+
+import numpy as np
+
+from kerasvision.core.component import from_json
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.keras_in_use import require_tf_keras
+from kerasvision.core.registry import exporters, pretrained
+from kerasvision.export.base import Runner
+from kerasvision.export.contract import read_contract
+from kerasvision.export.served import Served
+from kerasvision.train.run import load_run
+
+__all__ = ["Model", "evaluate", "load", "load_run", "predict"]
+
+
+class ServedRunner(Runner):
+    """A trained graph in this process, traced; never through `keras.Model.predict`, which is many times slower."""
+
+    takes_prepared = False
+
+    def __init__(self, served):
+        super().__init__(served.arch)
+        self.served = served
+
+    def infer(self, inputs):
+        return {k: v.numpy() for k, v in self.served.serve(inputs).items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Something that answers: a run, a SavedModel, a .tflite, an .onnx or a pretrained model, all alike.
+
+    `model({"image": uint8 [B, H, W, 3]})` gives a dict of numpy arrays with a batch axis, in original pixels.
+    """
+
+    arch: typing.Any
+    classes: tuple[str, ...]
+    runner: Runner
+    recipe: typing.Any = None
+
+    def __call__(self, inputs):
+        return self.runner(inputs)
+
+    def image(self, image):
+        """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
+        answer = {k: v[0] for k, v in self.runner({"image": image[None]}).items()}
+        return answer, self.arch.describe(answer, self.classes)
+
+
+def load(what):
+    """A `Model` from a run folder, a SavedModel folder, a .tflite or .onnx file, or a pretrained model's name."""
+    require_tf_keras()
+    path = pathlib.Path(what)
+    if str(what) in pretrained and not path.exists():
+        arch, graph, classes = pretrained[str(what)]().load()
+        return Model(arch, tuple(classes), ServedRunner(Served(arch, graph, classes)))
+    if not path.exists():
+        raise UsageError(
+            f"no model at {what}; name a run, a SavedModel, a .tflite or .onnx file, or a pretrained model: "
+            f"{close_matches(what, pretrained)}"
+        )
+    if path.is_dir() and (path / "recipe.json").exists():
+        trained = load_run(path)
+        return Model(trained.arch, trained.classes, ServedRunner(trained.served()), trained.recipe)
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        path = _newest_version(path)
+    kinds = {"": "saved_model", ".tflite": "tflite", ".onnx": "onnx"}
+    kind = "saved_model" if path.is_dir() else kinds.get(path.suffix)
+    if kind is None:
+        raise UsageError(f"{path.name} is no model file; allowed: .tflite, .onnx, a SavedModel folder or a run folder")
+    contract = read_contract(path)
+    recipe = from_json(contract["recipe"])
+    runner = exporters[kind]().open(path, recipe.model)
+    return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
+
+
+def _newest_version(folder):
+    versions = [p for p in folder.iterdir() if p.name.isdigit() and (p / "saved_model.pb").exists()]
+    if not versions:
+        raise KerasVisionError(
+            f"{folder} is neither a run (recipe.json) nor a SavedModel (saved_model.pb, or 1/, 2/ ...)"
+        )
+    return max(versions, key=lambda p: int(p.name))
+
+
+def predict(model, image):
+    """JSON of one image. model: a `Model`, or what `load` takes. image: a path, encoded bytes or uint8 [H, W, 3]."""
+    model = model if isinstance(model, Model) else load(model)
+    return model.image(read_image(image))[1]
+
+
+def read_image(image):
+    """uint8 [H, W, 3] from a path, encoded bytes or an array, decoded as in training and in the SavedModel."""
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+            raise KerasVisionError(f"an image is uint8 [H, W, 3]; seen: {image.dtype} {list(image.shape)}")
+        return image
+    import tensorflow as tf
+
+    from kerasvision.data.decode import decode
+
+    try:
+        encoded = image if isinstance(image, bytes) else pathlib.Path(image).read_bytes()
+    except OSError as error:
+        raise KerasVisionError(f"{image} cannot be read: {error.strerror}") from None
+    name = "the image" if isinstance(image, bytes) else image
+    if not encoded:
+        raise KerasVisionError(f"{name} is empty (0 bytes)")
+    try:
+        return decode(tf.constant(encoded)).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        reason = error.message.split(" [Op")[0].strip().splitlines()[0]
+        raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
+
+
+def evaluate(model, split="test"):
+    """name -> float of a model that knows its recipe, on a split of the recipe's data."""
+    from kerasvision.data.pipeline import raw_examples, with_validation
+
+    model = model if isinstance(model, Model) else load(model)
+    if model.recipe is None:
+        raise UsageError("a pretrained model has no data of its own to be evaluated on; train or export it first")
+    splits = with_validation(model.recipe.data.open(), model.recipe.validation_fraction)
+    if split not in splits:
+        raise UsageError(f"no split {split!r}; the data has {', '.join(splits)}")
+    evaluator = model.arch.evaluator(model.classes)
+    for inputs, truth, _ in raw_examples(splits[split], model.arch):
+        evaluator.update(model(inputs), truth)
+    return {f"{split}/{k}": v for k, v in evaluator.result().items()}

@@ -1,0 +1,50 @@
+"""`kerasvision export RUN --to saved_model tf_serving tflite:int8 onnx`."""
+
+import json
+
+HELP = "export a run to other runtimes, each reloaded and compared with the trained model on real images"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("run_folder", metavar="RUN")
+    parser.add_argument(
+        "--to",
+        nargs="+",
+        required=True,
+        metavar="TARGET",
+        help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], onnx",
+    )
+    parser.add_argument(
+        "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"
+    )
+    parser.add_argument("--version", type=int, help="version number; the next free one by default")
+    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as budget.accuracy_drop=0.01",
+    )
+    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
+
+
+def run(args):
+    """Export and print the certificate."""
+    import dataclasses
+
+    from kerasvision.api import load_run
+    from kerasvision.core.overrides import override
+    from kerasvision.export.base import from_spec
+    from kerasvision.export.certificate import export
+
+    exporters = [from_spec(spec) for spec in args.to]
+    trained = load_run(args.run_folder)
+    trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
+    _, contract = export(trained, exporters, args.out, args.version, args.limit, verbose=not args.json)
+    if args.json:
+        print(json.dumps(contract, indent=2))
+    return 0

@@ -1,0 +1,46 @@
+"""The command `kerasvision`: finds the verb, turns errors into one line and an exit code."""
+
+import argparse
+import importlib
+import os
+import sys
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+
+VERBS = ("names", "data", "train", "evaluate", "export", "predict", "launch", "doctor")
+
+
+def main(argv=None):
+    """Run one command. Returns 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not args.verb:
+        parser.print_help()
+        return 0
+    try:
+        return args.run(args) or 0
+    except UsageError as error:
+        print(f"kerasvision: {error}", file=sys.stderr)
+        return 2
+    except KerasVisionError as error:
+        print(f"kerasvision: {error}", file=sys.stderr)
+        return 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
+    except KeyboardInterrupt:
+        print("kerasvision: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `kerasvision names | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def build_parser():
+    """The parser of every verb; none of their modules imports TensorFlow."""
+    parser = argparse.ArgumentParser("kerasvision", description="From images and labels to verified models on devices.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for verb in VERBS:
+        module = importlib.import_module(f"kerasvision.cli.{verb}")
+        sub = verbs.add_parser(verb, help=module.HELP, description=module.HELP)
+        module.configure(sub)
+        sub.set_defaults(run=module.run)
+    return parser

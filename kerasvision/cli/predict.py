@@ -1,0 +1,104 @@
+"""`kerasvision predict MODEL IMAGE...`: the same answer from a run, a SavedModel, a .tflite and an .onnx."""
+
+import glob
+import json
+import pathlib
+import sys
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+
+HELP = "predict images with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="RUN, SAVED_MODEL, FILE.tflite, FILE.onnx or imagenet/efficientnet_lite0"
+    )
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="files, folders, globs; `-` reads one encoded image from stdin"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
+    parser.add_argument(
+        "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
+    )
+
+
+def run(args):
+    """Predict every input; 1 if any failed, after all were tried."""
+    from kerasvision.api import load, read_image
+
+    if args.draw and not args.draw.lower().endswith(".png"):
+        raise UsageError(f"--draw {args.draw}: write the name of a .png file")
+    names = _expand(args.images)
+    model = load(args.model)
+    rows, drawn, failed = [], [], 0
+    for name in names:
+        try:
+            image = read_image(sys.stdin.buffer.read() if name == "-" else name)
+            _, answer = model.image(image)
+        except KerasVisionError as error:
+            failed += 1
+            answer = None
+            _show_error(name, error, args.json)
+        if answer is not None:
+            rows.append((name, answer))
+            drawn += [(image, name, answer)] if args.draw else []
+            if args.json:
+                print(json.dumps({"input": name, "prediction": answer}), flush=True)
+    if rows and not args.json:
+        _print_table(rows)
+    if drawn:
+        from kerasvision.export.draw import draw_predictions
+
+        draw_predictions(drawn, pathlib.Path(args.draw))
+        print(f"drawn: {args.draw}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _show_error(name, error, as_json):
+    if as_json:
+        print(json.dumps({"input": name, "error": str(error)}), flush=True)
+    else:
+        print(f"kerasvision: {error}", file=sys.stderr)
+
+
+def _expand(words):
+    """Files in the order given; folders and globs sorted. Nothing found is an error."""
+    if not words:
+        raise UsageError("predict needs images: files, folders, globs, or - for one image on stdin")
+    names = []
+    for word in words:
+        path = pathlib.Path(word)
+        if word == "-" or path.is_file():
+            names.append(word)
+        elif path.is_dir():
+            held = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not held:
+                raise KerasVisionError(f"{word} holds no image; looked for {', '.join(SUFFIXES)}")
+            names += held
+        else:
+            names += sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 (absolute patterns too)
+    return names
+
+
+def _print_table(rows):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("input")
+    table.add_column("prediction")
+    for name, answer in rows:
+        table.add_row(name, in_words(answer))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def in_words(answer):
+    """A prediction's JSON in one short text."""
+    for key in ("top", "labels", "objects"):
+        if key in answer:
+            rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]
+            return ", ".join(rows[:3] if key == "top" else rows) or "nothing"
+    return json.dumps(answer)

@@ -1,0 +1,55 @@
+"""`kerasvision train RECIPE.py` or `kerasvision train ARCHITECTURE --data PATH`."""
+
+import datetime
+import pathlib
+import sys
+
+HELP = "train a recipe, or an architecture on your data, into a run folder"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "what", metavar="RECIPE|ARCHITECTURE", help="a recipe file, or a name such as classification/classifier"
+    )
+    parser.add_argument("--data", help="a folder of class folders, a .csv manifest, tfds:NAME, or digits")
+    parser.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--strategy", default="default", help="default, mirrored or multi_worker")
+    parser.add_argument("--out", help="run folder; runs/<name>-<time> by default")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out where it stopped")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out files that cannot be read")
+
+
+def run(args):
+    """Train, export what the recipe names, say where everything is."""
+    from kerasvision.cli.recipes import recipe_for
+    from kerasvision.core.overrides import override
+    from kerasvision.core.source_code import recipe_source
+    from kerasvision.train.callbacks import write_text
+    from kerasvision.train.fit import train
+
+    recipe = override(recipe_for(args.what, args.data, args.skip_unreadable), args.settings)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = pathlib.Path(args.out or f"runs/{recipe.name}-{now}")
+    trained = train(recipe, out, strategy=args.strategy, resume=args.resume)
+    if trained.chief:
+        write_text(out / "recipe.py", recipe_source(recipe))
+        report(trained)
+        if recipe.exports:
+            from kerasvision.export.certificate import export
+
+            export(trained, recipe.exports, out)
+    return 0
+
+
+def report(trained):
+    """The run's metrics as a table on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{trained.recipe.name}: {trained.folder}")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in trained.metrics.items():
+        table.add_row(name, f"{value:.4f}")
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)

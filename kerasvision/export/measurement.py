@@ -1,0 +1,178 @@
+"""What is measured of an exported file: metrics, agreement with the trained model, operators, size and latency."""
+
+import dataclasses
+import hashlib
+import pathlib
+import statistics
+import time
+
+import numpy as np
+
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.export.arithmetic import arithmetic_of
+from kerasvision.export.base import size_bytes
+
+FOLDS = 20  # of the jackknife
+LATENCY_RUNS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """What was measured of one exported file. agreement: with the trained model, over `examples` real examples.
+
+    agreement holds `max_error` (largest difference of a score), `tolerance` (None: no bound can be derived for integer
+    arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric minus the trained model's) with
+    `metric_change_interval` (95 %, jackknife), `worst` (the example of the largest difference).
+    """
+
+    kind: str
+    path: pathlib.Path
+    sha256: str
+    size_bytes: int
+    latency_ms: float
+    metrics: dict
+    agreement: dict
+    ops: dict
+    notes: tuple
+    failures: tuple
+
+    @property
+    def select_ops(self):
+        """Operators that a plain TFLite interpreter lacks."""
+        return [op for op in self.ops if op.startswith(("Flex", "Custom"))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """The trained model on the evaluation split: its predictions in order, its metrics and the scale of its raw."""
+
+    split: str
+    size: int
+    predictions: list
+    metrics: dict
+    folds: list
+    arithmetic: object
+
+
+def reference_of(served, graph, split, split_name, limit):
+    held, scale = [], 0.0
+    evaluators = [served.arch.evaluator(served.classes) for _ in range(FOLDS + 1)]
+    for number, (inputs, truth, _) in enumerate(raw_examples(split, served.arch, limit=limit)):
+        prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
+        if not number:
+            raw = served.apply_graph(served.arch.preprocess(inputs)[0])
+            scale = max(float(np.abs(v).max()) for v in raw.values())
+        held.append(prediction)
+        _update(evaluators, prediction, truth, sum(_count(p) for p in held[:-1]))
+    metrics, *folds = (_result(e) for e in evaluators)
+    size = sum(_count(p) for p in held)
+    return Reference(split_name, size, held, metrics, folds, arithmetic_of(graph, scale))
+
+
+def _count(prediction):
+    return len(next(iter(prediction.values())))
+
+
+def _update(evaluators, prediction, truth, start):
+    """The first evaluator sees every example; evaluator 1 + k all but those of fold k."""
+    whole, *folds = evaluators
+    whole.update(prediction, truth)
+    fold = (start + np.arange(_count(prediction))) % FOLDS
+    for k, evaluator in enumerate(folds):
+        keep = fold != k
+        if keep.any():
+            evaluator.update(*({key: v[keep] for key, v in part.items()} for part in (prediction, truth)))
+
+
+def _result(evaluator):
+    try:
+        return evaluator.result()
+    except ValueError:  # a fold that leaves nothing to evaluate, on a handful of examples
+        return None
+
+
+def measure(exporter, path, job, split, reference, budget, limit):
+    arch = job.served.arch
+    runner = exporter.open(path, arch)
+    evaluators = [arch.evaluator(job.served.classes) for _ in range(FOLDS + 1)]
+    start, errors, flips, names = 0, [], [], []
+    batches = zip(reference.predictions, raw_examples(split, arch, limit=limit), strict=True)
+    for expected, (inputs, truth, batch_names) in batches:
+        prediction = runner(inputs)
+        error, flip = arch.compare(expected, prediction)
+        _update(evaluators, prediction, truth, start)
+        start += _count(prediction)
+        errors, flips, names = [*errors, *error], [*flips, *flip], [*names, *batch_names]
+    metrics, *folds = (_result(e) for e in evaluators)
+    tolerance = exporter.tolerance(reference.arithmetic)
+    agreement = _agreement(arch, reference, metrics, folds, np.array(errors), np.array(flips), names, tolerance)
+    size, latency = size_bytes(path), _latency(runner, job.samples[0])
+    ops = exporter.ops(path)
+    failures = _failures(exporter, agreement, size, latency, ops, budget)
+    notes = () if getattr(runner, "delegate", "xnnpack") == "xnnpack" else ("runs without XNNPACK",)
+    return Artifact(exporter.spec, path, _sha256(path), size, latency, metrics, agreement, ops, notes, failures)
+
+
+def _agreement(arch, reference, metrics, folds, errors, flips, names, tolerance):
+    change = metrics[arch.main_metric] - reference.metrics[arch.main_metric]
+    pairs = [(a, b) for a, b in zip(folds, reference.folds, strict=True) if a and b]
+    changes = np.array([a[arch.main_metric] - b[arch.main_metric] for a, b in pairs])
+    # delete-a-group jackknife: Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics 17(4), equation 2
+    spread = (
+        1.96 * np.sqrt((len(changes) - 1) / len(changes) * ((changes - change) ** 2).sum()) if len(changes) else 0.0
+    )
+    worst = int(errors.argmax())
+    return {
+        "examples": len(errors),
+        "max_error": float(errors.max()),
+        "tolerance": tolerance,
+        "flips": int(flips.sum()),
+        "flip_rate": float(flips.mean()),
+        "metric": arch.main_metric,
+        "metric_change": float(change),
+        "metric_change_interval": [float(change - spread), float(change + spread)],
+        "worst": names[worst],
+    }
+
+
+def _failures(exporter, agreement, size, latency, ops, budget):
+    failures = []
+    if agreement["tolerance"] is not None and agreement["max_error"] > agreement["tolerance"]:
+        failures.append(
+            f"differs from the trained model by {agreement['max_error']:.2g} on {agreement['worst']}; its arithmetic "
+            f"explains {agreement['tolerance']:.2g}"
+        )
+    if -agreement["metric_change"] > budget.accuracy_drop:
+        failures.append(
+            f"{agreement['metric']} falls by {-agreement['metric_change']:.4f} (worst on {agreement['worst']}); "
+            f"budget.accuracy_drop is {budget.accuracy_drop:g}"
+        )
+    if budget.size_bytes is not None and size > budget.size_bytes:
+        failures.append(f"has {size} bytes; budget.size_bytes is {budget.size_bytes}")
+    if budget.latency_ms is not None and latency > budget.latency_ms:
+        failures.append(f"needs {latency:.2f} ms; budget.latency_ms is {budget.latency_ms:g}")
+    flex = [op for op in ops if op.startswith("Flex")]
+    if exporter.spec.startswith("tflite") and flex:
+        failures.append(f"needs Select-TF operators, which phones lack: {', '.join(flex)}")
+    return tuple(failures)
+
+
+def _latency(runner, sample):
+    """Median milliseconds of one example through the file, geometry aside, after three runs that are not counted."""
+    feed = runner.prepare(sample)[0] if runner.takes_prepared else sample
+    seconds = []
+    for _ in range(LATENCY_RUNS + 3):
+        start = time.perf_counter()
+        runner.infer(feed)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds[3:])
+
+
+def _sha256(path):
+    """Of a file, or of a folder's files with their names, in order."""
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        if path.is_dir():
+            digest.update(str(file.relative_to(path)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,46 @@
+"""The certificate as a table."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from kerasvision.core.format import human_bytes
+
+
+def print_table(trained, reference, artifacts):
+    """One row an artifact, below one for the trained model, on stdout."""
+    metric = trained.arch.main_metric
+    table = Table(title=f"{trained.recipe.name}: {reference.size} examples of the {reference.split} split")
+    columns = (
+        "artifact",
+        metric,
+        "change",
+        "95 % interval",
+        "flips",
+        "max error",
+        "tolerance",
+        "size",
+        "ms",
+        "verdict",
+    )
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("artifact", "verdict") else "right")
+    table.add_row("trained model", f"{reference.metrics[metric]:.4f}", *[""] * 8)
+    for a in artifacts:
+        g = a.agreement
+        low, high = g["metric_change_interval"]
+        table.add_row(
+            a.kind,
+            f"{a.metrics[metric]:.4f}",
+            f"{g['metric_change']:+.4f}",
+            f"{low:+.4f} {high:+.4f}",
+            f"{g['flips']}/{g['examples']}",
+            f"{g['max_error']:.1e}",
+            "budget" if g["tolerance"] is None else f"{g['tolerance']:.1e}",
+            human_bytes(a.size_bytes),
+            f"{a.latency_ms:.2f}",
+            "FAIL" if a.failures else "pass",
+        )
+    wide = None if sys.stdout.isatty() else 130
+    Console(file=sys.stdout, width=wide).print(table)

@@ -1,0 +1,122 @@
+"""A SavedModel as TensorFlow Serving and KServe want it: numbered versions, warm-up requests, configuration."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from kerasvision.core.registry import exporters
+from kerasvision.export.base import Exporter
+from kerasvision.export.targets.saved_model import SavedModelRunner, saved_model_ops, write_saved_model
+
+WARMUP = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
+REST_PORT, GRPC_PORT = 8501, 8500
+
+
+@exporters.register("tf_serving")
+@dataclasses.dataclass(frozen=True)
+class TFServing(Exporter):
+    """`saved_models/<name>/<version>/` with warm-up requests, beside it `models.config`, `compose.yaml` and
+    `kserve/<name>.yaml`.
+
+    An export to both `saved_model` and `tf_serving` writes one SavedModel.
+    """
+
+    @property
+    def spec(self):
+        return "tf_serving"
+
+    def write(self, job):
+        path = job.saved_model
+        if not path.exists():
+            write_saved_model(job.served, path)
+        _write_warmup(path / WARMUP, job)
+        return path
+
+    def open(self, path, arch):
+        return ServingRunner(path, arch)
+
+    def ops(self, path):
+        return saved_model_ops(path)
+
+    def finish(self, job, out):
+        folder = out / "saved_models"
+        names = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(v.name.isdigit() for v in p.iterdir()))
+        _replace(folder / "models.config", _models_config(names))
+        _replace(folder / "compose.yaml", _COMPOSE)
+        _replace(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
+
+
+def _write_warmup(path, job):
+    """A few real requests, which the server runs before it is ready, so that the first user waits for no tracing."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for sample in job.samples[:3]:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = job.name
+            request.model_spec.signature_name = "serving_default"
+            for key, value in sample.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictLog(request=request)
+            writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+
+
+class ServingRunner(SavedModelRunner):
+    """The SavedModel after its own warm-up requests, as the server runs them before it is ready."""
+
+    def __init__(self, path, arch):
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        super().__init__(path, arch)
+        for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            self.infer({k: tf.make_ndarray(v) for k, v in request.inputs.items()})
+
+
+def _replace(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _models_config(names):
+    """The text form of tensorflow.serving.ModelServerConfig; `/models` is where compose.yaml mounts the folder."""
+    rows = "".join(
+        f'  config {{\n    name: "{name}"\n    base_path: "/models/{name}"\n    model_platform: "tensorflow"\n  }}\n'
+        for name in names
+    )
+    return f"model_config_list {{\n{rows}}}\n"
+
+
+_COMPOSE = f"""# docker compose up, from this folder
+services:
+  serving:
+    image: tensorflow/serving:2.19.0
+    command: --model_config_file=/models/models.config --model_config_file_poll_wait_seconds=30
+    ports:
+      - "127.0.0.1:{REST_PORT}:8501"
+      - "127.0.0.1:{GRPC_PORT}:8500"
+    volumes:
+      - .:/models:ro
+"""
+
+
+def _kserve(name):
+    return f"""# kubectl apply -f {name}.yaml, after putting the folder {name}/ into the volume claim named below
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: {name.replace("_", "-").lower()}
+spec:
+  predictor:
+    model:
+      modelFormat:
+        name: tensorflow
+      storageUri: pvc://models/{name}
+      resources:
+        requests: {{cpu: "1", memory: 1Gi}}
+        limits: {{cpu: "2", memory: 2Gi}}
+"""

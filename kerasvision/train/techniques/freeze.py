@@ -1,0 +1,29 @@
+"""Feature extraction: only what is not the backbone learns."""
+
+import dataclasses
+
+import tf_keras as keras
+
+from kerasvision.core.registry import techniques
+from kerasvision.train.techniques.base import Technique
+
+
+@techniques.register("freeze")
+@dataclasses.dataclass(frozen=True)
+class Freeze(Technique):
+    """Layers whose names start with `prefix` keep their weights, and their batch normalizations keep their statistics.
+
+    (A Keras batch normalization that is not trainable runs in inference mode.)
+    """
+
+    prefix: str = "backbone_"
+
+    def start(self, arch, graph):
+        freeze_layers(layer for layer in graph.layers if layer.name.startswith(self.prefix))
+
+
+def freeze_layers(layers):
+    """Make layers untrainable; input layers have nothing to freeze."""
+    for layer in layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            layer.trainable = False

@@ -1,0 +1,63 @@
+"""Quantization-aware training: the graph learns with int8 rounding in it (Jacob et al. 2018, arXiv:1712.05877)."""
+
+import dataclasses
+
+import tensorflow_model_optimization as tfmot
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import techniques
+from kerasvision.train.techniques.base import Technique
+
+
+@techniques.register("qat")
+@dataclasses.dataclass(frozen=True)
+class QAT(Technique):
+    """Through tensorflow-model-optimization. Use it in a last, short phase on trained weights, with a small rate.
+
+    The fake-quantization layers stay in the graph: `tflite:int8` then needs no calibration.
+    """
+
+    def graph(self, arch, graph):
+        annotated = keras.models.clone_model(graph, clone_function=_annotate)
+        try:
+            with keras.utils.custom_object_scope({"OutputRange": OutputRange}):
+                return tfmot.quantization.keras.quantize_apply(annotated)
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise KerasVisionError(
+                f"qat: {arch.registered_name} holds a layer that cannot be quantized: {reason} Train without qat and "
+                "export tflite:int8, which calibrates instead"
+            ) from error
+
+
+class OutputRange(tfmot.quantization.keras.QuantizeConfig):
+    """Watches a layer's output range: for layers without weights that tfmot has no rule for."""
+
+    def get_weights_and_quantizers(self, layer):
+        return []
+
+    def get_activations_and_quantizers(self, layer):
+        return []
+
+    def set_quantize_weights(self, layer, quantize_weights):
+        pass
+
+    def set_quantize_activations(self, layer, quantize_activations):
+        pass
+
+    def get_output_quantizers(self, layer):
+        quantizers = tfmot.quantization.keras.quantizers
+        return [quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
+
+    def get_config(self):
+        return {}
+
+
+# no arithmetic but on activations; a squeeze-and-excitation block needs Multiply
+WITHOUT_WEIGHTS = (keras.layers.Multiply, keras.layers.Subtract, keras.layers.Average, keras.layers.Maximum)
+
+
+def _annotate(layer):
+    config = OutputRange() if isinstance(layer, WITHOUT_WEIGHTS) else None
+    return tfmot.quantization.keras.quantize_annotate_layer(layer, config)
