@@ -53,16 +53,22 @@ class Backbone(Component):
         functional model stays flat. Layer names start with `backbone_`.
         """
 
-    def imagenet(self) -> dict[str, list]:
-        """The published ImageNet weights: layer name (with `backbone_`) -> arrays in Keras's order."""
+    def published_weights(self, source) -> dict[str, list]:
+        """Layer name (with `backbone_`) -> arrays in Keras's order.
+
+        source: "imagenet", or the path of an .h5 file in the publisher's own layout.
+        """
         raise KerasVisionError(
-            f"{self.registered_name} has no ImageNet weights; weights= takes None or the path of a weights file"
+            f"{self.registered_name} has no published weights and weights={str(source)!r} holds no layers of it; "
+            "weights= takes None or the path of a file that holds this backbone"
         )
 
     def load(self, graph):
         """Put pretrained weights into the layers that `__call__` made in `graph`, by name. None: nothing to do."""
         if self.weights is not None:
-            named = self.imagenet() if self.weights == "imagenet" else weights_file.read(self.weights)
+            named = {} if self.weights == "imagenet" else weights_file.read(self.weights)
+            if not any(name.startswith(weights_file.PREFIX) for name in named):
+                named = self.published_weights(self.weights)
             weights_file.put(graph, named, source=self.weights)
         return graph
 
@@ -70,15 +76,21 @@ class Backbone(Component):
         """Layer names from the input to the output in groups `[stem, stage 1, ...]`, for gradual unfreezing.
 
         A group is the layers of one stride against the input; layers that only lead into a strided one (the
-        expansion before a strided depthwise convolution) stand with the resolution they compute at.
+        expansion before a strided depthwise convolution) stand with the resolution they compute at, and a detour at
+        a coarser resolution (attention over a reduced sequence) with the layers it comes back to.
         """
-        stride, groups = {}, {}
-        for layer in graph.layers:  # in topological order
-            before = max((stride[p] for p in _parents(layer, graph)), default=1)
-            stride[layer.name] = before * _own_stride(layer)
-            if _is_backbone(layer):
-                groups.setdefault(stride[layer.name], []).append(layer.name)
-        return [groups[s] for s in sorted(groups)]
+        held = {layer.name for layer in graph.layers}
+        parents = {layer.name: _parents(layer, held) for layer in graph.layers}  # in topological order
+        stride = {}
+        for layer in graph.layers:
+            stride[layer.name] = min((stride[p] for p in parents[layer.name]), default=1) * _own_stride(layer)
+        own = {layer.name: stride[layer.name] for layer in graph.layers if _is_backbone(layer)}
+        for name in reversed(own):
+            for parent in own.keys() & parents[name]:
+                own[parent] = min(own[parent], own[name])
+        groups = [[n for n in own if own[n] == s] for s in sorted(set(own.values()))]
+        first = next((i for i, g in enumerate(groups) if any(graph.get_layer(n).weights for n in g)), 0)
+        return [sum(groups[: first + 1], []), *groups[first + 1 :]]  # padding alone is no stage
 
 
 def _is_backbone(layer):
@@ -97,9 +109,7 @@ def _own_stride(layer):
     return strides if isinstance(strides, int) else strides[0]
 
 
-def _parents(layer, graph):
-    """Names of the layers that feed this one inside `graph`."""
-    held = {layer.name for layer in graph.layers}
+def _parents(layer, held):
+    """Names of the layers in `held` that feed this one."""
     nodes = [n for n in layer.inbound_nodes if not n.is_input]
-    inputs = [t for n in nodes for t in tf.nest.flatten(n.keras_inputs)]
-    return [name for t in inputs if (name := t._keras_history.layer.name) in held]
+    return {t._keras_history.layer.name for n in nodes for t in tf.nest.flatten(n.keras_inputs)} & held

@@ -76,7 +76,7 @@ class EfficientNetLite(Backbone):
         levels["head"] = _conv(x, 1280, 1, 1, "backbone_head")
         return levels
 
-    def imagenet(self):
+    def published_weights(self, source):
         state = self._published()
         named = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
         for i, (_, _, expansion, *_) in enumerate(self.blocks()):

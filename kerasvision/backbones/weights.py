@@ -38,12 +38,12 @@ def read(path):
 def put(graph, named, source):
     """Set every `backbone_` layer of `graph` from `named`; a missing layer or another shape is an error.
 
-    named: layer name, with or without `backbone_`, -> arrays. source: what the error calls the weights.
+    named: layer name -> arrays. source: what the error calls the weights.
     """
     for layer in graph.layers:
         if not layer.name.startswith(PREFIX) or not layer.weights:
             continue
-        arrays = named.get(layer.name, named.get(layer.name.removeprefix(PREFIX)))
+        arrays = named.get(layer.name)
         if arrays is None:
             raise KerasVisionError(
                 f"weights={str(source)!r} has no layer {layer.name!r}; it holds {', '.join(list(named)[:4])} ...; "

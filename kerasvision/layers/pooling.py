@@ -38,8 +38,8 @@ class GeM(keras.layers.Layer):
     below epsilon (negative ones) count as epsilon, so the input should come out of a ReLU.
     """
 
-    def __init__(self, p=3.0, epsilon=1e-6, **layer):
-        super().__init__(**layer)
+    def __init__(self, p=3.0, epsilon=1e-6, name=None, trainable=True, dtype=None):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.initial_p, self.epsilon = p, epsilon
 
     def build(self, input_shape):

@@ -1,0 +1,104 @@
+"""ConvNeXt: "A ConvNet for the 2020s" (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie 2022, arXiv:2201.03545).
+
+The layers of `keras.applications` and its weights, laid flat: its stem and downsampling are nested models, its
+7x7 depthwise convolutions grouped ones. GELU is the tanh form, for the sake of ONNX.
+"""
+
+import dataclasses
+import typing
+
+import tf_keras as keras
+
+from kerasvision.backbones._applications import IMAGENET, fetch
+from kerasvision.backbones.base import Backbone
+from kerasvision.core.registry import backbones
+from kerasvision.layers.activation import gelu_tanh
+from kerasvision.layers.scale import LayerScale
+
+_VARIANTS = {
+    "tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
+    "small": ((3, 3, 27, 3), (96, 192, 384, 768)),
+    "base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
+    "large": ((3, 3, 27, 3), (192, 384, 768, 1536)),
+    "xlarge": ((3, 3, 27, 3), (256, 512, 1024, 2048)),
+}
+
+
+@backbones.register("convnext")
+@dataclasses.dataclass(frozen=True)
+class ConvNeXt(Backbone):
+    """Levels c2 ... c5, and `head`: c5 normalized, for pooling and classification. Images of at least 32 px.
+
+    drop_path: largest rate of stochastic depth, reached at the last block. Sides that are no multiple of 32 lose
+    their remainder, as in the published network.
+    """
+
+    size: typing.Literal["tiny", "small", "base", "large", "xlarge"] = "tiny"
+    drop_path: float = 0.0
+    weights: str | None = None
+
+    quantizable: typing.ClassVar[bool] = False  # layer normalization and layer scale
+
+    @property
+    def normalization(self):
+        return IMAGENET
+
+    def __call__(self, x):
+        depths, widths = _VARIANTS[self.size]
+        levels, done = {}, 0
+        for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
+            x = _patchify(x, width) if stage == 0 else _downsample(x, width, stage - 1)
+            for block in range(depth):
+                drop = self.drop_path * done / (sum(depths) - 1)
+                x = _block(x, drop, f"backbone_stage_{stage}_block_{block}")
+                done += 1
+            levels[f"c{stage + 2}"] = x
+        return levels | {"head": _layer_norm("backbone_head_layernorm")(x)}
+
+    def published_weights(self, source):
+        build = getattr(keras.applications, f"ConvNeXt{'XLarge' if self.size == 'xlarge' else self.size.capitalize()}")
+        published = fetch(self.registered_name, source, lambda: build(include_top=False, weights=source))
+        named = {}
+        for layer in _leaves(published):
+            name = layer.name.removeprefix(f"convnext_{self.size}_")
+            name = "head_layernorm" if name.startswith("layer_normalization") else name
+            named[f"backbone_{name}"] = layer.get_weights()
+            if name.endswith("_depthwise_conv"):
+                named[f"backbone_{name}"][0] = layer.get_weights()[0].transpose(0, 1, 3, 2)
+        return named
+
+
+def _leaves(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer)
+        elif layer.weights and not isinstance(layer, keras.layers.Normalization):
+            yield layer
+
+
+def _layer_norm(name):
+    return keras.layers.LayerNormalization(epsilon=1e-6, name=name)
+
+
+def _patchify(x, width):
+    x = keras.layers.Conv2D(width, 4, 4, name="backbone_stem_conv")(x)
+    return _layer_norm("backbone_stem_layernorm")(x)
+
+
+def _downsample(x, width, index):
+    x = _layer_norm(f"backbone_downsampling_layernorm_{index}")(x)
+    return keras.layers.Conv2D(width, 2, 2, name=f"backbone_downsampling_conv_{index}")(x)
+
+
+def _block(x, drop, name):
+    """Figure 4: depthwise 7x7, layer normalization, two 1x1 convolutions around a GELU."""
+    shortcut, width = x, x.shape[-1]
+    x = keras.layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise_conv")(x)
+    x = _layer_norm(f"{name}_layernorm")(x)
+    x = keras.layers.Dense(4 * width, name=f"{name}_pointwise_conv_1")(x)
+    x = keras.layers.Activation(gelu_tanh, name=f"{name}_gelu")(x)
+    x = keras.layers.Dense(width, name=f"{name}_pointwise_conv_2")(x)
+    x = LayerScale(name=f"{name}_layer_scale")(x)
+    if drop:
+        x = keras.layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+    return keras.layers.Add(name=f"{name}_add")([shortcut, x])
