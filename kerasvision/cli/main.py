@@ -9,6 +9,8 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 
 VERBS = ("names", "data", "train", "evaluate", "export", "predict", "launch", "doctor")
 
+WITHOUT_TENSORFLOW = ("names", "launch", "doctor")
+
 
 def main(argv=None):
     """Run one command. Returns 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
@@ -19,6 +21,8 @@ def main(argv=None):
         parser.print_help()
         return 0
     try:
+        if args.verb not in WITHOUT_TENSORFLOW:
+            import_tensorflow_quietly()
         return args.run(args) or 0
     except UsageError as error:
         print(f"kerasvision: {error}", file=sys.stderr)
@@ -32,6 +36,26 @@ def main(argv=None):
     except BrokenPipeError:  # `kerasvision names | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def import_tensorflow_quietly():
+    """Import TensorFlow and look for devices without the lines its C++ prints before its own log level is in force.
+
+    Whoever sets TF_CPP_MIN_LOG_LEVEL below 2 sees everything. Python errors pass.
+    """
+    if int(os.environ["TF_CPP_MIN_LOG_LEVEL"]) < 2:
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def build_parser():

@@ -1,6 +1,7 @@
 """A recipe as an editable Python file."""
 
 import dataclasses
+import json
 
 from kerasvision.core.component import Component, hints
 
@@ -31,7 +32,7 @@ def _code(value, depth):
         return f"{head}(\n" + "".join(f"{pad}{a},\n" for a in arguments) + "    " * depth + ")"
     if isinstance(value, tuple) and any(isinstance(v, Component) for v in value):
         return "(\n" + "".join(f"{pad}{_code(v, depth + 1)},\n" for v in value) + "    " * depth + ")"
-    return repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _given(component):

@@ -18,8 +18,15 @@ class Served(tf.Module):
         self.weights = list(graph.variables)
         self.quantization_aware = any(type(layer).__name__.startswith("Quantize") for layer in graph.layers)
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
-        self.answer = tf.function(self.answer_prepared, autograph=False, reduce_retracing=True)
+        # explicit signatures: the last batch of a split is smaller, and must not be traced again
+        specs = [_any_batch(arch.prepared_inputs()), self._geometry_specs()]
+        self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
+
+    def _geometry_specs(self):
+        traced = tf.function(self.arch.geometry, autograph=False).get_concrete_function(self.arch.serving_inputs())
+        _, geometry = traced.structured_outputs
+        return _any_batch(geometry)
 
     def answer_prepared(self, prepared, geometry):
         """Prepared inputs (uint8 pixels of the graph's size) -> prediction. Name scopes mark the parts."""
@@ -41,10 +48,10 @@ class Served(tf.Module):
 
     def serve_bytes(self):
         """A tf.function over encoded images of any size: `image_bytes` string [B]. Each is decoded and fitted alone."""
-        prepared_spec = {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in self.arch.prepared_inputs().items()}
-        one = tf.TensorSpec([1, None, None, 3], tf.uint8)
-        _, geometry = tf.function(self.arch.geometry).get_concrete_function({"image": one}).structured_outputs
-        geometry_spec = {k: tf.TensorSpec(g.shape[1:], g.dtype) for k, g in geometry.items()}
+        specs = [self.arch.prepared_inputs(), self._geometry_specs()]
+        prepared_spec, geometry_spec = (
+            {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in part.items()} for part in specs
+        )
 
         def fit_one(encoded):
             prepared, geometry = self.arch.geometry({"image": decode(encoded)[None]})
@@ -74,3 +81,8 @@ class Served(tf.Module):
             return self.answer_prepared(prepared, self.arch.no_geometry(prepared))
 
         return tf.function(answer, input_signature=[specs], autograph=False)
+
+
+def _any_batch(tensors):
+    """Specs like these tensors or specs, for any batch."""
+    return {k: tf.TensorSpec([None, *t.shape[1:]], t.dtype, k) for k, t in tensors.items()}
