@@ -71,7 +71,7 @@ def _readable(entries, plan):
             f"{named(f'{name} ({reason})' for name, reason in listed)}; mend or remove them, or leave them out with "
             "skip_unreadable=True (--skip-unreadable)"
         )
-    return [e for e in entries if e.path not in bad], [f"{name}: {reason}" for name, reason in listed]
+    return [e for e in entries if e.path not in bad], [f"unreadable: {name} ({reason})" for name, reason in listed]
 
 
 def _check_classes(entries, classes, plan):
@@ -124,7 +124,7 @@ def _without_leaks(entries, contents):
     for entry, key in zip(entries, contents, strict=True):
         better = judge.get(key) if key is not None else None
         if better is not None and rank.get(entry.split, 0) < rank[better.split]:
-            lines.append(f"{entry.name}: the same bytes as {better.name}, which is in {better.split}")
+            lines.append(f"copy: {entry.name} has the same bytes as {better.name}, which is in {better.split}")
         else:
             kept.append((entry, key))
     return [e for e, _ in kept], [k for _, k in kept], lines

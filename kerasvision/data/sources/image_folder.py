@@ -46,7 +46,7 @@ class ImageFolder(Source):
                 ignored += [str(p.relative_to(root)) for p in other]
         opened = open_entries(entries, classes, Plan(what, fractions, self.seed, self.skip_unreadable))
         if ignored:
-            line = f"not images by their names, {len(ignored)} in all: {named(ignored)}"
+            line = f"not an image by its name: {named(ignored)}"
             opened = dataclasses.replace(opened, dropped=(*opened.dropped, line))
         return opened
 

@@ -1,0 +1,176 @@
+"""A look at a data source before training: what it holds, and what training will do with everything odd in it."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import statistics
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.component import hints, to_json
+from kerasvision.data import duplicates, facts
+
+# kind -> (what was found, what training does with it)
+FINDINGS = {
+    "unreadable": ("files that cannot be decoded", "training refuses them; --skip-unreadable leaves them out"),
+    "copy": ("copies of images that judge", "left out of the split that trains, so that the figures stay honest"),
+    "not": ("files beside the images", "ignored"),
+    "contradiction": (
+        "groups of images with equal bytes but different labels",
+        "training uses all of them; mend the labels",
+    ),
+    "exact_duplicates": ("groups of images with equal bytes", "each image counts; they are kept in one split"),
+    "leak": (
+        "groups of images with equal bytes that lie in several splits",
+        "the figures on the judging split are too good; remove all but one",
+    ),
+    "near_duplicates": ("groups of nearly equal images", "each image counts"),
+    "near_leak": (
+        "groups of nearly equal images that lie in several splits",
+        "the figures may be too good; keep them together with a manifest and its column group",
+    ),
+    "exif_orientation": (
+        "images with an EXIF orientation",
+        "training and serving use the stored pixels and ignore the tag; rotate the files, and serve them rotated",
+    ),
+    "grayscale": ("gray images", "the gray value goes into all three channels"),
+    "alpha": ("images with transparency", "composited over white"),
+    "color_key": ("PNGs with a transparent color", "the color is used as it is stored"),
+    "gif_transparency": ("GIFs with transparency", "transparent pixels become black"),
+    "cmyk": ("CMYK images", "converted to RGB"),
+    "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
+    "animated": ("animations", "the first frame counts"),
+}
+_TRAITS = ("exif_orientation", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk", "sixteen_bit", "animated")
+_EXAMPLES = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One image of the source. labels: class indices."""
+
+    name: str
+    split: str
+    labels: tuple[int, ...]
+    facts: facts.Facts
+
+
+def check(source, progress=lambda task, done, total: None):
+    """The JSON of a data source's report; the source's own errors pass through.
+
+    Unreadable files are reported, not refused. progress: called with "images" or "near duplicates", and how many of how
+    many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}}, "image_size":
+    {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind", "what", "count",
+    "examples", "training"}]}.
+    """
+    if "skip_unreadable" in hints(type(source)):
+        source = dataclasses.replace(source, skip_unreadable=True)
+    opened = source.open()
+    base = pathlib.Path(getattr(source, "path", "")).expanduser()
+    seen = _look(opened, base if base.is_dir() else base.parent, progress)
+    read = [s for s in seen if s.facts.problem is None]
+    findings = _dropped(opened.dropped)
+    findings["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
+    for trait in _TRAITS:
+        findings[trait] += [s.name for s in read if trait in s.facts.traits]
+    _find_exact(seen, findings)
+    _find_near(read, findings, progress)
+    return {
+        "source": to_json(source),
+        "classes": list(opened.classes),
+        "splits": _splits(opened, seen),
+        "image_size": _sizes(read),
+        "formats": dict(sorted(collections.Counter(s.facts.format for s in read).items())),
+        "findings": [_finding(kind, found) for kind, found in findings.items() if found],
+    }
+
+
+def _look(opened, base, progress):
+    """Every image of every split, looked at by a few threads."""
+    total = sum(split.size for split in opened.splits.values())
+    threads = min(16, 2 * (os.cpu_count() or 1))
+    seen = []
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        for name, split in opened.splits.items():
+            samples = split.records.map(split.read, tf.data.AUTOTUNE).prefetch(64).as_numpy_iterator()
+            waiting = collections.deque()
+            for index, sample in enumerate(samples):
+                waiting.append(pool.submit(_see, sample, name, index, base))
+                if len(waiting) >= 4 * threads:  # bounded: only so many images are held in memory
+                    seen.append(waiting.popleft().result())
+                    progress("images", len(seen), total)
+            seen += [future.result() for future in waiting]
+            progress("images", len(seen), total)
+    return seen
+
+
+def _see(sample, split, index, base):
+    name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
+    labels = sample["labels"].tolist() if "labels" in sample else [int(sample["label"])]
+    held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
+    return Seen(name, split, tuple(labels), held)
+
+
+def _dropped(lines):
+    """Kind -> what the source left out; a line's first word says the kind."""
+    findings = {kind: [] for kind in FINDINGS}
+    for line in lines:
+        kind = line.replace(":", " ").split()[0]
+        findings[kind].append(line.partition(": ")[2])
+    return findings
+
+
+def _find_exact(seen, findings):
+    """Groups of equal bytes, by the worst that can be said of each."""
+    for group in duplicates.exact([s.facts.digest for s in seen]):
+        members = [seen[i] for i in group]
+        line = _joined(members, " = ")
+        if len({m.labels for m in members}) > 1:
+            findings["contradiction"].append(line)
+        findings["leak" if len({m.split for m in members}) > 1 else "exact_duplicates"].append(line)
+
+
+def _joined(members, sign):
+    more = f" and {len(members) - _EXAMPLES} more" if len(members) > _EXAMPLES else ""
+    return sign.join(m.name for m in members[:_EXAMPLES]) + more
+
+
+def _find_near(read, findings, progress):
+    """Groups of images that are nearly, not all exactly, equal."""
+    marked = [s for s in read if s.facts.dhash is not None][: duplicates.MAX_IMAGES]
+    if not marked:
+        return
+    hashes = np.array([s.facts.dhash for s in marked], np.uint64)
+    thumbs = np.stack([s.facts.thumb for s in marked])
+    pairs = duplicates.near(hashes, thumbs, progress=lambda done: progress("near duplicates", done, len(marked)))
+    for group in duplicates.chains(pairs, len(marked)):
+        members = [marked[i] for i in group]
+        if len({m.facts.digest for m in members}) > 1:
+            kind = "near_leak" if len({m.split for m in members}) > 1 else "near_duplicates"
+            findings[kind].append(_joined(members, " ~ "))
+
+
+def _splits(opened, seen):
+    """Split -> {"size", "classes": {class: count}}."""
+    report = {}
+    for name, split in opened.splits.items():
+        count = collections.Counter(label for s in seen if s.split == name for label in s.labels)
+        report[name] = {"size": split.size, "classes": {c: count[i] for i, c in enumerate(opened.classes)}}
+    return report
+
+
+def _sizes(read):
+    """{"height" and "width": {"min", "median", "max"}}, pixels."""
+    read = [s for s in read if s.facts.height]
+    if not read:
+        return {}
+    sides = {side: [getattr(s.facts, side) for s in read] for side in ("height", "width")}
+    return {k: {"min": min(v), "median": statistics.median(v), "max": max(v)} for k, v in sides.items()}
+
+
+def _finding(kind, found):
+    what, training = FINDINGS[kind]
+    return {"kind": kind, "what": what, "count": len(found), "examples": found[:_EXAMPLES], "training": training}

@@ -1,0 +1,99 @@
+"""What a stored image is, before anything is done to it: format, size, color mode, EXIF tag and two fingerprints."""
+
+import dataclasses
+import hashlib
+import io
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from kerasvision.data.readable import bytes_problem, sniff
+
+THUMB = 16  # side of the gray thumbnail, pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """One image. problem: why training cannot decode it, or None.
+
+    digest: SHA-256 of the stored bytes. height, width: 0 when only TensorFlow can read the image. dhash: 64 bits, or None for a picture without any structure; thumb: uint8
+    [THUMB, THUMB], gray.
+    """
+
+    digest: bytes
+    format: str = ""
+    height: int = 0
+    width: int = 0
+    traits: frozenset = frozenset()
+    dhash: int | None = None
+    thumb: np.ndarray | None = None
+    problem: str | None = None
+
+
+def of_bytes(image_bytes):
+    """Facts of an encoded image. Pillow looks; where Pillow fails, TensorFlow's decoder says whether training would."""
+    digest = hashlib.sha256(image_bytes).digest()
+    try:
+        with Image.open(io.BytesIO(image_bytes)) as image:
+            kind, (width, height) = image.format.lower(), image.size
+            traits = set(_stored_traits(image, image_bytes))
+            image.draft("L" if image.mode == "L" else "RGB", (8 * THUMB, 8 * THUMB))  # JPEG: decode a smaller picture
+            flat, clear = _flatten(image)
+            dhash, thumb = fingerprint(flat)
+    except Exception:  # Pillow's plug-ins raise OSError, SyntaxError, ValueError, struct.error ...
+        return Facts(digest, sniff(image_bytes) or "", problem=bytes_problem(image_bytes))
+    return Facts(digest, kind, height, width, frozenset(traits | clear), dhash, thumb)
+
+
+def of_array(image):
+    """Facts of decoded pixels. image: uint8 [H, W, 3]."""
+    image = np.ascontiguousarray(image)
+    traits = {"grayscale"} if (image == image[..., :1]).all() else set()
+    dhash, thumb = fingerprint(Image.fromarray(image))
+    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+    return Facts(digest, "pixels", *image.shape[:2], frozenset(traits), dhash, thumb)
+
+
+def _stored_traits(image, image_bytes):
+    """Names of the properties that stand in the header and that training treats in a way worth telling."""
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        yield "exif_orientation"
+    if image.mode in ("1", "L", "LA", "I", "I;16", "I;16B"):
+        yield "grayscale"
+    if image.mode == "CMYK":
+        yield "cmyk"
+    if image.format == "PNG" and image_bytes[24] == 16:  # IHDR: length, type, width, height, bit depth
+        yield "sixteen_bit"
+    if getattr(image, "is_animated", False):
+        yield "animated"
+
+
+def _flatten(image):
+    """(the picture as training sees it, nearly; the kind of transparency that is really used, a set)."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)), set()
+    if not image.has_transparency_data or image.format == "BMP":
+        return image, set()
+    rgba = image.convert("RGBA")
+    if rgba.getchannel("A").getextrema()[0] == 255:
+        return image, set()
+    if image.format == "PNG" and image.mode not in ("P", "LA", "PA", "RGBA", "La", "RGBa"):
+        return image, {"color_key"}
+    if image.format == "GIF":
+        return Image.alpha_composite(Image.new("RGBA", image.size, "black"), rgba), {"gif_transparency"}
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba), {"alpha"}
+
+
+def fingerprint(image):
+    """(dHash, thumbnail) of a Pillow image.
+
+    dHash: N. Krawetz, Kind of Like That (2013): 9 x 8 gray pixels, a bit for each that is darker than its right
+    neighbor. Unchanged by scaling, re-encoding and brightness. None where no neighbor differs visibly.
+    """
+    gray = image.convert("L")
+    small = np.asarray(gray.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
+    thumb = np.asarray(gray.resize((THUMB, THUMB), Image.Resampling.BOX))
+    steps = small[:, 1:] - small[:, :-1]
+    if np.abs(steps).max() <= 2:
+        return None, thumb
+    return int.from_bytes(np.packbits(steps > 0).tobytes(), "big"), thumb
