@@ -1,6 +1,7 @@
 """What happens around the steps: evaluation, the best weights, the progress bar."""
 
 import csv
+import io
 import json
 import pathlib
 import sys
@@ -13,12 +14,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kerasvision.export.evaluation import evaluate_served
 
 
+class Fetch(keras.callbacks.Callback):
+    """After every epoch: the weights of a graph under several replicas into a copy that stands on this process alone.
+
+    Every worker runs it. What comes after (evaluating, saving) then needs no other worker: a moving average is one
+    variable a replica, and merely reading it in the chief alone would wait for the others for ever.
+    """
+
+    def __init__(self, graph, local):
+        super().__init__()
+        self._graph, self._local = graph, local
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._local.set_weights(self._graph.get_weights())
+
+
 class Evaluate(keras.callbacks.Callback):
     """After every epoch: the task's metrics on the validation split, through the decoding that will be served."""
 
-    def __init__(self, served, data, every=1):
+    def __init__(self, served, data):
         super().__init__()
-        self._served, self._data, self._every = served, data, every
+        self._served, self._data = served, data
 
     def on_epoch_end(self, epoch, logs=None):
         logs |= {f"validation/{k}": v for k, v in evaluate_served(self._served, self._data).items()}
@@ -27,9 +43,10 @@ class Evaluate(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the largest metric, in a file that survives a restart.
+    """Keeps the weights of the epoch with the largest metric, or of the last epoch where there is no such metric.
 
-    folder: of the phase; `best.weights.h5` and `best.json` are written beside and renamed by the chief.
+    graph: on this process alone. folder: of the phase; `best.weights.h5` and `best.json` survive a restart. They are
+    written beside and renamed by the chief.
     """
 
     def __init__(self, graph, folder, metric, chief):
@@ -38,6 +55,11 @@ class KeepBest(keras.callbacks.Callback):
         self._folder = pathlib.Path(folder)
         self._best, self._weights = None, None
 
+    @property
+    def path(self):
+        """Where the best weights are, once an epoch has ended."""
+        return self._folder / "best.weights.h5"
+
     def on_train_begin(self, logs=None):
         score = self._folder / "best.json"
         if score.exists():
@@ -45,36 +67,47 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         value = logs.get(self._metric)
-        if value is None or (self._best is not None and value <= self._best):
+        if value is not None and self._best is not None and value <= self._best:
             return
         self._best, self._weights = value, self._graph.get_weights()
         if self._chief:
-            save_weights(self._graph, self._folder / "best.weights.h5")
+            save_weights(self._graph, self.path)
             write_text(self._folder / "best.json", json.dumps({self._metric: value, "epoch": epoch + 1}))
 
-    def restore(self):
-        """Put the best weights back into the graph, from memory or from before a restart."""
-        if self._weights is not None:
-            self._graph.set_weights(self._weights)
-        elif (self._folder / "best.weights.h5").exists():
-            self._graph.load_weights(self._folder / "best.weights.h5")
+    def restore(self, graph):
+        """Put the best weights into `graph`, from memory or from before a restart."""
+        if self._weights is None:
+            self._graph.load_weights(self.path)
+            self._weights = self._graph.get_weights()
+        graph.set_weights(self._weights)
 
 
 class History(keras.callbacks.Callback):
-    """history.csv over all phases and restarts: one row an epoch, with the number of its phase."""
+    """history.csv over all phases and restarts: one row an epoch, with the number of its phase.
+
+    An epoch that was recorded but not backed up before an interruption is trained again, and replaces its row.
+    """
 
     def __init__(self, path, phase):
         super().__init__()
         self._path, self._phase = pathlib.Path(path), phase
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"phase": self._phase, "epoch": epoch + 1} | {k: float(v) for k, v in logs.items()}
-        new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(row)
-            writer.writerow(row.values())
+        rows = [r for r in read_history(self._path) if (int(r["phase"]), int(r["epoch"])) < (self._phase, epoch + 1)]
+        rows.append({"phase": self._phase, "epoch": epoch + 1} | {k: float(v) for k, v in logs.items()})
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(dict.fromkeys(k for row in rows for k in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self._path, text.getvalue())
+
+
+def read_history(path):
+    """The rows of a history.csv, as dicts of strings; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def save_weights(graph, path):

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import os
 import pathlib
+import shutil
 
-import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
@@ -12,17 +13,16 @@ from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import evaluate_served, predictions, stacked
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import Evaluate, History, KeepBest, ShowProgress, write_text
+from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, write_text
+from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
-from kerasvision.train.run import Trained, draw_curves, environment, save_run
+from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure
 from kerasvision.train.strategy import is_chief, make_strategy, workers
-
-BACKUP_STEPS = 500  # an epoch longer than this is backed up on the way
 
 
 @dataclasses.dataclass
 class Session:
-    """One call of `train`: what all its phases share."""
+    """One call of `train`: what all its phases share. recipe: with the number of classes filled in."""
 
     recipe: object
     arch: object
@@ -55,26 +55,29 @@ def train(recipe, out, strategy="default", resume=False):
     opened = recipe.data.open()
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
-    session = Session(recipe, arch, opened.classes, splits, scope, folder)
+    session = Session(dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder)
     if recipe.batch_size % scope.num_replicas_in_sync:
         raise KerasVisionError(
             f"batch_size={recipe.batch_size} cannot be shared by {scope.num_replicas_in_sync} replicas; set a multiple"
         )
-    if session.chief:
-        write_text(folder / "recipe.json", dataclasses.replace(recipe, model=arch).dumps())
-        record = environment(strategy, scope.num_replicas_in_sync)
-        write_text(folder / "environment.json", json.dumps(record, indent=2) + "\n")
-    graph = _fit_phases(session)
-    return _finish(session, graph)
+    with explained_disk(folder):
+        if session.chief:
+            write_text(folder / "recipe.json", session.recipe.dumps())
+            record = environment(strategy, scope.num_replicas_in_sync)
+            write_text(folder / "environment.json", json.dumps(record, indent=2) + "\n")
+        return _finish(session, _fit_phases(session))
 
 
 def _open_folder(folder, resume):
-    if folder.exists() and any(folder.iterdir()) and not resume:
-        raise KerasVisionError(f"{folder} is not empty; choose another --out, or go on with that run by --resume")
+    """The run folder, made and tried. Several workers do this at once, so each has a probe of its own."""
+    probe = folder / f".writable-{os.getpid()}"
     try:
+        held = [p for p in folder.iterdir() if not p.name.startswith(".writable-")] if folder.exists() else []
+        if held and not resume:
+            raise KerasVisionError(f"{folder} is not empty; choose another --out, or go on with that run by --resume")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
+        probe.touch()
+        probe.unlink()
     except OSError as error:
         raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     return folder
@@ -100,13 +103,14 @@ def _fit_phase(session, graph, phase, number):
         for technique in phase.techniques:
             graph = technique.graph(session.arch, graph)
         learner = _learner(session, graph, phase)
-    served = Served(session.arch, graph, session.classes)
-    best = KeepBest(graph, folder, f"validation/{session.arch.main_metric}", session.chief)
+    local = graph if session.strategy.num_replicas_in_sync == 1 else structure(session.recipe, training=number)
+    best = KeepBest(local, folder, f"validation/{session.arch.main_metric}", session.chief)
     if not finished.exists():
-        _run_fit(session, learner, phase, number, served, best)
-    best.restore()
+        _run_fit(session, learner, phase, number, local, best)
+    best.restore(graph)
     if session.chief:
         write_text(finished, "")
+        shutil.rmtree(folder / "backup", ignore_errors=True)
     with session.strategy.scope():
         for technique in phase.techniques:
             graph = technique.strip(session.arch, graph)
@@ -129,66 +133,41 @@ def _learner(session, graph, phase):
     return learner
 
 
-def _run_fit(session, learner, phase, number, served, best):
-    folder, steps = session.folder / f"phase-{number}", session.steps_per_epoch
+def _run_fit(session, learner, phase, number, local, best):
+    """local: the trained graph, or a copy of it on this process alone when it has several replicas."""
+    steps = session.steps_per_epoch
     metric = f"validation/{session.arch.main_metric}"
     title = session.recipe.name if len(session.recipe.phases()) == 1 else f"{session.recipe.name} phase {number}"
     progress = ShowProgress(title, phase.epochs, steps, session.recipe.batch_size, metric)
+    callbacks = _callbacks(session, phase, number, learner.graph, local, best, progress)
+    data = _distributed(session, phase, number)
     try:
-        learner.fit(
-            _distributed(session, phase, number),
-            epochs=phase.epochs,
-            steps_per_epoch=steps,
-            callbacks=_callbacks(session, phase, number, served, best, progress),
-            verbose=0,
-        )
-    except KeyboardInterrupt:
-        raise KerasVisionError(
-            f"stopped in phase {number}; the last backup is in {folder}; go on with --resume --out {session.folder}"
-        ) from None
-    except tf.errors.InvalidArgumentError as error:
-        if "the loss" not in str(error):
-            raise
-        step = int(learner.optimizer.iterations.numpy()) + 1
-        kept = f"the best weights so far are in {folder / 'best.weights.h5'}"
-        raise KerasVisionError(
-            f"the loss became NaN or infinite at step {step} of phase {number} "
-            f"(epoch {(step - 1) // steps + 1}); {kept}; try a smaller optimizer.learning_rate or optimizer.clip_norm=1"
-        ) from None
+        with explained_fit(learner, session.folder, number, steps, best.path):
+            learner.fit(data, epochs=phase.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     finally:
         progress.close()
 
 
-def _callbacks(session, phase, number, served, best, progress):
+def _callbacks(session, phase, number, graph, local, best, progress):
     folder = session.folder / f"phase-{number}"
     backup = folder / "backup"
     every = "epoch" if session.steps_per_epoch <= BACKUP_STEPS else BACKUP_STEPS
     callbacks = [c for t in phase.techniques for c in t.callbacks()]
+    if local is not graph:
+        callbacks.append(Fetch(graph, local))
     if "validation" in session.splits:
         split = session.splits["validation"]
         data = evaluation_data(split, session.arch, batch_size=session.recipe.batch_size, cache=session.recipe.cache)
-        callbacks += [Evaluate(served, data), best]
+        callbacks.append(Evaluate(Served(session.arch, local, session.classes), data))
+    callbacks.append(best)
     if session.chief:
         callbacks += [
             History(session.folder / "history.csv", number),
             keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
             progress,
         ]
-    # last, so that what it backs up has been evaluated and recorded
-    return [*callbacks, keras.callbacks.BackupAndRestore(str(backup), save_freq=every)]
-
-
-def start_step(backup, steps_per_epoch):
-    """Steps behind the backup in this folder; 0 without one. Keras restores the weights, this places the data."""
-    checkpoint = tf.train.latest_checkpoint(str(pathlib.Path(backup) / "chief"))
-    if checkpoint is None:
-        return 0
-    reader = tf.train.load_checkpoint(checkpoint)
-    epoch, batch = (
-        int(reader.get_tensor(f"ckpt_saved_{what}/.ATTRIBUTES/VARIABLE_VALUE")) for what in ("epoch", "batch")
-    )
-    whole = steps_per_epoch <= BACKUP_STEPS  # then it was written after the epoch
-    return (epoch + 1) * steps_per_epoch if whole else epoch * steps_per_epoch + batch + 1
+    # last, so that what it backs up has been evaluated and recorded; kept until the phase is marked as finished
+    return [*callbacks, keras.callbacks.BackupAndRestore(str(backup), save_freq=every, delete_checkpoint=False)]
 
 
 def _distributed(session, phase, number):
@@ -217,7 +196,11 @@ def _distributed(session, phase, number):
 
 
 def _finish(session, graph):
+    """The trained model with its metrics, on this process alone, in the run folder."""
     arch, metrics = session.arch, {}
+    if session.strategy.num_replicas_in_sync > 1:
+        weights, graph = graph.get_weights(), structure(session.recipe)
+        graph.set_weights(weights)
     if "validation" in session.splits:
         data = evaluation_data(session.splits["validation"], arch, batch_size=session.recipe.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, session.classes), data)))

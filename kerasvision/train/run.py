@@ -54,9 +54,7 @@ def load_run(folder):
     folder = pathlib.Path(folder)
     weights = folder / "model.weights.h5"
     if not weights.exists():
-        raise KerasVisionError(
-            f"{folder} is no finished run (no {weights.name}); train with --resume to finish it"
-        )
+        raise KerasVisionError(f"{folder} is no finished run (no {weights.name}); train with --resume to finish it")
     recipe = Recipe.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     graph = structure(recipe)
     graph.load_weights(weights)
@@ -65,12 +63,14 @@ def load_run(folder):
     return Trained(recipe, graph, classes, metrics, folder)
 
 
-def structure(recipe):
-    """The graph that the last phase leaves, with fresh weights."""
+def structure(recipe, training=None):
+    """The graph that the last phase leaves, with fresh weights; or the one that phase number `training` trains."""
     arch, graph = recipe.model, recipe.model.build()
-    for phase in recipe.phases():
+    for number, phase in enumerate(recipe.phases(), start=1):
         for technique in phase.techniques:
             graph = technique.graph(arch, graph)
+        if number == training:
+            return graph
         for technique in phase.techniques:
             graph = technique.strip(arch, graph)
     return graph
