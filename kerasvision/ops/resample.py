@@ -24,7 +24,7 @@ PER_OBJECT = ("labels", "instance_masks", "keypoints_xyv", "is_crowd", "is_diffi
 MIN_VISIBLE = 0.1  # part of a moved box's area that must stay inside the image
 MIN_SIDE_PX = 0.5  # a thinner box may hold no pixel center, so nothing of it can be seen
 _EDGE_POINTS = 8  # points an edge of a box under a displacement
-_INVERSE_STEPS = 24  # fixed-point steps: enough for 0.01 px while the displacement's slope stays below 0.8
+_NEWTON_STEPS = 12
 
 
 def image_hw(sample):
@@ -176,16 +176,28 @@ def transform(matrix, points_xy):
 
 
 def displaced(points_xy, displacement):
-    """Where points [P, 2] of the undisplaced image are seen: p with p + displacement(p) = point, by fixed point.
+    """Where points [P, 2] of the undisplaced image are seen: p with p + displacement(p) = point, by Newton's method.
 
-    Converges where the displacement does not fold the image (its slope is below 1).
+    There is one such p where the displacement does not fold the image.
     """
 
-    def step(i, p):
-        return i + 1, points_xy - _take(displacement, tf.clip_by_value(p - 0.5, 0.0, most), 0, True)
+    def slope(axis):
+        index, last = tf.range(size[axis]), size[axis] - 1
+        after = tf.gather(displacement, tf.minimum(index + 1, last), axis=axis)
+        return (after - tf.gather(displacement, tf.maximum(index - 1, 0), axis=axis)) / 2.0
 
-    most = tf.cast(tf.shape(displacement)[:2][::-1] - 1, tf.float32)
-    return tf.while_loop(lambda i, p: i < _INVERSE_STEPS, step, (0, points_xy))[1]
+    def step(i, p):
+        seen = _take(field, tf.clip_by_value(p - 0.5, 0.0, most), 0, True)
+        rest_x, rest_y = tf.unstack(points_xy - p - seen[:, :2], axis=1)
+        xx, yx, xy, yy = tf.unstack(seen[:, 2:], axis=1)  # yx: how dy changes along x
+        det = tf.maximum((1.0 + xx) * (1.0 + yy) - xy * yx, 0.2)  # smaller only where the image nearly folds
+        moves = [(1.0 + yy) * rest_x - xy * rest_y, (1.0 + xx) * rest_y - yx * rest_x]
+        return i + 1, p + tf.stack(moves, axis=1) / det[:, None]
+
+    size = tf.shape(displacement)[:2]
+    most = tf.cast(size[::-1] - 1, tf.float32)
+    field = tf.concat([displacement, slope(1), slope(0)], axis=-1)
+    return tf.while_loop(lambda i, p: i < _NEWTON_STEPS, step, (0, points_xy))[1]
 
 
 def _centers(size_hw):

@@ -1,0 +1,198 @@
+"""What every registered augmentation owes: the same in tf.data as eagerly, a function of its seed alone, and no more
+changed than its business."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import ndimage
+
+from kerasvision.core.component import from_json, to_json
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import augmentations
+from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
+
+# where an augmentation has a probability it is one that lets different seeds differ
+CASES = {
+    "batch/cutmix": {},
+    "batch/mixup": {"alpha": 1.0},
+    "geometric/affine": {},
+    "geometric/elastic": {"alpha": 20.0},
+    "geometric/horizontal_flip": {},
+    "geometric/random_crop": {"size_px": (16, 20)},
+    "geometric/random_resized_crop": {},
+    "geometric/rotation": {"degrees": 40.0},
+    "geometric/shear": {},
+    "geometric/translation": {},
+    "geometric/vertical_flip": {},
+    "geometric/zoom": {},
+    "occlusion/cutout": {"length_px": 9, "holes": 2},
+    "occlusion/grid_mask": {"probability": 1.0},
+    "occlusion/random_erasing": {"probability": 1.0},
+    "photometric/autocontrast": {},
+    "photometric/blur": {},
+    "photometric/brightness": {},
+    "photometric/color_jitter": {},
+    "photometric/contrast": {},
+    "photometric/equalize": {},
+    "photometric/gamma": {},
+    "photometric/gaussian_noise": {},
+    "photometric/hue": {},
+    "photometric/jpeg_quality": {},
+    "photometric/posterize": {"bits": (1, 8)},
+    "photometric/saturation": {},
+    "photometric/sharpness": {},
+    "photometric/solarize": {},
+    "policy/rand_augment": {},
+    "policy/sometimes": {},
+}
+SEEDS = 4
+IMAGE_ONLY = ("occlusion/", "photometric/")
+
+
+def sample_of(size=(30, 44)):
+    height, width = size
+    rng = np.random.default_rng(0)
+    image = ndimage.gaussian_filter(rng.uniform(-200, 455, (height, width, 3)), (1.5, 1.5, 0))
+    corners = np.sort(rng.uniform(0, 1, (3, 2, 2)), axis=1) * [width, height]
+    masks = rng.integers(0, 2, (3, height, width))
+    sample = {
+        "image": np.clip(image, 5, 245).astype(np.uint8),
+        "label": np.int32(3),
+        "labels": np.array([4, 5, 6], np.int32),
+        "boxes_xyxy": corners.reshape(3, 4).astype(np.float32),
+        "mask": masks.sum(0).astype(np.int32),
+        "instance_masks": masks.astype(np.uint8),
+        "keypoints_xyv": np.concatenate([corners, np.ones((3, 2, 1))], -1).astype(np.float32),
+        "weather": np.array(b"drizzle"),
+        "tabular": np.array([0.5, 2.0], np.float32),
+    }
+    return {k: tf.constant(v) for k, v in sample.items()}
+
+
+def batch_of(size=(30, 44)):
+    rng = np.random.default_rng(0)
+    inputs = {"image": rng.integers(0, 256, (6, *size, 3), np.uint8), "tabular": rng.uniform(0, 1, (6, 2))}
+    targets = {
+        "probabilities": np.eye(6, dtype=np.float32),
+        "map": rng.uniform(0, 1, (6, 3, 4, 2)).astype(np.float32),
+    }
+    return {k: tf.constant(v) for k, v in inputs.items()}, {k: tf.constant(v) for k, v in targets.items()}
+
+
+def case(name):
+    return augmentations[name](**CASES[name])
+
+
+def applied(part, seed, size=(30, 44)):
+    """A flat dict of the result."""
+    if isinstance(part, BatchAugmentation):
+        inputs, targets = part(*batch_of(size), seed)
+        return inputs | targets
+    return part(sample_of(size), seed)
+
+
+def seed_of(number):
+    return tf.stack([tf.constant(17), tf.cast(number, tf.int32)])
+
+
+def test_every_augmentation_has_a_case():
+    assert set(augmentations.names()) == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_eager_equals_tf_data(name):
+    part = case(name)
+    data = tf.data.Dataset.range(SEEDS).map(lambda i: applied(part, seed_of(i)), tf.data.AUTOTUNE)
+    results = list(data)
+    assert len(results) == SEEDS
+    for number, mapped in enumerate(results):
+        eager = applied(part, seed_of(number))
+        assert mapped.keys() == eager.keys()
+        for key, value in eager.items():
+            if value.dtype.is_floating:
+                np.testing.assert_allclose(mapped[key], value, rtol=1e-5, atol=1e-4, err_msg=key)
+            else:
+                np.testing.assert_array_equal(mapped[key], value, key)
+    images = [m["image"].numpy() for m in results]
+    assert any(images[0].shape != i.shape or (images[0] != i).any() for i in images[1:]), "seeds do not matter"
+    again = applied(part, seed_of(0))["image"].numpy()
+    np.testing.assert_array_equal(again, applied(part, seed_of(0))["image"])
+    if not isinstance(part, WindowAugmentation):  # so that what follows knows the size
+        assert data.element_spec["image"].shape == images[0].shape
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("size", [(30, 44), (8, 8), (1, 1)])
+def test_changes_no_more_than_its_business(name, size):
+    part = case(name)
+    before = {k: v for pair in batch_of(size) for k, v in pair.items()} if name[:5] == "batch" else sample_of(size)
+    for seed in range(2):
+        after = applied(part, seed_of(seed), size)
+        assert after["image"].dtype == tf.uint8
+        if isinstance(part, WindowAugmentation):
+            window = part.window(tf.constant(size), seed_of(seed)).numpy()
+            assert tuple(after["image"].shape[:2]) == tuple(window[2:])
+            assert after["cropped"].dtype == tf.bool
+            assert after.keys() - before.keys() == {"cropped"}
+        else:
+            assert after.keys() == before.keys()
+            assert after["image"].shape == before["image"].shape
+        for key in after.keys() & before.keys():
+            assert after[key].dtype == before[key].dtype, key
+        moved = {"image", "probabilities", "map"}
+        if not name.startswith((*IMAGE_ONLY, "batch/")):
+            moved |= {"labels", "boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"}
+        for key in before.keys() - moved:
+            np.testing.assert_array_equal(after[key], before[key], key)
+        if "boxes_xyxy" in after:
+            objects = {k: after[k].shape[0] for k in ("labels", "boxes_xyxy", "instance_masks", "keypoints_xyv")}
+            assert len(set(objects.values())) == 1, objects
+            assert after["instance_masks"].shape[1:] == after["mask"].shape == after["image"].shape[:2]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_recipe_keeps_it(name):
+    part = case(name)
+    assert from_json(to_json(part)) == part
+    assert from_json(to_json(augmentations[name]())) == augmentations[name]()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("geometric/rotation", {"degrees": -3.0}),
+        ("geometric/zoom", {"factor": (1.2, 0.8)}),
+        ("geometric/zoom", {"factor": (0.0, 1.0)}),
+        ("geometric/horizontal_flip", {"probability": 1.5}),
+        ("geometric/random_crop", {"size_px": (0, 4)}),
+        ("geometric/random_resized_crop", {"scale": (0.5, 2.0)}),
+        ("geometric/elastic", {"sigma": 0.0}),
+        ("geometric/affine", {"fill": 256}),
+        ("photometric/hue", {"turns": 0.7}),
+        ("photometric/jpeg_quality", {"quality": (0, 100)}),
+        ("photometric/brightness", {"brightness": -0.1}),
+        ("occlusion/grid_mask", {"unit": (0.0, 0.0)}),
+        ("occlusion/cutout", {"length_px": 0}),
+        ("batch/mixup", {"alpha": 0.0}),
+        ("policy/rand_augment", {"magnitude": 31}),
+        ("policy/sometimes", {"augmentation": "geometric/random_resized_crop"}),
+        ("policy/sometimes", {"probability": "often"}),
+    ],
+)
+def test_wrong_fields_are_one_clear_line(name, fields):
+    with pytest.raises(UsageError) as raised:
+        augmentations[name](**fields)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert next(iter(fields)) in message or name == "policy/sometimes"
+    assert "allowed" in message or "cannot hold" in message
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_is_a_frozen_dataclass(name):
+    cls = augmentations[name]
+    assert dataclasses.is_dataclass(cls)
+    assert cls.__dataclass_params__.frozen
+    assert cls.registered_name == f"augmentations/{name}"
