@@ -36,13 +36,11 @@ def original(path):
     return _MAGIC + _NAMED + written + _REST + path.stem.encode() + b"\0" + packed[_HEADER_BYTES:]
 
 
-def seed(data_dir, source=DEBIAN):
-    """Puts the four files where TFDS looks for downloads made by hand, and lets TFDS prepare them -> its builder."""
+def place(data_dir, source=DEBIAN):
+    """Puts the four files where TFDS looks for downloads made by hand. Returns TFDS's builder."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder("fashion_mnist", data_dir=str(data_dir))
-    if builder.is_prepared():
-        return builder
     manual = pathlib.Path(data_dir) / "downloads" / "manual"
     manual.mkdir(parents=True, exist_ok=True)
     for info in builder.url_infos.values():
@@ -53,7 +51,6 @@ def seed(data_dir, source=DEBIAN):
         if hashlib.sha256(content).hexdigest() != info.checksum:
             sys.exit(f"{path}: not the file that TFDS knows; its SHA-256 should be {info.checksum}")
         (manual / info.filename).write_bytes(content)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
     return builder
 
 
@@ -62,7 +59,8 @@ def main():
     parser.add_argument("--data-dir", required=True, help="folder of TFDS, as in ~/tensorflow_datasets")
     parser.add_argument("--source", default=DEBIAN, help=f"folder of the four .gz files (default: {DEBIAN})")
     options = parser.parse_args()
-    builder = seed(pathlib.Path(options.data_dir).expanduser(), options.source)
+    builder = place(pathlib.Path(options.data_dir).expanduser(), options.source)
+    builder.download_and_prepare()
     sizes = ", ".join(f"{name} {split.num_examples}" for name, split in builder.info.splits.items())
     print(f"{builder.info.full_name} is ready in {builder.data_dir}: {sizes}")
 

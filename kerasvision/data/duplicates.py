@@ -23,12 +23,11 @@ def near(hashes, thumbs, max_bits=MAX_BITS, min_correlation=MIN_CORRELATION, pro
 
     hashes: uint64 [N]. thumbs: [N, h, w]. progress: called with the number of images compared with all later ones.
     """
-    hashes = np.asarray(hashes, np.uint64)
-    flat = np.asarray(thumbs, np.float32).reshape(len(hashes), -1)
-    if len(hashes):
-        flat = flat - flat.mean(axis=1, keepdims=True)
-        flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    found = []
+    hashes, thumbs = np.asarray(hashes, np.uint64), np.asarray(thumbs, np.float32)
+    flat = thumbs.reshape(len(thumbs), thumbs[0].size if len(thumbs) else 1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    found = [np.zeros([0, 2], np.int64)]
     for start in range(0, len(hashes), _BLOCK):
         stop = min(start + _BLOCK, len(hashes))
         for other in range(start, len(hashes), _BLOCK):
@@ -39,7 +38,7 @@ def near(hashes, thumbs, max_bits=MAX_BITS, min_correlation=MIN_CORRELATION, pro
             alike = np.einsum("pk,pk->p", flat[pairs[:, 0]], flat[pairs[:, 1]]) >= min_correlation
             found.append(pairs[alike])
         progress(stop)
-    return np.concatenate(found) if found else np.zeros([0, 2], np.int64)
+    return np.concatenate(found)
 
 
 def chains(pairs, count):

@@ -16,8 +16,8 @@ THUMB = 16  # side of the gray thumbnail, pixels
 class Facts:
     """One image. problem: why training cannot decode it, or None.
 
-    digest: SHA-256 of the stored bytes. height, width: 0 when only TensorFlow can read the image. dhash: 64 bits, or None for a picture without any structure; thumb: uint8
-    [THUMB, THUMB], gray.
+    digest: SHA-256 of the stored bytes. height, width: 0 when only TensorFlow can read the image. dhash: 64 bits, or
+    None for a picture without any structure. thumb: uint8 [THUMB, THUMB], gray.
     """
 
     digest: bytes

@@ -60,21 +60,24 @@ def _units(labels, groups):
 
 
 def _deal(units, fractions):
-    """Split name -> indices. A unit is taken when that brings the split nearer to its share of the examples."""
+    """Split name -> indices. A unit is taken when that brings the split nearer to its share of the examples.
+
+    A split that should have a share gets one unit at least, as long as one is left for each split after it.
+    """
     total = sum(map(len, units))
+    wanted = [name for name in ("test", "validation") if fractions.get(name, 0.0) > 0]
     dealt = {}
-    for name, least in (("test", 3), ("validation", 2)):
-        share = total * fractions.get(name, 0.0)
+    for turn, name in enumerate(wanted):
+        reserved = len(wanted) - turn  # one unit for training, one for each split after this
+        share, spare = total * fractions[name], len(units) - reserved
         taken, left, count = [], [], 0
         for unit in units:
-            fits = count + len(unit) / 2 <= share
+            fits = count + len(unit) / 2 <= share and len(taken) < spare
             (taken if fits else left).append(unit)
             count += len(unit) if fits else 0
-        if not taken and share > 0 and len(left) >= least:
+        if not taken and spare > 0:
             taken = [min(left, key=len)]
             left.remove(taken[0])
-        if not left:
-            left = [taken.pop()]
         units, dealt[name] = left, [i for unit in taken for i in unit]
     return dealt
 

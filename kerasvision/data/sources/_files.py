@@ -115,16 +115,16 @@ def _hash(path):
 
 def _without_leaks(entries, contents):
     """Drops a file whose equal the user has put into a split that judges it: test before validation before train."""
-    rank = {"test": 2, "validation": 1}
-    judge = {}
-    for entry, key in zip(entries, contents, strict=True):
-        if key is not None and rank.get(entry.split, 0) > rank.get(judge.get(key, entry).split, 0):
-            judge[key] = entry
+    rank = {None: 0, "train": 0, "validation": 1, "test": 2}
+    judges = {}
+    for entry, key in sorted(zip(entries, contents, strict=True), key=lambda pair: -rank[pair[0].split]):
+        if key is not None:
+            judges.setdefault(key, entry)
     kept, lines = [], []
     for entry, key in zip(entries, contents, strict=True):
-        better = judge.get(key) if key is not None else None
-        if better is not None and rank.get(entry.split, 0) < rank[better.split]:
-            lines.append(f"copy: {entry.name} has the same bytes as {better.name}, which is in {better.split}")
+        judge = judges.get(key, entry)
+        if rank[entry.split] < rank[judge.split]:
+            lines.append(f"copy: {entry.name} has the same bytes as {judge.name}, which is in {judge.split}")
         else:
             kept.append((entry, key))
     return [e for e, _ in kept], [k for _, k in kept], lines
