@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.layers.norm import count_all_replicas, several_replicas
+
 
 class Learner(keras.Model):
     """Trains `graph` on `objective(targets, raw) -> {name: [B]}`.
@@ -16,6 +18,8 @@ class Learner(keras.Model):
         self.graph = graph
         self._objective = objective
         self._mean_loss = keras.metrics.Mean("loss")
+        if several_replicas():
+            count_all_replicas(graph)
         self.built = True  # the graph has its weights already; backups need to know
 
     @property
