@@ -11,6 +11,8 @@ class HardSigmoid(keras.layers.Layer):
     Not `keras.activations.hard_sigmoid`, whose slope is 1/5. x * HardSigmoid(x) becomes TFLite's HARD_SWISH.
     """
 
+    quantize_output_only = True  # quantization-aware training has no rule for it and need only watch its output
+
     def call(self, x):
         return tf.nn.relu6(x + 3.0) * (1.0 / 6.0)
 

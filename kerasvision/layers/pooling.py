@@ -3,7 +3,7 @@
 All keep the graph flat and convert to TFLite. Average, max and the spatial pyramid are int8 throughout. GeM raises to a
 learned power, for which TFLite has a float kernel only: an int8 model computes that one operation in float, between a
 dequantization and a quantization. Quantization-aware training has no rule for GeM, so it must be annotated with a
-quantizer of its output alone.
+quantizer of its output alone (`quantize_output_only` says so).
 """
 
 import typing
@@ -37,6 +37,8 @@ class GeM(keras.layers.Layer):
     equations 1-3). p = 1 is the average, p towards infinity the maximum; it starts at 3, as in the paper. Values
     below epsilon (negative ones) count as epsilon, so the input should come out of a ReLU.
     """
+
+    quantize_output_only = True
 
     def __init__(self, p=3.0, epsilon=1e-6, name=None, trainable=True, dtype=None):
         super().__init__(name=name, trainable=trainable, dtype=dtype)

@@ -9,6 +9,8 @@ class LayerScale(keras.layers.Layer):
     arXiv:2103.17239, equation 4).
     """
 
+    quantize_output_only = True
+
     def __init__(self, initial=1e-6, name=None, trainable=True, dtype=None):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.initial = initial

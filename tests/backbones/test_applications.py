@@ -41,15 +41,16 @@ def apart(a, b):
 
 
 # our fields, the published model, what it does to pixels before its graph (None: inside), the level it ends with
+SLOW = pytest.mark.slow
 PUBLISHED = [
     ("resnet", {}, APPS.ResNet50, APPS.resnet.preprocess_input, "c5"),
-    ("resnet", {"version": 2}, APPS.ResNet50V2, APPS.resnet_v2.preprocess_input, "c5"),
+    pytest.param("resnet", {"version": 2}, APPS.ResNet50V2, APPS.resnet_v2.preprocess_input, "c5", marks=SLOW),
     ("mobilenet", {}, APPS.MobileNetV2, APPS.mobilenet_v2.preprocess_input, "head"),
     ("mobilenet", {"version": "v3_small"}, APPS.MobileNetV3Small, None, "head"),
-    ("mobilenet", {"version": "v3_large"}, APPS.MobileNetV3Large, None, "head"),
+    pytest.param("mobilenet", {"version": "v3_large"}, APPS.MobileNetV3Large, None, "head", marks=SLOW),
     ("efficientnet", {"variant": "v2_b0"}, APPS.EfficientNetV2B0, None, "head"),
-    ("efficientnet", {"variant": "v2_s"}, APPS.EfficientNetV2S, None, "head"),
-    ("densenet", {}, APPS.DenseNet121, APPS.densenet.preprocess_input, "c5"),
+    pytest.param("efficientnet", {"variant": "v2_s"}, APPS.EfficientNetV2S, None, "head", marks=SLOW),
+    pytest.param("densenet", {}, APPS.DenseNet121, APPS.densenet.preprocess_input, "c5", marks=SLOW),
     ("inception", {"padding": "valid"}, APPS.InceptionV3, APPS.inception_v3.preprocess_input, "c5"),
     ("convnext", {}, APPS.ConvNeXtTiny, None, "head"),
 ]
@@ -173,9 +174,8 @@ def test_a_failed_download_is_one_clear_line(name, monkeypatch):
         raise Exception(f"URL fetch failure on {origin}: None -- no route to host")
 
     monkeypatch.setattr(data_utils, "get_file", fail)
-    backbone = backbones[name](weights="imagenet")
     with pytest.raises(KerasVisionError, match=rf"^weights='imagenet' of backbones/{name} .*URL fetch.*\.h5 file$"):
-        backbone.load(graph_of(backbone))
+        backbones[name](weights="imagenet").published_weights("imagenet")
 
 
 def test_an_image_below_the_family_minimum_is_one_clear_line():
