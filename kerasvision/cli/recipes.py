@@ -9,8 +9,10 @@ from kerasvision.core.registry import architectures
 
 
 def load_recipe(path):
-    """The object `recipe` of a Python file, or the recipe of a JSON file."""
-    path = pathlib.Path(path)
+    """The object `recipe` of a Python file (another one by `FILE.py:NAME`), or the recipe of a JSON file."""
+    text, _, name = str(path).partition(".py:")
+    path = pathlib.Path(f"{text}.py" if name else path)
+    name = name or "recipe"
     if not path.exists():
         raise UsageError(f"no recipe at {path}; name a .py file that defines `recipe`, or a recipe.json")
     if path.suffix == ".json":
@@ -21,14 +23,14 @@ def load_recipe(path):
         spec.loader.exec_module(module)
     except (SyntaxError, NameError, ImportError, TypeError) as error:
         raise KerasVisionError(f"{path} cannot be read as Python: {error}") from error
-    if not isinstance(getattr(module, "recipe", None), Recipe):
-        raise KerasVisionError(f"{path} defines no `recipe`; write: recipe = Recipe(name=..., model=..., data=...)")
-    return module.recipe
+    if not isinstance(getattr(module, name, None), Recipe):
+        raise KerasVisionError(f"{path} defines no `{name}`; write: {name} = Recipe(name=..., model=..., data=...)")
+    return getattr(module, name)
 
 
 def recipe_for(what, data, skip_unreadable=False):
     """A recipe from a file, or, for the name of an architecture and a data source, one with sensible defaults."""
-    if what.endswith((".py", ".json")):
+    if what.endswith((".py", ".json")) or ".py:" in what:
         if data:
             raise UsageError(f"--data goes with the name of an architecture; {what} names its own data")
         return load_recipe(what)

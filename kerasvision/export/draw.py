@@ -19,7 +19,7 @@ def draw_predictions(rows, path, columns=4):
     for axis in figure.axes[len(rows) :]:
         axis.set_visible(False)
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=100, format="png")
+    figure.savefig(beside, dpi=100, format="png", bbox_inches="tight")
     beside.replace(path)
 
 
