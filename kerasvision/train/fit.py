@@ -123,7 +123,8 @@ def _learner(session, graph, phase):
     for technique in phase.techniques:
         objective = technique.objective(objective)
         for layer, factor in technique.learning_rates(session.arch, graph).items():
-            factors |= {w.name: factor * factors.get(w.name, 1.0) for w in graph.get_layer(layer).trainable_weights}
+            for weight in graph.get_layer(layer).trainable_weights:
+                factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
     learner = Learner(graph, objective)
     optimizer = phase.optimizer.make(phase.epochs * session.steps_per_epoch, factors)
     if any(layer.compute_dtype == "float16" for layer in graph.layers):

@@ -1,6 +1,7 @@
 """Optimizers with their schedule. Frozen dataclasses that make a Keras optimizer for a known number of steps."""
 
 import abc
+import contextlib
 import dataclasses
 import typing
 
@@ -8,10 +9,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.component import Component
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import optimizers
 
 Schedule = typing.Literal["constant", "cosine", "step"]
+NOT_DECAYED = [r"(^|/)(bias|gamma|beta)(/replica_\d+)?(:\d+)?$"]  # the variable's own name, not its layer's
 
 
 class Optimizer(Component):
@@ -27,10 +29,17 @@ class Optimizer(Component):
     warmup: float
     clip_norm: float | None
 
-    def make(self, steps, factors):
-        """A Keras optimizer for `steps` steps. factors: variable name -> factor of the learning rate."""
+    def __post_init__(self):
+        super().__post_init__()
         if not 0 <= self.warmup < 1:
-            raise KerasVisionError(f"optimizer.warmup: got {self.warmup}; allowed: 0 <= warmup < 1")
+            raise UsageError(f"optimizer.warmup: got {self.warmup}; allowed: 0 <= warmup < 1")
+        if not self.learning_rate > 0:
+            raise UsageError(f"optimizer.learning_rate: got {self.learning_rate}; allowed: above 0")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise UsageError(f"optimizer.clip_norm: got {self.clip_norm}; allowed: above 0, or None")
+
+    def make(self, steps, factors):
+        """A Keras optimizer for `steps` steps. factors: `variable.ref()` -> factor of the learning rate, else 1."""
         rate = WarmupSchedule(self.learning_rate, self.schedule, steps, round(self.warmup * steps))
         return self.keras_optimizer(rate, _layerwise(self.base, factors) if factors else self.base)
 
@@ -59,7 +68,7 @@ class AdamW(Optimizer):
 
     def keras_optimizer(self, rate, cls):
         made = cls(rate, weight_decay=self.weight_decay, global_clipnorm=self.clip_norm)
-        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        made.exclude_from_weight_decay(var_names=NOT_DECAYED)
         return made
 
 
@@ -87,7 +96,7 @@ class SGD(Optimizer):
             global_clipnorm=self.clip_norm,
         )
         if decay:
-            made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+            made.exclude_from_weight_decay(var_names=NOT_DECAYED)
         return made
 
 
@@ -119,10 +128,10 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _layerwise(base, factors):
-    """A subclass of a Keras optimizer whose learning rate has a factor for each variable.
+    """A subclass of a Keras optimizer whose learning rate has a factor for each variable, weight decay included.
 
     Keras updates variables one after the other and reads `learning_rate` in each update, so the factor of the variable
-    at hand is all that need change.
+    at hand is all that need change. Variables are known by their key, which is the same in every replica.
     """
 
     class Layerwise(base):
@@ -136,9 +145,23 @@ def _layerwise(base, factors):
         def learning_rate(self, value):
             base.learning_rate.fset(self, value)
 
+        def build(self, var_list):
+            self._factors = {self._var_key(ref.deref()): factor for ref, factor in factors.items()}
+            super().build(var_list)
+
         def update_step(self, gradient, variable):
-            self._factor = factors.get(variable.name, 1.0)
-            super().update_step(gradient, variable)
+            with self._rate_of(variable):
+                super().update_step(gradient, variable)
+
+        def _apply_weight_decay(self, variables):
+            for variable in variables:
+                with self._rate_of(variable):
+                    super()._apply_weight_decay([variable])
+
+        @contextlib.contextmanager
+        def _rate_of(self, variable):
+            self._factor = self._factors.get(self._var_key(variable), 1.0)
+            yield
             self._factor = 1.0
 
     return Layerwise
