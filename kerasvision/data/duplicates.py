@@ -7,6 +7,7 @@ import numpy as np
 MAX_BITS = 4  # of 64 that may differ between two near duplicates
 MIN_CORRELATION = 0.995  # of their gray thumbnails: dHash alone takes any two simple drawings for equal
 MAX_IMAGES = 100_000  # all pairs of these are compared in some 15 seconds
+MAX_PAIRS = 2_000_000  # then the search ends: the frames of one film are all alike, and their pairs fill the memory
 _BLOCK = 512
 
 
@@ -22,6 +23,7 @@ def near(hashes, thumbs, max_bits=MAX_BITS, min_correlation=MIN_CORRELATION, pro
     """Pairs [P, 2] of indices, i < j, whose hashes differ in at most max_bits and whose thumbnails correlate.
 
     hashes: uint64 [N]. thumbs: [N, h, w]. progress: called with the number of images compared with all later ones.
+    Beyond MAX_PAIRS the search ends.
     """
     hashes, thumbs = np.asarray(hashes, np.uint64), np.asarray(thumbs, np.float32)
     flat = thumbs.reshape(len(thumbs), thumbs[0].size if len(thumbs) else 1)
@@ -33,10 +35,12 @@ def near(hashes, thumbs, max_bits=MAX_BITS, min_correlation=MIN_CORRELATION, pro
         for other in range(start, len(hashes), _BLOCK):
             bits = np.bitwise_count(hashes[start:stop, None] ^ hashes[None, other : other + _BLOCK])
             rows, columns = np.nonzero(bits <= max_bits)
-            pairs = np.stack([rows + start, columns + other], axis=1)
-            pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-            alike = np.einsum("pk,pk->p", flat[pairs[:, 0]], flat[pairs[:, 1]]) >= min_correlation
-            found.append(pairs[alike])
+            if len(rows):
+                correlation = flat[start:stop] @ flat[other : other + _BLOCK].T
+                alike = (correlation[rows, columns] >= min_correlation) & (rows + start < columns + other)
+                found.append(np.stack([rows + start, columns + other], axis=1)[alike])
+                if sum(map(len, found)) > MAX_PAIRS:
+                    return np.concatenate(found)
         progress(stop)
     return np.concatenate(found)
 

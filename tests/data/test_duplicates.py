@@ -106,3 +106,11 @@ def test_facts_of_pixels_and_of_damage(zoo):
     assert facts.of_array(gray + np.array([0, 1, 0], np.uint8)).traits == set()
     assert facts.of_bytes(zoo["rgb.png"].read_bytes()[:500]).problem == "cut off or damaged"
     assert facts.of_bytes(b"text").problem == "cut off or damaged"
+
+
+def test_the_search_ends_among_frames_that_are_all_alike(monkeypatch):
+    monkeypatch.setattr(duplicates, "_BLOCK", 10)
+    monkeypatch.setattr(duplicates, "MAX_PAIRS", 500)
+    thumbs = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 16, 16)), 200, axis=0)
+    pairs = duplicates.near(np.full(200, 99, np.uint64), thumbs)
+    assert 500 < len(pairs) <= 600
