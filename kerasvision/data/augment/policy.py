@@ -55,6 +55,7 @@ class RandAugment(Augmentation):
             photometric.Equalize(1.0),
         )
 
+    @tf.autograph.experimental.do_not_convert  # tracing its 14 parts a layer through AutoGraph takes four times as long
     def __call__(self, sample, seed):
         choices = (None, *self.parts())
         choice_seed, *seeds = draws.split(seed, 1 + self.layers)
