@@ -91,10 +91,11 @@ def group(label, stem):
 
 
 def on_white(path, target):
-    """The stamp, fitted into a white square."""
+    """The stamp, fitted into a white square; stamps have 25 to 2,348 pixels on the long side."""
     with Image.open(path) as image:
         cut = image.convert("RGBA")
-    cut.thumbnail((SIDE - 16, SIDE - 16), Image.Resampling.LANCZOS)
+    scale = (SIDE - 16) / max(cut.size)
+    cut = cut.resize([max(1, round(side * scale)) for side in cut.size], Image.Resampling.LANCZOS)
     square = Image.new("RGBA", (SIDE, SIDE), "white")
     square.alpha_composite(cut, ((SIDE - cut.width) // 2, (SIDE - cut.height) // 2))
     target.parent.mkdir(parents=True, exist_ok=True)
