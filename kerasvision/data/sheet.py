@@ -1,0 +1,157 @@
+"""A contact sheet: augmented samples side by side with their labels drawn, as a PNG."""
+
+import colorsys
+import math
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data.augment.base import BatchAugmentation
+from kerasvision.data.pipeline import augmented, stream_seed
+
+TILE_PX = 176
+CAPTION_PX = 18
+_GAP_PX = 6
+_PAPER, _INK = (255, 255, 255), (20, 20, 20)
+
+
+def recipe_sheet(recipe, path, count=32, columns=8):
+    """What the recipe's first phase makes of its training data.
+
+    A row an image: first as it is, then augmented with different seeds. Augmentations of a whole batch mix what the
+    sheet shows, in graph pixels. count: tiles, filled up to whole rows; columns: tiles a row.
+    """
+    if count < 1 or columns < 2:
+        raise UsageError(f"a sheet of count={count} in columns={columns}; allowed: 1 or more, in 2 or more columns")
+    opened = recipe.data.open()
+    split = opened.splits["train"]
+    images = min(math.ceil(count / columns), split.size)
+    parts = [p for p in recipe.augment if not isinstance(p, BatchAugmentation)]
+    batch_parts = [p for p in recipe.augment if isinstance(p, BatchAugmentation)]
+    originals, changed = [], []
+    for record in split.records.shuffle(min(split.size, split.shuffle_buffer), recipe.seed).take(images):
+        originals.append(augmented(split.read(record), [], stream_seed(recipe.seed, 0)))
+        for _ in range(columns - 1):
+            changed.append(augmented(split.read(record), parts, stream_seed(recipe.seed, len(changed))))
+    if batch_parts:
+        arch = recipe.model.for_classes(opened.classes)
+        changed = _mixed(changed, arch, batch_parts, recipe.seed, opened.classes)
+    rows = [changed[i * (columns - 1) : (i + 1) * (columns - 1)] for i in range(len(originals))]
+    tiles = [tile for original, row in zip(originals, rows, strict=True) for tile in (original, *row)]
+    write_sheet(tiles, path, columns, opened.classes)
+
+
+def _mixed(samples, arch, parts, seed, classes):
+    """Samples through `arch.example` and the augmentations of a batch; the caption is the shares of the classes."""
+    prepared, targets = zip(*(arch.example(sample) for sample in samples), strict=True)
+    prepared, targets = (tf.nest.map_structure(lambda *v: tf.stack(v), *rows) for rows in (prepared, targets))
+    for number, part in enumerate(parts):
+        part_seed = tf.random.experimental.stateless_fold_in(stream_seed(seed, 0), number)
+        prepared, targets = part(prepared, targets, part_seed)
+    shares = next((v.numpy() for v in targets.values() if v.shape[1:] == (len(classes),)), None)
+    images = prepared["image"].numpy()
+    if shares is None:
+        return [{"image": image} for image in images]
+    return [{"image": image, "caption": _shares(row, classes)} for image, row in zip(images, shares, strict=True)]
+
+
+def _shares(row, classes):
+    """`7 0.81  3 0.19`: the largest two."""
+    most = [i for i in np.argsort(-row, kind="stable")[:2] if row[i] > 0.005]
+    return "  ".join(f"{classes[i]} {row[i]:.2f}" for i in most)
+
+
+def write_sheet(samples, path, columns=8, classes=()):
+    """Draw samples with their labels into a PNG, which is written beside and renamed.
+
+    samples: dicts with `image` uint8 [H, W, 3] and any of `label`, `labels`, `boxes_xyxy`, `mask`, `instance_masks`,
+    `keypoints_xyv`, `text` and `caption` (drawn as it is). classes: names of the label's values.
+    """
+    if not samples:
+        raise KerasVisionError(f"no samples to draw into {path}; give at least one")
+    samples = [{k: np.asarray(v) for k, v in sample.items()} for sample in samples]
+    columns = min(columns, len(samples))
+    step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
+    sheet = Image.new("RGB", (columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX), _PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for number, sample in enumerate(samples):
+        x, y = number % columns * step_x + _GAP_PX, number // columns * step_y + _GAP_PX
+        tile = _tile(sample, classes)
+        sheet.paste(tile, (x + (TILE_PX - tile.width) // 2, y + (TILE_PX - tile.height) // 2))
+        draw.text((x, y + TILE_PX + 2), _fit(_caption(sample, classes), font), _INK, font)
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        sheet.save(beside, format="PNG")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise KerasVisionError(
+            f"cannot write {path}: {error.strerror}; give a file in a folder you can write"
+        ) from None
+
+
+def _tile(sample, classes):
+    """The picture with masks, boxes and keypoints, its longer side `TILE_PX`."""
+    pixels = _with_masks(sample)
+    height, width = pixels.shape[:2]
+    scale = TILE_PX / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
+    for number, box in enumerate(sample.get("boxes_xyxy", ())):
+        label = int(sample["labels"][number]) if "labels" in sample else number
+        x0, y0, x1, y1 = box * scale
+        draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=_color(label), width=2)
+        if "labels" in sample:
+            name = _name(label, classes)
+            draw.rectangle(draw.textbbox((x0 + 2, y0 + 1), name, font), fill=_color(label))
+            draw.text((x0 + 2, y0 + 1), name, _INK, font)
+    for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):
+        for x, y, visible in keypoints * [scale, scale, 1]:
+            if visible > 0:
+                draw.ellipse((x - 3, y - 3, x + 3, y + 3), _color(number), _INK)
+    return picture
+
+
+def _with_masks(sample):
+    """uint8 [H, W, 3], half covered by a color an object or class; class 0 stays free."""
+    pixels = sample["image"].astype(np.float32)
+    covers = [(sample["mask"] == value, value) for value in np.unique(sample.get("mask", 0)) if value]
+    covers += [(mask > 0, number) for number, mask in enumerate(sample.get("instance_masks", ()))]
+    for where, number in covers:
+        pixels[where] = 0.5 * pixels[where] + 0.5 * np.array(_color(number))
+    return pixels.astype(np.uint8)
+
+
+def _color(number):
+    """A light color for a number; neighbors differ by the golden ratio of the color circle."""
+    return tuple(round(255 * v) for v in colorsys.hsv_to_rgb(int(number) * 0.618034 % 1, 0.65, 1.0))
+
+
+def _name(label, classes):
+    return classes[label] if 0 <= label < len(classes) else str(label)
+
+
+def _caption(sample, classes):
+    if "caption" in sample:
+        return str(sample["caption"])
+    words = []
+    if "label" in sample:
+        words.append(_name(int(sample["label"]), classes))
+    if "labels" in sample and "boxes_xyxy" not in sample:
+        words.extend(_name(int(label), classes) for label in sample["labels"])
+    if "text" in sample:
+        text = sample["text"].item()
+        words.append(text.decode() if isinstance(text, bytes) else str(text))
+    return ", ".join(words)
+
+
+def _fit(text, font):
+    """The text, cut to the width of a tile. The built-in font has no other than Latin letters."""
+    while font.getlength(text) > TILE_PX:
+        text = text[:-2].rstrip(".") + "."
+    return text
