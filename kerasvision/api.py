@@ -9,13 +9,14 @@ import numpy as np
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
-from kerasvision.core.registry import exporters, pretrained
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import exporters, pretrained, sources
 from kerasvision.export.base import Runner
 from kerasvision.export.contract import read_contract
 from kerasvision.export.served import Served
-from kerasvision.train.run import load_run
+from kerasvision.train.run import Trained, load_run
 
-__all__ = ["Model", "evaluate", "load", "load_run", "predict"]
+__all__ = ["Model", "evaluate", "exportable", "load", "load_run", "predict"]
 
 
 class ServedRunner(Runner):
@@ -77,6 +78,24 @@ def load(what):
     recipe = from_json(contract["recipe"])
     runner = exporters[kind]().open(path, recipe.model)
     return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
+
+
+def exportable(what, data=None):
+    """What `export` takes: the `Trained` model of a run folder, or a pretrained one with examples to be judged on.
+
+    data: for a pretrained model, a .csv manifest whose labels are among the model's classes.
+    """
+    if str(what) not in pretrained or pathlib.Path(what).exists():
+        if data:
+            raise UsageError(f"--data goes with a pretrained model; {what} knows its own data")
+        return load_run(what)
+    if not data or not str(data).endswith(".csv"):
+        raise UsageError(f"exporting {what} needs real labeled images to compare on: --data FILE.csv (file,label)")
+    arch, graph, classes = pretrained[what]().load()
+    fractions = {"validation_fraction": 0.0, "test_fraction": 0.0}
+    source = sources["manifest"](path=str(data), classes=tuple(classes), **fractions)
+    recipe = Recipe(name=what.rsplit("/", 1)[-1], model=arch, data=source, validation_fraction=0.0)
+    return Trained(recipe, graph, tuple(classes), {})
 
 
 def _newest_version(folder):

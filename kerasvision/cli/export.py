@@ -7,7 +7,8 @@ HELP = "export a run to other runtimes, each reloaded and compared with the trai
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("run_folder", metavar="RUN")
+    parser.add_argument("model", metavar="RUN|PRETRAINED", help="a run folder, or imagenet/efficientnet_lite0")
+    parser.add_argument("--data", help="for a pretrained model: a .csv manifest whose labels are among its classes")
     parser.add_argument(
         "--to",
         nargs="+",
@@ -36,13 +37,13 @@ def run(args):
     """Export and print the certificate."""
     import dataclasses
 
-    from kerasvision.api import load_run
+    from kerasvision.api import exportable
     from kerasvision.core.overrides import override
     from kerasvision.export.base import from_spec
     from kerasvision.export.certificate import export
 
     exporters = [from_spec(spec) for spec in args.to]
-    trained = load_run(args.run_folder)
+    trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
     _, contract = export(trained, exporters, args.out, args.version, args.limit, verbose=not args.json)
     if args.json:

@@ -40,7 +40,7 @@ class Runner(abc.ABC):
 
     def __init__(self, arch):
         self.arch = arch
-        self._fit = tf.function(arch.geometry, autograph=False, reduce_retracing=True)
+        self._fit = tf.function(arch.geometry, input_signature=[arch.serving_inputs()], autograph=False)
 
     @abc.abstractmethod
     def infer(self, inputs):

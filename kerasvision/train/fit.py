@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 
 import tf_keras as keras
 
@@ -53,6 +54,8 @@ def train(recipe, out, strategy="default", resume=False):
     folder = _open_folder(pathlib.Path(out), resume)
     scope = make_strategy(strategy)
     opened = recipe.data.open()
+    for line in opened.dropped:
+        print(f"left out: {line}", file=sys.stderr)
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
     session = Session(dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder)
