@@ -1,0 +1,50 @@
+"""What every test shares: quiet TensorFlow on its share of the processors, one tiny trained run, real photographs."""
+
+import os
+
+import kerasvision  # noqa: F401  first of all: it chooses tf_keras before TensorFlow is imported
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+SHARE = str(max(1, (os.cpu_count() or 1) // WORKERS))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, SHARE)  # read when TensorFlow and numpy start, which is after this
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from kerasvision.core.recipe import Recipe  # noqa: E402
+from kerasvision.core.registry import create  # noqa: E402
+
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """name -> uint8 [H, W, 3], real photographs of four sizes from scikit-image's package."""
+    data = pytest.importorskip("skimage.data")
+    images = {name: getattr(data, name)() for name in PHOTOGRAPHS}
+    return {k: v if v.ndim == 3 else np.repeat(v[..., None], 3, -1) for k, v in images.items()}
+
+
+@pytest.fixture(scope="session")
+def digits_recipe():
+    """The smallest recipe that learns digits: width 8, three epochs."""
+    return Recipe(
+        name="digits",
+        model=create(
+            "classification/classifier", image_size=(8, 8), backbone=create("backbones/convnet", width=8, blocks=(1, 1))
+        ),
+        data=create("sources/digits"),
+        optimizer=create("optimizers/adamw", learning_rate=1e-2),
+        epochs=3,
+        batch_size=64,
+    )
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_recipe, tmp_path_factory):
+    """`Trained` on digits, in a run folder of its own. Tests must not change either."""
+    from kerasvision.train.fit import train
+
+    return train(digits_recipe, tmp_path_factory.mktemp("digits") / "run")

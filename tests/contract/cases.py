@@ -1,0 +1,184 @@
+"""What the contract tests know of every architecture: a tiny instance and a few real samples.
+
+A registered architecture that is not in CASES fails `test_cases.py`.
+"""
+
+import dataclasses
+import functools
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.registry import architectures, create
+from kerasvision.data.sources.base import Opened, Source, Split
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """make: () -> a tiny instance. samples: () -> dicts of numpy arrays as a source would give, one batch of them.
+
+    classes: names. assigns_in_loss: why the targets are not shaped like raw, or "". overfit: (steps, the fraction of
+    the first loss that must be reached). learning_rate: of AdamW, for these steps. exports: specs. perfect: what the
+    main metric is when every prediction is right. int8_error: the largest error of an int8 score that is still close.
+    """
+
+    make: typing.Callable
+    samples: typing.Callable
+    classes: tuple[str, ...]
+    assigns_in_loss: str = ""
+    overfit: tuple[int, float] = (80, 0.05)
+    learning_rate: float = 1e-2
+    exports: tuple[str, ...] = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+    perfect: float = 1.0
+    int8_error: float = 0.1
+
+
+def tiny_backbone():
+    """Levels c0 and c1 of 4 and 8 channels."""
+    return create("backbones/convnet", width=4, blocks=(1, 1))
+
+
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+@functools.cache
+def crops():
+    """Eight windows of four photographs, each of its own size: [(uint8 [H, W, 3], which photograph)]."""
+    from skimage import data
+
+    found = []
+    for label, name in enumerate(PHOTOGRAPHS):
+        image = getattr(data, name)()
+        for y, x, side in ((60, 110, 26), (150, 200, 37)):
+            found.append((np.ascontiguousarray(image[y : y + side + 2 * label, x : x + side + 5]), label))
+    return found
+
+
+def single_label_samples():
+    return [{"image": image, "label": np.int32(label)} for image, label in crops()]
+
+
+def multi_label_samples():
+    """Two windows side by side hold two labels; one window alone holds one."""
+    samples = []
+    for (a, i), (b, j) in zip(crops(), crops()[3:] + crops()[:3], strict=True):
+        side = min(len(a), len(b))
+        labels = np.unique([i, j]).astype(np.int32)
+        samples.append({"image": np.concatenate([a[:side], b[:side]], 1), "labels": labels})
+    return samples
+
+
+def pair_samples():
+    """Two windows of one photograph, or of two."""
+    pairs = [(0, 1, 1), (2, 3, 1), (4, 5, 1), (6, 7, 1), (0, 2, 0), (3, 5, 0), (4, 6, 0), (1, 7, 0)]
+    return [{"image_0": crops()[a][0], "image_1": crops()[b][0], "label": np.int32(same)} for a, b, same in pairs]
+
+
+LINES = (
+    ("Beautiful is better than ugly.", 0),
+    ("Explicit is better than implicit.", 0),
+    ("Readability counts.", 0),
+    ("Errors should never pass silently.", 0),
+    ("Aller Anfang ist schwer.", 1),
+    ("Der Ton macht die Musik.", 1),
+    ("Wer rastet, der rostet.", 1),
+    ("Stille Wasser sind tief.", 1),
+)
+
+
+def text_samples():
+    return [{"tokens": np.array([ord(c) for c in line], np.int32), "label": np.int32(k)} for line, k in LINES]
+
+
+def volume_samples():
+    """Four scikit-learn digits of one class, one behind the other."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    samples = []
+    for label in (0, 1):
+        images = digits.images[digits.target == label][:16].reshape(4, 4, 8, 8, 1).astype(np.float32)
+        samples += [{"volume": volume, "label": np.int32(label)} for volume in images]
+    return samples
+
+
+def point_samples():
+    """Stars and galaxies: windows of the Hubble deep field with the one to three brightest spots."""
+    from skimage import data, feature, filters
+
+    field = data.hubble_deep_field()
+    samples = []
+    for number, (y, x) in enumerate([(300, 200), (420, 333), (500, 600), (150, 700)]):
+        image = np.ascontiguousarray(field[y : y + 64, x : x + 80 - 16 * (number % 2)])
+        bright = filters.gaussian(image.mean(-1), 2)
+        peaks = feature.peak_local_max(bright, min_distance=16, exclude_border=4, num_peaks=1 + number % 3)
+        samples.append({"image": image, "points_xy": (peaks[:, ::-1] + 0.5).astype(np.float32)})
+    return samples
+
+
+def _classifier(name):
+    return lambda: create(name, num_classes=4, backbone=tiny_backbone(), image_size=(16, 16))
+
+
+CASES = {
+    "classification/classifier": Case(_classifier("classification/classifier"), single_label_samples, PHOTOGRAPHS),
+    "classification/multi_label": Case(_classifier("classification/multi_label"), multi_label_samples, PHOTOGRAPHS),
+    "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
+    "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
+    "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
+    "toys/points": Case(
+        lambda: create("toys/points"),
+        point_samples,
+        ("point",),
+        assigns_in_loss="the cell of a point is the one whose prediction is nearest at that moment",
+        overfit=(200, 0.1),
+    ),
+}
+TOYS = tuple(name for name in CASES if name.startswith("toys/"))
+
+# name -> why quantization-aware training cannot wrap its graph
+EXEMPT_FROM_QAT = {
+    "toys/text": "tensorflow-model-optimization has no rule for Embedding",
+    "toys/volume": "tensorflow-model-optimization has no rule for Conv3D",
+}
+
+
+def names():
+    """Every architecture there is, and every case: what is in one and not in the other must fail."""
+    return sorted({*architectures.names(), *CASES})
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseSamples(Source):
+    """The samples of a case as training split, `copies` times over, as test split, and on demand for validation.
+
+    Registered as `sources/contract_case` while the contract tests run.
+    """
+
+    case: str
+    copies: int = 1
+    validation: bool = False
+
+    def open(self):
+        case = CASES[self.case]
+        held = case.samples()
+        spec = {k: _spec([s[k] for s in held]) for k in held[0]}
+        records = tf.data.Dataset.from_generator(lambda: iter(held), output_signature=spec)
+        train = Split(records.repeat(self.copies), _as_it_is, len(held) * self.copies)
+        other = Split(records, _as_it_is, len(held))
+        judging = {"validation": other, "test": other} if self.validation else {"test": other}
+        return Opened(case.classes, {"train": train} | judging)
+
+
+def _as_it_is(sample):
+    return sample
+
+
+def _spec(values):
+    """What the values of one key have in common; an axis of any length where they differ, and in every image."""
+    shapes = [np.shape(v) for v in values]
+    shape = [a[0] if len(set(a)) == 1 else None for a in zip(*shapes, strict=True)]
+    if len(shape) == 3 and shape[-1] == 3:
+        shape[:2] = None, None
+    return tf.TensorSpec(shape, np.asarray(values[0]).dtype)

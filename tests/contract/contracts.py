@@ -1,0 +1,203 @@
+"""What every architecture owes, as functions that raise AssertionError. `test_contracts.py` asks every architecture;
+`test_half_finished.py` plants one fault after the other and sees each refused.
+"""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from tf_keras.src.engine.functional import Functional
+
+from kerasvision.core.component import from_json, to_json
+from kerasvision.core.recipe import Budget, Recipe
+from kerasvision.core.registry import create
+from kerasvision.export.served import Served
+from kerasvision.train.learner import Learner
+from kerasvision.train.run import Trained, load_run, save_run
+from kerasvision.train.techniques.qat import QAT
+from tests.contract.cases import CASES, CaseSamples
+
+
+def built(arch, seed=0):
+    """A graph with weights that depend on nothing but the seed."""
+    keras.utils.set_random_seed(seed)
+    return arch.build()
+
+
+def batch_of(arch, case):
+    """(prepared inputs, geometry, targets) of all samples of a case."""
+    rows = []
+    for sample in case.samples():
+        prepared, geometry, moved = arch.prepare_sample({k: tf.constant(v) for k, v in sample.items()})
+        rows.append((prepared, geometry, arch.encode(moved)))
+    return tf.nest.map_structure(lambda *values: tf.stack(values), *rows)
+
+
+def shapes(tensors):
+    return {k: tuple(v.shape) for k, v in tensors.items()}
+
+
+def check_flat(graph):
+    """A flat functional model of Keras layers, dict in, dict out."""
+    assert type(graph) is Functional, f"{type(graph).__name__} is no plain functional model: tfmot would lose it"
+    for layer in graph.layers:
+        kind = type(layer).__name__
+        assert not isinstance(layer, keras.Model), f"{layer.name} is a model inside the model"
+        assert kind not in ("Lambda", "TFOpLambda", "SlicingOpLambda"), f"{layer.name} is a {kind}"
+    for what, tensors in (("input", graph.input), ("output", graph.output)):
+        assert isinstance(tensors, dict), f"the {what} is a {type(tensors).__name__}, not a dict"
+    for key, tensor in graph.input.items():
+        assert tensor.name == key, f"the input {key!r} has a layer named {tensor.name!r}"
+    json.loads(graph.to_json())  # every layer can be written down, so techniques can clone the graph
+
+
+def check_inputs(arch, graph, case):
+    """`geometry` gives what `prepared_inputs` promises, `normalize` what the graph takes."""
+    prepared, _, _ = batch_of(arch, case)
+    promised = arch.prepared_inputs()
+    assert {k: (s.dtype, tuple(s.shape[1:])) for k, s in promised.items()} == {
+        k: (v.dtype, tuple(v.shape[1:])) for k, v in prepared.items()
+    }
+    inputs = arch.normalize(prepared)
+    assert {k: (t.dtype, tuple(t.shape[1:])) for k, t in graph.input.items()} == {
+        k: (v.dtype, tuple(v.shape[1:])) for k, v in inputs.items()
+    }
+
+
+def check_targets(arch, graph, case):
+    """Raw, targets and the oracle's raw have the same keys and shapes; the loss gives one number an example."""
+    prepared, _, targets = batch_of(arch, case)
+    raw = graph(arch.normalize(prepared), training=False)
+    assert shapes(graph(arch.normalize(prepared), training=True)) == shapes(raw), "raw depends on `training`"
+    assert shapes(arch.perfect(targets)) == shapes(raw), "the oracle's raw is not shaped like the graph's"
+    if not case.assigns_in_loss:
+        assert shapes(targets) == shapes(raw), "targets are not shaped like raw"
+    for name, loss in arch.loss(targets, raw).items():
+        assert loss.dtype == tf.float32, f"loss {name} is {loss.dtype.name}"
+        assert loss.shape == (len(case.samples()),), f"loss {name} has shape {loss.shape}, not one value an example"
+
+
+def check_gradient(arch, graph, case):
+    """The loss reaches every trainable weight."""
+    prepared, _, targets = batch_of(arch, case)
+    with tf.GradientTape() as tape:
+        raw = graph(arch.normalize(prepared), training=True)
+        total = tf.add_n([tf.reduce_mean(v) for v in arch.loss(targets, raw).values()])
+    assert graph.trainable_variables, "nothing to train"
+    names, sizes = [w.name for w in graph.trainable_variables], []
+    for weight, gradient in zip(
+        graph.trainable_variables, tape.gradient(total, graph.trainable_variables), strict=True
+    ):
+        assert gradient is not None, f"{weight.name} is not reached by the loss"
+        sizes.append(np.abs(tf.convert_to_tensor(gradient).numpy()).max())
+        assert np.isfinite(sizes[-1]), f"{weight.name} has a gradient that is not finite"
+    for name, size in zip(names, sizes, strict=True):
+        assert size > 1e-6 * max(sizes), f"{name} has no gradient, or one that is rounding alone"
+
+
+def total_loss(arch, graph, inputs, targets):
+    raw = graph(inputs, training=True)
+    return float(tf.add_n([tf.reduce_mean(v) for v in arch.loss(targets, raw).values()]))
+
+
+def check_overfits(arch, graph, case):
+    """One batch can be learned by heart."""
+    steps, fraction = case.overfit
+    prepared, _, targets = batch_of(arch, case)
+    inputs = arch.normalize(prepared)
+    learner = Learner(graph, arch.loss)
+    learner.compile(optimizer=keras.optimizers.AdamW(case.learning_rate))
+    first = total_loss(arch, graph, inputs, targets)
+    data = tf.data.Dataset.from_tensors((inputs, targets)).cache().repeat()
+    learner.fit(data, steps_per_epoch=steps, epochs=1, verbose=0)
+    last = total_loss(arch, graph, inputs, targets)
+    assert last <= fraction * first, f"the loss fell from {first:.4g} to {last:.4g} in {steps} steps, not by enough"
+
+
+def check_oracle(arch, case):
+    """encode -> perfect -> decode gives the truth back."""
+    _, geometry, targets = batch_of(arch, case)
+    prediction = {k: v.numpy() for k, v in arch.decode(arch.perfect(targets), geometry).items()}
+    evaluator = arch.evaluator(case.classes)
+    for number, sample in enumerate(case.samples()):
+        truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
+        one = {k: v[number : number + 1] for k, v in prediction.items()}
+        evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in truth.items()})
+    result = evaluator.result()
+    assert np.isclose(result[arch.main_metric], case.perfect, rtol=0, atol=1e-9), f"the truth is lost: {result}"
+    error, flip = arch.compare(prediction, prediction)
+    assert error.shape == flip.shape == (len(case.samples()),)
+    assert not error.any() and not flip.any(), "a prediction differs from itself"
+
+
+def check_gives(arch, graph, case):
+    """The prediction's keys, dtypes and static shapes are what `gives` says; its JSON can be written."""
+    served = Served(arch, graph, case.classes)
+    promised = {k: (g.dtype, (None, *g.shape)) for k, g in arch.gives.items()}
+    for function in (served.serve, served.fixed(batch=None)):
+        outputs = function.get_concrete_function().structured_outputs
+        assert {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()} == promised
+    prepared, geometry, _ = batch_of(arch, case)
+    answers = {k: v.numpy() for k, v in served.answer(prepared, geometry).items()}
+    for key, value in answers.items():
+        assert np.isfinite(value.astype(np.float64)).all(), f"{key} is not finite"
+    for number, sample in enumerate(case.samples()):
+        alone = served.serve({k: tf.constant(sample[k][None]) for k in arch.serving_inputs()})
+        one = {k: v[number : number + 1] for k, v in answers.items()}
+        error, flip = arch.compare(one, {k: v.numpy() for k, v in alone.items()})
+        assert error[0] < 1e-5 and not flip[0], "an example's answer depends on the others in its batch"
+        json.dumps(arch.describe({k: v[number] for k, v in answers.items()}, case.classes), allow_nan=False)
+
+
+def recipe_of(name, arch, epochs=1, copies=1):
+    """A recipe that trains `arch` on the samples of its case, all of them in one step, `copies` steps an epoch."""
+    size = len(CASES[name].samples())
+    return Recipe(
+        name=name.replace("/", "_"),
+        model=arch,
+        data=CaseSamples(name, copies),
+        optimizer=create("optimizers/adamw", learning_rate=1e-2),
+        epochs=epochs,
+        batch_size=size,
+        budget=Budget(accuracy_drop=1.0),
+        validation_fraction=0.0,
+    )
+
+
+def check_json(name, arch):
+    """The architecture is its JSON, alone and in a recipe."""
+    recipe = recipe_of(name, arch)
+    assert from_json(json.loads(json.dumps(to_json(arch)))) == arch
+    assert Recipe.loads(recipe.dumps()) == recipe
+
+
+def check_saved(name, arch, graph, case, folder):
+    """A run keeps every weight, those that are not trained too."""
+    rng = np.random.default_rng(0)
+    graph.set_weights([w + rng.uniform(0.1, 0.5, w.shape).astype(w.dtype) for w in graph.get_weights()])
+    save_run(Trained(recipe_of(name, arch), graph, case.classes, {}, folder))
+    loaded = load_run(folder)
+    assert loaded.arch == arch and loaded.classes == case.classes
+    for before, after in zip(graph.weights, loaded.graph.weights, strict=True):
+        assert np.array_equal(before, after), f"{before.name} was not kept"
+    prepared, geometry, _ = batch_of(arch, case)
+    before, after = (t.answer(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
+    for key in before:
+        assert np.array_equal(before[key], after[key]), f"the loaded run gives other predictions ({key})"
+
+
+def check_quantization_aware(arch, graph, case):
+    """Quantization-aware training keeps the keys and still learns."""
+    aware = QAT().graph(arch, graph)
+    prepared, _, targets = batch_of(arch, case)
+    inputs = arch.normalize(prepared)
+    assert shapes(aware(inputs)) == shapes(graph(inputs))
+    assert set(aware.input) == set(graph.input), "quantization lost the inputs' names"
+    learner = Learner(aware, arch.loss)
+    learner.compile(optimizer=keras.optimizers.SGD(1e-3))
+    before = [w.numpy() for w in aware.trainable_variables]
+    learner.fit(tf.data.Dataset.from_tensors((inputs, targets)), verbose=0)
+    for weight, old in zip(aware.trainable_variables, before, strict=True):
+        assert np.isfinite(weight.numpy()).all() and not np.array_equal(weight, old), f"{weight.name} did not learn"
+    assert Served(arch, aware, case.classes).quantization_aware

@@ -1,0 +1,69 @@
+"""Every registered architecture, tiny, against every contract that needs no export."""
+
+import pytest
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.train.techniques.qat import QAT
+from tests.contract import contracts
+from tests.contract.cases import CASES, EXEMPT_FROM_QAT, names
+
+pytestmark = pytest.mark.parametrize("name", names())
+
+
+@pytest.fixture
+def case(name):
+    return CASES[name]
+
+
+@pytest.fixture
+def arch(case):
+    return case.make()
+
+
+@pytest.fixture
+def graph(arch):
+    return contracts.built(arch)
+
+
+def test_graph_is_flat_and_functional(graph):
+    contracts.check_flat(graph)
+
+
+def test_inputs_are_what_was_promised(arch, graph, case):
+    contracts.check_inputs(arch, graph, case)
+
+
+def test_targets_are_shaped_like_raw(arch, graph, case):
+    contracts.check_targets(arch, graph, case)
+
+
+def test_loss_reaches_every_weight(arch, graph, case):
+    contracts.check_gradient(arch, graph, case)
+
+
+def test_one_batch_can_be_overfitted(arch, graph, case):
+    contracts.check_overfits(arch, graph, case)
+
+
+def test_oracle_gives_the_truth_back(arch, case):
+    contracts.check_oracle(arch, case)
+
+
+def test_prediction_is_what_gives_says(arch, graph, case):
+    contracts.check_gives(arch, graph, case)
+
+
+def test_json_round_trip(name, arch):
+    contracts.check_json(name, arch)
+
+
+def test_run_keeps_every_weight(name, arch, graph, case, tmp_path):
+    contracts.check_saved(name, arch, graph, case, tmp_path)
+
+
+def test_quantization_aware_training(name, arch, graph, case):
+    if name not in EXEMPT_FROM_QAT:
+        contracts.check_quantization_aware(arch, graph, case)
+        return
+    with pytest.raises(KerasVisionError, match="cannot be quantized"):  # an exemption that is not needed must go
+        QAT().graph(arch, graph)

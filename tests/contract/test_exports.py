@@ -1,0 +1,159 @@
+"""Every registered architecture through `train`, every export, and back through `load`: equal answers everywhere."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from kerasvision import api
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+from kerasvision.train.fit import train
+from tests.contract import contracts
+from tests.contract.cases import CASES, names
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """One architecture after `train` and `export`. paths: spec -> where its artifact stands."""
+
+    case: object
+    run: object
+    trained: object
+    artifacts: dict
+    paths: dict
+
+
+@pytest.fixture(scope="module", params=names())
+def exported(request, tmp_path_factory):
+    case, out = CASES[request.param], tmp_path_factory.mktemp("exported")
+    recipe = contracts.recipe_of(request.param, case.make(), epochs=2, copies=15)
+    trained = train(recipe, out / "run")
+    artifacts, _ = export(trained, [from_spec(s) for s in case.exports], out, verbose=False)
+    places = {
+        "saved_model": out / "saved_models" / recipe.name / "1",
+        "tflite:float32": out / "tflite" / "models" / recipe.name / "model.tflite",
+        "tflite:int8": out / "tflite" / "models" / recipe.name / "model_int8.tflite",
+        "onnx": out / "onnx" / recipe.name / "model.onnx",
+    }
+    paths = {spec: places[spec] for spec in case.exports}
+    return Exported(case, out / "run", trained, {a.kind: a for a in artifacts}, paths)
+
+
+def serving(exported, sample):
+    """Serving inputs of one sample, with a batch axis."""
+    return {k: sample[k][None] for k in exported.trained.arch.serving_inputs()}
+
+
+def test_every_export_left_its_file_and_its_measurements(exported):
+    assert set(exported.artifacts) == set(exported.case.exports)
+    assert all(p.exists() for p in exported.paths.values())
+    for artifact in exported.artifacts.values():
+        assert artifact.agreement["examples"] == len(exported.case.samples())
+        assert not [op for op in artifact.ops if op.startswith("Flex")]
+
+
+def test_float_exports_stay_within_what_rounding_explains(exported):
+    for kind in {"saved_model", "tflite:float32", "onnx"} & set(exported.artifacts):
+        agreement = exported.artifacts[kind].agreement
+        assert agreement["max_error"] <= agreement["tolerance"] < 1e-3, kind
+        assert not agreement["flips"], kind
+
+
+def test_int8_is_close_and_not_the_same(exported):
+    if "tflite:int8" not in exported.artifacts:
+        pytest.skip(f"{exported.trained.arch.registered_name} has no int8 export")
+    agreement = exported.artifacts["tflite:int8"].agreement
+    assert 0 < agreement["max_error"] < exported.case.int8_error
+    tensors = Interpreter(str(exported.paths["tflite:int8"])).get_tensor_details()
+    integers = [t["name"] for t in tensors if t["dtype"] == np.int8]
+    assert len(integers) >= len(exported.trained.graph.trainable_weights) / 2, "the file was not quantized"
+
+
+def test_every_artifact_loads_and_answers_as_the_run_does(exported):
+    arch = exported.trained.arch
+    run = api.load(exported.run)
+    assert run.arch == arch and run.classes == exported.case.classes
+    for spec, path in exported.paths.items():
+        model = api.load(path)
+        assert model.arch == arch and model.classes == exported.case.classes
+        worst = 0.0
+        for sample in exported.case.samples():
+            expected, answer = run(serving(exported, sample)), model(serving(exported, sample))
+            assert {k: (v.dtype, v.shape) for k, v in answer.items()} == {
+                k: (v.dtype, v.shape) for k, v in expected.items()
+            }, spec
+            worst = max(worst, arch.compare(expected, answer)[0][0])
+        agreement = exported.artifacts[spec].agreement
+        assert worst == pytest.approx(agreement["max_error"], abs=1e-7), f"{spec}: the certificate says otherwise"
+
+
+def test_the_run_answers_as_it_did_in_training(exported):
+    run = api.load(exported.run)
+    served = exported.trained.served()
+    for sample in exported.case.samples():
+        expected, answer = served.serve(serving(exported, sample)), run(serving(exported, sample))
+        for key in expected:
+            np.testing.assert_array_equal(answer[key], expected[key])
+
+
+def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exported):
+    arch = exported.trained.arch
+    saved = _geometry_of(exported.paths["saved_model"])
+    for sample in exported.case.samples():
+        inputs = serving(exported, sample)
+        eager, _ = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
+        data = tf.data.Dataset.from_tensors({k: tf.constant(v) for k, v in sample.items()})
+        piped = next(iter(data.map(lambda s: arch.prepare_sample(s)[0])))
+        assert set(piped) == set(eager)
+        for key, value in eager.items():
+            np.testing.assert_array_equal(piped[key][None], value)
+        inside = saved(inputs) or list(inputs.values())  # no operation at all: inputs are taken as they come
+        assert len(inside) == len(eager)
+        for value in inside:
+            assert any(np.array_equal(value, v) for v in eager.values()), "the SavedModel's geometry differs"
+
+
+def _geometry_of(path):
+    """A function from serving inputs to what enters normalization inside a SavedModel's file."""
+    saved = tf.saved_model.load(str(path))  # holds the variables while the signature is read
+    # inlines the functions and keeps the scopes in the names
+    frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"])
+    fetches = {}
+    for op in frozen.graph.get_operations():
+        for tensor in op.inputs:
+            if "kv_normalize" in op.name and "kv_geometry" in tensor.op.name:
+                fetches[tensor.name] = tensor
+    pruned = frozen.prune([i for i in frozen.inputs if i.dtype != tf.resource], list(fetches.values()))
+    keys = [i.name.split(":")[0].split("/")[0] for i in frozen.inputs if i.dtype != tf.resource]
+    return lambda inputs: [t.numpy() for t in pruned(*(tf.constant(inputs[k]) for k in keys))]
+
+
+def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
+    """The bytes signature, on whole photographs of three sizes at once, against decoded pixels one by one."""
+    if not exported.trained.served().takes_image:
+        pytest.skip("does not take one image")
+    saved = tf.saved_model.load(str(exported.paths["saved_model"]))
+    images = [photographs[name] for name in ("chelsea", "coffee", "astronaut")]
+    encoded = tf.constant([tf.io.encode_png(image).numpy() for image in images])
+    together = saved.signatures["serving_bytes"](image_bytes=encoded)
+    for number, image in enumerate(images):
+        alone = saved.signatures["serving_default"](image=tf.constant(image[None]))
+        for key, value in alone.items():
+            np.testing.assert_allclose(together[key][number], value[0], rtol=1e-5, atol=1e-5)
+
+
+def test_one_whole_photograph_has_one_answer_everywhere(exported, photographs):
+    arch = exported.trained.arch
+    if not exported.trained.served().takes_image:
+        pytest.skip("does not take one image")
+    inputs = {"image": photographs["chelsea"][None]}
+    expected = {k: v.numpy() for k, v in exported.trained.served().serve(inputs).items()}
+    for spec in {"saved_model", "tflite:float32", "onnx"} & set(exported.paths):
+        answer = api.load(exported.paths[spec])(inputs)
+        error, flip = arch.compare(expected, answer)
+        assert error[0] <= exported.artifacts[spec].agreement["tolerance"], spec
+        assert not flip[0], spec

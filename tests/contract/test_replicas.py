@@ -1,0 +1,28 @@
+"""One replica or two: the same weights after the same steps."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.contract.cases import CASES, names
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    command = [sys.executable, "-m", "tests.contract.replicas", str(tmp_path_factory.mktemp("replicas"))]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM_")}  # replicas wait for each other
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", names())
+def test_two_replicas_train_as_one_does(name, outcome):
+    assert name in CASES and outcome[name]["moved"] > 1e-3, "nothing was trained"
+    assert outcome[name]["apart"] < 1e-6
