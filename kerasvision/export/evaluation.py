@@ -1,6 +1,7 @@
 """Predictions over a split, and what the task's evaluator makes of them."""
 
 import numpy as np
+import tensorflow as tf
 
 from kerasvision.data.pipeline import evaluation_data
 
@@ -9,7 +10,17 @@ def predictions(served, data):
     """Yields (prediction, truth) as numpy batches. data: from `evaluation_data`."""
     for prepared, geometry, truth in data:
         answer = served.answer(prepared, geometry)
-        yield {k: v.numpy() for k, v in answer.items()}, {k: v.numpy() for k, v in truth.items()}
+        yield {k: v.numpy() for k, v in answer.items()}, {k: _numpy(v) for k, v in truth.items()}
+
+
+def _numpy(value):
+    """A ragged batch becomes a row of arrays, also when its lengths happen to agree: all batches then stack alike."""
+    if not isinstance(value, tf.RaggedTensor):
+        return value.numpy()
+    rows = np.empty(value.nrows(), object)
+    for number, row in enumerate(value):
+        rows[number] = row.numpy()
+    return rows
 
 
 def evaluate_served(served, data):

@@ -23,7 +23,7 @@ class TFLite(Exporter):
     quantize: `int8` and `int16x8` calibrate on training images. A graph trained with `techniques/qat` carries its own
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
     the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
-    gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), with normalization and scores in 8 bits too.
+    gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
     """
 
     quantize: Quantize = "float32"
