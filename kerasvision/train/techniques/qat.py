@@ -23,7 +23,7 @@ class QAT(Technique):
         try:
             with keras.utils.custom_object_scope({"OutputRange": OutputRange}):
                 return tfmot.quantization.keras.quantize_apply(annotated)
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise KerasVisionError(
                 f"qat: {arch.registered_name} holds a layer that cannot be quantized: {reason} Train without qat and "
