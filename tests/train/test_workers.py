@@ -1,0 +1,75 @@
+"""One and two workers train alike; a worker that is killed costs the steps since the last backup and nothing else."""
+
+import re
+
+import pytest
+
+from kerasvision.core.recipe import Phase
+from kerasvision.core.source_code import recipe_source
+from kerasvision.train.callbacks import read_history
+from kerasvision.train.fit import train
+from kerasvision.train.interruption import start_step
+from tests.train import tiny
+
+STEPS = 8  # an epoch
+
+
+def recipe_for(marker):
+    """Eight steps, then a phase of sixteen, in whose twelfth step worker 1 is killed."""
+    end = tiny.EndOnce(marker=str(marker), epoch=1, step=3, worker=1)
+    return tiny.recipe(then=(Phase(2, tiny.sgd(0.02), (), (end,)),))
+
+
+def launch(folder, marker, *options):
+    """`kerasvision launch --workers 2 -- train` into `folder`."""
+    path = folder.with_suffix(".py")
+    path.write_text(f"import tests.train.tiny  # registers end_once\n{recipe_source(recipe_for(marker))}")
+    command = ["launch", "--workers", "2", "--", "train", str(path), "--out", str(folder), *options]
+    return tiny.run_python("-m", "kerasvision", *command)
+
+
+def epochs_printed(done):
+    """(phase, epoch) of every epoch that the first worker reported."""
+    return [(int(p), int(e)) for p, e in re.findall(r"tiny phase (\d) epoch (\d)/\d loss", done.stderr)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run of two workers that nobody killed, and the marker that kept them alive."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    marker = folder.with_name("marker")
+    marker.touch()
+    done = launch(folder, marker)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert epochs_printed(done) == [(1, 1), (2, 1), (2, 2)]
+    return folder, marker
+
+
+def test_two_workers_train_as_one(whole, tmp_path):
+    folder, marker = whole
+    train(recipe_for(marker), tmp_path / "one")
+    eight = "phase-1/best.weights.h5"
+    one, two = (tiny.weights(f / eight) for f in (tmp_path / "one", folder))
+    assert tiny.largest_difference(one, two) < 1e-6
+    losses = [[float(r["loss"]) for r in read_history(f / "history.csv")] for f in (tmp_path / "one", folder)]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_a_killed_worker_is_made_good_by_resuming(whole, tmp_path):
+    folder = tmp_path / "run"
+    killed = launch(folder, tmp_path / "marker")
+    assert killed.returncode == 1
+    assert killed.stderr.strip().splitlines()[-1] == (
+        "kerasvision: worker 1 was ended by SIGKILL; start all workers again with --resume"
+    )
+    assert "Traceback" not in killed.stderr
+    assert [(r["phase"], r["epoch"]) for r in read_history(folder / "history.csv")] == [("1", "1"), ("2", "1")]
+    assert start_step(folder / "phase-2" / "backup", STEPS) == STEPS
+
+    resumed = launch(folder, tmp_path / "marker", "--resume")
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    assert epochs_printed(resumed) == [(2, 2)]  # neither phase 1 nor the first epoch of phase 2 again
+    for name in ("phase-1/best.weights.h5", "model.weights.h5"):
+        assert tiny.largest_difference(tiny.weights(whole[0] / name), tiny.weights(folder / name)) < 1e-6
+    expected, seen = (read_history(f / "history.csv") for f in (whole[0], folder))
+    assert [float(r["loss"]) for r in seen] == pytest.approx([float(r["loss"]) for r in expected], abs=1e-6)
