@@ -1,4 +1,4 @@
-"""The contracts can fail: one planted fault after the other in a finished architecture, each refused by its contract."""
+"""The contracts can fail: one fault after the other is planted in a finished architecture, and each is refused."""
 
 import dataclasses
 

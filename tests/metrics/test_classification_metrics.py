@@ -1,0 +1,179 @@
+"""Evaluators against scikit-learn and loops over the papers' formulas."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from kerasvision.metrics.classification import (
+    MultiLabel,
+    SingleLabel,
+    best_thresholds,
+    expected_calibration_error,
+)
+
+CLASSES = tuple("abcdefgh")
+
+
+def single(seed, count=300, classes=8):
+    """Probabilities that know a little of the labels, and the labels; the last class never occurs."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes - 1, size=count)
+    logits = rng.normal(0, 1.5, (count, classes))
+    logits[np.arange(count), labels] += 1.0
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return probabilities.astype(np.float32), labels
+
+
+def evaluated(evaluator, pieces):
+    for prediction, truth in pieces:
+        evaluator.update(prediction, truth)
+    return evaluator.result()
+
+
+def in_pieces(count, sizes=(1, 7, 64)):
+    edges = [0]
+    while edges[-1] < count:
+        edges.append(min(count, edges[-1] + sizes[len(edges) % len(sizes)]))
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def guo_calibration_error(confidences, correct, bins):
+    """Equation 3 over the bins of section 2: ((m - 1) / M, m / M]."""
+    error, n = 0.0, len(confidences)
+    for m in range(1, bins + 1):
+        inside = [i for i in range(n) if (m - 1) / bins < confidences[i] <= m / bins]
+        if inside:
+            accuracy = sum(correct[i] for i in inside) / len(inside)
+            confidence = sum(float(confidences[i]) for i in inside) / len(inside)
+            error += len(inside) / n * abs(accuracy - confidence)
+    return error
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_single_label_is_scikit_learn_s(seed):
+    probabilities, labels = single(seed)
+    top = probabilities.argmax(1)
+    pieces = [({"probabilities": probabilities[s]}, {"label": labels[s]}) for s in in_pieces(len(labels))]
+    result = evaluated(SingleLabel(CLASSES), pieces)
+    seen = sorted(set(labels))
+    expected = {
+        "accuracy": sk.accuracy_score(labels, top),
+        "balanced_accuracy": np.mean([sk.recall_score(labels == c, top == c) for c in seen]),
+        "macro_f1": np.mean([sk.f1_score(labels == c, top == c) for c in seen]),
+        "top_5_accuracy": sk.top_k_accuracy_score(labels, probabilities, k=5, labels=range(8)),
+        "log_loss": sk.log_loss(labels, probabilities.astype(np.float64), labels=range(8)),
+        "calibration_error": guo_calibration_error(probabilities.max(1), top == labels, 15),
+    }
+    assert result == pytest.approx(expected, abs=1e-6)
+
+
+def test_top_five_needs_more_than_five_classes():
+    probabilities, labels = single(0, classes=5)
+    result = evaluated(SingleLabel(CLASSES[:5]), [({"probabilities": probabilities}, {"label": labels})])
+    assert "top_5_accuracy" not in result
+
+
+def test_all_right_and_all_wrong():
+    labels = np.array([0, 1, 2, 1])
+    right = evaluated(SingleLabel(CLASSES[:3]), [({"probabilities": np.eye(3)[labels]}, {"label": labels})])
+    assert right["accuracy"] == right["balanced_accuracy"] == right["macro_f1"] == 1.0
+    assert right["calibration_error"] == right["log_loss"] == 0.0
+    wrong = evaluated(SingleLabel(CLASSES[:3]), [({"probabilities": np.eye(3)[(labels + 1) % 3]}, {"label": labels})])
+    assert wrong["accuracy"] == wrong["macro_f1"] == 0.0 and wrong["calibration_error"] == 1.0
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+def test_calibration_error_counts_edges_as_the_paper_does(bins):
+    """Confidences exactly on the edges of bins belong to the bin below; 0 and 1 belong to a bin too."""
+    rng = np.random.default_rng(bins)
+    confidences = np.concatenate([np.arange(1, bins + 1) / bins, rng.uniform(0.01, 1, 50)])
+    correct = rng.uniform(size=len(confidences)) < confidences
+    expected = guo_calibration_error(confidences, correct, bins)
+    assert expected_calibration_error(confidences, correct, bins) == pytest.approx(expected, abs=1e-12)
+
+
+def test_calibration_error_of_a_known_case():
+    """Four answers at 0.8, three of them right: |0.75 - 0.8|."""
+    error = expected_calibration_error(np.full(4, 0.8), np.array([True, True, True, False]))
+    assert error == pytest.approx(0.05)
+
+
+def several(seed, count=400, classes=6):
+    """Scores and truth of several labels; class 4 is rare, the last one never occurs."""
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(size=(count, classes)) < np.array([0.5, 0.3, 0.2, 0.1, 0.01, 0.0])
+    logits = rng.normal(-1, 1.5, (count, classes)) + 1.5 * truth
+    return (1 / (1 + np.exp(-logits))).astype(np.float32), truth
+
+
+def average_precision(truth, scores):
+    """sum over the ranks of true examples of precision at that rank / number of true examples (no equal scores)."""
+    ranked = truth[np.argsort(-scores)]
+    return np.mean([ranked[: i + 1].mean() for i in np.flatnonzero(ranked)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_multi_label_is_the_definition(seed):
+    probabilities, truth = several(seed)
+    present = probabilities >= 0.4
+    pieces = [
+        (
+            {"probabilities": probabilities[s], "present": present[s].astype(np.int32)},
+            {"present": truth[s].astype(float)},
+        )
+        for s in in_pieces(len(truth))
+    ]
+    result = evaluated(MultiLabel(CLASSES[:6]), pieces)
+    known = [k for k in range(6) if truth[:, k].any()]
+    f1 = [sk.f1_score(truth[:, k], present[:, k], zero_division=0) for k in range(6)]
+    both = (truth & present).sum()
+    expected = {
+        "mean_average_precision": np.mean([average_precision(truth[:, k], probabilities[:, k]) for k in known]),
+        "micro_f1": 2 * both / (truth.sum() + present.sum()),
+        "macro_f1": np.mean(f1),
+        "subset_accuracy": np.mean([np.array_equal(a, b) for a, b in zip(truth, present, strict=True)]),
+        "hamming_loss": sk.hamming_loss(truth, present),
+    }
+    assert result == pytest.approx(expected, abs=1e-6)
+
+
+def f1_at(truth, scores, cut):
+    on = scores >= np.float32(cut)
+    return 2 * (on & truth).sum() / max(1, on.sum() + truth.sum())
+
+
+def best_f1(truth, scores):
+    """Over every threshold there is: one at each score, and one above all."""
+    return max(f1_at(truth, scores, cut) for cut in [*np.unique(scores), np.float32(2.0)])
+
+
+SCALES = {
+    "usual": lambda p: p,
+    "tiny": lambda p: p * np.float32(1e-7),  # a rare class of an untrained head
+    "saturated": lambda p: np.float32(1) - p * np.float32(1e-6),
+    "coarse": lambda p: np.round(p * 8) / np.float32(8),  # many equal scores, as from an integer file
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("seed", range(3))
+def test_best_thresholds_are_the_best(seed, scale):
+    """In float32, as the graph compares, with >=, as the graph does."""
+    probabilities, truth = several(seed)
+    scores = SCALES[scale](probabilities).astype(np.float32)
+    thresholds = best_thresholds(scores, truth)
+    assert len(thresholds) == 6 and all(isinstance(t, float) for t in thresholds)
+    for k in range(6):
+        if truth[:, k].any():
+            assert f1_at(truth[:, k], scores[:, k], thresholds[k]) == best_f1(truth[:, k], scores[:, k]), k
+
+
+def test_a_class_that_never_occurs_keeps_one_half():
+    probabilities, truth = several(0)
+    assert best_thresholds(probabilities, truth)[5] == 0.5
+
+
+def test_a_threshold_leaves_room_to_both_sides():
+    """Between the lowest score that is on and the highest that is off, so that rounding in an export flips neither."""
+    scores = np.array([[0.1], [0.2], [0.6], [0.9]], np.float32)
+    assert best_thresholds(scores, np.array([[0], [0], [1], [1]]) > 0) == (pytest.approx(0.4),)
