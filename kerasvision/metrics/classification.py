@@ -8,7 +8,7 @@ from kerasvision.metrics.base import Evaluator
 
 def expected_calibration_error(confidences, correct, bins=15):
     """Guo et al. 2017, arXiv:1706.04599, equation 3: the mean gap between confidence and accuracy over equal bins."""
-    which = np.minimum((confidences * bins).astype(int), bins - 1)
+    which = np.digitize(confidences, np.arange(1, bins) / bins, right=True)  # bin m is ((m - 1) / M, m / M]
     gaps = [
         (which == b).mean() * abs(confidences[which == b].mean() - correct[which == b].mean()) for b in np.unique(which)
     ]
@@ -72,7 +72,10 @@ class MultiLabel(Evaluator):
 
 
 def best_thresholds(probabilities, truth):
-    """Per class, the threshold with the largest F1 (Lipton et al. 2014, arXiv:1402.1892). Both [N, K] -> tuple of K."""
+    """Per class, the threshold with the largest F1 (Lipton et al. 2014, arXiv:1402.1892). Both [N, K] -> tuple of K.
+
+    It lies midway to the next lower score, so that rounding in an export flips neither, and is exact in float32.
+    """
     thresholds = []
     for k in range(truth.shape[1]):
         if not truth[:, k].any():
@@ -82,5 +85,7 @@ def best_thresholds(probabilities, truth):
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         best = int(np.argmax(f1[:-1]))
         below = cuts[best - 1] if best else 0.0
-        thresholds.append(round(float(cuts[best] + below) / 2, 6))  # midway to the next lower score
+        midway = np.float32((float(cuts[best]) + float(below)) / 2)
+        exact = midway if midway > below else np.float32(cuts[best])  # neighbors in float32 have nothing between them
+        thresholds.append(float(str(exact)))  # the shortest number that is this float32
     return tuple(thresholds)
