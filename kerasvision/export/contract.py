@@ -48,6 +48,7 @@ def _artifact(a):
         "agreement": a.agreement,
         "ops": a.ops,
         "select_ops": len(a.select_ops),
+        "verdict": a.verdict,
         "notes": list(a.notes),
     }
 

@@ -40,7 +40,7 @@ def print_table(trained, reference, artifacts):
             "budget" if g["tolerance"] is None else f"{g['tolerance']:.1e}",
             human_bytes(a.size_bytes),
             f"{a.latency_ms:.2f}",
-            "FAIL" if a.failures else "pass",
+            a.verdict,
         )
     wide = None if sys.stdout.isatty() else 130
     Console(file=sys.stdout, width=wide).print(table)
