@@ -76,9 +76,7 @@ def environment_checks(environ=os.environ, cpuinfo=pathlib.Path("/proc/cpuinfo")
     rows.append((there, f"importlib_resources{mend}"))
     if cpuinfo.exists():
         avx = " avx " in cpuinfo.read_text()
-        rows.append(
-            (avx, "AVX" if avx else "no AVX, which TensorFlow's wheels need; use another machine")
-        )
+        rows.append((avx, "AVX" if avx else "no AVX, which TensorFlow's wheels need; use another machine"))
     return rows
 
 

@@ -116,6 +116,7 @@ def draw_curves(history_csv, path):
         for name in group:
             axis.plot(epochs, [float(r[name] or "nan") for r in rows], label=name, marker="." if len(rows) < 30 else "")
         axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     beside = path.with_name(f".{path.name}")

@@ -17,7 +17,7 @@ STEPS = 8  # an epoch
 def recipe_for(marker):
     """Eight steps, then a phase of sixteen, in whose twelfth step worker 1 is killed."""
     end = tiny.EndOnce(marker=str(marker), epoch=1, step=3, worker=1)
-    return tiny.recipe(then=(Phase(2, tiny.sgd(0.02), (), (end,)),))
+    return tiny.recipe(model=tiny.smooth_classifier(), then=(Phase(2, tiny.sgd(0.02), (), (end,)),))
 
 
 def launch(folder, marker, *options):
