@@ -12,7 +12,7 @@ import dataclasses
 from kerasvision import Phase, Recipe, create
 
 augment = (
-    create("augmentations/geometric/affine"),
+    create("augmentations/geometric/affine", fill=255),
     create("augmentations/geometric/horizontal_flip"),
     create("augmentations/photometric/brightness"),
     create("augmentations/photometric/contrast"),
