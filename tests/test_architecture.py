@@ -1,0 +1,210 @@
+"""The design, read from the source: who imports whom, sizes, names, and what is forbidden."""
+
+import ast
+import functools
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PRODUCT = ROOT / "kerasvision"
+FILES = sorted(PRODUCT.rglob("*.py"))
+
+# layer -> the modules below kerasvision that it may import; a name stands for everything below it too
+MAY_IMPORT = {
+    "core": (),
+    "ops": ("core",),
+    "layers": ("core", "ops"),
+    "losses": ("core", "ops"),
+    "metrics": ("core", "ops"),
+    "backbones": ("core", "ops", "layers"),
+    "necks": ("core", "ops", "layers"),
+    "data": ("core", "ops"),
+    "tasks": ("core", "ops", "layers", "losses", "metrics", "backbones", "necks"),
+    "train": ("core", "tasks.base", "data", "export.served", "export.evaluation"),
+    "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode"),
+    "pretrained": ("core", "backbones"),
+    "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),
+    "robustness": ("core", "ops", "tasks.base", "train.run", "export.served", "data"),
+    "systems": ("core", "ops", "export"),
+    "serve": ("core", "export"),
+    "api": ("core", "data", "export", "train"),
+    "cli": ("core", "data", "export", "train", "api", "explain", "robustness", "systems", "serve"),
+    "__main__": ("cli",),
+    "": (),
+}
+# where the code leaves the letter of the design: (module, what it imports) -> why
+EXCEPTIONS = {
+    ("train.learner", "layers.norm"): "batch normalization and the training step must ask the same question: how many "
+    "replicas are there",
+}
+
+# (file, function) -> why it takes **keywords
+TAKES_KEYWORDS = {
+    ("core/registry.py", "create"): "the fields of the part that is created, checked by the part",
+    ("data/augment/draws.py", "check"): "the names of the fields that are checked",
+}
+
+# file -> why it reads with tf.data outside data/
+READS_WITH_TF_DATA = {"export/targets/tf_serving.py": "replays the warm-up requests of its own TFRecord file"}
+
+LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+
+
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def dotted(path):
+    """Module name below kerasvision: `train.learner`; a package is its folder's name, the root is ""."""
+    parts = path.relative_to(PRODUCT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Modules below kerasvision that a file imports, wherever the statement stands."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} is a relative import"
+            if node.module == "kerasvision":
+                # a submodule, or one of the facade's names
+                found |= {a.name for a in node.names if (PRODUCT / a.name).exists()}
+            elif node.module.split(".")[0] == "kerasvision":
+                base = node.module.partition(".")[2]
+                inside = PRODUCT.joinpath(*base.split("."))
+                found |= {f"{base}.{a.name}" if (inside / f"{a.name}.py").exists() else base for a in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.partition(".")[2] for a in node.names if a.name.split(".")[0] == "kerasvision"}
+    return found
+
+
+def below(module, name):
+    return module == name or module.startswith(f"{name}.")
+
+
+@pytest.mark.parametrize("path", FILES, ids=dotted)
+def test_imports_only_what_the_design_allows(path):
+    module = dotted(path)
+    layer = module.split(".")[0]
+    assert layer in MAY_IMPORT, f"{layer} is a new layer: say in MAY_IMPORT what it may import"
+    for target in imports(path):
+        if below(target, layer) or any(below(target, name) for name in MAY_IMPORT[layer]):
+            continue
+        reason = next((w for (m, t), w in EXCEPTIONS.items() if m == module and below(target, t)), None)
+        assert reason, f"{module} imports {target}; {layer} may import {', '.join(MAY_IMPORT[layer]) or 'nothing'}"
+
+
+def test_exceptions_are_still_needed():
+    for module, target in EXCEPTIONS:
+        path = PRODUCT.joinpath(*module.split(".")).with_suffix(".py")
+        assert any(below(t, target) for t in imports(path)), f"{module} imports {target} no longer"
+
+
+def test_nothing_imports_pipelines_or_tests():
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+            assert not [n for n in names if (n or "").split(".")[0] in ("pipelines", "tests")], path
+
+
+def test_core_and_command_line_import_no_tensorflow():
+    modules = [f"kerasvision.{dotted(p)}" for p in FILES if dotted(p).split(".")[0] in ("core", "cli")]
+    heavy = ["tensorflow", "tf_keras", "keras", "keras_cv", "tensorflow_model_optimization", "matplotlib", "sklearn"]
+    program = (
+        f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\n"
+        "import kerasvision\nkerasvision.names()\n"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_is_a_drawer():
+    banned = {"util", "utils", "helper", "helpers", "common", "misc", "tools"}
+    assert not [p for p in FILES if banned & set(p.relative_to(PRODUCT).with_suffix("").parts)]
+
+
+def test_every_module_says_what_it_is():
+    assert not [str(p) for p in FILES if not ast.get_docstring(tree(p))]
+
+
+def test_files_are_short():
+    every = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "pipelines").rglob("*.py")]
+    long = {str(p.relative_to(ROOT)): n for p in every if (n := p.read_text().count("\n")) > LONGEST_FILE}
+    assert not long
+
+
+def test_functions_are_short():
+    long = {
+        f"{path.relative_to(PRODUCT)}:{node.name}": node.end_lineno - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > LONGEST_FUNCTION
+    }
+    assert not long
+
+
+def test_no_keywords_pass_through():
+    taking = {
+        (str(path.relative_to(PRODUCT)), node.name)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef) and node.args.kwarg
+    }
+    assert taking == set(TAKES_KEYWORDS), "a function takes **keywords, or a reason above is idle"
+
+
+def attributes(path):
+    """Every dotted name in a file, with its line: `tf.data.Dataset` gives itself and `tf.data`."""
+    return [(ast.unparse(n), n.lineno) for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)]
+
+
+def test_tf_data_stays_in_data():
+    using = {str(p.relative_to(PRODUCT)) for p in FILES if any(name == "tf.data" for name, _ in attributes(p))}
+    outside = {p for p in using if not p.startswith("data/")}
+    assert outside == set(READS_WITH_TF_DATA), "tf.data outside data/, or a reason above is idle"
+
+
+def test_one_keras_model_of_our_own():
+    models = re.compile(r"(^|\.)(Model|Sequential|Functional|Learner)$")
+    found = [
+        f"{dotted(path)}.{node.name}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef) and any(models.search(ast.unparse(b)) for b in node.bases)
+    ]
+    assert found == ["train.learner.Learner"]
+
+
+STATELESS = re.compile(
+    r"^(np\.random\.(default_rng|Generator|SeedSequence)|tf\.random\.(stateless_\w+|experimental|Generator)"
+    r"|tf\.image\.stateless_\w+|random\.Random)\b"
+)
+RANDOM = re.compile(r"^(np\.random\.\w+|tf\.random\.\w+|tf\.image\.(random|stateless_random)_\w+|random\.[a-z]\w*)$")
+
+
+def test_no_global_random_state():
+    for path in FILES:
+        stdlib = any(
+            isinstance(n, ast.Import) and any(a.name == "random" for a in n.names) for n in ast.walk(tree(path))
+        )
+        for name, line in attributes(path):
+            if RANDOM.match(name) and (stdlib or not name.startswith("random.")):
+                assert STATELESS.match(name), f"{path}:{line} {name} uses or changes state that all share"
+            if name.endswith(("set_random_seed", "set_seed")):
+                assert dotted(path) == "train.fit", f"{path}:{line} {name}"
+
+
+REPOSITORY_TEXT = ("kerasvision", "tests", "pipelines", "docs", ".ci")
+
+
+def test_no_path_of_somebody_s_machine():
+    local = re.compile(r"(?<![\w.}])/(home|root|Users|work|opt)/\w")
+    files = [p for folder in REPOSITORY_TEXT for p in (ROOT / folder).rglob("*") if p.suffix in (".py", ".md", ".sh")]
+    for path in [*files, *ROOT.glob("*.md"), ROOT / "setup.cfg"]:
+        assert not local.search(path.read_text(encoding="utf-8")), path

@@ -1,0 +1,97 @@
+"""Registered parts, read from the source: names are paths, parts are frozen, documented and final, and none is idle."""
+
+import ast
+import dataclasses
+
+import pytest
+
+from kerasvision.core.registry import KINDS
+from tests.test_architecture import FILES, PRODUCT, dotted, tree
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A class as it stands in a file. registered: [(variable, name)] of its `@variable.register("name")`."""
+
+    name: str
+    path: object
+    bases: tuple
+    registered: tuple
+    node: ast.ClassDef = dataclasses.field(repr=False)
+
+    @property
+    def is_frozen(self):
+        return any(ast.unparse(d) == "dataclasses.dataclass(frozen=True)" for d in self.node.decorator_list)
+
+
+def classes():
+    found = []
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ClassDef):
+                bases = tuple(ast.unparse(b).rsplit(".", 1)[-1] for b in node.bases)
+                found.append(Written(node.name, path, bases, tuple(_registrations(node)), node))
+    return found
+
+
+def _registrations(node):
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith(".register"):
+            yield ast.unparse(decorator.func).removesuffix(".register"), decorator.args[0].value
+
+
+CLASSES = classes()
+REGISTERED = [(c, kind, name) for c in CLASSES for kind, name in c.registered if kind in KINDS]
+
+
+def test_parts_are_found():
+    assert {name for _, kind, name in REGISTERED if kind == "architectures"} >= {"classification/classifier"}
+
+
+@pytest.mark.parametrize(("part", "kind", "name"), REGISTERED, ids=[f"{k}/{n}" for _, k, n in REGISTERED])
+def test_a_name_is_a_path(part, kind, name):
+    package = KINDS[kind]._package
+    inside = dotted(part.path).removeprefix(package).strip(".").replace(".", "/")
+    assert dotted(part.path).startswith(package), f"{kind} live below {package}"
+    assert name == inside or not inside or name.startswith(f"{inside}/"), f"{name} stands in {inside}.py"
+
+
+@pytest.mark.parametrize(("part", "kind", "name"), REGISTERED, ids=[f"{k}/{n}" for _, k, n in REGISTERED])
+def test_a_part_is_a_documented_frozen_final_dataclass(part, kind, name):
+    assert part.is_frozen, f"{part.name} is not @dataclasses.dataclass(frozen=True)"
+    assert ast.get_docstring(part.node), f"{part.name} has no docstring"
+    heirs = [c.name for c in CLASSES if part.name in c.bases]
+    assert not heirs, f"{part.name} is registered, so it is final; {', '.join(heirs)} derive from it"
+
+
+def test_the_registry_sees_every_registration():
+    """Names are read from the text of files by a pattern; one that the pattern misses would not exist."""
+    for kind, registry in KINDS.items():
+        assert {n for _, k, n in REGISTERED if k == kind} == set(registry._written()), kind
+
+
+def test_names_are_unique():
+    every = [(kind, name) for _, kind, name in REGISTERED]
+    assert len(every) == len(set(every))
+
+
+def test_no_part_is_left_unregistered():
+    """A frozen dataclass that derives from a kind's abstract class, and is in no registry, is half-finished."""
+    by_name = {c.name: c for c in CLASSES}
+    roots = {c.name for c in CLASSES if any(_sets_kind(n) for n in c.node.body)}
+    assert {"Architecture", "Backbone", "Source", "Technique", "Exporter"} <= roots
+
+    def is_part(written):
+        return any(b in roots or (b in by_name and is_part(by_name[b])) for b in written.bases)
+
+    idle = [f"{dotted(c.path)}.{c.name}" for c in CLASSES if c.is_frozen and is_part(c) and not c.registered]
+    assert not idle
+
+
+def _sets_kind(node):
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "kind"
+
+
+def test_every_package_is_a_package():
+    folders = {p.parent for p in FILES}
+    assert not [str(f.relative_to(PRODUCT)) for f in folders if not (f / "__init__.py").exists()]
