@@ -6,32 +6,16 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.backbones.base import Backbone
-from kerasvision.core.registry import architectures, backbones
+from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.tasks.classification.task import Classification
-from kerasvision.tasks.image import Resample, Resize
 
 
 @architectures.register("classification/classifier")
 @dataclasses.dataclass(frozen=True)
 class Classifier(Classification):
-    """num_classes: 0 takes the number from the data. image_size: (h, w) in pixels, what the graph sees.
-
-    pooling: over the last level's positions. label_smoothing: 0..1 (Szegedy et al. 2016, arXiv:1512.00567).
-    resize, resample, crop_fraction: how an image of any size gets to `image_size`, in training and in every export.
-    """
-
-    num_classes: int = 0
-    backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
-    image_size: tuple[int, int] = (64, 64)
-    resize: Resize = "stretch"
-    resample: Resample = "bilinear"
-    crop_fraction: float = 1.0
-    pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
+    """The fields are `Classification`'s. Loss: cross-entropy between softmax(logits) and the label."""
 
     name: typing.ClassVar[str] = "classification"
     needs: typing.ClassVar[tuple[str, ...]] = ("label",)

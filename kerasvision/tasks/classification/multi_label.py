@@ -6,14 +6,12 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.registry import architectures, backbones
+from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.classification.task import Classification
-from kerasvision.tasks.image import Resample, Resize
 
 
 @architectures.register("classification/multi_label")
@@ -25,15 +23,6 @@ class MultiLabelClassifier(Classification):
     validation split). They are part of the graph that is exported: `present` int32 [B, K] is 1 where a class is on.
     """
 
-    num_classes: int = 0
-    backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
-    image_size: tuple[int, int] = (64, 64)
-    resize: Resize = "stretch"
-    resample: Resample = "bilinear"
-    crop_fraction: float = 1.0
-    pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
     thresholds: tuple[float, ...] = ()
 
     name: typing.ClassVar[str] = "multi_label_classification"

@@ -1,19 +1,36 @@
 """The contract of image classification: a backbone, a pooling, dropout and one dense layer of logits."""
 
+import dataclasses
+import typing
+
 import tf_keras as keras
 
+from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.tasks.base import Gives
-from kerasvision.tasks.image import ImageArchitecture
+from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 
+@dataclasses.dataclass(frozen=True)
 class Classification(ImageArchitecture):
-    """Abstract. Raw is `{"logits": [B, K]}`; every prediction has `probabilities` float32 [B, K]."""
+    """Abstract. Raw is `{"logits": [B, K]}`; every prediction has `probabilities` float32 [B, K].
 
-    num_classes: int
-    pooling: str
-    dropout: float
+    num_classes: 0 takes the number from the data. image_size: (h, w) in pixels, what the graph sees.
+    pooling: over the last level's positions. label_smoothing: 0..1 (Szegedy et al. 2016, arXiv:1512.00567).
+    resize, resample, crop_fraction: how an image of any size gets to `image_size`, in training and in every export.
+    """
+
+    num_classes: int = 0
+    backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
+    image_size: tuple[int, int] = (64, 64)
+    resize: Resize = "stretch"
+    resample: Resample = "bilinear"
+    crop_fraction: float = 1.0
+    pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
 
     @property
     def gives(self):
