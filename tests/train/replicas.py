@@ -1,0 +1,116 @@
+"""Run as a script, in a process of its own: compares one replica with two mirrored ones on two logical processors.
+
+Prints one JSON object, name -> largest difference. Not a test module: a failed MirroredStrategy would break the
+collectives of every later test in the process.
+"""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.core.recipe import Phase
+from kerasvision.core.registry import create
+from kerasvision.data.pipeline import training_data
+from kerasvision.train.learner import Learner
+from tests.train import tiny
+
+STEPS, BATCH = 8, 16
+
+
+class Regularized:
+    """An architecture's loss and a graph whose convolutions and logits have regularizers."""
+
+    def __init__(self):
+        self.arch = tiny.smooth_classifier(num_classes=10)
+
+    def build(self):
+        """The graph with an L2 penalty on every kernel and an L1 penalty on the logits' bias."""
+
+        def penalized(layer):
+            config = layer.get_config()
+            if isinstance(layer, keras.layers.Conv2D):
+                config["kernel_regularizer"] = keras.regularizers.L2(0.03)
+            if isinstance(layer, keras.layers.Dense):
+                config["bias_regularizer"] = keras.regularizers.L1(0.01)
+            return type(layer).from_config(config)
+
+        graph = keras.models.clone_model(self.arch.build(), clone_function=penalized)
+        graph.get_layer("logits").bias.assign(np.linspace(-1, 1, 10))
+        return graph
+
+
+def fitted(strategy, build, loss, optimizer, factors=None, steps=STEPS):
+    """(losses of each step, weights by name) after some steps; factors: layer name -> of the learning rate."""
+    keras.utils.set_random_seed(0)
+    replicas = strategy.num_replicas_in_sync
+    arch, split = tiny.smooth_classifier(num_classes=10), tiny.recipe().data.open().splits["train"]
+    with strategy.scope():
+        graph = build()
+        refs = {w.ref(): f for n, f in (factors or {}).items() for w in graph.get_layer(n).trainable_weights}
+        made = optimizer.make(steps, refs)
+        learner = Learner(graph, loss)
+        learner.compile(optimizer=made)
+        made.build(graph.trainable_variables)
+
+    def data(context=None):
+        return training_data(split, arch, Phase(1, optimizer), batch_size=BATCH // replicas, seed=0)
+
+    stream = data() if replicas == 1 else strategy.distribute_datasets_from_function(data)
+    history = learner.fit(stream, epochs=steps, steps_per_epoch=1, verbose=0).history["loss"]
+    apart = (
+        max(float(np.abs(v.values[0] - v.values[1]).max()) for v in graph.trainable_variables) if replicas > 1 else 0
+    )
+    return np.array(history), {v.name: v.numpy() for v in graph.variables}, apart
+
+
+def compared(one, two, build, loss, optimizer, factors=None):
+    """name -> difference, between the strategies and between the replicas of the second."""
+    first, second = (fitted(s, build, loss, optimizer, factors) for s in (one, two))
+    return {
+        "loss": float(np.abs(first[0] - second[0]).max()),
+        "weights": tiny.largest_difference(first[1], second[1]),
+        "between replicas": second[2],
+        "moved": max(float(np.abs(first[1][k] - fresh).max()) for k, fresh in initial(build).items()),
+    }
+
+
+def initial(build):
+    """Weights by name before the first step."""
+    keras.utils.set_random_seed(0)
+    return {v.name: v.numpy() for v in build().variables}
+
+
+def dense_norms():
+    """The same network, its normalizations made by someone who never heard of replicas."""
+
+    def plain(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["synchronized"] = False
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(tiny.smooth_classifier(num_classes=10).build(), clone_function=plain)
+
+
+def main():
+    """All comparisons."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    one, two = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    arch, regularized = tiny.smooth_classifier(num_classes=10), Regularized()
+    adamw = create("optimizers/adamw", learning_rate=1e-3, weight_decay=0.1, clip_norm=0.5, warmup=0.0)
+    found = {
+        "sgd": compared(one, two, arch.build, arch.loss, tiny.sgd()),
+        "regularized": compared(one, two, regularized.build, arch.loss, tiny.sgd(0.02, momentum=0.0)),
+        "plain norms": compared(one, two, dense_norms, arch.loss, tiny.sgd()),
+        "factors": compared(
+            one, two, arch.build, arch.loss, adamw, {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}
+        ),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
