@@ -54,7 +54,7 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     batch_parts = [a for a in phase.augment if isinstance(a, BatchAugmentation)]
     records, read = split.records, split.read
     if cache:
-        records, read = records.map(lambda r: _decoded(split.read(r)), AUTOTUNE).cache(), lambda sample: sample
+        records, read = records.map(_plain(lambda r: _decoded(split.read(r))), AUTOTUNE).cache(), lambda sample: sample
     worker, workers = shard
     data = records.shuffle(min(split.size, split.shuffle_buffer), seed, reshuffle_each_iteration=True).repeat()
     data = data.skip(start_step * batch_size * workers).enumerate(start_step * batch_size * workers)
@@ -72,8 +72,8 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
             prepared, targets = part(prepared, targets, part_seed)
         return arch.normalize(prepared), targets
 
-    data = data.map(example, AUTOTUNE).batch(batch_size, drop_remainder=True, num_parallel_calls=AUTOTUNE)
-    return _quiet(data.enumerate(start_step).map(batch, AUTOTUNE).prefetch(AUTOTUNE))
+    data = data.map(_plain(example), AUTOTUNE).batch(batch_size, drop_remainder=True, num_parallel_calls=AUTOTUNE)
+    return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
 
 
 def evaluation_data(split: Split, arch, *, batch_size, cache=False):
@@ -84,7 +84,7 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
         prepared, geometry, _ = arch.prepare_sample(sample)
         return prepared, geometry, arch.truth(sample)
 
-    data = split.records.map(example, AUTOTUNE)
+    data = split.records.map(_plain(example), AUTOTUNE)
     if cache:
         data = data.cache()
     # a ragged batch keeps truths of unequal length, such as the boxes of a photograph
@@ -104,7 +104,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
         return {k: sample[k] for k in keys}, arch.truth(sample), name
 
     data = split.records.take(limit) if limit else split.records
-    data = _quiet(data.enumerate().map(example, AUTOTUNE).prefetch(AUTOTUNE))
+    data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
 
     def shapes(row):
         return [v.shape for part in row[:2] for v in part.values()]
@@ -153,6 +153,11 @@ def _decoded(sample):
 def stream_seed(seed, index):
     """int32 [2] for element `index` of the stream."""
     return tf.stack([tf.constant(seed, tf.int32), tf.cast(index % (2**31 - 1), tf.int32)])
+
+
+def _plain(function):
+    """No AutoGraph: our functions are TensorFlow already, and tracing them is several times faster without it."""
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _quiet(data):
