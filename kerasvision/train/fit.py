@@ -133,7 +133,9 @@ def _learner(session, graph, phase):
     if any(layer.compute_dtype == "float16" for layer in graph.layers):
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     learner.compile(optimizer=optimizer)
-    optimizer.build(graph.trainable_variables)
+    if not learner.trained_variables:
+        raise KerasVisionError("nothing is left to train: the techniques of this phase freeze every layer")
+    optimizer.build(learner.trained_variables)
     return learner
 
 

@@ -23,6 +23,11 @@ class Learner(keras.Model):
         self.built = True  # the graph has its weights already; backups need to know
 
     @property
+    def trained_variables(self):
+        """What learns. Not `graph.trainable_variables`: tfmot's wrappers name frozen kernels there too."""
+        return [v for layer in self.graph.layers if layer.trainable for v in layer.trainable_variables]
+
+    @property
     def metrics(self):
         return [self._mean_loss]
 
@@ -39,6 +44,6 @@ class Learner(keras.Model):
             total = tf.add_n([*terms.values(), *(tf.cast(r, tf.float32) for r in self.graph.losses)])
             total = tf.debugging.check_numerics(total, "the loss")
             share = total / tf.distribute.get_strategy().num_replicas_in_sync
-        self.optimizer.minimize(share, self.graph.trainable_variables, tape=tape)
+        self.optimizer.minimize(share, self.trained_variables, tape=tape)
         self._mean_loss.update_state(total)
         return {"loss": self._mean_loss.result()} | (terms if len(terms) > 1 else {})

@@ -4,6 +4,7 @@ import dataclasses
 
 import tf_keras as keras
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
 from kerasvision.train.techniques.base import Technique
 
@@ -19,7 +20,15 @@ class Freeze(Technique):
     prefix: str = "backbone_"
 
     def start(self, arch, graph):
-        freeze_layers(layer for layer in graph.layers if layer.name.startswith(self.prefix))
+        # a layer that qat has wrapped in an earlier phase is called quant_...
+        held = [layer for layer in graph.layers if layer.name.removeprefix("quant_").startswith(self.prefix)]
+        if not any(layer.weights for layer in held):
+            starts = sorted({layer.name.split("_")[0] for layer in graph.layers if layer.weights})
+            raise KerasVisionError(
+                f"freeze.prefix={self.prefix!r}: no layer with weights has such a name; theirs begin with "
+                f"{', '.join(starts)}"
+            )
+        freeze_layers(held)
 
 
 def freeze_layers(layers):

@@ -5,6 +5,7 @@ import typing
 
 import tf_keras as keras
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
 from kerasvision.train.techniques.base import Technique
 
@@ -21,6 +22,10 @@ class MixedPrecision(Technique):
     dtype: typing.Literal["float16", "bfloat16"] = "float16"
 
     def graph(self, arch, graph):
+        if any(type(layer).__name__.startswith("Quantize") for layer in graph.layers):
+            raise KerasVisionError(
+                "mixed_precision cannot follow qat, which works in float32; put it in a phase before"
+            )
         return with_policy(graph, f"mixed_{self.dtype}")
 
     def strip(self, arch, graph):

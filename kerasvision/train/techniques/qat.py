@@ -1,6 +1,7 @@
 """Quantization-aware training: the graph learns with int8 rounding in it (Jacob et al. 2018, arXiv:1712.05877)."""
 
 import dataclasses
+import re
 
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
@@ -15,20 +16,36 @@ from kerasvision.train.techniques.base import Technique
 class QAT(Technique):
     """Through tensorflow-model-optimization. Use it in a last, short phase on trained weights, with a small rate.
 
-    The fake-quantization layers stay in the graph: `tflite:int8` then needs no calibration.
+    The fake-quantization layers stay in the graph: `tflite:int8` then needs no calibration. A later phase goes on
+    with them, whether it names this technique or not.
     """
 
     def graph(self, arch, graph):
+        if is_quantized(graph):
+            return graph
+        if any(layer.compute_dtype != "float32" for layer in graph.layers):
+            raise KerasVisionError("qat works in float32; leave mixed_precision out of the phase that has qat")
         annotated = keras.models.clone_model(graph, clone_function=_annotate)
         try:
             with keras.utils.custom_object_scope({"OutputRange": OutputRange}):
                 return tfmot.quantization.keras.quantize_apply(annotated)
         except (ValueError, RuntimeError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise KerasVisionError(
-                f"qat: {arch.registered_name} holds a layer that cannot be quantized: {reason} Train without qat and "
-                "export tflite:int8, which calibrates instead"
+                f"qat: {arch.registered_name} holds a layer that cannot be quantized: {_reason(error)}; train without "
+                "qat and export tflite:int8, which calibrates instead"
             ) from error
+
+
+def is_quantized(graph):
+    """Whether the fake-quantization layers are in this graph already."""
+    return any(type(layer).__name__ == "QuantizeLayer" for layer in graph.layers)
+
+
+def _reason(error):
+    """tfmot's message in one line: the class and the name of the layer, where it says so."""
+    line = str(error).strip().splitlines()[0]
+    named = re.match(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", line)
+    return f"{named[2]} {named[1]!r}" if named else line.rstrip(".")
 
 
 class OutputRange(tfmot.quantization.keras.QuantizeConfig):
