@@ -25,15 +25,22 @@ class QAT(Technique):
             return graph
         if any(layer.compute_dtype != "float32" for layer in graph.layers):
             raise KerasVisionError("qat works in float32; leave mixed_precision out of the phase that has qat")
+        learns = [layer.trainable for layer in graph.layers]
+        graph.trainable = True  # tfmot keeps other lists of weights for frozen layers, and their files do not fit
         annotated = keras.models.clone_model(graph, clone_function=_annotate)
         try:
             with keras.utils.custom_object_scope({"OutputRange": OutputRange}):
-                return tfmot.quantization.keras.quantize_apply(annotated)
+                quantized = tfmot.quantization.keras.quantize_apply(annotated)
         except (ValueError, RuntimeError, TypeError) as error:
             raise KerasVisionError(
                 f"qat: {arch.registered_name} holds a layer that cannot be quantized: {_reason(error)}; train without "
                 "qat and export tflite:int8, which calibrates instead"
             ) from error
+        for layer, value in zip(graph.layers, learns, strict=True):
+            layer.trainable = value
+            if layer.weights and not value:
+                quantized.get_layer(f"quant_{layer.name}").trainable = False
+        return quantized
 
 
 def is_quantized(graph):

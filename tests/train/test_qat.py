@@ -1,0 +1,109 @@
+"""Quantization-aware training: rounding is in the graph, stays through saving, and what cannot be rounded is named."""
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Phase
+from kerasvision.core.registry import create
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests.train import tiny
+
+QAT = create("techniques/qat")
+
+
+class Toy:
+    """An architecture as far as the technique looks at one."""
+
+    registered_name = "toys/one_layer"
+
+
+def around(layer):
+    """A graph with this layer between a convolution and the logits."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layer(keras.layers.Conv2D(4, 3, name="conv")(image))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model({"image": image}, {"logits": keras.layers.Dense(3, name="logits")(x)})
+
+
+@pytest.mark.parametrize("kind", [keras.layers.LayerNormalization, keras.layers.PReLU])
+def test_an_unsupported_layer_is_named_in_one_line(kind):
+    with pytest.raises(KerasVisionError) as caught:
+        QAT.graph(Toy(), around(kind(name="odd_one")))
+    assert str(caught.value) == (
+        f"qat: toys/one_layer holds a layer that cannot be quantized: {kind.__name__} 'odd_one'; train without qat "
+        "and export tflite:int8, which calibrates instead"
+    )
+
+
+def test_qat_and_mixed_precision_exclude_each_other():
+    arch, mixed = tiny.classifier(num_classes=10), create("techniques/mixed_precision")
+    graph = arch.build()
+    with pytest.raises(KerasVisionError, match="qat works in float32"):
+        QAT.graph(arch, mixed.graph(arch, graph))
+    with pytest.raises(KerasVisionError, match="mixed_precision cannot follow qat"):
+        mixed.graph(arch, QAT.graph(arch, graph))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(trained, weights of the float phase): three float epochs, then a frozen backbone under qat, then qat again."""
+    gentle = tiny.sgd(0.005)
+    phases = (Phase(1, gentle, (), (create("techniques/freeze"), QAT)), Phase(1, gentle, (), (QAT,)))
+    trained = train(tiny.recipe(epochs=3, then=phases), tmp_path_factory.mktemp("qat") / "run")
+    return trained, {n: phase_weights(trained, n) for n in (1, 2, 3)}
+
+
+def phase_weights(trained, number):
+    """Variable name -> array, of the best weights of a phase."""
+    graph = tiny.classifier(num_classes=10).build()
+    if number > 1:
+        graph = QAT.graph(trained.arch, graph)
+    graph.load_weights(trained.folder / f"phase-{number}" / "best.weights.h5")
+    return {v.name: v.numpy() for v in graph.variables}
+
+
+def test_every_layer_is_wrapped_once(run):
+    kinds = [type(layer).__name__ for layer in run[0].graph.layers]
+    assert kinds[:2] == ["InputLayer", "QuantizeLayer"]
+    assert set(kinds[2:]) == {"QuantizeWrapperV2"}
+    assert {layer.name.count("quant_") for layer in run[0].graph.layers[2:]} == {1}
+
+
+def test_the_network_carries_on_from_its_float_weights_and_a_frozen_backbone_stays(run):
+    """A frozen kernel is listed as trainable by tfmot's wrapper; it must not move all the same."""
+    before, frozen, after = (run[1][n] for n in (1, 2, 3))
+    for name, array in before.items():
+        same = np.array_equal(array, frozen[name])
+        assert same == name.startswith("backbone_"), name
+    assert not np.array_equal(frozen["backbone_stem_conv/kernel:0"], after["backbone_stem_conv/kernel:0"])
+
+
+def test_weights_are_rounded_to_8_bits_a_channel(run):
+    """The graph's answer is that of its kernels snapped to 255 levels a channel, as TFLite stores them."""
+    layer = run[0].graph.get_layer("quant_backbone_stem_conv")
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
+    kernel = {v.name: v.numpy() for v in layer.variables}["backbone_stem_conv/kernel:0"].astype(np.float64)
+    low, high = (layer_value(layer, end) for end in ("kernel_min", "kernel_max"))
+    scale = np.maximum(-low, high) / 127
+    snapped = np.round(kernel / scale) * scale
+    expected = keras.backend.conv2d(image, snapped.astype(np.float32), padding="same").numpy()
+    np.testing.assert_allclose(layer(image, training=False).numpy(), expected, atol=2e-5)
+    plain = keras.backend.conv2d(image, kernel.astype(np.float32), padding="same").numpy()
+    assert np.abs(plain - expected).max() > 1e-4
+
+
+def layer_value(layer, end):
+    return next(v.numpy() for v in layer.variables if v.name.endswith(f"{end}:0"))
+
+
+def test_a_loaded_run_answers_as_the_trained_model(run):
+    loaded = load_run(run[0].folder)
+    split = run[0].recipe.data.open().splits["test"]
+    inputs, _, _ = next(raw_examples(split, run[0].arch, batch_size=64))
+    answers = [t.served().serve(inputs)["probabilities"].numpy() for t in (run[0], loaded)]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert loaded.served().quantization_aware
