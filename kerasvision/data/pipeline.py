@@ -61,7 +61,8 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     data = data.shard(workers, worker)
 
     def example(index, record):
-        return arch.example(augmented(read(record), example_parts, stream_seed(seed, index)))
+        sample = augmented(read(record), example_parts, stream_seed(seed, index), lambda s: arch.prepare_sample(s)[2])
+        return arch.example(sample)
 
     def batch(step, pair):
         prepared, targets = pair
@@ -119,10 +120,11 @@ def _stacked(rows):
     return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
 
 
-def augmented(sample, parts, seed):
+def augmented(sample, parts, seed, fit=None):
     """The sample after every augmentation, each with its own seed. Decodes it, and only its window where that is known.
 
-    sample: as a source reads it; seed: int32 [2].
+    sample: as a source reads it; seed: int32 [2]. fit: sample -> sample of the graph's size, applied right after a
+    window has been cut (a random resized crop is a crop and a resize), so that what follows works on fewer pixels.
     """
     seeds = [tf.random.experimental.stateless_fold_in(seed, i) for i in range(len(parts))]
     cuts = parts and isinstance(parts[0], WindowAugmentation)
@@ -131,6 +133,10 @@ def augmented(sample, parts, seed):
         window = parts[0].window(image_hw(encoded), seeds[0])
         sample = {k: v for k, v in sample.items() if k != "image_bytes"}
         sample |= {"image": decode(encoded, window), "cropped": tf.constant(True)}
+    elif cuts:
+        sample = parts[0](_decoded(sample), seeds[0])
+    if cuts:
+        sample = fit(sample) if fit else sample
         parts, seeds = parts[1:], seeds[1:]
     sample = _decoded(sample)
     for part, part_seed in zip(parts, seeds, strict=True):
