@@ -114,10 +114,15 @@ def from_spec(spec):
     return exporters[name].from_spec(options)
 
 
+def files_below(folder):
+    """The files of an artifact that is a folder, sorted by name; its contract.json is not a part of it."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "contract.json"]
+    return sorted(files, key=lambda p: p.relative_to(folder).as_posix())
+
+
 def size_bytes(path):
-    """Bytes of a file, or of all files below a folder."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(p.stat().st_size for p in files)
+    """Bytes of a file, or of all files of a folder but its contract.json."""
+    return sum(p.stat().st_size for p in ([path] if path.is_file() else files_below(path)))
 
 
 def batches_of_one(inputs):

@@ -3,6 +3,7 @@
 An artifact without its own measured metric, agreement, operators, size and latency does not leave this module.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -36,7 +37,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     served = trained.served()
     reference = reference_of(served, trained.graph, splits[split_name], split_name, limit)
     with _staging(out) as root:
-        job = Job(served, name, version, root, *_real_inputs(splits, served.arch))
+        job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
         artifacts = [
             measure(exporter, path, job, splits[split_name], reference, trained.recipe.budget, limit)
@@ -46,8 +47,10 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
-        _put_in_place(exporters, job, contract, artifacts, out)
-    return artifacts, contract
+        _put_in_place(job, _packages(exporters, job, contract, artifacts), out)
+        for exporter in exporters:
+            exporter.finish(job, out)
+    return [dataclasses.replace(a, path=out / a.path.relative_to(root)) for a in artifacts], contract
 
 
 def _version(out, name, version):
@@ -63,10 +66,14 @@ def _version(out, name, version):
 
 
 class _staging:
-    """A folder beside the destination, on the same file system, gone afterwards whatever happens."""
+    """A folder beside the destination, on the same file system, gone afterwards whatever happens.
+
+    After an error the destination is gone too, if it was not there before.
+    """
 
     def __init__(self, out):
         self._out = out
+        self._new = [p for p in (out, *out.parents) if not p.exists()]
 
     def __enter__(self):
         try:
@@ -78,6 +85,10 @@ class _staging:
 
     def __exit__(self, kind, error, trace):
         shutil.rmtree(self._root, ignore_errors=True)
+        if error:
+            with contextlib.suppress(OSError):  # something was put there meanwhile
+                for folder in self._new:
+                    folder.rmdir()
         if isinstance(error, OSError):
             raise KerasVisionError(f"cannot write to {self._out}: {error.strerror}; nothing was exported") from None
 
@@ -88,21 +99,21 @@ def _written(exporter, job):
     except (KerasVisionError, OSError):
         raise
     except Exception as error:  # converters raise whatever they like; the user needs to know which one it was
-        reason = str(error).strip().splitlines()
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
         raise KerasVisionError(
-            f"{exporter.spec} could not convert {job.served.arch.registered_name}: {reason[0] if reason else error!r}"
+            f"{exporter.spec} could not convert {job.served.arch.registered_name}: {reason}"
         ) from error
 
 
-def _real_inputs(splits, arch):
-    """Calibration inputs, spread over the training split, and a few serving inputs of the evaluation split."""
+def _real_inputs(splits, split_name, arch):
+    """Calibration inputs, spread over the training split, and a few serving inputs of the evaluated split."""
     train = splits["train"]
     step = max(1, train.size // CALIBRATION_EXAMPLES)
     spread = dataclasses.replace(train, records=train.records.shard(step, 0).take(CALIBRATION_EXAMPLES))
     data = evaluation_data(spread, arch, batch_size=1)
     calibration = tuple({k: v.numpy() for k, v in prepared.items()} for prepared, _, _ in data)
     samples = tuple(
-        one for inputs, _, _ in raw_examples(splits.get("test", train), arch, limit=8) for one in batches_of_one(inputs)
+        one for inputs, _, _ in raw_examples(splits[split_name], arch, limit=8) for one in batches_of_one(inputs)
     )
     return calibration, samples
 
@@ -113,19 +124,33 @@ def _refuse_failures(artifacts):
         raise KerasVisionError(f"nothing was exported: {'; '.join(failed)}")
 
 
-def _put_in_place(exporters, job, contract, artifacts, out):
-    """Contracts into every package, then each package to its place by one rename."""
+def _packages(exporters, job, contract, artifacts):
+    """The folders that leave the staging folder, each with its contract in it."""
     packages = {}
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
         write_contract(contract, held, folder, contract_path)
-    for folder in dict.fromkeys(folder for folder, _ in packages):
-        target = out / folder.relative_to(job.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        old = job.root / f"replaced-{target.name}"
-        if target.exists():
-            target.rename(old)
-        folder.rename(target)
-    for exporter in exporters:
-        exporter.finish(job, out)
+    return list(dict.fromkeys(folder for folder, _ in packages))
+
+
+def _put_in_place(job, packages, out):
+    """Each package to its place by one rename; when one fails, those before it go back."""
+    begun = []
+    try:
+        for folder in packages:
+            inside = folder.relative_to(job.root)
+            target, old = out / inside, job.root / "replaced" / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            old.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(old)
+            begun.append((target, old))
+            folder.rename(target)
+    except OSError:
+        for target, old in reversed(begun):
+            if target.exists():
+                shutil.rmtree(target)
+            if old.exists():
+                old.rename(target)
+        raise

@@ -8,9 +8,10 @@ import time
 
 import numpy as np
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.arithmetic import arithmetic_of
-from kerasvision.export.base import size_bytes
+from kerasvision.export.base import files_below, size_bytes
 
 FOLDS = 20  # of the jackknife
 LATENCY_RUNS = 30
@@ -71,9 +72,8 @@ def reference_of(served, graph, split, split_name, limit):
             scale = max(float(np.abs(v).max()) for v in raw.values())
         held.append(prediction)
         _update(evaluators, prediction, truth, sum(_count(p) for p in held[:-1]))
-    metrics, *folds = (_result(e) for e in evaluators)
     size = sum(_count(p) for p in held)
-    return Reference(split_name, size, held, metrics, folds, arithmetic_of(graph, scale))
+    return Reference(split_name, size, held, *_results(evaluators), arithmetic_of(graph, scale))
 
 
 def _count(prediction):
@@ -91,10 +91,16 @@ def _update(evaluators, prediction, truth, start):
             evaluator.update(*({key: v[keep] for key, v in part.items()} for part in (prediction, truth)))
 
 
+def _results(evaluators):
+    """The metrics of all examples, and of all but each fold's: None where that leaves nothing to evaluate."""
+    whole, *folds = evaluators
+    return whole.result(), [_result(e) for e in folds]
+
+
 def _result(evaluator):
     try:
         return evaluator.result()
-    except ValueError:  # a fold that leaves nothing to evaluate, on a handful of examples
+    except ValueError:
         return None
 
 
@@ -110,7 +116,8 @@ def measure(exporter, path, job, split, reference, budget, limit):
         _update(evaluators, prediction, truth, start)
         start += _count(prediction)
         errors, flips, names = [*errors, *error], [*flips, *flip], [*names, *batch_names]
-    metrics, *folds = (_result(e) for e in evaluators)
+    _refuse_not_finite(exporter, errors, names)
+    metrics, folds = _results(evaluators)
     tolerance = exporter.tolerance(reference.arithmetic)
     agreement = _agreement(arch, reference, metrics, folds, np.array(errors), np.array(flips), names, tolerance)
     size, latency = size_bytes(path), _latency(runner, job.samples[0])
@@ -119,7 +126,16 @@ def measure(exporter, path, job, split, reference, budget, limit):
     notes = () if getattr(runner, "delegate", "xnnpack") == "xnnpack" else ("runs without XNNPACK",)
     if not failures and -agreement["metric_change"] > budget.accuracy_drop:
         notes = (*notes, f"{len(errors)} examples are too few to tell whether it keeps the budget")
-    return Artifact(exporter.spec, path, _sha256(path), size, latency, metrics, agreement, ops, notes, failures)
+    return Artifact(exporter.spec, path, sha256(path), size, latency, metrics, agreement, ops, notes, failures)
+
+
+def _refuse_not_finite(exporter, errors, names):
+    """NaN is larger than no tolerance, and no metric can be made of it."""
+    wrong = np.flatnonzero(~np.isfinite(errors))
+    if len(wrong):
+        raise KerasVisionError(
+            f"nothing was exported: {exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
+        )
 
 
 def _agreement(arch, reference, metrics, folds, errors, flips, names, tolerance):
@@ -177,11 +193,13 @@ def _latency(runner, sample):
     return 1000 * statistics.median(seconds[3:])
 
 
-def _sha256(path):
-    """Of a file, or of a folder's files with their names, in order."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
-        if path.is_dir():
-            digest.update(str(file.relative_to(path)).encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def sha256(path):
+    """Of a file; of a folder, of what `sha256sum` prints of its files, sorted by name.
+
+    A folder's contract.json is left out, as in `size_bytes`: it holds the sum. By hand, in the folder:
+    find . -type f ! -name contract.json | sort | sed 's|^./||' | xargs sha256sum | sha256sum (with LC_ALL=C)
+    """
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    rows = [f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files_below(path)]
+    return hashlib.sha256("".join(rows).encode()).hexdigest()

@@ -103,7 +103,7 @@ def convert(served, quantize, io, calibration):
     if quantize == "dynamic":
         return converter.convert()
     if not served.quantization_aware or quantize == "int16x8":
-        converter.representative_dataset = lambda: _feeds(served, calibration, pixels)
+        converter.representative_dataset = lambda: _feeds(served, calibration, pixels, whole_range=io == "uint8")
     if quantize == "int16x8":
         ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [ops]
@@ -114,10 +114,18 @@ def convert(served, quantize, io, calibration):
     return converter.convert() if served.quantization_aware else _quantize_core(converter)
 
 
-def _feeds(served, calibration, pixels):
-    specs = served.arch.prepared_inputs()
-    for prepared in calibration:
-        feed = {k: v.astype(np.float32) if pixels and specs[k].dtype == tf.uint8 else v for k, v in prepared.items()}
+def _feeds(served, calibration, pixels, whole_range):
+    """whole_range: the first image gets a pixel at each end of 0..255, for then uint8 input has the scale 1: pixels are
+    taken as they are, also where all calibration images are dark.
+    """
+    images = [k for k, spec in served.arch.prepared_inputs().items() if spec.dtype == tf.uint8]
+    for number, prepared in enumerate(calibration):
+        feed = dict(prepared)
+        for key in images:
+            feed[key] = feed[key].astype(np.float32) if pixels else feed[key]
+            if whole_range and not number:
+                feed[key] = feed[key].copy()
+                feed[key].flat[0], feed[key].flat[-1] = 0, 255
         yield ("serving_default", feed)
 
 
