@@ -1,0 +1,109 @@
+"""What a certificate says of an artifact with known faults: counts, the change of the metric, and its interval."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Budget
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.export.certificate import export
+from tests.export.conftest import Planted
+
+
+@pytest.fixture(scope="module")
+def examples(digits_run):
+    """(images [N, 8, 8, 3], labels [N], whether the trained model is right [N]) of the test split."""
+    rows = list(raw_examples(digits_run.recipe.data.open().splits["test"], digits_run.arch))
+    images = np.concatenate([inputs["image"] for inputs, _, _ in rows])
+    labels = np.concatenate([truth["label"] for _, truth, _ in rows])
+    return images, labels, digits_run.served().serve({"image": images})["probabilities"].numpy().argmax(1) == labels
+
+
+def wrong_on(images, numbers):
+    """A `spoil` that takes the best class's score away from these examples."""
+    spoiled = {images[n].tobytes() for n in numbers}
+
+    def spoil(inputs, prediction):
+        scores = prediction["probabilities"].copy()
+        for row, image in zip(scores, inputs["image"], strict=True):
+            if image.tobytes() in spoiled:
+                row[row.argmax()] = 0.0
+        return {"probabilities": scores}
+
+    return spoil
+
+
+def certified(trained, out, spoil, accuracy_drop=1.0, limit=None):
+    """(the artifact, how it stands in the contract)."""
+    recipe = dataclasses.replace(trained.recipe, budget=Budget(accuracy_drop=accuracy_drop))
+    trained = dataclasses.replace(trained, recipe=recipe)
+    exporter = Planted(trained.served(), spoil=spoil, bound=False)
+    (artifact,), contract = export(trained, [exporter], out, limit=limit, verbose=False)
+    return artifact, contract["artifacts"][0]
+
+
+def test_faults_are_counted_exactly(digits_run, examples, tmp_path):
+    images, labels, right = examples
+    numbers = [*np.flatnonzero(right)[:9], *np.flatnonzero(~right)[:4]]
+    artifact, _ = certified(digits_run, tmp_path, wrong_on(images, numbers))
+    scores = digits_run.served().serve({"image": images})["probabilities"].numpy()
+    spoiled = wrong_on(images, numbers)({"image": images}, {"probabilities": scores})["probabilities"]
+    change = np.mean(spoiled.argmax(1) == labels) - right.mean()
+    agreement = artifact.agreement
+    assert agreement["examples"] == len(labels) == 359
+    assert agreement["flips"] == len(numbers) and agreement["flip_rate"] == pytest.approx(13 / 359)
+    assert agreement["metric"] == "accuracy" and agreement["metric_change"] == pytest.approx(change)
+    assert artifact.metrics["accuracy"] == pytest.approx(np.mean(spoiled.argmax(1) == labels))
+    errors = np.abs(spoiled - scores).max(1)
+    assert agreement["max_error"] == pytest.approx(errors.max()) and agreement["worst"] == str(errors.argmax())
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_the_interval_is_a_paired_bootstrap_s(digits_run, examples, tmp_path, share):
+    """Delete-a-group jackknife against 4,000 resamplings of the examples, both of the paired difference.
+
+    Twenty groups know the spread to 1 / sqrt(2 * 19) = 16 %, so a factor of 1.5 is 3 standard deviations.
+    """
+    images, _, right = examples
+    rng = np.random.default_rng(round(100 * share))
+    numbers = rng.choice(np.flatnonzero(right), round(share * len(images)), replace=False)
+    artifact, _ = certified(digits_run, tmp_path, wrong_on(images, numbers))
+    low, high = artifact.agreement["metric_change_interval"]
+    difference = np.zeros(len(images))
+    difference[numbers] = -1.0
+    draws = difference[rng.integers(len(images), size=(4000, len(images)))].mean(1)
+    expected_low, expected_high = np.quantile(draws, [0.025, 0.975])
+    assert 1 / 1.5 < (high - low) / (expected_high - expected_low) < 1.5
+    assert (low + high) / 2 == pytest.approx(difference.mean())
+
+
+def test_no_change_has_no_interval(digits_run, tmp_path):
+    agreement = certified(digits_run, tmp_path, None, limit=40)[0].agreement
+    assert agreement["metric_change_interval"] == [0.0, 0.0] and agreement["flips"] == 0
+
+
+def test_a_lower_metric_is_refused_on_evidence(digits_run, examples, tmp_path):
+    images, _, right = examples
+    spoil = wrong_on(images, np.flatnonzero(right)[:60])
+    with pytest.raises(KerasVisionError) as caught:
+        certified(digits_run, tmp_path, spoil, accuracy_drop=0.05)
+    assert "planted accuracy falls by 0.1671 (worst on " in str(caught.value)
+    assert str(caught.value).endswith("budget.accuracy_drop is 0.05") and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    _, row = certified(digits_run, tmp_path, spoil, accuracy_drop=0.17)
+    assert not row["notes"]
+
+
+def test_too_few_examples_to_tell_are_said_to_be_too_few(digits_run, examples, tmp_path):
+    images, _, right = examples
+    spoil = wrong_on(images, np.flatnonzero(right)[:1])
+    _, row = certified(digits_run, tmp_path, spoil, accuracy_drop=0.005, limit=30)
+    assert row["agreement"]["metric_change"] == pytest.approx(-1 / 30)
+    assert row["notes"] == ["30 examples are too few to tell whether it keeps the budget"]
+
+
+def test_fewer_examples_than_folds_are_enough(digits_run, tmp_path):
+    agreement = certified(digits_run, tmp_path, None, limit=1)[0].agreement
+    assert agreement["examples"] == 1 and agreement["metric_change_interval"] == [0.0, 0.0]
