@@ -75,7 +75,11 @@ def validate(contract):
     """Raise when a contract does not have the published form."""
     schema = json.loads(importlib.resources.files("kerasvision.export").joinpath("contract.schema.json").read_text())
     try:
-        jsonschema.validate(json.loads(json.dumps(contract, default=_plain)), schema)
+        text = json.dumps(contract, default=_plain, allow_nan=False)
+    except ValueError:
+        raise KerasVisionError("contract.json is not valid: a figure in it is NaN or infinite") from None
+    try:
+        jsonschema.validate(json.loads(text), schema)
     except jsonschema.ValidationError as error:
         where = "/".join(map(str, error.absolute_path))
         raise KerasVisionError(f"contract.json is not valid at {where or 'the top'}: {error.message}") from None
