@@ -1,0 +1,155 @@
+"""contract.json lies about nothing: every figure in it is measured again, from the files alone."""
+
+import copy
+import hashlib
+import json
+import os
+import subprocess
+
+import jsonschema
+import numpy as np
+import pytest
+
+from kerasvision import api
+from kerasvision.core.component import from_json
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.export import contract as contracts
+from tests.export.conftest import SPECS
+
+CONTRACTS = (
+    "saved_models/digits/1/assets.extra/contract.json",
+    "tflite/models/digits/contract.json",
+    "onnx/digits/contract.json",
+)
+
+
+@pytest.fixture(params=CONTRACTS)
+def placed(request, digits_exports):
+    """(the contract as read, the folder its paths are relative to)."""
+    path = digits_exports[2] / request.param
+    package = path.parent.parent if path.parent.name == "assets.extra" else path.parent
+    return json.loads(path.read_text()), package
+
+
+def schema():
+    text = (contracts.importlib.resources.files("kerasvision.export") / "contract.schema.json").read_text()
+    return json.loads(text)
+
+
+def test_it_has_the_published_form(placed):
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(placed[0], schema())
+
+
+def test_every_export_is_in_one_contract(digits_exports):
+    held = [json.loads((digits_exports[2] / p).read_text())["artifacts"] for p in CONTRACTS]
+    assert [[a["kind"] for a in rows] for rows in held] == [list(SPECS[:2]), list(SPECS[2:6]), list(SPECS[6:])]
+
+
+def by_hand(path):
+    """What the shell says: sha256sum of a file, or of the list of sha256sums of a folder."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    command = "find . -type f ! -name contract.json | sort | sed 's|^./||' | xargs sha256sum | sha256sum"
+    done = subprocess.run(command, shell=True, cwd=path, env=os.environ | {"LC_ALL": "C"}, capture_output=True)
+    return done.stdout.split()[0].decode()
+
+
+def test_sums_and_sizes_are_those_of_the_files(placed):
+    contract, package = placed
+    for row in contract["artifacts"]:
+        path = package / row["path"]
+        assert row["sha256"] == by_hand(path)
+        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and p.name != "contract.json"]
+        assert row["size_bytes"] == sum(len(p.read_bytes()) for p in files)
+
+
+def test_metrics_and_agreement_are_measured_again(placed, digits_run):
+    """Predictions of the file and of the run, by `load`, over the same 120 examples."""
+    contract, package = placed
+    rows = list(raw_examples(digits_run.recipe.data.open().splits["test"], digits_run.arch, limit=120))
+    labels = np.concatenate([truth["label"] for _, truth, _ in rows])
+    run = api.load(digits_run.folder)
+    expected = np.concatenate([run(inputs)["probabilities"] for inputs, _, _ in rows])
+    assert contract["metrics"]["test/accuracy"] == pytest.approx((expected.argmax(1) == labels).mean())
+    for row in contract["artifacts"]:
+        model = api.load(package / row["path"])
+        scores = np.concatenate([model(inputs)["probabilities"] for inputs, _, _ in rows])
+        agreement, errors = row["agreement"], np.abs(scores - expected).max(1)
+        assert row["metrics"]["accuracy"] == pytest.approx((scores.argmax(1) == labels).mean())
+        assert agreement["examples"] == 120
+        assert agreement["max_error"] == pytest.approx(errors.max(), rel=1e-3, abs=1e-7)
+        assert agreement["flips"] == int((scores.argmax(1) != expected.argmax(1)).sum())
+        change = row["metrics"]["accuracy"] - contract["metrics"]["test/accuracy"]
+        assert agreement["metric_change"] == pytest.approx(change)
+
+
+def test_latency_is_a_time_that_can_be_met(placed):
+    contract, package = placed
+    inputs = {"image": np.zeros((1, 8, 8, 3), np.uint8)}
+    import time
+
+    for row in contract["artifacts"]:
+        model, seconds = api.load(package / row["path"]), []
+        for _ in range(20):
+            start = time.perf_counter()
+            model(inputs)
+            seconds.append(time.perf_counter() - start)
+        assert 0 < row["latency_ms"] < 20 * 1000 * max(seconds)
+        assert row["latency_ms"] > 0.02 * 1000 * min(seconds)
+
+
+def test_operators_are_counted_without_select_ones(placed):
+    for row in placed[0]["artifacts"]:
+        assert row["select_ops"] == 0 and sum(row["ops"].values()) > 5
+
+
+def test_inputs_and_outputs_are_the_signature_s(digits_exports):
+    import tensorflow as tf
+
+    contract = json.loads((digits_exports[2] / CONTRACTS[0]).read_text())
+    signature = tf.saved_model.load(str(digits_exports[2] / "saved_models/digits/1")).signatures["serving_default"]
+    for promised, tensors in (
+        (contract["inputs"], signature.structured_input_signature[1]),
+        (contract["outputs"], signature.structured_outputs),
+    ):
+        assert {k: (v["dtype"], v["shape"]) for k, v in promised.items()} == {
+            k: (t.dtype.name, t.shape.as_list()) for k, t in tensors.items()
+        }
+
+
+def test_the_recipe_in_it_is_the_run_s(placed, digits_run):
+    assert from_json(placed[0]["recipe"]) == digits_run.recipe
+    assert placed[0]["classes"] == list(digits_run.classes) == list("0123456789")
+    assert placed[0]["task"] == "classification" and placed[0]["version"] == 1
+
+
+FAULTS = {
+    "no classes": lambda c: c.pop("classes"),
+    "a version of 0": lambda c: c.update(version=0),
+    "an artifact without a sum": lambda c: c["artifacts"][0].pop("sha256"),
+    "an artifact without a metric": lambda c: c["artifacts"][0].update(metrics={}),
+    "a size of 0": lambda c: c["artifacts"][0].update(size_bytes=0),
+    "no latency": lambda c: c["artifacts"][0].update(latency_ms=0.0),
+    "an agreement without its worst example": lambda c: c["artifacts"][0]["agreement"].pop("worst"),
+    "inputs without a dtype": lambda c: c["inputs"]["image"].pop("dtype"),
+    "a recipe without a model": lambda c: c["recipe"].pop("model"),
+    "a metric that is no number": lambda c: c["metrics"].update({"test/accuracy": float("nan")}),
+    "an error that is no number": lambda c: c["artifacts"][0]["agreement"].update(max_error=float("inf")),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_half_a_contract_is_refused(digits_exports, fault):
+    contract = json.loads((digits_exports[2] / CONTRACTS[1]).read_text())
+    contracts.validate(copy.deepcopy(contract))
+    FAULTS[fault](contract)
+    with pytest.raises(KerasVisionError, match="contract.json is not valid"):
+        contracts.validate(contract)
+
+
+def test_a_file_without_its_contract_is_not_opened(tmp_path):
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(KerasVisionError, match="model.tflite has no contract.json; looked for"):
+        api.load(tmp_path / "model.tflite")
