@@ -63,6 +63,7 @@ def train(recipe, out, strategy="default", resume=False):
         raise KerasVisionError(
             f"batch_size={recipe.batch_size} cannot be shared by {scope.num_replicas_in_sync} replicas; set a multiple"
         )
+    _refuse_another_recipe(session)
     with explained_disk(folder):
         if session.chief:
             write_text(folder / "recipe.json", session.recipe.dumps())
@@ -84,6 +85,21 @@ def _open_folder(folder, resume):
     except OSError as error:
         raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
     return folder
+
+
+def _refuse_another_recipe(session):
+    """The steps behind a backup mean nothing to another recipe. Exports, budget and caching may be changed."""
+    held = session.folder / "recipe.json"
+    if not held.exists():
+        return
+    before, now = json.loads(held.read_text(encoding="utf-8")), json.loads(session.recipe.dumps())
+    tuned = {"model"} if (session.folder / "model.weights.h5").exists() else set()  # by the training itself
+    changed = [k for k in now if before.get(k) != now[k] and k not in {*tuned, "name", "exports", "budget", "cache"}]
+    if changed:
+        raise KerasVisionError(
+            f"{session.folder} was started with another recipe (seen in: {', '.join(changed)}), and --resume goes on "
+            "with the same one; choose another --out, where techniques/warm_start can take a finished run's weights"
+        )
 
 
 def _fit_phases(session):

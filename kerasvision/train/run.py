@@ -118,7 +118,8 @@ def draw_curves(history_csv, path):
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+        if group:
+            axis.legend(fontsize=7)
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, dpi=110, format="png")
     beside.replace(path)
