@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import pathlib
 import sys
 import time
@@ -26,7 +27,14 @@ class Fetch(keras.callbacks.Callback):
         self._graph, self._local = graph, local
 
     def on_epoch_end(self, epoch, logs=None):
-        self._local.set_weights(self._graph.get_weights())
+        copy_weights(self._graph, self._local)
+
+
+def copy_weights(source, target):
+    """From a graph to another of the same structure. The order of weights depends on what is frozen, so that too."""
+    for a, b in zip(source.layers, target.layers, strict=True):
+        b.trainable = a.trainable
+    target.set_weights(source.get_weights())
 
 
 class Evaluate(keras.callbacks.Callback):
@@ -114,8 +122,22 @@ def save_weights(graph, path):
     """Weights to an .h5 file, written beside and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name.removesuffix('.weights.h5')}.partial.weights.h5")
+    variables = graph.variables
+    # HDF5 ends the process (segmentation fault) when a disk fills up under it, so the room is asked for before
+    _reserve(beside, sum(v.dtype.size * v.shape.num_elements() + 4096 for v in variables))
     graph.save_weights(beside)
     beside.replace(path)
+
+
+def _reserve(path, size):
+    """Raise OSError unless the disk has room for so many bytes."""
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path, text):

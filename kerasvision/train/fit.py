@@ -14,7 +14,7 @@ from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import evaluate_served, predictions, stacked
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, write_text
+from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights, write_text
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure
@@ -221,8 +221,8 @@ def _finish(session, graph):
     """The trained model with its metrics, on this process alone, in the run folder."""
     arch, metrics = session.arch, {}
     if session.strategy.num_replicas_in_sync > 1:
-        weights, graph = graph.get_weights(), structure(session.recipe)
-        graph.set_weights(weights)
+        trained, graph = graph, structure(session.recipe)
+        copy_weights(trained, graph)
     if "validation" in session.splits:
         data = evaluation_data(session.splits["validation"], arch, batch_size=session.recipe.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, session.classes), data)))

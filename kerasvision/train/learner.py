@@ -44,6 +44,7 @@ class Learner(keras.Model):
             total = tf.add_n([*terms.values(), *(tf.cast(r, tf.float32) for r in self.graph.losses)])
             total = tf.debugging.check_numerics(total, "the loss")
             share = total / tf.distribute.get_strategy().num_replicas_in_sync
-        self.optimizer.minimize(share, self.trained_variables, tape=tape)
+        with tf.control_dependencies([total]):  # no weight and no step counter moves unless the loss is finite
+            self.optimizer.minimize(share, self.trained_variables, tape=tape)
         self._mean_loss.update_state(total)
         return {"loss": self._mean_loss.result()} | (terms if len(terms) > 1 else {})

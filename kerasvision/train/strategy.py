@@ -1,5 +1,6 @@
 """Where a run's replicas are."""
 
+import functools
 import json
 import os
 import typing
@@ -21,10 +22,21 @@ def make_strategy(name):
         return tf.distribute.get_strategy()
     if name == "mirrored":
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices(kind)])
+        return _mirrored(tuple(d.name for d in tf.config.list_logical_devices(kind)))
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
+        return _multi_worker()
     raise UsageError(f"--strategy {name}: allowed: {', '.join(typing.get_args(StrategyName))}")
+
+
+# Once in a process: a second strategy numbers its collectives from the start again, and they meet those of the first.
+@functools.cache
+def _mirrored(devices):
+    return tf.distribute.MirroredStrategy(devices)
+
+
+@functools.cache
+def _multi_worker():
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
 
 
 def _cluster():

@@ -4,7 +4,10 @@ Prints one JSON object, name -> largest difference. Not a test module: a failed 
 collectives of every later test in the process.
 """
 
+import dataclasses
 import json
+import pathlib
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +16,10 @@ import tf_keras as keras
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
+from kerasvision.train.fit import train
 from kerasvision.train.learner import Learner
+from kerasvision.train.run import load_run
+from kerasvision.train.strategy import make_strategy
 from tests.train import tiny
 
 STEPS, BATCH = 8, 16
@@ -82,6 +88,30 @@ def initial(build):
     return {v.name: v.numpy() for v in build().variables}
 
 
+def trained_alike(folder):
+    """`train` itself: eight steps on one replica and on two, then a phase of qat with a frozen backbone on two.
+
+    name -> the weights' difference after the first phase, the difference between the model that `train` returns and
+    the run it wrote.
+    """
+    frozen_qat = Phase(1, tiny.sgd(0.005), (), (create("techniques/freeze"), create("techniques/qat")))
+    recipe = tiny.recipe(model=tiny.smooth_classifier())
+    train(recipe, folder / "one")
+    trained = train(dataclasses.replace(recipe, then=(frozen_qat,)), folder / "two", strategy="mirrored")
+    one, two = (tiny.weights(folder / f / "phase-1" / "best.weights.h5") for f in ("one", "two"))
+    loaded = load_run(folder / "two")
+    image = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+    answers = [t.served().serve({"image": image})["probabilities"].numpy() for t in (trained, loaded)]
+    after = {v.name: v.numpy() for v in loaded.graph.variables}
+    kept = {k: v for k, v in two.items() if k.startswith("backbone_")}
+    return {
+        "weights": tiny.largest_difference(one, two),
+        "loaded": float(np.abs(answers[0] - answers[1]).max()),
+        "frozen": tiny.largest_difference({k: after[k] for k in kept}, kept),
+        "learned": float(np.abs(after["logits/kernel:0"] - two["logits/kernel:0"]).max()),
+    }
+
+
 def dense_norms():
     """The same network, its normalizations made by someone who never heard of replicas."""
 
@@ -98,7 +128,7 @@ def main():
     """All comparisons."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    one, two = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
     arch, regularized = tiny.smooth_classifier(num_classes=10), Regularized()
     adamw = create("optimizers/adamw", learning_rate=1e-3, weight_decay=0.1, clip_norm=0.5, warmup=0.0)
     found = {
@@ -109,6 +139,8 @@ def main():
             one, two, arch.build, arch.loss, adamw, {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}
         ),
     }
+    with tempfile.TemporaryDirectory() as folder:
+        found["train"] = trained_alike(pathlib.Path(folder))
     print(json.dumps(found))
 
 

@@ -27,3 +27,10 @@ def test_two_replicas_train_as_one(found, case):
 @pytest.mark.parametrize("case", CASES)
 def test_replicas_stay_equal(found, case):
     assert found[case]["between replicas"] == 0.0
+
+
+def test_train_is_the_same_under_two_replicas(found):
+    assert found["train"]["weights"] < 1e-6
+    assert found["train"]["loaded"] == 0.0
+    assert found["train"]["frozen"] == 0.0
+    assert found["train"]["learned"] > 1e-4

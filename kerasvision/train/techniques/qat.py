@@ -23,7 +23,7 @@ class QAT(Technique):
     def graph(self, arch, graph):
         if is_quantized(graph):
             return graph
-        if any(layer.compute_dtype != "float32" for layer in graph.layers):
+        if any(layer.compute_dtype in ("float16", "bfloat16") for layer in graph.layers):
             raise KerasVisionError("qat works in float32; leave mixed_precision out of the phase that has qat")
         learns = [layer.trainable for layer in graph.layers]
         graph.trainable = True  # tfmot keeps other lists of weights for frozen layers, and their files do not fit
