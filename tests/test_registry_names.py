@@ -76,16 +76,17 @@ def test_names_are_unique():
 
 
 def test_no_part_is_left_unregistered():
-    """A frozen dataclass that derives from a kind's abstract class, and is in no registry, is half-finished."""
+    """A frozen dataclass that derives from a kind's abstract class, has no heirs and no name, is half-finished."""
     by_name = {c.name: c for c in CLASSES}
+    inherited = {base for c in CLASSES for base in c.bases}
     roots = {c.name for c in CLASSES if any(_sets_kind(n) for n in c.node.body)}
     assert {"Architecture", "Backbone", "Source", "Technique", "Exporter"} <= roots
 
     def is_part(written):
         return any(b in roots or (b in by_name and is_part(by_name[b])) for b in written.bases)
 
-    idle = [f"{dotted(c.path)}.{c.name}" for c in CLASSES if c.is_frozen and is_part(c) and not c.registered]
-    assert not idle
+    final = [c for c in CLASSES if c.is_frozen and is_part(c) and c.name not in inherited]
+    assert not [f"{dotted(c.path)}.{c.name}" for c in final if not c.registered]
 
 
 def _sets_kind(node):

@@ -38,6 +38,11 @@ def shapes(tensors):
     return {k: tuple(v.shape) for k, v in tensors.items()}
 
 
+def forms(tensors):
+    """key -> (dtype, shape without batch)."""
+    return {k: (t.dtype.name, tuple(t.shape[1:])) for k, t in tensors.items()}
+
+
 def check_flat(graph):
     """A flat functional model of Keras layers, dict in, dict out."""
     assert type(graph) is Functional, f"{type(graph).__name__} is no plain functional model: tfmot would lose it"
@@ -55,14 +60,8 @@ def check_flat(graph):
 def check_inputs(arch, graph, case):
     """`geometry` gives what `prepared_inputs` promises, `normalize` what the graph takes."""
     prepared, _, _ = batch_of(arch, case)
-    promised = arch.prepared_inputs()
-    assert {k: (s.dtype, tuple(s.shape[1:])) for k, s in promised.items()} == {
-        k: (v.dtype, tuple(v.shape[1:])) for k, v in prepared.items()
-    }
-    inputs = arch.normalize(prepared)
-    assert {k: (t.dtype, tuple(t.shape[1:])) for k, t in graph.input.items()} == {
-        k: (v.dtype, tuple(v.shape[1:])) for k, v in inputs.items()
-    }
+    assert forms(prepared) == forms(arch.prepared_inputs()), "geometry gives other than prepared_inputs"
+    assert forms(arch.normalize(prepared)) == forms(graph.input), "normalize gives other than the graph takes"
 
 
 def check_targets(arch, graph, case):

@@ -105,30 +105,31 @@ def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exp
     saved = _geometry_of(exported.paths["saved_model"])
     for sample in exported.case.samples():
         inputs = serving(exported, sample)
-        eager, _ = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
+        prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
         data = tf.data.Dataset.from_tensors({k: tf.constant(v) for k, v in sample.items()})
-        piped = next(iter(data.map(lambda s: arch.prepare_sample(s)[0])))
-        assert set(piped) == set(eager)
-        for key, value in eager.items():
-            np.testing.assert_array_equal(piped[key][None], value)
-        inside = saved(inputs) or list(inputs.values())  # no operation at all: inputs are taken as they come
-        assert len(inside) == len(eager)
-        for value in inside:
-            assert any(np.array_equal(value, v) for v in eager.values()), "the SavedModel's geometry differs"
+        piped = next(iter(data.map(lambda s: arch.prepare_sample(s)[:2])))
+        assert set(piped[0]) == set(prepared) and set(piped[1]) == set(geometry)
+        inside = [*saved(inputs), *inputs.values()]  # an input that needs no operation goes in as it came
+        for key, value in prepared.items():
+            np.testing.assert_array_equal(piped[0][key][None], value)
+            assert any(np.array_equal(value, i) for i in inside), f"{key} differs inside the SavedModel"
+        for key, value in geometry.items():
+            np.testing.assert_array_equal(piped[1][key][None], value)
 
 
 def _geometry_of(path):
-    """A function from serving inputs to what enters normalization inside a SavedModel's file."""
+    """A function from serving inputs to all that leaves the scope of geometry inside a SavedModel's file."""
     saved = tf.saved_model.load(str(path))  # holds the variables while the signature is read
     # inlines the functions and keeps the scopes in the names
     frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"])
     fetches = {}
     for op in frozen.graph.get_operations():
         for tensor in op.inputs:
-            if "kv_normalize" in op.name and "kv_geometry" in tensor.op.name:
+            if "kv_geometry" in tensor.op.name and "kv_geometry" not in op.name:
                 fetches[tensor.name] = tensor
-    pruned = frozen.prune([i for i in frozen.inputs if i.dtype != tf.resource], list(fetches.values()))
-    keys = [i.name.split(":")[0].split("/")[0] for i in frozen.inputs if i.dtype != tf.resource]
+    given = [i for i in frozen.inputs if i.dtype != tf.resource]
+    pruned = frozen.prune(given, list(fetches.values()))
+    keys = [i.name.split(":")[0].split("/")[0] for i in given]
     return lambda inputs: [t.numpy() for t in pruned(*(tf.constant(inputs[k]) for k in keys))]
 
 
