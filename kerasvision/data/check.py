@@ -18,6 +18,13 @@ FINDINGS = {
     "unreadable": ("files that cannot be decoded", "training refuses them; --skip-unreadable leaves them out"),
     "copy": ("copies of images that judge", "left out of the split that trains, so that the figures stay honest"),
     "not": ("files beside the images", "ignored"),
+    "boxes": (
+        "images with boxes without area, outside or not finite",
+        "training refuses them; skip_bad_boxes=True leaves them out",
+    ),
+    "margins": ("images with boxes that reach beyond them", "clipped to the image"),
+    "repeated": ("images with a box that stands there twice", "each counts once"),
+    "unlabeled": ("images without a label file", "count as images without objects"),
     "contradiction": (
         "groups of images with equal bytes but different labels",
         "training uses all of them; mend the labels",
@@ -61,13 +68,13 @@ class Seen:
 def check(source, progress=lambda task, done, total: None):
     """The JSON of a data source's report; the source's own errors pass through.
 
-    Unreadable files are reported, not refused. progress: called with "images" or "near duplicates", and how many of how
-    many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}}, "image_size":
-    {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind", "what", "count",
-    "examples", "training"}]}.
+    Unreadable files and bad boxes are reported, not refused. progress: called with "images" or "near duplicates", and
+    how many of how many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}},
+    "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind",
+    "what", "count", "examples", "training"}]}.
     """
-    if "skip_unreadable" in hints(type(source)):
-        source = dataclasses.replace(source, skip_unreadable=True)
+    lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
+    source = dataclasses.replace(source, **lenient)
     opened = source.open()
     base = pathlib.Path(getattr(source, "path", "")).expanduser()
     seen = _look(opened, base if base.is_dir() else base.parent, progress)

@@ -20,7 +20,10 @@ import tensorflow as tf
 
 from kerasvision.ops.geometry import as_uint8
 
-PER_OBJECT = ("labels", "instance_masks", "keypoints_xyv", "is_crowd", "is_difficult", "track_ids")
+PER_OBJECT = (
+    *("labels", "instance_masks", "keypoints_xyv", "is_crowd", "is_difficult", "is_truncated", "track_ids"),
+    *("area_px", "occlusion"),  # as they were in the picture that the source read
+)
 MIN_VISIBLE = 0.1  # part of a moved box's area that must stay inside the image
 MIN_SIDE_PX = 0.5  # a thinner box may hold no pixel center, so nothing of it can be seen
 _EDGE_POINTS = 8  # points an edge of a box under a displacement

@@ -39,6 +39,12 @@ class Plan:
 
 def open_entries(entries, classes, plan):
     """The opened source. Files of equal bytes, and files of one group, never lie in two splits."""
+    by_split, dropped = arrange(entries, classes, plan)
+    return Opened(tuple(classes), {n: _split(held, plan.several) for n, held in by_split.items()}, dropped)
+
+
+def arrange(entries, classes, plan):
+    """({split: its entries}, what was left out, one line each)."""
     entries, dropped = _readable(entries, plan)
     _check_classes(entries, classes, plan)
     contents = content_keys([e.path for e in entries])
@@ -48,8 +54,7 @@ def open_entries(entries, classes, plan):
     names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
     by_split = {n: [e for e, chosen in zip(entries, names, strict=True) if chosen == n] for n in splits.NAMES}
     _check_training(by_split["train"], entries, classes, plan)
-    opened = {n: _split(held, plan.several) for n, held in by_split.items() if held}
-    return Opened(tuple(classes), opened, (*dropped, *leaks))
+    return {n: held for n, held in by_split.items() if held}, (*dropped, *leaks)
 
 
 def named(items, shown=_SHOWN):

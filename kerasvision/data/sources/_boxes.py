@@ -1,0 +1,267 @@
+"""What the sources of labeled boxes share: the labels on the host, what is checked of them, and how they are opened.
+
+Boxes are (x1, y1, x2, y2) in pixels of the stored image, measured from its outer corner as in `ops/resample.py`: a box
+around the pixels of columns a..b reaches from a to b + 1. Each source converts its own convention where it reads.
+
+Bad input, the same in every source:
+
+| what | what happens |
+|---|---|
+| an image without objects | is an image: N = 0 |
+| a box that reaches beyond its image | is clipped; said where it is more than half a pixel |
+| a box that is reversed, without area, outside its image, or not finite | refused, or left out with `skip_bad_boxes` |
+| two equal boxes of one class in one image | count once, which is said |
+| an image that stands there twice, an image that is missing, a class that is not listed | refused |
+| a file of another size than the labels say | refused: the boxes would not fit |
+| more objects than `max_objects` | refused, with the number that would do. Nothing is ever cut off in silence |
+"""
+
+import abc
+import collections
+import concurrent.futures
+import dataclasses
+import math
+import os
+
+import tensorflow as tf
+from PIL import Image
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data import decode, splits
+from kerasvision.data.sources._files import Entry, Plan, arrange, named
+from kerasvision.data.sources._records import split_of
+from kerasvision.data.sources.base import Opened, Source
+
+_ROUNDING_PX = 0.5  # a box may reach this far beyond its image without a word
+
+
+@dataclasses.dataclass(frozen=True)
+class Thing:
+    """One labeled object. None: the labels do not say.
+
+    segmentation: as COCO has it, a list of polygons [x, y, x, y, ...] or {"size": [h, w], "counts": RLE}. area_px: of
+    the object, not its box. occlusion: the part of it that is hidden, 0..1.
+    """
+
+    label: int
+    box_xyxy: tuple[float, float, float, float]
+    is_crowd: bool = False
+    segmentation: list | dict | None = None
+    area_px: float | None = None
+    is_difficult: bool | None = None
+    is_truncated: bool | None = None
+    occlusion: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One image with its objects. name: as the user knows it. image_hw: as the labels say, checked with the file.
+
+    split: None when the user named none. illumination: change of the exposure, in EV. unlabeled: no label file.
+    """
+
+    path: str
+    name: str
+    things: tuple[Thing, ...]
+    split: str | None = None
+    image_hw: tuple[int, int] | None = None
+    image_id: int | None = None
+    illumination: float | None = None
+    unlabeled: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Arranged:
+    """Checked labels: class names, pictures by split, and what was left out, one line each."""
+
+    classes: tuple[str, ...]
+    splits: dict[str, list[Picture]]
+    dropped: tuple[str, ...]
+
+
+class BoxSource(Source):
+    """Abstract. Final subclasses are frozen dataclasses that have these fields."""
+
+    path: str
+    masks: bool
+    max_objects: int
+    skip_bad_boxes: bool
+    validation_fraction: float
+    test_fraction: float
+    seed: int
+    skip_unreadable: bool
+
+    @abc.abstractmethod
+    def read(self):
+        """(class names, pictures) as the files say, unchecked; a file that cannot be understood is one clear error."""
+
+    def open(self):
+        arranged = self.arranged()
+        every = [p for held in arranged.splits.values() for p in held]
+        keys = extra_keys(every)
+        what = f"{self._what()}: "
+        opened = {name: split_of(held, keys, self.masks, what) for name, held in arranged.splits.items()}
+        return Opened(arranged.classes, opened, arranged.dropped)
+
+    def arranged(self):
+        """The checked labels on the host, by split: what `open` reads from and `data/convert.py` writes."""
+        what = self._what()
+        if self.max_objects < 0:
+            raise UsageError(f"{what}: max_objects={self.max_objects}; allowed: 1 or more, or 0 for any number")
+        fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
+        classes, pictures = self.read()
+        _check_names(what, classes, pictures)
+        by_path = {p.path: p for p in numbered(pictures)}
+        entries = [Entry(p.path, p.name, tuple(sorted({t.label for t in p.things})), p.split) for p in pictures]
+        plan = Plan(what, fractions, self.seed, self.skip_unreadable, several=True)
+        by_split, dropped = arrange(entries, classes, plan)
+        kept = {name: [by_path[e.path] for e in held] for name, held in by_split.items()}
+        kept, lines = self._checked(kept, what)
+        return Arranged(tuple(classes), kept, (*dropped, *lines))
+
+    def _what(self):
+        return f"{self.registered_name.split('/')[-1]} {self.path!r}"
+
+    def _checked(self, by_split, what):
+        """(pictures by split with sizes and clean boxes, lines about what was left out)."""
+        sized = sizes([p.path for held in by_split.values() for p in held])
+        found = collections.defaultdict(list)
+        by_split = {n: [_clean(p, sized[p.path], found) for p in held] for n, held in by_split.items()}
+        if found["size"]:
+            raise KerasVisionError(f"{what}: {named(found['size'])}; its boxes would not fit: mend the labels")
+        if found["boxes"] and not self.skip_bad_boxes:
+            raise KerasVisionError(
+                f"{what}: {len(found['boxes'])} images with boxes that cannot be used: {named(found['boxes'])}; mend "
+                "them, or leave these boxes out with skip_bad_boxes=True"
+            )
+        self._check_count([p for held in by_split.values() for p in held], what)
+        kinds = ("boxes", "margins", "repeated", "unlabeled")
+        return by_split, [f"{kind}: {line}" for kind in kinds for line in found[kind]]
+
+    def _check_count(self, pictures, what):
+        largest = max(pictures, key=lambda p: len(p.things))
+        if self.max_objects and len(largest.things) > self.max_objects:
+            over = sum(len(p.things) > self.max_objects for p in pictures)
+            raise KerasVisionError(
+                f"{what}: {over} images have more than max_objects={self.max_objects} objects, {largest.name} has "
+                f"{len(largest.things)}; set max_objects={len(largest.things)}, or 0 for any number"
+            )
+
+
+def _check_names(what, classes, pictures):
+    if not pictures:
+        raise KerasVisionError(f"{what}: no images")
+    twice = [name for name, n in collections.Counter(classes).items() if n > 1]
+    if twice:
+        raise KerasVisionError(f"{what}: {len(twice)} classes stand there twice: {named(twice)}; keep one of each")
+    paths = collections.Counter(p.path for p in pictures)
+    twice = [p.name for p in {p.path: p for p in pictures}.values() if paths[p.path] > 1]
+    if twice:
+        raise KerasVisionError(f"{what}: {len(twice)} images stand there twice: {named(twice)}; keep one entry a file")
+
+
+def numbered(pictures):
+    """Pictures that all have an `image_id`, given or counted on from the largest one."""
+    following = max((p.image_id for p in pictures if p.image_id is not None), default=-1) + 1
+    done = []
+    for picture in pictures:
+        if picture.image_id is None:
+            picture, following = dataclasses.replace(picture, image_id=following), following + 1
+        done.append(picture)
+    return done
+
+
+def sizes(paths):
+    """path -> (height, width) as stored, from the files' headers; None where there is no such image."""
+    with concurrent.futures.ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
+        return dict(zip(paths, pool.map(_size, paths), strict=True))
+
+
+def _size(path):
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except Exception:  # what Pillow refuses, such as a picture it finds too large, TensorFlow may still read
+        pass
+    try:
+        return tuple(decode.image_hw(tf.io.read_file(path)).numpy().tolist())
+    except tf.errors.OpError:
+        return None
+
+
+def _clean(picture, image_hw, found):
+    """The picture with boxes inside of it. found: kind -> lines, added to."""
+    if picture.image_hw and tuple(picture.image_hw) != tuple(image_hw):
+        (h, w), (said_h, said_w) = image_hw, picture.image_hw
+        found["size"].append(f"{picture.name} has {w} x {h} pixels and its labels say {said_w} x {said_h}")
+    kept, bad, beyond, repeated = {}, [], [], []
+    for number, thing in enumerate(picture.things, 1):
+        reason = problem(thing.box_xyxy, image_hw)
+        if reason:
+            bad.append(f"box {number} {reason}")
+            continue
+        box = clipped(thing.box_xyxy, image_hw)
+        beyond.append(max(abs(a - b) for a, b in zip(box, thing.box_xyxy, strict=True)))
+        if (thing.label, box) in kept:
+            repeated.append(f"box {number}")
+        kept.setdefault((thing.label, box), dataclasses.replace(thing, box_xyxy=box))
+    over = [v for v in beyond if v > _ROUNDING_PX]
+    if bad:
+        found["boxes"].append(f"{picture.name} ({named(bad)})")
+    if over:
+        found["margins"].append(f"{picture.name} ({len(over)} boxes, by up to {max(over):.1f} px)")
+    if repeated:
+        found["repeated"].append(f"{picture.name} ({named(repeated)})")
+    if picture.unlabeled:
+        found["unlabeled"].append(picture.name)
+    return dataclasses.replace(picture, things=tuple(kept.values()), image_hw=tuple(image_hw))
+
+
+def problem(box_xyxy, image_hw):
+    """Why a box cannot be used, or None."""
+    x1, y1, x2, y2 = box_xyxy
+    if not all(map(math.isfinite, box_xyxy)):
+        return "is not finite"
+    if x2 < x1 or y2 < y1:
+        return "is reversed"
+    if x1 >= image_hw[1] or y1 >= image_hw[0] or x2 <= 0 or y2 <= 0:
+        return "lies outside the image"
+    return "has no area" if x1 == x2 or y1 == y2 else None
+
+
+def clipped(box_xyxy, image_hw):
+    """The part of a box inside an image."""
+    limits = (image_hw[1], image_hw[0]) * 2
+    return tuple(min(max(float(v), 0.0), float(most)) for v, most in zip(box_xyxy, limits, strict=True))
+
+
+EXTRAS = {  # field of a Thing -> its name in COCO's JSON
+    "is_crowd": "iscrowd",
+    "segmentation": "segmentation",
+    "area_px": "area",
+    "is_difficult": "difficult",
+    "is_truncated": "truncated",
+    "occlusion": "occlusion",
+}
+
+
+def extras(thing):
+    """JSON of what is known of a thing beside class and box; `thing_of` reads it."""
+    held = {name: getattr(thing, field) for field, name in EXTRAS.items()}
+    held = {k: int(v) if isinstance(v, bool) else v for k, v in held.items()}
+    return {k: v for k, v in held.items() if v is not None and (k != "iscrowd" or v)}
+
+
+def thing_of(label, box_xyxy, held):
+    """A Thing of a class, a box, and JSON as `extras` writes it; unknown keys are somebody else's."""
+    given = {field: held[name] for field, name in EXTRAS.items() if held.get(name) not in (None, [])}
+    given |= {k: bool(v) for k, v in given.items() if k.startswith("is_")}
+    return Thing(label, tuple(map(float, box_xyxy)), **given)
+
+
+def extra_keys(pictures):
+    """Keys that a sample has beside those it always has: known of every object, or of every picture."""
+    things = [t for p in pictures for t in p.things]
+    names = ("is_difficult", "is_truncated", "occlusion")
+    found = [n for n in names if things and all(getattr(t, n) is not None for t in things)]
+    return (*found, *(["illumination"] if all(p.illumination is not None for p in pictures) else []))
