@@ -84,6 +84,14 @@ class Exporter(Component):
     def ops(self, path):
         """Operator name -> count in the artifact."""
 
+    @abc.abstractmethod
+    def signature(self, path):
+        """What the artifact itself says it takes and gives: `{"inputs": {key: row}, "outputs": {key: row}}`.
+
+        A row is `{"dtype", "shape"}`, None for an axis of any length, and `"quantization": [scale, zero point]` where
+        numbers are integers that stand for (integer - zero point) * scale.
+        """
+
     def tolerance(self, arithmetic):
         """Largest admissible error of a score against the trained model, or None when only the budget decides.
 

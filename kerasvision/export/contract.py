@@ -46,6 +46,7 @@ def _artifact(a):
         "latency_ms": round(a.latency_ms, 4),
         "metrics": a.metrics,
         "agreement": a.agreement,
+        **a.signature,
         "ops": a.ops,
         "select_ops": len(a.select_ops),
         "verdict": a.verdict,

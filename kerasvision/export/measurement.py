@@ -21,6 +21,8 @@ LATENCY_RUNS = 30
 class Artifact:
     """What was measured of one exported file. agreement: with the trained model, over `examples` real examples.
 
+    signature: what the file itself says it takes and gives.
+
     agreement holds `max_error` (largest difference of a score), `tolerance` (None: no bound can be derived for integer
     arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric minus the trained model's) with
     `metric_change_interval` (95 %, jackknife), `worst` (the example of the largest difference).
@@ -33,6 +35,7 @@ class Artifact:
     latency_ms: float
     metrics: dict
     agreement: dict
+    signature: dict
     ops: dict
     notes: tuple
     failures: tuple
@@ -126,7 +129,8 @@ def measure(exporter, path, job, split, reference, budget, limit):
     notes = () if getattr(runner, "delegate", "xnnpack") == "xnnpack" else ("runs without XNNPACK",)
     if not failures and -agreement["metric_change"] > budget.accuracy_drop:
         notes = (*notes, f"{len(errors)} examples are too few to tell whether it keeps the budget")
-    return Artifact(exporter.spec, path, sha256(path), size, latency, metrics, agreement, ops, notes, failures)
+    signature, digest = exporter.signature(path), sha256(path)
+    return Artifact(exporter.spec, path, digest, size, latency, metrics, agreement, signature, ops, notes, failures)
 
 
 def _refuse_not_finite(exporter, errors, names):

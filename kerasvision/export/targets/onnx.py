@@ -52,6 +52,18 @@ class ONNX(Exporter):
             counts[node.op_type] = counts.get(node.op_type, 0) + 1
         return dict(sorted(counts.items()))
 
+    def signature(self, path):
+        import onnx
+
+        graph = onnx.load(str(path)).graph
+
+        def row(tensor):
+            kind = tensor.type.tensor_type
+            shape = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+            return {"dtype": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name, "shape": shape}
+
+        return {"inputs": {t.name: row(t) for t in graph.input}, "outputs": {t.name: row(t) for t in graph.output}}
+
 
 class ONNXRunner(Runner):
     """An .onnx in onnxruntime."""

@@ -34,6 +34,9 @@ class SavedModel(Exporter):
     def ops(self, path):
         return saved_model_ops(path)
 
+    def signature(self, path):
+        return saved_model_signature(path)
+
 
 def write_saved_model(served, path):
     """Save a bare module: variables, functions and the label asset, no Keras object."""
@@ -67,14 +70,27 @@ def _spelled(function, specs):
     return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
 
 
-def saved_model_ops(path):
-    """Operator name -> count, over all functions of a SavedModel."""
+def _meta_graph(path):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    proto = saved_model_pb2.SavedModel()
-    proto.ParseFromString((pathlib.Path(path) / "saved_model.pb").read_bytes())
+    return saved_model_pb2.SavedModel.FromString((pathlib.Path(path) / "saved_model.pb").read_bytes()).meta_graphs[0]
+
+
+def saved_model_signature(path):
+    """Inputs and outputs of the default signature."""
+    held = _meta_graph(path).signature_def["serving_default"]
+
+    def rows(tensors):
+        shapes = {k: [None if d.size < 0 else d.size for d in t.tensor_shape.dim] for k, t in tensors.items()}
+        return {k: {"dtype": tf.as_dtype(tensors[k].dtype).name, "shape": shapes[k]} for k in sorted(tensors)}
+
+    return {"inputs": rows(held.inputs), "outputs": rows(held.outputs)}
+
+
+def saved_model_ops(path):
+    """Operator name -> count, over all functions of a SavedModel."""
     counts = {}
-    for function in proto.meta_graphs[0].graph_def.library.function:
+    for function in _meta_graph(path).graph_def.library.function:
         for node in function.node_def:
             counts[node.op] = counts.get(node.op, 0) + 1
     return dict(sorted(counts.items()))

@@ -7,7 +7,12 @@ import tensorflow as tf
 
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
-from kerasvision.export.targets.saved_model import SavedModelRunner, saved_model_ops, write_saved_model
+from kerasvision.export.targets.saved_model import (
+    SavedModelRunner,
+    saved_model_ops,
+    saved_model_signature,
+    write_saved_model,
+)
 
 WARMUP = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
 REST_PORT, GRPC_PORT = 8501, 8500
@@ -38,6 +43,9 @@ class TFServing(Exporter):
 
     def ops(self, path):
         return saved_model_ops(path)
+
+    def signature(self, path):
+        return saved_model_signature(path)
 
     def finish(self, job, out):
         folder = out / "saved_models"

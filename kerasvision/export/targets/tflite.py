@@ -69,6 +69,10 @@ class TFLite(Exporter):
     def ops(self, path):
         return tflite_ops(path)
 
+    def signature(self, path):
+        run = _interpreter(model_path=str(path), delegates=False).get_signature_runner()
+        return {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
+
     def tolerance(self, arithmetic):
         if self.quantize == "float32":
             return arithmetic.float32
@@ -153,6 +157,17 @@ def _interpreter(model_path=None, model_content=None, threads=None, delegates=Tr
         num_threads=threads,
         experimental_op_resolver_type=resolver,
     )
+
+
+def _rows(details):
+    rows = {}
+    for key, tensor in sorted(details.items()):
+        shape = [None if n < 0 else int(n) for n in tensor["shape_signature"]]
+        rows[key] = {"dtype": np.dtype(tensor["dtype"]).name, "shape": shape}
+        scale, zero = tensor["quantization"]
+        if scale:
+            rows[key]["quantization"] = [float(scale), int(zero)]
+    return rows
 
 
 def tflite_ops(path):
