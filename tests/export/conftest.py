@@ -58,6 +58,13 @@ class Planted(Exporter):
     def ops(self, path):
         return {"ANSWER": 1}
 
+    def signature(self, path):
+        specs, gives = self.served.arch.serving_inputs(), self.served.arch.gives
+        return {
+            "inputs": {k: {"dtype": s.dtype.name, "shape": s.shape.as_list()} for k, s in specs.items()},
+            "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape]} for k, g in gives.items()},
+        }
+
     def tolerance(self, arithmetic):
         return arithmetic.float32 if self.bound else None
 

@@ -110,6 +110,9 @@ class FromOtherWeights(Exporter):
     def ops(self, path):
         return self.inner.ops(path)
 
+    def signature(self, path):
+        return self.inner.signature(path)
+
 
 def test_a_file_made_of_other_weights_is_refused(photo_model, out):
     graph = keras.models.clone_model(photo_model.graph)

@@ -43,8 +43,8 @@ def test_it_has_the_published_form(placed):
 
 
 def test_every_export_is_in_one_contract(digits_exports):
-    held = [json.loads((digits_exports[2] / p).read_text())["artifacts"] for p in CONTRACTS]
-    assert [[a["kind"] for a in rows] for rows in held] == [list(SPECS[:2]), list(SPECS[2:6]), list(SPECS[6:])]
+    packages = [json.loads((digits_exports[2] / p).read_text())["artifacts"] for p in CONTRACTS]
+    assert [[a["kind"] for a in rows] for rows in packages] == [list(SPECS[:2]), list(SPECS[2:6]), list(SPECS[6:])]
 
 
 def by_hand(path):
@@ -105,18 +105,44 @@ def test_operators_are_counted_without_select_ones(placed):
         assert row["select_ops"] == 0 and sum(row["ops"].values()) > 5
 
 
-def test_inputs_and_outputs_are_the_signature_s(digits_exports):
+def held(promised):
+    return {k: (v["dtype"], v["shape"]) for k, v in promised.items()}
+
+
+def test_the_saved_model_takes_and_gives_what_is_promised(digits_exports):
     import tensorflow as tf
 
     contract = json.loads((digits_exports[2] / CONTRACTS[0]).read_text())
     signature = tf.saved_model.load(str(digits_exports[2] / "saved_models/digits/1")).signatures["serving_default"]
-    for promised, tensors in (
-        (contract["inputs"], signature.structured_input_signature[1]),
-        (contract["outputs"], signature.structured_outputs),
+    for key, tensors in (
+        ("inputs", signature.structured_input_signature[1]),
+        ("outputs", signature.structured_outputs),
     ):
-        assert {k: (v["dtype"], v["shape"]) for k, v in promised.items()} == {
-            k: (t.dtype.name, t.shape.as_list()) for k, t in tensors.items()
-        }
+        expected = {k: (t.dtype.name, t.shape.as_list()) for k, t in tensors.items()}
+        assert held(contract[key]) == expected
+        assert all(held(row[key]) == expected for row in contract["artifacts"])
+
+
+def test_every_tflite_says_its_own_types(digits_exports):
+    rows = json.loads((digits_exports[2] / CONTRACTS[1]).read_text())["artifacts"]
+    for row in rows:
+        whole = row["kind"] == "tflite:int8:uint8"
+        scores = {"dtype": "uint8", "shape": [1, 10], "quantization": [1 / 256, 0]}
+        image = {"dtype": "uint8", "shape": [1, 8, 8, 3]}
+        assert row["inputs"] == {"image": image | ({"quantization": [1.0, 0]} if whole else {})}
+        assert row["outputs"] == {"probabilities": scores if whole else {"dtype": "float32", "shape": [1, 10]}}
+
+
+def test_the_onnx_takes_and_gives_what_onnxruntime_says(digits_exports):
+    import onnxruntime
+
+    (row,) = json.loads((digits_exports[2] / CONTRACTS[2]).read_text())["artifacts"]
+    session = onnxruntime.InferenceSession(str(digits_exports[0]["onnx"].path))
+    kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+    for key, tensors in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
+        shapes = {t.name: [n if isinstance(n, int) else None for n in t.shape] for t in tensors}
+        assert held(row[key]) == {t.name: (kinds[t.type], shapes[t.name]) for t in tensors}
+        assert row[key] and all(shape[0] is None for shape in shapes.values()), "any batch"
 
 
 def test_the_recipe_in_it_is_the_run_s(placed, digits_run):
@@ -131,6 +157,7 @@ FAULTS = {
     "an artifact without a sum": lambda c: c["artifacts"][0].pop("sha256"),
     "an artifact without a metric": lambda c: c["artifacts"][0].update(metrics={}),
     "a size of 0": lambda c: c["artifacts"][0].update(size_bytes=0),
+    "an artifact that does not say what it takes": lambda c: c["artifacts"][0].pop("inputs"),
     "no latency": lambda c: c["artifacts"][0].update(latency_ms=0.0),
     "an agreement without its worst example": lambda c: c["artifacts"][0]["agreement"].pop("worst"),
     "inputs without a dtype": lambda c: c["inputs"]["image"].pop("dtype"),

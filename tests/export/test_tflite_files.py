@@ -75,6 +75,7 @@ def test_the_ends_of_an_int8_graph_stay_float(digits_exports):
     assert softmax and all(t["dtype"] == np.float32 for t in softmax)
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")  # TensorFlow's converter warns of its own
 def test_integer_input_takes_pixels_as_they_are_even_after_dark_calibration(digits_run):
     """Calibrated on images below 100, then asked about bright ones: scale 1, or every pixel would be misread."""
     rng = np.random.default_rng(0)
@@ -87,6 +88,7 @@ def test_integer_input_takes_pixels_as_they_are_even_after_dark_calibration(digi
         np.testing.assert_array_equal(feed["image"], kept)  # the caller's arrays are not touched
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_a_quantization_aware_graph_needs_no_calibration(digits_run):
     aware = from_qat(digits_run)
     images = real_digits(digits_run, 40)
