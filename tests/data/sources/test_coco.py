@@ -38,17 +38,9 @@ def document(pictures=6, seed=0, first=10):
                 if crowd
                 else [polygon, [v + 3 for v in polygon]][: 1 + len(annotations) % 2]
             )
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image["id"],
-                    "category_id": int(rng.choice([7, 3])),
-                    "bbox": [x, y, w, h],
-                    "area": float(w * h / 2),
-                    "iscrowd": crowd,
-                    "segmentation": shape,
-                }
-            )
+            row = {"id": len(annotations) + 1, "image_id": image["id"], "category_id": int(rng.choice([7, 3]))}
+            row |= {"bbox": [x, y, w, h], "area": float(w * h / 2), "iscrowd": crowd, "segmentation": shape}
+            annotations.append(row)
     categories = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]
     return {"images": images, "annotations": annotations, "categories": categories}
 
@@ -103,14 +95,9 @@ def test_boxes_labels_masks_and_crowds_are_those_of_pycocotools(one):
             np.testing.assert_array_equal(mask, truth.annToMask(row))
         crowds += s["is_crowd"].sum()
     assert crowds and sum(len(s["labels"]) for s in seen) == len(truth.anns)
-    types = {k: v.dtype.name for k, v in seen[1].items() if isinstance(v, np.ndarray)}
-    assert types == {
-        "boxes_xyxy": "float32",
-        "labels": "int32",
-        "is_crowd": "bool",
-        "area_px": "float32",
-        "instance_masks": "uint8",
-    }
+    types = {"boxes_xyxy": "float32", "labels": "int32", "is_crowd": "bool", "area_px": "float32"}
+    types |= {"instance_masks": "uint8"}
+    assert {k: v.dtype.name for k, v in seen[1].items() if isinstance(v, np.ndarray)} == types
     assert seen[0]["image_id"].dtype == "int64"
 
 
