@@ -6,7 +6,7 @@ import types
 import typing
 
 from kerasvision.core import registry
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import KerasVisionError, UsageError
 
 
 class Component:
@@ -26,13 +26,26 @@ class Component:
                 object.__setattr__(self, name, fitted)
 
 
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What `part` puts into a hint."""
+
+    name: str
+
+
+def part(kind):
+    """Type hint of a field that holds any part of a kind; the part's name may be given for it."""
+    return typing.Annotated[typing.Any, Kind(kind)]
+
+
 _MISFIT = object()
+MOST = 8  # names spelled out in a message
 
 
 @functools.cache
 def hints(cls):
     """Field name -> type hint, of a dataclass."""
-    every = typing.get_type_hints(cls)
+    every = typing.get_type_hints(cls, include_extras=True)
     return {f.name: every[f.name] for f in dataclasses.fields(cls)}
 
 
@@ -41,6 +54,10 @@ def fit(value, hint):
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is typing.Any:
         return value
+    if kind := kind_of(hint):
+        if isinstance(value, str):
+            return registry.make(registry.KINDS[kind][value], {})
+        return value if getattr(type(value), "kind", "") == kind else _MISFIT
     if origin in (typing.Union, types.UnionType):
         fits = (fit(value, a) for a in sorted(args, key=lambda a: a is not type(value)))
         return next((f for f in fits if f is not _MISFIT), _MISFIT)
@@ -52,12 +69,14 @@ def fit(value, hint):
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _MISFIT
     if hint is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else _MISFIT
-    if isinstance(hint, type):
-        if isinstance(value, hint):
-            return value
-        if isinstance(value, str) and getattr(hint, "kind", ""):
-            return registry.KINDS[hint.kind][value]()
-    return _MISFIT
+    return value if isinstance(hint, type) and isinstance(value, hint) else _MISFIT
+
+
+def kind_of(hint):
+    """The kind of part that a hint asks for, or ""."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return next((m.name for m in hint.__metadata__ if isinstance(m, Kind)), "")
+    return getattr(hint, "kind", "") if isinstance(hint, type) else ""
 
 
 def _fit_tuple(value, args):
@@ -85,8 +104,10 @@ def spell(hint):
         return " or ".join(spell(a) for a in args)
     if origin is tuple:
         return "(" + ", ".join("..." if a is Ellipsis else spell(a) for a in args) + ")"
-    if getattr(hint, "kind", ""):
-        return f"one of {', '.join(registry.KINDS[hint.kind].names())}"
+    if kind_of(hint):
+        names = registry.KINDS[kind_of(hint)].names()
+        more = f", ... ({len(names)} in all)" if len(names) > MOST else ""
+        return f"one of {', '.join(names[:MOST])}{more}"
     return getattr(hint, "__name__", str(hint)).replace("NoneType", "None")
 
 
@@ -113,11 +134,7 @@ def from_json(value):
     if "@" not in value:
         raise KerasVisionError(f'a part in a recipe needs "@", its name; seen: {sorted(value)}')
     cls = _PLAIN.get(value["@"]) or registry.find(value["@"])
-    fields = {k: from_json(v) for k, v in value.items() if k != "@"}
-    for name in fields:
-        if name not in hints(cls):
-            raise UsageError(f"{value['@']} has no field {name!r}; {close_matches(name, hints(cls))}")
-    return cls(**fields)
+    return registry.make(cls, {k: from_json(v) for k, v in value.items() if k != "@"})
 
 
 _PLAIN = {}

@@ -2,10 +2,12 @@
 
 import ast
 import dataclasses
+import json
 import typing
 
-from kerasvision.core.component import Component, from_json, hints, spell
-from kerasvision.core.errors import UsageError, close_matches
+from kerasvision.core.component import from_json, hints, kind_of, spell
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.registry import KINDS
 
 
 def override(recipe, settings):
@@ -36,29 +38,33 @@ def _set(part, keys, text, path):
     value = _set(held, rest, text, path) if rest else _parse(text, fields[key], held, path)
     try:
         return dataclasses.replace(part, **{key: value})
-    except UsageError as error:
+    except KerasVisionError as error:
         raise UsageError(f"--set {path}={text}: {error}") from None
 
 
 def _parse(text, hint, held, path):
-    """Text as Python would read it; a bare word stays a string, or becomes the part it names."""
+    """Text as Python would read it; a bare word stays a string, JSON of a part becomes the part."""
     if text.startswith("{"):
-        import json
-
-        return from_json(json.loads(text))
+        try:
+            return from_json(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise UsageError(f"--set {path}={text}: not JSON: {error}") from None
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = True if text == "true" else False if text == "false" else text
-    kind = getattr(type(held), "kind", "") if isinstance(held, Component) else ""
-    if hint is typing.Any and kind:
-        from kerasvision.core.registry import KINDS
-
-        if not isinstance(value, str):
-            raise UsageError(f"--set {path}={text}: name one of {', '.join(KINDS[kind].names())}")
-        return KINDS[kind][value]()
     if hint is str and not isinstance(value, str):
         return text
     if isinstance(held, tuple) and not isinstance(value, (tuple, list)):
-        raise UsageError(f"--set {path}={text}: allowed: {spell(hint)}, as in --set '{path}=(64, 64)'")
+        raise UsageError(f"--set {path}={text}: allowed: {spell(hint)}{_example(hint, path)}")
     return value
+
+
+def _example(hint, path):
+    """How a tuple of such elements is typed; "" for those that cannot be."""
+    element = next(iter(typing.get_args(hint)), None)
+    if kind_of(element) in KINDS:
+        value = f'("{KINDS[kind_of(element)].names()[0]}",)'
+    else:
+        value = {int: "(64, 64)", float: "(0.5, 0.5)"}.get(element, "")
+    return f", as in --set '{path}={value}'" if value else ""

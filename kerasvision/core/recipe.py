@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-import typing
+import re
 
-from kerasvision.core.component import Component, from_json, plain, to_json
+from kerasvision.core.component import Component, from_json, part, plain, to_json
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import optimizers
 
 
@@ -29,9 +30,16 @@ class Phase(Component):
     """One `fit`: how long, with which optimizer, augmentations and techniques."""
 
     epochs: int
-    optimizer: typing.Any
-    augment: tuple = ()
-    techniques: tuple = ()
+    optimizer: part("optimizers")
+    augment: tuple[part("augmentations"), ...] = ()
+    techniques: tuple[part("techniques"), ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self.epochs >= 1, "Phase.epochs", self.epochs, "1 or more")
+
+
+LARGEST_SEED = 2_000_000_000  # int32, with room for a stream of its own for each phase
 
 
 def _adamw():
@@ -43,25 +51,36 @@ def _adamw():
 class Recipe(Component):
     """Everything a training run depends on. Saves itself as JSON; equal JSON means an equal recipe.
 
+    A part may be given by its name where its defaults will do: data="digits". name: also names folders and files.
     batch_size: examples in one step over all replicas. then: further phases, each starting from the weights of the
     one before. exports: exporters that `train` runs at the end. validation_fraction: part of the training split held
     out when the source has no validation split.
     """
 
     name: str
-    model: typing.Any
-    data: typing.Any
-    augment: tuple = ()
-    techniques: tuple = ()
-    optimizer: typing.Any = dataclasses.field(default_factory=_adamw)
+    model: part("architectures")
+    data: part("sources")
+    augment: tuple[part("augmentations"), ...] = ()
+    techniques: tuple[part("techniques"), ...] = ()
+    optimizer: part("optimizers") = dataclasses.field(default_factory=_adamw)
     epochs: int = 10
     batch_size: int = 32
     then: tuple[Phase, ...] = ()
-    exports: tuple = ()
+    exports: tuple[part("exporters"), ...] = ()
     budget: Budget = Budget()
     validation_fraction: float = 0.1
     cache: bool = False
     seed: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        plain_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) is not None
+        _check(plain_name, "Recipe.name", self.name, "letters, digits, _ - and . (it names folders)")
+        _check(self.epochs >= 1, "Recipe.epochs", self.epochs, "1 or more")
+        _check(self.batch_size >= 1, "Recipe.batch_size", self.batch_size, "1 or more")
+        fraction = self.validation_fraction
+        _check(0 <= fraction < 1, "Recipe.validation_fraction", fraction, "0 <= validation_fraction < 1")
+        _check(0 <= self.seed <= LARGEST_SEED, "Recipe.seed", self.seed, f"0 to {LARGEST_SEED}")
 
     def phases(self):
         """The phases in order; the first is made of the recipe's own fields."""
@@ -74,4 +93,15 @@ class Recipe(Component):
     @staticmethod
     def loads(text):
         """The recipe of a JSON text."""
-        return from_json(json.loads(text))
+        try:
+            recipe = from_json(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise KerasVisionError(f"a recipe's JSON cannot be read: {error}") from None
+        if not isinstance(recipe, Recipe):
+            raise KerasVisionError(f'a recipe\'s JSON begins with {{"@": "recipe"; seen: {text[:40]!r}')
+        return recipe
+
+
+def _check(holds, field, value, allowed):
+    if not holds:
+        raise UsageError(f"{field}: got {value!r}; allowed: {allowed}")

@@ -4,6 +4,7 @@ A file may hold one part, named like the file, or a group, each named below it: 
 `photometric.py`. Names are read from the files' text, so listing them imports nothing.
 """
 
+import dataclasses
 import fnmatch
 import importlib
 import pathlib
@@ -29,15 +30,17 @@ class Registry(Mapping):
 
         def add(part):
             held = self._parts.get(name)
-            if held is not None and held.__module__ != part.__module__:
-                raise KerasVisionError(
-                    f"{self.kind}/{name} is registered twice: by {held.__module__} and by {part.__module__}; rename one"
-                )
+            if held is not None and _origin(held) != _origin(part):
+                raise self._twice(name, _origin(held), _origin(part))
+            _refuse_hidden_methods(part)
             self._parts[name] = part
             part.registered_name = name if self.kind == "architectures" else f"{self.kind}/{name}"
             return part
 
         return add
+
+    def _twice(self, name, first, second):
+        return KerasVisionError(f"{self.kind}/{name} is registered twice: by {first} and by {second}; rename one")
 
     def __getitem__(self, name):
         if name not in self._parts:
@@ -70,8 +73,22 @@ class Registry(Mapping):
                 continue
             module = ".".join(("kerasvision", *path.relative_to(_ROOT).with_suffix("").parts))
             for name in _REGISTER.findall(path.read_text(encoding="utf-8")):
+                if name in found:
+                    raise self._twice(name, found[name], module)
                 found[name] = module
         return found
+
+
+def _origin(part):
+    return f"{part.__module__}.{part.__qualname__}"
+
+
+def _refuse_hidden_methods(part):
+    """A field named like a hook of its kind would be called in the hook's place."""
+    for name in getattr(part, "__dataclass_fields__", ()):
+        for base in part.__mro__[1:]:
+            if callable(vars(base).get(name)):
+                raise KerasVisionError(f"{_origin(part)}: the field {name!r} hides {base.__name__}.{name}(); rename it")
 
 
 KINDS = {
@@ -115,9 +132,26 @@ names = full_names
 def find(full_name):
     """The part with this full name: `backbones/resnet`, `detection/retinanet`."""
     kind, _, rest = full_name.partition("/")
-    return KINDS[kind][rest] if kind in KINDS else architectures[full_name]
+    if kind in KINDS:
+        return KINDS[kind][rest]
+    if full_name not in architectures:
+        raise UsageError(f"no part named {full_name!r}; {close_matches(full_name, full_names())}")
+    return architectures[full_name]
 
 
 def create(full_name, /, **fields):
     """An instance of a part by its full name: `create("classification/classifier", num_classes=3)`."""
-    return find(full_name)(**fields)
+    return make(find(full_name), fields)
+
+
+def make(part, fields):
+    """An instance of a part. Unknown and missing fields are one clear error. fields: name -> value."""
+    held = {f.name: f for f in dataclasses.fields(part) if f.init}
+    for name in fields:
+        if name not in held:
+            raise UsageError(f"{part.registered_name} has no field {name!r}; {close_matches(name, held)}")
+    absent = dataclasses.MISSING
+    missing = [n for n, f in held.items() if n not in fields and f.default is absent and f.default_factory is absent]
+    if missing:
+        raise UsageError(f"{part.registered_name} needs {', '.join(missing)}")
+    return part(**fields)
