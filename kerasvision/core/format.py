@@ -7,6 +7,6 @@ def human_bytes(count):
         return f"{count} B"
     for unit in ("kB", "MB"):
         count /= 1000
-        if count < 1000:
+        if round(count, 1) < 1000:
             return f"{count:.1f} {unit}"
     return f"{count / 1000:.1f} GB"

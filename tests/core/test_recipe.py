@@ -1,0 +1,153 @@
+"""A recipe is its fields: JSON and Python text make an equal one; what does not fit is named."""
+
+import dataclasses
+import json
+
+import pytest
+
+from kerasvision.core.component import from_json, to_json
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Budget, Phase, Recipe
+from kerasvision.core.registry import create
+from kerasvision.core.source_code import recipe_source
+
+EVERYTHING = Recipe(
+    name="every_thing-1.0",
+    model=create(
+        "classification/multi_label",
+        num_classes=3,
+        backbone=create("backbones/convnet", width=8, blocks=(1, 0, 2), weights='a "quoted"\n path'),
+        image_size=(96, 64),
+        resize="letterbox",
+        thresholds=(0.25, 0.5, 1e-7),
+    ),
+    data=create("sources/digits", validation_fraction=0.2, seed=3),
+    augment=(create("augmentations/geometric/affine", factor=(0.5, 2.0)), create("augmentations/batch/mixup")),
+    techniques=(create("techniques/freeze"), create("techniques/warm_start", run="runs/a b")),
+    optimizer=create("optimizers/sgd", learning_rate=0.3, clip_norm=1.0),
+    epochs=7,
+    batch_size=48,
+    then=(
+        Phase(2, create("optimizers/adamw"), (), (create("techniques/qat"),)),
+        Phase(1, create("optimizers/sgd"), (create("augmentations/photometric/gamma"),)),
+    ),
+    exports=(create("exporters/tflite", quantize="int8"), create("exporters/onnx")),
+    budget=Budget(accuracy_drop=0.0, size_bytes=10_000, latency_ms=2.5),
+    validation_fraction=0.25,
+    cache=True,
+    seed=11,
+)
+SMALLEST = Recipe(name="small", model=create("classification/classifier"), data=create("sources/digits"))
+
+
+@pytest.mark.parametrize("recipe", [EVERYTHING, SMALLEST], ids=["everything", "smallest"])
+def test_json_makes_an_equal_recipe(recipe):
+    again = Recipe.loads(recipe.dumps())
+    assert again == recipe
+    assert again.dumps() == recipe.dumps()
+    assert again.model.image_size == recipe.model.image_size  # a tuple again, not a list
+    assert isinstance(again.then, tuple)
+
+
+@pytest.mark.parametrize("recipe", [EVERYTHING, SMALLEST], ids=["everything", "smallest"])
+def test_the_python_text_makes_an_equal_recipe(recipe):
+    held = {}
+    exec(recipe_source(recipe), held)
+    assert held["recipe"] == recipe
+
+
+def test_the_python_text_leaves_defaults_out():
+    body = recipe_source(SMALLEST).partition("recipe = ")[2]
+    assert body.split() == [
+        "Recipe(",
+        'name="small",',
+        'model=create("classification/classifier"),',
+        'data=create("sources/digits"),',
+        ")",
+    ]
+
+
+def test_every_field_changes_the_json():
+    """Two recipes that differ anywhere have different JSON."""
+    for field in dataclasses.fields(Recipe):
+        other = dataclasses.replace(SMALLEST, **{field.name: getattr(EVERYTHING, field.name)})
+        assert other != SMALLEST
+        assert other.dumps() != SMALLEST.dumps()
+        assert Recipe.loads(other.dumps()) == other
+
+
+def test_names_stand_for_parts_with_their_defaults():
+    short = Recipe(
+        name="small", model="classification/classifier", data="digits", augment=["geometric/affine"], optimizer="sgd"
+    )
+    assert short == dataclasses.replace(
+        SMALLEST, augment=(create("augmentations/geometric/affine"),), optimizer=create("optimizers/sgd")
+    )
+
+
+WRONG = {
+    "name": ("../up", "letters, digits"),
+    "model": (create("sources/digits"), "one of classification/classifier"),
+    "data": (create("classification/classifier"), "one of .*digits"),
+    "augment": (create("techniques/qat"), r"\(one of batch/cutmix"),
+    "techniques": ((create("optimizers/sgd"),), r"\(one of .*freeze"),
+    "optimizer": (1e-3, "one of adamw, sgd"),
+    "epochs": (0, "1 or more"),
+    "batch_size": (-4, "1 or more"),
+    "then": ((3,), r"\(Phase, ...\)"),
+    "exports": (("tflite:int8",), "no exporters named 'tflite:int8'"),
+    "budget": (0.01, "Budget"),
+    "validation_fraction": (1.0, "0 <= validation_fraction < 1"),
+    "cache": (1, "bool"),
+    "seed": (2**40, "0 to 2000000000"),
+}
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Recipe)])
+def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(field):
+    value, allowed = WRONG[field]
+    with pytest.raises(UsageError, match=f"(Recipe.{field}: got .*allowed: )?.*{allowed}"):
+        dataclasses.replace(SMALLEST, **{field: value})
+
+
+def test_a_phase_is_checked_too():
+    with pytest.raises(UsageError, match="Phase.epochs: got 0; allowed: 1 or more"):
+        Phase(0, create("optimizers/sgd"))
+    with pytest.raises(UsageError, match="Phase.optimizer: got 'fast'|no optimizers named 'fast'"):
+        Phase(1, "fast")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot be read: Expecting property name"),
+        ("[]", 'begins with {"@": "recipe"; seen: \'\\[\\]\''),
+        ('{"@": "budget"}', 'begins with {"@": "recipe"'),
+        ('{"name": "a"}', "needs \"@\", its name; seen: \\['name'\\]"),
+        ('{"@": "recipe", "name": "a"}', "recipe needs model, data"),
+        ('{"@": "recipe", "nome": "a"}', "recipe has no field 'nome'; did you mean name"),
+        ('{"@": "detektion/retinanet"}', "no part named 'detektion/retinanet'"),
+        ('{"@": "techniques/frieze"}', "no techniques named 'frieze'; did you mean freeze"),
+        ('{"@": "techniques/freeze", "prefix": 3}', "Freeze.prefix: got 3 .int.; allowed: str"),
+    ],
+)
+def test_a_json_that_is_no_recipe_is_one_clear_error(text, says):
+    with pytest.raises(KerasVisionError, match=says) as caught:
+        Recipe.loads(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_has_no_name_cannot_be_written():
+    @dataclasses.dataclass(frozen=True)
+    class Nameless:
+        size: int = 1
+
+    with pytest.raises(KerasVisionError, match="Nameless is not registered"):
+        to_json(Nameless())
+    with pytest.raises(KerasVisionError, match="cannot be written in a recipe"):
+        to_json({"a": {1, 2}})
+
+
+def test_plain_values_pass_through_json():
+    for value in (None, True, 3, 0.5, "text", (1, (2.5, "x"), ())):
+        assert from_json(json.loads(json.dumps(to_json(value)))) == value
