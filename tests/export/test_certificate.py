@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import pathlib
+import re
 import shutil
 import time
 
@@ -143,7 +144,8 @@ def test_latency_breaks_the_budget(photo_model, out):
         return prediction
 
     message = refusal(budgeted(photo_model, latency_ms=15.0), [planted(photo_model, spoil=slow)], out)
-    assert message.startswith("nothing was exported: planted needs 2") and message.endswith("budget.latency_ms is 15")
+    needed = re.fullmatch(r"nothing was exported: planted needs ([\d.]+) ms; budget.latency_ms is 15", message)
+    assert float(needed[1]) >= 20
 
 
 def test_every_broken_bound_is_named_at_once(photo_model, judged, out):
