@@ -2,6 +2,7 @@
 
 import json
 
+from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import full_names
 
 HELP = "list the names of all parts: architectures bare, every other kind below its own name"
@@ -16,5 +17,10 @@ def configure(parser):
 def run(args):
     """Print one name a line."""
     names = full_names(args.pattern)
-    print(json.dumps(names) if args.json else "\n".join(names))
-    return 0 if names else 1
+    if args.json:
+        print(json.dumps(names))
+    elif names:
+        print("\n".join(names))
+    if not names:
+        raise KerasVisionError(f"no part has a name like {args.pattern!r}; {close_matches(args.pattern, full_names())}")
+    return 0
