@@ -7,8 +7,8 @@ else exactly. COCO states an area of every object, so one that was unknown is kn
 in VOC and YOLO: `a/b.jpg` is written as `a-b.jpg`.
 
 YOLO knows one polygon an object and no crowds. In a file with polygons every object is one, as readers expect: an
-object of several parts becomes one polygon joined by lines without width (where its parts overlap, a reader sees a hole), one without a polygon the corners of
-its box.
+object of several parts becomes one polygon joined by lines without width (where its parts overlap, a reader sees a
+hole), one without a polygon the corners of its box.
 """
 
 import dataclasses

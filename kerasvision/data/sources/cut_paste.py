@@ -1,0 +1,284 @@
+"""Scenes of cut-out objects over photographs, with boxes, masks and hidden parts that are known exactly."""
+
+import collections
+import concurrent.futures
+import csv
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+
+from PIL import Image
+from rich import progress as bars
+from rich.console import Console
+
+from kerasvision.core.component import to_json
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import sources
+from kerasvision.data import readable, splits
+from kerasvision.data.convert import coco_document
+from kerasvision.data.sources._boxes import Picture
+from kerasvision.data.sources._files import named
+from kerasvision.data.sources._scenes import Studio, load_cutout, render
+from kerasvision.data.sources.base import Source
+from kerasvision.data.sources.coco import Coco
+
+VERSION = 1  # of what is rendered from equal fields and files: a change renders anew
+_READING = ("path", "backgrounds", "cache", "masks", "max_objects")  # fields that change no pixel
+_STUDIO = tuple(f.name for f in dataclasses.fields(Studio) if f.name not in ("cutouts", "backgrounds"))
+_QUALITY = 92
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """A cut-out or a background. digest: of its bytes."""
+
+    path: str
+    label: int
+    group: str
+    digest: str
+
+
+@sources.register("cut_paste")
+@dataclasses.dataclass(frozen=True)
+class CutPaste(Source):
+    """Samples: those of `sources/coco` (`boxes_xyxy` of the visible part, `labels`, ..., `instance_masks` with
+    masks=True), `occlusion` float32 [N], the part of an object that others or the image's border hide, and
+    `illumination` float32, the change of the scene's exposure in EV: -1 is half the light.
+
+    path: a folder with a folder a class of pictures with transparency, or a CSV with the columns file (relative to it),
+    label and, where wanted, group. backgrounds: folders of photographs. Pictures of one group show one object, or one
+    place, and never come into two splits, nor do equal files. A group is the CSV's, or the name up to what `group`
+    matches: by default numbers, sizes (as in 1920x1080) and "mirror" at its end do not count.
+    validation_fraction, test_fraction: parts of the objects and of the backgrounds. scenes: of train, validation, test.
+
+    image_size: (h, w). objects: fewest and most in a scene; one for which no place is found is left out. side: longer
+    side of a cut-out, in parts of the image's shorter one, even in the logarithm. rotation_deg: largest turn.
+    max_occlusion: largest hidden part. exposure_ev: range. gradient_ev: largest difference of light across the scene.
+    tint_ev: largest of a color channel. Scene i of a split is a function of (seed, split, i) and of the files alone.
+
+    The scenes are rendered once, as JPEG with COCO's JSON, into a folder below cache (empty: kerasvision/cut_paste in
+    the user's cache folder) that is named by a hash of the fields and the files, and are read from there; about 30 kB a
+    scene of 320 x 320. max_objects: a scene with more is an error; 0 allows any number.
+    """
+
+    path: str
+    backgrounds: tuple[str, ...]
+    scenes: tuple[int, int, int] = (2000, 300, 300)
+    image_size: tuple[int, int] = (320, 320)
+    objects: tuple[int, int] = (1, 6)
+    side: tuple[float, float] = (0.15, 0.6)
+    rotation_deg: float = 15.0
+    max_occlusion: float = 0.7
+    exposure_ev: tuple[float, float] = (-2.0, 1.0)
+    gradient_ev: float = 1.0
+    tint_ev: float = 0.15
+    group: str = r"([ _\-]*(mirror|\d+x\d+|\d+))+$"
+    validation_fraction: float = 0.15
+    test_fraction: float = 0.15
+    seed: int = 0
+    masks: bool = False
+    max_objects: int = 0
+    cache: str = ""
+
+    def open(self):
+        return self.rendered().open()
+
+    def arranged(self):
+        """The labels of the rendered scenes, for `data/convert.py`."""
+        return self.rendered().arranged()
+
+    def rendered(self):
+        """`sources/coco` over the scenes, which are rendered when they are not there yet."""
+        what = f"cut_paste {self.path!r}"
+        self._check(what)
+        classes, cutouts = self._cutouts(what)
+        grounds = self._grounds(what)
+        folder = self._cache() / _digest(self, classes, cutouts, grounds)
+        if not folder.is_dir():
+            _check_pictures(
+                [p for held in cutouts.values() for p in held], [p for g in grounds.values() for p in g], what
+            )
+            counts = {name: n for name, n in zip(splits.NAMES, self.scenes, strict=True) if n}
+            studios = {n: self._studio(len(classes), cutouts[n], grounds[n]) for n in counts}
+            _render_all(folder, classes, studios, counts, self.seed)
+        whole = {"validation_fraction": 0.0, "test_fraction": 0.0}
+        return Coco(path=str(folder), masks=self.masks, max_objects=self.max_objects, **whole)
+
+    def _cache(self):
+        if self.cache:
+            return pathlib.Path(self.cache).expanduser()
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return pathlib.Path(base).expanduser() / "kerasvision" / "cut_paste"
+
+    def _check(self, what):
+        low, high = self.side
+        wrong = {
+            "scenes": self.scenes[0] < 1 or min(self.scenes) < 0,
+            "image_size": min(self.image_size) < 16,
+            "objects": not 0 <= self.objects[0] <= self.objects[1] or not self.objects[1],
+            "side": not 0 < low <= high <= 2,
+            "max_occlusion": not 0 <= self.max_occlusion < 1,
+            "exposure_ev": self.exposure_ev[0] > self.exposure_ev[1],
+            "gradient_ev": self.gradient_ev < 0,
+            "tint_ev": self.tint_ev < 0,
+            "rotation_deg": not 0 <= self.rotation_deg <= 180,
+        }
+        for name, is_wrong in wrong.items():
+            if is_wrong:
+                raise UsageError(f"{what}: {name}={getattr(self, name)}; allowed: {_ALLOWED[name]}")
+        try:
+            re.compile(self.group)
+        except re.error as error:
+            raise UsageError(f"{what}: group={self.group!r} is no regular expression: {error}") from None
+
+    def _group(self, path):
+        stem = path.stem.lower()
+        return re.sub(self.group, "", stem) or stem
+
+    def _split(self, pictures, classes, what):
+        """{split: pictures}; every class is in every split that has scenes."""
+        fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
+        groups = splits.linked([p.digest for p in pictures], [p.group for p in pictures])
+        names = splits.stratified([p.label for p in pictures], fractions, self.seed, groups)
+        by_split = {n: [p for p, name in zip(pictures, names, strict=True) if name == n] for n in splits.NAMES}
+        for name, count in zip(splits.NAMES, self.scenes, strict=True):
+            absent = [c for i, c in enumerate(classes) if i not in {p.label for p in by_split[name]}]
+            if count and absent:
+                raise KerasVisionError(
+                    f"{what}: no {named(absent)} for {name}: bring three or more different ones, one for each split "
+                    f"(validation_fraction, test_fraction and group share them out), or ask for no scenes for {name}"
+                )
+        return by_split
+
+    def _cutouts(self, what):
+        """(class names, {split: pictures})."""
+        root = pathlib.Path(self.path).expanduser()
+        if root.is_dir():
+            rows = [(f, f.relative_to(root).parts[0], "") for f in _pictures(root) if f.parent != root]
+        elif root.suffix.lower() == ".csv" and root.is_file():
+            rows = _csv_rows(root, what)
+        else:
+            raise KerasVisionError(f"{what}: no such folder or .csv file")
+        classes = tuple(sorted({label for _, label, _ in rows}))
+        if not classes:
+            raise KerasVisionError(f"{what}: no pictures; put PNG files with transparency into a folder a class")
+        pictures = [_picture(f, classes.index(label), f"{label}/{group or self._group(f)}") for f, label, group in rows]
+        return classes, self._split(pictures, classes, what)
+
+    def _grounds(self, what):
+        folders = [pathlib.Path(b).expanduser() for b in self.backgrounds]
+        missing = [str(f) for f in folders if not f.is_dir()]
+        if missing or not folders:
+            raise UsageError(f"{what}: backgrounds: {named(missing) or 'none'}; allowed: folders of photographs")
+        files = list(dict.fromkeys(f for folder in folders for f in _pictures(folder)))
+        if not files:
+            raise KerasVisionError(f"{what}: no photographs in {named(self.backgrounds)}")
+        return self._split([_picture(f, 0, self._group(f)) for f in files], ("background",), what)
+
+    def _studio(self, count, cutouts, grounds):
+        objects = [collections.defaultdict(list) for _ in range(count)]
+        for picture in cutouts:
+            objects[picture.label][picture.group].append(picture.path)
+        held = tuple(tuple(tuple(paths) for paths in groups.values()) for groups in objects)
+        return Studio(held, tuple(p.path for p in grounds), *(getattr(self, name) for name in _STUDIO))
+
+
+_ALLOWED = {
+    "scenes": "three numbers, for train 1 or more, for validation and test 0 or more",
+    "image_size": "(h, w), each 16 or more",
+    "objects": "(fewest, most), 0 or more and 1 or more",
+    "side": "(smallest, largest), above 0 and at most 2",
+    "max_occlusion": "0 or more and below 1",
+    "exposure_ev": "(lowest, highest)",
+    "gradient_ev": "0 or more",
+    "tint_ev": "0 or more",
+    "rotation_deg": "0 to 180",
+}
+
+
+def _pictures(folder):
+    """Image files below a folder, sorted by their path in it."""
+    found = [f for f in folder.rglob("*") if f.suffix.lower() in readable.SUFFIXES and f.is_file()]
+    return sorted((f for f in found if not f.name.startswith(".")), key=lambda f: f.relative_to(folder).as_posix())
+
+
+def _csv_rows(file, what):
+    """[(picture, label, group or "")]."""
+    with file.open(encoding="utf-8-sig", newline="") as held:
+        rows = list(csv.DictReader(held))
+    if not rows or not {"file", "label"} <= set(rows[0]):
+        raise KerasVisionError(f"{what}: no rows with file and label; write a header file,label,group and a row a file")
+    return [(file.parent / row["file"], row["label"], row.get("group") or "") for row in rows]
+
+
+def _picture(path, label, group):
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        digest = ""  # a file that is not there is found out before anything is rendered
+    return _Picture(str(path), label, group, digest or str(path))
+
+
+def _digest(source, classes, cutouts, grounds):
+    """A name for what is rendered: of the fields, and of the content and place of every file."""
+    fields = {k: v for k, v in to_json(source).items() if k not in _READING}
+    files = [
+        [(split, p.label, p.group, p.digest) for split, held in by_split.items() for p in held]
+        for by_split in (cutouts, grounds)
+    ]
+    text = json.dumps([VERSION, fields, classes, files])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_pictures(cutouts, grounds, what):
+    bad = readable.unreadable([p.path for p in (*cutouts, *grounds)])
+    if bad:
+        listed = named(f"{pathlib.Path(path).name} ({reason})" for path, reason in bad.items())
+        raise KerasVisionError(f"{what}: {len(bad)} files cannot be read: {listed}; mend or remove them")
+    flat = [pathlib.Path(p.path).name for p in cutouts if load_cutout(p.path, 64) is None]
+    if flat:
+        raise KerasVisionError(
+            f"{what}: {len(flat)} cut-outs are transparent nowhere or everywhere: {named(flat)}; cut them out"
+        )
+
+
+def _render_all(folder, classes, studios, counts, seed):
+    """COCO's layout with the scenes, written beside and renamed. Another process may be first with the same."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    columns = (bars.TextColumn("rendering scenes"), bars.BarColumn(), bars.MofNCompleteColumn())
+    left = (bars.TextColumn("left"), bars.TimeRemainingColumn())
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside,
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        bars.Progress(*columns, *left, console=Console(file=sys.stderr), transient=True) as shown,
+    ):
+        task = shown.add_task("", total=sum(counts.values()))
+        out = pathlib.Path(beside) / folder.name
+        (out / "annotations").mkdir(parents=True)
+        for split, studio in studios.items():
+            (out / split).mkdir()
+            scene = functools.partial(_write_scene, out / split, studio, (seed, splits.NAMES.index(split)))
+            pictures = []
+            for picture in pool.map(scene, range(counts[split])):
+                pictures.append(picture)
+                shown.advance(task)
+            document = coco_document(classes, pictures)
+            (out / "annotations" / f"{split}.json").write_text(json.dumps(document), encoding="utf-8")
+        try:
+            out.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+
+
+def _write_scene(folder, studio, seed, index):
+    image, things, ev = render(studio, [*seed, index])
+    name = f"{index:06d}.jpg"
+    Image.fromarray(image).save(folder / name, quality=_QUALITY)
+    return Picture(str(folder / name), name, things, None, studio.image_size, index, round(ev, 4))
