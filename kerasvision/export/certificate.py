@@ -5,6 +5,7 @@ An artifact without its own measured metric, agreement, operators, size and late
 
 import contextlib
 import dataclasses
+import json
 import pathlib
 import shutil
 import tempfile
@@ -54,13 +55,18 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
 
 
 def _version(out, name, version):
+    """The version to write: `tflite/` and `onnx/` hold one each, `saved_models/` all of them."""
     folder = out / "saved_models" / name
     held = [int(p.name) for p in folder.glob("*") if p.name.isdigit()] if folder.exists() else []
+    for contract in (out / "tflite" / "models" / name / "contract.json", out / "onnx" / name / "contract.json"):
+        if contract.exists():
+            held.append(json.loads(contract.read_text(encoding="utf-8"))["version"])
     if version is None:
         return max(held, default=0) + 1
     if version in held:
         raise KerasVisionError(
-            f"{folder / str(version)} exists and is never overwritten; the next free one is {max(held) + 1}"
+            f"version {version} of {name} exists in {out} and is never overwritten; the next free one is "
+            f"{max(held) + 1}"
         )
     return version
 

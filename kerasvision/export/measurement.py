@@ -7,6 +7,7 @@ import statistics
 import time
 
 import numpy as np
+import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
@@ -68,15 +69,24 @@ class Reference:
 def reference_of(served, graph, split, split_name, limit):
     held, scale = [], 0.0
     evaluators = [served.arch.evaluator(served.classes) for _ in range(FOLDS + 1)]
-    for number, (inputs, truth, _) in enumerate(raw_examples(split, served.arch, limit=limit)):
+    raw_scale = _raw_scale(served)
+    for inputs, truth, _ in raw_examples(split, served.arch, limit=limit):
         prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
-        if not number:
-            raw = served.apply_graph(served.arch.preprocess(inputs)[0])
-            scale = max(float(np.abs(v).max()) for v in raw.values())
+        scale = max(scale, float(raw_scale(inputs)))
         held.append(prediction)
         _update(evaluators, prediction, truth, sum(_count(p) for p in held[:-1]))
     size = sum(_count(p) for p in held)
     return Reference(split_name, size, held, *_results(evaluators), arithmetic_of(graph, scale))
+
+
+def _raw_scale(served):
+    """A function: serving inputs -> the largest magnitude in raw."""
+
+    def largest(inputs):
+        raw = served.apply_graph(served.arch.preprocess(inputs)[0])
+        return tf.reduce_max([tf.reduce_max(tf.abs(tf.cast(v, tf.float32))) for v in raw.values()])
+
+    return tf.function(largest, input_signature=[served.arch.serving_inputs()], autograph=False)
 
 
 def _count(prediction):

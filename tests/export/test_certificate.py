@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import pathlib
 import re
 import shutil
@@ -155,9 +156,15 @@ def test_every_broken_bound_is_named_at_once(photo_model, judged, out):
 
 
 def test_a_version_that_exists_is_refused(photo_model, out):
-    folder = out / "saved_models" / "photos" / "1"
     message = refusal(photo_model, [create("exporters/saved_model")], out, version=1)
-    assert message == f"{folder} exists and is never overwritten; the next free one is 2"
+    assert message == f"version 1 of photos exists in {out} and is never overwritten; the next free one is 2"
+
+
+def test_an_export_without_a_saved_model_counts_on_from_the_file_it_replaces(photo_model, tmp_path):
+    for version in (1, 2):
+        _, contract = export(photo_model, [create("exporters/onnx")], tmp_path, verbose=False)
+        held = json.loads((tmp_path / "onnx" / "photos" / "contract.json").read_text())
+        assert contract["version"] == held["version"] == version
 
 
 def test_a_second_export_takes_the_next_version_and_replaces_what_has_none(photo_model, out):
