@@ -59,8 +59,8 @@ def explained_fit(learner, run, number, steps_per_epoch, best_weights):
             "optimizer.clip_norm=1"
         ) from None
     except _LOST as error:
-        reason = error.message.strip().splitlines()[0][:120]
-        raise KerasVisionError(f"another worker is gone ({reason}); start all workers again: {resume()}") from None
+        met = type(error).__name__
+        raise KerasVisionError(f"another worker is gone ({met}); start all workers again, to {resume()}") from None
 
 
 def _steps(learner):
