@@ -1,0 +1,168 @@
+"""Pictures of what a detector does: precision over recall, and the errors it is surest of, as PNG."""
+
+import dataclasses
+import itertools
+import math
+import pathlib
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from kerasvision.metrics.detection import accumulate
+
+_NAMED = 12  # classes that are drawn in colors of their own
+_TRUE, _FALSE = "#2ca02c", "#d62728"
+
+
+@dataclasses.dataclass(frozen=True)
+class FalseAlarm:
+    """A detection that matches no object at IoU 0.5.
+
+    example: its number in the order of the updates. kind: `wrong class` (it lies on an object of another one, `other`),
+    `twice` (its object is found already), `misplaced` (IoU 0.1 to 0.5 with an object of its class, `iou`), or
+    `background`. After D. Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors, 2020,
+    arXiv:2008.08115, section 2.2. truth: the example's boxes [N, 4] and labels [N].
+    """
+
+    example: int
+    box_xyxy: np.ndarray
+    label: int
+    score: float
+    kind: str
+    iou: float
+    other: int | None
+    truth: tuple
+
+
+def precision_recall(evaluator, iou=0.5, kind="bbox"):
+    """(recall [101], class -> precision [101]) of the classes with objects. iou: 0.5, 0.55, ..., 0.95.
+
+    evaluator: a `metrics.detection.Detection`. kind: "bbox", or "segm" when it has masks.
+    """
+    matches = evaluator.matches(kind)
+    precision, _ = accumulate(matches, np.arange(len(evaluator.examples)))
+    at = int(np.abs(matches.params.iouThrs - iou).argmin())
+    curves = {name: precision[at, :, k, 0] for k, name in enumerate(evaluator.classes)}
+    return matches.params.recThrs, {name: curve for name, curve in curves.items() if (curve > -1).all()}
+
+
+def draw_precision_recall(evaluator, path, kind="bbox"):
+    """A PNG with the curves at IoU 0.5 and 0.75; beyond 12 classes only the best and the worst have a name."""
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    for axis, iou in zip(figure.subplots(1, 2, sharey=True), (0.5, 0.75), strict=True):
+        recall, curves = precision_recall(evaluator, iou, kind)
+        _draw_curves(axis, recall, curves)
+        axis.set_title(f"{'masks' if kind == 'segm' else 'boxes'}, IoU {iou:g}")
+        axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        axis.grid(alpha=0.3)
+        if curves:
+            axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    _save(figure, path)
+
+
+def _draw_curves(axis, recall, curves):
+    ranked = sorted(curves, key=lambda name: -curves[name].mean())
+    shown = ranked if len(ranked) <= _NAMED else [*ranked[: _NAMED // 2], *ranked[-_NAMED // 2 :]]
+    colors = dict(zip(sorted(curves), itertools.cycle(colormaps["tab20"].colors), strict=False))
+    for name in ranked:
+        if name in shown:
+            axis.plot(recall, curves[name], lw=1.3, color=colors[name], label=f"{name}  {curves[name].mean():.2f}")
+        else:
+            axis.plot(recall, curves[name], lw=0.5, color="0.75")
+    if curves:
+        mean = np.mean(list(curves.values()), axis=0)
+        axis.plot(recall, mean, lw=3, color="black", label=f"mean of {len(curves)}  {mean.mean():.2f}")
+    else:
+        axis.text(0.5, 0.5, "no objects", ha="center")
+
+
+def false_alarms(evaluator, most=24):
+    """The `most` false alarms with the largest scores, the surest first."""
+    matches = evaluator.matches()
+    found = []
+    for image, example in enumerate(evaluator.examples):
+        for k in range(len(evaluator.classes)):
+            seen = matches.table[k, 0, image]
+            if seen is None:
+                continue
+            wrong = (seen["dtMatches"][0] == 0) & ~seen["dtIgnore"][0]  # 0: IoU 0.5
+            order = np.flatnonzero(example.found_labels == k)
+            order = order[np.argsort(-example.scores[order], kind="mergesort")][: len(wrong)]
+            found += [(float(example.scores[i]), image, int(i)) for i in order[wrong]]
+    found.sort(key=lambda row: (-row[0], row[1:]))
+    return [_explained(evaluator.examples[image], image, index) for _, image, index in found[:most]]
+
+
+def _explained(example, image, index):
+    box, label = example.found_xyxy[index], int(example.found_labels[index])
+    overlaps = _iou(box, example.boxes_xyxy)
+    same = np.where(example.labels == label, overlaps, 0.0)
+    others = np.where(example.labels != label, overlaps, 0.0)
+    kind, iou, other = "background", float(overlaps.max(initial=0.0)), None
+    if same.max(initial=0.0) >= 0.5:
+        kind, iou = "twice", float(same.max())
+    elif others.max(initial=0.0) >= 0.5:
+        kind, iou, other = "wrong class", float(others.max()), int(example.labels[others.argmax()])
+    elif same.max(initial=0.0) >= 0.1:
+        kind, iou = "misplaced", float(same.max())
+    truth = (example.boxes_xyxy, example.labels)
+    return FalseAlarm(image, box, label, float(example.scores[index]), kind, iou, other, truth)
+
+
+def _iou(box, boxes):
+    """float64 [N] of one box with others."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return shared / np.maximum(areas - shared, 1e-12)
+
+
+def draw_false_alarms(alarms, images, classes, path, columns=4):
+    """A PNG of false alarms on their images: what was said in red, what is there in green.
+
+    alarms: of `false_alarms`. images: example number -> uint8 [H, W, 3].
+    """
+    columns = max(1, min(columns, len(alarms)))
+    lines = max(1, math.ceil(len(alarms) / columns))
+    figure = Figure(figsize=(3.6 * columns, 4.0 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, alarm in zip(axes, alarms, strict=False):
+        image = images[alarm.example]
+        axis.imshow(image)
+        width = 1.6 if max(image.shape) >= 100 else 1.0
+        for box, label in zip(*alarm.truth, strict=True):
+            _draw_box(axis, box, _TRUE, width, classes[label])
+        _draw_box(axis, alarm.box_xyxy, _FALSE, width + 1, "")
+        axis.set_title(
+            f"{classes[alarm.label]} {alarm.score:.2f}: {_reason(alarm, classes)}", fontsize=10, color=_FALSE
+        )
+        axis.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))
+    if not alarms:
+        axes[0].text(0.5, 0.5, "no false alarms", ha="center")
+    _save(figure, path)
+
+
+def _reason(alarm, classes):
+    if alarm.kind == "wrong class":
+        return f"is {classes[alarm.other]}"
+    return {"twice": "found already", "misplaced": f"misplaced, IoU {alarm.iou:.2f}"}.get(alarm.kind, "nothing there")
+
+
+def _draw_box(axis, box, color, width, text):
+    x1, y1, x2, y2 = box - 0.5  # matplotlib's pixel centers are whole numbers
+    axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, lw=width))
+    if text:
+        back = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8}
+        axis.text(x1 + 1, y2 - 1, text, fontsize=8, color=color, va="bottom", clip_on=True, bbox=back)
+
+
+def _save(figure, path):
+    """Written beside and renamed."""
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.partial")
+    figure.savefig(beside, dpi=100, format="png")
+    beside.replace(path)

@@ -1,0 +1,229 @@
+"""COCO's average precision of boxes and masks, by pycocotools, and what of it depends on class, size, cover and light.
+
+T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, 2014, arXiv:1405.0312; its evaluation: cocodataset.org.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import io
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.metrics.base import Evaluator
+
+MOST = 100  # detections of an image that count, those with the largest scores
+_EVERY = (0, 1e10)
+SIZES = {"": _EVERY, "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}  # area, pixels
+_IOUS = {"ap50": 0, "ap75": 5}  # index of IoU 0.50 and 0.75 in pycocotools' 0.50, 0.55, ..., 0.95
+# P. Dollar et al., Pedestrian Detection: An Evaluation of the State of the Art, TPAMI 34(4), 2012, section 2.2.1
+OCCLUSION = {"none": (0, 0.01), "partial": (0.01, 0.35), "heavy": (0.35, np.inf)}  # hidden part, low <= v < high
+ILLUMINATION = {"dark": (-np.inf, -1), "normal": (-1, 0.5), "bright": (0.5, np.inf)}  # EV
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One image on the host. ignored: neither to be found nor counted when found. masks: RLE an object, or None."""
+
+    boxes_xyxy: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+    ignored: np.ndarray
+    area_px: np.ndarray
+    masks: list | None
+    occlusion: np.ndarray | None
+    illumination: float | None
+    found_xyxy: np.ndarray
+    found_labels: np.ndarray
+    scores: np.ndarray
+    found_masks: list | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Matches:
+    """What pycocotools has matched: `table` object [K, A, I] of classes, ranges of area and images, and its params."""
+
+    table: np.ndarray
+    params: object
+
+
+class Detection(Evaluator):
+    """`ap` (over IoU 0.50 to 0.95), `ap50`, `ap75`, `ar` (average recall), `ap_small`, `ap_medium`, `ap_large` (area
+    below 32^2, below 96^2, above), and `ap/CLASS`; with masks=True the same of masks, with `mask_` before.
+
+    prediction: `boxes_xyxy` [B, D, 4] in pixels, `scores`, `labels` [B, D], `count` [B], and for masks `masks`
+    [B, D, H, W] in pixels of the image (0 in rows and columns beyond it, which are cut off). truth: `boxes_xyxy`
+    [N, 4] and `labels` [N] for each image, as an array with a batch axis or a row of arrays; where it holds them also
+    `is_crowd` (matches any number of detections), `is_difficult` (neither counts nor costs, as in VOC), `area_px`
+    (else of the mask or the box), `instance_masks` [N, H, W].
+
+    With `occlusion` [N] in the truth also `ap_occlusion_none`, `_partial` and `_heavy`: objects of the other bands are
+    ignored, detections of nothing count in each. With `illumination` (EV) `ap_illumination_dark`, `_normal` and
+    `_bright`, of the images in each band. Figures without any object are left out; `ap`, `ap50`, `ap75` are 0 then.
+    """
+
+    def __init__(self, classes, masks=False):
+        self.classes = tuple(classes)
+        self.examples = []
+        self._masks = masks
+        self._held = {}
+
+    def update(self, prediction, truth):
+        self._held = {}
+        for number in range(len(prediction["scores"])):
+            rows = ({k: v[number] for k, v in part.items()} for part in (prediction, truth))
+            self.examples.append(_example(*rows, self._masks))
+
+    def result(self, examples=None):
+        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
+        wanted = np.arange(len(self.examples)) if examples is None else np.asarray(examples, int)
+        out = self._headline("bbox", "", wanted)
+        if self._masks:
+            out |= self._headline("segm", "mask_", wanted)
+        if self.examples and all(e.occlusion is not None for e in self.examples):
+            for band, limits in OCCLUSION.items():
+                out |= _named(f"ap_occlusion_{band}", _mean(self._precision("bbox", limits, wanted)))
+        if self.examples and all(e.illumination is not None for e in self.examples):
+            for band, (low, high) in ILLUMINATION.items():
+                inside = np.array([i for i in wanted if low <= self.examples[i].illumination < high], int)
+                out |= _named(f"ap_illumination_{band}", _mean(self._precision("bbox", None, inside)[..., :1]))
+        return out
+
+    def matches(self, kind="bbox", occlusion=None):
+        """`Matches` of all examples, made once. kind: "bbox" or "segm"; occlusion: a band, only its objects count."""
+        if (kind, occlusion) not in self._held:
+            self._held[kind, occlusion] = _match(self.examples, len(self.classes), kind, occlusion)
+        return self._held[kind, occlusion]
+
+    def _headline(self, kind, prefix, wanted):
+        precision, recall = self._tables(kind, None, wanted)
+        whole = precision[..., 0]
+        out = {f"{prefix}ap": _mean(whole) or 0.0}
+        out |= {f"{prefix}{name}": _mean(whole[index]) or 0.0 for name, index in _IOUS.items()}
+        out |= _named(f"{prefix}ar", _mean(recall[..., 0]))
+        for number, name in enumerate(list(SIZES)[1:], 1):
+            out |= _named(f"{prefix}ap_{name}", _mean(precision[..., number]))
+        for number, name in enumerate(self.classes):
+            out |= _named(f"{prefix}ap/{name}", _mean(whole[..., number]))
+        return out
+
+    def _precision(self, kind, occlusion, wanted):
+        return self._tables(kind, occlusion, wanted)[0]
+
+    def _tables(self, kind, occlusion, wanted):
+        """(precision [T, R, K, A], recall [T, K, A]) of some examples: T IoUs, R recalls; -1 without any object."""
+        if not len(wanted):
+            sides = (10, 101, len(self.classes), len(SIZES))
+            return -np.ones(sides), -np.ones((sides[0], *sides[2:]))
+        return accumulate(self.matches(kind, occlusion), wanted)
+
+
+def _mean(values):
+    """Of what is defined, or None."""
+    defined = values[values > -1]
+    return float(defined.mean()) if defined.size else None
+
+
+def _named(name, value):
+    return {} if value is None else {name: value}
+
+
+def _example(prediction, truth, masks):
+    count = int(prediction["count"])
+    found, scores = np.asarray(prediction["boxes_xyxy"], float)[:count], np.asarray(prediction["scores"], float)[:count]
+    if not (np.isfinite(found).all() and np.isfinite(scores).all()):
+        raise KerasVisionError("a prediction holds boxes or scores that are not finite; the model has diverged")
+    boxes = np.asarray(truth["boxes_xyxy"], float).reshape(-1, 4)
+    size = len(boxes)
+
+    def row(key, default, dtype):
+        return np.asarray(truth[key], dtype).reshape(size) if key in truth else default
+
+    packed = _packed(truth["instance_masks"], size) if masks else None
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) if packed is None else coco_mask.area(packed).astype(float)
+    hw = np.asarray(truth["instance_masks"]).shape[1:] if masks else ()
+    return Example(
+        boxes_xyxy=boxes,
+        labels=np.asarray(truth["labels"], int).reshape(size),
+        is_crowd=row("is_crowd", np.zeros(size, bool), bool),
+        ignored=row("is_difficult", np.zeros(size, bool), bool),
+        area_px=row("area_px", area, float),
+        masks=packed,
+        occlusion=row("occlusion", None, float),
+        illumination=float(truth["illumination"]) if "illumination" in truth else None,
+        found_xyxy=found.reshape(-1, 4),
+        found_labels=np.asarray(prediction["labels"], int)[:count],
+        scores=scores,
+        found_masks=_packed(prediction["masks"], count, hw) if masks else None,
+    )
+
+
+def _packed(masks, count, hw=()):
+    """COCO's RLE of the first `count` masks [N, H, W]. hw: rows and columns that count, when they are known."""
+    if not count:
+        return []
+    h, w = hw if hw and all(hw) else np.asarray(masks).shape[1:]
+    return [coco_mask.encode(np.asfortranarray(np.asarray(m)[:h, :w] > 0, np.uint8)) for m in masks[:count]]
+
+
+def _match(examples, classes, kind, occlusion):
+    """pycocotools' matching of every image, class and range of area (with an occlusion band: every area)."""
+    truths, found = [], []
+    for image, example in enumerate(examples):
+        ignored = example.ignored
+        if occlusion:
+            ignored = ignored | (example.occlusion < occlusion[0]) | (example.occlusion >= occlusion[1])
+        # pycocotools ignores what lies outside the range of area, and overwrites any other mark
+        areas = np.where(ignored, -1.0, example.area_px)
+        rows = zip(example.boxes_xyxy, example.labels, areas, example.is_crowd, strict=True)
+        for number, (box, label, area, crowd) in enumerate(rows):
+            row = _row(len(truths) + 1, image, label, box, example.masks, number)
+            truths.append(row | {"area": area, "iscrowd": int(crowd)})
+        rows = zip(example.found_xyxy, example.found_labels, example.scores, strict=True)
+        for number, (box, label, score) in enumerate(rows):
+            row = _row(len(found) + 1, image, label, box, example.found_masks, number)
+            size = row["bbox"][2] * row["bbox"][3] if kind == "bbox" else float(coco_mask.area(row["segmentation"]))
+            found.append(row | {"area": size, "iscrowd": 0, "score": score})
+    with contextlib.redirect_stdout(io.StringIO()):
+        done = COCOeval(*(_index(rows, len(examples), classes) for rows in (truths, found)), iouType=kind)
+        done.params.maxDets = [MOST]
+        done.params.areaRng = [list(limits) for limits in ([_EVERY] if occlusion else SIZES.values())]
+        done.params.areaRngLbl = ["all"] if occlusion else ["all", *list(SIZES)[1:]]
+        done.evaluate()
+    table = np.empty(len(done.evalImgs), object)
+    table[:] = done.evalImgs
+    return Matches(table.reshape(classes, len(done.params.areaRng), len(examples)), done.params)
+
+
+def _row(number, image, label, box, masks, index):
+    x1, y1, x2, y2 = (float(v) for v in box)
+    row = {"id": number, "image_id": image, "category_id": int(label)}
+    row["bbox"] = [x1, y1, max(0.0, x2 - x1), max(0.0, y2 - y1)]
+    return row | ({} if masks is None else {"segmentation": masks[index]})
+
+
+def _index(rows, images, classes):
+    held = COCO()
+    held.dataset = {
+        "images": [{"id": i, "height": 0, "width": 0} for i in range(images)],
+        "categories": [{"id": k} for k in range(classes)],
+        "annotations": rows,
+    }
+    held.createIndex()
+    return held
+
+
+def accumulate(matches, images):
+    """(precision [T, R, K, A], recall [T, K, A]) of some images, by pycocotools."""
+    part = COCOeval(iouType="bbox")
+    part.params = copy.copy(matches.params)
+    part.params.imgIds = list(range(len(images)))
+    part._paramsEval = part.params
+    part.evalImgs = matches.table[..., images].ravel().tolist()
+    with contextlib.redirect_stdout(io.StringIO()):
+        part.accumulate()
+    return part.eval["precision"][..., 0], part.eval["recall"][..., 0]
