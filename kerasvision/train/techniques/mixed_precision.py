@@ -38,9 +38,7 @@ def with_policy(graph, policy):
     def clone(layer):
         config = layer.get_config()
         config["dtype"] = keras.mixed_precision.Policy(policy)
-        copied = layer.__class__.from_config(config)
-        copied.trainable = layer.trainable
-        return copied
+        return layer.__class__.from_config(config)
 
     rebuilt = keras.models.clone_model(graph, clone_function=clone)
     rebuilt.set_weights(graph.get_weights())
