@@ -1,0 +1,1 @@
+"""Necks: backbone levels to feature pyramids, as flat Keras layers."""
