@@ -64,7 +64,7 @@ def test_unreadable_files_are_listed_and_refused_unless_skipped(folder, tmp_path
     assert "bad.jpg" in line
     assert "skip-unreadable" in line
     assert not (tmp_path / "run").exists()
-    settings = ["epochs=1", "exports=()", "backbone={\"@\": \"backbones/convnet\", \"width\": 8, \"blocks\": [1]}"]
+    settings = ["epochs=1", "exports=()", 'backbone={"@": "backbones/convnet", "width": 8, "blocks": [1]}']
     assert main([*_train(folder, tmp_path / "run"), "--skip-unreadable", "--set", *settings]) == 0
     assert "left out" in capsys.readouterr().err
 
