@@ -184,9 +184,10 @@ def tflite_detections(deltas, scores, anchors_xyxy, image_hw, rule, variances=bo
         )
     x1, y1, x2, y2 = (np.asarray(anchors_xyxy, np.float64) / (list(image_hw[::-1]) * 2)).T
     anchors = np.stack([(y1 + y2) / 2, (x1 + x2) / 2, y2 - y1, x2 - x1], -1).astype(np.float32)
-    limit = np.array([np.inf, np.inf, *(box_ops.MAX_LOG_SCALE / v for v in variances[2:])], np.float32)
+    limit = np.array([box_ops.MAX_LOG_SCALE / v for v in variances[2:]], np.float32)  # the operator itself has none
+    deltas = tf.concat([deltas[..., :2], tf.minimum(deltas[..., 2:], limit)], -1)
     operator = _operator(scores.shape[2], tuple(variances), rule)
-    return operator(box_ops.swap_xy(tf.minimum(deltas, limit)), scores, tf.constant(anchors))
+    return operator(box_ops.swap_xy(deltas), scores, tf.constant(anchors))
 
 
 @functools.lru_cache(maxsize=64)

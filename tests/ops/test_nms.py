@@ -119,6 +119,11 @@ def test_thresholds_include_the_score_and_exclude_the_iou():
     assert nms(boxes, equal, labels, Suppression(0.4, 0.5, 4))["index"].numpy().tolist() == [[0, 2, 3, 0]]
 
 
+def test_every_label_has_a_place_of_its_own():
+    boxes, labels = np.tile(np.float32([[[5, 5, 90, 70]]]), (1, 100, 1)), np.arange(100)[None]
+    assert nms(boxes, np.full((1, 100), 0.9, np.float32), labels, Suppression())["count"].numpy().tolist() == [100]
+
+
 def test_top_candidates_are_the_best_pairs():
     boxes, scores = scene(9, classes=3)
     scores[0, 4, 1] = np.nan
@@ -279,3 +284,14 @@ def test_onnx_agrees(form, batch):
     deltas, scores = heads(batch or 3)
     seen = session.run(names, {"raw_deltas": deltas, "raw_scores": scores})
     assert_same(dict(zip(names, seen, strict=True)), answer(deltas, scores))
+
+
+def test_a_saved_model_answers_any_batch(tmp_path):
+    rule, module = Suppression(0.5, 0.3, 20), tf.Module()
+    specs = [tf.TensorSpec([None, len(ANCHORS), 4]), tf.TensorSpec([None, len(ANCHORS), 5])]
+    module.answer = tf.function(
+        lambda d, s: detection_postprocess(d, s, ANCHORS, (SIDE, SIDE), rule), input_signature=specs, autograph=False
+    )
+    expected = module.answer(*heads(3))
+    tf.saved_model.save(module, str(tmp_path))
+    assert_same(tf.saved_model.load(str(tmp_path)).answer(*heads(3)), expected)
