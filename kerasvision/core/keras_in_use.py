@@ -23,4 +23,5 @@ def keras_in_use():
     loaded = vars(tensorflow).get("keras") if tensorflow else None
     if type(loaded) is not types.ModuleType:  # TensorFlow's lazy loader stands there until the first use
         return ""
-    return "2" if loaded.__name__.startswith("tf_keras") else "3"
+    # its name would not tell: tf_keras is called tensorflow.keras once keras-cv has imported it by that name
+    return "2" if loaded.Model.__module__.startswith("tf_keras.") else "3"

@@ -67,7 +67,8 @@ class Registry(Mapping):
         """name -> module, read from the package's files. Not kept: a new file is seen at once."""
         base = _ROOT.joinpath(*self._package.split("."))
         found = {}
-        files = [base.with_suffix(".py")] if not base.is_dir() else sorted(base.rglob("*.py"))
+        # a module, or a package, or nothing yet: git keeps no empty folder
+        files = sorted(base.rglob("*.py")) if base.is_dir() else [p for p in [base.with_suffix(".py")] if p.exists()]
         for path in files:
             if path.name.startswith("_"):
                 continue

@@ -76,3 +76,10 @@ def test_verbs_stay_callable_after_their_packages_are_imported():
     assert lines[2] == lines[3] == "export() missing 2 required positional arguments: 'trained' and 'exporters'"
     assert lines[4] == "True True backbone_"
     assert lines[5].startswith("kerasvision has no 'trian'; it has ")
+
+
+def test_tf_keras_is_known_by_whatever_name_it_was_imported():
+    """keras-cv imports it as `tensorflow.keras`, and then the module is called so."""
+    code = "import kerasvision, keras_cv\nfrom kerasvision.core.keras_in_use import keras_in_use\nprint(keras_in_use())"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "2"
