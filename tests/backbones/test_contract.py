@@ -68,7 +68,8 @@ def case(request):
 
 
 def test_every_backbone_has_a_tiny_variant():
-    assert sorted(TINY) == backbones.names()
+    ours = [n for n in backbones if backbones[n].__module__.startswith("kerasvision.")]  # other tests register theirs
+    assert sorted(TINY) == ours
 
 
 def test_the_graph_is_flat(case):
