@@ -107,3 +107,13 @@ def test_a_loaded_run_answers_as_the_trained_model(run):
     answers = [t.served().serve(inputs)["probabilities"].numpy() for t in (run[0], loaded)]
     np.testing.assert_array_equal(answers[0], answers[1])
     assert loaded.served().quantization_aware
+
+
+@pytest.mark.parametrize("pooling", ["gem", "spatial_pyramid"])
+def test_our_own_layers_say_that_their_output_alone_is_quantized(pooling):
+    backbone = create("backbones/convnet", width=4, blocks=(1, 1))
+    arch = create("classification/classifier", num_classes=3, image_size=(16, 16), backbone=backbone, pooling=pooling)
+    graph = arch.build()
+    aware = QAT.graph(arch, graph)
+    wrapped = {layer.layer.name for layer in aware.layers if type(layer).__name__.startswith("QuantizeWrapper")}
+    assert {layer.name for layer in graph.layers if layer.weights and "bn" not in layer.name} <= wrapped

@@ -83,5 +83,5 @@ WITHOUT_WEIGHTS = (keras.layers.Multiply, keras.layers.Subtract, keras.layers.Av
 
 
 def _annotate(layer):
-    config = OutputRange() if isinstance(layer, WITHOUT_WEIGHTS) else None
-    return tfmot.quantization.keras.quantize_annotate_layer(layer, config)
+    output_only = isinstance(layer, WITHOUT_WEIGHTS) or getattr(layer, "quantize_output_only", False)
+    return tfmot.quantization.keras.quantize_annotate_layer(layer, OutputRange() if output_only else None)
