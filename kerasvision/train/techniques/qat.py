@@ -81,7 +81,18 @@ class OutputRange(tfmot.quantization.keras.QuantizeConfig):
 # no arithmetic but on activations; a squeeze-and-excitation block needs Multiply
 WITHOUT_WEIGHTS = (keras.layers.Multiply, keras.layers.Subtract, keras.layers.Average, keras.layers.Maximum)
 
+FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")  # take in the batch normalization behind them
+
 
 def _annotate(layer):
     output_only = isinstance(layer, WITHOUT_WEIGHTS) or getattr(layer, "quantize_output_only", False)
-    return tfmot.quantization.keras.quantize_annotate_layer(layer, OutputRange() if output_only else None)
+    config = OutputRange() if output_only or _is_lone_norm(layer) else None
+    return tfmot.quantization.keras.quantize_annotate_layer(layer, config)
+
+
+def _is_lone_norm(layer):
+    """A batch normalization before its convolution (DenseNet, ResNet V2), which tfmot cannot fold into one."""
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    before = layer.inbound_nodes[0].inbound_layers
+    return type(before).__name__ not in FOLDING
