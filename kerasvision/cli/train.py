@@ -23,9 +23,9 @@ def configure(parser):
 def run(args):
     """Train, export what the recipe names, say where everything is."""
     from kerasvision.cli.recipes import recipe_for
+    from kerasvision.core.files import write_text
     from kerasvision.core.overrides import override
     from kerasvision.core.source_code import recipe_source
-    from kerasvision.train.callbacks import write_text
     from kerasvision.train.fit import train
 
     recipe = override(recipe_for(args.what, args.data, args.skip_unreadable), args.settings)

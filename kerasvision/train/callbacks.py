@@ -12,6 +12,7 @@ import tf_keras as keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kerasvision.core.files import write_text
 from kerasvision.export.evaluation import evaluate_served
 
 
@@ -138,14 +139,6 @@ def _reserve(path, size):
     except OSError:
         path.unlink(missing_ok=True)
         raise
-
-
-def write_text(path, text):
-    """Text to a file, written beside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 class ShowProgress(keras.callbacks.Callback):

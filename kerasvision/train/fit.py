@@ -10,11 +10,12 @@ import sys
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import evaluate_served, predictions, stacked
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights, write_text
+from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure

@@ -12,9 +12,10 @@ import platform
 import typing
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.files import write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import save_weights, write_text
+from kerasvision.train.callbacks import save_weights
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
 

@@ -5,6 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
+from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets.saved_model import (
@@ -50,9 +51,9 @@ class TFServing(Exporter):
     def finish(self, job, out):
         folder = out / "saved_models"
         names = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(v.name.isdigit() for v in p.iterdir()))
-        _replace(folder / "models.config", _models_config(names))
-        _replace(folder / "compose.yaml", _COMPOSE)
-        _replace(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
+        write_text(folder / "models.config", _models_config(names))
+        write_text(folder / "compose.yaml", _COMPOSE)
+        write_text(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
 
 
 def _write_warmup(path, job):
@@ -81,13 +82,6 @@ class ServingRunner(SavedModelRunner):
         for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
             self.infer({k: tf.make_ndarray(v) for k, v in request.inputs.items()})
-
-
-def _replace(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def _models_config(names):

@@ -1,0 +1,9 @@
+"""Files that are either whole or not there."""
+
+
+def write_text(path, text):
+    """Text to a file, written beside and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
