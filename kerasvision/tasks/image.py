@@ -44,7 +44,7 @@ class ImageArchitecture(Architecture):
         return geo.identity(tf.tile([list(self.image_size)], [tf.shape(image)[0], 1]))
 
     def is_prepared(self, inputs):
-        return self.resize == "stretch" and inputs["image"].shape[1:3] == self.image_size
+        return self.resize != "center_crop" and inputs["image"].shape[1:3] == self.image_size
 
     def preprocessing(self):
         normalization = self.backbone.normalization

@@ -4,55 +4,19 @@ A registered architecture that is not in CASES fails `test_cases.py`.
 """
 
 import dataclasses
-import functools
-import typing
 
 import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """make: () -> a tiny instance. samples: () -> dicts of numpy arrays as a source would give, one batch of them.
-
-    classes: names. assigns_in_loss: why the targets are not shaped like raw, or "". overfit: (steps, the fraction of
-    the first loss that must be reached). learning_rate: of AdamW, for these steps. exports: specs. perfect: what the
-    main metric is when every prediction is right. int8_error: the largest error of an int8 score that is still close.
-    """
-
-    make: typing.Callable
-    samples: typing.Callable
-    classes: tuple[str, ...]
-    assigns_in_loss: str = ""
-    overfit: tuple[int, float] = (80, 0.05)
-    learning_rate: float = 1e-2
-    exports: tuple[str, ...] = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
-    perfect: float = 1.0
-    int8_error: float = 0.1
+from tests.contract import detection_cases
+from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
 def tiny_backbone():
     """Levels c0 and c1 of 4 and 8 channels."""
     return create("backbones/convnet", width=4, blocks=(1, 1))
-
-
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
-
-
-@functools.cache
-def crops():
-    """Eight windows of four photographs, each of its own size: [(uint8 [H, W, 3], which photograph)]."""
-    from skimage import data
-
-    found = []
-    for label, name in enumerate(PHOTOGRAPHS):
-        image = getattr(data, name)()
-        for y, x, side in ((60, 110, 26), (150, 200, 37)):
-            found.append((np.ascontiguousarray(image[y : y + side + 2 * label, x : x + side + 5]), label))
-    return found
 
 
 def single_label_samples():
@@ -124,6 +88,7 @@ def _classifier(name):
 CASES = {
     "classification/classifier": Case(_classifier("classification/classifier"), single_label_samples, PHOTOGRAPHS),
     "classification/multi_label": Case(_classifier("classification/multi_label"), multi_label_samples, PHOTOGRAPHS),
+    **detection_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),

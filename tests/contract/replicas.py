@@ -35,8 +35,9 @@ def main(folder):
 
 def compare(name, folder):
     """Weights after the same steps on the same examples, batch normalization's statistics included."""
-    sgd = create("optimizers/sgd", learning_rate=0.02, schedule="constant", warmup=0.0)
-    recipe = contracts.recipe_of(name, CASES[name].make(), epochs=STEPS)
+    case = CASES[name]
+    sgd = create("optimizers/sgd", learning_rate=case.sgd_rate, schedule="constant", warmup=0.0)
+    recipe = contracts.recipe_of(name, case.make(), epochs=STEPS)
     recipe = dataclasses.replace(recipe, optimizer=sgd)
     held = [
         fit.train(recipe, folder / recipe.name / strategy, strategy).graph.get_weights()

@@ -30,7 +30,7 @@ class Exported:
 @pytest.fixture(scope="module", params=names())
 def exported(request, tmp_path_factory):
     case, out = CASES[request.param], tmp_path_factory.mktemp("exported")
-    recipe = contracts.recipe_of(request.param, case.make(), epochs=2, copies=15)
+    recipe = contracts.recipe_of(request.param, case.make(), epochs=case.epochs, copies=15)
     trained = train(recipe, out / "run")
     artifacts, _ = export(trained, [from_spec(s) for s in case.exports], out, verbose=False)
     places = {

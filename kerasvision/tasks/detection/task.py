@@ -1,0 +1,135 @@
+"""The contract of object detection: boxes in original pixels, found on a graph-sized copy of the photograph."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import linear_sum_assignment
+
+from kerasvision.backbones.base import Backbone
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import backbones
+from kerasvision.metrics.detection import Detection as DetectionEvaluator
+from kerasvision.ops import boxes as box_ops
+from kerasvision.ops import geometry as geo
+from kerasvision.ops.nms import Suppression, nms, top_candidates
+from kerasvision.tasks.base import Gives
+from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
+
+CANDIDATES = 1000  # pairs of anchor and class that go into suppression
+DECIDED = 0.5  # score from which a detection is a decision, in `compare`
+OPTIONAL_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection(ImageArchitecture):
+    """Abstract. Predictions: `boxes_xyxy` float32 [B, D, 4] in pixels of the original image, `scores`, `labels`
+    [B, D] by falling score, and `count` [B]; rows from `count` on are 0, their label -1.
+
+    num_classes: without background; 0 takes the number from the data. image_size: (h, w), multiples of the coarsest
+    stride. suppression: which candidates become detections, and D.
+    """
+
+    num_classes: int = 0
+    backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["efficientnet_lite"]())
+    image_size: tuple[int, int] = (320, 320)
+    resize: Resize = "letterbox"
+    resample: Resample = "bilinear"
+    crop_fraction: float = 1.0
+    suppression: Suppression = Suppression()
+
+    name: typing.ClassVar[str] = "detection"
+    needs: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
+    main_metric: typing.ClassVar[str] = "ap"
+
+    @property
+    def gives(self):
+        most = self.suppression.max_detections
+        return {
+            "boxes_xyxy": Gives("float32", "pixel of the original image", (most, 4)),
+            "scores": Gives("float32", "probability", (most,)),
+            "labels": Gives("int32", "class index, -1 beyond count", (most,)),
+            "count": Gives("int32", "detections"),
+        }
+
+    def require_classes(self):
+        """Raise before a graph without classes is built."""
+        if self.num_classes < 1:
+            raise KerasVisionError(
+                f"{self.registered_name} has num_classes={self.num_classes}; set model.num_classes, or let the data "
+                "decide with 0"
+            )
+
+    def evaluator(self, classes):
+        return DetectionEvaluator(classes)
+
+    def truth(self, sample):
+        return {k: sample[k] for k in (*self.needs, *OPTIONAL_TRUTH) if k in sample}
+
+    def move_labels(self, sample, prepared, geometry):
+        """Boxes in graph pixels, cut at the border; those that are left without a proper side go, with their labels."""
+        boxes = box_ops.clip(geo.move_boxes(sample["boxes_xyxy"], geometry), self.image_size)
+        kept = box_ops.is_proper(boxes)
+        per_object = {k: tf.boolean_mask(sample[k], kept) for k in ("labels", "is_crowd") if k in sample}
+        return sample | prepared | per_object | {"boxes_xyxy": tf.boolean_mask(boxes, kept)}
+
+    def detections(self, boxes_xyxy, scores, geometry):
+        """Prediction from boxes [B, A, 4] in graph pixels and the scores 0..1 [B, A, K] of every class."""
+        boxes = box_ops.clip(boxes_xyxy, self.image_size)
+        rule = self.suppression
+        candidates = top_candidates(boxes, scores, CANDIDATES, rule.score_threshold)
+        found = nms(*candidates[:3], rule)
+        original = box_ops.clip(geo.restore_boxes(found["boxes_xyxy"], geometry), geometry["image_hw"])
+        real = (found["labels"] >= 0)[..., None]
+        return {
+            "boxes_xyxy": tf.where(real, original, 0.0),
+            "scores": found["scores"],
+            "labels": found["labels"],
+            "count": found["count"],
+        }
+
+    def restore(self, prediction, geometry):
+        scale, offset = (np.tile(geometry[k], [1, 2])[:, None] for k in ("scale_xy", "offset_xy"))
+        limit = np.tile(geometry["image_hw"][:, ::-1], [1, 2])[:, None].astype(np.float32)
+        boxes = np.clip((prediction["boxes_xyxy"] - offset) / scale, 0, limit).astype(np.float32)
+        real = (prediction["labels"] >= 0)[..., None]
+        return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
+
+    def compare(self, reference, other):
+        """error: of detections that pair up, the largest difference of a score or of 1 - IoU. flip: a detection with a
+        score of at least 0.5 has no partner of its class with an IoU of at least 0.5.
+        """
+        pairs = [
+            _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
+            for i in range(len(reference["count"]))
+        ]
+        return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+    def describe(self, prediction, classes):
+        rows = zip(*(prediction[k][: prediction["count"]] for k in ("boxes_xyxy", "scores", "labels")), strict=True)
+        return {
+            "objects": [
+                {
+                    "label": classes[label],
+                    "index": int(label),
+                    "score": round(float(score), 6),
+                    "box_xyxy": [round(float(v), 2) for v in box],
+                }
+                for box, score, label in rows
+            ]
+        }
+
+
+def _compare(reference, other):
+    """One image. Pairs are one to one, the largest IoU less difference of score in all (scipy's assignment)."""
+    a, b = ({k: v[: p["count"]] for k, v in p.items() if k != "count"} for p in (reference, other))
+    overlap = box_ops.pairwise_iou(a["boxes_xyxy"], b["boxes_xyxy"]).numpy()
+    overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
+    apart = np.abs(a["scores"][:, None] - b["scores"][None])
+    rows, columns = linear_sum_assignment(overlap - apart, maximize=True)
+    paired = overlap[rows, columns] >= 0.5
+    rows, columns = rows[paired], columns[paired]
+    error = np.maximum(apart[rows, columns], 1 - overlap[rows, columns]).max(initial=0.0)
+    alone = [np.delete(p["scores"], held) for p, held in ((a, rows), (b, columns))]
+    return float(error), bool(any((scores >= DECIDED).any() for scores in alone))

@@ -1,0 +1,45 @@
+"""Detection's cases: windows of photographs pasted on a page, and a tiny instance of every detector."""
+
+import numpy as np
+
+from kerasvision.core.registry import create
+from kerasvision.ops.anchors import Anchors
+from tests.contract.case import PHOTOGRAPHS, Case, crops
+
+
+def detection_samples():
+    """One to three windows of photographs pasted on a gray page, with their boxes; one page is empty."""
+    samples = []
+    for number, count in enumerate((1, 2, 3, 0)):
+        page = np.full((60 + 8 * number, 64, 3), 128, np.uint8)
+        boxes, labels = [], []
+        for k in range(count):
+            window, label = crops()[(2 * number + 2 * k + 1) % len(crops())]
+            side, y, x = ((30, 28, 32), (18, 4, 40), (12, 6, 6))[k]
+            page[y : y + side, x : x + side] = window[:side, :side]
+            boxes.append((x, y, x + side, y + side))
+            labels.append(label)
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        samples.append({"image": page, "boxes_xyxy": boxes, "labels": np.array(labels, np.int32)})
+    return samples
+
+
+def _retinanet():
+    return create(
+        "detection/retinanet",
+        num_classes=4,
+        image_size=(64, 64),
+        backbone=create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2),
+        neck=create("necks/fpn", width=16, first=2, last=4),
+        anchors=Anchors(strides=(4, 8, 16), sizes=((12.0,), (18.0,), (30.0,)), ratios=(1.0,)),
+        head_width=16,
+        head_depth=1,
+    )
+
+
+# rates at which a detector's loss, summed over anchors, does not diverge; its ReLUs that cross zero part two runs
+REPLICAS = {"sgd_rate": 0.002, "replicas_apart": 1e-5}
+
+CASES = {
+    "detection/retinanet": Case(_retinanet, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
+}
