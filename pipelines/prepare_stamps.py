@@ -1,10 +1,13 @@
 """Eleven classes of cut-out photographs from Debian's `tuxpaint-stamps-default`, as images with a manifest.
 
-Command: python pipelines/prepare_stamps.py --out data/stamps     (seconds; 161 MB are fetched with apt-get when the
-package is not installed; no root needed). The stamps are GPL-2: they are installed, never part of this repository.
+Command: python pipelines/prepare_stamps.py --out data/stamps                 (a minute; 190 MB are fetched with
+apt-get when the packages are not installed; no root needed). The stamps are GPL-2, the backgrounds CC-BY-SA and GPL-2:
+they are installed, never part of this repository.
 
 Writes one PNG a stamp on white, and `stamps.csv` with `file`, `label` and `group`: pictures of one object (a mirrored
-copy, another pose, a variety) share a group, so that no object is in two splits.
+copy, another pose, a variety) share a group, so that no object is in two splits. For `sources/cut_paste`: the same
+stamps with their transparency and `cutouts.csv`, and photographs from Debian's `lomiri-wallpapers-16.04` and
+`mate-backgrounds` in `backgrounds/`.
 """
 
 import argparse
@@ -18,7 +21,15 @@ import tempfile
 from PIL import Image
 
 PACKAGE = "tuxpaint-stamps-default"
-INSTALLED = pathlib.Path("/usr/share/tuxpaint/stamps")
+STAMPS = pathlib.Path("/usr/share/tuxpaint/stamps/*")
+PHOTOGRAPHS = {  # package -> its photographs
+    "lomiri-wallpapers-16.04": pathlib.Path("/usr/share/backgrounds/*_by_*.jpg"),
+    "mate-backgrounds": pathlib.Path("/usr/share/backgrounds/mate/nature/*.jpg"),
+}
+SHOWN = {  # they show what the classes are, unlabeled
+    *("Picture_0B_by_freespace", "Picture_1A_by_freespace", "free_by_Peter_Nerlich", "friends_by_Aitzol_Berasategi"),
+    *("seeding_by_Clements_Engelhardt", "FreshFlower", "Garden", "LadyBird", "TwoWings", "YellowFlower"),
+}
 UNGULATES = ("bovines", "camel", "deer", "equines")
 CLASSES = {
     "bird": ("animals/birds",),
@@ -39,39 +50,57 @@ SIDE = 224  # stamps are put on squares of this many pixels
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("data/stamps"))
-    parser.add_argument("--stamps", type=pathlib.Path, default=INSTALLED, help="the folder of the installed package")
+    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path("/"), help="where packages are unpacked")
     args = parser.parse_args()
-    if args.stamps.is_dir():
-        count = prepare(args.stamps, args.out)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            count = prepare(fetch(pathlib.Path(folder)), args.out)
-    print(f"{count} images in {args.out}; train on {args.out / 'stamps.csv'}")
+    with tempfile.TemporaryDirectory() as folder:
+        places = [args.root, pathlib.Path(folder)]
+        count = prepare(installed(PACKAGE, STAMPS, *places)[0].parent, args.out)
+        photographs = [f for name, pattern in PHOTOGRAPHS.items() for f in installed(name, pattern, *places)]
+        shrunk = backgrounds(photographs, args.out / "backgrounds")
+    print(f"{count} stamps and {shrunk} backgrounds in {args.out}; train on {args.out / 'stamps.csv'}")
 
 
-def fetch(folder):
-    """The stamps' folder of the downloaded and unpacked package."""
-    print(f"fetching {PACKAGE} with apt-get", file=sys.stderr)
+def installed(package, pattern, root, folder):
+    """A package's files, sorted: below `root`, or below `folder`, where it is downloaded and unpacked."""
+    below = str(pattern.relative_to("/"))
+    if found := sorted(root.glob(below)):
+        return found
+    print(f"fetching {package} with apt-get", file=sys.stderr)
     try:
-        subprocess.run(["apt-get", "download", "-qq", PACKAGE], cwd=folder, check=True, stderr=subprocess.DEVNULL)
-        subprocess.run(["dpkg", "-x", next(folder.glob("*.deb")), folder], check=True)
+        subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(["dpkg", "-x", next(folder.glob(f"{package}_*.deb")), folder], check=True)
     except (OSError, subprocess.CalledProcessError, StopIteration):
-        sys.exit(f"cannot fetch {PACKAGE}; on Debian: apt-get install {PACKAGE}; elsewhere unpack it and give --stamps")
-    return folder / INSTALLED.relative_to("/")
+        sys.exit(f"cannot fetch {package}; on Debian: apt-get install {package}; elsewhere unpack it and give --root")
+    return sorted(folder.glob(below))
 
 
 def prepare(stamps, out):
-    """Write the images and the manifest; returns the number of images."""
+    """Write the images and both manifests; returns the number of stamps."""
     rows = []
     for label, folders in CLASSES.items():
         for path in sorted({p for pattern in folders for f in stamps.glob(pattern) for p in f.rglob("*.png")}):
             if wanted(label, path.relative_to(stamps)):
-                target = out / label / "-".join(path.relative_to(stamps).parts[1:])
-                on_white(path, target)
-                rows.append((str(target.relative_to(out)), label, group(label, path.stem)))
-    with (out / "stamps.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("file", "label", "group"), *rows])
+                name = f"{label}/{'-'.join(path.relative_to(stamps).parts[1:])}"
+                write(path, out / name, out / "cutouts" / name)
+                rows.append((name, label, group(label, path.stem)))
+    for manifest, folder in (("stamps.csv", ""), ("cutouts.csv", "cutouts/")):
+        with (out / manifest).open("w", newline="", encoding="utf-8") as file:
+            table = [(folder + name, *rest) for name, *rest in rows]
+            csv.writer(file).writerows([("file", "label", "group"), *table])
     return len(rows)
+
+
+def backgrounds(photographs, out):
+    """Photographs that show none of the classes, at most 1280 pixels wide; returns their number."""
+    out.mkdir(parents=True, exist_ok=True)
+    held = [p for p in photographs if p.stem not in SHOWN]
+    for path in held:
+        with Image.open(path) as image:
+            image.draft("RGB", (1280, 1280))
+            small = image.convert("RGB")
+        small.thumbnail((1280, 1280), Image.Resampling.LANCZOS)
+        small.save(out / path.name, quality=92)
+    return len(held)
 
 
 def wanted(label, path):
@@ -90,16 +119,17 @@ def group(label, stem):
     return f"{label}/{words[0] if words else stem}"
 
 
-def on_white(path, target):
-    """The stamp, fitted into a white square; stamps have 25 to 2,348 pixels on the long side."""
+def write(path, on_white, transparent):
+    """The stamp, fitted into a white square, and as it is; stamps have 25 to 2,348 pixels on the long side."""
     with Image.open(path) as image:
         cut = image.convert("RGBA")
     scale = (SIDE - 16) / max(cut.size)
     cut = cut.resize([max(1, round(side * scale)) for side in cut.size], Image.Resampling.LANCZOS)
     square = Image.new("RGBA", (SIDE, SIDE), "white")
     square.alpha_composite(cut, ((SIDE - cut.width) // 2, (SIDE - cut.height) // 2))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    square.convert("RGB").save(target)
+    for picture, target in ((square.convert("RGB"), on_white), (cut, transparent)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ class Neck(Component):
 
     def inputs(self, levels):
         """The backbone's levels this neck reads, `{k: tensor}` from `first` up; those above are the neck's own."""
-        highest = max((int(name[1:]) for name in levels), default=0)
+        strides = [int(name[1:]) for name in levels if name.startswith("c")]  # `head` is for classification
+        highest = max(strides, default=0)
         wanted = range(self.first, min(self.last, highest) + 1)
         missing = [f"c{k}" for k in wanted if f"c{k}" not in levels]
         if missing or not wanted:

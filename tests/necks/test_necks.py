@@ -213,3 +213,8 @@ def test_levels_that_the_backbone_lacks_are_one_clear_error():
     with pytest.raises(UsageError, match="first=5, last=3"):
         create("necks/pan", first=5, last=3)
     assert list(create("necks/fpn", first=4, last=5)(inputs)) == ["p4", "p5"]
+
+
+def test_a_backbone_s_classification_head_is_no_level():
+    levels = {"c3": keras.Input((8, 8, 4)), "c4": keras.Input((4, 4, 4)), "head": keras.Input((4, 4, 12))}
+    assert set(create("necks/fpn", width=8, last=4).inputs(levels)) == {3, 4}
