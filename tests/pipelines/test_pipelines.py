@@ -20,6 +20,7 @@ PREPARATIONS = {"prepare_stamps.py", "seed_fashion_mnist.py"}  # commands, not r
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
+    "detect_stamps_retinanet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 
@@ -40,24 +41,52 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
 
 
 def _two_steps(recipe, tmp_path):
-    """The same recipe on 12 drawn pictures at the smallest size, one epoch a phase, without warm start or exports."""
+    """The same recipe on a few drawn pictures, small, one epoch a phase, without warm start or exports."""
+    scenes = recipe.data.registered_name == "sources/cut_paste"
+    side = (64, 64) if scenes else (32, 32)
+    keep = [t for t in recipe.techniques if t.registered_name != "techniques/warm_start"]
+    return dataclasses.replace(
+        recipe,
+        model=dataclasses.replace(recipe.model, image_size=min(side, recipe.model.image_size), num_classes=0),
+        data=_drawn_scenes(recipe.data, tmp_path, side) if scenes else _drawn_folder(tmp_path),
+        techniques=tuple(keep),
+        then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
+        epochs=1,
+        batch_size=8,
+        exports=(),
+    )
+
+
+def _drawn_folder(tmp_path):
+    """Twelve pictures of each of two classes."""
     rng = np.random.default_rng(0)
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
         for i in range(12):
             pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "data" / label / f"{i}.png")
-    keep = [t for t in recipe.techniques if t.registered_name != "techniques/warm_start"]
-    side = (32, 32) if recipe.model.image_size[0] > 32 else recipe.model.image_size
+    return create("sources/image_folder", path=str(tmp_path / "data"))
+
+
+def _drawn_scenes(source, tmp_path, side):
+    """Four disks and four squares, each of its own color, on four plain backgrounds."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:24, :24] - 11.5
+    shapes = {"disk": np.hypot(rows, columns) < 11, "square": np.maximum(abs(rows), abs(columns)) < 9}
+    for label, inside in shapes.items():
+        (tmp_path / "cutouts" / label).mkdir(parents=True)
+        for i in range(4):
+            pixels = np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), (24, 24, 3))
+            cutout = np.dstack([pixels, inside.astype(np.uint8) * 255])
+            Image.fromarray(cutout).save(tmp_path / "cutouts" / label / f"{'wxyz'[i]}.png")
+    (tmp_path / "backgrounds").mkdir()
+    for i in range(4):
+        ground = np.full((80, 80, 3), 60 * i + 10, np.uint8)
+        Image.fromarray(ground).save(tmp_path / "backgrounds" / f"{'wxyz'[i]}.png")
+    places = {"path": str(tmp_path / "cutouts"), "backgrounds": (str(tmp_path / "backgrounds"),)}
+    shares = {"validation_fraction": 0.25, "test_fraction": 0.25}
     return dataclasses.replace(
-        recipe,
-        model=dataclasses.replace(recipe.model, image_size=side, num_classes=0),
-        data=create("sources/image_folder", path=str(tmp_path / "data")),
-        techniques=tuple(keep),
-        then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
-        epochs=1,
-        batch_size=8,
-        exports=(),
+        source, **places, **shares, scenes=(8, 4, 4), image_size=side, cache=str(tmp_path / "cache")
     )
 
 
