@@ -1,6 +1,6 @@
 """What the contract tests know of every architecture: a tiny instance and a few real samples.
 
-A registered architecture that is not in CASES fails `test_cases.py`.
+A registered architecture that is not in CASES, and whose family has no default, fails `test_cases.py`.
 """
 
 import dataclasses
@@ -99,6 +99,12 @@ CASES = {
         assigns_in_loss="the cell of a point is the one whose prediction is nearest at that moment",
         overfit=(200, 0.1),
     ),
+}
+FAMILIES = {"detection": detection_cases.default}  # family -> name -> the case of an architecture that is not listed
+CASES |= {
+    name: FAMILIES[name.split("/")[0]](name)
+    for name in architectures.names()
+    if name not in CASES and name.split("/")[0] in FAMILIES
 }
 TOYS = tuple(name for name in CASES if name.startswith("toys/"))
 

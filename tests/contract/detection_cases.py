@@ -43,3 +43,14 @@ REPLICAS = {"sgd_rate": 0.002, "replicas_apart": 1e-5}
 CASES = {
     "detection/retinanet": Case(_retinanet, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
 }
+
+
+def default(name):
+    """The case of a detector that is not listed: its own defaults, small."""
+    small = {"num_classes": 4, "image_size": (64, 64)}
+    backbone = {"width": 4, "blocks": (0, 1, 1, 1, 1), "stem_stride": 2}
+
+    def make():
+        return create(name, **small, backbone=create("backbones/convnet", **backbone))
+
+    return Case(make, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS)

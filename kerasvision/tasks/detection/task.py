@@ -18,6 +18,7 @@ from kerasvision.tasks.base import Gives
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
+SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
 DECIDED = 0.5  # score from which a detection is a decision, in `compare`
 OPTIONAL_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
 
@@ -125,6 +126,9 @@ def _compare(reference, other):
     """One image. Pairs are one to one, the largest IoU less difference of score in all (scipy's assignment)."""
     a, b = ({k: v[: p["count"]] for k, v in p.items() if k != "count"} for p in (reference, other))
     overlap = box_ops.pairwise_iou(a["boxes_xyxy"], b["boxes_xyxy"]).numpy()
+    # a box without area overlaps nothing, not even itself
+    away = np.abs(a["boxes_xyxy"][:, None] - b["boxes_xyxy"][None]).max(-1, initial=0.0)
+    overlap = np.where(away <= SAME_PX, 1.0, overlap)
     overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
     apart = np.abs(a["scores"][:, None] - b["scores"][None])
     rows, columns = linear_sum_assignment(overlap - apart, maximize=True)
