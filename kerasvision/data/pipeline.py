@@ -1,10 +1,12 @@
 """From records to batches. Every place in the project that trains or evaluates reads its data through here.
 
 The order of examples is a function of the recipe's seed alone: the same for any number of workers and replicas, and
-the same after a restart. Example i of the stream is augmented with a seed made of (recipe seed, i).
+the same after a restart. Example i of the stream is augmented with a seed made of (recipe seed, i). Where examples are
+combined, example i gets the partners number i of a second stream, to which all of this applies as well.
 """
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -13,6 +15,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
 from kerasvision.data.decode import decode, image_hw
+from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
 from kerasvision.data.sources.base import Split
 
 AUTOTUNE = tf.data.AUTOTUNE
@@ -56,13 +59,16 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     if cache:
         records, read = records.map(_plain(lambda r: _decoded(split.read(r))), AUTOTUNE).cache(), lambda sample: sample
     worker, workers = shard
-    data = records.shuffle(min(split.size, split.shuffle_buffer), seed, reshuffle_each_iteration=True).repeat()
+    count = partner_count(example_parts)
+    data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed)
     data = data.skip(start_step * batch_size * workers).enumerate(start_step * batch_size * workers)
     data = data.shard(workers, worker)
+    canvas = canvas_of(arch) if count else None
 
-    def example(index, record):
-        sample = augmented(read(record), example_parts, stream_seed(seed, index), lambda s: arch.prepare_sample(s)[2])
-        return arch.example(sample)
+    def example(index, held):
+        first, *others = (lambda get=get: read(get()) for get in members(held))
+        fit = functools.partial(_fitted, arch)
+        return arch.example(augmented(first(), example_parts, stream_seed(seed, index), fit, others, canvas))
 
     def batch(step, pair):
         prepared, targets = pair
@@ -120,13 +126,25 @@ def _stacked(rows):
     return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
 
 
-def augmented(sample, parts, seed, fit=None):
+def _fitted(arch, sample):
+    return arch.prepare_sample(sample)[2]
+
+
+def augmented(sample, parts, seed, fit=None, partners=(), canvas=None):
     """The sample after every augmentation, each with its own seed. Decodes it, and only its window where that is known.
 
     sample: as a source reads it; seed: int32 [2]. fit: sample -> sample of the graph's size, applied right after a
     window has been cut (a random resized crop is a crop and a resize), so that what follows works on fewer pixels.
+    partners: functions that give samples as read, `partner_count(parts)` of them, to combine on the canvas.
     """
-    seeds = [tf.random.experimental.stateless_fold_in(seed, i) for i in range(len(parts))]
+    reads = [lambda: sample, *partners]
+    return combined(reads, list(enumerate(parts)), seed, canvas, functools.partial(_alone, fit))
+
+
+def _alone(fit, sample, numbered, seed):
+    """numbered: [(number, part)]; a part's seed is `seed` with its number folded in."""
+    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number, _ in numbered]
+    parts = [part for _, part in numbered]
     cuts = parts and isinstance(parts[0], WindowAugmentation)
     if cuts and "image_bytes" in sample and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
         encoded = sample["image_bytes"]

@@ -1,6 +1,7 @@
 """A contact sheet: augmented samples side by side with their labels drawn, as a PNG."""
 
 import colorsys
+import itertools
 import math
 import pathlib
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
+from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import augmented, stream_seed
 
 TILE_PX = 176
@@ -21,8 +23,8 @@ _PAPER, _INK = (255, 255, 255), (20, 20, 20)
 def recipe_sheet(recipe, path, count=32, columns=8):
     """What the recipe's first phase makes of its training data.
 
-    A row an image: first as it is, then augmented with different seeds. Augmentations of a whole batch mix what the
-    sheet shows, in graph pixels. count: tiles, filled up to whole rows; columns: tiles a row.
+    A row an image: first as it is, then augmented with different seeds, and with different partners where examples are
+    combined. Augmentations of a whole batch mix what the sheet shows, in graph pixels. count: tiles, filled up to whole rows; columns: tiles a row.
     """
     if count < 1 or columns < 2:
         raise UsageError(f"a sheet of count={count} in columns={columns}; allowed: 1 or more, in 2 or more columns")
@@ -31,17 +33,29 @@ def recipe_sheet(recipe, path, count=32, columns=8):
     images = min(math.ceil(count / columns), split.size)
     parts = [p for p in recipe.augment if not isinstance(p, BatchAugmentation)]
     batch_parts = [p for p in recipe.augment if isinstance(p, BatchAugmentation)]
+    arch = recipe.model.for_classes(opened.classes)
+    partners, canvas = _partners(split, parts, recipe.seed), canvas_of(arch)
     originals, changed = [], []
     for record in split.records.shuffle(min(split.size, split.shuffle_buffer), recipe.seed).take(images):
         originals.append(augmented(split.read(record), [], stream_seed(recipe.seed, 0)))
         for _ in range(columns - 1):
-            changed.append(augmented(split.read(record), parts, stream_seed(recipe.seed, len(changed))))
+            seed = stream_seed(recipe.seed, len(changed))
+            changed.append(augmented(split.read(record), parts, seed, None, next(partners), canvas))
     if batch_parts:
-        arch = recipe.model.for_classes(opened.classes)
         changed = _mixed(changed, arch, batch_parts, recipe.seed, opened.classes)
     rows = [changed[i * (columns - 1) : (i + 1) * (columns - 1)] for i in range(len(originals))]
     tiles = [tile for original, row in zip(originals, rows, strict=True) for tile in (original, *row)]
     write_sheet(tiles, path, columns, opened.classes)
+
+
+def _partners(split, parts, seed):
+    """Endless: for each example a list of functions that read its partners."""
+    count = partner_count(parts)
+    if not count:
+        yield from itertools.repeat([])
+    for packed in partner_stream(split.records, count, min(split.size, split.shuffle_buffer), seed):
+        held = partners_of(packed, split.records.element_spec, count)
+        yield [lambda get=get: split.read(get()) for get in held]
 
 
 def _mixed(samples, arch, parts, seed, classes):

@@ -123,10 +123,11 @@ def shift(sample, xy, fill=0, mask_fill=0):
     return move_labels(moved, lambda points: points + offset, size)
 
 
-def warp(sample, matrix, displacement=None, size_hw=None, fill=0, mask_fill=0):
+def warp(sample, matrix, displacement=None, size_hw=None, fill=0, mask_fill=0, min_visible=MIN_VISIBLE):
     """Resample a sample. size_hw: of the result, int32 [2]; that of the image unless given.
 
-    fill: pixel value outside of the image; mask_fill: mask value there (masks of instances are 0 there).
+    fill: pixel value outside of the image; mask_fill: mask value there (masks of instances are 0 there). min_visible:
+    as in `move_labels`.
     """
     size = image_hw(sample) if size_hw is None else tf.convert_to_tensor(size_hw)
     inverse = invert(matrix)
@@ -151,7 +152,7 @@ def warp(sample, matrix, displacement=None, size_hw=None, fill=0, mask_fill=0):
         xy = transform(matrix, xy)
         return xy if displacement is None else displaced(xy, displacement)
 
-    return move_labels(moved, move, size, 1 if displacement is None else _EDGE_POINTS)
+    return move_labels(moved, move, size, 1 if displacement is None else _EDGE_POINTS, min_visible)
 
 
 def _each_raster(sample, image, mask, mask_fill):
@@ -244,10 +245,10 @@ def _take(pixels, index_xy, fill, smooth):
     return tf.reshape(upper + down * (row(at + stride) - upper), shape)
 
 
-def move_labels(sample, move, size_hw, edge_points=1):
+def move_labels(sample, move, size_hw, edge_points=1, min_visible=MIN_VISIBLE):
     """Boxes and keypoints of a sample through `move` ([P, 2] -> [P, 2]); objects that left the image are dropped.
 
-    A box is dropped, together with its row of every key in `PER_OBJECT`, when less than `MIN_VISIBLE` of its area is
+    A box is dropped, together with its row of every key in `PER_OBJECT`, when less than `min_visible` of its area is
     inside, or a side is below `MIN_SIDE_PX`. size_hw: of the augmented image. edge_points: points moved an edge.
     """
     moved = dict(sample)
@@ -260,7 +261,7 @@ def move_labels(sample, move, size_hw, edge_points=1):
     low, high = tf.maximum(hull[:, :2], 0.0), tf.minimum(hull[:, 2:], size_xy)
     sides = tf.maximum(high - low, 0.0)
     area = tf.reduce_prod(hull[:, 2:] - hull[:, :2], axis=-1)
-    seen = tf.reduce_prod(sides, axis=-1) >= MIN_VISIBLE * area
+    seen = tf.reduce_prod(sides, axis=-1) >= min_visible * area
     kept = tf.where(seen & tf.reduce_all(sides >= MIN_SIDE_PX, axis=-1))[:, 0]
     moved["boxes_xyxy"] = tf.gather(tf.concat([low, high], -1), kept)
     return moved | {k: tf.gather(moved[k], kept) for k in PER_OBJECT if k in moved}

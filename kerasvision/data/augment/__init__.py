@@ -1,1 +1,1 @@
-"""Augmentations, grouped: geometric, photometric, occlusion, batch, policy."""
+"""Augmentations, grouped: geometric, photometric, occlusion, combining, batch, policy."""

@@ -1,6 +1,7 @@
 """Augmentations are stateless: the same sample and seed give the same result, eagerly and in tf.data."""
 
 import abc
+import dataclasses
 import typing
 
 from kerasvision.core.component import Component
@@ -36,3 +37,33 @@ class BatchAugmentation(Component):
     @abc.abstractmethod
     def __call__(self, inputs, targets, seed):
         """inputs: dict of [B, ...], `image` uint8; targets: dict of float32 [B, ...]; seed: int32 [2]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Canvas:
+    """What a combination is drawn on. size_hw: of the graph. keeps_aspect: pictures are fitted, not stretched, to it."""
+
+    size_hw: tuple[int, int]
+    keeps_aspect: bool = True
+
+
+class Combination(Component):
+    """Abstract. Makes one example of several, while they still have their objects: before `encode`.
+
+    The pipeline brings `count` partners for every example: other examples of the same split, drawn by a second stream
+    that is shuffled with a seed of its own. A partner has been through the augmentations that stand before this one,
+    with seeds of its own, so (flip, mosaic) flips each tile for itself and (mosaic, flip) all as one. Partners are
+    decoded only where the example is combined, which happens with `probability`.
+
+    The result is of the graph's size and has the objects of all, in every key of `ops.resample.PER_OBJECT`; other keys
+    stay those of the example. So it may hold up to 1 + count times the objects of one picture: more than a source's
+    `max_objects`, which bounds pictures, and an architecture that pads to a number of its own needs room for them.
+    """
+
+    kind = "augmentations"
+    count: typing.ClassVar[int]
+    probability: float
+
+    @abc.abstractmethod
+    def __call__(self, sample, partners, seed, canvas):
+        """sample: decoded, as for `Augmentation`; partners: list of `count` such. seed: int32 [2]. -> sample."""

@@ -1,4 +1,8 @@
-"""Augmentations that hide parts of the image and leave every label as it is."""
+"""Augmentations that hide parts of the image and leave every label as it is.
+
+So an object keeps its box, its mask and its class also where it is hidden, wholly even: how much of it must be seen to
+count is not theirs to say. With many small objects choose small areas.
+"""
 
 import dataclasses
 import math

@@ -76,11 +76,14 @@ class Sometimes(Augmentation):
     def __post_init__(self):
         super().__post_init__()
         draws.check(self, probability=(0, 1))
+        name = self.augmentation.registered_name
         if isinstance(self.augmentation, WindowAugmentation):
             raise UsageError(
-                f"policy/sometimes cannot hold {self.augmentation.registered_name}: a window is cut from every image "
-                "or from none; name it in augment itself"
+                f"policy/sometimes cannot hold {name}: a window is cut from every image or from none; name it in "
+                "augment itself"
             )
+        if not isinstance(self.augmentation, Augmentation):
+            raise UsageError(f"policy/sometimes cannot hold {name}, which takes several images; name it in augment")
 
     def __call__(self, sample, seed):
         chance_seed, part_seed = draws.split(seed, 2)

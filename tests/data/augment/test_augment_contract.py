@@ -11,12 +11,16 @@ from scipy import ndimage
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
-from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
+from kerasvision.data.augment.base import BatchAugmentation, Canvas, Combination, WindowAugmentation
+from kerasvision.ops.resample import PER_OBJECT
 
 # where an augmentation has a probability it is one that lets different seeds differ
 CASES = {
     "batch/cutmix": {},
     "batch/mixup": {"alpha": 1.0},
+    "combining/copy_paste": {},
+    "combining/mixup": {"alpha": 1.0},
+    "combining/mosaic": {},
     "geometric/affine": {},
     "geometric/elastic": {"alpha": 20.0},
     "geometric/horizontal_flip": {},
@@ -48,12 +52,13 @@ CASES = {
     "policy/sometimes": {},
 }
 SEEDS = 4
+CANVAS = (26, 34)
 IMAGE_ONLY = ("occlusion/", "photometric/")
 
 
-def sample_of(size=(30, 44)):
+def sample_of(size=(30, 44), seed=0):
     height, width = size
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     image = ndimage.gaussian_filter(rng.uniform(-200, 455, (height, width, 3)), (1.5, 1.5, 0))
     corners = np.sort(rng.uniform(0, 1, (3, 2, 2)), axis=1) * [width, height]
     masks = rng.integers(0, 2, (3, height, width))
@@ -67,6 +72,12 @@ def sample_of(size=(30, 44)):
         "keypoints_xyv": np.concatenate([corners, np.ones((3, 2, 1))], -1).astype(np.float32),
         "weather": np.array(b"drizzle"),
         "tabular": np.array([0.5, 2.0], np.float32),
+        "is_crowd": np.array([False, True, False]),
+        "is_difficult": np.array([False, False, True]),
+        "is_truncated": np.array([True, False, False]),
+        "track_ids": np.array([40, 50, 60], np.int64),
+        "area_px": np.array([4.0, 5.0, 6.0], np.float32),
+        "occlusion": np.array([0.4, 0.5, 0.6], np.float32),
     }
     return {k: tf.constant(v) for k, v in sample.items()}
 
@@ -90,7 +101,15 @@ def applied(part, seed, size=(30, 44)):
     if isinstance(part, BatchAugmentation):
         inputs, targets = part(*batch_of(size), seed)
         return inputs | targets
+    if isinstance(part, Combination):
+        partners = [sample_of(hw, 1 + i) for i, hw in enumerate([(21, 37), size, (50, 16)][: part.count])]
+        return part(combinable(part, sample_of(size)), [combinable(part, p) for p in partners], seed, Canvas(CANVAS))
     return part(sample_of(size), seed)
+
+
+def combinable(part, sample):
+    """Without the classes of pixels, which only a mosaic can lay side by side."""
+    return {k: v for k, v in sample.items() if k != "mask" or part.registered_name.endswith("mosaic")}
 
 
 def seed_of(number):
@@ -128,6 +147,7 @@ def test_eager_equals_tf_data(name):
 def test_changes_no_more_than_its_business(name, size):
     part = case(name)
     before = {k: v for pair in batch_of(size) for k, v in pair.items()} if name[:5] == "batch" else sample_of(size)
+    before = combinable(part, before) if isinstance(part, Combination) else before
     for seed in range(2):
         after = applied(part, seed_of(seed), size)
         assert after["image"].dtype == tf.uint8
@@ -138,18 +158,39 @@ def test_changes_no_more_than_its_business(name, size):
             assert after.keys() - before.keys() == {"cropped"}
         else:
             assert after.keys() == before.keys()
-            assert after["image"].shape == before["image"].shape
+            shape = (*CANVAS, 3) if isinstance(part, Combination) else before["image"].shape
+            assert after["image"].shape == shape
         for key in after.keys() & before.keys():
             assert after[key].dtype == before[key].dtype, key
         moved = {"image", "probabilities", "map"}
         if not name.startswith((*IMAGE_ONLY, "batch/")):
-            moved |= {"labels", "boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"}
+            moved |= {"boxes_xyxy", "mask", *PER_OBJECT}
         for key in before.keys() - moved:
             np.testing.assert_array_equal(after[key], before[key], key)
         if "boxes_xyxy" in after:
-            objects = {k: after[k].shape[0] for k in ("labels", "boxes_xyxy", "instance_masks", "keypoints_xyv")}
-            assert len(set(objects.values())) == 1, objects
-            assert after["instance_masks"].shape[1:] == after["mask"].shape == after["image"].shape[:2]
+            rows = {k: after[k].shape[0] for k in ("boxes_xyxy", *PER_OBJECT)}
+            assert len(set(rows.values())) == 1, rows
+            check_rows(after)
+            assert after["instance_masks"].shape[1:] == after["image"].shape[:2]
+            assert "mask" not in after or after["mask"].shape == after["image"].shape[:2]
+
+
+def check_rows(sample):
+    """What the keys say of an object is of one object still, also where others have gone."""
+    labels = sample["labels"].numpy()
+    np.testing.assert_array_equal(sample["track_ids"], labels * 10)
+    np.testing.assert_allclose(sample["area_px"], labels)
+    np.testing.assert_allclose(sample["occlusion"], labels / 10, rtol=1e-6)
+    for key, label in (("is_truncated", 4), ("is_crowd", 5), ("is_difficult", 6)):
+        np.testing.assert_array_equal(sample[key], labels == label, key)
+
+
+def test_an_object_that_is_wholly_hidden_keeps_its_labels():
+    sample = sample_of() | {"boxes_xyxy": tf.constant([[10.0, 10, 14, 14]] * 3)}
+    hidden = augmentations["occlusion/cutout"](length_px=400)(sample, seed_of(0))
+    assert (hidden["image"].numpy() == 128).all()
+    for key in sample.keys() - {"image"}:
+        np.testing.assert_array_equal(hidden[key], sample[key], key)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -176,8 +217,14 @@ def test_recipe_keeps_it(name):
         ("occlusion/grid_mask", {"unit": (0.0, 0.0)}),
         ("occlusion/cutout", {"length_px": 0}),
         ("batch/mixup", {"alpha": 0.0}),
+        ("combining/mosaic", {"center": (0.7, 0.3)}),
+        ("combining/mosaic", {"scale": (0.0, 1.0)}),
+        ("combining/mixup", {"alpha": 0.0}),
+        ("combining/copy_paste", {"share": 1.5}),
         ("policy/rand_augment", {"magnitude": 31}),
         ("policy/sometimes", {"augmentation": "geometric/random_resized_crop"}),
+        ("policy/sometimes", {"augmentation": "batch/mixup"}),
+        ("policy/sometimes", {"augmentation": "combining/mosaic"}),
         ("policy/sometimes", {"probability": "often"}),
     ],
 )
