@@ -1,29 +1,65 @@
-"""`kerasvision data check SOURCE` and `kerasvision data show RECIPE`."""
+"""`kerasvision data check|show|anchors|convert`."""
 
 import contextlib
 import json
 import sys
 
-HELP = "check a data source, or show what a recipe's augmentations do to it"
+HELP = "check a data source, show what a recipe's augmentations do to it, fit anchors to it, or convert its format"
+SOURCE = "a folder, a .csv manifest, a COCO .json, a YOLO .yaml, tfds:NAME, digits, or a recipe"
 
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="check|show", required=True)
-    text = "count classes, sizes, duplicates and odd images, and say what training does with each"
+    actions = parser.add_subparsers(dest="action", metavar="check|show|anchors|convert", required=True)
+    text = "count classes, sizes, boxes, duplicates and odd images, and say what training does with each"
     checking = actions.add_parser("check", help=text, description=text)
-    checking.add_argument("source", metavar="SOURCE", help="a folder, a .csv manifest, tfds:NAME, digits, or a recipe")
+    checking.add_argument("source", metavar="SOURCE", help=SOURCE)
     checking.add_argument("--json", action="store_true", help="one JSON document on stdout")
     text = "write a PNG sheet of augmented samples with their labels"
     showing = actions.add_parser("show", help=text, description=text)
     showing.add_argument("recipe", metavar="RECIPE", help="a .py file that defines `recipe`, or a recipe.json")
     showing.add_argument("--out", default="sheet.png", help="where to write (default: sheet.png)")
     showing.add_argument("--count", type=int, default=32, help="how many samples (default: 32)")
+    _configure_anchors(actions)
+    text = "write a source of boxes as COCO JSON, VOC XML or YOLO text, with its images; nothing is lost"
+    converting = actions.add_parser("convert", help=text, description=text)
+    converting.add_argument("source", metavar="SOURCE", help=SOURCE)
+    converting.add_argument("--to", required=True, metavar="coco|voc|yolo", help="the format")
+    converting.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    converting.add_argument("--link", action="store_true", help="symbolic links to the images in place of copies")
+
+
+def _configure_anchors(actions):
+    text = "fit anchors to a source's boxes by k-means on IoU, and draw both"
+    fitting = actions.add_parser("anchors", help=text, description=text)
+    fitting.add_argument("source", metavar="SOURCE", help=SOURCE)
+    number = fitting.add_mutually_exclusive_group()
+    number.add_argument("--count", type=int, help="anchors of all levels together (default: three a level)")
+    number.add_argument("--per-level", type=int, help="anchors of each level")
+    fitting.add_argument("--image-size", type=int, nargs=2, metavar=("H", "W"), help="of the graph (default: 320 320)")
+    fitting.add_argument("--strides", type=int, nargs="+", help="of the levels, pixels (default: 8 16 32 64 128)")
+    fitting.add_argument("--resize", choices=("letterbox", "stretch"), help="how images are fitted (letterbox)")
+    fitting.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    fitting.add_argument("--out", default="anchors.png", help="where to draw (default: anchors.png)")
 
 
 def run(args):
-    """Check or show."""
-    return _check(args) if args.action == "check" else _show(args)
+    """Do what the action says."""
+    return {"check": _check, "show": _show, "anchors": _anchors, "convert": _convert}[args.action](args)
+
+
+def _source(text):
+    """(source, recipe or None) that a word names. A .json file may be a recipe or data in COCO's format."""
+    import pathlib
+
+    from kerasvision.cli.recipes import load_recipe
+    from kerasvision.data.sources._detect import detect, is_coco
+
+    is_json = text.endswith(".json") and not (pathlib.Path(text).is_file() and is_coco(pathlib.Path(text)))
+    if is_json or text.endswith(".py") or ".py:" in text:
+        recipe = load_recipe(text)
+        return recipe.data, recipe
+    return detect(text), None
 
 
 def _show(args):
@@ -35,13 +71,57 @@ def _show(args):
     return 0
 
 
-def _check(args):
-    from kerasvision.cli.recipes import load_recipe
-    from kerasvision.data.check import check
-    from kerasvision.data.sources._detect import detect
+def _convert(args):
+    from kerasvision.data.convert import convert
 
-    is_recipe = args.source.endswith((".py", ".json"))
-    source = load_recipe(args.source).data if is_recipe else detect(args.source)
+    source, _ = _source(args.source)
+    with _progress() as progress:
+        print(convert(source, args.to, args.out, args.link, lambda done, total: progress("images", done, total)))
+    return 0
+
+
+def _anchors(args):
+    from kerasvision.data.anchors import draw, fit
+
+    source, recipe = _source(args.source)
+    held = getattr(recipe, "model", None)  # a recipe knows its size, strides and resize
+    strides = tuple(args.strides or getattr(getattr(held, "anchors", None), "strides", (8, 16, 32, 64, 128)))
+    size = tuple(args.image_size or getattr(held, "image_size", (320, 320)))
+    resize = args.resize or getattr(held, "resize", "letterbox")
+    given = args.count if args.per_level is None else args.per_level * len(strides)
+    fitted = fit(source, size, strides, 3 * len(strides) if given is None else given, resize)
+    draw(fitted, args.out)
+    if args.json:
+        print(json.dumps(fitted.summary | {"drawn": args.out}, indent=2))
+    else:
+        _print_anchors(fitted.summary, args.out)
+    return 0
+
+
+def _print_anchors(summary, out):
+    from rich.console import Console
+    from rich.table import Table
+
+    height, width = summary["image_size_hw"]
+    title = f"{summary['boxes']} boxes in pixels of a {width} x {height} graph ({summary['resize']})"
+    table = Table("stride", "anchors, width x height (boxes nearest to it)", title=title, title_justify="left")
+    for level in summary["levels"]:
+        shapes = (f"{a['width']:g} x {a['height']:g} ({a['boxes']})" for a in level["anchors"])
+        table.add_row(str(level["stride"]), "   ".join(shapes))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    for name in ("default", "fitted"):
+        iou, covered, count = (summary[k][name] for k in ("mean_best_iou", "covered", "count"))
+        print(f"{name}: {count} anchors, mean best IoU {iou:.3f}, {covered:.1%} of the boxes at 0.5 or more")
+    print("\nin a recipe:\n    from kerasvision.ops.anchors import Anchors")
+    print(f"    {summary['python']}")
+    print(f"on the command line:\n    --set 'model.anchors={json.dumps(summary['json'])}'")
+    print(f"\ndrawn: {out}")
+
+
+def _check(args):
+    from kerasvision.data.check import check
+
+    source, _ = _source(args.source)
     with _progress() as progress:
         report = check(source, progress)
     if args.json:
@@ -75,12 +155,20 @@ def _print(report):
     from rich.table import Table
 
     splits = report["splits"]
+    objects = report.get("objects", {}).get("train")
     table = Table("class", title=report["source"]["@"].split("/")[-1], title_justify="left")
     for name in splits:
         table.add_column(name, justify="right")
+    if objects:
+        table.add_column("images in train", justify="right")
+        table.add_column("median side, px", justify="right")
     for name in report["classes"]:
-        table.add_row(name, *(str(split["classes"][name]) for split in splits.values()))
+        counts = [str(split["classes"][name]) for split in splits.values()]
+        held = objects["classes"][name] if objects else None
+        table.add_row(name, *counts, *([str(held["images"]), str(held["median_side_px"] or "")] if held else []))
     table.add_section()
+    if objects:
+        table.add_row("objects", *(str(held["count"]) for held in report["objects"].values()))
     table.add_row("images", *(str(split["size"]) for split in splits.values()))
     Console().print(table)
     for line in _lines(report):
@@ -88,10 +176,17 @@ def _print(report):
 
 
 def _lines(report):
-    """What stands below the table: sizes, formats, and two lines a finding."""
+    """What stands below the table: sizes, formats, objects, and two lines a finding."""
     for side, held in report["image_size"].items():
         yield f"{side}: {held['min']} to {held['max']} pixels, median {held['median']:g}"
     yield "formats: " + ", ".join(f"{n} {name}" for name, n in report["formats"].items())
+    for name, held in report.get("objects", {}).items():
+        side, sizes = held["side_px"], ", ".join(f"{n} {size}" for size, n in held["sizes"].items())
+        spans = f"side {side['min']:g} to {side['max']:g} pixels, median {side['median']:g}; " if side else ""
+        yield (
+            f"{name}: {held['per_image']['mean']:g} objects an image, at most {held['per_image']['max']}, none in "
+            f"{held['images_without']}; {spans}{sizes}"
+        )
     if "validation" not in report["splits"]:
         yield "no validation split: training holds out a part of train (the recipe's validation_fraction)"
     if "test" not in report["splits"]:

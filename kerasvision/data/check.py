@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
-from kerasvision.data import duplicates, facts
+from kerasvision.data import duplicates, facts, objects
 
 # kind -> (what was found, what training does with it)
 FINDINGS = {
@@ -25,6 +25,20 @@ FINDINGS = {
     "margins": ("images with boxes that reach beyond them", "clipped to the image"),
     "repeated": ("images with a box that stands there twice", "each counts once"),
     "unlabeled": ("images without a label file", "count as images without objects"),
+    "tiny": (
+        f"images with objects whose shorter side is below {objects.TINY_PX} pixels",
+        "they count; few anchors and no phone will find them: leave them out, or cut the images into parts",
+    ),
+    "long": (
+        f"images with objects more than {objects.LONGEST} times as long as wide",
+        "they count; see `kerasvision data anchors` for anchors of such shapes",
+    ),
+    "whole": ("images with an object that covers all of them", "they count; is it a label of the whole image?"),
+    "twins": (
+        f"images with two boxes of one class that nearly coincide (IoU of {objects.SAME_IOU} or more)",
+        "both count, and suppression will give one; remove what was labeled twice",
+    ),
+    "absent": ("classes without an object in a split that has others", "such a class has no figure there"),
     "contradiction": (
         "groups of images with equal bytes but different labels",
         "training uses all of them; mend the labels",
@@ -57,12 +71,13 @@ _EXAMPLES = 5
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One image of the source. labels: class indices."""
+    """One image of the source. labels: class indices. boxes_xyxy: of its objects, None where there are none to know."""
 
     name: str
     split: str
     labels: tuple[int, ...]
     facts: facts.Facts
+    boxes_xyxy: np.ndarray | None = None
 
 
 def check(source, progress=lambda task, done, total: None):
@@ -71,7 +86,7 @@ def check(source, progress=lambda task, done, total: None):
     Unreadable files and bad boxes are reported, not refused. progress: called with "images" or "near duplicates", and
     how many of how many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}},
     "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind",
-    "what", "count", "examples", "training"}]}.
+    "what", "count", "examples", "training"}]}, and for a source of boxes "objects" (`data/objects.py`).
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     source = dataclasses.replace(source, **lenient)
@@ -85,6 +100,8 @@ def check(source, progress=lambda task, done, total: None):
         findings[trait] += [s.name for s in read if trait in s.facts.traits]
     _find_exact(seen, findings)
     _find_near(read, findings, progress)
+    for kind, lines in objects.oddities(read, opened.classes).items():
+        findings[kind] += lines
     return {
         "source": to_json(source),
         "classes": list(opened.classes),
@@ -92,7 +109,7 @@ def check(source, progress=lambda task, done, total: None):
         "image_size": _sizes(read),
         "formats": dict(sorted(collections.Counter(s.facts.format for s in read).items())),
         "findings": [_finding(kind, found) for kind, found in findings.items() if found],
-    }
+    } | objects.report(read, opened.classes)
 
 
 def _look(opened, base, progress):
@@ -118,7 +135,7 @@ def _see(sample, split, index, base):
     name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
     labels = sample["labels"].tolist() if "labels" in sample else [int(sample["label"])]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
-    return Seen(name, split, tuple(labels), held)
+    return Seen(name, split, tuple(labels), held, sample.get("boxes_xyxy"))
 
 
 def _dropped(lines):

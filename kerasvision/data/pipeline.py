@@ -68,7 +68,8 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     def example(index, held):
         first, *others = (lambda get=get: read(get()) for get in members(held))
         fit = functools.partial(_fitted, arch)
-        return arch.example(augmented(first(), example_parts, stream_seed(seed, index), fit, others, canvas))
+        sample = _checked(arch, first())
+        return arch.example(augmented(sample, example_parts, stream_seed(seed, index), fit, others, canvas))
 
     def batch(step, pair):
         prepared, targets = pair
@@ -87,7 +88,7 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     """A finite dataset of (prepared inputs, geometry, truth), in order; the last batch may be smaller."""
 
     def example(record):
-        sample = _decoded(split.read(record))
+        sample = _decoded(_checked(arch, split.read(record)))
         prepared, geometry, _ = arch.prepare_sample(sample)
         return prepared, geometry, arch.truth(sample)
 
@@ -106,7 +107,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     keys = list(arch.serving_inputs())
 
     def example(index, record):
-        sample = _decoded(split.read(record))
+        sample = _decoded(_checked(arch, split.read(record)))
         name = sample["path"] if "path" in sample else tf.strings.as_string(index)
         return {k: sample[k] for k in keys}, arch.truth(sample), name
 
@@ -124,6 +125,19 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
 def _stacked(rows):
     return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
+
+
+def _checked(arch, sample):
+    """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
+    missing = [k for k in arch.needs if k not in sample]
+    if missing:
+        boxes = "; sources of boxes are coco, voc, yolo and cut_paste" if "boxes_xyxy" in missing else ""
+        hint = "; set masks=True in the source" if missing == ["instance_masks"] else boxes
+        raise KerasVisionError(
+            f"{arch.registered_name} needs {', '.join(map(repr, missing))}, and a sample of this data has "
+            f"{', '.join(sorted(sample))}{hint}"
+        )
+    return sample
 
 
 def _fitted(arch, sample):

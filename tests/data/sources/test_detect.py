@@ -1,5 +1,7 @@
 """From what a person types to a source."""
 
+import json
+
 import pytest
 
 from kerasvision.core.errors import UsageError
@@ -25,7 +27,67 @@ def test_a_folder_named_digits(tmp_path, monkeypatch):
 
 def test_anything_else_is_one_clear_line(tmp_path):
     (tmp_path / "photo.jpg").touch()
-    for text, seen in ((f"{tmp_path}/photo.jpg", "no .csv"), ("gone", "no such file or folder"), ("tfds:", "a name")):
+    (tmp_path / "numbers.json").write_text("[1, 2]")
+    for text, seen in (
+        (f"{tmp_path}/photo.jpg", "no .csv, .json or .yaml"),
+        (f"{tmp_path}/numbers.json", "no COCO JSON; allowed: a folder"),
+        ("gone", "no such file or folder; allowed: .*coco:PATH, voc:PATH, yolo:PATH, cut_paste"),
+        ("tfds:", "a name"),
+        ("coco:", "a path, as in coco:PATH"),
+        ("cut_paste:cutouts", "cut_paste:CUTOUTS,BACKGROUNDS"),
+    ):
         with pytest.raises(UsageError, match=seen) as error:
             detect(text)
         assert "\n" not in str(error.value)
+
+
+COCO = json.dumps({"info": {}, "images": [], "annotations": [], "categories": []})
+LAYOUTS = {
+    "coco": [{"annotations/instances_train2017.json": COCO}, {"train/_annotations.coco.json": COCO}, {"a.json": COCO}],
+    "voc": [
+        {"Annotations/1.xml": "<annotation/>", "JPEGImages/1.jpg": "", "classes.txt": "cat"},
+        {"train/1.xml": "<annotation>", "train/1.jpg": ""},
+        {"1.xml": "<annotation>", "1.jpg": ""},
+    ],
+    "yolo": [
+        {"data.yaml": "", "train/images/1.jpg": ""},
+        {"images/train/1.jpg": "", "labels/train/1.txt": ""},
+        {"classes.txt": "cat", "images/1.jpg": "", "images/1.txt": ""},
+        {"classes.txt": "cat", "1.jpg": "", "1.txt": ""},
+    ],
+    "image_folder": [
+        {"cat/1.jpg": "", "dog/1.jpg": "", "about.json": json.dumps({"images": 2, "by": "me"})},
+        {"train/cat/1.jpg": "", "test/cat/1.jpg": "", "classes.txt": "cat", "settings.xml": "<project/>"},
+        {"images/1.jpg": "", "photos/1.jpg": ""},
+    ],
+}
+
+
+def lay(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return str(root)
+
+
+@pytest.mark.parametrize(("kind", "files"), [(k, f) for k, every in LAYOUTS.items() for f in every])
+def test_folders_by_their_layout(tmp_path, kind, files):
+    root = lay(tmp_path, files)
+    assert detect(root) == sources[kind](path=root)
+
+
+def test_files_and_words(tmp_path):
+    lay(tmp_path, {"long.json": COCO[:-1] + " " * 70000 + "}", "data.yaml": "", "Data.YML": ""})
+    assert detect(tmp_path / "long.json") == sources["coco"](path=str(tmp_path / "long.json"))
+    assert detect(tmp_path / "data.yaml") == sources["yolo"](path=str(tmp_path / "data.yaml"))
+    assert detect(tmp_path / "Data.YML") == sources["yolo"](path=str(tmp_path / "Data.YML"))
+    for kind in ("coco", "voc", "yolo", "image_folder"):
+        assert detect(f"{kind}:some/place") == sources[kind](path="some/place")
+    wanted = sources["cut_paste"](path="cutouts.csv", backgrounds=("a", "b"))
+    assert detect("cut_paste:cutouts.csv,a,b") == wanted
+
+
+def test_a_folder_of_two_kinds_asks_which(tmp_path):
+    root = lay(tmp_path, LAYOUTS["coco"][0] | LAYOUTS["yolo"][0])
+    with pytest.raises(UsageError, match="looks like coco and yolo; say which, as in coco:"):
+        detect(root)
