@@ -17,6 +17,7 @@ from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
 from kerasvision.data.decode import decode, image_hw
 from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
 from kerasvision.data.sources.base import Split
+from kerasvision.ops import resample
 
 AUTOTUNE = tf.data.AUTOTUNE
 
@@ -141,7 +142,12 @@ def _checked(arch, sample):
 
 
 def _fitted(arch, sample):
-    return arch.prepare_sample(sample)[2]
+    """A window in the graph's pixels with all of its labels: those, too, that only further augmentations look at."""
+    prepared, geometry, moved = arch.prepare_sample(sample)
+    if not {"boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"} & set(sample):
+        return moved
+    matrix = resample.translation(geometry["offset_xy"]) @ resample.scaling(geometry["scale_xy"])
+    return resample.warp(sample, matrix, size_hw=tf.shape(prepared["image"])[:2]) | prepared
 
 
 def augmented(sample, parts, seed, fit=None, partners=(), canvas=None):

@@ -149,3 +149,46 @@ def test_workers_share_the_stream_of_one(split):
 def test_the_canvas_is_the_graph_s():
     assert canvas_of(ARCH) == Canvas((64, 64), True)
     assert canvas_of(dataclasses.replace(ARCH, resize="stretch")) == Canvas((64, 64), False)
+
+
+def test_after_a_window_every_label_is_in_the_graph_s_pixels():
+    """A detector takes no masks, but copy-paste does: what is pasted lies where the partner's objects were."""
+    crop = create("augmentations/geometric/random_crop", size_px=(50, 50))
+    paste = create("augmentations/combining/copy_paste", probability=1.0, share=1.0, scale=(1.0, 1.0))
+    seen = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Look(Augmentation):
+        def __call__(self, sample, seed):
+            tf.py_function(lambda *v: seen.append([x.numpy() for x in v]), list(self.held(sample)), [])
+            return sample
+
+        def held(self, sample):
+            return (sample[k] for k in ("image", "boxes_xyxy", "labels", "instance_masks", "area_px"))
+
+    def read(i):
+        image = np.zeros((70, 90, 3), np.uint8)
+        masks = np.zeros((3, 70, 90), np.uint8)
+        boxes = np.array([[2, 3, 20, 30], [30, 20, 62, 44], [70, 50, 88, 68]], np.float32)
+        for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
+            image[y0:y1, x0:x1] = 80 * (k + 1)
+            masks[k, y0:y1, x0:x1] = 1
+        held = {"image": image, "boxes_xyxy": boxes, "labels": np.arange(3, dtype=np.int32), "instance_masks": masks}
+        return {k: tf.constant(v) for k, v in held.items()} | {"area_px": tf.constant([0.0, 1.0, 2.0])}
+
+    split = Split(tf.data.Dataset.range(3), read, 3)
+    for parts in ((crop, Look()), (crop, paste, Look())):
+        seen.clear()
+        phase = Phase(epochs=1, optimizer=create("optimizers/sgd"))
+        object.__setattr__(phase, "augment", parts)
+        list(training_data(split, ARCH, phase, batch_size=2, seed=1).take(4))
+        assert len(seen) >= 8 and sum(len(row[2]) for row in seen) > 8
+        for image, boxes, labels, masks, area in seen:
+            assert image.shape == (64, 64, 3) and masks.shape[1:] == (64, 64)
+            np.testing.assert_array_equal(labels, area)
+            for box, label, mask in zip(boxes, labels, masks, strict=True):
+                rows, columns = np.nonzero(mask)
+                hull = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+                np.testing.assert_allclose(box, hull, atol=1.6)
+                inside = np.abs(image[mask > 0].astype(int)[:, 0] - 80 * (label + 1)) < 30
+                assert inside.mean() > 0.6  # edges are blended
