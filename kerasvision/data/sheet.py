@@ -122,14 +122,22 @@ def _tile(sample, classes):
         x0, y0, x1, y1 = box * scale
         draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=_color(label), width=2)
         if "labels" in sample:
-            name = _name(label, classes)
-            draw.rectangle(draw.textbbox((x0 + 2, y0 + 1), name, font), fill=_color(label))
-            draw.text((x0 + 2, y0 + 1), name, _INK, font)
+            _tag(draw, (x0, y0, x1, y1), _name(label, classes), _color(label), font)
     for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):
         for x, y, visible in keypoints * [scale, scale, 1]:
             if visible > 0:
                 draw.ellipse((x - 3, y - 3, x + 3, y + 3), _color(number), _INK)
     return picture
+
+
+def _tag(draw, box, name, color, font):
+    """A name in the corner of its box; over or under a box that it would hide."""
+    x0, y0, x1, y1 = box
+    wide, high = draw.textbbox((0, 0), name, font)[2:]
+    if y1 - y0 < 3 * high or x1 - x0 < wide:
+        y0 = y0 - high - 3 if y0 > high + 3 else y1
+    draw.rectangle(draw.textbbox((x0 + 2, y0 + 1), name, font), fill=color)
+    draw.text((x0 + 2, y0 + 1), name, _INK, font)
 
 
 def _with_masks(sample):
