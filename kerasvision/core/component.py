@@ -149,3 +149,8 @@ def plain(name):
         return cls
 
     return add
+
+
+def is_plain(cls):
+    """Whether a class was declared with `plain`."""
+    return _PLAIN.get(getattr(cls, "registered_name", None)) is cls

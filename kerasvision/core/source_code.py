@@ -3,18 +3,32 @@
 import dataclasses
 import json
 
-from kerasvision.core.component import Component, hints
+from kerasvision.core.component import Component, hints, is_plain
 
 _HEAD = '''"""A recipe. Edit it and run: kerasvision train THIS_FILE --out RUN"""
 
 from kerasvision import Budget, Phase, Recipe, create
-
-recipe = '''
+'''
+_IN_HEAD = ("Recipe", "Phase", "Budget")
 
 
 def recipe_source(recipe):
     """Python text that makes an equal recipe. Fields at their default are left out."""
-    return _HEAD + _code(recipe, 0) + "\n"
+    code = _code(recipe, 0)
+    imports = sorted(
+        f"from {c.__module__} import {c.__name__}\n" for c in _plain_parts(recipe) if f"{c.__name__}(" in code
+    )
+    return f"{_HEAD}{''.join(imports)}\nrecipe = {code}\n"
+
+
+def _plain_parts(value):
+    """The classes, below a recipe, that no registry holds and that its text has to import."""
+    if isinstance(value, tuple):
+        return {c for v in value for c in _plain_parts(v)}
+    if not isinstance(value, Component):
+        return set()
+    own = {type(value)} if is_plain(type(value)) and type(value).__name__ not in _IN_HEAD else set()
+    return own | {c for name in hints(type(value)) for c in _plain_parts(getattr(value, name))}
 
 
 def _code(value, depth):
@@ -22,8 +36,8 @@ def _code(value, depth):
     if isinstance(value, Component):
         given = [f"{k}={_code(v, depth + 1)}" for k, v in _given(value)]
         name = type(value).registered_name
-        if name in ("recipe", "phase", "budget"):
-            head, arguments = name.capitalize(), given
+        if is_plain(type(value)):
+            head, arguments = type(value).__name__, given
         else:
             head, arguments = "create", [f'"{name}"', *given]
         flat = f"{head}({', '.join(arguments)})"

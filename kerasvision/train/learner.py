@@ -5,6 +5,8 @@ import tf_keras as keras
 
 from kerasvision.layers.norm import count_all_replicas, several_replicas
 
+MOST_TERMS = 15  # of one loss, that are reported beside it
+
 
 class Learner(keras.Model):
     """Trains `graph` on `objective(targets, raw) -> {name: [B]}`.
@@ -17,7 +19,9 @@ class Learner(keras.Model):
         super().__init__(name="learner")
         self.graph = graph
         self._objective = objective
-        self._mean_loss = keras.metrics.Mean("loss")
+        # one vector: Keras wants a metric's variables before the first step, and only that step knows the terms
+        self._means, self._terms = keras.metrics.MeanTensor("means", shape=(1 + MOST_TERMS,)), ()
+        self.distribute_reduction_method = "first"  # the means are over all replicas already
         if several_replicas():
             count_all_replicas(graph)
         self.built = True  # the graph has its weights already; backups need to know
@@ -29,7 +33,12 @@ class Learner(keras.Model):
 
     @property
     def metrics(self):
-        return [self._mean_loss]
+        return [self._means]
+
+    def get_metrics_result(self):
+        """`loss`, and its terms where there are several."""
+        means = self._means.result()
+        return {name: means[number] for number, name in enumerate(("loss", *self._terms))}
 
     def call(self, inputs, training=None):
         return self.graph(inputs, training=training)
@@ -46,5 +55,7 @@ class Learner(keras.Model):
             share = total / tf.distribute.get_strategy().num_replicas_in_sync
         with tf.control_dependencies([total]):  # no weight and no step counter moves unless the loss is finite
             self.optimizer.minimize(share, self.trained_variables, tape=tape)
-        self._mean_loss.update_state(total)
-        return {"loss": self._mean_loss.result()} | (terms if len(terms) > 1 else {})
+        self._terms = tuple(terms) if len(terms) > 1 else ()
+        values = [total, *(terms[name] for name in self._terms)]
+        self._means.update_state(tf.pad(tf.stack(values), [[0, 1 + MOST_TERMS - len(values)]]))
+        return self.get_metrics_result()

@@ -5,11 +5,14 @@ import json
 
 import pytest
 
+from kerasvision.cli.recipes import load_recipe
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Budget, Phase, Recipe
 from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
+from kerasvision.ops.anchors import Anchors
+from kerasvision.ops.nms import Suppression
 
 EVERYTHING = Recipe(
     name="every_thing-1.0",
@@ -151,3 +154,15 @@ def test_what_has_no_name_cannot_be_written():
 def test_plain_values_pass_through_json():
     for value in (None, True, 3, 0.5, "text", (1, (2.5, "x"), ())):
         assert from_json(json.loads(json.dumps(to_json(value)))) == value
+
+
+def test_source_code_imports_what_no_registry_holds(tmp_path):
+    """Anchors and the like have no name that `create` knows."""
+    model = create(
+        "detection/retinanet", anchors=Anchors(ratios=(1.0,)), suppression=Suppression(soft_sigma=0.5), num_classes=3
+    )
+    recipe = Recipe(name="scenes", model=model, data="digits")
+    path = tmp_path / "recipe.py"
+    path.write_text(recipe_source(recipe))
+    assert load_recipe(path) == recipe
+    assert "Matcher" not in path.read_text(), "a field at its default is left out"

@@ -125,7 +125,7 @@ def test_phases_start_from_the_best_weights_of_the_one_before(tmp_path):
     trained = train(recipe, tmp_path / "run")
     keras.utils.set_random_seed(recipe.seed)
     initial = weights_of(tiny.classifier(num_classes=10).build())
-    first = tiny.weights(tmp_path / "run" / "phase-1" / "best.weights.h5", tiny.classifier())
+    first = tiny.weights(tmp_path / "run" / "phase-1" / "best.weights.h5", tiny.classifier(num_classes=10))
     final = weights_of(trained.graph)
     assert moved(initial, first) == {"logits/kernel:0", "logits/bias:0"}
     assert moved(first, final) == set(final)

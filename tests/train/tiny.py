@@ -72,7 +72,7 @@ def recipe(**fields):
 
 def weights(path, arch=None):
     """Variable name -> array, from a `.weights.h5` file of a graph without techniques that change it."""
-    graph = dataclasses.replace(arch or smooth_classifier(), num_classes=10).build()
+    graph = (arch or smooth_classifier(num_classes=10)).build()
     graph.load_weights(path)
     return {v.name: v.numpy() for v in graph.variables}
 
