@@ -38,7 +38,7 @@ def _retinanet():
 
 
 # rates at which a detector's loss, summed over anchors, does not diverge; its ReLUs that cross zero part two runs
-REPLICAS = {"sgd_rate": 0.0005, "replicas_apart": 1e-5}
+REPLICAS = {"sgd_rate": 0.0002, "replicas_apart": 1e-5}
 
 CASES = {
     "detection/retinanet": Case(_retinanet, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),

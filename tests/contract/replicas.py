@@ -44,11 +44,11 @@ def compare(name, folder):
         for strategy in ("default", "mirrored")
     ]
     fresh = contracts.built(recipe.model, seed=recipe.seed).get_weights()
-    return {"apart": _apart(*held), "moved": _apart(held[0], fresh)}
+    return {"apart": apart(*held), "moved": apart(held[0], fresh)}
 
 
-def _apart(some, others):
-    """The largest difference, relative for weights above 1, whose last bit is worth more."""
+def apart(some, others):
+    """The largest difference of two lists of arrays, relative for values above 1, whose last bit is worth more."""
     pairs = zip(some, others, strict=True)
     return max(float((np.abs(a - b) / np.maximum(1, np.abs(a))).max()) for a, b in pairs)
 
