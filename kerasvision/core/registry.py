@@ -88,7 +88,8 @@ def _refuse_hidden_methods(part):
     """A field named like a hook of its kind would be called in the hook's place."""
     for name in getattr(part, "__dataclass_fields__", ()):
         for base in part.__mro__[1:]:
-            if callable(vars(base).get(name)):
+            field = name in getattr(base, "__dataclass_fields__", ())  # whose default may be callable
+            if callable(vars(base).get(name)) and not field:
                 raise KerasVisionError(f"{_origin(part)}: the field {name!r} hides {base.__name__}.{name}(); rename it")
 
 

@@ -124,6 +124,7 @@ def _choose_in_turn(overlap):
     by_truth = tf.reshape(tf.linalg.matrix_transpose(overlap), [-1, truths, anchors])
     left, places = tf.math.top_k(by_truth, width)  # [B, G, width]
     rows = tf.range(truths)[None, :, None]
+    invariant = left.shape  # a loop in a graph wants its variables to keep theirs
 
     def choose(left, partner):
         flat = tf.reshape(left, [-1, truths * width])
@@ -133,10 +134,11 @@ def _choose_in_turn(overlap):
         found = tf.reduce_max(flat, -1) > 0.0
         anchor = tf.where(found, anchor, -1)
         partner = tf.where((rows[..., 0] == row[:, None]) & found[:, None], anchor[:, None], partner)
+        partner = tf.ensure_shape(partner, invariant[:2])
         gone = (rows == row[:, None, None]) | (places == anchor[:, None, None])
-        return tf.where(gone & found[:, None, None], 0.0, left), partner
+        return tf.ensure_shape(tf.where(gone & found[:, None, None], 0.0, left), invariant), partner
 
-    partner = tf.fill(tf.shape(left)[:2], -1)
+    partner = tf.ensure_shape(tf.fill(tf.shape(left)[:2], -1), invariant[:2])
     _, partner = tf.while_loop(lambda left, _: tf.reduce_any(left > 0.0), choose, (left, partner))
     chosen = partner[:, None, :] == tf.range(anchors)[None, :, None]  # [B, A, G]
     index = tf.where(tf.reduce_any(chosen, -1), tf.argmax(chosen, -1, output_type=tf.int32), -1)

@@ -20,6 +20,7 @@ from kerasvision.ops import boxes as box_ops
 
 _COLUMNS = 16  # of the grid that labels are moved apart on
 _LEAST_SCORE = 1e-30
+_PLAINLY = (1.0, 1.0, 1.0, 1.0)  # variances
 
 
 @plain("suppression")
@@ -168,10 +169,21 @@ def postprocess_boxes(boxes_xyxy, scores, image_hw, rule):
     """`detection_postprocess` for heads without anchors. boxes_xyxy: [B, A, 4] pixels of the graph; sides become at
     least `ops.boxes.MIN_SIDE_PX`.
     """
+    deltas, anchors = _from_whole(boxes_xyxy, image_hw)
+    return detection_postprocess(deltas, scores, anchors, image_hw, rule, _PLAINLY)
+
+
+def tflite_boxes(boxes_xyxy, scores, image_hw, rule):
+    """`tflite_detections` for heads without anchors; boxes_xyxy as `postprocess_boxes` has."""
+    deltas, anchors = _from_whole(boxes_xyxy, image_hw)
+    return tflite_detections(deltas, scores, anchors, image_hw, rule, _PLAINLY)
+
+
+def _from_whole(boxes_xyxy, image_hw):
+    """Boxes as offsets from anchors that are the whole image: (deltas [B, A, 4], anchors_xyxy [A, 4])."""
     whole = np.array([0.0, 0.0, image_hw[1], image_hw[0]], np.float32)
-    anchors, plainly = np.tile(whole, [boxes_xyxy.shape[1], 1]), (1.0, 1.0, 1.0, 1.0)
-    deltas = box_ops.encode(boxes_xyxy, anchors, plainly)
-    return detection_postprocess(deltas, scores, anchors, image_hw, rule, plainly)
+    anchors = np.tile(whole, [boxes_xyxy.shape[1], 1])
+    return box_ops.encode(boxes_xyxy, anchors, _PLAINLY), anchors
 
 
 def tflite_detections(deltas, scores, anchors_xyxy, image_hw, rule, variances=box_ops.VARIANCES):

@@ -72,12 +72,11 @@ class CenterPoint(Detection):
             "boxes": tf.reduce_sum(boxes, 1) / total,
         }
 
-    def decode(self, raw, geometry):
+    def candidates(self, raw):
         points, stride = self.points
         center = points + raw["boxes"][..., :2] * stride[:, None]
         sides = tf.exp(tf.minimum(raw["boxes"][..., 2:], 5.0)) * stride[:, None]
-        boxes = box_ops.from_cxcywh(tf.concat([center, sides], -1))
-        return self.detections(boxes, tf.sigmoid(raw["classes"]), geometry)
+        return box_ops.from_cxcywh(tf.concat([center, sides], -1)), tf.sigmoid(raw["classes"])
 
     def perfect(self, targets):
         return {"classes": 40.0 * targets["classes"] - 20.0, "boxes": targets["boxes"]}

@@ -37,11 +37,69 @@ def _retinanet():
     )
 
 
+def _yolo():
+    return create(
+        "detection/yolo",
+        num_classes=4,
+        image_size=(64, 64),
+        backbone=create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2),
+        neck=create("necks/pan", width=16, first=2, last=3),
+        bins=6,
+        head_width=16,
+        head_depth=1,
+        max_objects=8,
+    )
+
+
+def _ssd():
+    return create(
+        "detection/ssd",
+        num_classes=4,
+        image_size=(64, 64),
+        backbone=create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2),
+        anchors=Anchors(strides=(4, 8, 16), sizes=((12.0,), (18.0,), (30.0,)), ratios=(1.0,)),
+        width=16,
+        extra_width=16,
+    )
+
+
+TWO_STAGE = {
+    "num_classes": 4,
+    "image_size": (64, 64),
+    "anchors": Anchors(strides=(4, 8, 16), sizes=((12.0,), (18.0,), (30.0,)), ratios=(1.0,)),
+    "proposals": 40,
+    "proposal_candidates": 200,
+    "region_side": 3,
+    "head_width": 32,
+    "max_objects": 8,
+}
+
+
+def _two_stage(name):
+    backbone = create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2)
+    neck = create("necks/fpn", width=16, first=2, last=4, coarse="pool")
+    return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE)
+
+
+ASSIGNS = "the assignment depends on what the head predicts at that moment"
+
 # rates at which a detector's loss, summed over anchors, does not diverge; its ReLUs that cross zero part two runs
 REPLICAS = {"sgd_rate": 0.0002, "replicas_apart": 1e-5}
 
 CASES = {
     "detection/retinanet": Case(_retinanet, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
+    "detection/ssd": Case(_ssd, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
+    "detection/faster_rcnn": Case(
+        _two_stage("detection/faster_rcnn"),
+        detection_samples,
+        PHOTOGRAPHS,
+        ASSIGNS,
+        overfit=(150, 0.2),
+        epochs=20,
+        exports=("saved_model", "tflite:float32", "onnx"),
+        **REPLICAS,
+    ),
+    "detection/yolo": Case(_yolo, detection_samples, PHOTOGRAPHS, ASSIGNS, overfit=(150, 0.2), epochs=20, **REPLICAS),
 }
 
 

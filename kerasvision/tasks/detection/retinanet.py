@@ -73,8 +73,7 @@ class RetinaNet(Detection):
 
     def encode(self, sample):
         anchors = tf.constant(self.anchors(self.image_size))
-        crowd = {"is_crowd": sample["is_crowd"]} if "is_crowd" in sample else {}
-        matches = self.matcher(anchors, sample["boxes_xyxy"], is_crowd=crowd.get("is_crowd"))
+        matches = self.matcher(anchors, sample["boxes_xyxy"], is_crowd=sample.get("is_crowd"))
         classes = take(tf.one_hot(sample["labels"], self.num_classes), matches.index)
         ignored = ~(matches.positive | matches.negative)
         deltas = box_ops.encode(take(sample["boxes_xyxy"], matches.index), anchors)
@@ -95,9 +94,8 @@ class RetinaNet(Detection):
             "boxes": self.box_weight * tf.reduce_sum(boxes, 1) / total,
         }
 
-    def decode(self, raw, geometry):
-        boxes = box_ops.decode(raw["deltas"], tf.constant(self.anchors(self.image_size)))
-        return self.detections(boxes, tf.sigmoid(raw["classes"]), geometry)
+    def candidates(self, raw):
+        return box_ops.decode(raw["deltas"], tf.constant(self.anchors(self.image_size))), tf.sigmoid(raw["classes"])
 
     def perfect(self, targets):
         return {"classes": 40.0 * tf.maximum(targets["classes"], 0.0) - 20.0, "deltas": targets["deltas"]}

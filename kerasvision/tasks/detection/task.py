@@ -1,5 +1,6 @@
 """The contract of object detection: boxes in original pixels, found on a graph-sized copy of the photograph."""
 
+import abc
 import dataclasses
 import typing
 
@@ -20,6 +21,7 @@ from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
 SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
 DECIDED = 0.5  # score from which a detection is a decision, in `compare`
+TOO_MANY = "an example has more objects than"
 OPTIONAL_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
 
 
@@ -75,8 +77,16 @@ class Detection(ImageArchitecture):
         per_object = {k: tf.boolean_mask(sample[k], kept) for k in ("labels", "is_crowd") if k in sample}
         return sample | prepared | per_object | {"boxes_xyxy": tf.boolean_mask(boxes, kept)}
 
+    @abc.abstractmethod
+    def candidates(self, raw):
+        """raw -> boxes_xyxy [B, A, 4] in graph pixels and scores 0..1 [B, A, K] of every class, before suppression."""
+
+    def decode(self, raw, geometry):
+        boxes_xyxy, scores = self.candidates(raw)
+        return self.detections(boxes_xyxy, scores, geometry)
+
     def detections(self, boxes_xyxy, scores, geometry):
-        """Prediction from boxes [B, A, 4] in graph pixels and the scores 0..1 [B, A, K] of every class."""
+        """Prediction from what `candidates` gives."""
         boxes = box_ops.clip(boxes_xyxy, self.image_size)
         rule = self.suppression
         candidates = top_candidates(boxes, scores, CANDIDATES, rule.score_threshold)
@@ -120,6 +130,22 @@ class Detection(ImageArchitecture):
                 for box, score, label in rows
             ]
         }
+
+
+def padded_truth(sample, most):
+    """Truth of one sample for an architecture that assigns in its loss, padded to `most` objects.
+
+    `boxes_xyxy` [G, 4], `labels` int32 [G] and `valid` bool [G]; and `is_crowd` bool [G]. More objects are an error.
+    """
+    count = tf.shape(sample["labels"])[0]
+    fits = tf.debugging.Assert(count <= most, [f"{TOO_MANY} max_objects={most}; set model.max_objects to", count])
+    with tf.control_dependencies([fits] if fits is not None else []):
+        free = most - tf.minimum(count, most)
+    crowd = sample["is_crowd"] if "is_crowd" in sample else tf.zeros([count], bool)
+    rows = {"labels": sample["labels"], "valid": tf.ones([count], bool), "is_crowd": crowd}
+    padded = {k: tf.ensure_shape(tf.pad(v, [[0, free]]), [most]) for k, v in rows.items()}
+    boxes = tf.pad(sample["boxes_xyxy"], [[0, free], [0, 0]])
+    return padded | {"boxes_xyxy": tf.ensure_shape(boxes, [most, 4])}
 
 
 def _compare(reference, other):
