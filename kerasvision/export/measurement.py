@@ -68,15 +68,15 @@ class Reference:
 
 def reference_of(served, graph, split, split_name, limit):
     held, scale = [], 0.0
-    evaluators = [served.arch.evaluator(served.classes) for _ in range(FOLDS + 1)]
+    evaluator = served.arch.evaluator(served.classes)
     raw_scale = _raw_scale(served)
     for inputs, truth, _ in raw_examples(split, served.arch, limit=limit):
         prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
         scale = max(scale, float(raw_scale(inputs)))
         held.append(prediction)
-        _update(evaluators, prediction, truth, sum(_count(p) for p in held[:-1]))
+        evaluator.update(prediction, truth)
     size = sum(_count(p) for p in held)
-    return Reference(split_name, size, held, *_results(evaluators), arithmetic_of(graph, scale))
+    return Reference(split_name, size, held, evaluator.result(), _folds(evaluator, size), arithmetic_of(graph, scale))
 
 
 def _raw_scale(served):
@@ -93,26 +93,15 @@ def _count(prediction):
     return len(next(iter(prediction.values())))
 
 
-def _update(evaluators, prediction, truth, start):
-    """The first evaluator sees every example; evaluator 1 + k all but those of fold k."""
-    whole, *folds = evaluators
-    whole.update(prediction, truth)
-    fold = (start + np.arange(_count(prediction))) % FOLDS
-    for k, evaluator in enumerate(folds):
-        keep = fold != k
-        if keep.any():
-            evaluator.update(*({key: v[keep] for key, v in part.items()} for part in (prediction, truth)))
+def _folds(evaluator, size):
+    """The metrics of all examples but each fold's: None where that leaves nothing to evaluate."""
+    fold = np.arange(size) % FOLDS
+    return [_result(evaluator, np.flatnonzero(fold != k)) for k in range(FOLDS)]
 
 
-def _results(evaluators):
-    """The metrics of all examples, and of all but each fold's: None where that leaves nothing to evaluate."""
-    whole, *folds = evaluators
-    return whole.result(), [_result(e) for e in folds]
-
-
-def _result(evaluator):
+def _result(evaluator, examples):
     try:
-        return evaluator.result()
+        return evaluator.result(examples) if len(examples) else None
     except ValueError:
         return None
 
@@ -120,17 +109,16 @@ def _result(evaluator):
 def measure(exporter, path, job, split, reference, budget, limit):
     arch = job.served.arch
     runner = exporter.open(path, arch)
-    evaluators = [arch.evaluator(job.served.classes) for _ in range(FOLDS + 1)]
-    start, errors, flips, names = 0, [], [], []
+    evaluator = arch.evaluator(job.served.classes)
+    errors, flips, names = [], [], []
     batches = zip(reference.predictions, raw_examples(split, arch, limit=limit), strict=True)
     for expected, (inputs, truth, batch_names) in batches:
         prediction = runner(inputs)
         error, flip = arch.compare(expected, prediction)
-        _update(evaluators, prediction, truth, start)
-        start += _count(prediction)
+        evaluator.update(prediction, truth)
         errors, flips, names = [*errors, *error], [*flips, *flip], [*names, *batch_names]
     _refuse_not_finite(exporter, errors, names)
-    metrics, folds = _results(evaluators)
+    metrics, folds = evaluator.result(), _folds(evaluator, len(errors))
     tolerance = exporter.tolerance(reference.arithmetic)
     agreement = _agreement(arch, reference, metrics, folds, np.array(errors), np.array(flips), names, tolerance)
     size, latency = size_bytes(path), _latency(runner, job.samples[0])

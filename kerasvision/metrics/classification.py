@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import metrics as sk
 
-from kerasvision.metrics.base import Evaluator
+from kerasvision.metrics.base import Evaluator, chosen
 
 
 def expected_calibration_error(confidences, correct, bins=15):
@@ -26,9 +26,9 @@ class SingleLabel(Evaluator):
         self._probabilities.append(prediction["probabilities"])
         self._labels.append(truth["label"])
 
-    def result(self):
-        probabilities = np.concatenate(self._probabilities).astype(np.float64)
-        labels = np.concatenate(self._labels)
+    def result(self, examples=None):
+        probabilities = chosen(self._probabilities, examples).astype(np.float64)
+        labels = chosen(self._labels, examples)
         top = probabilities.argmax(1)
         every = np.arange(len(self._classes))
         seen = np.unique(labels)
@@ -57,9 +57,9 @@ class MultiLabel(Evaluator):
         self._present.append(prediction["present"])
         self._truth.append(truth["present"])
 
-    def result(self):
-        probabilities = np.concatenate(self._probabilities)
-        present, truth = np.concatenate(self._present) > 0, np.concatenate(self._truth) > 0
+    def result(self, examples=None):
+        probabilities = chosen(self._probabilities, examples)
+        present, truth = chosen(self._present, examples) > 0, chosen(self._truth, examples) > 0
         known = [k for k in range(truth.shape[1]) if truth[:, k].any()]
         precisions = [sk.average_precision_score(truth[:, k], probabilities[:, k]) for k in known]
         return {

@@ -109,8 +109,10 @@ CASES |= {
 TOYS = tuple(name for name in CASES if name.startswith("toys/"))
 
 # name -> why quantization-aware training cannot wrap its graph
+TWO_STAGE = "suppression and RoIAlign stand in the middle of the graph, and have no integer form"
 EXEMPT_FROM_QAT = {
-    "detection/faster_rcnn": "suppression and RoIAlign stand in the middle of the graph, and have no integer form",
+    "instance_segmentation/mask_rcnn": TWO_STAGE,
+    "detection/faster_rcnn": TWO_STAGE,
     "toys/text": "tensorflow-model-optimization has no rule for Embedding",
     "toys/volume": "tensorflow-model-optimization has no rule for Conv3D",
 }

@@ -24,6 +24,19 @@ def detection_samples():
     return samples
 
 
+def instance_samples():
+    """`detection_samples` with masks: each window's ellipse."""
+    samples = []
+    for sample in detection_samples():
+        h, w = sample["image"].shape[:2]
+        y, x = np.mgrid[:h, :w] + 0.5
+        masks = np.zeros((len(sample["labels"]), h, w), np.uint8)
+        for mask, (x1, y1, x2, y2) in zip(masks, sample["boxes_xyxy"], strict=True):
+            mask[((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1] = 1
+        samples.append(sample | {"instance_masks": masks})
+    return samples
+
+
 def _retinanet():
     return create(
         "detection/retinanet",
@@ -78,7 +91,8 @@ TWO_STAGE = {
 def _two_stage(name):
     backbone = create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2)
     neck = create("necks/fpn", width=16, first=2, last=4, coarse="pool")
-    return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE)
+    masks = {"mask_side": 14, "mask_width": 16, "mask_depth": 1} if "mask" in name else {}
+    return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE, **masks)
 
 
 ASSIGNS = "the assignment depends on what the head predicts at that moment"
@@ -95,6 +109,16 @@ CASES = {
         PHOTOGRAPHS,
         ASSIGNS,
         overfit=(150, 0.2),
+        epochs=20,
+        exports=("saved_model", "tflite:float32", "onnx"),
+        **REPLICAS,
+    ),
+    "instance_segmentation/mask_rcnn": Case(
+        _two_stage("instance_segmentation/mask_rcnn"),
+        instance_samples,
+        PHOTOGRAPHS,
+        ASSIGNS,
+        overfit=(150, 0.3),
         epochs=20,
         exports=("saved_model", "tflite:float32", "onnx"),
         **REPLICAS,

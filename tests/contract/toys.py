@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.losses.classification import softmax_cross_entropy
-from kerasvision.metrics.base import Evaluator
+from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.ops import geometry as geo
 from kerasvision.tasks.base import Architecture, Gives
@@ -257,16 +257,17 @@ class FoundPoints(Evaluator):
     """The part of the true points with a predicted one, of score 0.5 or more, within 1e-3 pixels; and none too many."""
 
     def __init__(self):
-        self._found, self._true, self._given = 0, 0, 0
+        self._rows = []  # of each example: points found, true, given
 
     def update(self, prediction, truth):
         for points, count, true in zip(prediction["points_xy"], prediction["count"], truth["points_xy"], strict=True):
             apart = np.linalg.norm(true[:, None] - points[None, :count], axis=-1)
-            self._found += int((apart < 1e-3).any(1).sum()) if count else 0
-            self._true, self._given = self._true + len(true), self._given + int(count)
+            found = int((apart < 1e-3).any(1).sum()) if count else 0
+            self._rows.append((found, len(true), int(count)))
 
-    def result(self):
-        return {"recall": self._found / self._true, "surplus": float(self._given - self._true)}
+    def result(self, examples=None):
+        found, true, given = chosen([self._rows], examples).sum(0)
+        return {"recall": found / true, "surplus": float(given - true)}
 
 
 TOYS = {"toys/siamese": Siamese, "toys/text": Text, "toys/volume": Volume, "toys/points": Points}

@@ -74,7 +74,7 @@ class Detection(ImageArchitecture):
         """Boxes in graph pixels, cut at the border; those that are left without a proper side go, with their labels."""
         boxes = box_ops.clip(geo.move_boxes(sample["boxes_xyxy"], geometry), self.image_size)
         kept = box_ops.is_proper(boxes)
-        per_object = {k: tf.boolean_mask(sample[k], kept) for k in ("labels", "is_crowd") if k in sample}
+        per_object = {k: tf.boolean_mask(sample[k], kept) for k in ("labels", "is_crowd", "box_masks") if k in sample}
         return sample | prepared | per_object | {"boxes_xyxy": tf.boolean_mask(boxes, kept)}
 
     @abc.abstractmethod
@@ -82,23 +82,23 @@ class Detection(ImageArchitecture):
         """raw -> boxes_xyxy [B, A, 4] in graph pixels and scores 0..1 [B, A, K] of every class, before suppression."""
 
     def decode(self, raw, geometry):
-        boxes_xyxy, scores = self.candidates(raw)
-        return self.detections(boxes_xyxy, scores, geometry)
+        return self.found(*self.candidates(raw), geometry)[0]
 
-    def detections(self, boxes_xyxy, scores, geometry):
-        """Prediction from what `candidates` gives."""
+    def found(self, boxes_xyxy, scores, geometry):
+        """What `candidates` gives -> (prediction, the candidate 0..A-1 that each detection is, int32 [B, D])."""
         boxes = box_ops.clip(boxes_xyxy, self.image_size)
         rule = self.suppression
-        candidates = top_candidates(boxes, scores, CANDIDATES, rule.score_threshold)
-        found = nms(*candidates[:3], rule)
+        *best, anchor = top_candidates(boxes, scores, CANDIDATES, rule.score_threshold)
+        found = nms(*best, rule)
         original = box_ops.clip(geo.restore_boxes(found["boxes_xyxy"], geometry), geometry["image_hw"])
         real = (found["labels"] >= 0)[..., None]
-        return {
+        prediction = {
             "boxes_xyxy": tf.where(real, original, 0.0),
             "scores": found["scores"],
             "labels": found["labels"],
             "count": found["count"],
         }
+        return prediction, tf.gather(anchor, found["index"], batch_dims=1)
 
     def restore(self, prediction, geometry):
         scale, offset = (np.tile(geometry[k], [1, 2])[:, None] for k in ("scale_xy", "offset_xy"))
@@ -148,9 +148,16 @@ def padded_truth(sample, most):
     return padded | {"boxes_xyxy": tf.ensure_shape(boxes, [most, 4])}
 
 
-def _compare(reference, other):
-    """One image. Pairs are one to one, the largest IoU less difference of score in all (scipy's assignment)."""
-    a, b = ({k: v[: p["count"]] for k, v in p.items() if k != "count"} for p in (reference, other))
+def paired(reference, other):
+    """Indices of the detections of one image that pair up, of both predictions: of one class, with an IoU of at least
+    0.5, one to one, the largest IoU less difference of score in all (scipy's assignment).
+    """
+    return _pairs(reference, other)[:2]
+
+
+def _pairs(reference, other):
+    """(rows, columns, IoU and difference of score of every two detections)."""
+    a, b = ({k: p[k][: p["count"]] for k in ("boxes_xyxy", "scores", "labels")} for p in (reference, other))
     overlap = box_ops.pairwise_iou(a["boxes_xyxy"], b["boxes_xyxy"]).numpy()
     # a box without area overlaps nothing, not even itself
     away = np.abs(a["boxes_xyxy"][:, None] - b["boxes_xyxy"][None]).max(-1, initial=0.0)
@@ -158,8 +165,14 @@ def _compare(reference, other):
     overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
     apart = np.abs(a["scores"][:, None] - b["scores"][None])
     rows, columns = linear_sum_assignment(overlap - apart, maximize=True)
-    paired = overlap[rows, columns] >= 0.5
-    rows, columns = rows[paired], columns[paired]
+    held = overlap[rows, columns] >= 0.5
+    return rows[held], columns[held], overlap, apart
+
+
+def _compare(reference, other):
+    """One image."""
+    rows, columns, overlap, apart = _pairs(reference, other)
     error = np.maximum(apart[rows, columns], 1 - overlap[rows, columns]).max(initial=0.0)
-    alone = [np.delete(p["scores"], held) for p, held in ((a, rows), (b, columns))]
+    sides = ((reference, rows), (other, columns))
+    alone = [np.delete(p["scores"][: p["count"]], held) for p, held in sides]
     return float(error), bool(any((scores >= DECIDED).any() for scores in alone))

@@ -1,0 +1,1 @@
+"""Instance segmentation: boxes with the mask of what is in them."""
