@@ -1,15 +1,33 @@
 """The contract of every evaluator."""
 
 import abc
+import typing
+
+import numpy as np
+
+
+def chosen(batches, examples):
+    """Batches of arrays as one array along the batch axis, of the examples that count: all where that is None."""
+    whole = np.concatenate(batches)
+    return whole if examples is None else whole[examples]
 
 
 class Evaluator(abc.ABC):
     """Takes predictions batch by batch, on the host; larger `result()[task.main_metric]` is better."""
+
+    draws: typing.ClassVar[bool] = False  # whether `draw` writes pictures
 
     @abc.abstractmethod
     def update(self, prediction, truth):
         """prediction, truth: dicts of numpy arrays with a batch axis."""
 
     @abc.abstractmethod
-    def result(self):
-        """name -> float."""
+    def result(self, examples=None):
+        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
+
+    def draw(self, folder, images):
+        """Write pictures of what was seen into an existing folder; returns their paths. Most have none.
+
+        images: function of example numbers, counted over the updates, that gives a dict number -> uint8 [H, W, 3].
+        """
+        return []
