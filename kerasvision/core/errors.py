@@ -1,6 +1,7 @@
 """The errors a person may meet: what was seen, what is allowed, what to type."""
 
 import difflib
+import re
 
 
 class KerasVisionError(Exception):
@@ -22,3 +23,12 @@ def close_matches(name, allowed, most=8):
         return f"did you mean {', '.join(close)}?"
     more = f", ... ({len(allowed)} in all)" if len(allowed) > most else ""
     return f"allowed: {', '.join(allowed[:most])}{more}"
+
+
+SAYS = "kerasvision says:"  # begins the message of an assertion inside of a TensorFlow graph
+
+
+def said(error):
+    """The clear line of an assertion whose message begins with `SAYS`, out of a TensorFlow error; else None."""
+    found = re.search(rf"\[{SAYS} ([^\]]*)\] \[([^\]]*)\]", str(error))
+    return f"{found[1]} {found[2]}" if found else None

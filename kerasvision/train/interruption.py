@@ -6,7 +6,7 @@ import pathlib
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, said
 
 BACKUP_STEPS = 500  # an epoch longer than this is backed up on the way
 _DISK = {
@@ -49,6 +49,8 @@ def explained_fit(learner, run, number, steps_per_epoch, best_weights):
     except KeyboardInterrupt:
         raise KerasVisionError(f"stopped at step {_steps(learner)} of phase {number}; {resume()}") from None
     except tf.errors.InvalidArgumentError as error:
+        if line := said(error):
+            raise KerasVisionError(line) from None
         if "the loss" not in str(error):
             raise
         step = _steps(learner) + 1

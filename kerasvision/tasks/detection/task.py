@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from kerasvision.backbones.base import Backbone
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
@@ -21,7 +21,6 @@ from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
 SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
 DECIDED = 0.5  # score from which a detection is a decision, in `compare`
-TOO_MANY = "an example has more objects than"
 OPTIONAL_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
 
 
@@ -138,9 +137,9 @@ def padded_truth(sample, most):
     `boxes_xyxy` [G, 4], `labels` int32 [G] and `valid` bool [G]; and `is_crowd` bool [G]. More objects are an error.
     """
     count = tf.shape(sample["labels"])[0]
-    fits = tf.debugging.Assert(count <= most, [f"{TOO_MANY} max_objects={most}; set model.max_objects to", count])
-    with tf.control_dependencies([fits] if fits is not None else []):
-        free = most - tf.minimum(count, most)
+    line = f"{SAYS} an example has more objects than max_objects={most}; set model.max_objects to"
+    tf.debugging.Assert(count <= most, [line, count])  # in a graph it runs before what follows, as tf.function has it
+    free = most - tf.minimum(count, most)
     crowd = sample["is_crowd"] if "is_crowd" in sample else tf.zeros([count], bool)
     rows = {"labels": sample["labels"], "valid": tf.ones([count], bool), "is_crowd": crowd}
     padded = {k: tf.ensure_shape(tf.pad(v, [[0, free]]), [most]) for k, v in rows.items()}

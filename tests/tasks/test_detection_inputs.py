@@ -1,0 +1,102 @@
+"""What a detector does with odd scenes: nothing in them, too much in them, crowds, and pictures of odd shapes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import architectures, create
+from kerasvision.export.served import Served
+from kerasvision.train.fit import train
+from tests.contract import contracts
+from tests.contract.cases import CASES, CaseSamples
+
+DETECTORS = [*architectures.names("detection/*"), *architectures.names("instance_segmentation/*")]
+PADDED = [n for n in DETECTORS if CASES[n].assigns_in_loss]
+
+
+def targets_of(arch, sample):
+    """Targets of one sample with a batch axis."""
+    _, _, moved = arch.prepare_sample({k: tf.constant(v) for k, v in sample.items()})
+    return {k: tf.convert_to_tensor(v)[None] for k, v in arch.encode(moved).items()}
+
+
+def sample_of(boxes, labels, image_hw=(64, 64), is_crowd=None):
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    masks = np.zeros((len(boxes), *image_hw), np.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes.astype(int), strict=True):
+        mask[y1:y2, x1:x2] = 1
+    sample = {"image": np.zeros((*image_hw, 3), np.uint8), "boxes_xyxy": boxes, "labels": np.array(labels, np.int32)}
+    crowd = {} if is_crowd is None else {"is_crowd": np.array(is_crowd)}
+    return sample | {"instance_masks": masks} | crowd
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_an_image_without_boxes_teaches_the_background(name):
+    arch = CASES[name].make()
+    graph = contracts.built(arch)
+    targets = targets_of(arch, sample_of([], []))
+    with tf.GradientTape() as tape:
+        losses = arch.loss(targets, graph({"image": tf.ones([1, 64, 64, 3])}, training=True))
+        total = tf.add_n([tf.reduce_sum(v) for v in losses.values()])
+    assert 0 < float(total) < 1e4
+    gradients = [g for g in tape.gradient(total, graph.trainable_variables) if g is not None]
+    assert gradients and all(np.isfinite(g.numpy()).all() for g in map(tf.convert_to_tensor, gradients))
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_more_objects_than_max_objects_are_said(name):
+    arch = dataclasses.replace(CASES[name].make(), max_objects=2)
+    boxes = [(1, 1, 20, 20), (30, 30, 60, 60), (5, 40, 20, 60)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_objects=2; set model.max_objects to"):
+        targets_of(arch, sample_of(boxes, [0, 1, 2]))
+    assert targets_of(arch, sample_of(boxes[:2], [0, 1]))["valid"].numpy().all()
+
+
+def test_training_on_too_many_objects_ends_in_one_line(tmp_path):
+    from kerasvision.core.registry import sources
+
+    arch = dataclasses.replace(CASES["detection/yolo"].make(), max_objects=2)
+    sources.register("contract_case")(CaseSamples)
+    try:
+        with pytest.raises(KerasVisionError) as caught:
+            train(contracts.recipe_of("detection/yolo", arch), tmp_path / "run")
+    finally:
+        sources._parts.pop("contract_case")
+    assert str(caught.value) == "an example has more objects than max_objects=2; set model.max_objects to 3"
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_crowd_is_neither_learned_nor_background(name):
+    """Whatever the head says inside of a crowd costs nothing: the loss is that of a head that finds nothing there."""
+    arch = CASES[name].make()
+    one = (4.0, 4.0, 20.0, 20.0)
+    crowded = targets_of(arch, sample_of([one, (24, 24, 64, 64)], [1, 2], is_crowd=[False, True]))
+    alone = targets_of(arch, sample_of([one, one], [1, 1], is_crowd=[False, True]))
+    both = targets_of(arch, sample_of([one, (32, 32, 62, 62)], [1, 2], is_crowd=[False, False]))
+    said = arch.perfect(both)  # finds an object where the crowd is
+    with_crowd = {k: float(v[0]) for k, v in arch.loss(crowded, said).items()}
+    without = {k: float(v[0]) for k, v in arch.loss(alone, said).items()}
+    classes = next(k for k in ("focal", "classes") if k in with_crowd)
+    assert with_crowd[classes] < 0.1 * without[classes], (with_crowd, without)
+
+
+@pytest.mark.parametrize("image_hw", [(1, 1), (40, 10_000), (10_000, 40)])
+@pytest.mark.parametrize("name", DETECTORS)
+def test_pictures_of_odd_shapes_have_an_answer_within_them(name, image_hw):
+    arch = CASES[name].make()
+    served = Served(arch, contracts.built(arch), CASES[name].classes)
+    image = np.random.default_rng(0).integers(0, 256, (1, *image_hw, 3), np.uint8)
+    answer = {k: v.numpy() for k, v in served.serve({"image": image}).items()}
+    boxes = answer["boxes_xyxy"][0, : answer["count"][0]]
+    assert np.isfinite(boxes).all() and (boxes >= 0).all()
+    assert (boxes <= np.tile(image_hw[::-1], 2)).all()
+    arch.describe({k: v[0] for k, v in answer.items()}, CASES[name].classes)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_graph_without_classes_is_refused(name):
+    with pytest.raises(KerasVisionError, match="num_classes=0; set model.num_classes"):
+        create(name).build()
