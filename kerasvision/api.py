@@ -11,7 +11,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import exporters, pretrained, sources
-from kerasvision.export.base import Runner
+from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
 from kerasvision.export.served import Served
 from kerasvision.train.run import Trained, load_run
@@ -70,14 +70,20 @@ def load(what):
         return Model(trained.arch, trained.classes, ServedRunner(trained.served()), trained.recipe)
     if path.is_dir() and not (path / "saved_model.pb").exists():
         path = _newest_version(path)
-    kinds = {"": "saved_model", ".tflite": "tflite", ".onnx": "onnx"}
-    kind = "saved_model" if path.is_dir() else kinds.get(path.suffix)
-    if kind is None:
+    if path.is_file() and path.suffix not in (".tflite", ".onnx"):
         raise UsageError(f"{path.name} is no model file; allowed: .tflite, .onnx, a SavedModel folder or a run folder")
     contract = read_contract(path)
     recipe = from_json(contract["recipe"])
-    runner = exporters[kind]().open(path, recipe.model)
+    runner = _exporter_of(path, contract).open(path, recipe.model)
     return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
+
+
+def _exporter_of(path, contract):
+    """The exporter that wrote a file, by its row in the contract; a file that was renamed goes by its suffix."""
+    kinds = {row["path"]: row["kind"] for row in contract["artifacts"]}
+    if path.is_dir():
+        return exporters["saved_model"]()
+    return from_spec(kinds.get(path.name, path.suffix.removeprefix(".")))
 
 
 def exportable(what, data=None):
@@ -137,9 +143,13 @@ def read_image(image):
         raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
 
 
-def evaluate(model, split="test"):
-    """name -> float of a model that knows its recipe, on a split of the recipe's data."""
+def evaluate(model, split="test", draw=None):
+    """name -> float of a model that knows its recipe, on a split of the recipe's data.
+
+    draw: a folder for the evaluator's pictures, which a detector has: precision_recall.png and errors.png.
+    """
     from kerasvision.data.pipeline import raw_examples, with_validation
+    from kerasvision.export.evaluation import draw_evaluation, picture_folder
 
     model = model if isinstance(model, Model) else load(model)
     if model.recipe is None:
@@ -148,6 +158,9 @@ def evaluate(model, split="test"):
     if split not in splits:
         raise UsageError(f"no split {split!r}; the data has {', '.join(splits)}")
     evaluator = model.arch.evaluator(model.classes)
+    folder = picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
     for inputs, truth, _ in raw_examples(splits[split], model.arch):
         evaluator.update(model(inputs), truth)
+    if folder:
+        draw_evaluation(evaluator, folder, splits[split], model.arch)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

@@ -1,6 +1,9 @@
-"""`kerasvision evaluate RUN [--split S]`."""
+"""`kerasvision evaluate RUN [--split S] [--draw FOLDER]`."""
 
 import json
+import sys
+
+from kerasvision.core.errors import UsageError
 
 HELP = "evaluate a run, or an exported file, on a split of its data"
 
@@ -10,13 +13,20 @@ def configure(parser):
     parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE")
     parser.add_argument("--split", default="test", help="train, validation or test")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument(
+        "--draw", metavar="FOLDER", help="write pictures there; a detector's: precision_recall.png and errors.png"
+    )
 
 
 def run(args):
     """Print the metrics of one split."""
     from kerasvision.api import evaluate
 
-    metrics = evaluate(args.model, args.split)
+    if args.draw and args.draw.lower().endswith(".png"):
+        raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
+    metrics = evaluate(args.model, args.split, args.draw)
+    if args.draw:
+        print(f"drawn into {args.draw}", file=sys.stderr)
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:

@@ -28,6 +28,7 @@ def configure(parser):
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
     from kerasvision.api import load, read_image
+    from kerasvision.export.draw import MOST_PICTURES, draw_predictions
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
@@ -44,16 +45,15 @@ def run(args):
             _show_error(name, error, args.json)
         if answer is not None:
             rows.append((name, answer))
-            drawn += [(image, name, answer)] if args.draw else []
+            drawn += [(image, name, answer)] if args.draw and len(drawn) < MOST_PICTURES else []
             if args.json:
                 print(json.dumps({"input": name, "prediction": answer}), flush=True)
     if rows and not args.json:
         _print_table(rows)
     if drawn:
-        from kerasvision.export.draw import draw_predictions
-
         draw_predictions(drawn, pathlib.Path(args.draw))
-        print(f"drawn: {args.draw}", file=sys.stderr)
+        some = f" (the first {len(drawn)} of {len(rows)})" if len(drawn) < len(rows) else ""
+        print(f"drawn: {args.draw}{some}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -97,7 +97,13 @@ def _print_table(rows):
 
 def in_words(answer):
     """A prediction's JSON in one short text."""
-    for key in ("top", "labels", "objects"):
+    if "objects" in answer:
+        from kerasvision.export.draw import LEAST_SCORE, worth_showing
+
+        shown, left_out = worth_showing(answer["objects"])
+        more = f" (and {left_out} below {LEAST_SCORE:g})" if left_out else ""
+        return (", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing") + more
+    for key in ("top", "labels"):
         if key in answer:
             rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]
             return ", ".join(rows[:3] if key == "top" else rows) or "nothing"

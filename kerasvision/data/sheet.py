@@ -1,23 +1,21 @@
 """A contact sheet: augmented samples side by side with their labels drawn, as a PNG."""
 
-import colorsys
 import itertools
 import math
-import pathlib
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import augmented, stream_seed
+from kerasvision.ops import drawing
 
 TILE_PX = 176
 CAPTION_PX = 18
 _GAP_PX = 6
-_PAPER, _INK = (255, 255, 255), (20, 20, 20)
 
 
 def recipe_sheet(recipe, path, count=32, columns=8):
@@ -90,54 +88,32 @@ def write_sheet(samples, path, columns=8, classes=()):
     samples = [{k: np.asarray(v) for k, v in sample.items()} for sample in samples]
     columns = min(columns, len(samples))
     step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
-    sheet = Image.new("RGB", (columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    size = columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX
+    sheet = Image.new("RGB", size, drawing.PAPER)
+    draw, font = ImageDraw.Draw(sheet), drawing.font(11)
     for number, sample in enumerate(samples):
         x, y = number % columns * step_x + _GAP_PX, number // columns * step_y + _GAP_PX
         tile = _tile(sample, classes)
         sheet.paste(tile, (x + (TILE_PX - tile.width) // 2, y + (TILE_PX - tile.height) // 2))
-        draw.text((x, y + TILE_PX + 2), _fit(_caption(sample, classes), font), _INK, font)
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        sheet.save(beside, format="PNG")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise KerasVisionError(
-            f"cannot write {path}: {error.strerror}; give a file in a folder you can write"
-        ) from None
+        draw.text((x, y + TILE_PX + 2), drawing.fitted(_caption(sample, classes), font, TILE_PX), drawing.INK, font)
+    drawing.save(sheet, path)
 
 
 def _tile(sample, classes):
     """The picture with masks, boxes and keypoints, its longer side `TILE_PX`."""
     pixels = _with_masks(sample)
-    height, width = pixels.shape[:2]
-    scale = TILE_PX / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
+    marks = []
     for number, box in enumerate(sample.get("boxes_xyxy", ())):
         label = int(sample["labels"][number]) if "labels" in sample else number
-        x0, y0, x1, y1 = box * scale
-        draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=_color(label), width=2)
-        if "labels" in sample:
-            _tag(draw, (x0, y0, x1, y1), _name(label, classes), _color(label), font)
+        name = _name(label, classes) if "labels" in sample else ""
+        marks.append(drawing.Mark(box, name, drawing.color_of(label)))
+    picture = drawing.marked(pixels, marks, TILE_PX)
+    draw, scale = ImageDraw.Draw(picture), TILE_PX / max(pixels.shape[:2])
     for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):
         for x, y, visible in keypoints * [scale, scale, 1]:
             if visible > 0:
-                draw.ellipse((x - 3, y - 3, x + 3, y + 3), _color(number), _INK)
+                draw.ellipse((x - 3, y - 3, x + 3, y + 3), drawing.color_of(number), drawing.INK)
     return picture
-
-
-def _tag(draw, box, name, color, font):
-    """A name in the corner of its box; over or under a box that it would hide."""
-    x0, y0, x1, y1 = box
-    wide, high = draw.textbbox((0, 0), name, font)[2:]
-    if y1 - y0 < 3 * high or x1 - x0 < wide:
-        y0 = y0 - high - 3 if y0 > high + 3 else y1
-    draw.rectangle(draw.textbbox((x0 + 2, y0 + 1), name, font), fill=color)
-    draw.text((x0 + 2, y0 + 1), name, _INK, font)
 
 
 def _with_masks(sample):
@@ -146,13 +122,8 @@ def _with_masks(sample):
     covers = [(sample["mask"] == value, value) for value in np.unique(sample.get("mask", 0)) if value]
     covers += [(mask > 0, number) for number, mask in enumerate(sample.get("instance_masks", ()))]
     for where, number in covers:
-        pixels[where] = 0.5 * pixels[where] + 0.5 * np.array(_color(number))
+        drawing.cover(pixels, where, drawing.color_of(number))
     return pixels.astype(np.uint8)
-
-
-def _color(number):
-    """A light color for a number; neighbors differ by the golden ratio of the color circle."""
-    return tuple(round(255 * v) for v in colorsys.hsv_to_rgb(int(number) * 0.618034 % 1, 0.65, 1.0))
 
 
 def _name(label, classes):
@@ -171,10 +142,3 @@ def _caption(sample, classes):
         text = sample["text"].item()
         words.append(text.decode() if isinstance(text, bytes) else str(text))
     return ", ".join(words)
-
-
-def _fit(text, font):
-    """The text, cut to the width of a tile. The built-in font has no other than Latin letters."""
-    while font.getlength(text) > TILE_PX:
-        text = text[:-2].rstrip(".") + "."
-    return text

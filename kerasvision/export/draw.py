@@ -1,28 +1,61 @@
-"""Predictions on their pictures, as a PNG."""
+"""Predictions on their photographs, as a PNG."""
 
+import collections
 import math
 
-from matplotlib.figure import Figure
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from kerasvision.ops.drawing import Mark, color_of, marked, save, sheet
+
+LEAST_SCORE = 0.3  # objects with less are left out: a detector gives up to a hundred, most of them guesses
+MOST_PICTURES = 48  # of one sheet
+_SHEET_PX, _ALONE_PX = 1920, (960, 1600)  # width of all pictures of a sheet; longer side of a single one
 
 
 def draw_predictions(rows, path, columns=4):
-    """rows: (image uint8 [H, W, 3], name, prediction's JSON). One picture, or a sheet of them. Written and renamed."""
-    columns = min(columns, len(rows))
-    lines = math.ceil(len(rows) / columns)
-    figure = Figure(figsize=(4.2 * columns, 4.6 * lines), layout="constrained")
-    for axis, (image, name, answer) in zip(figure.subplots(lines, columns, squeeze=False).flat, rows, strict=False):
-        axis.imshow(image, interpolation="nearest" if max(image.shape) < 100 else "antialiased")
-        axis.set_title(_title(answer), fontsize=11)
-        axis.set_xlabel(name.rsplit("/", 1)[-1], fontsize=8)
-        axis.set_xticks([])
-        axis.set_yticks([])
-    for axis in figure.axes[len(rows) :]:
-        axis.set_visible(False)
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=100, format="png", bbox_inches="tight")
-    beside.replace(path)
+    """A PNG of one picture, or a sheet of them, with titles that say what was predicted.
+
+    rows: (image uint8 [H, W, 3], name, prediction's JSON). Of "objects" ({"label", "index", "score", "box_xyxy"
+    [x0, y0, x1, y1] in pixels of the image, perhaps "mask": COCO's RLE of it}) those worth showing are drawn.
+    """
+    columns = min(columns, math.ceil(math.sqrt(len(rows))))
+    tiles = []
+    for image, name, answer in rows:
+        shown, left_out = worth_showing(answer.get("objects", []))
+        alone = min(max(*image.shape[:2], _ALONE_PX[0]), _ALONE_PX[1])
+        picture = marked(image, [_mark(row) for row in shown], alone if len(rows) == 1 else _SHEET_PX // columns)
+        caption = name.rsplit("/", 1)[-1] + (f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else "")
+        tiles.append((picture, _title(answer, shown), caption))
+    save(sheet(tiles, columns), path)
 
 
-def _title(answer):
+def worth_showing(objects):
+    """(objects of `LEAST_SCORE` or more, or else the best one; how many are left out), by falling score."""
+    ranked = sorted(objects, key=lambda row: -row["score"])
+    shown = [row for row in ranked if row["score"] >= LEAST_SCORE] or ranked[:1]
+    return shown, len(ranked) - len(shown)
+
+
+def _mark(row):
+    mask = coco_mask.decode(row["mask"]) if "mask" in row else None
+    text = f"{row['label']} {row['score']:.2f}"
+    return Mark(np.asarray(row["box_xyxy"], float), text, color_of(row["index"]), mask)
+
+
+def _title(answer, shown):
+    if "objects" in answer:
+        return _objects_title(shown)
     rows = answer.get("top", answer.get("labels", []))[:3]
     return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in rows) or "nothing"
+
+
+def _objects_title(shown):
+    """`3 objects: 2 bird, 1 coin`, the most frequent first."""
+    if not shown:
+        return "no objects"
+    if shown[0]["score"] < LEAST_SCORE:
+        return f"no object of {LEAST_SCORE:g} or more; the best: {shown[0]['label']} {shown[0]['score']:.2f}"
+    counted = collections.Counter(row["label"] for row in shown).most_common()
+    every = ", ".join(f"{count} {label}" for label, count in counted)
+    return f"{len(shown)} object{'s' if len(shown) > 1 else ''}: {every}"

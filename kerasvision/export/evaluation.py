@@ -1,9 +1,14 @@
 """Predictions over a split, and what the task's evaluator makes of them."""
 
+import dataclasses
+import os
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.data.pipeline import evaluation_data
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data.pipeline import evaluation_data, raw_examples
 
 
 def predictions(served, data):
@@ -23,12 +28,45 @@ def _numpy(value):
     return rows
 
 
-def evaluate_served(served, data):
-    """name -> float, of every example of `data`."""
+def evaluated(served, data):
+    """The task's evaluator, after every example of `data`."""
     evaluator = served.arch.evaluator(served.classes)
     for prediction, truth in predictions(served, data):
         evaluator.update(prediction, truth)
-    return evaluator.result()
+    return evaluator
+
+
+def evaluate_served(served, data):
+    """name -> float, of every example of `data`."""
+    return evaluated(served, data).result()
+
+
+def draw_evaluation(evaluator, folder, split, arch):
+    """What an evaluator draws of a split that it has seen, into an existing folder. Returns the pictures' paths."""
+    return evaluator.draw(folder, lambda numbers: _images(split, arch, numbers))
+
+
+def picture_folder(folder, evaluator, name):
+    """The folder, made before an evaluation whose pictures would have nowhere to go. name: of the architecture."""
+    if not evaluator.draws:
+        raise UsageError(f"{name} has no pictures to draw of an evaluation")
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; name a folder to draw into") from None
+    if not os.access(folder, os.W_OK):
+        raise KerasVisionError(f"cannot write to {folder}: permission denied; name a folder to draw into")
+    return folder
+
+
+def _images(split, arch, numbers):
+    """number -> uint8 [H, W, 3] of some examples of a split; only those are read."""
+    wanted = sorted(int(n) for n in numbers)
+    listed = tf.constant(wanted, tf.int64)
+    records = split.records.enumerate().filter(lambda i, _: tf.reduce_any(i == listed)).map(lambda _, record: record)
+    rows = raw_examples(dataclasses.replace(split, records=records, size=len(wanted)), arch, batch_size=1)
+    return dict(zip(wanted, (inputs["image"][0] for inputs, _, _ in rows), strict=True))
 
 
 def stacked(batches):

@@ -2,18 +2,19 @@
 
 import dataclasses
 import itertools
-import math
 import pathlib
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from PIL import Image
 
 from kerasvision.metrics.detection import accumulate
+from kerasvision.ops.drawing import PAPER, Mark, beside, marked, save, sheet
 
 _NAMED = 12  # classes that are drawn in colors of their own
-_TRUE, _FALSE = "#2ca02c", "#d62728"
+_TRUE, _FALSE = (44, 160, 44), (214, 39, 40)
+_TILE_PX = 480
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,22 @@ class FalseAlarm:
     iou: float
     other: int | None
     truth: tuple
+
+
+def draw_all(evaluator, folder, images, masks=False):
+    """Write every picture of a `metrics.detection.Detection` into a folder; returns their paths.
+
+    images: function of example numbers that gives a dict number -> uint8 [H, W, 3].
+    """
+    folder = pathlib.Path(folder)
+    kinds = {"bbox": folder / "precision_recall.png"}
+    if masks:
+        kinds["segm"] = folder / "precision_recall_masks.png"
+    for kind, path in kinds.items():
+        draw_precision_recall(evaluator, path, kind)
+    alarms = false_alarms(evaluator)
+    draw_false_alarms(alarms, images({a.example for a in alarms}), evaluator.classes, folder / "errors.png")
+    return [*kinds.values(), folder / "errors.png"]
 
 
 def precision_recall(evaluator, iou=0.5, kind="bbox"):
@@ -59,13 +76,15 @@ def draw_precision_recall(evaluator, path, kind="bbox"):
         axis.grid(alpha=0.3)
         if curves:
             axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    _save(figure, path)
+    with beside(path) as held:
+        figure.savefig(held, dpi=100, format="png")
 
 
 def _draw_curves(axis, recall, curves):
     ranked = sorted(curves, key=lambda name: -curves[name].mean())
     shown = ranked if len(ranked) <= _NAMED else [*ranked[: _NAMED // 2], *ranked[-_NAMED // 2 :]]
-    colors = dict(zip(sorted(curves), itertools.cycle(colormaps["tab20"].colors), strict=False))
+    palette = colormaps["tab10" if len(curves) <= 10 else "tab20"].colors
+    colors = dict(zip(sorted(curves), itertools.cycle(palette), strict=False))
     for name in ranked:
         if name in shown:
             axis.plot(recall, curves[name], lw=1.3, color=colors[name], label=f"{name}  {curves[name].mean():.2f}")
@@ -124,45 +143,18 @@ def draw_false_alarms(alarms, images, classes, path, columns=4):
 
     alarms: of `false_alarms`. images: example number -> uint8 [H, W, 3].
     """
-    columns = max(1, min(columns, len(alarms)))
-    lines = max(1, math.ceil(len(alarms) / columns))
-    figure = Figure(figsize=(3.6 * columns, 4.0 * lines), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, alarm in zip(axes, alarms, strict=False):
-        image = images[alarm.example]
-        axis.imshow(image)
-        width = 1.6 if max(image.shape) >= 100 else 1.0
-        for box, label in zip(*alarm.truth, strict=True):
-            _draw_box(axis, box, _TRUE, width, classes[label])
-        _draw_box(axis, alarm.box_xyxy, _FALSE, width + 1, "")
-        axis.set_title(
-            f"{classes[alarm.label]} {alarm.score:.2f}: {_reason(alarm, classes)}", fontsize=10, color=_FALSE
-        )
-        axis.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))
-    if not alarms:
-        axes[0].text(0.5, 0.5, "no false alarms", ha="center")
-    _save(figure, path)
+    tiles = []
+    for alarm in alarms:
+        said = Mark(alarm.box_xyxy, f"{classes[alarm.label]} {alarm.score:.2f}", _FALSE, width=2)
+        there = [Mark(box, classes[label], _TRUE) for box, label in zip(*alarm.truth, strict=True)]
+        picture = marked(images[alarm.example], [said, *there], _TILE_PX)
+        tiles.append((picture, f"{classes[alarm.label]}, {_reason(alarm, classes)}", f"example {alarm.example}"))
+    if not tiles:
+        tiles = [(Image.new("RGB", (_TILE_PX, 60), PAPER), "no false alarms", "")]
+    save(sheet(tiles, max(1, min(columns, len(tiles)))), path)
 
 
 def _reason(alarm, classes):
     if alarm.kind == "wrong class":
-        return f"is {classes[alarm.other]}"
-    return {"twice": "found already", "misplaced": f"misplaced, IoU {alarm.iou:.2f}"}.get(alarm.kind, "nothing there")
-
-
-def _draw_box(axis, box, color, width, text):
-    x1, y1, x2, y2 = box - 0.5  # matplotlib's pixel centers are whole numbers
-    axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, lw=width))
-    if text:
-        back = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8}
-        axis.text(x1 + 1, y2 - 1, text, fontsize=8, color=color, va="bottom", clip_on=True, bbox=back)
-
-
-def _save(figure, path):
-    """Written beside and renamed."""
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.partial")
-    figure.savefig(beside, dpi=100, format="png")
-    beside.replace(path)
+        return f"really {classes[alarm.other]}"
+    return {"twice": "found already", "misplaced": f"misplaced: IoU {alarm.iou:.2f}"}.get(alarm.kind, "nothing there")

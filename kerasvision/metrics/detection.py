@@ -66,6 +66,8 @@ class Detection(Evaluator):
     `_bright`, of the images in each band. Figures without any object are left out; `ap`, `ap50`, `ap75` are 0 then.
     """
 
+    draws = True
+
     def __init__(self, classes, masks=False):
         self.classes = tuple(classes)
         self.examples = []
@@ -92,6 +94,12 @@ class Detection(Evaluator):
                 inside = np.array([i for i in wanted if low <= self.examples[i].illumination < high], int)
                 out |= _named(f"ap_illumination_{band}", _mean(self._precision("bbox", None, inside)[..., :1]))
         return out
+
+    def draw(self, folder, images):
+        """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""
+        from kerasvision.metrics import curves  # which imports this module, and matplotlib
+
+        return curves.draw_all(self, folder, images, self._masks)
 
     def matches(self, kind="bbox", occlusion=None):
         """`Matches` of all examples, made once. kind: "bbox" or "segm"; occlusion: a band, only its objects count."""

@@ -14,6 +14,8 @@ class Instances(Evaluator):
     with `instance_masks`.
     """
 
+    draws = True
+
     def __init__(self, classes):
         self.whole = Detection(classes, masks=True)
 
@@ -27,3 +29,6 @@ class Instances(Evaluator):
 
     def result(self, examples=None):
         return self.whole.result(examples)
+
+    def draw(self, folder, images):
+        return self.whole.draw(folder, images)

@@ -132,7 +132,7 @@ def _tags(draw, rows, letters, size):
             held.append((_least_hidden(wanted, box, size, [s for s, _, _ in held], [b for b, _ in rows]), text, mark))
     for (x0, y0, x1, y1), text, mark in reversed(held):
         draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=mark.color)
-        draw.text((x0 + 3, y0 + 1), text, INK if _luminance(mark.color) > 0.18 else PAPER, letters)
+        draw.text((x0 + 3, y0 + 1), text, ink_on(mark.color), letters)
 
 
 def _least_hidden(size, box, picture, taken, boxes):
@@ -158,8 +158,13 @@ def _shared(a, b):
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def _luminance(color):
-    """WCAG 2's relative luminance, 0 to 1. Black letters have the better contrast from about 0.18 on."""
+def ink_on(color):
+    """The color of letters on a ground: dark or white, whichever has the better contrast (4.2 or more, by WCAG 2)."""
+    return INK if luminance(color) > 0.195 else PAPER
+
+
+def luminance(color):
+    """WCAG 2's relative luminance of an RGB color, 0 to 1."""
     linear = [(v / 255 / 12.92) if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in color]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -13,7 +13,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import evaluation_data, training_data, with_validation
-from kerasvision.export.evaluation import evaluate_served, predictions, stacked
+from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
@@ -227,14 +227,17 @@ def _finish(session, graph):
     if "validation" in session.splits:
         data = evaluation_data(session.splits["validation"], arch, batch_size=session.recipe.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, session.classes), data)))
-    served = Served(arch, graph, session.classes)
+    served, evaluators = Served(arch, graph, session.classes), {}
     for name in ("validation", "test"):
         if name in session.splits:
             data = evaluation_data(session.splits[name], arch, batch_size=session.recipe.batch_size)
-            metrics |= {f"{name}/{k}": v for k, v in evaluate_served(served, data).items()}
+            evaluators[name] = evaluated(served, data)
+            metrics |= {f"{name}/{k}": v for k, v in evaluators[name].result().items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
     trained = Trained(recipe, graph, session.classes, metrics, session.folder, session.chief)
     if session.chief:
         save_run(trained)
         draw_curves(session.folder / "history.csv", session.folder / "curves.png")
+        if "test" in evaluators:
+            draw_evaluation(evaluators["test"], session.folder, session.splits["test"], arch)
     return trained

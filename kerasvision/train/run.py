@@ -1,7 +1,8 @@
 """The run folder: what a training leaves behind, and how it is loaded again.
 
 recipe.json, classes.txt, weights.h5: the trained model. metrics.json, history.csv, curves.png, environment.json: the
-record. phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
+record; of a detector with a test split also precision_recall.png and errors.png. phase-1/, phase-2/ ...: backups while
+training, best weights, TensorBoard's files.
 """
 
 import dataclasses
@@ -100,27 +101,30 @@ def environment(strategy, replicas):
 
 
 def draw_curves(history_csv, path):
-    """Loss and metrics over epochs, from history.csv to a PNG."""
+    """Losses and metrics over epochs, from history.csv to a PNG; metrics of single classes are left to the table."""
     import csv
 
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     with pathlib.Path(history_csv).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows:
         return
-    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate") and "loss" not in n]
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate")]
+    losses = [n for n in names if "loss" in n or "/" not in n]  # what is no loss in all is a term of it
+    metrics = [n for n in names if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
+    figure = Figure(figsize=(12, 4), layout="constrained")
     epochs = range(1, len(rows) + 1)
-    for axis, group in ((left, [n for n in rows[0] if "loss" in n]), (right, names)):
+    for axis, group in zip(figure.subplots(1, 2), (losses, metrics), strict=True):
+        axis.set_prop_cycle(color=colormaps["tab10" if len(group) <= 10 else "tab20"].colors)
         for name in group:
             axis.plot(epochs, [float(r[name] or "nan") for r in rows], label=name, marker="." if len(rows) < 30 else "")
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         if group:
-            axis.legend(fontsize=7)
+            axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, dpi=110, format="png")
     beside.replace(path)

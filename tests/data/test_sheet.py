@@ -12,6 +12,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, augmentations, sources
 from kerasvision.data import sheet
 from kerasvision.data.sheet import CAPTION_PX, TILE_PX, recipe_sheet, write_sheet
+from kerasvision.ops.drawing import color_of
 
 GAP = 6
 
@@ -49,13 +50,13 @@ def test_pixels_boxes_masks_and_keypoints_are_drawn_in_place(tmp_path):
     np.testing.assert_array_equal(third[44:132], image[:88])  # in the middle of its tile
     assert (nothing == 255).all() and (third[:44] == 255).all()
     assert (captions[0] < 100).any() and (captions[2:] == 255).all()
-    color = np.array(sheet._color(1))
+    color = np.array(color_of(1))
     for edge in (second[30:32, 60:90], second[98:100, 20:90], second[50:100, 20:22], second[30:100, 88:90]):
         assert (edge == color).all()
     np.testing.assert_array_equal(second[60:95, 30:80], image[60:95, 30:80])
-    covered = 0.5 * image[120:140, 100:150] + 0.5 * np.array(sheet._color(0))
+    covered = 0.5 * image[120:140, 100:150] + 0.5 * np.array(color_of(0))
     assert np.abs(second[120:140, 100:150] - covered).max() <= 1
-    assert (second[20, 150] == sheet._color(0)).all()
+    assert (second[20, 150] == color_of(0)).all()
     np.testing.assert_array_equal(second[150:170, 2:20], image[150:170, 2:20])  # a keypoint with v = 0 is not shown
 
 

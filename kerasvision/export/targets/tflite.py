@@ -55,12 +55,8 @@ class TFLite(Exporter):
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
-            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-            path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
-        (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
-        if not (folder / "golden.npz").exists():
-            np.savez_compressed(folder / "golden.npz", **goldens(job))
+        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
+        write_beside(folder, job)
         return path
 
     def open(self, path, arch):
@@ -79,6 +75,13 @@ class TFLite(Exporter):
         return arithmetic.float16 if self.quantize == "float16" else None
 
 
+def write_beside(folder, job):
+    """What a package of .tflite files holds beside them: the classes' names, and goldens."""
+    (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
+    if not (folder / "golden.npz").exists():
+        np.savez_compressed(folder / "golden.npz", **goldens(job))
+
+
 def goldens(job):
     """Real prepared inputs (`input/<key>`) and the trained model's answers (`output/<key>`), for a client's tests."""
     arch, prepared = job.served.arch, []
@@ -91,13 +94,24 @@ def goldens(job):
     return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in answer.items()}
 
 
-def convert(served, quantize, io, calibration):
-    """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8."""
+def convert(served, quantize, io, calibration, answer=None):
+    """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8.
+
+    answer: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
+    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io).
+    """
+    with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
+        return _converted(served, quantize, io, calibration, answer)
+
+
+def _converted(served, quantize, io, calibration, answer):
     pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
-    module.answer = served.fixed(batch=1, image_dtype=pixels)
+    module.answer = answer or served.fixed(batch=1, image_dtype=pixels)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answer.get_concrete_function()], module)
+    converter.allow_custom_ops = answer is not None
     if quantize == "float32":
         return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -1,0 +1,163 @@
+"""TFLite Metadata: what MediaPipe Tasks reads in a .tflite file to know its tensors, with the labels packed behind it.
+
+The metadata are a FlatBuffer of metadata_schema.fbs (in the mediapipe package: tasks/metadata; file identifier M001),
+held as the model's buffer TFLITE_METADATA; files that they name are a zip archive that begins where the model ends.
+They are written here with `flatbuffers`, which comes with TensorFlow, so that an export needs no mediapipe.
+
+A table is a dict: number of a field -> its value. numpy's dtype says how a number or a vector of numbers is written; a
+str, a dict and a list of either are what they are.
+"""
+
+import io
+import zipfile
+
+import flatbuffers
+import numpy as np
+
+# Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
+# them; a union takes two, its type and then its value.
+MODEL_NAME, MODEL_DESCRIPTION, MODEL_SUBGRAPHS, MODEL_PARSER_VERSION = 0, 1, 3, 7
+SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OUTPUT_GROUPS = 2, 3, 8
+TENSOR_NAME, TENSOR_DESCRIPTION, TENSOR_CONTENT, TENSOR_STATS, TENSOR_FILES = 0, 1, 3, 5, 6
+CONTENT_TYPE, CONTENT, CONTENT_RANGE = 0, 1, 2
+IMAGE_COLOR_SPACE = 0
+BOX_INDEX, BOX_TYPE, BOX_COORDINATES = 0, 1, 2
+RANGE_MIN, RANGE_MAX = 0, 1
+STATS_MAX, STATS_MIN = 0, 1
+FILE_NAME, FILE_DESCRIPTION, FILE_TYPE = 0, 1, 2
+GROUP_NAME, GROUP_TENSORS = 0, 1
+
+# Values of its enumerations.
+FEATURE_PROPERTIES, IMAGE_PROPERTIES, BOX_PROPERTIES = np.uint8(1), np.uint8(2), np.uint8(3)  # union ContentProperties
+COLOR_RGB, BOX_BOUNDARIES, COORDINATES_RATIO = np.int8(1), np.int8(1), np.int8(0)
+AXIS_LABELS, VALUE_LABELS = np.int8(2), np.int8(3)  # a name for each index of the last axis; for each value
+
+LABELS_FILE = "labels.txt"
+_BUFFER = "TFLITE_METADATA"
+_PARSER_VERSION = "1.2.0"  # of the schema, since which it has groups of output tensors
+_ALIGNMENT = 16  # of the data of a model's buffers: `force_align` in TensorFlow's schema.fbs
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive knows: equal models are equal files
+
+
+def image_input(description):
+    """An RGB image of uint8. (MediaPipe asks for a mean and a deviation where the input is float32, and only there.)"""
+    return {
+        TENSOR_NAME: "image",
+        TENSOR_DESCRIPTION: description,
+        TENSOR_CONTENT: {CONTENT_TYPE: IMAGE_PROPERTIES, CONTENT: {IMAGE_COLOR_SPACE: COLOR_RGB}},
+        TENSOR_STATS: {STATS_MAX: np.float32([255]), STATS_MIN: np.float32([0])},
+    }
+
+
+def numbers_output(name, description, labels=None):
+    """labels: AXIS_LABELS, VALUE_LABELS or None."""
+    table = {
+        TENSOR_NAME: name,
+        TENSOR_DESCRIPTION: description,
+        TENSOR_CONTENT: {CONTENT_TYPE: FEATURE_PROPERTIES, CONTENT: {}},
+    }
+    if labels is not None:
+        table[TENSOR_FILES] = [{FILE_NAME: LABELS_FILE, FILE_DESCRIPTION: "One class a line.", FILE_TYPE: labels}]
+    return table
+
+
+def probabilities_output():
+    """One probability [1, K] a class."""
+    table = numbers_output("probability", "The probability of each class, 0..1.", AXIS_LABELS)
+    return table | {TENSOR_STATS: {STATS_MAX: np.float32([1]), STATS_MIN: np.float32([0])}}
+
+
+def detection_outputs():
+    """The four of TFLite_Detection_PostProcess in its order; MediaPipe knows them by these names."""
+    location = numbers_output("location", "Boxes: top, left, bottom, right, in parts of the image's sides.")
+    location[TENSOR_CONTENT] = {
+        CONTENT_TYPE: BOX_PROPERTIES,
+        CONTENT: {
+            BOX_INDEX: np.uint32([1, 0, 3, 2]),  # the places of left, top, right and bottom
+            BOX_TYPE: BOX_BOUNDARIES,
+            BOX_COORDINATES: COORDINATES_RATIO,
+        },
+    }
+    category = numbers_output("category", "The class of each box.", VALUE_LABELS)
+    score = numbers_output("score", "The score of each box, 0..1.")
+    for table in (location, category, score):  # whatever stands at an index of both axes, image and box, is one thing
+        table[TENSOR_CONTENT][CONTENT_RANGE] = {RANGE_MIN: np.int32(2), RANGE_MAX: np.int32(2)}
+    return [location, category, score, numbers_output("number of detections", "How many of the boxes are real.")]
+
+
+def pack(content, about, image, outputs, group, classes):
+    """A .tflite of one input with its metadata and labels.
+
+    content: bytes of a .tflite with one signature. about: its `name` and `description`. image: the input's table.
+    outputs: the signature's key of an output -> its table, in the order that the file gets. group: the names in those
+    tables that belong together, as a box and its score do; may be empty.
+    """
+    subgraph = {SUBGRAPH_INPUTS: [image], SUBGRAPH_OUTPUTS: list(outputs.values())}
+    if group:
+        subgraph[SUBGRAPH_OUTPUT_GROUPS] = [{GROUP_NAME: "detection_result", GROUP_TENSORS: list(group)}]
+    table = {
+        MODEL_NAME: about["name"],
+        MODEL_DESCRIPTION: about["description"],
+        MODEL_SUBGRAPHS: [subgraph],
+        MODEL_PARSER_VERSION: _PARSER_VERSION,
+    }
+    builder = flatbuffers.Builder()
+    builder.Finish(_written(builder, table), file_identifier=b"M001")
+    held = io.BytesIO(_model(content, list(outputs), bytes(builder.Output())))
+    with zipfile.ZipFile(held, "a") as archive:  # appended, so that its offsets count from the beginning of the file
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), "".join(f"{c}\n" for c in classes))
+    return held.getvalue()
+
+
+def _written(builder, value):
+    """Writes what a field refers to and returns where it stands."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, np.ndarray):
+        return builder.CreateNumpyVector(value)
+    if isinstance(value, dict):
+        return _written_table(builder, value)
+    places = [_written(builder, v) for v in value]
+    builder.StartVector(4, len(places), 4)
+    for place in reversed(places):  # a FlatBuffer is written from its end
+        builder.PrependUOffsetTRelative(place)
+    return builder.EndVector()
+
+
+def _written_table(builder, table):
+    places = {slot: _written(builder, v) for slot, v in table.items() if not isinstance(v, np.generic)}
+    builder.StartObject(max(table, default=-1) + 1)
+    for slot, v in table.items():
+        if isinstance(v, np.uint8):
+            builder.PrependUint8Slot(slot, int(v), 0)
+        elif isinstance(v, np.int8):
+            builder.PrependInt8Slot(slot, int(v), 0)
+        elif isinstance(v, np.int32):
+            builder.PrependInt32Slot(slot, int(v), 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(slot, places[slot], 0)
+    return builder.EndObject()
+
+
+class _Aligned(flatbuffers.Builder):
+    """Aligns the data of buffers as TensorFlow's schema demands; the code that flatc makes for Python leaves them at
+    multiples of 4.
+    """
+
+    def StartVector(self, elemSize, numElems, alignment):
+        return super().StartVector(elemSize, numElems, _ALIGNMENT if elemSize == 1 else alignment)
+
+
+def _model(content, keys, metadata):
+    """The model with its outputs in the order of `keys` and the metadata among its buffers."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content)
+    (signature,) = model.signatureDefs
+    index = {row.name.decode(): row.tensorIndex for row in signature.outputs}
+    model.subgraphs[signature.subgraphIndex].outputs = np.int32([index[key] for key in keys])
+    model.buffers.append(schema.BufferT(data=np.frombuffer(metadata, np.uint8)))
+    model.metadata = [*(model.metadata or []), schema.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
+    builder = _Aligned(len(content))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

@@ -1,0 +1,144 @@
+"""MediaPipe Tasks: a TFLite file that its ObjectDetector or ImageClassifier loads, on phones, on the web, in Python."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import exporters
+from kerasvision.export import metadata
+from kerasvision.export.base import Exporter
+from kerasvision.export.targets import tflite
+from kerasvision.ops import boxes as box_ops
+from kerasvision.ops.nms import tflite_boxes
+
+DETECTOR, CLASSIFIER = "ObjectDetector", "ImageClassifier"
+# all that a prediction holds -> the task of MediaPipe that says the same
+TASKS = {("boxes_xyxy", "count", "labels", "scores"): DETECTOR, ("probabilities",): CLASSIFIER}
+DETECTIONS = ("location", "category", "score", "count")  # a detector's outputs, in the order of the operator's
+
+
+@exporters.register("mediapipe")
+@dataclasses.dataclass(frozen=True)
+class MediaPipe(Exporter):
+    """`tflite/models/<name>/model_mediapipe[_<quantize>].tflite`: as `tflite`, with metadata and the labels inside.
+
+    It takes uint8 pixels of the graph's size, batch 1. A detector's file ends in TFLite's own operator
+    TFLite_Detection_PostProcess, which suppresses, and gives what that gives: `location` [1, D, 4] (top, left, bottom,
+    right in parts of the image's sides), `category`, `score` [1, D] and `count` [1], float32. A classifier's gives
+    `probabilities` [1, K]. quantize: as in `tflite`; the operator and its boxes stay float32.
+
+    What MediaPipe does around the file (seen of mediapipe 0.10.21 and 1.2.2 on a processor):
+    - It stretches photographs to the graph's size, whatever their sides. Train with resize="stretch", or have the app
+      prepare them as `resize` says.
+    - It reads pixel i of the graph at i * W / w of the photograph, not at the center of what that pixel stands for:
+      things appear up to half a pixel of the graph further right and down.
+    - It cuts boxes to whole pixels of the photograph, and joins equal boxes of several classes to one detection.
+    """
+
+    quantize: typing.Literal["float32", "float16", "dynamic", "int8"] = "float32"
+
+    @property
+    def spec(self):
+        return f"mediapipe:{self.quantize}"
+
+    @property
+    def _plain(self):
+        """The exporter of a file of the same arithmetic, whose package this file stands in."""
+        return tflite.TFLite(self.quantize)
+
+    @classmethod
+    def from_spec(cls, options):
+        if len(options) > 1:
+            raise UsageError(f"mediapipe:{':'.join(options)}: write mediapipe[:QUANTIZE], as in mediapipe:int8")
+        return cls(*options)
+
+    def package(self, job):
+        return self._plain.package(job)
+
+    def write(self, job):
+        arch = job.served.arch
+        task = task_of(arch)
+        folder, _ = self.package(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
+        if task == DETECTOR:
+            answer, group = detector(job.served), ("location", "category", "score")
+            outputs = dict(zip(DETECTIONS, metadata.detection_outputs(), strict=True))
+        else:
+            answer, group, outputs = None, (), {"probabilities": metadata.probabilities_output()}
+        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, answer)
+        about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
+        image = metadata.image_input(_pixels(arch))
+        path.write_bytes(metadata.pack(content, about, image, outputs, group, job.served.classes))
+        tflite.write_beside(folder, job)
+        return path
+
+    def open(self, path, arch):
+        return DetectorRunner(path, arch) if task_of(arch) == DETECTOR else tflite.TFLiteRunner(path, arch)
+
+    def ops(self, path):
+        return self._plain.ops(path)
+
+    def signature(self, path):
+        return self._plain.signature(path)
+
+    def tolerance(self, arithmetic):
+        return self._plain.tolerance(arithmetic)
+
+
+def task_of(arch):
+    """The task of MediaPipe that loads an architecture's file."""
+    task, takes = TASKS.get(tuple(sorted(arch.gives))), arch.prepared_inputs()
+    if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
+        raise KerasVisionError(
+            f"mediapipe: {arch.registered_name} is neither a detector nor a classifier of one photograph: it takes "
+            f"{', '.join(takes)} and gives {', '.join(arch.gives)}; export tflite, which takes any"
+        )
+    return task
+
+
+def _pixels(arch):
+    """What the file says of its input."""
+    pixels, resize = "RGB pixels, 0..255; the model normalizes them.", arch.preprocessing().get("resize")
+    if resize in (None, "stretch"):
+        return pixels
+    h, w = arch.prepared_inputs()["image"].shape[1:3]
+    return f"{pixels} MediaPipe stretches photographs; this model wants resize={resize}: prepare them so, {w} to {h}."
+
+
+def detector(served):
+    """A tf.function of one example's prepared inputs -> the operator's four outputs, by the names in DETECTIONS."""
+    arch = served.arch
+
+    def answer(prepared):
+        with tf.name_scope("kv_normalize"):
+            inputs = arch.normalize(prepared)
+        raw = served.apply_graph(inputs)
+        with tf.name_scope("kv_decode"):
+            boxes, scores = arch.candidates({k: tf.cast(v, tf.float32) for k, v in raw.items()})
+            boxes = box_ops.clip(boxes, arch.image_size)  # as `decode` does before suppression; the operator does not
+            found = tflite_boxes(boxes, scores, arch.image_size, arch.suppression)
+        return dict(zip(DETECTIONS, found, strict=True))
+
+    specs = {k: tf.TensorSpec([1, *s.shape[1:]], s.dtype, k) for k, s in arch.prepared_inputs().items()}
+    return tf.function(answer, input_signature=[specs], autograph=False)
+
+
+class DetectorRunner(tflite.TFLiteRunner):
+    """Answers with the prediction that the operator's outputs stand for, in pixels of the graph."""
+
+    def infer(self, inputs):
+        found = super().infer(inputs)
+        count = found["count"].astype(np.int32)
+        real = np.arange(found["score"].shape[1]) < count[:, None]  # beyond the count they mean nothing
+        h, w = self.arch.image_size
+        boxes = np.clip(found["location"][..., [1, 0, 3, 2]], 0, 1) * np.float32([w, h, w, h])
+        return {
+            "boxes_xyxy": np.where(real[..., None], boxes, np.float32(0)),
+            "scores": np.where(real, found["score"], np.float32(0)),
+            "labels": np.where(real, found["category"], -1).astype(np.int32),
+            "count": count,
+        }
