@@ -33,7 +33,7 @@ recipe = Recipe(
     batch_size=16,
     then=(
         Phase(
-            epochs=9,
+            epochs=8,
             optimizer=create("optimizers/adamw", learning_rate=1e-3),
             augment=augment,
             techniques=(create("techniques/fine_tune", stages=3),),

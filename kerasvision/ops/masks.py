@@ -39,7 +39,7 @@ def reframe_masks(masks, boxes_xyxy, index, regions_xyxy, side):
         low, high = regions_xyxy[..., axis, None], regions_xyxy[..., axis + 2, None]
         place = (low + (high - low) * steps - frames[..., axis, None]) / sides[..., axis, None]
         at.append(place * size - 0.5)  # [B, R, side], in cells of the truth's frame
-    batch, count = tf.shape(masks)[0], masks.shape[1]
+    batch, count = tf.unstack(tf.shape(masks)[:2])
     rows = tf.reshape(tf.pad(masks, [[0, 0], [0, 0], [1, 1], [1, 1]]), [batch, count * (size + 2) ** 2])
     start = index * (size + 2) ** 2
     total = 0.0

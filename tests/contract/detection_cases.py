@@ -91,7 +91,7 @@ TWO_STAGE = {
 def _two_stage(name):
     backbone = create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2)
     neck = create("necks/fpn", width=16, first=2, last=4, coarse="pool")
-    masks = {"mask_side": 14, "mask_width": 16, "mask_depth": 1} if "mask" in name else {}
+    masks = {"mask_side": 14, "mask_width": 8, "mask_depth": 1} if "mask" in name else {}
     return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE, **masks)
 
 

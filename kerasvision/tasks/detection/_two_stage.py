@@ -20,7 +20,7 @@ from kerasvision.necks.base import Neck
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import Anchors
 from kerasvision.ops.matching import Matcher, take
-from kerasvision.tasks.detection.task import Detection, padded_truth
+from kerasvision.tasks.detection.task import Detection, padded_truth, without_padding
 
 RPN_SHARE, BOX_SHARE = 0.5, 0.25  # of positives: arXiv:1506.01497, section 3.1.3; arXiv:1504.08083, section 2.3
 
@@ -96,7 +96,7 @@ class TwoStage(Detection):
 
     def box_losses(self, targets, raw):
         """Losses of both stages, name -> [B]: arXiv:1506.01497, equation 1, and arXiv:1504.08083, equation 1."""
-        anchors = tf.constant(self.anchors(self.image_size))
+        targets, anchors = without_padding(targets), tf.constant(self.anchors(self.image_size))
         matches = self._match(self.rpn_matcher, anchors, targets)
         objectness = tf.nn.sigmoid_cross_entropy_with_logits(
             tf.cast(matches.positive, tf.float32), raw["objectness"][..., 0]

@@ -147,6 +147,12 @@ def padded_truth(sample, most):
     return padded | {"boxes_xyxy": tf.ensure_shape(boxes, [most, 4])}
 
 
+def without_padding(targets):
+    """A batch of what `padded_truth` makes, cut to as many objects as its fullest example has; at least one."""
+    most = tf.maximum(tf.reduce_max(tf.reduce_sum(tf.cast(targets["valid"], tf.int32), 1)), 1)
+    return {k: v[:, :most] for k, v in targets.items()}
+
+
 def paired(reference, other):
     """Indices of the detections of one image that pair up, of both predictions: of one class, with an IoU of at least
     0.5, one to one, the largest IoU less difference of score in all (scipy's assignment).

@@ -22,7 +22,7 @@ from kerasvision.necks.base import Neck, convolve
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import anchor_points
 from kerasvision.ops.matching import TaskAligned, take
-from kerasvision.tasks.detection.task import Detection, padded_truth
+from kerasvision.tasks.detection.task import Detection, padded_truth, without_padding
 
 PRIOR = 0.01  # the score every point starts with
 BEHIND = 0.5  # strides that the first bin lies behind the point
@@ -83,7 +83,7 @@ class YOLO(Detection):
 
     def loss(self, targets, raw):
         """Crowds are neither learned nor background: their points' class losses do not count."""
-        points, stride = self.points
+        targets, (points, stride) = without_padding(targets), self.points
         boxes, valid = self._boxes(raw["distances"]), targets["valid"] & ~targets["is_crowd"]
         scores = tf.sigmoid(raw["classes"])
         match = self.assigner(scores, boxes, points, targets["boxes_xyxy"], targets["labels"], valid)

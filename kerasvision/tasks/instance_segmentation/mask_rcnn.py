@@ -22,7 +22,7 @@ from kerasvision.ops.masks import cut_masks, paste_masks, reframe_masks
 from kerasvision.ops.matching import take
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.detection._two_stage import TwoStage
-from kerasvision.tasks.detection.task import paired
+from kerasvision.tasks.detection.task import paired, without_padding
 
 TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
 CERTAIN = 20.0  # logit of the oracle
@@ -97,7 +97,7 @@ class MaskRCNN(TwoStage):
 
     def loss(self, targets, raw):
         """arXiv:1703.06870, section 3: L = L_cls + L_box + L_mask, the last over the mask of the truth's class."""
-        regions = raw["regions_xyxy"]
+        targets, regions = without_padding(targets), raw["regions_xyxy"]
         matches = self.match_regions(regions, targets)
         index = tf.maximum(matches.index, 0)
         true = reframe_masks(targets["masks"], targets["boxes_xyxy"], index, regions, 2 * self.mask_side)
