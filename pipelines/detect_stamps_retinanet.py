@@ -3,7 +3,10 @@
 Shows: a detector from rendered scenes to files, with ImageNet weights, at 320 px.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/detect_stamps_retinanet.py --out runs/retinanet
+          kerasvision train pipelines/detect_stamps_retinanet.py:qat --out runs/retinanet-qat
 """
+
+import dataclasses
 
 from kerasvision import Phase, Recipe, create
 
@@ -38,4 +41,24 @@ recipe = Recipe(
             techniques=(create("techniques/fine_tune", stages=-1),),
         ),
     ),
+    exports=(
+        create("exporters/saved_model"),
+        create("exporters/tflite"),
+        create("exporters/tflite", quantize="int8"),
+        create("exporters/onnx"),
+    ),
+)
+
+qat = dataclasses.replace(
+    recipe,
+    name="stamps_retinanet_qat",
+    techniques=(
+        create("techniques/warm_start", run="runs/retinanet"),
+        create("techniques/freeze"),
+        create("techniques/qat"),
+    ),
+    optimizer=create("optimizers/adamw", learning_rate=1e-4),
+    epochs=2,
+    then=(),
+    exports=(create("exporters/tflite", quantize="int8"),),
 )

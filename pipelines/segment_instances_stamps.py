@@ -18,6 +18,8 @@ recipe = Recipe(
     model=create(
         "instance_segmentation/mask_rcnn",
         image_size=(320, 320),
+        proposals=32,
+        mask_depth=2,
         backbone=create("backbones/efficientnet_lite", weights="imagenet"),
     ),
     data=create(
@@ -34,7 +36,7 @@ recipe = Recipe(
     batch_size=16,
     then=(
         Phase(
-            epochs=9,
+            epochs=6,
             optimizer=create("optimizers/adamw", learning_rate=1e-3),
             augment=augment,
             techniques=(create("techniques/fine_tune", stages=3),),

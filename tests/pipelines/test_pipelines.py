@@ -21,7 +21,7 @@ RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
-    "detect_stamps_retinanet.py": ("recipe",),
+    "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "segment_instances_stamps.py": ("recipe",),
