@@ -1,7 +1,5 @@
 """COCO's average precision of boxes and masks, of predictions whose masks are in the frame of their boxes."""
 
-import numpy as np
-
 from kerasvision.metrics.base import Evaluator
 from kerasvision.metrics.detection import Detection
 from kerasvision.ops.masks import paste_masks
@@ -10,8 +8,8 @@ from kerasvision.ops.masks import paste_masks
 class Instances(Evaluator):
     """`metrics.detection.Detection`'s figures of boxes and, with `mask_` before, of masks.
 
-    prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box. truth: as there,
-    with `instance_masks`.
+    prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box, on images of
+    `image_hw` [B, 2]. truth: as there, with `instance_masks`.
     """
 
     draws = True
@@ -20,11 +18,10 @@ class Instances(Evaluator):
         self.whole = Detection(classes, masks=True)
 
     def update(self, prediction, truth):
-        for i, masks in enumerate(truth["instance_masks"]):
-            count = int(prediction["count"][i])
+        for i, count in enumerate(prediction["count"]):
             one = {k: v[i : i + 1] for k, v in prediction.items()}
-            boxes = prediction["boxes_xyxy"][i, :count]
-            one["masks"] = paste_masks(prediction["masks"][i, :count], boxes, np.shape(masks)[1:])[None]
+            boxes, image_hw = prediction["boxes_xyxy"][i, :count], prediction["image_hw"][i]
+            one["masks"] = paste_masks(prediction["masks"][i, :count], boxes, image_hw)[None]
             self.whole.update(one, {k: v[i : i + 1] for k, v in truth.items()})
 
     def result(self, examples=None):

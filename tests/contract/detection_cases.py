@@ -91,39 +91,41 @@ TWO_STAGE = {
 def _two_stage(name):
     backbone = create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2)
     neck = create("necks/fpn", width=16, first=2, last=4, coarse="pool")
-    masks = {"mask_side": 14, "mask_width": 8, "mask_depth": 1} if "mask" in name else {}
-    return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE, **masks)
+    masks = {"mask_side": 14, "mask_width": 8, "mask_depth": 1, "proposals": 16} if "mask" in name else {}
+    return lambda: create(name, backbone=backbone, neck=neck, **TWO_STAGE | masks)
 
 
 ASSIGNS = "the assignment depends on what the head predicts at that moment"
 
-# rates at which a detector's loss, summed over anchors, does not diverge; its ReLUs that cross zero part two runs
-REPLICAS = {"sgd_rate": 0.0002, "replicas_apart": 1e-5}
+FLOAT = ("saved_model", "tflite:float32", "onnx")
+MEDIAPIPE = "mediapipe:float32"
+
+
+def _case(make, overfit, exports, samples=detection_samples, assigns_in_loss=""):
+    """At a larger sgd_rate a loss that is summed over anchors diverges; ReLUs that cross zero part two runs."""
+    return Case(
+        make,
+        samples,
+        PHOTOGRAPHS,
+        assigns_in_loss=assigns_in_loss,
+        overfit=(150, overfit),
+        sgd_rate=0.0002,
+        replicas_apart=1e-5,
+        epochs=20,
+        exports=exports,
+    )
+
 
 CASES = {
-    "detection/retinanet": Case(_retinanet, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
-    "detection/ssd": Case(_ssd, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS),
-    "detection/faster_rcnn": Case(
-        _two_stage("detection/faster_rcnn"),
-        detection_samples,
-        PHOTOGRAPHS,
-        ASSIGNS,
-        overfit=(150, 0.2),
-        epochs=20,
-        exports=("saved_model", "tflite:float32", "onnx"),
-        **REPLICAS,
+    "detection/faster_rcnn": _case(
+        _two_stage("detection/faster_rcnn"), 0.2, (*FLOAT, MEDIAPIPE), assigns_in_loss=ASSIGNS
     ),
-    "instance_segmentation/mask_rcnn": Case(
-        _two_stage("instance_segmentation/mask_rcnn"),
-        instance_samples,
-        PHOTOGRAPHS,
-        ASSIGNS,
-        overfit=(150, 0.3),
-        epochs=20,
-        exports=("saved_model", "tflite:float32", "onnx"),
-        **REPLICAS,
+    "detection/retinanet": _case(_retinanet, 0.1, (*FLOAT, "tflite:int8", MEDIAPIPE)),
+    "detection/ssd": _case(_ssd, 0.1, (*FLOAT, "tflite:int8")),
+    "detection/yolo": _case(_yolo, 0.2, (*FLOAT, "tflite:int8", MEDIAPIPE), assigns_in_loss=ASSIGNS),
+    "instance_segmentation/mask_rcnn": _case(
+        _two_stage("instance_segmentation/mask_rcnn"), 0.3, FLOAT, instance_samples, ASSIGNS
     ),
-    "detection/yolo": Case(_yolo, detection_samples, PHOTOGRAPHS, ASSIGNS, overfit=(150, 0.2), epochs=20, **REPLICAS),
 }
 
 
@@ -135,4 +137,4 @@ def default(name):
     def make():
         return create(name, **small, backbone=create("backbones/convnet", **backbone))
 
-    return Case(make, detection_samples, PHOTOGRAPHS, overfit=(150, 0.1), epochs=20, **REPLICAS)
+    return _case(make, 0.1, (*FLOAT, "tflite:int8"))

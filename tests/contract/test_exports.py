@@ -37,6 +37,7 @@ def exported(request, tmp_path_factory):
         "saved_model": out / "saved_models" / recipe.name / "1",
         "tflite:float32": out / "tflite" / "models" / recipe.name / "model.tflite",
         "tflite:int8": out / "tflite" / "models" / recipe.name / "model_int8.tflite",
+        "mediapipe:float32": out / "tflite" / "models" / recipe.name / "model_mediapipe.tflite",
         "onnx": out / "onnx" / recipe.name / "model.onnx",
     }
     paths = {spec: places[spec] for spec in case.exports}
@@ -57,7 +58,7 @@ def test_every_export_left_its_file_and_its_measurements(exported):
 
 
 def test_float_exports_stay_within_what_rounding_explains(exported):
-    for kind in {"saved_model", "tflite:float32", "onnx"} & set(exported.artifacts):
+    for kind in {"saved_model", "tflite:float32", "mediapipe:float32", "onnx"} & set(exported.artifacts):
         agreement = exported.artifacts[kind].agreement
         assert agreement["max_error"] <= agreement["tolerance"] < 1e-3, kind
         assert not agreement["flips"], kind
