@@ -84,7 +84,7 @@ def _letterbox(images, size_hw, method, image_hw):
     scale_yx = tf.cast(inner, tf.float32) / hw
     offset = tf.cast(tf.stack([left, top]), tf.float32)
     return images, {
-        "scale_xy": tf.tile(scale_yx[None, ::-1], tile),
+        "scale_xy": tf.tile(scale_yx[::-1][None], tile),
         "offset_xy": tf.tile(offset[None], tile),
         "image_hw": image_hw,
     }
