@@ -2,10 +2,13 @@
 
 import collections
 import math
+import pathlib
 
 import numpy as np
+from PIL import Image
 from pycocotools import mask as coco_mask
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.ops.drawing import Mark, color_of, marked, save, sheet
 
 LEAST_SCORE = 0.3  # objects with less are left out: a detector gives up to a hundred, most of them guesses
@@ -17,14 +20,16 @@ def draw_predictions(rows, path, columns=4):
     """A PNG of one picture, or a sheet of them, with titles that say what was predicted.
 
     rows: (image uint8 [H, W, 3], name, prediction's JSON). Of "objects" ({"label", "index", "score", "box_xyxy"
-    [x0, y0, x1, y1] in pixels of the image, perhaps "mask": COCO's RLE of it}) those worth showing are drawn.
+    [x0, y0, x1, y1] in pixels of the image, perhaps "mask": COCO's RLE of it}) those worth showing are drawn, of
+    "segments" all but the background.
     """
     columns = min(columns, math.ceil(math.sqrt(len(rows))))
     tiles = []
     for image, name, answer in rows:
         shown, left_out = worth_showing(answer.get("objects", []))
         alone = min(max(*image.shape[:2], _ALONE_PX[0]), _ALONE_PX[1])
-        picture = marked(image, [_mark(row) for row in shown], alone if len(rows) == 1 else _SHEET_PX // columns)
+        marks = [_mark(row) for row in shown] + [_segment(row) for row in _foreground(answer)]
+        picture = marked(image, marks, alone if len(rows) == 1 else _SHEET_PX // columns)
         caption = name.rsplit("/", 1)[-1] + (f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else "")
         tiles.append((picture, _title(answer, shown), caption))
     save(sheet(tiles, columns), path)
@@ -43,9 +48,21 @@ def _mark(row):
     return Mark(np.asarray(row["box_xyxy"], float), text, color_of(row["index"]), mask)
 
 
+def _foreground(answer):
+    return [row for row in answer.get("segments", []) if row["label"] != "background"]
+
+
+def _segment(row):
+    return Mark(None, "", color_of(row["index"]), coco_mask.decode(row["mask"]))
+
+
 def _title(answer, shown):
     if "objects" in answer:
         return _objects_title(shown)
+    if "segments" in answer:
+        pixels, every = answer["classes"], sum(answer["classes"].values())
+        parts = sorted(((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer)), reverse=True)
+        return ", ".join(f"{label} {share:.1%}" for share, label in parts) or "background only"
     rows = answer.get("top", answer.get("labels", []))[:3]
     return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in rows) or "nothing"
 
@@ -59,3 +76,20 @@ def _objects_title(shown):
     counted = collections.Counter(row["label"] for row in shown).most_common()
     every = ", ".join(f"{count} {label}" for label, count in counted)
     return f"{len(shown)} object{'s' if len(shown) > 1 else ''}: {every}"
+
+
+def write_mask(mask, name, folder):
+    """A mask uint8 [H, W] of class ids as `folder/STEM.png`, with a color a class; returns the path.
+
+    name: of the image. Pixel values are the ids themselves; the palette is only for looking at.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+    picture = Image.fromarray(mask)
+    picture.putpalette(sum(((0, 0, 0), *(color_of(i) for i in range(1, 255)), (255, 255, 255)), ()))
+    path = folder / f"{pathlib.Path(name).stem or 'stdin'}.png"
+    save(picture, path)
+    return str(path)

@@ -80,11 +80,13 @@ def reference_of(served, graph, split, split_name, limit):
 
 
 def _raw_scale(served):
-    """A function: serving inputs -> the largest magnitude in raw."""
+    """A function: serving inputs -> the largest magnitude in raw, of what becomes scores: pixels (`_xyxy`) do not."""
 
     def largest(inputs):
         raw = served.apply_graph(served.arch.preprocess(inputs)[0])
-        return tf.reduce_max([tf.reduce_max(tf.abs(tf.cast(v, tf.float32))) for v in raw.values()])
+        return tf.reduce_max(
+            [tf.reduce_max(tf.abs(tf.cast(v, tf.float32))) for k, v in raw.items() if not k.endswith("_xyxy")]
+        )
 
     return tf.function(largest, input_signature=[served.arch.serving_inputs()], autograph=False)
 
@@ -179,7 +181,7 @@ def _failures(exporter, agreement, size, latency, ops, budget):
     if budget.latency_ms is not None and latency > budget.latency_ms:
         failures.append(f"needs {latency:.2f} ms; budget.latency_ms is {budget.latency_ms:g}")
     flex = [op for op in ops if op.startswith("Flex")]
-    if exporter.spec.startswith("tflite") and flex:
+    if exporter.spec.startswith(("tflite", "mediapipe")) and flex:
         failures.append(f"needs Select-TF operators, which phones lack: {', '.join(flex)}")
     return tuple(failures)
 

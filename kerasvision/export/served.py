@@ -17,6 +17,7 @@ class Served(tf.Module):
         self.classes = tuple(classes)
         self.weights = list(graph.variables)
         self.quantization_aware = any(type(layer).__name__.startswith("Quantize") for layer in graph.layers)
+        self.float_layers = tuple(layer.name for layer in graph.layers if getattr(layer, "stays_float", False))
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = [_any_batch(arch.prepared_inputs()), self._geometry_specs()]

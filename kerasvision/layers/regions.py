@@ -1,6 +1,7 @@
 """The layers of two-stage detectors: proposals out of a region proposal network, features of regions.
 
-Both work in float32 whatever the policy, have static shapes, and pass no gradient to the boxes.
+All work in float32 whatever the policy (they take a `dtype`, as layers do, and leave it), have static shapes, pass no
+gradient to boxes, and stay float in int8 files (`stays_float`).
 """
 
 import numpy as np
@@ -22,7 +23,9 @@ class Proposals(keras.layers.Layer):
     anchors: an `ops.anchors.Anchors`, or its JSON. image_hw: of the graph.
     """
 
-    def __init__(self, anchors, image_hw, count, candidates, iou_threshold, name=None):
+    stays_float = True
+
+    def __init__(self, anchors, image_hw, count, candidates, iou_threshold, name=None, dtype=None):
         super().__init__(name=name, dtype="float32", trainable=False)
         self.anchors = from_json(anchors) if isinstance(anchors, dict) else anchors
         self.image_hw, self.count, self.candidates = tuple(image_hw), count, candidates
@@ -59,7 +62,9 @@ class Proposals(keras.layers.Layer):
 class RegionFeatures(keras.layers.Layer):
     """Boxes xyxy [B, R, 4] and the levels of a pyramid, from stride 2**first on -> [B, R, side, side, C]: RoIAlign."""
 
-    def __init__(self, first, side, name=None):
+    stays_float = True
+
+    def __init__(self, first, side, name=None, dtype=None):
         super().__init__(name=name, dtype="float32", trainable=False)
         self.first, self.side = first, side
 
@@ -76,7 +81,9 @@ class RegionFeatures(keras.layers.Layer):
 class MovedBoxes(keras.layers.Layer):
     """Deltas [B, R, 4] and boxes xyxy [B, R, 4] -> the boxes moved by them, cut at the border of the image."""
 
-    def __init__(self, image_hw, name=None):
+    stays_float = True
+
+    def __init__(self, image_hw, name=None, dtype=None):
         super().__init__(name=name, dtype="float32", trainable=False)
         self.image_hw = tuple(image_hw)
 

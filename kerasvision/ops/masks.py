@@ -6,6 +6,7 @@ m x m equal cells. "Mask R-CNN" (He et al. 2017, arXiv:1703.06870, section 3, "M
 
 import numpy as np
 import tensorflow as tf
+from pycocotools import mask as coco_mask
 from scipy.ndimage import map_coordinates
 
 from kerasvision.ops import boxes as box_ops
@@ -15,13 +16,14 @@ INSIDE = 0.5  # from this probability on, a pixel belongs to the object
 
 def cut_masks(masks, boxes_xyxy, side):
     """Masks [N, H, W] of any dtype, in the frame of boxes [N, 4] (pixels of the masks) -> float32 [N, side, side]."""
-    hw = tf.cast(tf.shape(masks)[1:], tf.float32)
+    # the outer half of a border pixel has no pixel center beyond it: the border is repeated, as everywhere else
+    pixels = tf.pad(tf.cast(masks, tf.float32), [[0, 0], [1, 1], [1, 1]], "SYMMETRIC")[..., None]
+    hw = tf.cast(tf.shape(pixels)[1:3], tf.float32)
     x1, y1, x2, y2 = tf.unstack(boxes_xyxy, axis=-1)
     cell = [(y2 - y1) / side, (x2 - x1) / side]
-    low = [y1 + cell[0] / 2 - 0.5, x1 + cell[1] / 2 - 0.5]  # indices of the first cell's center, and of the last one's
-    high = [y2 - cell[0] / 2 - 0.5, x2 - cell[1] / 2 - 0.5]
-    corners = tf.stack([*low, *high], -1) / tf.maximum(tf.tile(hw, [2]) - 1.0, 1.0)
-    pixels = tf.cast(masks, tf.float32)[..., None]
+    low = [y1 + cell[0] / 2 + 0.5, x1 + cell[1] / 2 + 0.5]  # indices of the first cell's center, and of the last one's
+    high = [y2 - cell[0] / 2 + 0.5, x2 - cell[1] / 2 + 0.5]
+    corners = tf.stack([*low, *high], -1) / (tf.tile(hw, [2]) - 1.0)
     return tf.image.crop_and_resize(pixels, corners, tf.range(tf.shape(masks)[0]), [side, side])[..., 0]
 
 
@@ -78,6 +80,12 @@ def paste_masks(masks, boxes_xyxy, image_hw):
             )
             out[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = seen >= INSIDE
     return pasted
+
+
+def run_lengths(mask):
+    """COCO's RLE of a mask [H, W], as JSON: `{"size": [H, W], "counts": str}`."""
+    packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": [int(v) for v in packed["size"]], "counts": packed["counts"].decode()}
 
 
 def _pixels(low, high, side):

@@ -29,6 +29,7 @@ class Task(Component):
     name: typing.ClassVar[str]  # "classification"
     needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
     main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch; larger is better
+    tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
     @abc.abstractmethod

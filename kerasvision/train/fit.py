@@ -224,7 +224,7 @@ def _finish(session, graph):
     if session.strategy.num_replicas_in_sync > 1:
         trained, graph = graph, structure(session.recipe)
         copy_weights(trained, graph)
-    if "validation" in session.splits:
+    if "validation" in session.splits and arch.tunes:
         data = evaluation_data(session.splits["validation"], arch, batch_size=session.recipe.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, session.classes), data)))
     served, evaluators = Served(arch, graph, session.classes), {}

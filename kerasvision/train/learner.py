@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.layers.norm import count_all_replicas, several_replicas
 
 MOST_TERMS = 15  # of one loss, that are reported beside it
@@ -56,6 +57,8 @@ class Learner(keras.Model):
         with tf.control_dependencies([total]):  # no weight and no step counter moves unless the loss is finite
             self.optimizer.minimize(share, self.trained_variables, tape=tape)
         self._terms = tuple(terms) if len(terms) > 1 else ()
+        if len(terms) > MOST_TERMS:
+            raise KerasVisionError(f"a loss of {len(terms)} terms; at most {MOST_TERMS} can be reported")
         values = [total, *(terms[name] for name in self._terms)]
         self._means.update_state(tf.pad(tf.stack(values), [[0, 1 + MOST_TERMS - len(values)]]))
         return self.get_metrics_result()

@@ -15,7 +15,8 @@ class Case:
     the first loss that must be reached). learning_rate: of AdamW, for these steps. sgd_rate: of SGD, for the steps
     after which one replica and two are compared; replicas_apart: how far apart their weights may end. epochs: of the
     run that is exported. exports: specs. perfect: what the main metric is when every prediction is right. int8_error:
-    the largest error of an int8 score that is still close.
+    the largest error of an int8 score that is still close. least_loss: what a term of the loss may be when every
+    prediction is right.
     """
 
     make: typing.Callable
@@ -30,6 +31,7 @@ class Case:
     exports: tuple[str, ...] = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
     perfect: float = 1.0
     int8_error: float = 0.1
+    least_loss: float = 1e-3
 
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")

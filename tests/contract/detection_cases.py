@@ -101,7 +101,7 @@ FLOAT = ("saved_model", "tflite:float32", "onnx")
 MEDIAPIPE = "mediapipe:float32"
 
 
-def _case(make, overfit, exports, samples=detection_samples, assigns_in_loss=""):
+def _case(make, overfit, exports, samples=detection_samples, assigns_in_loss="", least_loss=1e-3):
     """At a larger sgd_rate a loss that is summed over anchors diverges; ReLUs that cross zero part two runs."""
     return Case(
         make,
@@ -113,18 +113,22 @@ def _case(make, overfit, exports, samples=detection_samples, assigns_in_loss="")
         replicas_apart=1e-5,
         epochs=20,
         exports=exports,
+        least_loss=least_loss,
     )
 
 
 CASES = {
     "detection/faster_rcnn": _case(
-        _two_stage("detection/faster_rcnn"), 0.2, (*FLOAT, MEDIAPIPE), assigns_in_loss=ASSIGNS
+        _two_stage("detection/faster_rcnn"), 0.2, (*FLOAT, "tflite:int8", MEDIAPIPE), assigns_in_loss=ASSIGNS
     ),
     "detection/retinanet": _case(_retinanet, 0.1, (*FLOAT, "tflite:int8", MEDIAPIPE)),
     "detection/ssd": _case(_ssd, 0.1, (*FLOAT, "tflite:int8")),
-    "detection/yolo": _case(_yolo, 0.2, (*FLOAT, "tflite:int8", MEDIAPIPE), assigns_in_loss=ASSIGNS),
+    # a distance between two bins costs up to ln 2 whatever is said
+    "detection/yolo": _case(
+        _yolo, 0.2, (*FLOAT, "tflite:int8", MEDIAPIPE), assigns_in_loss=ASSIGNS, least_loss=1.5 * 0.6932
+    ),
     "instance_segmentation/mask_rcnn": _case(
-        _two_stage("instance_segmentation/mask_rcnn"), 0.3, FLOAT, instance_samples, ASSIGNS
+        _two_stage("instance_segmentation/mask_rcnn"), 0.3, FLOAT, instance_samples, ASSIGNS, least_loss=0.1
     ),
 }
 

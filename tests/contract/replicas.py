@@ -1,6 +1,7 @@
-"""A program, not a test: trains every architecture on one replica and on two, and prints how far apart they end.
+"""A program, not a test: trains architectures on one replica and on two, and prints how far apart they end.
 
-`python -m tests.contract.replicas FOLDER` -> {name: {"apart": largest difference, "moved": largest change}} as JSON.
+`python -m tests.contract.replicas FOLDER NAME ...` -> JSON, {name: {"apart": largest difference, "moved": largest
+change}}.
 In a process of its own, because TensorFlow wants its logical devices before anything else, and a mirrored run that
 failed breaks later ones.
 """
@@ -22,7 +23,7 @@ from tests.contract.cases import CASES, CaseSamples
 STEPS = 4
 
 
-def main(folder):
+def main(folder, *names):
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     # a second MirroredStrategy in one process takes the first one's collective keys and fails
@@ -30,7 +31,7 @@ def main(folder):
     sources.register("contract_case")(CaseSamples)
     for name, toy in toys.TOYS.items():
         architectures.register(name)(toy)
-    return {name: compare(name, pathlib.Path(folder)) for name in CASES}
+    return {name: compare(name, pathlib.Path(folder)) for name in names}
 
 
 def compare(name, folder):
@@ -54,4 +55,4 @@ def apart(some, others):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+    print(json.dumps(main(*sys.argv[1:])))

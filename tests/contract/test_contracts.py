@@ -49,6 +49,10 @@ def test_oracle_gives_the_truth_back(arch, case):
     contracts.check_oracle(arch, case)
 
 
+def test_the_loss_agrees_with_the_oracle(arch, case):
+    contracts.check_least_loss(arch, case)
+
+
 def test_prediction_is_what_gives_says(arch, graph, case):
     contracts.check_gives(arch, graph, case)
 

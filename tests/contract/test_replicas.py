@@ -14,8 +14,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
-    command = [sys.executable, "-m", "tests.contract.replicas", str(tmp_path_factory.mktemp("replicas"))]
+def outcome(request, tmp_path_factory):
+    """Of those architectures that this run of pytest asks for."""
+    asked = [item.callspec.params["name"] for item in request.session.items if item.module is request.module]
+    command = [sys.executable, "-m", "tests.contract.replicas", str(tmp_path_factory.mktemp("replicas")), *asked]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM_")}  # replicas wait for each other
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -196,7 +196,7 @@ def test_a_file_says_that_mediapipe_does_not_letterbox(trained, tmp_path):
     boxed = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=boxed))
     (artifact,), _ = export(boxed, [MediaPipe()], tmp_path, verbose=False)
     (image,) = metadata_of(artifact.path)[1].rows(md.SUBGRAPH_INPUTS)
-    assert "this model wants resize=letterbox: prepare them so, 128 to 96" in image.text(md.TENSOR_DESCRIPTION)
+    assert "this model wants resize=letterbox: prepare them so, 128 x 96 pixels" in image.text(md.TENSOR_DESCRIPTION)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures, create
 from kerasvision.export.served import Served
+from kerasvision.ops.nms import Suppression
 from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
@@ -75,23 +76,27 @@ def test_a_crowd_is_neither_learned_nor_background(name):
     one = (4.0, 4.0, 20.0, 20.0)
     crowded = targets_of(arch, sample_of([one, (24, 24, 64, 64)], [1, 2], is_crowd=[False, True]))
     alone = targets_of(arch, sample_of([one, one], [1, 1], is_crowd=[False, True]))
-    both = targets_of(arch, sample_of([one, (32, 32, 62, 62)], [1, 2], is_crowd=[False, False]))
-    said = arch.perfect(both)  # finds an object where the crowd is
-    with_crowd = {k: float(v[0]) for k, v in arch.loss(crowded, said).items()}
-    without = {k: float(v[0]) for k, v in arch.loss(alone, said).items()}
-    classes = next(k for k in ("focal", "classes") if k in with_crowd)
-    assert with_crowd[classes] < 0.1 * without[classes], (with_crowd, without)
+    both = targets_of(arch, sample_of([one, (32, 32, 62, 62)], [1, 3], is_crowd=[False, False]))
+    said = arch.perfect(both)  # finds an object of another class where the crowd is
+    with_crowd, without, right = (
+        {k: float(v[0]) for k, v in arch.loss(targets, said).items()} for targets in (crowded, alone, both)
+    )
+    for term, least in right.items():
+        assert with_crowd[term] <= least + 0.01, (
+            f"{term} learns from the crowd: {with_crowd[term]:.3g}, not {least:.3g}"
+        )
+    assert sum(without.values()) > sum(right.values()) + 1, "the same head costs nothing where there is no crowd"
 
 
 @pytest.mark.parametrize("image_hw", [(1, 1), (40, 10_000), (10_000, 40)])
 @pytest.mark.parametrize("name", DETECTORS)
 def test_pictures_of_odd_shapes_have_an_answer_within_them(name, image_hw):
-    arch = CASES[name].make()
+    arch = dataclasses.replace(CASES[name].make(), suppression=Suppression(score_threshold=0.0))
     served = Served(arch, contracts.built(arch), CASES[name].classes)
     image = np.random.default_rng(0).integers(0, 256, (1, *image_hw, 3), np.uint8)
     answer = {k: v.numpy() for k, v in served.serve({"image": image}).items()}
     boxes = answer["boxes_xyxy"][0, : answer["count"][0]]
-    assert np.isfinite(boxes).all() and (boxes >= 0).all()
+    assert len(boxes) and np.isfinite(boxes).all() and (boxes >= 0).all()
     assert (boxes <= np.tile(image_hw[::-1], 2)).all()
     arch.describe({k: v[0] for k, v in answer.items()}, CASES[name].classes)
 
@@ -100,3 +105,23 @@ def test_pictures_of_odd_shapes_have_an_answer_within_them(name, image_hw):
 def test_a_graph_without_classes_is_refused(name):
     with pytest.raises(KerasVisionError, match="num_classes=0; set model.num_classes"):
         create(name).build()
+
+
+@pytest.mark.parametrize("name", [n for n in DETECTORS if n != "detection/yolo"])
+def test_anchors_that_do_not_fit_the_levels_are_refused(name):
+    held = CASES[name].make()
+    arch = dataclasses.replace(held, anchors=dataclasses.replace(held.anchors, strides=(8, 16, 64)))
+    with pytest.raises(KerasVisionError, match=r"anchors.strides=\(8, 16, 64\), and the levels .* have \("):
+        arch.build()
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_mixed_precision_keeps_boxes_in_float32(name):
+    """The technique rewrites every layer's configuration."""
+    arch = CASES[name].make()
+    technique = create("techniques/mixed_precision", dtype="bfloat16")
+    graph = technique.graph(arch, contracts.built(arch))
+    raw = graph({"image": tf.zeros([1, 64, 64, 3])})
+    for key in ("proposals_xyxy", "regions_xyxy"):
+        assert key not in raw or raw[key].dtype == tf.float32
+    assert all(np.isfinite(tf.cast(v, tf.float32)).all() for v in raw.values())

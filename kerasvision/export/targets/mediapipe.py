@@ -106,7 +106,7 @@ def _pixels(arch):
     if resize in (None, "stretch"):
         return pixels
     h, w = arch.prepared_inputs()["image"].shape[1:3]
-    return f"{pixels} MediaPipe stretches photographs; this model wants resize={resize}: prepare them so, {w} to {h}."
+    return f"{pixels} MediaPipe stretches photos; this model wants resize={resize}: prepare them so, {w} x {h} pixels."
 
 
 def detector(served):

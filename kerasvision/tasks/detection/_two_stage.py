@@ -4,8 +4,9 @@
 arXiv:1506.01497) on a feature pyramid (Lin et al. 2016, arXiv:1612.03144, sections 4.1 and 4.2).
 
 Differs from the papers: the heads see a fixed number of proposals, in training too, and truths are not added to them;
-no anchors or proposals are drawn at random: all count, positives and negatives with the shares that the papers' samples
-have, so that a loss is a function of its example; boxes are moved alike for all classes.
+no anchors or proposals are drawn at random: all count, positives with the largest share that the papers' samples give
+them, so that a loss is a function of its example; box losses are means over positives, with weights of their own in
+place of the papers' counts; boxes are moved alike for all classes.
 """
 
 import dataclasses
@@ -34,8 +35,10 @@ class TwoStage(Detection):
     """Abstract. Raw: `objectness` logits [B, A, 1] and `rpn_deltas` [B, A, 4] of anchors; `proposals_xyxy` [B, R, 4];
     `classes` logits [B, R, 1 + K], background first, and `deltas` [B, R, 4] of proposals. Targets: the padded truth.
 
-    proposals: R. proposal_candidates, proposal_iou: anchors that go into suppression, and its IoU threshold.
-    region_side: of the features of a region. head_width: of the two dense layers. max_objects: most in one example.
+    The anchors' defaults fit images of about 320 px; `kerasvision data anchors` fits them to data. proposals: R, and so
+    the most that can be found. proposal_candidates, proposal_iou: anchors that go into suppression, and its threshold.
+    region_side: of the features of a region. head_width: of the two dense layers. rpn_box_weight, box_weight: of the
+    box losses. max_objects: most in one example.
     """
 
     neck: Neck = dataclasses.field(default_factory=lambda: necks["fpn"](width=96, first=3, last=6, coarse="pool"))
@@ -47,11 +50,14 @@ class TwoStage(Detection):
     proposal_iou: float = 0.7
     region_side: int = 7
     head_width: int = 256
+    rpn_box_weight: float = 1.0
+    box_weight: float = 1.0
     max_objects: int = 100
 
     def graph_parts(self):
         """(image input, pyramid, raw of both stages) as Keras tensors."""
         self.require_classes()
+        self.require_strides(self.anchors.strides, self.neck.first, self.neck.last)
         image = keras.Input((*self.image_size, 3), name="image")
         pyramid = self.neck(self.backbone(image))
         raw = self._rpn(pyramid)
@@ -112,9 +118,9 @@ class TwoStage(Detection):
         real = box_ops.is_proper(proposals)
         return {
             "objectness": _balanced(objectness, matches.positive, matches.negative, RPN_SHARE),
-            "rpn_boxes": _mean(rpn_boxes, matches.positive),
+            "rpn_boxes": self.rpn_box_weight * _mean(rpn_boxes, matches.positive),
             "classes": _balanced(classes, regions.positive, regions.negative & real, BOX_SHARE),
-            "boxes": _mean(boxes, regions.positive),
+            "boxes": self.box_weight * _mean(boxes, regions.positive),
         }
 
     def _match(self, matcher, boxes_xyxy, targets):
@@ -131,10 +137,11 @@ class TwoStage(Detection):
         return box_ops.decode(raw["deltas"], proposals), tf.nn.softmax(raw["classes"])[..., 1:] * real
 
     def perfect_boxes(self, targets):
-        """Raw of both stages whose proposals are the truths."""
+        """Raw of both stages whose proposals are the truths, each shifted by a hundredth of its sides."""
         room = self.proposals - self.max_objects
         keep = min(self.proposals, self.max_objects)
-        boxes = tf.pad(targets["boxes_xyxy"][:, :keep], [[0, 0], [0, max(0, room)], [0, 0]])
+        truth = tf.pad(targets["boxes_xyxy"][:, :keep], [[0, 0], [0, max(0, room)], [0, 0]])
+        boxes = truth + 0.01 * tf.tile(truth[..., 2:] - truth[..., :2], [1, 1, 2])
         valid = tf.pad(targets["valid"][:, :keep], [[0, 0], [0, max(0, room)]])
         labels = tf.pad(targets["labels"][:, :keep], [[0, 0], [0, max(0, room)]])
         classes = tf.one_hot(tf.where(valid, 1 + labels, 0), 1 + self.num_classes)
@@ -145,7 +152,7 @@ class TwoStage(Detection):
             "rpn_deltas": box_ops.encode(take(targets["boxes_xyxy"], matches.index), anchors),
             "proposals_xyxy": boxes,
             "classes": 40.0 * classes - 20.0,
-            "deltas": tf.zeros_like(boxes),
+            "deltas": tf.where(valid[..., None], box_ops.encode(truth, boxes), 0.0),
         }
 
 

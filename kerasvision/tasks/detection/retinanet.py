@@ -40,6 +40,7 @@ class RetinaNet(Detection):
 
     def build(self):
         self.require_classes()
+        self.require_strides(self.anchors.strides, self.neck.first, self.neck.last)
         image = keras.Input((*self.image_size, 3), name="image")
         pyramid = self.neck(self.backbone(image))
         raw = {

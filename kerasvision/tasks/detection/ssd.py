@@ -10,6 +10,7 @@ import dataclasses
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.losses.detection import smooth_l1
 from kerasvision.necks.base import convolve
@@ -49,6 +50,8 @@ class SSD(Detection):
 
     def build(self):
         self.require_classes()
+        first = self.anchors.strides[0].bit_length() - 1
+        self.require_strides(self.anchors.strides, first, first + len(self.anchors.strides) - 1)
         image = keras.Input((*self.image_size, 3), name="image")
         features = self._features(self.backbone(image))
         raw = {
@@ -64,6 +67,8 @@ class SSD(Detection):
             level = f"c{stride.bit_length() - 1}"
             if level in levels:
                 features.append(convolve(levels[level], self.width, 3, 1, f"feature_{level}", "relu6"))
+            elif not features:
+                raise KerasVisionError(f"{self.registered_name}: the backbone has no level of stride {stride}")
             else:
                 x = convolve(features[-1], self.extra_width // 2, 1, 1, f"extra_{level}_1", "relu6")
                 features.append(convolve(x, self.extra_width, 3, 2, f"extra_{level}_2", "relu6"))

@@ -63,6 +63,15 @@ class Detection(ImageArchitecture):
                 "decide with 0"
             )
 
+    def require_strides(self, strides, first, last):
+        """Raise unless anchors' strides are those of the levels that the heads look at."""
+        levels = tuple(2**k for k in range(first, last + 1))
+        if tuple(strides) != levels:
+            raise KerasVisionError(
+                f"{self.registered_name}: anchors.strides={tuple(strides)}, and the levels that its heads look at have "
+                f"{levels}; give anchors with these, or another neck"
+            )
+
     def evaluator(self, classes):
         return DetectionEvaluator(classes)
 

@@ -4,8 +4,9 @@ Decoupled heads: "YOLOX: Exceeding YOLO Series in 2021" (Ge et al. 2021, arXiv:2
 distributions and their loss: "Generalized Focal Loss" (Li et al. 2020, arXiv:2006.04388). Assignment: "TOOD" (Feng et
 al. 2021, arXiv:2108.07755). Boxes: CIoU (Zheng et al. 2019, arXiv:1911.08287).
 
-Differs from YOLOv8: each example's loss is over its own sum of qualities, not the batch's, so that replicas train as
-one; the bins begin half a stride behind the point, so that a box too small to hold a point can still be said.
+Differs from YOLOv8: each example's loss is over its own sum of qualities (at least 1), not the batch's, so that
+replicas train as one, and an object that no point fits yet weighs little; the bins begin half a stride behind the
+point, so that a box too small to hold a point can still be said.
 """
 
 import dataclasses

@@ -11,14 +11,13 @@ import typing
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from pycocotools import mask as coco_mask
 
 from kerasvision.core.registry import architectures
 from kerasvision.layers.regions import MovedBoxes, RegionFeatures
 from kerasvision.metrics.instances import Instances
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.masks import cut_masks, paste_masks, reframe_masks
+from kerasvision.ops.masks import cut_masks, paste_masks, reframe_masks, run_lengths
 from kerasvision.ops.matching import take
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.detection._two_stage import TwoStage
@@ -110,23 +109,31 @@ class MaskRCNN(TwoStage):
         return self.box_losses(targets, raw) | {"masks": self.mask_weight * masks}
 
     def decode(self, raw, geometry):
-        found, region = self.found(*self.candidates(raw), geometry)
-        logits = tf.gather(raw["masks"], region, batch_dims=1)  # [B, D, 2 s, 2 s, K]
-        label = tf.maximum(found["labels"], 0)
-        own = tf.gather(logits, tf.broadcast_to(label[..., None, None], tf.shape(logits)[:-1]), batch_dims=4)
+        boxes, scores = self.candidates(raw)
+        found, region = self.found(boxes, scores, geometry)
+        by_class = tf.transpose(raw["masks"], [0, 1, 4, 2, 3])  # [B, R, K, 2 s, 2 s]
+        side = 2 * self.mask_side
+        by_class = tf.reshape(by_class, [-1, self.proposals * self.num_classes, side, side])
+        own = tf.gather(by_class, region * self.num_classes + tf.maximum(found["labels"], 0), batch_dims=1)
         masks = tf.where((found["labels"] >= 0)[..., None, None], tf.sigmoid(own), 0.0)
+        whole = geo.restore_boxes(tf.gather(box_ops.clip(boxes, self.image_size), region, batch_dims=1), geometry)
+        masks = _recut(masks, whole, found["boxes_xyxy"])
         return found | {"masks": masks, "image_hw": geometry["image_hw"]}
 
     def perfect(self, targets):
         raw = self.perfect_boxes(targets)
-        boxes, side = raw["proposals_xyxy"], 2 * self.mask_side
+        boxes, side = box_ops.decode(raw["deltas"], raw["proposals_xyxy"]), 2 * self.mask_side
         index = tf.tile(tf.range(self.proposals)[None] % self.max_objects, [tf.shape(boxes)[0], 1])
         masks = reframe_masks(targets["masks"], targets["boxes_xyxy"], index, boxes, side)
         logits = tf.math.log(tf.maximum(masks, 1e-8)) - tf.math.log(tf.maximum(1.0 - masks, 1e-8))
         return raw | {"regions_xyxy": boxes, "masks": tf.tile(logits[..., None], [1, 1, 1, 1, self.num_classes])}
 
     def restore(self, prediction, geometry):
-        return super().restore(prediction, geometry) | {"image_hw": np.asarray(geometry["image_hw"], np.int32)}
+        restored = super().restore(prediction, geometry)
+        scale, offset = (np.tile(geometry[k], [1, 2])[:, None] for k in ("scale_xy", "offset_xy"))
+        whole = ((prediction["boxes_xyxy"] - offset) / scale).astype(np.float32)
+        masks = _recut(tf.constant(prediction["masks"]), whole, restored["boxes_xyxy"]).numpy()
+        return restored | {"masks": masks, "image_hw": np.asarray(geometry["image_hw"], np.int32)}
 
     def compare(self, reference, other):
         """A detector's, and the largest difference of a mask's probability where detections pair up."""
@@ -139,9 +146,14 @@ class MaskRCNN(TwoStage):
 
     def describe(self, prediction, classes):
         """A detector's JSON, each object with its `mask`: COCO's RLE in pixels of the original image."""
-        described, count = super().describe(prediction, classes), int(prediction["count"])
-        masks = paste_masks(prediction["masks"][:count], prediction["boxes_xyxy"][:count], prediction["image_hw"])
-        for row, mask in zip(described["objects"], masks, strict=True):
-            packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-            row["mask"] = {"size": [int(v) for v in packed["size"]], "counts": packed["counts"].decode()}
+        described = super().describe(prediction, classes)
+        for row, mask, box in zip(described["objects"], prediction["masks"], prediction["boxes_xyxy"], strict=False):
+            row["mask"] = run_lengths(paste_masks(mask[None], box[None], prediction["image_hw"])[0])
         return described
+
+
+def _recut(masks, whole_xyxy, cut_xyxy):
+    """Masks [B, D, m, m] in the frame of boxes, as seen in the part of each that lies in the picture."""
+    count = tf.range(tf.shape(masks)[1])
+    index = tf.tile(count[None], [tf.shape(masks)[0], 1])
+    return reframe_masks(masks, whole_xyxy, index, cut_xyxy, masks.shape[-1])
