@@ -5,7 +5,7 @@ import json
 import sys
 
 HELP = "check a data source, show what a recipe's augmentations do to it, fit anchors to it, or convert its format"
-SOURCE = "a folder, a .csv manifest, a COCO .json, a YOLO .yaml, tfds:NAME, digits, or a recipe"
+SOURCE = "a folder, a .csv manifest, a COCO .json, a YOLO .yaml, KIND:PATH, tfds:NAME, digits, or a recipe"
 
 
 def configure(parser):
@@ -187,6 +187,10 @@ def _lines(report):
             f"{name}: {held['per_image']['mean']:g} objects an image, at most {held['per_image']['max']}, none in "
             f"{held['images_without']}; {spans}{sizes}"
         )
+    for name, held in report.get("pixels", {}).items():
+        total = sum(held["classes"].values()) + held["ignored"]
+        parts = [*held["classes"].items(), ("ignored", held["ignored"])]
+        yield f"{name} pixels: " + ", ".join(f"{label} {count / total:.1%}" for label, count in parts)
     if "validation" not in report["splits"]:
         yield "no validation split: training holds out a part of train (the recipe's validation_fraction)"
     if "test" not in report["splits"]:

@@ -20,6 +20,7 @@ def configure(parser):
         "images", nargs="*", metavar="IMAGE", help="files, folders, globs; `-` reads one encoded image from stdin"
     )
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
+    parser.add_argument("--out", metavar="DIR", help="write masks of classes there, as palette PNG files")
     parser.add_argument(
         "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
     )
@@ -28,7 +29,7 @@ def configure(parser):
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
     from kerasvision.api import load, read_image
-    from kerasvision.export.draw import MOST_PICTURES, draw_predictions
+    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, write_mask
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
@@ -38,7 +39,9 @@ def run(args):
     for name in names:
         try:
             image = read_image(sys.stdin.buffer.read() if name == "-" else name)
-            _, answer = model.image(image)
+            prediction, answer = model.image(image)
+            if args.out and "segments" in answer:
+                answer["mask"] = write_mask(prediction["mask"], name, args.out)
         except KerasVisionError as error:
             failed += 1
             answer = None
@@ -103,6 +106,8 @@ def in_words(answer):
         shown, left_out = worth_showing(answer["objects"])
         more = f" (and {left_out} below {LEAST_SCORE:g})" if left_out else ""
         return (", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing") + more
+    if "segments" in answer:
+        return ", ".join(f"{label} {pixels} px" for label, pixels in answer["classes"].items())
     for key in ("top", "labels"):
         if key in answer:
             rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]

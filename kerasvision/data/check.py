@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
 from kerasvision.data import duplicates, facts, objects
+from kerasvision.ops.dense import IGNORE
 
 # kind -> (what was found, what training does with it)
 FINDINGS = {
@@ -25,6 +26,7 @@ FINDINGS = {
     "margins": ("images with boxes that reach beyond them", "clipped to the image"),
     "repeated": ("images with a box that stands there twice", "each counts once"),
     "unlabeled": ("images without a label file", "count as images without objects"),
+    "binary": ("doubt about what 255 means in a mask", "it is learned as a class"),
     "tiny": (
         f"images with objects whose shorter side is below {objects.TINY_PX} pixels",
         "they count; few anchors and no phone will find them: leave them out, or cut the images into parts",
@@ -71,13 +73,17 @@ _EXAMPLES = 5
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One image of the source. labels: class indices. boxes_xyxy: of its objects, None where there are none to know."""
+    """One image of the source. labels: class indices. boxes_xyxy: of its objects, None where there are none to know.
+
+    pixels: how many of its mask's have each value 0..255; None without a mask.
+    """
 
     name: str
     split: str
     labels: tuple[int, ...]
     facts: facts.Facts
     boxes_xyxy: np.ndarray | None = None
+    pixels: tuple[int, ...] | None = None
 
 
 def check(source, progress=lambda task, done, total: None):
@@ -86,7 +92,8 @@ def check(source, progress=lambda task, done, total: None):
     Unreadable files and bad boxes are reported, not refused. progress: called with "images" or "near duplicates", and
     how many of how many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}},
     "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind",
-    "what", "count", "examples", "training"}]}, and for a source of boxes "objects" (`data/objects.py`).
+    "what", "count", "examples", "training"}]}; for a source of boxes "objects" (`data/objects.py`); for one of masks,
+    whose classes are counted in images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     source = dataclasses.replace(source, **lenient)
@@ -109,7 +116,9 @@ def check(source, progress=lambda task, done, total: None):
         "image_size": _sizes(read),
         "formats": dict(sorted(collections.Counter(s.facts.format for s in read).items())),
         "findings": [_finding(kind, found) for kind, found in findings.items() if found],
-    } | objects.report(read, opened.classes)
+        **objects.report(read, opened.classes),
+        **_pixels(seen, opened),
+    }
 
 
 def _look(opened, base, progress):
@@ -133,9 +142,15 @@ def _look(opened, base, progress):
 
 def _see(sample, split, index, base):
     name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
-    labels = sample["labels"].tolist() if "labels" in sample else [int(sample["label"])]
+    pixels = np.bincount(sample["mask"].ravel(), minlength=IGNORE + 1).tolist() if "mask" in sample else None
+    if "labels" in sample:
+        labels = sample["labels"].tolist()
+    elif "label" in sample:
+        labels = [int(sample["label"])]
+    else:
+        labels = [i for i, count in enumerate(pixels[:IGNORE]) if count]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
-    return Seen(name, split, tuple(labels), held, sample.get("boxes_xyxy"))
+    return Seen(name, split, tuple(labels), held, sample.get("boxes_xyxy"), pixels and tuple(pixels))
 
 
 def _dropped(lines):
@@ -152,7 +167,7 @@ def _find_exact(seen, findings):
     for group in duplicates.exact([s.facts.digest for s in seen]):
         members = [seen[i] for i in group]
         line = _joined(members, " = ")
-        if len({m.labels for m in members}) > 1:
+        if len({(m.labels, m.pixels) for m in members}) > 1:
             findings["contradiction"].append(line)
         findings["leak" if len({m.split for m in members}) > 1 else "exact_duplicates"].append(line)
 
@@ -184,6 +199,17 @@ def _splits(opened, seen):
         count = collections.Counter(label for s in seen if s.split == name for label in s.labels)
         report[name] = {"size": split.size, "classes": {c: count[i] for i, c in enumerate(opened.classes)}}
     return report
+
+
+def _pixels(seen, opened):
+    """{"pixels": {split: {"classes": {class: count}, "ignored": count}}}; empty for a source without masks."""
+    report = {}
+    for name in opened.splits:
+        counts = [s.pixels for s in seen if s.split == name and s.pixels is not None]
+        total = np.sum(counts, axis=0, dtype=np.int64).tolist() if counts else []
+        if counts:
+            report[name] = {"classes": dict(zip(opened.classes, total, strict=False)), "ignored": total[IGNORE]}
+    return {"pixels": report} if report else {}
 
 
 def _sizes(read):

@@ -18,6 +18,7 @@ from kerasvision.data.decode import decode, image_hw
 from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
 from kerasvision.data.sources.base import Split
 from kerasvision.ops import resample
+from kerasvision.ops.dense import IGNORE
 
 AUTOTUNE = tf.data.AUTOTUNE
 
@@ -133,7 +134,8 @@ def _checked(arch, sample):
     missing = [k for k in arch.needs if k not in sample]
     if missing:
         boxes = "; sources of boxes are coco, voc, yolo and cut_paste" if "boxes_xyxy" in missing else ""
-        hint = "; set masks=True in the source" if missing == ["instance_masks"] else boxes
+        masks = "; sources of masks are image_mask and semantic" if missing == ["mask"] else boxes
+        hint = "; set masks=True in the source" if missing == ["instance_masks"] else masks
         raise KerasVisionError(
             f"{arch.registered_name} needs {', '.join(map(repr, missing))}, and a sample of this data has "
             f"{', '.join(sorted(sample))}{hint}"
@@ -147,7 +149,8 @@ def _fitted(arch, sample):
     if not {"boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"} & set(sample):
         return moved
     matrix = resample.translation(geometry["offset_xy"]) @ resample.scaling(geometry["scale_xy"])
-    return resample.warp(sample, matrix, size_hw=tf.shape(prepared["image"])[:2]) | prepared
+    size_hw = tf.shape(prepared["image"])[:2]
+    return resample.warp(sample, matrix, size_hw=size_hw, mask_fill=IGNORE) | prepared
 
 
 def augmented(sample, parts, seed, fit=None, partners=(), canvas=None):

@@ -12,10 +12,12 @@ from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import augmented, stream_seed
 from kerasvision.ops import drawing
+from kerasvision.ops.dense import IGNORE
 
 TILE_PX = 176
 CAPTION_PX = 18
 _GAP_PX = 6
+_IGNORED = (128, 128, 128)  # no color of a class
 
 
 def recipe_sheet(recipe, path, count=32, columns=8):
@@ -101,7 +103,7 @@ def write_sheet(samples, path, columns=8, classes=()):
 
 def _tile(sample, classes):
     """The picture with masks, boxes and keypoints, its longer side `TILE_PX`."""
-    pixels = _with_masks(sample)
+    pixels = _with_masks(sample, classes)
     marks = []
     for number, box in enumerate(sample.get("boxes_xyxy", ())):
         label = int(sample["labels"][number]) if "labels" in sample else number
@@ -116,13 +118,15 @@ def _tile(sample, classes):
     return picture
 
 
-def _with_masks(sample):
-    """uint8 [H, W, 3], half covered by a color an object or class; class 0 stays free."""
+def _with_masks(sample, classes):
+    """uint8 [H, W, 3], half covered by a color an object or class; a background stays free, what is ignored is gray."""
     pixels = sample["image"].astype(np.float32)
-    covers = [(sample["mask"] == value, value) for value in np.unique(sample.get("mask", 0)) if value]
-    covers += [(mask > 0, number) for number, mask in enumerate(sample.get("instance_masks", ()))]
-    for where, number in covers:
-        drawing.cover(pixels, where, drawing.color_of(number))
+    is_free = tuple(classes[:1]) in ((), ("background",))
+    for value in np.unique(sample["mask"]) if "mask" in sample else ():
+        if value or not is_free:
+            drawing.cover(pixels, sample["mask"] == value, _IGNORED if value == IGNORE else drawing.color_of(value))
+    for number, mask in enumerate(sample.get("instance_masks", ())):
+        drawing.cover(pixels, mask > 0, drawing.color_of(number))
     return pixels.astype(np.uint8)
 
 
@@ -138,6 +142,9 @@ def _caption(sample, classes):
         words.append(_name(int(sample["label"]), classes))
     if "labels" in sample and "boxes_xyxy" not in sample:
         words.extend(_name(int(label), classes) for label in sample["labels"])
+    if "mask" in sample:
+        names = [_name(v, classes) for v in np.unique(sample["mask"]) if v != IGNORE]
+        words.extend(name for name in names if name != "background")
     if "text" in sample:
         text = sample["text"].item()
         words.append(text.decode() if isinstance(text, bytes) else str(text))

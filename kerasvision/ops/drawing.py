@@ -26,11 +26,11 @@ _TITLE_LINES = 4
 class Mark:
     """An object on a picture: a box, a name beside it and perhaps a mask.
 
-    box_xyxy: [4] pixels of the image. text: "" for a box without a name. mask: bool or uint8 [H, W] of the image, or
-    None. width: of the lines, as a factor of the usual one.
+    box_xyxy: [4] pixels of the image; None: neither box nor name. text: "" for a box without a name. mask: bool or
+    uint8 [H, W] of the image, or None. width: of the lines, as a factor of the usual one.
     """
 
-    box_xyxy: np.ndarray
+    box_xyxy: np.ndarray | None
     text: str
     color: tuple[int, int, int]
     mask: np.ndarray | None = None
@@ -71,7 +71,9 @@ def marked(image, marks, side):
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    rows = [(_scaled_box(m.box_xyxy, size[0] / width, size[1] / height, size), m) for m in marks]
+    rows = [
+        (_scaled_box(m.box_xyxy, size[0] / width, size[1] / height, size), m) for m in marks if m.box_xyxy is not None
+    ]
     line = line_px(side)
     picture = _with_masks(_resized(Image.fromarray(image), size), marks, line)
     draw = ImageDraw.Draw(picture, "RGBA")

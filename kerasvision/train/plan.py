@@ -9,14 +9,25 @@ import statistics
 
 from kerasvision.core.component import hints
 from kerasvision.core.recipe import Phase, Recipe
-from kerasvision.core.registry import architectures, augmentations, backbones, exporters, optimizers, techniques
+from kerasvision.core.registry import (
+    architectures,
+    augmentations,
+    backbones,
+    exporters,
+    optimizers,
+    sources,
+    techniques,
+)
 from kerasvision.data.anchors import graph_sizes
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.data.sources._detect import detect
+from kerasvision.data.sources.semantic import IGNORE
 
 PRETRAINED_FROM = 96  # pixels; smaller images gain little from features learned at 224
 STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
 DETECTOR_SIDES = (320, 416, 512)  # pixels
+BOX_SOURCES = ("sources/coco", "sources/voc", "sources/yolo", "sources/cut_paste")
+MOST_SEGMENTED = 320  # pixels of the graph's side
 OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
 
 
@@ -26,13 +37,16 @@ def plan(name, data, skip_unreadable=False):
     Photographs get EfficientNet-Lite0 with ImageNet weights (when the `pretrained` extra is installed): a phase with a
     frozen backbone, then fine-tuning. Small images, or no weights: the `convnet` backbone from scratch. A detector gets
     the same phases with its own backbone where there are no weights, all of it is tuned, and the size of the graph's
-    image follows from the sizes of the objects.
+    image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
+    far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks.
     """
     source, cls = detect(data), architectures[name]
     if skip_unreadable and "skip_unreadable" in hints(type(source)):
         source = dataclasses.replace(source, skip_unreadable=True)
     if "instance_masks" in cls.needs and "masks" in hints(type(source)):
         source = dataclasses.replace(source, masks=True)
+    if "mask" in cls.needs and type(source).registered_name in BOX_SOURCES:
+        source = sources["semantic"](of=source)
     opened = source.open()
     train = opened.splits["train"]
     side = _median_side(train, cls(num_classes=len(opened.classes)))
@@ -43,6 +57,8 @@ def plan(name, data, skip_unreadable=False):
     }
     if "boxes_xyxy" in cls.needs:
         return _detector(cls, train.size, _detector_side(source, side), common)
+    if "mask" in cls.needs:
+        return _segmenter(cls, train.size, side, common)
     flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)  # digits and letters have a handedness
     jitter = (augmentations["photometric/brightness"](), augmentations["photometric/contrast"]())
     light = (augmentations["geometric/affine"](), *flip, *jitter)
@@ -61,8 +77,7 @@ def _median_side(split, arch):
 
 
 def _transfer(cls, size, light, common):
-    backbone = backbones["efficientnet_lite"](weights="imagenet")
-    model = cls(backbone=backbone, image_size=(224, 224), dropout=0.2)
+    model = cls(backbone=_imagenet(), image_size=(224, 224), dropout=0.2)
     adamw = optimizers["adamw"]
     epochs = max(4, min(12, round(6000 / size)))
     tune = Phase(max(3, epochs // 2), adamw(1e-4), light, (techniques["fine_tune"](),))
@@ -100,6 +115,41 @@ def _detector_side(source, side):
     return sides[-1]
 
 
+def _segmenter(cls, size, side, common):
+    pixels = 32 * max(2, min(MOST_SEGMENTED // 32, round(side / 32)))
+    batch_size = min(16, max(2, size // 8))
+    epochs = max(5, min(100, round(STEPS * batch_size / size)))
+    moved = {"degrees": 10.0, "factor": (0.75, 1.33), "mask_fill": IGNORE}
+    augment = (
+        augmentations["geometric/horizontal_flip"](),
+        augmentations["geometric/affine"](**moved),
+        augmentations["photometric/color_jitter"](),
+    )
+    fields = common | {"augment": augment, "batch_size": batch_size}
+    if not _has_weights(pixels):
+        backbone = backbones["unet_encoder"](width=16)
+        model = cls(image_size=(pixels, pixels), backbone=backbone)
+        return Recipe(model=model, epochs=epochs, optimizer=optimizers["adamw"](1e-3), **fields)
+    return _tuned(cls(image_size=(pixels, pixels), backbone=_imagenet()), epochs, fields)
+
+
+def _imagenet():
+    return backbones["efficientnet_lite"](weights="imagenet")
+
+
+def _tuned(model, epochs, fields):
+    """A short phase with a frozen backbone, then all of it."""
+    adamw = optimizers["adamw"]
+    return Recipe(
+        model=model,
+        techniques=(techniques["freeze"](),),
+        optimizer=adamw(2e-3),
+        epochs=max(1, epochs // 5),
+        then=(Phase(epochs, adamw(1e-3), fields["augment"], (techniques["fine_tune"](),)),),
+        **fields,
+    )
+
+
 def _detector(cls, size, pixels, common):
     batch_size = min(16, max(2, size // 8))
     epochs = max(5, min(100, round(STEPS * batch_size / size)))
@@ -110,15 +160,7 @@ def _detector(cls, size, pixels, common):
         augmentations["photometric/color_jitter"](),
     )
     fields = common | {"augment": augment, "batch_size": batch_size}
-    adamw = optimizers["adamw"]
     if not _has_weights(pixels):
         model = cls(image_size=(pixels, pixels))
-        return Recipe(model=model, epochs=2 * epochs, optimizer=adamw(1e-3), **fields)
-    return Recipe(
-        model=cls(image_size=(pixels, pixels), backbone=backbones["efficientnet_lite"](weights="imagenet")),
-        techniques=(techniques["freeze"](),),
-        optimizer=adamw(2e-3),
-        epochs=max(1, epochs // 5),
-        then=(Phase(epochs, adamw(1e-3), augment, (techniques["fine_tune"](),)),),
-        **fields,
-    )
+        return Recipe(model=model, epochs=2 * epochs, optimizer=optimizers["adamw"](1e-3), **fields)
+    return _tuned(cls(image_size=(pixels, pixels), backbone=_imagenet()), epochs, fields)

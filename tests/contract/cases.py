@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-from tests.contract import detection_cases
+from tests.contract import detection_cases, segmentation_cases
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -89,6 +89,7 @@ CASES = {
     "classification/classifier": Case(_classifier("classification/classifier"), single_label_samples, PHOTOGRAPHS),
     "classification/multi_label": Case(_classifier("classification/multi_label"), multi_label_samples, PHOTOGRAPHS),
     **detection_cases.CASES,
+    **segmentation_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -100,7 +101,10 @@ CASES = {
         overfit=(200, 0.1),
     ),
 }
-FAMILIES = {"detection": detection_cases.default}  # family -> name -> the case of an architecture that is not listed
+FAMILIES = {
+    "detection": detection_cases.default,
+    "semantic_segmentation": segmentation_cases.default,
+}  # family -> name -> the case of an architecture that is not listed
 CASES |= {
     name: FAMILIES[name.split("/")[0]](name)
     for name in architectures.names()

@@ -75,3 +75,20 @@ def test_unreadable_files_are_left_out_only_when_asked(tmp_path):
     assert not plan(ARCHITECTURE, folder).data.skip_unreadable
     (tmp_path / "photos" / "a" / "empty.png").touch()
     assert plan(ARCHITECTURE, folder, skip_unreadable=True).data.skip_unreadable
+
+
+def test_masks_of_pixels_get_a_segmenter(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+    for i in range(24):
+        image = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+        mask = np.zeros((70, 90), np.uint8)
+        mask[10:40, i : i + 40] = 1
+        Image.fromarray(image).save(tmp_path / "photos" / "images" / f"{i}.png")
+        Image.fromarray(mask).save(tmp_path / "photos" / "masks" / f"{i}.png")
+    recipe = plan("semantic_segmentation/unet", str(tmp_path / "photos"))
+    assert recipe.data.registered_name == "sources/image_mask"
+    assert recipe.model.image_size == (64, 64) and recipe.model.backbone.registered_name == "backbones/unet_encoder"
+    assert next(a for a in recipe.augment if "affine" in a.registered_name).mask_fill == 255
+    assert executed(recipe) == recipe

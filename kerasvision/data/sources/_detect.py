@@ -5,32 +5,36 @@ import re
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
+from kerasvision.data.sources._pairs import holds_masks, is_mask_csv
 from kerasvision.data.splits import ALIASES
 
 ALLOWED = (
-    "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text; a .csv manifest, a COCO .json, a YOLO .yaml; "
-    "coco:PATH, voc:PATH, yolo:PATH, cut_paste:CUTOUTS,BACKGROUNDS, tfds:NAME, or digits"
+    "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text, or of images/ and masks/; a .csv manifest, a "
+    "COCO .json, a YOLO .yaml; coco:PATH, voc:PATH, yolo:PATH, cut_paste:CUTOUTS,BACKGROUNDS, image_mask:PATH, "
+    "semantic:DATA with objects' masks, tfds:NAME, or digits"
 )
-_FOLDERS = ("coco", "voc", "yolo", "image_folder")  # kinds that a person may put before a path
+_FOLDERS = ("coco", "voc", "yolo", "image_folder", "image_mask")  # kinds that a person may put before a path
 _COCO_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
 _HEAD = 65536  # characters of a file that are looked at
 
 
 def detect(path):
-    """A folder -> `coco`, `voc` or `yolo` by its layout, else `image_folder`; a .csv, .json or .yaml file ->
-    `manifest`, `coco` or `yolo`; "digits", and "KIND:..." for what is not seen from a path. A folder named digits is
-    written ./digits.
+    """A folder -> `coco`, `voc`, `yolo` or `image_mask` by its layout, else `image_folder`; a .csv, .json or .yaml file
+    -> `manifest` (with a column mask `image_mask`), `coco` or `yolo`; "digits", and "KIND:..." for what is not seen
+    from a path, where "semantic:" stands before any other. A folder named digits is written ./digits.
     """
     text = str(path)
     if text == "digits":
         return sources["digits"]()
     kind, colon, rest = text.partition(":")
-    if colon and kind in (*_FOLDERS, "tfds", "cut_paste"):
+    if colon and kind in (*_FOLDERS, "tfds", "cut_paste", "semantic"):
         return _named(kind, rest)
     place = pathlib.Path(text).expanduser()
     if place.is_dir():
         return sources[_folder_kind(place, text)](path=text)
     kind = {".csv": "manifest", ".json": "coco", ".yaml": "yolo", ".yml": "yolo"}.get(place.suffix.lower())
+    if place.is_file() and kind == "manifest" and is_mask_csv(place):
+        kind = "image_mask"
     if place.is_file() and kind and (kind != "coco" or is_coco(place)):
         return sources[kind](path=text)
     seen = "no such file or folder"
@@ -42,11 +46,15 @@ def detect(path):
 def _named(kind, rest):
     """The source of "KIND:REST"."""
     if not rest:
-        raise UsageError(
-            f"{kind}: needs a {'name, as in tfds:cifar10' if kind == 'tfds' else f'path, as in {kind}:PATH'}"
-        )
+        needs = {
+            "tfds": "a name, as in tfds:cifar10",
+            "semantic": "a source of objects, as in semantic:coco:PATH",
+        }.get(kind, f"a path, as in {kind}:PATH")
+        raise UsageError(f"{kind}: needs {needs}")
     if kind == "tfds":
         return sources["tfds"](name=rest)
+    if kind == "semantic":
+        return sources["semantic"](of=detect(rest))
     if kind != "cut_paste":
         return sources[kind](path=rest)
     cutouts, *backgrounds = rest.split(",")
@@ -60,13 +68,16 @@ def _folder_kind(root, text):
     parts = [f for f in sorted(root.iterdir()) if f.name.lower() in ALIASES and f.is_dir()]
     xml = (next(place.glob("*.xml"), None) for place in (root / "Annotations", root, *parts))
     documents = (f for place in (root, root / "annotations", *parts) for f in sorted(place.glob("*.json")))
+    masks = holds_masks(root)
     yolo = any((root / name).is_file() for name in ("data.yaml", "data.yml"))
-    yolo |= (root / "images").is_dir() and ((root / "labels").is_dir() or (root / "classes.txt").is_file())
-    yolo |= (root / "classes.txt").is_file() and len(list(root.glob("*.txt"))) > 1
+    labels, listed = root / "labels", (root / "classes.txt").is_file() and masks is None
+    yolo |= (root / "images").is_dir() and (labels.is_dir() and labels != masks or listed)
+    yolo |= listed and len(list(root.glob("*.txt"))) > 1
     seen = {
         "coco": any(is_coco(f) for f in documents),
         "voc": any("<annotation" in _head(f) for f in xml if f),
         "yolo": yolo,
+        "image_mask": masks is not None,
     }
     found = [kind for kind in seen if seen[kind]]
     if len(found) > 1:

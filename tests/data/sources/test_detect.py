@@ -34,6 +34,8 @@ def test_anything_else_is_one_clear_line(tmp_path):
         ("gone", "no such file or folder; allowed: .*coco:PATH, voc:PATH, yolo:PATH, cut_paste"),
         ("tfds:", "a name"),
         ("coco:", "a path, as in coco:PATH"),
+        ("semantic:", "a source of objects, as in semantic:coco:PATH"),
+        ("semantic:gone", "no such file or folder"),
         ("cut_paste:cutouts", "cut_paste:CUTOUTS,BACKGROUNDS"),
     ):
         with pytest.raises(UsageError, match=seen) as error:
@@ -55,10 +57,17 @@ LAYOUTS = {
         {"classes.txt": "cat", "images/1.jpg": "", "images/1.txt": ""},
         {"classes.txt": "cat", "1.jpg": "", "1.txt": ""},
     ],
+    "image_mask": [
+        {"images/1.jpg": "", "masks/1.png": "", "classes.txt": "sky", "README.txt": ""},
+        {"images/train/1.jpg": "", "labels/train/1.png": ""},
+        {"train/img/1.jpg": "", "train/Mask/cat/1.PNG": "", "val/img/2.jpg": "", "val/Mask/cat/2.PNG": ""},
+        {"images/1.jpg": "", "annotations/1.png": "", "annotations/about.json": json.dumps({"by": "me"})},
+    ],
     "image_folder": [
         {"cat/1.jpg": "", "dog/1.jpg": "", "about.json": json.dumps({"images": 2, "by": "me"})},
         {"train/cat/1.jpg": "", "test/cat/1.jpg": "", "classes.txt": "cat", "settings.xml": "<project/>"},
         {"images/1.jpg": "", "photos/1.jpg": ""},
+        {"images/1.jpg": "", "masks/1.jpg": ""},
     ],
 }
 
@@ -81,13 +90,34 @@ def test_files_and_words(tmp_path):
     assert detect(tmp_path / "long.json") == sources["coco"](path=str(tmp_path / "long.json"))
     assert detect(tmp_path / "data.yaml") == sources["yolo"](path=str(tmp_path / "data.yaml"))
     assert detect(tmp_path / "Data.YML") == sources["yolo"](path=str(tmp_path / "Data.YML"))
-    for kind in ("coco", "voc", "yolo", "image_folder"):
+    for kind in ("coco", "voc", "yolo", "image_folder", "image_mask"):
         assert detect(f"{kind}:some/place") == sources[kind](path="some/place")
     wanted = sources["cut_paste"](path="cutouts.csv", backgrounds=("a", "b"))
     assert detect("cut_paste:cutouts.csv,a,b") == wanted
 
 
+def test_a_csv_with_masks(tmp_path):
+    for text, kind in (
+        ("file, mask,split\n1.jpg,1.png,train", "image_mask"),
+        ("file,label,mask\n1.jpg,cat,1.png", "manifest"),
+        ("file,masks\n1.jpg,1.png", "manifest"),
+    ):
+        (tmp_path / "list.csv").write_text(text)
+        assert detect(tmp_path / "list.csv") == sources[kind](path=str(tmp_path / "list.csv"))
+
+
+def test_objects_as_a_mask(tmp_path):
+    root = lay(tmp_path, LAYOUTS["coco"][0])
+    wanted = sources["semantic"](of=sources["coco"](path=root))
+    assert detect(f"semantic:{root}") == detect(f"semantic:coco:{root}") == wanted
+    scenes = sources["cut_paste"](path="cutouts", backgrounds=("a", "b"))
+    assert detect("semantic:cut_paste:cutouts,a,b") == sources["semantic"](of=scenes)
+
+
 def test_a_folder_of_two_kinds_asks_which(tmp_path):
     root = lay(tmp_path, LAYOUTS["coco"][0] | LAYOUTS["yolo"][0])
     with pytest.raises(UsageError, match="looks like coco and yolo; say which, as in coco:"):
+        detect(root)
+    root = lay(tmp_path / "both", {"images/1.jpg": "", "labels/1.txt": "", "masks/1.png": ""})
+    with pytest.raises(UsageError, match="looks like yolo and image_mask; say which, as in yolo:"):
         detect(root)

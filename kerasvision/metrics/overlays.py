@@ -1,0 +1,118 @@
+"""A picture of what a segmentation takes for what: image, truth and prediction side by side, as PNG."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from kerasvision.ops.dense import IGNORE
+from kerasvision.ops.drawing import INK, PAPER, color_of, cover, fitted, font, save, sheet
+
+_PANEL_PX, _GAP_PX, _CHIP_PX = 320, 8, 12
+_COVER = 0.45  # how much a class hides of the image
+_HATCH, _HATCH_PX = (200, 200, 200), 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An image, or one slice of a volume, with its masks.
+
+    number: of the example. mean: Dice, of all classes in it. dice: name -> Dice. truth, found: uint8 [H, W]. at: (index
+    of the slice along the volume's first axis, how many there are), or None.
+    """
+
+    number: int
+    mean: float
+    dice: dict
+    truth: np.ndarray
+    found: np.ndarray
+    at: tuple | None
+
+
+def draw_cases(cases, images, classes, background, folder):
+    """Write `worst.png`, a sheet of `Case`s, into a folder; returns its path.
+
+    images: function of example numbers that gives a dict number -> uint8 [H, W, 3], or [D, H, W] or [D, H, W, C] of a
+    volume. background: index of the class that stays without a color, or None.
+    """
+    seen = images({case.number for case in cases}) if cases else {}
+    tiles = [_tile(case, np.asarray(seen[case.number]), classes, background) for case in cases]
+    if not tiles:
+        tiles = [(Image.new("RGB", (_PANEL_PX, 60), PAPER), "nothing but background", "")]
+    path = pathlib.Path(folder, "worst.png")
+    save(sheet(tiles, min(2, len(tiles))), path)
+    return path
+
+
+def _tile(case, image, classes, background):
+    """(picture, title, caption) for a sheet."""
+    title = f"example {case.number}: Dice {case.mean:.2f}"
+    if case.at is not None:
+        image, title = image[case.at[0]], f"{title}, slice {case.at[0]} (0 to {case.at[1] - 1})"
+    caption = ", ".join(f"{name} {v:.2f}" for name, v in sorted(case.dice.items(), key=lambda row: row[1]))
+    found = np.where(case.truth == IGNORE, IGNORE, case.found)
+    rows = {"image": None, "truth": case.truth, "prediction": found}
+    panels = [(name, _panel(_rgb(image), mask, background)) for name, mask in rows.items()]
+    seen = [int(k) for k in np.union1d(case.truth, found) if k != background]
+    legend = [(_HATCH if k == IGNORE else color_of(k), "not annotated" if k == IGNORE else classes[k]) for k in seen]
+    return _strip(panels, legend), title, caption
+
+
+def _rgb(image):
+    """uint8 [H, W, 3] of [H, W] or [H, W, C]: three channels of bytes are colors, of others the first is shown."""
+    if image.ndim == 3 and image.shape[-1] == 3 and image.dtype == np.uint8:
+        return image
+    gray = image if image.ndim == 2 else image[..., 0]
+    if gray.dtype != np.uint8:  # Hounsfield units and the like
+        gray = np.nan_to_num(gray.astype(np.float32), posinf=0.0, neginf=0.0)
+        low, high = np.percentile(gray, [1, 99])
+        gray = (255 * np.clip((gray - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, -1)
+
+
+def _panel(image, mask, background):
+    """A Pillow picture of uint8 [H, W, 3], each class of the mask but the background a color with an outline."""
+    scale = _PANEL_PX / max(image.shape[:2])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    smooth = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST  # enlarged, its pixels are to be seen
+    picture = Image.fromarray(image).resize(size, smooth)
+    if mask is None:
+        return picture
+    pixels = np.asarray(picture).astype(np.float32)
+    ids = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    for k in np.unique(ids):
+        where = ids == k
+        if k == IGNORE:
+            diagonal = np.add(*np.indices(ids.shape)) // _HATCH_PX % 2 == 0
+            cover(pixels, where & diagonal, _HATCH, 0.8)
+        elif k != background:
+            cover(pixels, where, color_of(k), _COVER)
+            cover(pixels, where & ~ndimage.binary_erosion(where, border_value=1), color_of(k), 1.0)
+    return Image.fromarray(np.round(pixels).astype(np.uint8))
+
+
+def _strip(panels, legend):
+    """Pictures beside each other with their names over them, and the colors' names below. A Pillow picture."""
+    letters = font(13)
+    step = sum(letters.getmetrics()) + 4
+    width = max(panel.width for _, panel in panels)
+    whole, high = len(panels) * (width + _GAP_PX) - _GAP_PX, step + max(panel.height for _, panel in panels) + 6
+    places, x, y = [], 0, high
+    for color, name in legend:
+        name = fitted(name, letters, whole - _CHIP_PX - 5)
+        wide = _CHIP_PX + 5 + round(letters.getlength(name))
+        if x and x + wide > whole:
+            x, y = 0, y + step
+        places.append((x, y, color, name))
+        x += wide + 16
+    picture = Image.new("RGB", (whole, y + step), PAPER)
+    draw = ImageDraw.Draw(picture)
+    for number, (name, panel) in enumerate(panels):
+        draw.text((number * (width + _GAP_PX), 1), fitted(name, letters, width), INK, letters)
+        picture.paste(panel, (number * (width + _GAP_PX), step))
+    for x, y, color, name in places:
+        draw.rectangle((x, y + 3, x + _CHIP_PX, y + 3 + _CHIP_PX), fill=color, outline=INK)
+        draw.text((x + _CHIP_PX + 5, y + 1), name, INK, letters)
+    return picture

@@ -1,0 +1,206 @@
+"""Evaluator of dense prediction: overlap, boundaries, surfaces and volumes of classes, in the plane and in volumes."""
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.metrics.base import Evaluator
+from kerasvision.metrics.overlays import Case, draw_cases
+from kerasvision.metrics.surfaces import boundary_f, hausdorff_95
+from kerasvision.ops.dense import IGNORE
+
+_RESAMPLES = 1000
+_WORST = 12  # cases that are drawn
+
+
+class Segmentation(Evaluator):
+    """Figures of masks of classes, in the plane or in volumes. A case is one image or volume.
+
+    prediction: `mask` uint8 [B, H, W] or [B, D, H, W], classes in pixels of the image; rows and columns beyond those of
+    the truth are cut off. truth: `mask` uint8 [H, W] or [D, H, W] of each case, as an array with a batch axis or a row
+    of arrays; what is 255 there does not count, and is outside of every region. `spacing_mm` float [2] or [3] of each
+    case, in the order of the mask's axes, else 1.
+
+    Of all pixels together: `miou`, the mean of `iou/CLASS` over the classes in truth or prediction;
+    `foreground_iou`, of all classes but the background as one; `pixel_accuracy`; `dice`, the mean of `dice/CLASS` over
+    such classes but the background. Of each case and then on average: `case_dice`, the mean Dice of the classes in it,
+    be it in truth or prediction, but the background, over the cases with any, and `case_dice_low`, `case_dice_high`,
+    the 95 % interval of that mean (percentiles of 1000 bootstrap resamples of cases, always the same).
+
+    Where no class but the background is in truth or prediction, nothing is missed: `dice` and `case_dice` are 1. Where
+    no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when they are undefined.
+
+    boundaries: also `boundary_f` (`metrics.surfaces.boundary_f`), averaged as `case_dice` is. surfaces: also, of each
+    class but the background, over the cases with it in truth and prediction, `hd95/CLASS` in mm
+    (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean; `missed/CLASS` and `spurious/CLASS`, the number of
+    cases that have it only in the truth and only in the prediction, which `hd95` leaves out; and over all cases with
+    it in either, `volume_error/CLASS`, the mean of |predicted - true|, and `volume_bias/CLASS`, of predicted - true, in
+    ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2. Without `spacing_mm` a pixel's sides are 1 mm.
+
+    background: index or name of that class, or None without any; all classes count alike then.
+    """
+
+    draws = True
+
+    def __init__(self, classes, background=0, boundaries=False, surfaces=False):
+        self.classes = tuple(classes)
+        if len(self.classes) > IGNORE:
+            raise UsageError(f"{len(self.classes)} classes; a mask of bytes holds at most {IGNORE}")
+        self.background = _index(background, self.classes)
+        self._foreground = [k for k in range(len(self.classes)) if k != self.background]
+        self._with_boundaries, self._with_surfaces = boundaries, surfaces
+        self._counts = []  # [3, K] of each case: pixels that are right, in the truth, in the prediction
+        self._boundary, self._hd95, self._spacing, self._worst = [], [], [], []
+
+    def update(self, prediction, truth):
+        for i, true in enumerate(truth["mask"]):
+            true = np.asarray(true)
+            found = np.asarray(prediction["mask"][i])[tuple(map(slice, true.shape))]
+            if found.shape != true.shape:
+                raise KerasVisionError(f"a predicted mask {found.shape} is smaller than its truth {true.shape}")
+            counts = _counts(true, found, self.classes)
+            spacing = _spacing(truth["spacing_mm"][i] if "spacing_mm" in truth else [1.0] * true.ndim, true.ndim)
+            self._remember(true, found, counts)
+            self._measure(true, np.where(true == IGNORE, IGNORE, found), counts, spacing)
+            self._counts.append(counts)
+            self._spacing.append(spacing)
+
+    def result(self, examples=None):
+        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
+        wanted = list(range(len(self._counts)) if examples is None else np.asarray(examples, int))
+        counts = np.array([self._counts[i] for i in wanted], np.int64).reshape(-1, 3, len(self.classes))
+        out = self._overlap(counts.sum(0)) | self._over_cases(counts)
+        if self._with_boundaries:
+            measured = [self._boundary[i] for i in wanted if not np.isnan(self._boundary[i])]
+            out |= {"boundary_f": float(np.mean(measured))} if measured else {}
+        if self._with_surfaces and wanted:
+            out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts)
+            out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts)
+        return out
+
+    def draw(self, folder, images):
+        """`worst.png`: image, truth and prediction of the cases with the lowest Dice; of a volume its worst slice.
+
+        images: function of example numbers that gives a dict number -> uint8 [H, W, 3], or [D, H, W] or [D, H, W, C].
+        """
+        return [draw_cases(self._worst, images, self.classes, self.background, folder)]
+
+    def _overlap(self, counts):
+        right, true, found = counts
+        either = true + found - right
+        iou = {self.classes[k]: float(right[k] / either[k]) for k in np.flatnonzero(either)}
+        dice = {self.classes[k]: float(2 * right[k] / (true + found)[k]) for k in self._foreground if either[k]}
+        pixels, known = int(true.sum()), float(true.any())
+        out = {"miou": _mean(iou.values(), 0.0)} | {f"iou/{name}": v for name, v in iou.items()}
+        if self.background is not None and dice:
+            neither = right[self.background]
+            outside = true[self.background] + found[self.background] - neither  # in truth or prediction
+            out["foreground_iou"] = float((pixels - outside) / (pixels - neither))
+        if pixels:
+            out["pixel_accuracy"] = float(right.sum() / pixels)
+        return out | {"dice": _mean(dice.values(), known)} | {f"dice/{name}": v for name, v in dice.items()}
+
+    def _over_cases(self, counts):
+        dice, present = _dice(counts[:, :, self._foreground])
+        held = present.any(1)
+        cases = (dice * present).sum(1)[held] / present.sum(1)[held]
+        if not len(cases):
+            return {"case_dice": float(counts.any())}
+        low, high = np.percentile(_resampled_means(cases), [2.5, 97.5])
+        return {"case_dice": float(cases.mean()), "case_dice_low": float(low), "case_dice_high": float(high)}
+
+    def _measure(self, true, found, counts, spacing):
+        """found: with the pixels that do not count marked."""
+        f_of, hd95 = [], np.full(len(self.classes), np.nan)
+        for k in self._foreground:
+            in_true, in_found = counts[1:, k] > 0
+            if self._with_boundaries and (in_true or in_found):
+                f_of.append(boundary_f(true == k, found == k))
+            if self._with_surfaces and in_true and in_found:
+                hd95[k] = hausdorff_95(true == k, found == k, spacing)
+        self._boundary.append(_mean(f_of, np.nan))
+        self._hd95.append(hd95)
+
+    def _distances(self, hd95, counts):
+        true, found = counts[:, 1] > 0, counts[:, 2] > 0
+        out = {}
+        for k in self._foreground:
+            if (true & found)[:, k].any():
+                out[f"hd95/{self.classes[k]}"] = float(hd95[(true & found)[:, k], k].mean())
+        out |= {"hd95": _mean(out.values(), 0.0)} if out else {}
+        for k in self._foreground:
+            if (true | found)[:, k].any():
+                out[f"missed/{self.classes[k]}"] = float((true & ~found)[:, k].sum())
+                out[f"spurious/{self.classes[k]}"] = float((found & ~true)[:, k].sum())
+        return out
+
+    def _sizes(self, spacing, counts):
+        name, unit = ("volume", 1e-3) if spacing.shape[1] == 3 else ("area", 1.0)
+        sizes = counts * spacing.prod(1)[:, None, None] * unit
+        out = {}
+        for k in self._foreground:
+            more = (sizes[:, 2, k] - sizes[:, 1, k])[counts[:, 1:, k].any(1)]
+            if len(more):
+                out[f"{name}_error/{self.classes[k]}"] = float(np.abs(more).mean())
+                out[f"{name}_bias/{self.classes[k]}"] = float(more.mean())
+        return out
+
+    def _remember(self, true, found, counts):
+        """Keep the case for `draw` if it is one of the worst so far: masks of all would fill the memory."""
+        dice, present = _dice(counts)
+        names = {self.classes[k]: float(dice[k]) for k in self._foreground if present[k]}
+        mean = _mean(names.values(), np.inf)
+        if not names or (len(self._worst) == _WORST and mean >= self._worst[-1].mean):
+            return
+        at = None
+        if true.ndim == 3:
+            shown = (true != IGNORE) & ((true != self.background) | (found != self.background))
+            wrong = shown & (true != found)
+            index = int((wrong if wrong.any() else shown).sum((1, 2)).argmax())
+            at, true, found = (index, len(true)), true[index], found[index]
+        case = Case(len(self._counts), mean, names, true.astype(np.uint8), found.astype(np.uint8), at)
+        self._worst = sorted([*self._worst, case], key=lambda c: (c.mean, c.number))[:_WORST]
+
+
+def _index(background, classes):
+    if background is None:
+        return None
+    if isinstance(background, str) and background in classes:
+        return classes.index(background)
+    if isinstance(background, str) or not 0 <= background < len(classes):
+        raise UsageError(f"background {background!r} is not a class; {close_matches(background, classes)}")
+    return int(background)
+
+
+def _counts(true, found, classes):
+    known = true != IGNORE
+    true, found = true[known], found[known]
+    for name, mask in (("truth", true), ("prediction", found)):
+        if mask.max(initial=0) >= len(classes):
+            raise KerasVisionError(f"a mask of the {name} holds class {mask.max()}; there are {len(classes)} classes")
+    return np.stack([np.bincount(part, minlength=len(classes)) for part in (true[true == found], true, found)])
+
+
+def _spacing(values, axes):
+    spacing = np.asarray(values, float)
+    if spacing.shape != (axes,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise KerasVisionError(f"spacing_mm {spacing.tolist()}; it is one positive number for each of {axes} axes")
+    return spacing
+
+
+def _dice(counts):
+    """(Dice, whether the class is in truth or prediction), both [..., K], of [..., 3, K]."""
+    right, both = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
+    return 2 * right / np.maximum(both, 1), both > 0
+
+
+def _mean(values, otherwise):
+    return float(np.mean(list(values))) if len(values) else float(otherwise)
+
+
+def _resampled_means(values):
+    """float [1000]: means of as many values, drawn with replacement. The same draws for the same number of values."""
+    rng, size = np.random.default_rng(0), len(values)
+    rows = max(1, 1_000_000 // size)  # at a time, so that memory stays small
+    starts = range(0, _RESAMPLES, rows)
+    draws = (rng.integers(0, size, (min(rows, _RESAMPLES - start), size)) for start in starts)
+    return np.concatenate([values[drawn].mean(1) for drawn in draws])
