@@ -4,6 +4,15 @@ Shows: a detector from rendered scenes to files, with ImageNet weights, at 320 p
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/detect_stamps_yolo.py --out runs/yolo
           kerasvision train pipelines/detect_stamps_yolo.py:qat --out runs/yolo-qat
+Measured on 2 cores (AVX2, no VNNI, shared with other work, 36 min), 300 test scenes of objects and backgrounds that
+training never saw, one run: AP 0.348, AP50 0.486; AP of objects without occlusion 0.318, partly hidden 0.284, mostly
+hidden 0.166.
+
+    file               AP       change    size      ms an image
+    tflite:float32     0.3483   -0.0000   15.8 MB   29.6
+    tflite:int8        0.3423   -0.0060    4.6 MB   10.9
+    saved_model        0.3483    0.0000   19.7 MB   40.3
+    onnx               0.3483    0.0000   15.9 MB   13.4
 """
 
 import dataclasses

@@ -23,6 +23,7 @@ TINY = {  # a registered backbone without a line here fails
     "convnext": [{}],
     "csp_darknet": [{}],
     "mix_transformer": [{}],
+    "unet_encoder": [{"width": 4}],
 }
 CASES = [(name, fields) for name, every in TINY.items() for fields in every]
 # keras.applications modules whose preprocess_input computes something (those of the others pass pixels on, because

@@ -1,7 +1,7 @@
 """A program, not a test: trains architectures on one replica and on two, and prints how far apart they end.
 
-`python -m tests.contract.replicas FOLDER NAME ...` -> JSON, {name: {"apart": largest difference, "moved": largest
-change}}.
+`python -m tests.contract.replicas FOLDER NAME ...` -> JSON, {name: {"apart": largest difference of a weight that is
+trained, "statistics": of another, "moved": largest change}}.
 In a process of its own, because TensorFlow wants its logical devices before anything else, and a mirrored run that
 failed breaks later ones.
 """
@@ -40,18 +40,19 @@ def compare(name, folder):
     sgd = create("optimizers/sgd", learning_rate=case.sgd_rate, schedule="constant", warmup=0.0)
     recipe = contracts.recipe_of(name, case.make(), epochs=STEPS)
     recipe = dataclasses.replace(recipe, optimizer=sgd)
-    held = [
-        fit.train(recipe, folder / recipe.name / strategy, strategy).graph.get_weights()
-        for strategy in ("default", "mirrored")
+    graphs = [
+        fit.train(recipe, folder / recipe.name / strategy, strategy).graph for strategy in ("default", "mirrored")
     ]
-    fresh = contracts.built(recipe.model, seed=recipe.seed).get_weights()
-    return {"apart": apart(*held), "moved": apart(held[0], fresh)}
+    fresh = contracts.built(recipe.model, seed=recipe.seed)
+    trained = [[w.numpy() for w in graph.trainable_weights] for graph in (*graphs, fresh)]
+    statistics = [[w.numpy() for w in graph.non_trainable_weights] for graph in graphs]
+    return {"apart": apart(*trained[:2]), "statistics": apart(*statistics), "moved": apart(trained[0], trained[2])}
 
 
 def apart(some, others):
     """The largest difference of two lists of arrays, relative for values above 1, whose last bit is worth more."""
     pairs = zip(some, others, strict=True)
-    return max(float((np.abs(a - b) / np.maximum(1, np.abs(a))).max()) for a, b in pairs)
+    return max((float((np.abs(a - b) / np.maximum(1, np.abs(a))).max()) for a, b in pairs), default=0.0)
 
 
 if __name__ == "__main__":
