@@ -10,7 +10,7 @@ import tf_keras as keras
 
 from kerasvision.core.registry import architectures
 from kerasvision.necks.base import convolve, enlarge
-from kerasvision.tasks.semantic_segmentation._decoder import ascend, strided
+from kerasvision.tasks.semantic_segmentation._decoder import expand
 from kerasvision.tasks.semantic_segmentation.task import SemanticSegmentation
 
 
@@ -24,13 +24,7 @@ class AttentionUNet(SemanticSegmentation):
 
     def build(self):
         image = self.image_input()
-        levels = strided(self.backbone(image))
-        numbers = sorted(levels, reverse=True)
-        x = levels[numbers[0]]
-        for k in numbers[1:]:
-            width = min(self.width * 2**k, self.max_width)
-            x = ascend(x, _gated(levels[k], x, width, f"gate{k}"), width, f"decoder{k}")
-        return self.whole(image, x)
+        return self.whole(image, expand(self.backbone(image), self.width, self.max_width, _gated))
 
 
 def _gated(skip, signal, width, name):

@@ -8,7 +8,7 @@ image ends in a bilinear enlargement.
 import dataclasses
 
 from kerasvision.core.registry import architectures
-from kerasvision.tasks.semantic_segmentation._decoder import ascend, strided
+from kerasvision.tasks.semantic_segmentation._decoder import expand
 from kerasvision.tasks.semantic_segmentation.task import SemanticSegmentation
 
 
@@ -22,9 +22,4 @@ class UNet(SemanticSegmentation):
 
     def build(self):
         image = self.image_input()
-        levels = strided(self.backbone(image))
-        numbers = sorted(levels, reverse=True)
-        x = levels[numbers[0]]
-        for k in numbers[1:]:
-            x = ascend(x, levels[k], min(self.width * 2**k, self.max_width), f"decoder{k}")
-        return self.whole(image, x)
+        return self.whole(image, expand(self.backbone(image), self.width, self.max_width))
