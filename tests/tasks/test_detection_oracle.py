@@ -91,3 +91,28 @@ def test_a_perfect_graph_gives_the_masks_back(kind, seed):
         nearest = np.abs(found["boxes_xyxy"][:count] - box).max(1).argmin()
         overlap = (pasted[nearest] & mask).sum() / max(1, (pasted[nearest] | mask).sum())
         assert mask.sum() < 10 or overlap >= 0.9, f"{box}: {mask.sum()} pixels, IoU {overlap:.3f}"
+
+
+def test_masks_stay_in_place_where_boxes_are_cut_at_the_photograph_s_border():
+    """A region that reaches 4 px into the gray above a letterboxed photograph; its mask is its lower half."""
+    arch = create("instance_segmentation/mask_rcnn", num_classes=2, image_size=(64, 64), resize="letterbox")
+    _, geometry = arch.geometry({"image": tf.zeros([1, 32, 64, 3], tf.uint8)})  # in rows 16 to 48 of the graph
+    region, side = np.array([10, 12, 40, 36], np.float32), 2 * arch.mask_side
+    boxes = np.zeros((1, arch.proposals, 4), np.float32)
+    boxes[0, 0] = region
+    classes = np.zeros((1, arch.proposals, 3), np.float32)
+    classes[0, 0, 2] = 20.0
+    masks = np.full((1, arch.proposals, side, side, 2), -20.0, np.float32)
+    masks[0, 0, side // 2 :] = 20.0
+    raw = {"proposals_xyxy": boxes, "deltas": np.zeros_like(boxes), "classes": classes, "masks": masks}
+    raw = {k: tf.constant(v) for k, v in raw.items()}
+    inside = {k: v.numpy() for k, v in arch.decode(raw, geometry).items()}
+    fixed = {k: v.numpy() for k, v in arch.decode(raw, arch.no_geometry({"image": tf.zeros([1, 64, 64, 3])})).items()}
+    outside = arch.restore(fixed, {k: v.numpy() for k, v in geometry.items()})
+    for found in (inside, outside):  # a SavedModel's answer, and that of a file of the graph's own size
+        assert found["count"] == 1
+        np.testing.assert_allclose(found["boxes_xyxy"][0, 0], [10, 0, 40, 20], atol=1e-4)
+        pasted = paste_masks(found["masks"][0, :1], found["boxes_xyxy"][0, :1], found["image_hw"][0])[0]
+        expected = np.zeros((32, 64), bool)
+        expected[8:20, 10:40] = True
+        assert (pasted & expected).sum() / (pasted | expected).sum() > 0.95
