@@ -4,7 +4,8 @@ Shows: a detector from rendered scenes to files, with ImageNet weights, at 320 p
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/detect_stamps_ssd.py --out runs/ssd
 Measured on 2 cores (AVX2, no VNNI, shared with other work), 300 test scenes of objects and backgrounds that training
-never saw, one run: AP 0.241, AP50 0.387; AP of objects without occlusion 0.193, partly hidden 0.233, mostly hidden 0.120.
+never saw, one run: AP 0.241, AP50 0.387; AP of objects without occlusion 0.193, partly hidden 0.233, mostly hidden
+0.120.
 
     file               AP       change    size      ms an image
     tflite:float32     0.2411   -0.0000   17.1 MB   28.1
