@@ -2,12 +2,12 @@
 
 import collections
 import dataclasses
-import pathlib
 
 import numpy as np
 
 from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.ops import drawing
 from kerasvision.ops.anchors import Anchors, fit_anchors, shape_iou
 
 GOOD_IOU = 0.5  # from which a box counts as covered by an anchor of its shape
@@ -136,16 +136,8 @@ def draw(fitted, path):
     left, right = figure.subplots(1, 2)
     _draw_density(left, fitted)
     _draw_frame(right, fitted)
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        figure.savefig(beside, dpi=110, format="png")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise KerasVisionError(
-            f"cannot write {path}: {error.strerror}; give a file in a folder you can write"
-        ) from None
+    with drawing.beside(path) as held:
+        figure.savefig(held, dpi=110, format="png")
 
 
 def _colors(count):

@@ -30,12 +30,16 @@ class Served(tf.Module):
         return _any_batch(geometry)
 
     def answer_prepared(self, prepared, geometry):
-        """Prepared inputs (uint8 pixels of the graph's size) -> prediction. Name scopes mark the parts."""
+        """Prepared inputs (uint8 pixels of the graph's size) -> prediction."""
+        return self._answer(prepared, lambda raw: self.arch.decode(raw, geometry))
+
+    def _answer(self, prepared, decode):
+        """Name scopes mark the parts."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
         raw = self.apply_graph(inputs)
         with tf.name_scope("kv_decode"):
-            return self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
+            return decode({k: tf.cast(v, tf.float32) for k, v in raw.items()})
 
     def _serve(self, inputs):
         with tf.name_scope("kv_geometry"):
@@ -67,10 +71,11 @@ class Served(tf.Module):
 
         return tf.function(serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
 
-    def fixed(self, batch=1, image_dtype=None):
+    def fixed(self, batch=1, image_dtype=None, decode=None):
         """A tf.function over prepared inputs, for runtimes that take the graph's own size; answers in graph pixels.
 
         batch: int, or None for any. image_dtype: another dtype for uint8 inputs, with values still in 0..255.
+        decode: raw -> answer, in place of the architecture's.
         """
         specs = self.arch.prepared_inputs()
         specs = {
@@ -79,6 +84,8 @@ class Served(tf.Module):
         }
 
         def answer(prepared):
+            if decode:
+                return self._answer(prepared, decode)
             return self.answer_prepared(prepared, self.arch.no_geometry(prepared))
 
         return tf.function(answer, input_signature=[specs], autograph=False)

@@ -113,18 +113,13 @@ def detector(served):
     """A tf.function of one example's prepared inputs -> the operator's four outputs, by the names in DETECTIONS."""
     arch = served.arch
 
-    def answer(prepared):
-        with tf.name_scope("kv_normalize"):
-            inputs = arch.normalize(prepared)
-        raw = served.apply_graph(inputs)
-        with tf.name_scope("kv_decode"):
-            boxes, scores = arch.candidates({k: tf.cast(v, tf.float32) for k, v in raw.items()})
-            boxes = box_ops.clip(boxes, arch.image_size)  # as `decode` does before suppression; the operator does not
-            found = tflite_boxes(boxes, scores, arch.image_size, arch.suppression)
+    def decode(raw):
+        boxes, scores = arch.candidates(raw)
+        boxes = box_ops.clip(boxes, arch.image_size)  # as `decode` does before suppression; the operator does not
+        found = tflite_boxes(boxes, scores, arch.image_size, arch.suppression)
         return dict(zip(DETECTIONS, found, strict=True))
 
-    specs = {k: tf.TensorSpec([1, *s.shape[1:]], s.dtype, k) for k, s in arch.prepared_inputs().items()}
-    return tf.function(answer, input_signature=[specs], autograph=False)
+    return served.fixed(decode=decode)
 
 
 class DetectorRunner(tflite.TFLiteRunner):

@@ -21,7 +21,7 @@ from kerasvision.necks.base import Neck
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import Anchors
 from kerasvision.ops.matching import Matcher, take
-from kerasvision.tasks.detection.task import Detection, padded_truth, without_padding
+from kerasvision.tasks.detection.task import Detection, anchor_rows, padded_truth, without_padding
 
 RPN_SHARE, BOX_SHARE = 0.5, 0.25  # of positives: arXiv:1506.01497, section 3.1.3; arXiv:1504.08083, section 2.3
 
@@ -85,15 +85,7 @@ class TwoStage(Detection):
         hidden = {level: shared(x) for level, x in pyramid.items()}
         raw = {}
         for name, size in (("objectness", 1), ("rpn_deltas", 4)):
-            counts = sorted(set(self.anchors.per_cell))
-            last = {
-                n: keras.layers.Conv2D(n * size, 1, kernel_initializer=_small(), name=f"{name}_out{n}") for n in counts
-            }
-            rows = [
-                keras.layers.Reshape((-1, size), name=f"{name}_rows_{level}")(last[count](x))
-                for (level, x), count in zip(hidden.items(), self.anchors.per_cell, strict=True)
-            ]
-            raw[name] = keras.layers.Concatenate(axis=1, name=name)(rows)
+            raw[name] = anchor_rows(hidden, self.anchors.per_cell, size, _pointwise, name)
         return raw
 
     def encode_boxes(self, sample):
@@ -154,6 +146,10 @@ class TwoStage(Detection):
             "classes": 40.0 * classes - 20.0,
             "deltas": tf.where(valid[..., None], box_ops.encode(truth, boxes), 0.0),
         }
+
+
+def _pointwise(channels, name):
+    return keras.layers.Conv2D(channels, 1, kernel_initializer=_small(), name=name)
 
 
 def _small():

@@ -5,6 +5,7 @@ phones; each truth gets its best anchor, whatever their IoU.
 """
 
 import dataclasses
+import functools
 import math
 
 import tensorflow as tf
@@ -16,7 +17,7 @@ from kerasvision.necks.base import Neck
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import Anchors
 from kerasvision.ops.matching import Matcher, take
-from kerasvision.tasks.detection.task import Detection
+from kerasvision.tasks.detection.task import Detection, anchor_rows
 
 PRIOR = 0.01  # section 4.1: the score every anchor starts with
 
@@ -52,14 +53,13 @@ class RetinaNet(Detection):
     def _head(self, pyramid, name, width, bias):
         """One head over all levels: the same convolutions, then a row an anchor."""
         shared = [self._convolution(self.head_width, f"{name}_{i}") for i in range(self.head_depth)]
-        counts = sorted(set(self.anchors.per_cell))
-        last = {n: self._convolution(n * width, f"{name}_out{n}", bias) for n in counts}
-        rows = []
-        for (level, x), count in zip(pyramid.items(), self.anchors.per_cell, strict=True):
+        hidden = {}
+        for level, x in pyramid.items():
             for number, convolution in enumerate(shared):
                 x = keras.layers.ReLU(name=f"{name}_{number}_relu_{level}")(convolution(x))
-            rows.append(keras.layers.Reshape((-1, width), name=f"{name}_rows_{level}")(last[count](x)))
-        return keras.layers.Concatenate(axis=1, name=name)(rows)
+            hidden[level] = x
+        last = functools.partial(self._convolution, bias=bias)
+        return anchor_rows(hidden, self.anchors.per_cell, width, last, name)
 
     def _convolution(self, width, name, bias=0.0):
         start = keras.initializers.RandomNormal(stddev=0.01) if "out" in name else "he_uniform"

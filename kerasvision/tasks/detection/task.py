@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 from scipy.optimize import linear_sum_assignment
 
 from kerasvision.backbones.base import Backbone
@@ -109,9 +110,7 @@ class Detection(ImageArchitecture):
         return prediction, tf.gather(anchor, found["index"], batch_dims=1)
 
     def restore(self, prediction, geometry):
-        scale, offset = (np.tile(geometry[k], [1, 2])[:, None] for k in ("scale_xy", "offset_xy"))
-        limit = np.tile(geometry["image_hw"][:, ::-1], [1, 2])[:, None].astype(np.float32)
-        boxes = np.clip((prediction["boxes_xyxy"] - offset) / scale, 0, limit).astype(np.float32)
+        boxes = box_ops.clip(geo.restore_boxes(prediction["boxes_xyxy"], geometry), geometry["image_hw"]).numpy()
         real = (prediction["labels"] >= 0)[..., None]
         return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
 
@@ -138,6 +137,20 @@ class Detection(ImageArchitecture):
                 for box, score, label in rows
             ]
         }
+
+
+def anchor_rows(features, per_cell, width, convolution, name):
+    """What a head says of every anchor, Keras tensor [B, A, width].
+
+    features: level -> what its last convolution looks at. per_cell: anchors of a cell, one number a level; levels with
+    one number share the convolution. convolution: (channels, name) -> layer.
+    """
+    last = {n: convolution(n * width, f"{name}_out{n}") for n in sorted(set(per_cell))}
+    rows = [
+        keras.layers.Reshape((-1, width), name=f"{name}_rows_{level}")(last[count](x))
+        for (level, x), count in zip(features.items(), per_cell, strict=True)
+    ]
+    return keras.layers.Concatenate(axis=1, name=name)(rows)
 
 
 def padded_truth(sample, most):

@@ -130,8 +130,7 @@ class MaskRCNN(TwoStage):
 
     def restore(self, prediction, geometry):
         restored = super().restore(prediction, geometry)
-        scale, offset = (np.tile(geometry[k], [1, 2])[:, None] for k in ("scale_xy", "offset_xy"))
-        whole = ((prediction["boxes_xyxy"] - offset) / scale).astype(np.float32)
+        whole = geo.restore_boxes(prediction["boxes_xyxy"], geometry)
         masks = _recut(tf.constant(prediction["masks"]), whole, restored["boxes_xyxy"]).numpy()
         return restored | {"masks": masks, "image_hw": np.asarray(geometry["image_hw"], np.int32)}
 
