@@ -117,3 +117,21 @@ def test_our_own_layers_say_that_their_output_alone_is_quantized(pooling):
     aware = QAT.graph(arch, graph)
     wrapped = {layer.layer.name for layer in aware.layers if type(layer).__name__.startswith("QuantizeWrapper")}
     assert {layer.name for layer in graph.layers if layer.weights and "bn" not in layer.name} <= wrapped
+
+
+def test_ranges_are_the_first_batchs_after_one_step_and_then_move_slowly():
+    """The graph's output reaches far beyond [-6, 6], where tfmot's ranges begin."""
+    graph = QAT.graph(Toy(), around(keras.layers.ReLU(name="relu")))
+    kernel = next(v for v in graph.get_layer("quant_logits").variables if v.name.endswith("kernel:0"))
+    kernel.assign(100 * np.eye(4, 3, dtype=np.float32))
+    image = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype(np.float32)
+    reached = []
+    for factor in (1, 1, 1.2):
+        raw = graph({"image": image * factor}, training=True)["logits"].numpy()
+        reached.append(raw.max())
+        high = layer_value(graph.get_layer("quant_logits"), "activation_max")
+        if len(reached) == 1:
+            first = high
+    assert first > 10
+    np.testing.assert_allclose(first, reached[0], rtol=0.01)
+    np.testing.assert_allclose(high, first + 0.01 * 0.2 * first, rtol=0.003)

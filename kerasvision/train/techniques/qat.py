@@ -3,8 +3,10 @@
 import dataclasses
 import re
 
+import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
+from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
@@ -36,6 +38,7 @@ class QAT(Technique):
                 f"qat: {arch.registered_name} holds a layer that cannot be quantized: {_reason(error)}; train without "
                 "qat and export tflite:int8, which calibrates instead"
             ) from error
+        _settle_soon(quantized)
         for layer, value in zip(graph.layers, learns, strict=True):
             layer.trainable = value
             if layer.weights and not value:
@@ -53,6 +56,45 @@ def _reason(error):
     line = str(error).strip().splitlines()[0]
     named = re.match(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", line)
     return f"{named[2]} {named[1]!r}" if named else line.rstrip(".")
+
+
+class SettlingQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
+    """A range that is the first batch's after one step, and then the average over some hundred batches.
+
+    tfmot's own starts at [-6, 6] and moves by a thousandth a step: after 250 steps three quarters of that guess are
+    left, and a layer that reaches further, such as a linear bottleneck or a logit, is clipped there all the while.
+    """
+
+    FORGETS = 0.99  # a step
+
+    def __call__(self, inputs, training, weights, **unused):
+        low, high = weights["min_var"], weights["max_var"]
+        untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
+        return quant_ops.MovingAvgQuantize(
+            inputs,
+            low,
+            high,
+            ema_decay=tf.where(untouched, 0.0, self.FORGETS),
+            is_training=training,
+            num_bits=self.num_bits,
+            per_channel=self.per_axis,
+            symmetric=self.symmetric,
+            narrow_range=self.narrow_range,
+        )
+
+
+def _settle_soon(quantized):
+    """tfmot keeps its quantizers in attributes alone: its schemes have no option for another moving average."""
+    for layer in quantized.layers:
+        for activation in getattr(layer, "_quantize_activations", ()):
+            activation.quantizer = _settling(activation.quantizer)
+        if getattr(layer, "_output_quantizers", None):
+            layer._output_quantizers = [_settling(quantizer) for quantizer in layer._output_quantizers]
+
+
+def _settling(quantizer):
+    moving = type(quantizer) is tfmot.quantization.keras.quantizers.MovingAverageQuantizer
+    return SettlingQuantizer(**quantizer.get_config()) if moving else quantizer
 
 
 class OutputRange(tfmot.quantization.keras.QuantizeConfig):
