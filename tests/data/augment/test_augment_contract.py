@@ -34,6 +34,7 @@ CASES = {
     "occlusion/cutout": {"length_px": 9, "holes": 2},
     "occlusion/grid_mask": {"probability": 1.0},
     "occlusion/random_erasing": {"probability": 1.0},
+    "patches/foreground": {"size": (12, 16)},
     "photometric/autocontrast": {},
     "photometric/blur": {},
     "photometric/brightness": {},
@@ -50,10 +51,20 @@ CASES = {
     "photometric/solarize": {},
     "policy/rand_augment": {},
     "policy/sometimes": {},
+    "volume/affine": {},
+    "volume/bias_field": {},
+    "volume/elastic": {},
+    "volume/flip": {},
+    "volume/gamma": {"probability": 0.5},
+    "volume/intensity": {},
+    "volume/noise": {},
 }
 SEEDS = 4
 CANVAS = (26, 34)
-IMAGE_ONLY = ("occlusion/", "photometric/")
+IMAGE_ONLY = (
+    *("occlusion/", "photometric/"),
+    *("volume/bias_field", "volume/gamma", "volume/intensity", "volume/noise"),
+)
 
 
 def sample_of(size=(30, 44), seed=0):
@@ -82,6 +93,26 @@ def sample_of(size=(30, 44), seed=0):
     return {k: tf.constant(v) for k, v in sample.items()}
 
 
+def sample_for(part, size):
+    """A flat dict of what the part takes."""
+    if isinstance(part, BatchAugmentation):
+        return {k: v for pair in batch_of(size) for k, v in pair.items()}
+    sample, name = sample_of(size), part.registered_name
+    if "/patches/" in name:  # cannot cut objects
+        objects = ("boxes_xyxy", *PER_OBJECT)
+        return {k: tf.cast(v, tf.uint8) if k == "mask" else v for k, v in sample.items() if k not in objects}
+    if "/volume/" in name:  # the image's channels as slices
+        raster = tf.cast(tf.transpose(sample["image"], [2, 0, 1])[..., None], tf.float32) / 128.0 - 1.0
+        mask = tf.tile(tf.cast(sample["mask"], tf.uint8)[None], [3, 1, 1])
+        kept = {k: sample[k] for k in ("label", "weather", "tabular")}
+        return kept | {"volume": raster, "mask": mask, "spacing_mm": tf.constant([3.0, 1.0, 1.0])}
+    return sample
+
+
+def raster_of(result):
+    return result["volume" if "volume" in result else "image"]
+
+
 def batch_of(size=(30, 44)):
     rng = np.random.default_rng(0)
     inputs = {"image": rng.integers(0, 256, (6, *size, 3), np.uint8), "tabular": rng.uniform(0, 1, (6, 2))}
@@ -104,7 +135,7 @@ def applied(part, seed, size=(30, 44)):
     if isinstance(part, Combination):
         partners = [sample_of(hw, 1 + i) for i, hw in enumerate([(21, 37), size, (50, 16)][: part.count])]
         return part(combinable(part, sample_of(size)), [combinable(part, p) for p in partners], seed, Canvas(CANVAS))
-    return part(sample_of(size), seed)
+    return part(sample_for(part, size), seed)
 
 
 def combinable(part, sample):
@@ -134,35 +165,37 @@ def test_eager_equals_tf_data(name):
                 np.testing.assert_allclose(mapped[key], value, rtol=1e-5, atol=1e-4, err_msg=key)
             else:
                 np.testing.assert_array_equal(mapped[key], value, key)
-    images = [m["image"].numpy() for m in results]
+    images = [raster_of(m).numpy() for m in results]
     assert any(images[0].shape != i.shape or (images[0] != i).any() for i in images[1:]), "seeds do not matter"
-    again = applied(part, seed_of(0))["image"].numpy()
-    np.testing.assert_array_equal(again, applied(part, seed_of(0))["image"])
+    again = raster_of(applied(part, seed_of(0))).numpy()
+    np.testing.assert_array_equal(again, raster_of(applied(part, seed_of(0))))
     if not isinstance(part, WindowAugmentation):  # so that what follows knows the size
-        assert data.element_spec["image"].shape == images[0].shape
+        assert raster_of(data.element_spec).shape == images[0].shape
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("size", [(30, 44), (8, 8), (1, 1)])
 def test_changes_no_more_than_its_business(name, size):
     part = case(name)
-    before = {k: v for pair in batch_of(size) for k, v in pair.items()} if name[:5] == "batch" else sample_of(size)
+    before = sample_for(part, size)
     before = combinable(part, before) if isinstance(part, Combination) else before
     for seed in range(2):
         after = applied(part, seed_of(seed), size)
-        assert after["image"].dtype == tf.uint8
         if isinstance(part, WindowAugmentation):
             window = part.window(tf.constant(size), seed_of(seed)).numpy()
             assert tuple(after["image"].shape[:2]) == tuple(window[2:])
             assert after["cropped"].dtype == tf.bool
             assert after.keys() - before.keys() == {"cropped"}
+        elif name == "patches/foreground":
+            assert after["image"].shape == (*part.size, 3)
+            assert after.keys() - before.keys() == {"cropped"}
         else:
             assert after.keys() == before.keys()
-            shape = (*CANVAS, 3) if isinstance(part, Combination) else before["image"].shape
-            assert after["image"].shape == shape
+            shape = (*CANVAS, 3) if isinstance(part, Combination) else raster_of(before).shape
+            assert raster_of(after).shape == shape
         for key in after.keys() & before.keys():
             assert after[key].dtype == before[key].dtype, key
-        moved = {"image", "probabilities", "map"}
+        moved = {"image", "volume", "probabilities", "map"}
         if not name.startswith((*IMAGE_ONLY, "batch/")):
             moved |= {"boxes_xyxy", "mask", *PER_OBJECT}
         for key in before.keys() - moved:
@@ -221,7 +254,17 @@ def test_recipe_keeps_it(name):
         ("combining/mosaic", {"scale": (0.0, 1.0)}),
         ("combining/mixup", {"alpha": 0.0}),
         ("combining/copy_paste", {"share": 1.5}),
+        ("patches/foreground", {"foreground": 1.5}),
+        ("patches/foreground", {"size": (0, 8)}),
         ("policy/rand_augment", {"magnitude": 31}),
+        ("volume/affine", {"degrees": (10.0, 200.0, 0.0)}),
+        ("volume/bias_field", {"order": 0}),
+        ("volume/elastic", {"grid_mm": 0.0}),
+        ("volume/flip", {"axes": (0, 3)}),
+        ("volume/flip", {"axes": (1, 1)}),
+        ("volume/gamma", {"gamma": (1.5, 0.7)}),
+        ("volume/intensity", {"scale": -0.1}),
+        ("volume/noise", {"stddev": (-1.0, 1.0)}),
         ("policy/sometimes", {"augmentation": "geometric/random_resized_crop"}),
         ("policy/sometimes", {"augmentation": "batch/mixup"}),
         ("policy/sometimes", {"augmentation": "combining/mosaic"}),
