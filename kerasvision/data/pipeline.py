@@ -57,9 +57,10 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     """
     example_parts = [a for a in phase.augment if not isinstance(a, BatchAugmentation)]
     batch_parts = [a for a in phase.augment if isinstance(a, BatchAugmentation)]
-    records, read = split.records, split.read
+    records, receive = split.records, lambda record: arch.receive(_checked(arch, split.read(record)))
     if cache:
-        records, read = records.map(_plain(lambda r: _decoded(split.read(r))), AUTOTUNE).cache(), lambda sample: sample
+        kept = records.map(_plain(lambda r: arch.receive(_checked(arch, _decoded(split.read(r))))), AUTOTUNE)
+        records, receive = kept.cache(), lambda sample: sample
     worker, workers = shard
     count = partner_count(example_parts)
     data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed)
@@ -68,10 +69,9 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     canvas = canvas_of(arch) if count else None
 
     def example(index, held):
-        first, *others = (lambda get=get: read(get()) for get in members(held))
+        first, *others = (lambda get=get: receive(get()) for get in members(held))
         fit = functools.partial(_fitted, arch)
-        sample = _checked(arch, first())
-        return arch.example(augmented(sample, example_parts, stream_seed(seed, index), fit, others, canvas))
+        return arch.example(augmented(first(), example_parts, stream_seed(seed, index), fit, others, canvas))
 
     def batch(step, pair):
         prepared, targets = pair
@@ -98,7 +98,8 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     if cache:
         data = data.cache()
     # a ragged batch keeps truths of unequal length, such as the boxes of a photograph
-    return _quiet(data.ragged_batch(batch_size).prefetch(AUTOTUNE))
+    data = data.batch(1) if arch.varies else data.ragged_batch(batch_size)
+    return _quiet(data.prefetch(AUTOTUNE))
 
 
 def raw_examples(split: Split, arch, *, batch_size=32, limit=None):

@@ -58,8 +58,7 @@ class Runner(abc.ABC):
         if not self.takes_prepared:
             return self.infer(inputs)
         prepared, geometry = self.prepare(inputs)
-        prediction = self.infer(prepared)
-        return prediction if geometry is None else self.arch.restore(prediction, geometry)
+        return self.arch.answer_through(self.infer, prepared, geometry)
 
 
 class Exporter(Component):

@@ -188,7 +188,7 @@ def _failures(exporter, agreement, size, latency, ops, budget):
 
 def _latency(runner, sample):
     """Median milliseconds of one example through the file, geometry aside, after three runs that are not counted."""
-    feed = runner.prepare(sample)[0] if runner.takes_prepared else sample
+    feed = runner.arch.own_size(runner.prepare(sample)[0]) if runner.takes_prepared else sample
     seconds = []
     for _ in range(LATENCY_RUNS + 3):
         start = time.perf_counter()

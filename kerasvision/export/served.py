@@ -20,21 +20,21 @@ class Served(tf.Module):
         self.float_layers = tuple(layer.name for layer in graph.layers if getattr(layer, "stays_float", False))
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
-        specs = [_any_batch(arch.prepared_inputs()), self._geometry_specs()]
+        specs = self._prepared_specs()
         self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
 
-    def _geometry_specs(self):
+    def _prepared_specs(self):
+        """[of prepared inputs, of their geometry]."""
         traced = tf.function(self.arch.geometry, autograph=False).get_concrete_function(self.arch.serving_inputs())
-        _, geometry = traced.structured_outputs
-        return _any_batch(geometry)
+        return [_any_batch(part) for part in traced.structured_outputs]
 
     def answer_prepared(self, prepared, geometry):
-        """Prepared inputs (uint8 pixels of the graph's size) -> prediction."""
-        return self._answer(prepared, lambda raw: self.arch.decode(raw, geometry))
+        """Prepared inputs (what the architecture's `geometry` gives) -> prediction."""
+        return self.arch.answer(self._answer, prepared, geometry)
 
     def _answer(self, prepared, decode):
-        """Name scopes mark the parts."""
+        """Through the graph, once. Name scopes mark the parts."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
         raw = self.apply_graph(inputs)
@@ -53,9 +53,8 @@ class Served(tf.Module):
 
     def serve_bytes(self):
         """A tf.function over encoded images of any size: `image_bytes` string [B]. Each is decoded and fitted alone."""
-        specs = [self.arch.prepared_inputs(), self._geometry_specs()]
         prepared_spec, geometry_spec = (
-            {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in part.items()} for part in specs
+            {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in part.items()} for part in self._prepared_specs()
         )
 
         def fit_one(encoded):
@@ -84,9 +83,8 @@ class Served(tf.Module):
         }
 
         def answer(prepared):
-            if decode:
-                return self._answer(prepared, decode)
-            return self.answer_prepared(prepared, self.arch.no_geometry(prepared))
+            geometry = self.arch.no_geometry(prepared)
+            return self._answer(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
 
         return tf.function(answer, input_signature=[specs], autograph=False)
 

@@ -11,7 +11,26 @@ def fit_mask(mask, geometry, size_hw):
     mask: uint8 [H, W]; geometry of one image (`ops.geometry`); size_hw: of the graph -> uint8 [h, w].
     """
     moved = _project(mask[None, ..., None], geometry["scale_xy"][None], geometry["offset_xy"][None], size_hw, False)
-    return tf.ensure_shape(moved[0, ..., 0], size_hw)
+    return moved[0, ..., 0]
+
+
+def centered(pixels, size, fill):
+    """The center of pixels [*sides, ...], cut or padded with `fill` to `size`, one number an axis."""
+    sides = tf.shape(pixels)[: len(size)]
+    missing = tf.maximum(tf.constant(size) - sides, 0)
+    pads = tf.stack([missing // 2, missing - missing // 2], 1)
+    others = pixels.shape.rank - len(size)
+    pads = tf.concat([pads, tf.zeros([others, 2], tf.int32)], 0)
+    pixels = tf.pad(pixels, pads, constant_values=tf.cast(fill, pixels.dtype))
+    begin = tf.concat([(tf.shape(pixels)[: len(size)] - size) // 2, tf.zeros([others], tf.int32)], 0)
+    cut = tf.slice(pixels, begin, [*size, *([-1] * others)])
+    return tf.ensure_shape(cut, [*size, *pixels.shape[len(size) :]])
+
+
+def classes(probabilities):
+    """[B, ..., K] -> `mask` uint8 [B, ...], the likeliest class, and `confidence` float32 [B, ...], its probability."""
+    mask = tf.cast(tf.argmax(probabilities, -1, output_type=tf.int32), tf.uint8)
+    return {"mask": mask, "confidence": tf.reduce_max(probabilities, -1)}
 
 
 def one_hot(mask, count):
@@ -30,11 +49,10 @@ def original_classes(probabilities, geometry):
     moved = _project(probabilities, 1.0 / scale, -offset / scale, size_hw, True)
     rows, columns = (tf.range(size_hw[i])[None] < geometry["image_hw"][:, i, None] for i in (0, 1))
     real = rows[:, :, None] & columns[:, None]
-    mask = tf.cast(tf.argmax(moved, -1, output_type=tf.int32), tf.uint8)
-    confidence = tf.reduce_max(moved, -1)
+    found = classes(moved)
     return {
-        "mask": tf.where(real, mask, tf.constant(IGNORE, tf.uint8)),
-        "confidence": tf.where(real, confidence, 0.0),
+        "mask": tf.where(real, found["mask"], tf.constant(IGNORE, tf.uint8)),
+        "confidence": tf.where(real, found["confidence"], 0.0),
     }
 
 

@@ -46,6 +46,17 @@ def fit_images(images, size_hw, resize="stretch", method="bilinear", crop_fracti
     return _resize(images, size_hw, method), geometry
 
 
+def pad_images(images, size_hw):
+    """Images at their own size, padded at the bottom and the right with gray to `size_hw` or more.
+
+    images: uint8 [B, H, W, C] -> (uint8 [B, max(H, h), max(W, w), C], geometry).
+    """
+    image_hw = tf.tile(tf.shape(images)[None, 1:3], [tf.shape(images)[0], 1])
+    missing = tf.maximum(tf.constant(size_hw) - tf.shape(images)[1:3], 0)
+    pads = [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]]
+    return tf.pad(images, pads, constant_values=tf.constant(PAD_VALUE, tf.uint8)), identity(image_hw)
+
+
 def _resize(images, size_hw, method):
     if tuple(images.shape[1:3]) != tuple(size_hw):
         images = tf.image.resize(images, size_hw, method=method)

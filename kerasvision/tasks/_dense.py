@@ -1,12 +1,18 @@
-"""What segmentation in the plane and in volumes shares: the terms of the loss."""
+"""What segmentation in the plane and in volumes shares: the terms of the loss, windows, and what becomes of answers."""
 
+import abc
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import UsageError
 from kerasvision.losses import segmentation as losses
+from kerasvision.ops import dense, windows
+from kerasvision.tasks.base import Architecture
+
+FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
 
 
 @plain("dense_loss")
@@ -68,3 +74,111 @@ class DenseLoss(Component):
 
 
 TERMS = ("cross_entropy", "dice", "generalized_dice", "tversky", "focal_tversky", "lovasz", "boundary")
+
+
+class Dense(Architecture):
+    """Abstract. Raw is `{"logits": [B, *size, K]}`; files of the graph's own size give `probabilities` [B, *size, K].
+
+    Concrete ones have these fields: num_classes, objective, overlap, flips.
+    """
+
+    num_classes: int
+    objective: DenseLoss
+    overlap: float
+    flips: tuple[int, ...]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.overlap < 1:
+            raise UsageError(f"{type(self).__name__}: overlap={self.overlap:g}; allowed: 0 to less than 1")
+        if len(set(self.flips)) < len(self.flips) or any(axis not in range(len(self.size)) for axis in self.flips):
+            allowed = ", ".join(map(str, range(len(self.size))))
+            raise UsageError(
+                f"{type(self).__name__}: flips={self.flips}; allowed: axes of the mask, each once: {allowed}"
+            )
+
+    @property
+    @abc.abstractmethod
+    def size(self):
+        """Of the graph's input, one number an axis."""
+
+    @property
+    @abc.abstractmethod
+    def in_windows(self):
+        """Whether inputs keep their size, and windows of `size` are blended."""
+
+    @abc.abstractmethod
+    def finish(self, probabilities, geometry):
+        """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs."""
+
+    @property
+    def varies(self):
+        return self.in_windows
+
+    def own_size(self, prepared):
+        if not self.in_windows:
+            return prepared
+        ((key, whole),) = prepared.items()
+        begins = [(have - side) // 2 for have, side in zip(whole.shape[1:-1], self.size, strict=True)]
+        cut = [slice(begin, begin + side) for begin, side in zip(begins, self.size, strict=True)]
+        return {key: whole[(slice(None), *cut)]}
+
+    def encode(self, sample):
+        return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes))
+
+    def loss(self, targets, raw):
+        return self.objective(targets, raw["logits"])
+
+    def perfect(self, targets):
+        return {"logits": 40.0 * targets["logits"] - 20.0}
+
+    def no_geometry(self, prepared):
+        return {}
+
+    def is_prepared(self, inputs):
+        return False  # probabilities always become classes in `restore`
+
+    def decode(self, raw, geometry):
+        probabilities = tf.nn.softmax(raw["logits"])
+        return self.finish(probabilities, geometry) if geometry else {"probabilities": probabilities}
+
+    def restore(self, prediction, geometry):
+        probabilities = tf.constant(prediction["probabilities"], tf.float32)
+        found = self.finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
+        return {k: v.numpy() for k, v in found.items()}
+
+    def answer(self, ask, prepared, geometry):
+        (key,) = prepared
+
+        def probabilities(inputs):
+            return ask({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
+
+        return self.finish(self._blended(probabilities, prepared[key]), geometry)
+
+    def answer_through(self, infer, prepared, geometry):
+        if not (self.in_windows or self.flips):
+            return super().answer_through(infer, prepared, geometry)
+        (key,) = prepared
+
+        def probabilities(inputs):
+            answer = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
+            return tf.ensure_shape(answer, [None, *self.size, self.num_classes])
+
+        whole = tf.function(lambda inputs: self._blended(probabilities, inputs), autograph=False)
+        return self.restore({"probabilities": whole(tf.constant(prepared[key]))}, geometry)
+
+    def _blended(self, probabilities, inputs):
+        """probabilities: [B, *size, C] -> [B, *size, K]. Here of inputs that are as large as `geometry` left them."""
+        ask = windows.mirrored(probabilities, tuple(axis + 1 for axis in self.flips))
+        if not self.in_windows:
+            return ask(inputs)
+        return windows.blended(ask, inputs, self.size, self.overlap, self.num_classes)
+
+    def compare(self, reference, other):
+        """error: where the class is the same, the largest difference of its probability. flip: more than 0.01 % of the
+        positions have another class.
+        """
+        same = reference["mask"] == other["mask"]
+        apart = np.where(same, np.abs(reference["confidence"] - other["confidence"]), 0.0)
+        axes = tuple(range(1, same.ndim))
+        return apart.max(axes).astype(np.float64), (~same).mean(axes) > FLIPPED

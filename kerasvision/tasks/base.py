@@ -113,6 +113,31 @@ class Architecture(Task):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
         return {k: sample[k] for k in self.needs}
 
+    @property
+    def varies(self):
+        """Whether what `geometry` returns is as large as its input, rather than of the graph's own size."""
+        return False
+
+    def own_size(self, prepared):
+        """Of prepared inputs that vary, a part of the graph's own size. numpy or tensors, batched."""
+        return prepared
+
+    def receive(self, sample):
+        """A sample as its source gives it -> as augmentations get it, where they need more than the raw data."""
+        return sample
+
+    def answer(self, ask, prepared, geometry):
+        """Prepared inputs -> prediction. ask: (inputs of the graph's own size, raw -> answer) -> answer."""
+        return ask(prepared, lambda raw: self.decode(raw, geometry))
+
+    def answer_through(self, infer, prepared, geometry):
+        """The same through a file that takes inputs of the graph's own size: infer, numpy in and out.
+
+        geometry: None where inputs came prepared.
+        """
+        prediction = infer(prepared)
+        return prediction if geometry is None else self.restore(prediction, geometry)
+
     def no_geometry(self, prepared):
         """The geometry that says prepared inputs are already where they should be; `{}` where there is none."""
         return {}

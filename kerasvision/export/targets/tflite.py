@@ -86,9 +86,8 @@ def goldens(job):
     """Real prepared inputs (`input/<key>`) and the trained model's answers (`output/<key>`), for a client's tests."""
     arch, prepared = job.served.arch, []
     for sample in job.samples:
-        prepared.append(
-            {k: v.numpy() for k, v in arch.geometry({k: tf.constant(v) for k, v in sample.items()})[0].items()}
-        )
+        fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
+        prepared.append({k: v.numpy() for k, v in arch.own_size(fitted).items()})
     inputs = joined(prepared)
     answer = job.served.fixed(batch=None)(inputs)
     return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in answer.items()}

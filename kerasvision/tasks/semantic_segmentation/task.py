@@ -12,30 +12,34 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense
+from kerasvision.ops import geometry as geo
 from kerasvision.ops.masks import run_lengths
-from kerasvision.tasks._dense import DenseLoss
+from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Gives
-from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
-
-FLIPPED = 1e-4  # part of the pixels from which a changed class is a changed decision, in `compare`
+from kerasvision.tasks.image import ImageArchitecture, Resample
 
 
 @dataclasses.dataclass(frozen=True)
-class SemanticSegmentation(ImageArchitecture):
+class SemanticSegmentation(Dense, ImageArchitecture):
     """Abstract. Raw is `{"logits": [B, h, w, K]}`. Predictions: `mask` uint8 [B, H, W], the class of each pixel of the
     original image, and `confidence` float32 [B, H, W], its probability. Files of the graph's own size (TFLite, ONNX)
     give `probabilities` [B, h, w, K], from which `restore` makes both.
 
-    num_classes: the background included; 0 takes the number from the data. objective: the terms of the loss.
+    num_classes: the background included; 0 takes the number from the data. objective: the terms of the loss. resize:
+    how an image is fitted to image_size; with "windows" it keeps its size, and answers for windows of image_size that
+    overlap are blended (`ops.windows`). overlap: of neighboring windows, 0 to less than 1. flips: axes of the mask (0
+    rows, 1 columns) along which answers for mirrored images are averaged in.
     """
 
     num_classes: int = 0
     backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["efficientnet_lite"]())
     image_size: tuple[int, int] = (256, 256)
-    resize: Resize = "stretch"
+    resize: typing.Literal["stretch", "letterbox", "center_crop", "windows"] = "stretch"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
     objective: DenseLoss = DenseLoss()
+    overlap: float = 0.5
+    flips: tuple[int, ...] = ()
 
     name: typing.ClassVar[str] = "semantic_segmentation"
     needs: typing.ClassVar[tuple[str, ...]] = ("mask",)
@@ -50,6 +54,14 @@ class SemanticSegmentation(ImageArchitecture):
 
     def evaluator(self, classes):
         return SegmentationEvaluator(classes)
+
+    @property
+    def size(self):
+        return self.image_size
+
+    @property
+    def in_windows(self):
+        return self.resize == "windows"
 
     def image_input(self):
         """The graph's input, once the number of classes is known."""
@@ -74,40 +86,28 @@ class SemanticSegmentation(ImageArchitecture):
         logits = keras.layers.Activation("linear", name="logits")(x)
         return keras.Model({"image": image}, {"logits": logits}, name=self.name)
 
+    def geometry(self, inputs):
+        if not self.in_windows or "cropped" in inputs:
+            return super().geometry(inputs)
+        image, geometry = geo.pad_images(inputs["image"], self.image_size)
+        return {"image": image}, geometry
+
+    def example(self, sample):
+        if self.in_windows and "cropped" not in sample:
+            window = {"image": dense.centered(sample["image"], self.image_size, geo.PAD_VALUE)}
+            sample = sample | window | {"mask": dense.centered(sample["mask"], self.image_size, dense.IGNORE)}
+        return super().example(sample)
+
     def move_labels(self, sample, prepared, geometry):
-        return sample | prepared | {"mask": dense.fit_mask(sample["mask"], geometry, self.image_size)}
+        size_hw = tf.shape(prepared["image"])[:2]
+        mask = dense.fit_mask(sample["mask"], geometry, size_hw)
+        return sample | prepared | {"mask": tf.ensure_shape(mask, prepared["image"].shape[:2])}
 
-    def encode(self, sample):
-        return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes))
-
-    def loss(self, targets, raw):
-        return self.objective(targets, raw["logits"])
-
-    def no_geometry(self, prepared):
-        return {}
-
-    def is_prepared(self, inputs):
-        return False  # probabilities always become classes in `restore`
-
-    def decode(self, raw, geometry):
-        probabilities = tf.nn.softmax(raw["logits"])
-        return dense.original_classes(probabilities, geometry) if geometry else {"probabilities": probabilities}
-
-    def restore(self, prediction, geometry):
-        probabilities = tf.constant(prediction["probabilities"], tf.float32)
-        found = dense.original_classes(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
-        return {k: v.numpy() for k, v in found.items()}
-
-    def perfect(self, targets):
-        return {"logits": 40.0 * targets["logits"] - 20.0}
-
-    def compare(self, reference, other):
-        """error: of pixels with one class, the largest difference of its probability. flip: more than 0.01 % of the
-        pixels have another class.
-        """
-        same = reference["mask"] == other["mask"]
-        apart = np.where(same, np.abs(reference["confidence"] - other["confidence"]), 0.0)
-        return apart.max((1, 2)).astype(np.float64), (~same).mean((1, 2)) > FLIPPED
+    def finish(self, probabilities, geometry):
+        if not self.in_windows:
+            return dense.original_classes(probabilities, geometry)
+        hw = geometry["image_hw"][0]
+        return dense.classes(probabilities[:, : hw[0], : hw[1]])
 
     def describe(self, prediction, classes):
         """`classes`: label -> pixels, of those that are there; `segments`: the pixels of each, as COCO's RLE."""

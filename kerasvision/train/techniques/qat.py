@@ -67,7 +67,7 @@ class SettlingQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantiz
 
     FORGETS = 0.99  # a step
 
-    def __call__(self, inputs, training, weights, **unused):
+    def __call__(self, inputs, training, weights):
         low, high = weights["min_var"], weights["max_var"]
         untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
         return quant_ops.MovingAvgQuantize(
