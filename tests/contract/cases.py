@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-from tests.contract import detection_cases, segmentation_cases
+from tests.contract import detection_cases, segmentation_cases, volume_cases
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -104,6 +104,8 @@ CASES = {
 FAMILIES = {
     "detection": detection_cases.default,
     "semantic_segmentation": segmentation_cases.default,
+    "volume_segmentation": volume_cases.segmenter,
+    "volume_classification": volume_cases.classifier,
 }  # family -> name -> the case of an architecture that is not listed
 CASES |= {
     name: FAMILIES[name.split("/")[0]](name)
@@ -114,11 +116,15 @@ TOYS = tuple(name for name in CASES if name.startswith("toys/"))
 
 # name -> why quantization-aware training cannot wrap its graph
 TWO_STAGE = "suppression and RoIAlign stand in the middle of the graph, and have no integer form"
+CONVOLVES_VOLUMES = "tensorflow-model-optimization has no rule for Conv3D"
 EXEMPT_FROM_QAT = {
     "instance_segmentation/mask_rcnn": TWO_STAGE,
     "detection/faster_rcnn": TWO_STAGE,
     "toys/text": "tensorflow-model-optimization has no rule for Embedding",
-    "toys/volume": "tensorflow-model-optimization has no rule for Conv3D",
+    "toys/volume": CONVOLVES_VOLUMES,
+    "volume_segmentation/unet3d": CONVOLVES_VOLUMES,
+    "volume_segmentation/vnet": CONVOLVES_VOLUMES,
+    "volume_classification/cnn3d": CONVOLVES_VOLUMES,
 }
 
 

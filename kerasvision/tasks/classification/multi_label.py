@@ -10,6 +10,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
+from kerasvision.tasks._one_of_several import score_rows
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.classification.task import Classification
 
@@ -80,4 +81,4 @@ class MultiLabelClassifier(Classification):
     def describe(self, prediction, classes):
         scores = prediction["probabilities"]
         on = [i for i in np.argsort(-scores, kind="stable") if prediction["present"][i]]
-        return {"labels": self.describe_scores(scores, classes, on)}
+        return {"labels": score_rows(scores, classes, on)}

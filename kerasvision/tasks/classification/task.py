@@ -9,7 +9,6 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
-from kerasvision.tasks.base import Gives
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 
@@ -32,10 +31,6 @@ class Classification(ImageArchitecture):
     dropout: float = 0.0
     label_smoothing: float = 0.0
 
-    @property
-    def gives(self):
-        return {"probabilities": Gives("float32", "probability", (self.num_classes,))}
-
     def build(self):
         if self.num_classes < 2:
             raise KerasVisionError(
@@ -49,7 +44,3 @@ class Classification(ImageArchitecture):
             x = keras.layers.Dropout(self.dropout, name="dropout")(x)
         logits = keras.layers.Dense(self.num_classes, name="logits")(x)
         return keras.Model({"image": image}, {"logits": logits}, name=self.name)
-
-    def describe_scores(self, scores, classes, indices):
-        """JSON rows of some classes, in the given order."""
-        return [{"label": classes[i], "index": int(i), "score": round(float(scores[i]), 6)} for i in indices]

@@ -1,0 +1,79 @@
+"""What every architecture over one volume shares: how its voxels reach the graph."""
+
+import math
+
+import tensorflow as tf
+
+from kerasvision.core.errors import SAYS, UsageError
+from kerasvision.ops import volumes
+from kerasvision.tasks.base import Architecture
+
+
+class VolumeArchitecture(Architecture):
+    """Abstract. Concrete ones have these fields; sizes are numbers of voxels along D, H, W (towards superior, anterior
+    and right, as `sources/volumes` gives them).
+
+    volume_size: what the graph sees. channels: of a volume. spacing_mm: sides of a voxel that volumes are resampled to;
+    (): their own. window: (low, high), intensities that become -1 and 1, with what is beyond cut off; (): a volume's
+    own mean becomes 0 and its standard deviation 1.
+    """
+
+    volume_size: tuple[int, int, int]
+    channels: int
+    spacing_mm: tuple[float, ...]
+    window: tuple[float, ...]
+
+    def __post_init__(self):
+        super().__post_init__()
+        fine = len(self.spacing_mm) in (0, 3) and all(0 < s < math.inf for s in self.spacing_mm)
+        if not fine:
+            raise UsageError(
+                f"{type(self).__name__}: spacing_mm={self.spacing_mm}; allowed: () or three lengths above 0"
+            )
+        if self.window and not (len(self.window) == 2 and self.window[0] < self.window[1]):
+            raise UsageError(f"{type(self).__name__}: window={self.window}; allowed: () or (low, high), low below high")
+        if min(self.volume_size) < 1 or self.channels < 1:
+            raise UsageError(
+                f"{type(self).__name__}: volume_size={self.volume_size}, channels={self.channels}; give 1 or more"
+            )
+
+    def serving_inputs(self):
+        return {
+            "volume": tf.TensorSpec([None, None, None, None, self.channels], tf.float32, name="volume"),
+            "spacing_mm": tf.TensorSpec([None, 3], tf.float32, name="spacing_mm"),
+        }
+
+    def prepared_inputs(self):
+        return {"volume": tf.TensorSpec([None, *self.volume_size, self.channels], tf.float32, name="volume")}
+
+    def normalize(self, prepared):
+        return dict(prepared)
+
+    def standardized(self, volume, spacing_mm):
+        """float32 [B, D, H, W, C] with its spacing [B, 3] -> the same with intensities as the graph sees them, at
+        `spacing_mm` where that is set. All volumes of a batch have one spacing.
+        """
+        if self.window:
+            low, high = self.window
+            volume = (tf.clip_by_value(volume, low, high) - low) * (2.0 / (high - low)) - 1.0
+        else:
+            mean, variance = tf.nn.moments(volume, [1, 2, 3, 4], keepdims=True)
+            volume = (volume - mean) / tf.maximum(tf.sqrt(variance), 1e-6)
+        if not self.spacing_mm:
+            return volume
+        text = f"{SAYS} a volume's spacing is one positive length of mm for each of its axes, equal within a batch"
+        valid = tf.reduce_all((spacing_mm > 0) & (tf.abs(spacing_mm - spacing_mm[:1]) < 1e-3))
+        with tf.control_dependencies([tf.debugging.Assert(valid, [text, spacing_mm])]):
+            sides = tf.cast(tf.shape(volume)[1:4], tf.float32) * spacing_mm[0] / tf.constant(self.spacing_mm)
+        return volumes.resize(volume, tf.maximum(tf.cast(tf.round(sides), tf.int32), 1))
+
+    def preprocessing(self):
+        return {
+            "volume_size_dhw": list(self.volume_size),
+            "axes": "S, A, R: towards superior, anterior and right (the RAS orientation, its axes reversed)",
+            "spacing_mm": list(self.spacing_mm) or "the volume's own",
+            "intensity_window": list(self.window) or "mean and standard deviation of the volume",
+            "resample": "trilinear",
+            "half_pixel_centers": True,
+            "normalization_inside_files": False,
+        }

@@ -1,0 +1,1 @@
+"""Volume classification: one class for each volume."""

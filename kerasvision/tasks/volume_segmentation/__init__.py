@@ -1,0 +1,1 @@
+"""Volume segmentation: one class for each voxel."""

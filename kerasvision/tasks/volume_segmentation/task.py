@@ -1,0 +1,121 @@
+"""The contract of volume segmentation: a class for each voxel of the original volume."""
+
+import dataclasses
+import math
+import typing
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
+from kerasvision.ops import dense, volumes
+from kerasvision.tasks._dense import Dense, DenseLoss
+from kerasvision.tasks.base import Gives
+from kerasvision.tasks.volume import VolumeArchitecture
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeSegmentation(Dense, VolumeArchitecture):
+    """Abstract. Raw is `{"logits": [B, d, h, w, K]}`. Predictions: `mask` uint8 [B, D, H, W], the class of each voxel of
+    the original volume, and `confidence` float32 [B, D, H, W], its probability. Files (TFLite, ONNX) take a volume
+    whose intensities are standardized, of volume_size, and give `probabilities` [B, d, h, w, K].
+
+    A volume larger than volume_size is answered in windows that overlap (`ops.windows`), a smaller one is padded.
+    num_classes: the background included; 0 takes the number from the data. strides: of each level over the one above;
+    an axis with much longer voxels is better left alone at first: ((1, 2, 2), (2, 2, 2)). objective: the terms of the
+    loss. overlap: of neighboring windows. flips: axes (0 D, 1 H, 2 W) along which answers for mirrored volumes are
+    averaged in. Other fields: `tasks.volume.VolumeArchitecture`.
+    """
+
+    num_classes: int = 0
+    volume_size: tuple[int, int, int] = (32, 64, 64)
+    channels: int = 1
+    spacing_mm: tuple[float, ...] = ()
+    window: tuple[float, ...] = ()
+    width: int = 16
+    strides: tuple[tuple[int, int, int], ...] = ((2, 2, 2), (2, 2, 2), (2, 2, 2))
+    objective: DenseLoss = DenseLoss()
+    overlap: float = 0.5
+    flips: tuple[int, ...] = ()
+
+    name: typing.ClassVar[str] = "volume_segmentation"
+    needs: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
+    main_metric: typing.ClassVar[str] = "dice"
+
+    @property
+    def gives(self):
+        return {
+            "mask": Gives("uint8", "class index", (None, None, None)),
+            "confidence": Gives("float32", "probability", (None, None, None)),
+        }
+
+    def evaluator(self, classes):
+        return SegmentationEvaluator(classes, surfaces=True)
+
+    @property
+    def size(self):
+        return self.volume_size
+
+    @property
+    def in_windows(self):
+        return True
+
+    def volume_input(self):
+        """The graph's input, once the number of classes is known."""
+        if not 2 <= self.num_classes <= dense.IGNORE:
+            raise KerasVisionError(
+                f"{self.registered_name} needs 2 to {dense.IGNORE} classes, the background among them, and has "
+                f"num_classes={self.num_classes}; set model.num_classes, or let the data decide with 0"
+            )
+        every = [math.prod(s[axis] for s in self.strides) for axis in range(3)]
+        if any(side % step for side, step in zip(self.volume_size, every, strict=True)):
+            raise KerasVisionError(
+                f"{self.registered_name}: volume_size={self.volume_size} is no multiple of {tuple(every)}, the product "
+                "of its strides; change either"
+            )
+        return keras.Input((*self.volume_size, self.channels), name="volume")
+
+    def whole(self, volume, x):
+        """The model whose logits are those of x, of the volume's size."""
+        logits = keras.layers.Conv3D(self.num_classes, 1, name="logits")(x)
+        return keras.Model({"volume": volume}, {"logits": logits}, name=self.name)
+
+    def geometry(self, inputs):
+        """Padded behind the last voxel, with its least intensity, to volume_size or more."""
+        volume = self.standardized(inputs["volume"], inputs["spacing_mm"])
+        batch = tf.shape(volume)[0]
+        geometry = {
+            "volume_dhw": tf.tile(tf.shape(inputs["volume"])[None, 1:4], [batch, 1]),
+            "fitted_dhw": tf.tile(tf.shape(volume)[None, 1:4], [batch, 1]),
+        }
+        missing = tf.maximum(tf.constant(self.volume_size) - tf.shape(volume)[1:4], 0)
+        pads = tf.pad(tf.stack([tf.zeros_like(missing), missing], 1), [[1, 1], [0, 0]])
+        return {"volume": tf.pad(volume, pads, constant_values=tf.reduce_min(volume))}, geometry
+
+    def receive(self, sample):
+        """The volume standardized, before it is cut and augmented: as `geometry` does it when serving."""
+        volume = self.standardized(sample["volume"][None], sample["spacing_mm"][None])[0]
+        size = tf.shape(volume)[:3]
+        mask = volumes.resize(sample["mask"][None, ..., None], size, smooth=False)[0, ..., 0]
+        spacing = tf.constant(self.spacing_mm) if self.spacing_mm else sample["spacing_mm"]
+        return sample | {"volume": volume, "mask": mask, "spacing_mm": spacing}
+
+    def example(self, sample):
+        """The center of a sample that `receive` and augmentations have seen; what is padded is not annotated."""
+        volume = dense.centered(sample["volume"], self.volume_size, tf.reduce_min(sample["volume"]))
+        mask = dense.centered(sample["mask"], self.volume_size, dense.IGNORE)
+        return {"volume": volume}, self.encode({"mask": mask})
+
+    def finish(self, probabilities, geometry):
+        d, h, w = tf.unstack(geometry["fitted_dhw"][0])
+        probabilities = probabilities[:, :d, :h, :w]
+        if self.spacing_mm:
+            probabilities = volumes.resize(probabilities, geometry["volume_dhw"][0])
+        return dense.classes(probabilities)
+
+    def describe(self, prediction, classes):
+        """`classes`: label -> voxels, of those that are there."""
+        counts = np.bincount(prediction["mask"].ravel(), minlength=len(classes))
+        return {"classes": {classes[i]: int(counts[i]) for i in np.flatnonzero(counts)}}
