@@ -17,7 +17,7 @@ import numpy as np
 # Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
 # them; a union takes two, its type and then its value.
 MODEL_NAME, MODEL_DESCRIPTION, MODEL_SUBGRAPHS, MODEL_PARSER_VERSION = 0, 1, 3, 7
-SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OUTPUT_GROUPS = 2, 3, 8
+SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OUTPUT_GROUPS, SUBGRAPH_CUSTOM = 2, 3, 8, 9
 TENSOR_NAME, TENSOR_DESCRIPTION, TENSOR_CONTENT, TENSOR_STATS, TENSOR_FILES = 0, 1, 3, 5, 6
 CONTENT_TYPE, CONTENT, CONTENT_RANGE = 0, 1, 2
 IMAGE_COLOR_SPACE = 0
@@ -26,16 +26,21 @@ RANGE_MIN, RANGE_MAX = 0, 1
 STATS_MAX, STATS_MIN = 0, 1
 FILE_NAME, FILE_DESCRIPTION, FILE_TYPE = 0, 1, 2
 GROUP_NAME, GROUP_TENSORS = 0, 1
+CUSTOM_NAME, CUSTOM_DATA = 0, 1
+ACTIVATION, SEGMENTER_PARSER_VERSION = 0, 1  # of image_segmenter_metadata_schema.fbs, beside metadata_schema.fbs
 
 # Values of its enumerations.
 FEATURE_PROPERTIES, IMAGE_PROPERTIES, BOX_PROPERTIES = np.uint8(1), np.uint8(2), np.uint8(3)  # union ContentProperties
-COLOR_RGB, BOX_BOUNDARIES, COORDINATES_RATIO = np.int8(1), np.int8(1), np.int8(0)
+COLOR_RGB, COLOR_GRAYSCALE = np.int8(1), np.int8(2)
+BOX_BOUNDARIES, COORDINATES_RATIO = np.int8(1), np.int8(0)
+ACTIVATION_NONE = np.int8(0)
 AXIS_LABELS, VALUE_LABELS = np.int8(2), np.int8(3)  # a name for each index of the last axis; for each value
 
 LABELS_FILE = "labels.txt"
 _BUFFER = "TFLITE_METADATA"
 _PARSER_VERSION = "1.2.0"  # of the schema, since which it has groups of output tensors
-_ALIGNMENT = 16  # of the data of a model's buffers: `force_align` in TensorFlow's schema.fbs
+_CUSTOM_PARSER_VERSION = "1.5.0"  # since which it has custom metadata
+_ALIGNMENT = 16  # `force_align` of bytes, in TensorFlow's schema.fbs and in metadata_schema.fbs
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive knows: equal models are equal files
 
 
@@ -85,28 +90,57 @@ def detection_outputs():
     return [location, category, score, numbers_output("number of detections", "How many of the boxes are real.")]
 
 
-def pack(content, about, image, outputs, group, classes):
+def detection_groups():
+    """Fields of a detector's subgraph: which outputs belong together, by their names, as a box and its score do."""
+    group = {GROUP_NAME: "detection_result", GROUP_TENSORS: ["location", "category", "score"]}
+    return {SUBGRAPH_OUTPUT_GROUPS: [group]}
+
+
+def masks_output():
+    """The probability of each class at each pixel [1, h, w, K]."""
+    table = probabilities_output()
+    return table | {
+        TENSOR_NAME: "segmentation_masks",
+        TENSOR_DESCRIPTION: "The probability of each class at each pixel, 0..1.",
+        TENSOR_CONTENT: {
+            CONTENT_TYPE: IMAGE_PROPERTIES,
+            CONTENT: {IMAGE_COLOR_SPACE: COLOR_GRAYSCALE},
+            CONTENT_RANGE: {RANGE_MIN: np.int32(1), RANGE_MAX: np.int32(2)},  # axes 1 and 2 are an image's
+        },
+    }
+
+
+def segmenter_options():
+    """Fields of a segmenter's subgraph: MediaPipe puts no activation on masks that are probabilities already."""
+    options = _finished({ACTIVATION: ACTIVATION_NONE, SEGMENTER_PARSER_VERSION: "1.0.0"}, b"V001")
+    return {SUBGRAPH_CUSTOM: [{CUSTOM_NAME: "SEGMENTER_METADATA", CUSTOM_DATA: np.frombuffer(options, np.uint8)}]}
+
+
+def pack(content, about, image, outputs, more, classes):
     """A .tflite of one input with its metadata and labels.
 
     content: bytes of a .tflite with one signature. about: its `name` and `description`. image: the input's table.
-    outputs: the signature's key of an output -> its table, in the order that the file gets. group: the names in those
-    tables that belong together, as a box and its score do; may be empty.
+    outputs: the signature's key of an output -> its table, in the order that the file gets. more: other fields of the
+    subgraph, such as `detection_groups`.
     """
-    subgraph = {SUBGRAPH_INPUTS: [image], SUBGRAPH_OUTPUTS: list(outputs.values())}
-    if group:
-        subgraph[SUBGRAPH_OUTPUT_GROUPS] = [{GROUP_NAME: "detection_result", GROUP_TENSORS: list(group)}]
+    subgraph = {SUBGRAPH_INPUTS: [image], SUBGRAPH_OUTPUTS: list(outputs.values())} | more
     table = {
         MODEL_NAME: about["name"],
         MODEL_DESCRIPTION: about["description"],
         MODEL_SUBGRAPHS: [subgraph],
-        MODEL_PARSER_VERSION: _PARSER_VERSION,
+        MODEL_PARSER_VERSION: _CUSTOM_PARSER_VERSION if SUBGRAPH_CUSTOM in more else _PARSER_VERSION,
     }
-    builder = flatbuffers.Builder()
-    builder.Finish(_written(builder, table), file_identifier=b"M001")
-    held = io.BytesIO(_model(content, list(outputs), bytes(builder.Output())))
+    held = io.BytesIO(_model(content, list(outputs), _finished(table, b"M001")))
     with zipfile.ZipFile(held, "a") as archive:  # appended, so that its offsets count from the beginning of the file
         archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), "".join(f"{c}\n" for c in classes))
     return held.getvalue()
+
+
+def _finished(table, identifier):
+    """A FlatBuffer of a table."""
+    builder = _Aligned()
+    builder.Finish(_written(builder, table), file_identifier=identifier)
+    return bytes(builder.Output())
 
 
 def _written(builder, value):
@@ -140,8 +174,8 @@ def _written_table(builder, table):
 
 
 class _Aligned(flatbuffers.Builder):
-    """Aligns the data of buffers as TensorFlow's schema demands; the code that flatc makes for Python leaves them at
-    multiples of 4.
+    """Aligns bytes (the data of a model's buffers, and of custom metadata) as the schemas demand; the code that flatc
+    makes for Python leaves them at multiples of 4.
     """
 
     def StartVector(self, elemSize, numElems, alignment):

@@ -25,17 +25,13 @@ class VolumeArchitecture(Architecture):
 
     def __post_init__(self):
         super().__post_init__()
-        fine = len(self.spacing_mm) in (0, 3) and all(0 < s < math.inf for s in self.spacing_mm)
-        if not fine:
-            raise UsageError(
-                f"{type(self).__name__}: spacing_mm={self.spacing_mm}; allowed: () or three lengths above 0"
-            )
+        what = type(self).__name__
+        if len(self.spacing_mm) not in (0, 3) or not all(0 < s < math.inf for s in self.spacing_mm):
+            raise UsageError(f"{what}: spacing_mm={self.spacing_mm}; allowed: () or three lengths above 0")
         if self.window and not (len(self.window) == 2 and self.window[0] < self.window[1]):
-            raise UsageError(f"{type(self).__name__}: window={self.window}; allowed: () or (low, high), low below high")
+            raise UsageError(f"{what}: window={self.window}; allowed: () or (low, high), low below high")
         if min(self.volume_size) < 1 or self.channels < 1:
-            raise UsageError(
-                f"{type(self).__name__}: volume_size={self.volume_size}, channels={self.channels}; give 1 or more"
-            )
+            raise UsageError(f"{what}: volume_size={self.volume_size}, channels={self.channels}; give 1 or more")
 
     def serving_inputs(self):
         return {

@@ -1,4 +1,4 @@
-"""Volumes' cases: a ball and a bar in noise, with voxels that are no cubes, and a tiny instance of every architecture."""
+"""Volumes' cases: a ball and a bar in noise, voxels that are no cubes, and a tiny instance of every architecture."""
 
 import numpy as np
 

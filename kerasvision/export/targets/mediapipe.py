@@ -1,4 +1,6 @@
-"""MediaPipe Tasks: a TFLite file that its ObjectDetector or ImageClassifier loads, on phones, on the web, in Python."""
+"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier or ImageSegmenter loads, on phones, on the
+web, in Python.
+"""
 
 import dataclasses
 import typing
@@ -14,9 +16,13 @@ from kerasvision.export.targets import tflite
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.nms import tflite_boxes
 
-DETECTOR, CLASSIFIER = "ObjectDetector", "ImageClassifier"
+DETECTOR, CLASSIFIER, SEGMENTER = "ObjectDetector", "ImageClassifier", "ImageSegmenter"
 # all that a prediction holds -> the task of MediaPipe that says the same
-TASKS = {("boxes_xyxy", "count", "labels", "scores"): DETECTOR, ("probabilities",): CLASSIFIER}
+TASKS = {
+    ("boxes_xyxy", "count", "labels", "scores"): DETECTOR,
+    ("confidence", "mask"): SEGMENTER,
+    ("probabilities",): CLASSIFIER,
+}
 DETECTIONS = ("location", "category", "score", "count")  # a detector's outputs, in the order of the operator's
 
 
@@ -64,15 +70,11 @@ class MediaPipe(Exporter):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
-        if task == DETECTOR:
-            answer, group = detector(job.served), ("location", "category", "score")
-            outputs = dict(zip(DETECTIONS, metadata.detection_outputs(), strict=True))
-        else:
-            answer, group, outputs = None, (), {"probabilities": metadata.probabilities_output()}
+        answer = detector(job.served) if task == DETECTOR else None
         content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, answer)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
         image = metadata.image_input(_pixels(arch))
-        path.write_bytes(metadata.pack(content, about, image, outputs, group, job.served.classes))
+        path.write_bytes(metadata.pack(content, about, image, *_answers(task), job.served.classes))
         tflite.write_beside(folder, job)
         return path
 
@@ -94,10 +96,19 @@ def task_of(arch):
     task, takes = TASKS.get(tuple(sorted(arch.gives))), arch.prepared_inputs()
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
-            f"mediapipe: {arch.registered_name} is neither a detector nor a classifier of one photograph: it takes "
+            f"mediapipe: {arch.registered_name} is neither a detector, a classifier nor a segmenter of photos: it takes "
             f"{', '.join(takes)} and gives {', '.join(arch.gives)}; export tflite, which takes any"
         )
     return task
+
+
+def _answers(task):
+    """(the signature's key of an output -> its table, other fields of the subgraph) of the file."""
+    if task == DETECTOR:
+        return dict(zip(DETECTIONS, metadata.detection_outputs(), strict=True)), metadata.detection_groups()
+    if task == SEGMENTER:
+        return {"probabilities": metadata.masks_output()}, metadata.segmenter_options()
+    return {"probabilities": metadata.probabilities_output()}, {}
 
 
 def _pixels(arch):

@@ -1,6 +1,6 @@
-"""A plain convolutional network over volumes, as in "3D Convolutional Neural Networks for Human Action Recognition" (Ji,
-Xu, Yang, Yu 2013, doi:10.1109/TPAMI.2012.59), with 3x3x3 kernels all through as in C3D (Tran et al. 2015,
-arXiv:1412.0767, section 3.1).
+"""A plain convolutional network over volumes: "3D Convolutional Neural Networks for Human Action Recognition" (Ji, Xu,
+Yang, Yu 2013, doi:10.1109/TPAMI.2012.59), with 3x3x3 kernels all through as in C3D (Tran et al. 2015, arXiv:1412.0767,
+section 3.1).
 """
 
 import dataclasses

@@ -18,8 +18,8 @@ from kerasvision.tasks.volume import VolumeArchitecture
 
 @dataclasses.dataclass(frozen=True)
 class VolumeSegmentation(Dense, VolumeArchitecture):
-    """Abstract. Raw is `{"logits": [B, d, h, w, K]}`. Predictions: `mask` uint8 [B, D, H, W], the class of each voxel of
-    the original volume, and `confidence` float32 [B, D, H, W], its probability. Files (TFLite, ONNX) take a volume
+    """Abstract. Raw is `{"logits": [B, d, h, w, K]}`. Predictions: `mask` uint8 [B, D, H, W], the class of each voxel
+    of the original volume, and `confidence` float32 [B, D, H, W], its probability. Files (TFLite, ONNX) take a volume
     whose intensities are standardized, of volume_size, and give `probabilities` [B, d, h, w, K].
 
     A volume larger than volume_size is answered in windows that overlap (`ops.windows`), a smaller one is padded.

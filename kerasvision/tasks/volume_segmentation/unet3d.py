@@ -1,5 +1,5 @@
-"""3D U-Net: "3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation" (Çiçek, Abdulkadir, Lienkamp, Brox,
-Ronneberger 2016, arXiv:1606.06650, section 2).
+"""3D U-Net: "3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation" (Çiçek, Abdulkadir, Lienkamp,
+Brox, Ronneberger 2016, arXiv:1606.06650, section 2).
 
 Differs from the paper: padded convolutions, so that every level fits its counterpart. Sparse annotation is what 255 in
 a mask is for.

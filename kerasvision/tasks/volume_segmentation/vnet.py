@@ -1,5 +1,5 @@
-"""V-Net: "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation" (Milletari, Navab, Ahmadi
-2016, arXiv:1606.04797, section 2): residual stages, strided convolutions in place of pooling.
+"""V-Net: "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation" (Milletari, Navab,
+Ahmadi 2016, arXiv:1606.04797, section 2): residual stages, strided convolutions in place of pooling.
 
 Differs from the paper: batch normalization, ReLU in place of PReLU.
 """
