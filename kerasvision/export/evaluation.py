@@ -61,12 +61,12 @@ def picture_folder(folder, evaluator, name):
 
 
 def _images(split, arch, numbers):
-    """number -> uint8 [H, W, 3] of some examples of a split; only those are read."""
+    """number -> the picture or the volume of some examples of a split, without batch axis; only those are read."""
     wanted = sorted(int(n) for n in numbers)
     listed = tf.constant(wanted, tf.int64)
     records = split.records.enumerate().filter(lambda i, _: tf.reduce_any(i == listed)).map(lambda _, record: record)
     rows = raw_examples(dataclasses.replace(split, records=records, size=len(wanted)), arch, batch_size=1)
-    return dict(zip(wanted, (inputs["image"][0] for inputs, _, _ in rows), strict=True))
+    return dict(zip(wanted, (next(iter(inputs.values()))[0] for inputs, _, _ in rows), strict=True))
 
 
 def stacked(batches):

@@ -83,7 +83,8 @@ def _raw_scale(served):
     """A function: serving inputs -> the largest magnitude in raw, of what becomes scores: pixels (`_xyxy`) do not."""
 
     def largest(inputs):
-        raw = served.apply_graph(served.arch.preprocess(inputs)[0])
+        prepared, _ = served.arch.geometry(inputs)
+        raw = served.apply_graph(served.arch.normalize(served.arch.own_size(prepared)))
         return tf.reduce_max(
             [tf.reduce_max(tf.abs(tf.cast(v, tf.float32))) for k, v in raw.items() if not k.endswith("_xyxy")]
         )
@@ -188,7 +189,9 @@ def _failures(exporter, agreement, size, latency, ops, budget):
 
 def _latency(runner, sample):
     """Median milliseconds of one example through the file, geometry aside, after three runs that are not counted."""
-    feed = runner.arch.own_size(runner.prepare(sample)[0]) if runner.takes_prepared else sample
+    feed = sample
+    if runner.takes_prepared:
+        feed = {k: np.asarray(v) for k, v in runner.arch.own_size(runner.prepare(sample)[0]).items()}
     seconds = []
     for _ in range(LATENCY_RUNS + 3):
         start = time.perf_counter()

@@ -116,12 +116,13 @@ class Dense(Architecture):
         return self.in_windows
 
     def own_size(self, prepared):
+        """The center."""
         if not self.in_windows:
             return prepared
         ((key, whole),) = prepared.items()
-        begins = [(have - side) // 2 for have, side in zip(whole.shape[1:-1], self.size, strict=True)]
-        cut = [slice(begin, begin + side) for begin, side in zip(begins, self.size, strict=True)]
-        return {key: whole[(slice(None), *cut)]}
+        begin = (tf.shape(whole)[1:-1] - self.size) // 2
+        part = tf.slice(whole, tf.concat([[0], begin, [0]], 0), [-1, *self.size, -1])
+        return {key: tf.ensure_shape(part, [None, *self.size, whole.shape[-1]])}
 
     def encode(self, sample):
         return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes))

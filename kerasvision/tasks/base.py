@@ -119,7 +119,7 @@ class Architecture(Task):
         return False
 
     def own_size(self, prepared):
-        """Of prepared inputs that vary, a part of the graph's own size. numpy or tensors, batched."""
+        """Of prepared inputs that vary, a part of the graph's own size. numpy or tensors, batched -> tensors."""
         return prepared
 
     def receive(self, sample):

@@ -16,6 +16,9 @@ from tests.contract import contracts
 from tests.contract.cases import CASES, names
 
 
+CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors into a loop over windows, and out of it
+
+
 @dataclasses.dataclass(frozen=True)
 class Exported:
     """One architecture after `train` and `export`. paths: spec -> where its artifact stands."""
@@ -126,7 +129,8 @@ def _geometry_of(path):
     fetches = {}
     for op in frozen.graph.get_operations():
         for tensor in op.inputs:
-            if "kv_geometry" in tensor.op.name and "kv_geometry" not in op.name:
+            leaves = "kv_geometry" not in op.name or op.type in CARRIERS
+            if "kv_geometry" in tensor.op.name and tensor.op.type not in CARRIERS and leaves:
                 fetches[tensor.name] = tensor
     given = [i for i in frozen.inputs if i.dtype != tf.resource]
     pruned = frozen.prune(given, list(fetches.values()))

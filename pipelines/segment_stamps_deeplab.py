@@ -1,0 +1,70 @@
+"""DeepLabv3+ names each pixel of photographs with cut-out objects of eleven classes.
+
+Shows: masks made of objects, ImageNet weights, 256 px; what each file loses, before and after quantization-aware
+training.
+Commands: python pipelines/prepare_stamps.py --out data/stamps
+          kerasvision train pipelines/segment_stamps_deeplab.py --out runs/segment-deeplab
+          kerasvision train pipelines/segment_stamps_deeplab.py:qat --out runs/segment-deeplab-qat
+"""
+
+import dataclasses
+
+from kerasvision import Phase, Recipe, create
+
+augment = (
+    create("augmentations/geometric/horizontal_flip"),
+    create("augmentations/geometric/affine", factor=(0.75, 1.33), degrees=10.0, fill=114, mask_fill=255),
+    create("augmentations/photometric/color_jitter"),
+)
+
+recipe = Recipe(
+    name="stamps_deeplab",
+    model=create(
+        "semantic_segmentation/deeplabv3plus",
+        image_size=(256, 256),
+        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
+    ),
+    data=create(
+        "sources/semantic",
+        of=create(
+            "sources/cut_paste",
+            path="data/stamps/cutouts.csv",
+            backgrounds=("data/stamps/backgrounds",),
+            scenes=(2000, 200, 300),
+            image_size=(256, 256),
+        ),
+    ),
+    augment=augment,
+    techniques=(create("techniques/freeze"),),
+    optimizer=create("optimizers/adamw", learning_rate=2e-3),
+    epochs=1,
+    batch_size=16,
+    then=(
+        Phase(
+            epochs=6,
+            optimizer=create("optimizers/adamw", learning_rate=1e-3),
+            augment=augment,
+            techniques=(create("techniques/fine_tune"),),
+        ),
+    ),
+    exports=(
+        create("exporters/saved_model"),
+        create("exporters/tflite"),
+        create("exporters/tflite", quantize="int8"),
+        create("exporters/onnx"),
+    ),
+)
+
+qat = dataclasses.replace(
+    recipe,
+    name="stamps_deeplab_qat",
+    techniques=(
+        create("techniques/warm_start", run="runs/segment-deeplab"),
+        create("techniques/freeze"),
+        create("techniques/qat"),
+    ),
+    optimizer=create("optimizers/adamw", learning_rate=1e-4),
+    epochs=1,
+    then=(),
+    exports=(create("exporters/tflite", quantize="int8"),),
+)
