@@ -23,7 +23,7 @@ _TAGS = (
 )
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM counts towards Left, Posterior, Superior
 _SAME_MM = 1e-3
-_UNEVEN = 0.1  # of a step: scanners round positions
+_UNEVEN, _ROUNDED_MM = 0.1, 0.1  # of a step, or so many millimeters: scanners round positions
 _GAP = 1.5  # of a step
 _TURNED = 1e-3  # of a unit vector
 
@@ -181,7 +181,7 @@ def _step(folder, names, positions, normal):
         raise UnreadableError(folder, f"{seen}; export the whole series again")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     off = np.linalg.norm(positions - positions[0] - np.arange(len(positions))[:, None] * step, axis=1)
-    if off.max() > _UNEVEN * np.linalg.norm(step):
+    if off.max() > max(_ROUNDED_MM, _UNEVEN * np.linalg.norm(step)):
         seen = f"uneven steps, from {steps.min():.4g} to {steps.max():.4g} mm: {names[off.argmax()]} lies"
         raise UnreadableError(folder, f"{seen} {off.max():.2g} mm off the line of the others; resample the series")
     return step
@@ -197,6 +197,9 @@ def _rescaled(folder, file, data):
     except MemoryError:
         raise
     except Exception as error:  # pydicom raises AttributeError, ValueError, RuntimeError, struct.error ...
+        if "missing dependencies" in str(error):
+            kind = data.file_meta.TransferSyntaxUID.name
+            raise UnreadableError(folder, f"{file.name} is compressed ({kind}): pip install pylibjpeg[all]") from None
         raise UnreadableError(folder, f"the pixels of {file.name} cannot be read ({_line(error)})") from None
     return pixels * (slope or 1.0) + intercept
 

@@ -141,15 +141,14 @@ def _opened(path):
     is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
     _check_file(path)
     try:
-        if is_nifti:
-            _check_nifti(nib, path)
-        image = nib.load(path, mmap=False)
+        kind = _nifti_kind(nib, path) if is_nifti else nib.MGHImage
+        image = kind.from_filename(path, mmap=False)
         shape, affine, dtype = image.shape, np.array(image.affine, np.float64), image.get_data_dtype()
     except UnreadableError:
         raise
     except _DAMAGED as error:
         raise UnreadableError(path, _damage(error)) from None
-    except Exception as error:  # nibabel's own: HeaderDataError, ImageFileError, AttributeError of a CIFTI file ...
+    except Exception as error:  # nibabel's own: HeaderDataError, ImageFileError ...
         raise UnreadableError(path, f"no volume that nibabel reads ({_line(error)})") from None
     if len(shape) < 3 or any(side != 1 for side in shape[3:]):
         save = "save one of them, as in image.slicer[..., 0]" if len(shape) > 3 else "a flat picture is an image"
@@ -191,16 +190,16 @@ def _check_file(path):
         raise UnreadableError(path, "0 bytes")
 
 
-def _check_nifti(nib, path):
-    """What nibabel mends or guesses in silence: it takes a spacing of 0 as 1, and a patient that nobody has placed as
-    lying with the right side first.
+def _nifti_kind(nib, path):
+    """nibabel's class for a NIfTI file. Refuses what nibabel mends or guesses in silence: it takes a spacing of 0 as 1,
+    and a patient that nobody has placed as lying with the right side first.
     """
     with nib.openers.ImageOpener(path, "rb") as file:
         head = file.read(_HEAD)
-    kind = next((k for k in (nib.Nifti1Header, nib.Nifti2Header) if k.may_contain_header(head)), None)
+    kind = next((k for k in (nib.Nifti1Image, nib.Nifti2Image) if k.header_class.may_contain_header(head)), None)
     if kind is None:
         raise UnreadableError(path, "no NIfTI header")
-    header = kind(head[: kind.template_dtype.itemsize], check=False)
+    header = kind.header_class(head[: kind.header_class.template_dtype.itemsize], check=False)
     sides = header["pixdim"][1:4]
     if int(header["dim"][0]) >= 3 and not (np.isfinite(sides) & (sides != 0)).all():
         spelled = ", ".join(f"{side:g}" for side in sides)
@@ -213,6 +212,7 @@ def _check_nifti(nib, path):
     wanted = offset + np.prod(header["dim"][1 : 1 + int(header["dim"][0])].astype(float)) * bits / 8
     if path.suffix.lower() == ".nii" and path.stat().st_size < wanted:
         raise UnreadableError(path, f"cut off: {path.stat().st_size} bytes of {wanted:.0f}")
+    return kind
 
 
 def _voxels(path, read, grid):
