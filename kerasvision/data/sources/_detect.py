@@ -6,22 +6,25 @@ import re
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._pairs import holds_masks, is_mask_csv
+from kerasvision.data.sources._volumes import holds_volumes, is_volume_csv
 from kerasvision.data.splits import ALIASES
 
 ALLOWED = (
-    "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text, or of images/ and masks/; a .csv manifest, a "
-    "COCO .json, a YOLO .yaml; coco:PATH, voc:PATH, yolo:PATH, cut_paste:CUTOUTS,BACKGROUNDS, image_mask:PATH, "
-    "semantic:DATA with objects' masks, tfds:NAME, or digits"
+    "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text, or of images/ and masks/, of images or NIfTI "
+    "volumes; a .csv manifest, a COCO .json, a YOLO .yaml; coco:PATH, voc:PATH, yolo:PATH, "
+    "cut_paste:CUTOUTS,BACKGROUNDS, image_mask:PATH, volumes:PATH, semantic:DATA with objects' masks, tfds:NAME, or "
+    "digits"
 )
-_FOLDERS = ("coco", "voc", "yolo", "image_folder", "image_mask")  # kinds that a person may put before a path
+_FOLDERS = ("coco", "voc", "yolo", "image_folder", "image_mask", "volumes")  # kinds that a person may put before a path
 _COCO_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
 _HEAD = 65536  # characters of a file that are looked at
 
 
 def detect(path):
-    """A folder -> `coco`, `voc`, `yolo` or `image_mask` by its layout, else `image_folder`; a .csv, .json or .yaml file
-    -> `manifest` (with a column mask `image_mask`), `coco` or `yolo`; "digits", and "KIND:..." for what is not seen
-    from a path, where "semantic:" stands before any other. A folder named digits is written ./digits.
+    """A folder -> `coco`, `voc`, `yolo` or `image_mask` by its layout, `volumes` by the names of its files, else
+    `image_folder`; a .csv, .json or .yaml file -> `manifest` (with a column mask `image_mask`, of NIfTI files
+    `volumes`), `coco` or `yolo`; "digits", and "KIND:..." for what is not seen from a path (folders of DICOM are
+    "volumes:PATH"), where "semantic:" stands before any other. A folder named digits is written ./digits.
     """
     text = str(path)
     if text == "digits":
@@ -33,8 +36,8 @@ def detect(path):
     if place.is_dir():
         return sources[_folder_kind(place, text)](path=text)
     kind = {".csv": "manifest", ".json": "coco", ".yaml": "yolo", ".yml": "yolo"}.get(place.suffix.lower())
-    if place.is_file() and kind == "manifest" and is_mask_csv(place):
-        kind = "image_mask"
+    if place.is_file() and kind == "manifest":
+        kind = "volumes" if is_volume_csv(place) else "image_mask" if is_mask_csv(place) else kind
     if place.is_file() and kind and (kind != "coco" or is_coco(place)):
         return sources[kind](path=text)
     seen = "no such file or folder"
@@ -73,11 +76,13 @@ def _folder_kind(root, text):
     labels, listed = root / "labels", (root / "classes.txt").is_file() and masks is None
     yolo |= (root / "images").is_dir() and (labels.is_dir() and labels != masks or listed)
     yolo |= listed and len(list(root.glob("*.txt"))) > 1
+    volumes = holds_volumes(root)
     seen = {
         "coco": any(is_coco(f) for f in documents),
         "voc": any("<annotation" in _head(f) for f in xml if f),
-        "yolo": yolo,
+        "yolo": yolo and not volumes,  # labels/ and classes.txt are volumes' too
         "image_mask": masks is not None,
+        "volumes": volumes,
     }
     found = [kind for kind in seen if seen[kind]]
     if len(found) > 1:

@@ -63,6 +63,13 @@ LAYOUTS = {
         {"train/img/1.jpg": "", "train/Mask/cat/1.PNG": "", "val/img/2.jpg": "", "val/Mask/cat/2.PNG": ""},
         {"images/1.jpg": "", "annotations/1.png": "", "annotations/about.json": json.dumps({"by": "me"})},
     ],
+    "volumes": [
+        {"images/1.nii.gz": "", "masks/1.nii.gz": "", "classes.txt": "sky"},
+        {"images/train/1.nii": "", "labels/train/1.nii": "", "README.txt": ""},
+        {"test/images/1/0001.dcm": "", "test/masks/1.mgz": ""},
+        {"imagesTr/a_0000.nii.gz": "", "labelsTr/a.nii.gz": "", "dataset.json": json.dumps({"labels": {"bone": 1}})},
+        {"sick/1.nii.gz": "", "well/2.NII.GZ": ""},
+    ],
     "image_folder": [
         {"cat/1.jpg": "", "dog/1.jpg": "", "about.json": json.dumps({"images": 2, "by": "me"})},
         {"train/cat/1.jpg": "", "test/cat/1.jpg": "", "classes.txt": "cat", "settings.xml": "<project/>"},
@@ -90,7 +97,7 @@ def test_files_and_words(tmp_path):
     assert detect(tmp_path / "long.json") == sources["coco"](path=str(tmp_path / "long.json"))
     assert detect(tmp_path / "data.yaml") == sources["yolo"](path=str(tmp_path / "data.yaml"))
     assert detect(tmp_path / "Data.YML") == sources["yolo"](path=str(tmp_path / "Data.YML"))
-    for kind in ("coco", "voc", "yolo", "image_folder", "image_mask"):
+    for kind in ("coco", "voc", "yolo", "image_folder", "image_mask", "volumes"):
         assert detect(f"{kind}:some/place") == sources[kind](path="some/place")
     wanted = sources["cut_paste"](path="cutouts.csv", backgrounds=("a", "b"))
     assert detect("cut_paste:cutouts.csv,a,b") == wanted
@@ -101,6 +108,9 @@ def test_a_csv_with_masks(tmp_path):
         ("file, mask,split\n1.jpg,1.png,train", "image_mask"),
         ("file,label,mask\n1.jpg,cat,1.png", "manifest"),
         ("file,masks\n1.jpg,1.png", "manifest"),
+        ("file, mask\n1.nii.gz,2.nii.gz", "volumes"),
+        ("label,file\nsick,a/1.nii", "volumes"),
+        ("file,label\na/series,sick", "manifest"),
     ):
         (tmp_path / "list.csv").write_text(text)
         assert detect(tmp_path / "list.csv") == sources[kind](path=str(tmp_path / "list.csv"))
@@ -117,6 +127,9 @@ def test_objects_as_a_mask(tmp_path):
 def test_a_folder_of_two_kinds_asks_which(tmp_path):
     root = lay(tmp_path, LAYOUTS["coco"][0] | LAYOUTS["yolo"][0])
     with pytest.raises(UsageError, match="looks like coco and yolo; say which, as in coco:"):
+        detect(root)
+    root = lay(tmp_path / "scans", LAYOUTS["image_mask"][0] | {"more/1.nii": ""})
+    with pytest.raises(UsageError, match="looks like image_mask and volumes; say which, as in image_mask:"):
         detect(root)
     root = lay(tmp_path / "both", {"images/1.jpg": "", "labels/1.txt": "", "masks/1.png": ""})
     with pytest.raises(UsageError, match="looks like yolo and image_mask; say which, as in yolo:"):
