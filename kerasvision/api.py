@@ -9,11 +9,13 @@ import numpy as np
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
+from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import exporters, pretrained, sources
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
 from kerasvision.export.served import Served
+from kerasvision.ops import components
 from kerasvision.train.run import Trained, load_run
 
 __all__ = ["Model", "evaluate", "exportable", "load", "load_run", "predict"]
@@ -36,7 +38,8 @@ class ServedRunner(Runner):
 class Model:
     """Something that answers: a run, a SavedModel, a .tflite, an .onnx or a pretrained model, all alike.
 
-    `model({"image": uint8 [B, H, W, 3]})` gives a dict of numpy arrays with a batch axis, in original pixels.
+    `model({"image": uint8 [B, H, W, 3]})` gives a dict of numpy arrays with a batch axis, in original pixels. What a
+    model takes is `arch.serving_inputs()`: one of volumes takes `volume` and `spacing_mm`.
     """
 
     arch: typing.Any
@@ -47,18 +50,32 @@ class Model:
     def __call__(self, inputs):
         return self.runner(inputs)
 
-    def image(self, image):
-        """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
-        answer = {k: v[0] for k, v in self.runner({"image": image[None]}).items()}
+    def ask(self, inputs, tidy=None):
+        """Inputs of one example, without batch axis -> (prediction, its JSON), without batch axis too.
+
+        tidy: mask -> mask, such as `ops.components.largest`, for what a segmenter answers.
+        """
+        answer = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
+        if tidy:
+            answer["mask"] = tidy(answer["mask"])
         return answer, self.arch.describe(answer, self.classes)
 
+    def image(self, image):
+        """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
+        return self.ask({"image": image})
 
-def load(what):
-    """A `Model` from a run folder, a SavedModel folder, a .tflite or .onnx file, or a pretrained model's name."""
+
+def load(what, settings=()):
+    """A `Model` from a run folder, a SavedModel folder, a .tflite or .onnx file, or a pretrained model's name.
+
+    settings: `["resize=windows", "flips=(1,)"]`, those of the architecture's fields that may change after training. A
+    SavedModel has them inside.
+    """
     require_tf_keras()
     path = pathlib.Path(what)
     if str(what) in pretrained and not path.exists():
         arch, graph, classes = pretrained[str(what)]().load()
+        arch = changed(arch, settings)
         return Model(arch, tuple(classes), ServedRunner(Served(arch, graph, classes)))
     if not path.exists():
         raise UsageError(
@@ -67,15 +84,32 @@ def load(what):
         )
     if path.is_dir() and (path / "recipe.json").exists():
         trained = load_run(path)
-        return Model(trained.arch, trained.classes, ServedRunner(trained.served()), trained.recipe)
+        recipe = dataclasses.replace(trained.recipe, model=changed(trained.arch, settings))
+        served = Served(recipe.model, trained.graph, trained.classes)
+        return Model(recipe.model, trained.classes, ServedRunner(served), recipe)
     if path.is_dir() and not (path / "saved_model.pb").exists():
         path = _newest_version(path)
     if path.is_file() and path.suffix not in (".tflite", ".onnx"):
         raise UsageError(f"{path.name} is no model file; allowed: .tflite, .onnx, a SavedModel folder or a run folder")
     contract = read_contract(path)
     recipe = from_json(contract["recipe"])
+    if settings and path.is_dir():
+        raise UsageError(f"{what} is a SavedModel, which has its settings inside; change them of its run and export it")
+    recipe = dataclasses.replace(recipe, model=changed(recipe.model, settings))
     runner = _exporter_of(path, contract).open(path, recipe.model)
     return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
+
+
+def changed(arch, settings):
+    """An architecture with some fields set that do not shape its graph. settings: `["overlap=0.75"]`."""
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        name = path.removeprefix("model.")
+        if not equals or name not in arch.after_training:
+            allowed = ", ".join(arch.after_training) or "none"
+            raise UsageError(f"--set {setting}: of a trained {arch.registered_name} these may be set: {allowed}")
+        arch = with_field(arch, name, text)
+    return arch
 
 
 def _exporter_of(path, contract):
@@ -141,6 +175,35 @@ def read_image(image):
     except tf.errors.InvalidArgumentError as error:
         reason = error.message.split(" [Op")[0].strip().splitlines()[0]
         raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
+
+
+def tidying(arch, keep_largest=False, fill_holes=False):
+    """What is done to the masks of a segmenter, mask -> mask, or None: see `ops.components`."""
+    steps = [step for wanted, step in ((keep_largest, components.largest), (fill_holes, components.filled)) if wanted]
+    if steps and "mask" not in arch.gives:
+        raise UsageError(f"--largest and --fill-holes are for masks of classes; {arch.registered_name} gives none")
+
+    def tidy(mask):
+        for step in steps:
+            mask = step(mask)
+        return mask
+
+    return tidy if steps else None
+
+
+def read_example(arch, name):
+    """What a user names -> (inputs of one example without batch axis, what it was read from).
+
+    name: of a picture, or of a volume (NIfTI, or a folder with a DICOM series), as the architecture wants it. The
+    second is uint8 [H, W, 3] or a `data.volumes.Volume`.
+    """
+    if "volume" not in arch.serving_inputs():
+        image = read_image(name)
+        return {"image": image}, image
+    from kerasvision.data.volumes import read_volume
+
+    volume = read_volume(name)
+    return {"volume": volume.array, "spacing_mm": volume.spacing_mm}, volume
 
 
 def evaluate(model, split="test", draw=None):

@@ -68,8 +68,8 @@ qat = dataclasses.replace(
         create("techniques/freeze"),
         create("techniques/qat"),
     ),
-    optimizer=create("optimizers/adamw", learning_rate=1e-4),
-    epochs=2,
+    optimizer=create("optimizers/adamw", learning_rate=2e-5),
+    epochs=1,
     then=(),
     exports=(create("exporters/tflite", quantize="int8"),),
 )

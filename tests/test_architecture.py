@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "robustness": ("core", "ops", "tasks.base", "train.run", "export.served", "data"),
     "systems": ("core", "ops", "export"),
     "serve": ("core", "export"),
-    "api": ("core", "data", "export", "train"),
+    "api": ("core", "ops", "data", "export", "train"),
     "cli": ("core", "data", "export", "train", "api", "explain", "robustness", "systems", "serve"),
     "__main__": ("cli",),
     "": (),

@@ -14,7 +14,8 @@ def configure(parser):
         nargs="+",
         required=True,
         metavar="TARGET",
-        help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], onnx",
+        help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], "
+        "mediapipe[:float32|float16|dynamic|int8], onnx",
     )
     parser.add_argument(
         "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"

@@ -7,7 +7,7 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
-HELP = "predict images with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+HELP = "predict images or volumes with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
@@ -17,38 +17,54 @@ def configure(parser):
         "model", metavar="MODEL", help="RUN, SAVED_MODEL, FILE.tflite, FILE.onnx or imagenet/efficientnet_lite0"
     )
     parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="files, folders, globs; `-` reads one encoded image from stdin"
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help="files, folders, globs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or a "
+        "folder with a DICOM series",
     )
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
-    parser.add_argument("--out", metavar="DIR", help="write masks of classes there, as palette PNG files")
+    parser.add_argument(
+        "--out", metavar="DIR", help="write masks of classes there: palette PNG, or NIfTI on the volume's own grid"
+    )
     parser.add_argument(
         "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
+    )
+    parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
+    parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter",
     )
 
 
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
-    from kerasvision.api import load, read_image
-    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, write_mask
+    from kerasvision.api import load, read_example, tidying
+    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, drawable, write_mask
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
-    names = _expand(args.images)
-    model = load(args.model)
+    model = load(args.model, args.set)
+    names, tidy = _expand(args.images, _looked_for(model.arch)), tidying(model.arch, args.largest, args.fill_holes)
     rows, drawn, failed = [], [], 0
     for name in names:
         try:
-            image = read_image(sys.stdin.buffer.read() if name == "-" else name)
-            prediction, answer = model.image(image)
-            if args.out and "segments" in answer:
-                answer["mask"] = write_mask(prediction["mask"], name, args.out)
+            inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
+            prediction, answer = model.ask(inputs, tidy)
+            if args.out and "mask" in model.arch.gives:
+                answer["mask"] = _write(prediction["mask"], read, name, args.out, write_mask)
         except KerasVisionError as error:
             failed += 1
             answer = None
             _show_error(name, error, args.json)
         if answer is not None:
             rows.append((name, answer))
-            drawn += [(image, name, answer)] if args.draw and len(drawn) < MOST_PICTURES else []
+            if args.draw and len(drawn) < MOST_PICTURES:
+                drawn.append(drawable(read, name, prediction, answer, model.classes))
             if args.json:
                 print(json.dumps({"input": name, "prediction": answer}), flush=True)
     if rows and not args.json:
@@ -60,6 +76,20 @@ def run(args):
     return 1 if failed else 0
 
 
+def _write(mask, read, name, folder, write_mask):
+    """The path of a mask's file: of a volume NIfTI on its own grid, else PNG."""
+    from kerasvision.data.volumes import SUFFIXES as VOLUMES
+    from kerasvision.data.volumes import Volume, write_labels
+
+    if not isinstance(read, Volume):
+        return write_mask(mask, name, folder)
+    stem = pathlib.Path(name).name
+    stem = next((stem[: -len(s)] for s in VOLUMES if stem.lower().endswith(s)), stem)
+    path = pathlib.Path(folder, f"{stem}.nii.gz")
+    write_labels(mask, read, path)
+    return str(path)
+
+
 def _show_error(name, error, as_json):
     if as_json:
         print(json.dumps({"input": name, "error": str(error)}), flush=True)
@@ -67,8 +97,17 @@ def _show_error(name, error, as_json):
         print(f"kerasvision: {error}", file=sys.stderr)
 
 
-def _expand(words):
-    """Files in the order given; folders and globs sorted. Nothing found is an error."""
+def _looked_for(arch):
+    """Suffixes of the files in a folder that the model takes."""
+    from kerasvision.data.volumes import SUFFIXES as VOLUMES
+
+    return VOLUMES if "volume" in arch.serving_inputs() else SUFFIXES
+
+
+def _expand(words, suffixes):
+    """Files in the order given; folders and globs sorted. Nothing found is an error. Of volumes, a folder without such
+    files is a DICOM series.
+    """
     if not words:
         raise UsageError("predict needs images: files, folders, globs, or - for one image on stdin")
     names = []
@@ -77,10 +116,10 @@ def _expand(words):
         if word == "-" or path.is_file():
             names.append(word)
         elif path.is_dir():
-            held = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not held:
+            held = sorted(str(p) for p in path.rglob("*") if p.name.lower().endswith(suffixes))
+            if not held and suffixes == SUFFIXES:
                 raise KerasVisionError(f"{word} holds no image; looked for {', '.join(SUFFIXES)}")
-            names += held
+            names += held or [word]
         else:
             names += sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 (absolute patterns too)
     return names
@@ -106,8 +145,9 @@ def in_words(answer):
         shown, left_out = worth_showing(answer["objects"])
         more = f" (and {left_out} below {LEAST_SCORE:g})" if left_out else ""
         return (", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing") + more
-    if "segments" in answer:
-        return ", ".join(f"{label} {pixels} px" for label, pixels in answer["classes"].items())
+    if "classes" in answer:
+        unit = "px" if "segments" in answer else "voxels"
+        return ", ".join(f"{label} {count} {unit}" for label, count in answer["classes"].items())
     for key in ("top", "labels"):
         if key in answer:
             rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]

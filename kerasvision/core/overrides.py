@@ -27,6 +27,11 @@ def override(recipe, settings):
     return recipe
 
 
+def with_field(part, name, text):
+    """A part with one field set from text."""
+    return _set(part, [name], text, name)
+
+
 def _set(part, keys, text, path):
     if not dataclasses.is_dataclass(part):
         raise UsageError(f"--set {path}: {part!r} has no fields")

@@ -132,16 +132,23 @@ def _stacked(rows):
 
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
-    missing = [k for k in arch.needs if k not in sample]
+    given = ("volume", "spacing_mm") if "volume" in arch.serving_inputs() else ()
+    missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
     if missing:
-        boxes = "; sources of boxes are coco, voc, yolo and cut_paste" if "boxes_xyxy" in missing else ""
-        masks = "; sources of masks are image_mask and semantic" if missing == ["mask"] else boxes
-        hint = "; set masks=True in the source" if missing == ["instance_masks"] else masks
+        hint = next((text for key, text in _HINTS.items() if key in missing), "")
         raise KerasVisionError(
             f"{arch.registered_name} needs {', '.join(map(repr, missing))}, and a sample of this data has "
             f"{', '.join(sorted(sample))}{hint}"
         )
     return sample
+
+
+_HINTS = {  # missing key -> what to do
+    "volume": "; the source of volumes is volumes",
+    "boxes_xyxy": "; sources of boxes are coco, voc, yolo and cut_paste",
+    "instance_masks": "; set masks=True in the source",
+    "mask": "; sources of masks are image_mask and semantic",
+}
 
 
 def _fitted(arch, sample):

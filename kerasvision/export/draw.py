@@ -9,7 +9,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.ops.drawing import Mark, color_of, marked, save, sheet
+from kerasvision.ops.drawing import Mark, as_rgb, color_of, marked, save, sheet
+from kerasvision.ops.masks import segments
 
 LEAST_SCORE = 0.3  # objects with less are left out: a detector gives up to a hundred, most of them guesses
 MOST_PICTURES = 48  # of one sheet
@@ -33,6 +34,19 @@ def draw_predictions(rows, path, columns=4):
         caption = name.rsplit("/", 1)[-1] + (f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else "")
         tiles.append((picture, _title(answer, shown), caption))
     save(sheet(tiles, columns), path)
+
+
+def drawable(read, name, prediction, answer, classes):
+    """A row for `draw_predictions`. read: uint8 [H, W, 3], or a volume with `array` [D, H, W, C], of which the slice
+    with most of the foreground is shown, anterior at the top.
+    """
+    if isinstance(read, np.ndarray):
+        return read, name, answer
+    mask = prediction["mask"] if "mask" in prediction else np.zeros(read.array.shape[:3], np.uint8)
+    at = int((mask > 0).sum((1, 2)).argmax()) if (mask > 0).any() else len(mask) // 2
+    if "mask" in prediction:
+        answer = {"segments": segments(mask[at][::-1], classes), "classes": answer["classes"]}
+    return as_rgb(read.array[at][::-1]), f"{name}, slice {at} (0 to {len(mask) - 1})", answer
 
 
 def worth_showing(objects):
@@ -61,7 +75,8 @@ def _title(answer, shown):
         return _objects_title(shown)
     if "segments" in answer:
         pixels, every = answer["classes"], sum(answer["classes"].values())
-        parts = sorted(((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer)), reverse=True)
+        shares = ((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer))
+        parts = sorted(shares, reverse=True)
         return ", ".join(f"{label} {share:.1%}" for share, label in parts) or "background only"
     rows = answer.get("top", answer.get("labels", []))[:3]
     return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in rows) or "nothing"

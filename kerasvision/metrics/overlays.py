@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from kerasvision.ops.dense import IGNORE
-from kerasvision.ops.drawing import INK, PAPER, color_of, cover, fitted, font, save, sheet
+from kerasvision.ops.drawing import INK, PAPER, as_rgb, color_of, cover, fitted, font, save, sheet
 
 _PANEL_PX, _GAP_PX, _CHIP_PX = 320, 8, 12
 _COVER = 0.45  # how much a class hides of the image
@@ -49,27 +49,16 @@ def draw_cases(cases, images, classes, background, folder):
 def _tile(case, image, classes, background):
     """(picture, title, caption) for a sheet."""
     title = f"example {case.number}: Dice {case.mean:.2f}"
-    if case.at is not None:
-        image, title = image[case.at[0]], f"{title}, slice {case.at[0]} (0 to {case.at[1] - 1})"
+    if case.at is not None:  # anterior at the top
+        image, title = image[case.at[0]][::-1], f"{title}, slice {case.at[0]} (0 to {case.at[1] - 1})"
     caption = ", ".join(f"{name} {v:.2f}" for name, v in sorted(case.dice.items(), key=lambda row: row[1]))
-    found = np.where(case.truth == IGNORE, IGNORE, case.found)
-    rows = {"image": None, "truth": case.truth, "prediction": found}
-    panels = [(name, _panel(_rgb(image), mask, background)) for name, mask in rows.items()]
-    seen = [int(k) for k in np.union1d(case.truth, found) if k != background]
+    up = slice(None, None, None if case.at is None else -1)
+    truth, found = case.truth[up], np.where(case.truth == IGNORE, IGNORE, case.found)[up]
+    rows = {"image": None, "truth": truth, "prediction": found}
+    panels = [(name, _panel(as_rgb(image), mask, background)) for name, mask in rows.items()]
+    seen = [int(k) for k in np.union1d(truth, found) if k != background]
     legend = [(_HATCH if k == IGNORE else color_of(k), "not annotated" if k == IGNORE else classes[k]) for k in seen]
     return _strip(panels, legend), title, caption
-
-
-def _rgb(image):
-    """uint8 [H, W, 3] of [H, W] or [H, W, C]: three channels of bytes are colors, of others the first is shown."""
-    if image.ndim == 3 and image.shape[-1] == 3 and image.dtype == np.uint8:
-        return image
-    gray = image if image.ndim == 2 else image[..., 0]
-    if gray.dtype != np.uint8:  # Hounsfield units and the like
-        gray = np.nan_to_num(gray.astype(np.float32), posinf=0.0, neginf=0.0)
-        low, high = np.percentile(gray, [1, 99])
-        gray = (255 * np.clip((gray - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
-    return np.repeat(gray[..., None], 3, -1)
 
 
 def _panel(image, mask, background):

@@ -242,3 +242,15 @@ def save(picture, path):
     """A Pillow picture as PNG, written beside and renamed."""
     with beside(path) as held:
         picture.save(held, format="PNG")
+
+
+def as_rgb(image):
+    """uint8 [H, W, 3] of [H, W] or [H, W, C]: three channels of bytes are colors, of others the first is shown."""
+    if image.ndim == 3 and image.shape[-1] == 3 and image.dtype == np.uint8:
+        return image
+    gray = image if image.ndim == 2 else image[..., 0]
+    if gray.dtype != np.uint8:  # Hounsfield units and the like
+        gray = np.nan_to_num(gray.astype(np.float32), posinf=0.0, neginf=0.0)
+        low, high = np.percentile(gray, [1, 99])
+        gray = (255 * np.clip((gray - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, -1)

@@ -91,3 +91,9 @@ def run_lengths(mask):
 def _pixels(low, high, side):
     """Indices of the pixels whose centers lie between low and high."""
     return np.arange(max(0, int(np.ceil(low - 0.5))), min(side, int(np.floor(high - 0.5)) + 1))
+
+
+def segments(mask, classes):
+    """JSON rows of the classes in a mask uint8 [H, W], each with its pixels as COCO's RLE."""
+    held = [int(i) for i in np.unique(mask) if i < len(classes)]
+    return [{"label": classes[i], "index": i, "mask": run_lengths(mask == i)} for i in held]

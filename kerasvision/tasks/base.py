@@ -57,6 +57,8 @@ class Architecture(Task):
     """Abstract. Concrete ones are final frozen dataclasses; their fields are their hyper-parameters."""
 
     kind = "architectures"
+    # fields that do not shape the graph, but the answer: they may be changed after training
+    after_training: typing.ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:

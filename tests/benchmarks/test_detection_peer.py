@@ -24,7 +24,7 @@ EPOCHS = 4  # of fine-tuning, half of the pipeline's: the other gets the same se
 
 @pytest.mark.benchmark
 def test_yolo_finds_more_than_yolov8n_in_the_same_time(tmp_path, capsys):
-    """pipelines/detect_stamps_yolo.py with fewer epochs, half an hour in all. The peer starts from random weights, as it
+    """pipelines/detect_stamps_yolo.py with fewer epochs, in half an hour. The peer starts from random weights, as it
     can without a download; ours from ImageNet's, which come with a package.
     """
     python, stamps = torch_python(), os.environ.get("KERASVISION_STAMPS")

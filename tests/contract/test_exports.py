@@ -15,7 +15,6 @@ from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, names
 
-
 CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors into a loop over windows, and out of it
 
 

@@ -16,7 +16,7 @@ from kerasvision.core.registry import create
 from kerasvision.train.fit import train
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
-PREPARATIONS = {"prepare_stamps.py", "seed_fashion_mnist.py"}  # commands, not recipes
+PREPARATIONS = {"prepare_stamps.py", "prepare_volumes.py", "seed_fashion_mnist.py"}  # commands, not recipes
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
@@ -25,6 +25,8 @@ RECIPES = {
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "segment_instances_stamps.py": ("recipe",),
+    "segment_stamps_deeplab.py": ("recipe", "qat"),
+    "segment_stamps_unet.py": ("recipe", "qat"),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 

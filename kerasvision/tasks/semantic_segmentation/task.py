@@ -3,7 +3,6 @@
 import dataclasses
 import typing
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -13,7 +12,7 @@ from kerasvision.core.registry import backbones
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.masks import run_lengths
+from kerasvision.ops.masks import segments
 from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.image import ImageArchitecture, Resample
@@ -44,6 +43,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     name: typing.ClassVar[str] = "semantic_segmentation"
     needs: typing.ClassVar[tuple[str, ...]] = ("mask",)
     main_metric: typing.ClassVar[str] = "miou"
+    after_training: typing.ClassVar[tuple[str, ...]] = ("resize", "resample", "crop_fraction", "overlap", "flips")
 
     @property
     def gives(self):
@@ -112,10 +112,5 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     def describe(self, prediction, classes):
         """`classes`: label -> pixels, of those that are there; `segments`: the pixels of each, as COCO's RLE."""
         mask = prediction["mask"]
-        segments = [
-            {"label": classes[i], "index": int(i), "mask": run_lengths(mask == i)}
-            for i in np.unique(mask)
-            if i < len(classes)
-        ]
-        pixels = {row["label"]: int((mask == row["index"]).sum()) for row in segments}
-        return {"classes": pixels, "segments": segments}
+        rows = segments(mask, classes)
+        return {"classes": {r["label"]: int((mask == r["index"]).sum()) for r in rows}, "segments": rows}

@@ -43,6 +43,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     name: typing.ClassVar[str] = "volume_segmentation"
     needs: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
     main_metric: typing.ClassVar[str] = "dice"
+    after_training: typing.ClassVar[tuple[str, ...]] = ("overlap", "flips")
 
     @property
     def gives(self):

@@ -1,0 +1,35 @@
+"""V-Net finds three organs in volumes whose voxels are no cubes: noisy ellipsoids, drifting in intensity, over a real scan.
+
+Shows: NIfTI volumes in several orientations, patches that favor the foreground, augmentation in millimeters, windows
+when answering, and surfaces in millimeters.
+Commands: python pipelines/prepare_volumes.py --out data/volumes
+          kerasvision train pipelines/segment_volume_vnet.py --out runs/volume-vnet
+          kerasvision predict runs/volume-vnet data/volumes/images/test --out masks --draw volumes.png
+"""
+
+from kerasvision import Recipe, create
+
+recipe = Recipe(
+    name="volume_vnet",
+    model=create(
+        "volume_segmentation/vnet",
+        volume_size=(16, 48, 48),
+        width=8,
+        kernel=3,
+        strides=((1, 2, 2), (2, 2, 2), (2, 2, 2)),
+    ),
+    data=create("sources/volumes", path="data/volumes"),
+    augment=(
+        create("augmentations/volume/affine", degrees=(15.0, 5.0, 5.0)),
+        create("augmentations/patches/foreground", size=(16, 48, 48)),
+        create("augmentations/volume/flip"),
+        create("augmentations/volume/noise"),
+        create("augmentations/volume/gamma"),
+        create("augmentations/volume/bias_field"),
+    ),
+    optimizer=create("optimizers/adamw", learning_rate=2e-3),
+    epochs=40,
+    batch_size=2,
+    cache=True,
+    exports=(create("exporters/saved_model"), create("exporters/tflite"), create("exporters/onnx")),
+)
