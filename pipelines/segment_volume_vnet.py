@@ -1,4 +1,4 @@
-"""V-Net finds three organs in volumes whose voxels are no cubes: noisy ellipsoids, drifting in intensity, over a real scan.
+"""V-Net finds three organs: noisy ellipsoids that drift in intensity, over a real scan.
 
 Shows: NIfTI volumes in several orientations, patches that favor the foreground, augmentation in millimeters, windows
 when answering, and surfaces in millimeters.

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
+from kerasvision.core.errors import UsageError
 from kerasvision.data import duplicates, facts, objects
 from kerasvision.ops.dense import IGNORE
 
@@ -98,6 +99,7 @@ def check(source, progress=lambda task, done, total: None):
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     source = dataclasses.replace(source, **lenient)
     opened = source.open()
+    _refuse_volumes(opened)
     base = pathlib.Path(getattr(source, "path", "")).expanduser()
     seen = _look(opened, base if base.is_dir() else base.parent, progress)
     read = [s for s in seen if s.facts.problem is None]
@@ -119,6 +121,16 @@ def check(source, progress=lambda task, done, total: None):
         **objects.report(read, opened.classes),
         **_pixels(seen, opened),
     }
+
+
+def _refuse_volumes(opened):
+    splits = opened.splits.items()
+    if "volume" in next(iter(opened.splits.values())).read_spec:
+        held = ", ".join(f"{split.size} {name}" for name, split in splits)
+        raise UsageError(
+            f"`data check` looks at images. Opening these volumes has found nothing wrong with their headers, grids and "
+            f"masks: {held}; classes {', '.join(opened.classes)}"
+        )
 
 
 def _look(opened, base, progress):

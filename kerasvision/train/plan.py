@@ -7,6 +7,8 @@ import pathlib
 import re
 import statistics
 
+import numpy as np
+
 from kerasvision.core.component import hints
 from kerasvision.core.recipe import Phase, Recipe
 from kerasvision.core.registry import (
@@ -28,6 +30,7 @@ STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
 DETECTOR_SIDES = (320, 416, 512)  # pixels
 BOX_SOURCES = ("sources/coco", "sources/voc", "sources/yolo", "sources/cut_paste")
 MOST_SEGMENTED = 320  # pixels of the graph's side
+MOST_VOXELS = (32, 64, 64)  # of a volume's patch
 OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
 
 
@@ -38,7 +41,8 @@ def plan(name, data, skip_unreadable=False):
     frozen backbone, then fine-tuning. Small images, or no weights: the `convnet` backbone from scratch. A detector gets
     the same phases with its own backbone where there are no weights, all of it is tuned, and the size of the graph's
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
-    far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks.
+    far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
+    trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels.
     """
     source, cls = detect(data), architectures[name]
     if skip_unreadable and "skip_unreadable" in hints(type(source)):
@@ -48,13 +52,15 @@ def plan(name, data, skip_unreadable=False):
     if "mask" in cls.needs and type(source).registered_name in BOX_SOURCES:
         source = sources["semantic"](of=source)
     opened = source.open()
-    train = opened.splits["train"]
-    side = _median_side(train, cls(num_classes=len(opened.classes)))
+    train, blank = opened.splits["train"], cls(num_classes=len(opened.classes))
     common = {
         "name": re.sub(r"[^a-z0-9_]+", "_", pathlib.Path(data).stem.lower()).strip("_") or "model",
         "data": source,
         "exports": (exporters["saved_model"](), exporters["tflite"](), exporters["tflite"]("int8")),
     }
+    if "volume" in blank.serving_inputs():
+        return _volumetric(cls, train, blank, common)
+    side = _median_side(train, blank)
     if "boxes_xyxy" in cls.needs:
         return _detector(cls, train.size, _detector_side(source, side), common)
     if "mask" in cls.needs:
@@ -113,6 +119,32 @@ def _detector_side(source, side):
         if len(boxes) and statistics.median(boxes.prod(1) ** 0.5) >= OBJECT_SIDE:
             return pixels
     return sides[-1]
+
+
+def _volumetric(cls, train, blank, common):
+    """Along an axis whose voxels are twice as long as others, the first stride is left out."""
+    looked = [x for x, _, _ in raw_examples(train, blank, batch_size=1, limit=10)]
+    sides = np.median([x["volume"].shape[1:4] for x in looked], 0)
+    spacing = np.median([x["spacing_mm"][0] for x in looked], 0)
+    first = tuple(1 if s >= 2 * spacing.min() else 2 for s in spacing)
+    strides = (first, (2, 2, 2), (2, 2, 2))
+    steps = [math.prod(s[axis] for s in strides) for axis in range(3)]
+    cut = tuple(
+        int(max(step, min(most, side) // step * step))
+        for step, most, side in zip(steps, MOST_VOXELS, sides, strict=True)
+    )
+    patch = (augmentations["patches/foreground"](size=cut),) if "mask" in cls.needs else ()
+    others = ("affine", "flip", "noise", "intensity")
+    affine, *light = (augmentations[f"volume/{name}"]() for name in others)
+    fields = common | {"exports": (exporters["saved_model"](), exporters["tflite"](), exporters["onnx"]())}
+    batch_size = min(2, train.size)
+    return Recipe(
+        model=cls(volume_size=cut, strides=strides),
+        augment=(affine, *patch, *light),
+        epochs=max(3, min(100, round(STEPS * batch_size / train.size))),
+        batch_size=batch_size,
+        **fields,
+    )
 
 
 def _segmenter(cls, size, side, common):

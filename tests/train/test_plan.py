@@ -10,6 +10,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
 from kerasvision.train.plan import plan
+from tests.data import drawn_volumes
 
 ARCHITECTURE = "classification/classifier"
 
@@ -91,4 +92,16 @@ def test_masks_of_pixels_get_a_segmenter(tmp_path):
     assert recipe.data.registered_name == "sources/image_mask"
     assert recipe.model.image_size == (64, 64) and recipe.model.backbone.registered_name == "backbones/unet_encoder"
     assert next(a for a in recipe.augment if "affine" in a.registered_name).mask_fill == 255
+    assert executed(recipe) == recipe
+
+
+def test_volumes_get_patches_and_leave_their_longest_voxels_alone_at_first(tmp_path):
+    drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(12))
+    recipe = plan("volume_segmentation/unet3d", str(tmp_path))
+    assert recipe.data.registered_name == "sources/volumes"
+    assert recipe.model.strides == ((1, 2, 2), (2, 2, 2), (2, 2, 2))  # 3.0, 1.5 and 2.0 mm
+    assert recipe.model.volume_size == (4, 8, 8)
+    patch = next(a for a in recipe.augment if "patches" in a.registered_name)
+    assert patch.size == recipe.model.volume_size
+    assert [e.registered_name for e in recipe.exports][-1] == "exporters/onnx"
     assert executed(recipe) == recipe

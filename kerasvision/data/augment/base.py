@@ -11,10 +11,14 @@ class Augmentation(Component):
     """Abstract. (sample, seed) -> sample, one example at a time."""
 
     kind = "augmentations"
+    cuts: typing.ClassVar[bool] = False  # whether the result has another size than the sample
 
     @abc.abstractmethod
     def __call__(self, sample, seed):
-        """sample: dict with `image` uint8 [H, W, 3] and labels. seed: int32 [2]. Keys it does not know pass through."""
+        """sample: dict with `image` uint8 [H, W, 3], or `volume` float32 [D, H, W, C], and labels. seed: int32 [2].
+
+        Keys it does not know pass through.
+        """
 
 
 class WindowAugmentation(Augmentation):
@@ -22,6 +26,8 @@ class WindowAugmentation(Augmentation):
 
     The pipeline hands the window of the first augmentation to the JPEG decoder. `__call__` cuts the same window.
     """
+
+    cuts: typing.ClassVar[bool] = True
 
     @abc.abstractmethod
     def window(self, image_hw, seed):

@@ -1,6 +1,7 @@
 """Augmentations that cut a patch to train on, out of an image or a volume too large for the graph."""
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 
@@ -31,6 +32,8 @@ class Foreground(Augmentation):
     size: tuple[int, ...] = (128, 128, 128)
     foreground: float = 0.5
     fill: int = 0
+
+    cuts: typing.ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()

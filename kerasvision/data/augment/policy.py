@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws, geometric, photometric
-from kerasvision.data.augment.base import Augmentation, WindowAugmentation
+from kerasvision.data.augment.base import Augmentation
 
 MOST_MAGNITUDE = 30
 
@@ -77,7 +77,7 @@ class Sometimes(Augmentation):
         super().__post_init__()
         draws.check(self, probability=(0, 1))
         name = self.augmentation.registered_name
-        if isinstance(self.augmentation, WindowAugmentation):
+        if getattr(self.augmentation, "cuts", False):
             raise UsageError(
                 f"policy/sometimes cannot hold {name}: a window is cut from every image or from none; name it in "
                 "augment itself"

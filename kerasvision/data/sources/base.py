@@ -26,6 +26,11 @@ class Split:
     size: int
     shuffle_buffer: int = 100_000
 
+    @property
+    def read_spec(self):
+        """Key of a sample -> TensorSpec, without reading one."""
+        return self.records.map(self.read).element_spec
+
 
 @dataclasses.dataclass(frozen=True)
 class Opened:

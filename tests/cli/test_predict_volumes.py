@@ -1,0 +1,151 @@
+"""`predict` on volumes: masks on the grid of the file that came in, alike from the run and from its files."""
+
+import dataclasses
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision import api
+from kerasvision.cli.main import main
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.data.volumes import read_volume
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+from kerasvision.ops.components import filled, largest
+from kerasvision.train.fit import train
+
+SHAPE, SPACING = (24, 20, 10), (1.0, 1.0, 2.5)  # R, A, S
+EDGES = np.array([[0.9, -0.3, 0.2], [0.28, 0.95, -0.1], [-0.15, 0.12, 0.97]])
+
+
+def phantom(number):
+    """(float32, uint8) [R, A, S]: a bright block in noise; its place tells all axes apart."""
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[3 + number % 3 : 10, 8:18, 2:6] = 1
+    noise = np.random.default_rng(number).normal(0, 5, SHAPE)
+    return (100.0 * mask + noise).astype(np.float32), mask
+
+
+def save(path, array, codes="RAS", oblique=False):
+    affine = np.diag([*SPACING, 1.0])
+    affine[:3, 3] = (-12, 7, 31)
+    if oblique:
+        affine[:3, :3] = np.linalg.qr(EDGES)[0] * np.sign(np.diag(np.linalg.qr(EDGES)[1])) * SPACING
+    image = nib.Nifti1Image(array, affine)
+    wanted = nib.orientations.axcodes2ornt(codes)
+    image = image.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(affine), wanted))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(image, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A tiny 3D U-Net that has learned the block, with its files."""
+    root = tmp_path_factory.mktemp("volumes")
+    for number in range(10):
+        split = "test" if number > 7 else "train"
+        volume, mask = phantom(number)
+        save(root / "data" / "images" / split / f"{number}.nii.gz", volume, "LPS" if number % 2 else "RAS")
+        save(root / "data" / "masks" / split / f"{number}.nii.gz", mask, "LPS" if number % 2 else "RAS")
+    (root / "data" / "classes.txt").write_text("background\nblock\n")
+    recipe = Recipe(
+        name="blocks",
+        model=create("volume_segmentation/unet3d", volume_size=(8, 16, 16), width=4, strides=((1, 2, 2), (2, 2, 2))),
+        data=create("sources/volumes", path=str(root / "data")),
+        augment=(create("augmentations/patches/foreground", size=(8, 16, 16)),),
+        optimizer=create("optimizers/adamw", learning_rate=1e-2),
+        epochs=12,
+        batch_size=2,
+        validation_fraction=0.0,
+    )
+    trained = train(recipe, root / "run")
+    export(trained, [from_spec(s) for s in ("saved_model", "tflite", "onnx")], root, verbose=False)
+    return root
+
+
+@pytest.mark.parametrize(("codes", "oblique"), [("RAS", False), ("LPS", False), ("PIR", False), ("SLA", True)])
+def test_a_mask_lies_where_its_volume_lies(run, tmp_path, codes, oblique, capsys):
+    volume, mask = phantom(8)
+    file = save(tmp_path / "in" / "case.nii.gz", volume, codes, oblique)
+    assert main(["predict", str(run / "run"), str(file), "--out", str(tmp_path / "out"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)["prediction"]
+    assert answer["mask"] == str(tmp_path / "out" / "case.nii.gz")
+    given, found = nib.load(file), nib.load(answer["mask"])
+    np.testing.assert_array_equal(found.affine, given.affine)
+    assert found.shape == given.shape
+    assert nib.aff2axcodes(found.affine) == nib.aff2axcodes(given.affine)
+    canonical = np.asarray(nib.as_closest_canonical(found).dataobj)
+    agreement = 2 * (canonical * mask).sum() / (canonical.sum() + mask.sum())
+    assert agreement > 0.9, "the block is not where it was drawn"
+    assert answer["classes"]["block"] == canonical.sum()
+
+
+def test_the_run_and_its_files_answer_alike(run, tmp_path):
+    """The volume is larger than the graph: every runtime blends windows."""
+    volume = read_volume(save(tmp_path / "case.nii.gz", phantom(9)[0]))
+    inputs = {"volume": volume.array, "spacing_mm": volume.spacing_mm}
+    expected = api.load(run / "run").ask(inputs)[0]
+    files = ("saved_models/blocks", "tflite/models/blocks/model.tflite", "onnx/blocks/model.onnx")
+    for file in files:
+        answer = api.load(run / file).ask(inputs)[0]
+        np.testing.assert_allclose(answer["confidence"], expected["confidence"], atol=1e-4)
+        assert (answer["mask"] == expected["mask"]).mean() > 0.9999
+
+
+def test_a_folder_of_volumes_is_drawn(run, tmp_path):
+    folder = run / "data" / "images" / "test"
+    assert main(["predict", str(run / "run"), str(folder), "--draw", str(tmp_path / "out.png")]) == 0
+    assert min(Image.open(tmp_path / "out.png").size) > 100
+
+
+@pytest.mark.parametrize(("flags", "tidy"), [(["--largest"], largest), (["--fill-holes"], filled)])
+def test_masks_are_tidied(run, tmp_path, flags, tidy):
+    """Noise gives the model specks to find."""
+    volume = phantom(8)[0] + np.where(np.random.default_rng(1).random(SHAPE) < 0.02, 150, 0).astype(np.float32)
+    file = save(tmp_path / "case.nii.gz", volume)
+    plain, tidied = (tmp_path / name for name in ("plain", "tidied"))
+    assert main(["predict", str(run / "run"), str(file), "--out", str(plain)]) == 0
+    assert main(["predict", str(run / "run"), str(file), "--out", str(tidied), *flags]) == 0
+    before, after = (np.asarray(nib.load(p / "case.nii.gz").dataobj) for p in (plain, tidied))
+    np.testing.assert_array_equal(after, tidy(before))
+
+
+def test_how_to_answer_can_be_set_after_training(run, tmp_path, capsys):
+    file = save(tmp_path / "case.nii.gz", phantom(8)[0])
+    model = api.load(run / "run", ["overlap=0.75", "model.flips=(2,)"])
+    assert (model.arch.overlap, model.arch.flips) == (0.75, (2,))
+    assert main(["predict", str(run / "run"), str(file), "--set", "flips=(0, 1, 2)", "--json"]) == 0
+    assert main(["predict", str(run / "run"), str(file), "--set", "width=8"]) == 2
+    assert "these may be set: overlap, flips" in capsys.readouterr().err
+    assert main(["predict", str(run / "saved_models" / "blocks"), str(file), "--set", "overlap=0"]) == 2
+    assert "SavedModel, which has its settings inside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["photo.png", "four.nii.gz", "empty"])
+def test_what_is_no_volume_is_one_clear_line(run, tmp_path, name, capsys):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.png")
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4, 3), np.float32), np.eye(4)), tmp_path / "four.nii.gz")
+    (tmp_path / "empty").mkdir()
+    assert main(["predict", str(run / "run"), str(tmp_path / name), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert name in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_for_a_model_of_volumes_are_refused_before_training(run, tmp_path):
+    recipe = Recipe.loads((run / "run" / "recipe.json").read_text())
+    model = dataclasses.replace(recipe.model, num_classes=0)
+    with pytest.raises(KerasVisionError, match="the source of volumes is volumes"):
+        train(dataclasses.replace(recipe, model=model, data=create("sources/digits"), augment=()), tmp_path / "run")
+
+
+def test_data_check_says_what_it_knows_of_volumes(run, capsys):
+    assert main(["data", "check", str(run / "data")]) == 2
+    assert "8 train, 2 test; classes background, block" in capsys.readouterr().err
