@@ -128,8 +128,8 @@ def _refuse_volumes(opened):
     if "volume" in next(iter(opened.splits.values())).read_spec:
         held = ", ".join(f"{split.size} {name}" for name, split in splits)
         raise UsageError(
-            f"`data check` looks at images. Opening these volumes has found nothing wrong with their headers, grids and "
-            f"masks: {held}; classes {', '.join(opened.classes)}"
+            "`data check` looks at images. Opening these volumes has found nothing wrong with their headers, grids and "
+            f"labels: {held}; classes {', '.join(opened.classes)}"
         )
 
 
