@@ -148,4 +148,4 @@ def test_images_for_a_model_of_volumes_are_refused_before_training(run, tmp_path
 
 def test_data_check_says_what_it_knows_of_volumes(run, capsys):
     assert main(["data", "check", str(run / "data")]) == 2
-    assert "8 train, 2 test; classes background, block" in capsys.readouterr().err
+    assert "7 train, 1 validation, 2 test; classes background, block" in capsys.readouterr().err

@@ -6,7 +6,6 @@ import re
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
-from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
@@ -38,7 +37,7 @@ class QAT(Technique):
                 f"qat: {arch.registered_name} holds a layer that cannot be quantized: {_reason(error)}; train without "
                 "qat and export tflite:int8, which calibrates instead"
             ) from error
-        _settle_soon(quantized)
+        _watch_peaks(quantized)
         for layer, value in zip(graph.layers, learns, strict=True):
             layer.trainable = value
             if layer.weights and not value:
@@ -58,43 +57,43 @@ def _reason(error):
     return f"{named[2]} {named[1]!r}" if named else line.rstrip(".")
 
 
-class SettlingQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
-    """A range that is the first batch's after one step, and then the average over some hundred batches.
+class PeakQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
+    """A range that reaches as far as any batch has, and forgets slowly. It starts with the first batch.
 
-    tfmot's own starts at [-6, 6] and moves by a thousandth a step: after 250 steps three quarters of that guess are
-    left, and a layer that reaches further, such as a linear bottleneck or a logit, is clipped there all the while.
+    tfmot's own starts at [-6, 6] and moves by a thousandth a step towards each batch's range. After 250 steps three
+    quarters of that guess are left, and a layer that reaches further, such as a linear bottleneck, is clipped all the
+    while. And the average of the batches' ranges clips what is rare: the surest logits, the largest boxes.
     """
 
-    FORGETS = 0.99  # a step
+    REMEMBERS = 0.999  # of what is beyond the batch's range, a step
 
     def __call__(self, inputs, training, weights):
         low, high = weights["min_var"], weights["max_var"]
-        untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
-        return quant_ops.MovingAvgQuantize(
-            inputs,
-            low,
-            high,
-            ema_decay=tf.where(untouched, 0.0, self.FORGETS),
-            is_training=training,
-            num_bits=self.num_bits,
-            per_channel=self.per_axis,
-            symmetric=self.symmetric,
-            narrow_range=self.narrow_range,
-        )
+        if training:
+            untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
+            least, most = tf.minimum(tf.reduce_min(inputs), 0.0), tf.maximum(tf.reduce_max(inputs), 0.0)
+            low = self._moved(weights["min_var"], least, untouched | (least < low))
+            high = self._moved(weights["max_var"], most, untouched | (most > high))
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, self.num_bits, self.narrow_range)
+
+    def _moved(self, variable, value, at_once):
+        """The variable after a step. This way of assigning, tfmot's, averages over replicas."""
+        remembers = tf.where(at_once, 0.0, self.REMEMBERS)
+        return tf.__internal__.train.assign_moving_average(variable, value, remembers, zero_debias=False)
 
 
-def _settle_soon(quantized):
+def _watch_peaks(quantized):
     """tfmot keeps its quantizers in attributes alone: its schemes have no option for another moving average."""
     for layer in quantized.layers:
         for activation in getattr(layer, "_quantize_activations", ()):
-            activation.quantizer = _settling(activation.quantizer)
+            activation.quantizer = _watching(activation.quantizer)
         if getattr(layer, "_output_quantizers", None):
-            layer._output_quantizers = [_settling(quantizer) for quantizer in layer._output_quantizers]
+            layer._output_quantizers = [_watching(quantizer) for quantizer in layer._output_quantizers]
 
 
-def _settling(quantizer):
+def _watching(quantizer):
     moving = type(quantizer) is tfmot.quantization.keras.quantizers.MovingAverageQuantizer
-    return SettlingQuantizer(**quantizer.get_config()) if moving else quantizer
+    return PeakQuantizer(**quantizer.get_config()) if moving else quantizer
 
 
 class OutputRange(tfmot.quantization.keras.QuantizeConfig):
