@@ -19,6 +19,13 @@ from kerasvision.core.registry import create  # noqa: E402
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
 
 
+def pytest_collection_modifyitems(items):
+    """A worker takes a file, as its fixtures are shared; of exports, which take minutes, one architecture."""
+    for item in items:
+        one = item.callspec.params.get("exported", "") if hasattr(item, "callspec") else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {one}".strip()))
+
+
 @pytest.fixture(scope="session")
 def photographs():
     """name -> uint8 [H, W, 3], real photographs of four sizes from scikit-image's package."""

@@ -14,9 +14,16 @@ from kerasvision.cli.recipes import load_recipe
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.train.fit import train
+from tests.data import drawn_volumes
 
+SIDE = (64, 64)  # of drawn scenes and masks
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
-PREPARATIONS = {"prepare_stamps.py", "prepare_volumes.py", "seed_fashion_mnist.py"}  # commands, not recipes
+PREPARATIONS = {
+    "prepare_cells.py",
+    "prepare_stamps.py",
+    "prepare_volumes.py",
+    "seed_fashion_mnist.py",
+}  # commands, not recipes
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
@@ -24,9 +31,12 @@ RECIPES = {
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
+    "segment_cells_unet.py": ("recipe", "plain"),
     "segment_instances_stamps.py": ("recipe",),
     "segment_stamps_deeplab.py": ("recipe", "qat"),
     "segment_stamps_unet.py": ("recipe", "qat"),
+    "segment_volume_unet3d.py": ("recipe",),
+    "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 
@@ -48,19 +58,48 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
 
 def _two_steps(recipe, tmp_path):
     """The same recipe on a few drawn pictures, small, one epoch a phase, without warm start or exports."""
-    scenes = recipe.data.registered_name == "sources/cut_paste"
-    side = (64, 64) if scenes else (32, 32)
+    data = _drawn(recipe.data, tmp_path)
     keep = [t for t in recipe.techniques if t.registered_name != "techniques/warm_start"]
+    if recipe.data.registered_name == "sources/volumes":
+        sizes = {"volume_size": (4, 8, 8)}
+    else:
+        side = (32, 32) if data.registered_name == "sources/image_folder" else SIDE
+        sizes = {"image_size": min(side, recipe.model.image_size)}
     return dataclasses.replace(
         recipe,
-        model=dataclasses.replace(recipe.model, image_size=min(side, recipe.model.image_size), num_classes=0),
-        data=_drawn_scenes(recipe.data, tmp_path, side) if scenes else _drawn_folder(tmp_path),
+        model=dataclasses.replace(recipe.model, **sizes, num_classes=0),
+        data=data,
         techniques=tuple(keep),
         then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
         epochs=1,
         batch_size=8,
         exports=(),
     )
+
+
+def _drawn(source, tmp_path):
+    """A few drawn examples for what takes the place of a source."""
+    kind = source.registered_name.removeprefix("sources/")
+    if kind == "semantic":
+        return dataclasses.replace(source, of=_drawn_scenes(source.of, tmp_path))
+    if kind == "cut_paste":
+        return _drawn_scenes(source, tmp_path)
+    if kind == "volumes":
+        return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
+    return _drawn_masks(source, tmp_path) if kind == "image_mask" else _drawn_folder(tmp_path)
+
+
+def _drawn_masks(source, tmp_path):
+    """Twelve pictures with a square in each."""
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        mask = np.zeros((48, 60), np.uint8)
+        mask[8:30, i : i + 20] = 1
+        pixels = rng.integers(0, 128, (48, 60, 3), dtype=np.uint8) + 100 * mask[..., None]
+        for folder, held in (("images", pixels), ("masks", mask)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(held).save(tmp_path / folder / f"{i}.png")
+    return dataclasses.replace(source, path=str(tmp_path))
 
 
 def _drawn_folder(tmp_path):
@@ -74,7 +113,7 @@ def _drawn_folder(tmp_path):
     return create("sources/image_folder", path=str(tmp_path / "data"))
 
 
-def _drawn_scenes(source, tmp_path, side):
+def _drawn_scenes(source, tmp_path):
     """Four disks and four squares, each of its own color, on four plain backgrounds."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:24, :24] - 11.5
@@ -92,7 +131,7 @@ def _drawn_scenes(source, tmp_path, side):
     places = {"path": str(tmp_path / "cutouts"), "backgrounds": (str(tmp_path / "backgrounds"),)}
     shares = {"validation_fraction": 0.25, "test_fraction": 0.25}
     return dataclasses.replace(
-        source, **places, **shares, scenes=(8, 4, 4), image_size=side, cache=str(tmp_path / "cache")
+        source, **places, **shares, scenes=(8, 4, 4), image_size=SIDE, cache=str(tmp_path / "cache")
     )
 
 
