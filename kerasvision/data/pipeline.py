@@ -147,7 +147,7 @@ _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
     "boxes_xyxy": "; sources of boxes are coco, voc, yolo and cut_paste",
     "instance_masks": "; set masks=True in the source",
-    "mask": "; sources of masks are image_mask and semantic",
+    "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",
 }
 
 

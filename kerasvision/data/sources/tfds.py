@@ -1,4 +1,4 @@
-"""Any data set of TensorFlow Datasets that has images and classes."""
+"""Any data set of TensorFlow Datasets that has images and classes, or images and masks of classes."""
 
 import contextlib
 import dataclasses
@@ -10,9 +10,10 @@ import urllib.request
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import SAYS, KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.ops.dense import IGNORE
 
 _SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
 
@@ -20,12 +21,15 @@ _SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
 @sources.register("tfds")
 @dataclasses.dataclass(frozen=True)
 class Tfds(Source):
-    """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32 or `labels` int32 [N].
+    """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32, `labels` int32 [N] or
+    `mask` uint8 [H, W].
 
     name: as TFDS spells it, "cifar10" or "oxford_flowers102:2.1.1". data_dir: where it is prepared; empty takes TFDS's
     own folder. train, validation, test: split expressions such as "train[:90%]"; "auto" takes the split of that name
-    where the data set has one, "" none. image_key, label_key: its features: an Image, and a ClassLabel (one class) or
-    a Sequence of ClassLabel (several). download: fetch and prepare what is not there yet.
+    where the data set has one, "" none. image_key, label_key: its features: an Image, and a ClassLabel (one class), a
+    Sequence of ClassLabel (several) or an Image of one channel (a mask). classes: names for a mask that has none, the
+    background's first; values: which value of a mask is which class (default: its index); 255 is ignored. download:
+    fetch and prepare what is not there yet.
     The order is that of the files, the same in every run.
     """
 
@@ -36,6 +40,8 @@ class Tfds(Source):
     test: str = "auto"
     image_key: str = "image"
     label_key: str = "label"
+    classes: tuple[str, ...] = ()
+    values: tuple[int, ...] = ()
     download: bool = True
 
     def open(self):
@@ -44,16 +50,16 @@ class Tfds(Source):
         builder = self._builder(tfds, what)
         if not builder.is_prepared():
             _prepare(tfds, builder, what, self.download)
-        label, several = self._label_feature(tfds, builder, what)
+        names, labels = self._labels(tfds, builder, what)
         splits = {}
         for role, expression in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             if expression == "auto":
                 expression = role if role in builder.info.splits else ""
             if expression:
-                splits[role] = self._split(tfds, builder, expression, several, f"{what}: {role}={expression!r}")
+                splits[role] = self._split(tfds, builder, expression, labels, f"{what}: {role}={expression!r}")
         if "train" not in splits:
             raise UsageError(f"{what}: no training split; it has {', '.join(builder.info.splits)}; set train=SPLIT")
-        return Opened(tuple(label.names), splits)
+        return Opened(tuple(names), splits)
 
     def _builder(self, tfds, what):
         try:
@@ -64,8 +70,8 @@ class Tfds(Source):
         except Exception as error:  # TFDS raises what its builders raise: assertions, imports, values
             raise KerasVisionError(f"{what}: {_line(error)}") from None
 
-    def _label_feature(self, tfds, builder, what):
-        """(the ClassLabel, whether a sample has several); the image feature is checked too."""
+    def _labels(self, tfds, builder, what):
+        """(names of classes, function of what TFDS gives that returns a part of a sample); the image is checked too."""
         features = builder.info.features
         for field in ("image_key", "label_key"):
             if getattr(self, field) not in features:
@@ -75,13 +81,40 @@ class Tfds(Source):
         image, label = features[self.image_key], features[self.label_key]
         if not (isinstance(image, tfds.features.Image) and image.tf_dtype in (tf.uint8, tf.uint16)):
             raise KerasVisionError(f"{what}: feature {self.image_key!r} is {image}, not an Image of integers")
-        several = not isinstance(label, tfds.features.ClassLabel)
+        if isinstance(label, tfds.features.Image):
+            return self._masks(label, what)
+        key = "label" if isinstance(label, tfds.features.ClassLabel) else "labels"
         label = getattr(label, "feature", label)
         if not isinstance(label, tfds.features.ClassLabel):
             raise KerasVisionError(f"{what}: feature {self.label_key!r} is {label}, not a ClassLabel; set label_key")
-        return label, several
+        return label.names, lambda held: {key: tf.cast(held, tf.int32)}
 
-    def _split(self, tfds, builder, expression, several, what):
+    def _masks(self, feature, what):
+        """As `_labels`, of a feature that is a picture of values."""
+        if feature.shape[-1] != 1 or feature.tf_dtype != tf.uint8:
+            raise KerasVisionError(f"{what}: feature {self.label_key!r} is {feature}, no mask of bytes; set label_key")
+        names = self.classes or tuple(getattr(feature, "names", None) or ())
+        if len(names) < 2:
+            raise UsageError(
+                f"{what}: the masks of {self.label_key!r} have no names; set classes, the background first"
+            )
+        values = self.values or tuple(range(len(names)))
+        if len(set(values)) != len(names) or not all(0 <= v < IGNORE for v in values):
+            raise UsageError(f"{what}: values={values} for {len(names)} classes; allowed: one of 0 to 254 for each")
+        table = tf.scatter_nd([[v] for v in values], tf.range(len(names)) + 1, [IGNORE + 1])  # 0: no class
+        line = f"{SAYS} {what}: a mask holds a value that is no class, of 0 to 254; set classes or values:"
+
+        def labels(held):
+            pixels = tf.cast(held[..., 0], tf.int32)
+            ids, ignored = tf.gather(table, pixels), pixels == IGNORE
+            known = tf.reduce_all((ids > 0) | ignored)
+            strange = tf.reduce_max(tf.where((ids > 0) | ignored, -1, pixels))
+            with tf.control_dependencies([tf.debugging.Assert(known, [line, strange])]):
+                return {"mask": tf.cast(tf.where(ignored, IGNORE, ids - 1), tf.uint8)}
+
+        return names, labels
+
+    def _split(self, tfds, builder, expression, labels, what):
         wanted = {self.image_key: True, self.label_key: True}
         decoders = tfds.decode.PartialDecoding(wanted, decoders={self.image_key: tfds.decode.SkipDecoding()})
         config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
@@ -95,8 +128,7 @@ class Tfds(Source):
         image_key, label_key = self.image_key, self.label_key
 
         def read(record):
-            key = "labels" if several else "label"
-            return {"image_bytes": record[image_key], key: tf.cast(record[label_key], tf.int32)}
+            return {"image_bytes": record[image_key]} | labels(record[label_key])
 
         bytes_each = max(1, _stored_bytes(builder) // max(1, builder.info.splits.total_num_examples))
         return Split(records, read, info.num_examples, shuffle_buffer=max(1_000, _SHUFFLE_BYTES // bytes_each))

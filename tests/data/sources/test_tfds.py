@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError, said
 from kerasvision.core.registry import sources
 from kerasvision.data.decode import decode
 
@@ -144,3 +144,70 @@ def test_what_is_not_prepared_says_where_it_looked_and_what_to_do(tmp_path, monk
     assert "cannot be reached" in str(error.value)
     assert "tfds build fashion_mnist" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory):
+    """A data set with masks whose values are 1, 2 and 255, prepared by TFDS from drawn pictures."""
+    tensorflow_datasets = pytest.importorskip("tensorflow_datasets")
+    features = tensorflow_datasets.features
+    rng = np.random.default_rng(0)
+    examples = []
+    for number in range(6):
+        mask = np.ones((8 + number, 10, 1), np.uint8)
+        mask[2:5, number : number + 3] = 2
+        mask[-1] = 255
+        examples.append({"image": rng.integers(0, 256, (*mask.shape[:2], 3), dtype=np.uint8), "seen": mask})
+    spec = {k: tf.TensorSpec([None, None, c], tf.uint8) for k, c in (("image", 3), ("seen", 1))}
+    tensorflow_datasets.dataset_builders.store_as_tfds_dataset(
+        name="drawn_masks",
+        version="1.0.0",
+        features=features.FeaturesDict(
+            {
+                "image": features.Image(shape=(None, None, 3), encoding_format="png"),
+                "seen": features.Image(shape=(None, None, 1), encoding_format="png"),
+            }
+        ),
+        split_datasets={"train": tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=spec)},
+        data_dir=(folder := str(tmp_path_factory.mktemp("masks"))),
+        disable_shuffling=True,
+    )
+    return folder, examples
+
+
+def of_masks(folder, **fields):
+    held = {"name": "drawn_masks", "data_dir": folder, "label_key": "seen", "classes": ("ground", "thing")}
+    return sources["tfds"](**held | fields)
+
+
+def test_masks_are_those_that_were_stored(masks):
+    folder, examples = masks
+    held = of_masks(folder, values=(1, 2)).open()
+    assert held.classes == ("ground", "thing")
+    split = held.splits["train"]
+    samples = list(split.records.map(split.read).as_numpy_iterator())
+    for sample, example in zip(samples, examples, strict=True):
+        np.testing.assert_array_equal(decode(tf.constant(sample["image_bytes"])), example["image"])
+        expected = np.choose((example["seen"][..., 0] == 2) + 2 * (example["seen"][..., 0] == 255), [0, 1, 255])
+        np.testing.assert_array_equal(sample["mask"], expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"classes": ()}, "the masks of 'seen' have no names; set classes"),
+        ({"values": (1,)}, r"values=\(1,\) for 2 classes"),
+        ({"values": (1, 255)}, "allowed: one of 0 to 254 for each"),
+        ({"label_key": "image"}, "no mask of bytes; set label_key"),
+    ],
+)
+def test_masks_that_cannot_be_read_as_asked(masks, fields, line):
+    with pytest.raises(KerasVisionError, match=line):
+        of_masks(masks[0], **fields).open()
+
+
+def test_a_value_that_is_no_class_is_said(masks):
+    split = of_masks(masks[0]).open().splits["train"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a mask holds a value that is no class") as caught:
+        list(split.records.map(split.read).as_numpy_iterator())
+    assert said(caught.value).endswith(" 2")
