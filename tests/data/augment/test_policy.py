@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 
@@ -97,3 +98,9 @@ def test_rand_augment_moves_labels_with_the_image():
         np.testing.assert_allclose(box, [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], atol=1.5)
         moves += np.abs(box - [20, 12, 44, 28]).max() > 2
     assert moves > 4
+
+
+@pytest.mark.parametrize("name", ["geometric/random_resized_crop", "patches/foreground"])
+def test_sometimes_refuses_what_cuts_a_window(name):
+    with pytest.raises(UsageError, match=f"cannot hold {name}: a window is cut from every image or from none"):
+        augmentations["policy/sometimes"](augmentations[name]())
