@@ -202,6 +202,8 @@ def read_example(arch, name):
         return {"image": image}, image
     from kerasvision.data.volumes import read_volume
 
+    if isinstance(name, bytes):
+        raise KerasVisionError("a volume is read from a file or a folder, not from stdin; name it")
     volume = read_volume(name)
     return {"volume": volume.array, "spacing_mm": volume.spacing_mm}, volume
 

@@ -1,6 +1,7 @@
 """`predict` on volumes: masks on the grid of the file that came in, alike from the run and from its files."""
 
 import dataclasses
+import io
 import json
 
 import nibabel as nib
@@ -137,6 +138,16 @@ def test_what_is_no_volume_is_one_clear_line(run, tmp_path, name, capsys):
     assert name in error
     assert "Traceback" not in error
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_written_or_read_is_one_clear_line(run, tmp_path, capsys, monkeypatch):
+    file = save(tmp_path / "case.nii.gz", phantom(8)[0])
+    (tmp_path / "taken").touch()
+    assert main(["predict", str(run / "run"), str(file), "--out", str(tmp_path / "taken")]) == 1
+    assert "File exists; give a file in a folder you can write" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"scan")))
+    assert main(["predict", str(run / "run"), "-"]) == 1
+    assert "not from stdin" in capsys.readouterr().err
 
 
 def test_images_for_a_model_of_volumes_are_refused_before_training(run, tmp_path):
