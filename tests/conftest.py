@@ -19,6 +19,7 @@ from kerasvision.core.registry import create  # noqa: E402
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     """A worker takes a file, as its fixtures are shared; of exports, which take minutes, one architecture."""
     for item in items:

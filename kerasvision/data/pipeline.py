@@ -132,7 +132,7 @@ def _stacked(rows):
 
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
-    given = ("volume", "spacing_mm") if "volume" in arch.serving_inputs() else ()
+    given = [k for k in ("volume", "spacing_mm") if k in arch.serving_inputs()]
     missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
     if missing:
         hint = next((text for key, text in _HINTS.items() if key in missing), "")

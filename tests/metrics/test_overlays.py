@@ -122,7 +122,7 @@ def test_the_worst_slice_of_a_volume(tmp_path, kind):
         assert 2.9 < (pixels == 0).all(-1).sum() / (SIDE * 160) <= 3.1  # half of each panel
         return
     top, lefts = panels(pixels)
-    true, said = (pixels[top : top + SIDE, left : left + SIDE] for left in lefts[1:])
+    true, said = (pixels[top : top + SIDE, left : left + SIDE][::-1] for left in lefts[1:])  # anterior at the top
     assert (said[200, 200:220] == color_of(1)).all() and (true[200, 200:220] == GRAY).all()
 
 

@@ -109,7 +109,7 @@ def test_the_source_prepares_placed_files_itself_without_a_network(tmp_path):
     [
         ({"image_key": "picture"}, "no feature 'picture'; it has image, label; set image_key"),
         ({"label_key": "class"}, "no feature 'class'; it has image, label; set label_key"),
-        ({"label_key": "image"}, "not a ClassLabel"),
+        ({"label_key": "image"}, "the masks of 'image' have no names; set classes"),
         ({"image_key": "label"}, "not an Image"),
         ({"train": "trian"}, "Unknown split 'trian'"),
         ({"train": ""}, "no training split; it has train, test"),
