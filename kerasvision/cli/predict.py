@@ -44,19 +44,20 @@ def configure(parser):
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
     from kerasvision.api import load, read_example, tidying
-    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, drawable, write_mask
+    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, drawable
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model = load(args.model, args.set)
     names, tidy = _expand(args.images, _looked_for(model.arch)), tidying(model.arch, args.largest, args.fill_holes)
-    rows, drawn, failed = [], [], 0
+    rows, drawn, written, failed = [], [], set(), 0
     for name in names:
         try:
             inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
             prediction, answer = model.ask(inputs, tidy)
             if args.out and "mask" in model.arch.gives:
-                answer["mask"] = _write(prediction["mask"], read, name, args.out, write_mask)
+                answer["mask"] = _write(prediction["mask"], read, name, args.out, {*names, *written})
+                written.add(answer["mask"])
         except KerasVisionError as error:
             failed += 1
             answer = None
@@ -76,17 +77,19 @@ def run(args):
     return 1 if failed else 0
 
 
-def _write(mask, read, name, folder, write_mask):
-    """The path of a mask's file: of a volume NIfTI on its own grid, else PNG."""
+def _write(mask, read, name, folder, taken):
+    """The path of a mask's file: of a volume NIfTI on its own grid, else PNG. taken: files that it must not replace."""
     from kerasvision.data.volumes import SUFFIXES as VOLUMES
     from kerasvision.data.volumes import Volume, write_labels
+    from kerasvision.export.draw import write_mask
 
-    if not isinstance(read, Volume):
-        return write_mask(mask, name, folder)
-    stem = pathlib.Path(name).name
-    stem = next((stem[: -len(s)] for s in VOLUMES if stem.lower().endswith(s)), stem)
-    path = pathlib.Path(folder, f"{stem}.nii.gz")
-    write_labels(mask, read, path)
+    is_volume, stem = isinstance(read, Volume), pathlib.Path(name).resolve().name if name != "-" else "stdin"
+    suffixes = VOLUMES if is_volume else (pathlib.Path(stem).suffix.lower(),)
+    stem = next((stem[: -len(s)] for s in suffixes if s and stem.lower().endswith(s)), stem)
+    path = pathlib.Path(folder, f"{stem}.nii.gz" if is_volume else f"{stem}.png")
+    if path.resolve() in {pathlib.Path(t).resolve() for t in taken}:
+        raise KerasVisionError(f"the mask of {name} would replace {path}; choose another --out, or one for each folder")
+    write_labels(mask, read, path) if is_volume else write_mask(mask, path)
     return str(path)
 
 

@@ -127,9 +127,10 @@ def _refuse_volumes(opened):
     splits = opened.splits.items()
     if "volume" in next(iter(opened.splits.values())).read_spec:
         held = ", ".join(f"{split.size} {name}" for name, split in splits)
+        wrong = f"; left out: {'; '.join(opened.dropped)}" if opened.dropped else ", and nothing was left out"
         raise UsageError(
-            "`data check` looks at images. Opening these volumes has found nothing wrong with their headers, grids and "
-            f"labels: {held}; classes {', '.join(opened.classes)}"
+            "`data check` looks at images. Opening these volumes has checked their headers, grids and labels: "
+            f"{held}; classes {', '.join(opened.classes)}{wrong}"
         )
 
 

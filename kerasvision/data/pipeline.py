@@ -108,6 +108,8 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     Inputs and truth are dicts of numpy arrays; a name is an example's path, or its number in the split.
     """
     keys = list(arch.serving_inputs())
+    # volumes of one shape may differ in spacing, and 32 of them, or large images, would fill the memory
+    batch_size = 1 if arch.varies or "spacing_mm" in keys else batch_size
 
     def example(index, record):
         sample = _decoded(_checked(arch, split.read(record)))
@@ -133,6 +135,8 @@ def _stacked(rows):
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
     given = [k for k in ("volume", "spacing_mm") if k in arch.serving_inputs()]
+    if list(arch.serving_inputs()) == ["image"] and "image_bytes" not in sample:
+        given = ["image"]
     missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
     if missing:
         hint = next((text for key, text in _HINTS.items() if key in missing), "")

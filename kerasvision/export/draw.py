@@ -2,7 +2,6 @@
 
 import collections
 import math
-import pathlib
 
 import numpy as np
 from PIL import Image
@@ -93,18 +92,12 @@ def _objects_title(shown):
     return f"{len(shown)} object{'s' if len(shown) > 1 else ''}: {every}"
 
 
-def write_mask(mask, name, folder):
-    """A mask uint8 [H, W] of class ids as `folder/STEM.png`, with a color a class; returns the path.
-
-    name: of the image. Pixel values are the ids themselves; the palette is only for looking at.
-    """
-    folder = pathlib.Path(folder)
+def write_mask(mask, path):
+    """A mask uint8 [H, W] of class ids as PNG, with a color a class: only for looking at, pixels are the ids."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+        raise KerasVisionError(f"cannot write to {path.parent}: {error.strerror}; choose another --out") from None
     picture = Image.fromarray(mask)
     picture.putpalette(sum(((0, 0, 0), *(color_of(i) for i in range(1, 255)), (255, 255, 255)), ()))
-    path = folder / f"{pathlib.Path(name).stem or 'stdin'}.png"
     save(picture, path)
-    return str(path)

@@ -65,11 +65,15 @@ class DenseLoss(Component):
             raise UsageError(f"DenseLoss.class_weights: {len(self.class_weights)} values for {count} classes")
         return tf.constant(self.class_weights, tf.float32) if self.class_weights else None
 
-    def targets(self, one_hot):
-        """Targets of one example [..., K]; the distances that `boundary` wants are made on the host."""
+    def targets(self, one_hot, spacing_mm=None):
+        """Targets of one example [..., K]; the distances that `boundary` wants are made on the host.
+
+        spacing_mm: float32, one length for each axis; None: 1.
+        """
         if not self.boundary:
             return {"logits": one_hot}
-        distances = tf.numpy_function(losses.signed_distances, [one_hot], tf.float32)
+        spacing = () if spacing_mm is None else (spacing_mm,)
+        distances = tf.numpy_function(losses.signed_distances, [one_hot, *spacing], tf.float32)
         return {"logits": one_hot, "distances": tf.ensure_shape(distances, one_hot.shape)}
 
 
@@ -125,7 +129,7 @@ class Dense(Architecture):
         return {key: tf.ensure_shape(part, [None, *self.size, whole.shape[-1]])}
 
     def encode(self, sample):
-        return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes))
+        return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes), sample.get("spacing_mm"))
 
     def loss(self, targets, raw):
         return self.objective(targets, raw["logits"])

@@ -122,7 +122,7 @@ def _detector_side(source, side):
 
 
 def _volumetric(cls, train, blank, common):
-    """Along an axis whose voxels are twice as long as others, the first stride is left out."""
+    """At the median spacing. Along an axis whose voxels are twice as long as others, the first stride is left out."""
     looked = [x for x, _, _ in raw_examples(train, blank, batch_size=1, limit=10)]
     sides = np.median([x["volume"].shape[1:4] for x in looked], 0)
     spacing = np.median([x["spacing_mm"][0] for x in looked], 0)
@@ -134,12 +134,12 @@ def _volumetric(cls, train, blank, common):
         for step, most, side in zip(steps, MOST_VOXELS, sides, strict=True)
     )
     patch = (augmentations["patches/foreground"](size=cut),) if "mask" in cls.needs else ()
-    others = ("affine", "flip", "noise", "intensity")
+    others = ("affine", "noise", "intensity")  # no flip: it would make left and right one
     affine, *light = (augmentations[f"volume/{name}"]() for name in others)
     fields = common | {"exports": (exporters["saved_model"](), exporters["tflite"](), exporters["onnx"]())}
     batch_size = min(2, train.size)
     return Recipe(
-        model=cls(volume_size=cut, strides=strides),
+        model=cls(volume_size=cut, strides=strides, spacing_mm=tuple(round(float(s), 3) for s in spacing)),
         augment=(affine, *patch, *light),
         epochs=max(3, min(100, round(STEPS * batch_size / train.size))),
         batch_size=batch_size,

@@ -87,6 +87,17 @@ def test_a_mask_lies_where_its_volume_lies(run, tmp_path, codes, oblique, capsys
     assert answer["classes"]["block"] == canonical.sum()
 
 
+def test_a_mask_never_replaces_a_scan_or_another_mask(run, tmp_path, capsys):
+    file = save(tmp_path / "a" / "case.nii.gz", phantom(8)[0])
+    other = save(tmp_path / "b" / "case.nii.gz", phantom(9)[0])
+    before = file.read_bytes()
+    assert main(["predict", str(run / "run"), str(file), "--out", str(tmp_path / "a")]) == 1
+    assert "would replace" in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert main(["predict", str(run / "run"), str(file), str(other), "--out", str(tmp_path / "out")]) == 1
+    assert f"the mask of {other} would replace" in capsys.readouterr().err
+
+
 def test_the_run_and_its_files_answer_alike(run, tmp_path):
     """The volume is larger than the graph: every runtime blends windows."""
     volume = read_volume(save(tmp_path / "case.nii.gz", phantom(9)[0]))

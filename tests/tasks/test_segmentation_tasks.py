@@ -116,8 +116,8 @@ def test_masks_are_drawn_over_photographs_and_written_with_their_ids(tmp_path, p
     rows, columns = np.nonzero(np.abs(seen - without).sum(-1)[60:])  # below the titles
     share = len(rows) / seen[..., 0].size
     assert 0.06 < share < 0.14, "15,000 of 135,300 pixels are covered"
-    path = write_mask(mask, "photos/chelsea.jpg", tmp_path / "masks")
-    assert path == str(tmp_path / "masks" / "chelsea.png")
+    path = tmp_path / "masks" / "chelsea.png"
+    write_mask(mask, path)
     with Image.open(path) as written:
         assert written.mode == "P"
         np.testing.assert_array_equal(np.asarray(written), mask)

@@ -93,7 +93,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
         return {"image": image}, geometry
 
     def example(self, sample):
-        if self.in_windows and "cropped" not in sample:
+        if self.in_windows:  # at the image's own scale, whatever has cut it
             window = {"image": dense.centered(sample["image"], self.image_size, geo.PAD_VALUE)}
             sample = sample | window | {"mask": dense.centered(sample["mask"], self.image_size, dense.IGNORE)}
         return super().example(sample)

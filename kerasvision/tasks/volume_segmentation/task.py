@@ -84,7 +84,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         return keras.Model({"volume": volume}, {"logits": logits}, name=self.name)
 
     def geometry(self, inputs):
-        """Padded behind the last voxel, with its least intensity, to volume_size or more."""
+        """Padded behind its last voxels, with its least intensity, to volume_size or more."""
         volume = self.standardized(inputs["volume"], inputs["spacing_mm"])
         batch = tf.shape(volume)[0]
         geometry = {
@@ -93,7 +93,9 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         }
         missing = tf.maximum(tf.constant(self.volume_size) - tf.shape(volume)[1:4], 0)
         pads = tf.pad(tf.stack([tf.zeros_like(missing), missing], 1), [[1, 1], [0, 0]])
-        return {"volume": tf.pad(volume, pads, constant_values=tf.reduce_min(volume))}, geometry
+        least = tf.reduce_min(volume, [1, 2, 3, 4], keepdims=True)
+        beyond = 1.0 - tf.pad(tf.ones_like(volume), pads)
+        return {"volume": tf.pad(volume, pads) + least * beyond}, geometry
 
     def receive(self, sample):
         """The volume standardized, before it is cut and augmented: as `geometry` does it when serving."""
@@ -107,7 +109,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         """The center of a sample that `receive` and augmentations have seen; what is padded is not annotated."""
         volume = dense.centered(sample["volume"], self.volume_size, tf.reduce_min(sample["volume"]))
         mask = dense.centered(sample["mask"], self.volume_size, dense.IGNORE)
-        return {"volume": volume}, self.encode({"mask": mask})
+        return {"volume": volume}, self.encode({"mask": mask, "spacing_mm": sample["spacing_mm"]})
 
     def finish(self, probabilities, geometry):
         d, h, w = tf.unstack(geometry["fitted_dhw"][0])
