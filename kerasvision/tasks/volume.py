@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from kerasvision.core.errors import SAYS, UsageError
+from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.ops import volumes
 from kerasvision.tasks.base import Architecture
 
@@ -22,6 +22,7 @@ class VolumeArchitecture(Architecture):
     channels: int
     spacing_mm: tuple[float, ...]
     window: tuple[float, ...]
+    strides: tuple[tuple[int, int, int], ...]
 
     def __post_init__(self):
         super().__post_init__()
@@ -32,6 +33,17 @@ class VolumeArchitecture(Architecture):
             raise UsageError(f"{what}: window={self.window}; allowed: () or (low, high), low below high")
         if min(self.volume_size) < 1 or self.channels < 1:
             raise UsageError(f"{what}: volume_size={self.volume_size}, channels={self.channels}; give 1 or more")
+
+    def check_strides(self):
+        """Raises when volume_size cannot be divided by all strides."""
+        if any(min(s) < 1 for s in self.strides):
+            raise KerasVisionError(f"{self.registered_name}: strides={self.strides}; give 1 or more along every axis")
+        every = tuple(math.prod(s[axis] for s in self.strides) for axis in range(3))
+        if any(side % step for side, step in zip(self.volume_size, every, strict=True)):
+            raise KerasVisionError(
+                f"{self.registered_name}: volume_size={self.volume_size} is no multiple of {every}, the product of its "
+                "strides; change either"
+            )
 
     def serving_inputs(self):
         return {

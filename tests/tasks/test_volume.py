@@ -118,6 +118,10 @@ def test_fields_beyond_what_is_possible_are_refused(fields):
         segmenter(**fields)
 
 
-def test_a_size_that_its_strides_do_not_divide_is_refused():
+@pytest.mark.parametrize("name", ["volume_segmentation/unet3d", "volume_classification/cnn3d"])
+def test_a_size_that_its_strides_do_not_divide_is_refused(name):
+    held = {"num_classes": 2, "volume_size": (10, 16, 16)}
     with pytest.raises(KerasVisionError, match=r"no multiple of \(4, 4, 4\)"):
-        segmenter(volume_size=(10, 16, 16), strides=((2, 2, 2), (2, 2, 2))).build()
+        create(name, strides=((2, 2, 2), (2, 2, 2)), **held).build()
+    with pytest.raises(KerasVisionError, match="give 1 or more along every axis"):
+        create(name, strides=((0, 2, 2),), **held).build()

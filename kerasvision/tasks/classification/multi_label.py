@@ -29,7 +29,6 @@ class MultiLabelClassifier(Classification):
     name: typing.ClassVar[str] = "multi_label_classification"
     needs: typing.ClassVar[tuple[str, ...]] = ("labels",)
     tunes: typing.ClassVar[bool] = True
-    after_training: typing.ClassVar[tuple[str, ...]] = ("thresholds",)
     main_metric: typing.ClassVar[str] = "mean_average_precision"
 
     def __post_init__(self):

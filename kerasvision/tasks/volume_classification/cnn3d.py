@@ -46,6 +46,7 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
                 f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
                 "set model.num_classes, or let the data decide with 0"
             )
+        self.check_strides()
         volume = keras.Input((*self.volume_size, self.channels), name="volume")
         x = volume
         for level in range(len(self.strides) + 1):

@@ -1,7 +1,6 @@
 """The contract of volume segmentation: a class for each voxel of the original volume."""
 
 import dataclasses
-import math
 import typing
 
 import numpy as np
@@ -70,12 +69,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
                 f"{self.registered_name} needs 2 to {dense.IGNORE} classes, the background among them, and has "
                 f"num_classes={self.num_classes}; set model.num_classes, or let the data decide with 0"
             )
-        every = [math.prod(s[axis] for s in self.strides) for axis in range(3)]
-        if any(side % step for side, step in zip(self.volume_size, every, strict=True)):
-            raise KerasVisionError(
-                f"{self.registered_name}: volume_size={self.volume_size} is no multiple of {tuple(every)}, the product "
-                "of its strides; change either"
-            )
+        self.check_strides()
         return keras.Input((*self.volume_size, self.channels), name="volume")
 
     def whole(self, volume, x):
