@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from kerasvision.data.grid import Grid, UnreadableError, needed, times
+from kerasvision.data.grid import Grid, UnreadableError, first_line, needed, times
 
 _TAGS = (
     *("SeriesInstanceUID", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing", "SliceThickness"),
@@ -81,7 +81,7 @@ def _slices(folder, pixels):
         try:
             data = pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=None if pixels else list(_TAGS))
         except Exception as error:  # pydicom raises InvalidDicomError, OSError, EOFError, struct.error, ValueError ...
-            raise UnreadableError(folder, f"{file.name} cannot be read as DICOM ({_line(error)})") from None
+            raise UnreadableError(folder, f"{file.name} cannot be read as DICOM ({first_line(error)})") from None
         if "Rows" in data and "Columns" in data:
             found.append((file, data))
     if not found:
@@ -200,10 +200,5 @@ def _rescaled(folder, file, data):
         if "missing dependencies" in str(error):
             kind = data.file_meta.TransferSyntaxUID.name
             raise UnreadableError(folder, f"{file.name} is compressed ({kind}): pip install pylibjpeg[all]") from None
-        raise UnreadableError(folder, f"the pixels of {file.name} cannot be read ({_line(error)})") from None
+        raise UnreadableError(folder, f"the pixels of {file.name} cannot be read ({first_line(error)})") from None
     return pixels * (slope or 1.0) + intercept
-
-
-def _line(error):
-    """The first line of somebody else's error."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -28,6 +28,11 @@ def needed(package):
         raise KerasVisionError(f"volumes need {package}: pip install kerasvision[medical]") from None
 
 
+def first_line(error):
+    """The first line of somebody else's error."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def times(sides):
     """(24, 64, 64) -> "24 x 64 x 64"."""
     return " x ".join(str(int(side)) for side in sides)

@@ -22,7 +22,7 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data import dicom
-from kerasvision.data.grid import Grid, UnreadableError, needed, times
+from kerasvision.data.grid import Grid, UnreadableError, first_line, needed, times
 from kerasvision.ops.drawing import beside
 
 SUFFIXES = (".nii.gz", ".nii", ".mgz")
@@ -149,7 +149,7 @@ def _opened(path):
     except _DAMAGED as error:
         raise UnreadableError(path, _damage(error)) from None
     except Exception as error:  # nibabel's own: HeaderDataError, ImageFileError ...
-        raise UnreadableError(path, f"no volume that nibabel reads ({_line(error)})") from None
+        raise UnreadableError(path, f"no volume that nibabel reads ({first_line(error)})") from None
     if len(shape) < 3 or any(side != 1 for side in shape[3:]):
         save = "save one of them, as in image.slicer[..., 0]" if len(shape) > 3 else "a flat picture is an image"
         raise UnreadableError(path, f"{len(shape)} axes, {times(shape)}; a volume has three: {save}")
@@ -172,12 +172,7 @@ _DAMAGED = (OSError, EOFError, zlib.error, struct.error)
 
 def _damage(error):
     """What the disk says, else that the file is damaged."""
-    return str(getattr(error, "strerror", None) or f"cut off or damaged ({_line(error)})").lower()
-
-
-def _line(error):
-    """The first line of somebody else's error."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return str(getattr(error, "strerror", None) or f"cut off or damaged ({first_line(error)})").lower()
 
 
 def _check_file(path):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import Component, plain
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
 from kerasvision.tasks.base import Architecture
@@ -114,6 +114,14 @@ class Dense(Architecture):
     @abc.abstractmethod
     def finish(self, probabilities, geometry):
         """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs."""
+
+    def check_classes(self):
+        """Raises when the number of classes is not known, or more than a mask of bytes can hold."""
+        if not 2 <= self.num_classes <= dense.IGNORE:
+            raise KerasVisionError(
+                f"{self.registered_name} needs 2 to {dense.IGNORE} classes, the background among them, and has "
+                f"num_classes={self.num_classes}; set model.num_classes, or let the data decide with 0"
+            )
 
     @property
     def varies(self):

@@ -23,6 +23,8 @@ class VolumeArchitecture(Architecture):
     spacing_mm: tuple[float, ...]
     window: tuple[float, ...]
     strides: tuple[tuple[int, int, int], ...]
+    width: int
+    max_width: int
 
     def __post_init__(self):
         super().__post_init__()
@@ -33,6 +35,10 @@ class VolumeArchitecture(Architecture):
             raise UsageError(f"{what}: window={self.window}; allowed: () or (low, high), low below high")
         if min(self.volume_size) < 1 or self.channels < 1:
             raise UsageError(f"{what}: volume_size={self.volume_size}, channels={self.channels}; give 1 or more")
+
+    def wide(self, level):
+        """Channels after so many strides: twice as many after each, at most max_width."""
+        return min(self.width * 2**level, self.max_width)
 
     def check_strides(self):
         """Raises when volume_size cannot be divided by all strides."""

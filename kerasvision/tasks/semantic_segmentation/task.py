@@ -65,11 +65,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
 
     def image_input(self):
         """The graph's input, once the number of classes is known."""
-        if not 2 <= self.num_classes <= dense.IGNORE:
-            raise KerasVisionError(
-                f"{self.registered_name} needs 2 to {dense.IGNORE} classes, the background among them, and has "
-                f"num_classes={self.num_classes}; set model.num_classes, or let the data decide with 0"
-            )
+        self.check_classes()
         return keras.Input((*self.image_size, 3), name="image")
 
     def whole(self, image, x):

@@ -53,7 +53,7 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
             if level:
                 x = MaxPool3D(self.strides[level - 1], name=f"pool{level}")(x)
             for number in (1, 2):
-                x = convolve(x, min(self.width * 2**level, self.max_width), 3, f"stage{level}_{number}")
+                x = convolve(x, self.wide(level), 3, f"stage{level}_{number}")
         # TFLite has no mean over five axes: the voxels stand in one row
         x = keras.layers.Reshape((-1, x.shape[-1]), name="row")(x)
         x = keras.layers.GlobalAveragePooling1D(name="average")(x)

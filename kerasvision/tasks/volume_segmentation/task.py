@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.errors import KerasVisionError
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense, volumes
 from kerasvision.tasks._dense import Dense, DenseLoss
@@ -64,11 +63,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
 
     def volume_input(self):
         """The graph's input, once the number of classes is known."""
-        if not 2 <= self.num_classes <= dense.IGNORE:
-            raise KerasVisionError(
-                f"{self.registered_name} needs 2 to {dense.IGNORE} classes, the background among them, and has "
-                f"num_classes={self.num_classes}; set model.num_classes, or let the data decide with 0"
-            )
+        self.check_classes()
         self.check_strides()
         return keras.Input((*self.volume_size, self.channels), name="volume")
 

@@ -31,16 +31,13 @@ class UNet3D(VolumeSegmentation):
             if level:
                 skips.append(x)
                 x = MaxPool3D(self.strides[level - 1], name=f"pool{level}")(x)
-            wide = self._wide(level)
+            wide = self.wide(level)
             # the first of the two has half of the channels, "to avoid bottlenecks"
             x = convolve(x, max(wide // 2, 1), 3, f"down{level}_1")
             x = convolve(x, wide, 3, f"down{level}_2")
         for level in reversed(range(len(skips))):
-            x = enlarge(x, self._wide(level + 1), self.strides[level], f"up{level}")
+            x = enlarge(x, self.wide(level + 1), self.strides[level], f"up{level}")
             x = keras.layers.Concatenate(name=f"up{level}_join")([skips[level], x])
             for number in (1, 2):
-                x = convolve(x, self._wide(level), 3, f"up{level}_{number}")
+                x = convolve(x, self.wide(level), 3, f"up{level}_{number}")
         return self.whole(volume, x)
-
-    def _wide(self, level):
-        return min(self.width * 2**level, self.max_width)

@@ -30,10 +30,10 @@ class VNet(VolumeSegmentation):
         for level in range(len(self.strides) + 1):
             if level:
                 skips.append(x)
-                x = convolve(x, self._wide(level), self.strides[level - 1], f"down{level}", self.strides[level - 1])
+                x = convolve(x, self.wide(level), self.strides[level - 1], f"down{level}", self.strides[level - 1])
             x = self._stage(x, x, min(level + 1, 3), f"stage{level}")
         for level in reversed(range(len(skips))):
-            up = enlarge(x, self._wide(level), self.strides[level], f"up{level}")
+            up = enlarge(x, self.wide(level), self.strides[level], f"up{level}")
             x = keras.layers.Concatenate(name=f"up{level}_join")([skips[level], up])
             x = self._stage(x, up, min(level + 1, 3), f"up{level}_stage")
         return self.whole(volume, x)
@@ -45,6 +45,3 @@ class VNet(VolumeSegmentation):
             x = convolve(x, width, self.kernel, f"{name}_{number}", activation="relu" if number < count else None)
         x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
         return keras.layers.Activation("relu", name=f"{name}_relu")(x)
-
-    def _wide(self, level):
-        return min(self.width * 2**level, self.max_width)
