@@ -38,10 +38,10 @@ recipe = Recipe(
     techniques=(create("techniques/freeze"),),
     optimizer=create("optimizers/adamw", learning_rate=2e-3),
     epochs=1,
-    batch_size=16,
+    batch_size=8,
     then=(
         Phase(
-            epochs=6,
+            epochs=10,
             optimizer=create("optimizers/adamw", learning_rate=1e-3),
             augment=augment,
             techniques=(create("techniques/fine_tune"),),
