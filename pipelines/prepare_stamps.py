@@ -1,13 +1,13 @@
 """Eleven classes of cut-out photographs from Debian's `tuxpaint-stamps-default`, as images with a manifest.
 
-Command: python pipelines/prepare_stamps.py --out data/stamps                 (a minute; 190 MB are fetched with
-apt-get when the packages are not installed; no root needed). The stamps are GPL-2, the backgrounds CC-BY-SA and GPL-2:
-they are installed, never part of this repository.
+Command: python pipelines/prepare_stamps.py --out data/stamps               (two minutes; 290 MB are fetched with
+apt-get when the packages are not installed; no root needed). The stamps are GPL-2, the photographs behind them
+CC-BY-SA, LGPL and GPL-2: they are installed, never part of this repository.
 
 Writes one PNG a stamp on white, and `stamps.csv` with `file`, `label` and `group`: pictures of one object (a mirrored
 copy, another pose, a variety) share a group, so that no object is in two splits. For `sources/cut_paste`: the same
 stamps with their transparency and `cutouts.csv`, and photographs from Debian's `lomiri-wallpapers-16.04` and
-`mate-backgrounds` in `backgrounds/`.
+`mate-backgrounds` in `backgrounds/`, from `plasma-workspace-wallpapers` and `tuxpaint-data` in `scenery/`.
 """
 
 import argparse
@@ -21,15 +21,23 @@ import tempfile
 from PIL import Image
 
 PACKAGE = "tuxpaint-stamps-default"
-STAMPS = pathlib.Path("/usr/share/tuxpaint/stamps/*")
-PHOTOGRAPHS = {  # package -> its photographs
-    "lomiri-wallpapers-16.04": pathlib.Path("/usr/share/backgrounds/*_by_*.jpg"),
-    "mate-backgrounds": pathlib.Path("/usr/share/backgrounds/mate/nature/*.jpg"),
+STAMPS = pathlib.Path("/usr/share/tuxpaint/stamps/animals")
+PHOTOGRAPHS = {  # folder -> package -> its photographs
+    "backgrounds": {
+        "lomiri-wallpapers-16.04": pathlib.Path("/usr/share/backgrounds/*_by_*.jpg"),
+        "mate-backgrounds": pathlib.Path("/usr/share/backgrounds/mate/nature/*.jpg"),
+    },
+    "scenery": {
+        "plasma-workspace-wallpapers": pathlib.Path("/usr/share/wallpapers/*/contents/images/*0x*.jpg"),
+        "tuxpaint-data": pathlib.Path("/usr/share/tuxpaint/templates/*.jpg"),
+    },
 }
 SHOWN = {  # they show what the classes are, unlabeled
     *("Picture_0B_by_freespace", "Picture_1A_by_freespace", "free_by_Peter_Nerlich", "friends_by_Aitzol_Berasategi"),
     *("seeding_by_Clements_Engelhardt", "FreshFlower", "Garden", "LadyBird", "TwoWings", "YellowFlower"),
+    *("EveningGlow", "jellyfish", "sheep"),
 }
+DRAWN = {"Autumn", "Flow", "Honeywave", "PastelHills", "SafeLanding", "Shell"}  # no photographs
 UNGULATES = ("bovines", "camel", "deer", "equines")
 CLASSES = {
     "bird": ("animals/birds",),
@@ -55,8 +63,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         places = [args.root, pathlib.Path(folder)]
         count = prepare(installed(PACKAGE, STAMPS, *places)[0].parent, args.out)
-        photographs = [f for name, pattern in PHOTOGRAPHS.items() for f in installed(name, pattern, *places)]
-        shrunk = backgrounds(photographs, args.out / "backgrounds")
+        shrunk = 0
+        for behind, packages in PHOTOGRAPHS.items():
+            photographs = [f for name, pattern in packages.items() for f in installed(name, pattern, *places)]
+            shrunk += backgrounds(photographs, args.out / behind)
     print(f"{count} stamps and {shrunk} backgrounds in {args.out}; train on {args.out / 'stamps.csv'}")
 
 
@@ -93,13 +103,17 @@ def prepare(stamps, out):
 def backgrounds(photographs, out):
     """Photographs that show none of the classes, at most 1280 pixels wide; returns their number."""
     out.mkdir(parents=True, exist_ok=True)
-    held = [p for p in photographs if p.stem not in SHOWN]
-    for path in held:
+    held = {}  # one picture of each, whatever its sizes
+    for path in photographs:
+        name = path.parents[2].name if path.parent.name == "images" else path.stem
+        if name not in SHOWN | DRAWN:
+            held.setdefault(name, path)
+    for name, path in held.items():
         with Image.open(path) as image:
             image.draft("RGB", (1280, 1280))
             small = image.convert("RGB")
         small.thumbnail((1280, 1280), Image.Resampling.LANCZOS)
-        small.save(out / path.name, quality=92)
+        small.save(out / f"{name}.jpg", quality=92)
     return len(held)
 
 

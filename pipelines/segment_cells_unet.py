@@ -30,7 +30,7 @@ recipe = Recipe(
         create("augmentations/photometric/contrast"),
     ),
     optimizer=create("optimizers/adamw", learning_rate=2e-3),
-    epochs=120,
+    epochs=400,
     batch_size=2,
     exports=(create("exporters/saved_model"), create("exporters/tflite"), create("exporters/onnx")),
 )

@@ -116,6 +116,7 @@ def _fit_phase(session, graph, phase, number):
     """One compile and fit; returns the stripped graph with the best weights."""
     folder = session.folder / f"phase-{number}"
     finished = folder / "finished"
+    session, phase = _with_data(session, phase)
     graph.trainable = True
     with session.strategy.scope():
         for technique in phase.techniques:
@@ -137,6 +138,15 @@ def _fit_phase(session, graph, phase, number):
     return graph
 
 
+def _with_data(session, phase):
+    """Both, once the phase's techniques have seen the training split and chosen from it."""
+    train, arch = session.splits["train"], session.arch
+    phase = dataclasses.replace(phase, techniques=tuple(t.look_at(arch, train) for t in phase.techniques))
+    for technique in phase.techniques:
+        train = technique.records(train, arch)
+    return dataclasses.replace(session, splits=session.splits | {"train": train}), phase
+
+
 def _learner(session, graph, phase):
     objective = session.arch.loss
     factors = {}
@@ -145,15 +155,27 @@ def _learner(session, graph, phase):
         for layer, factor in technique.learning_rates(session.arch, graph).items():
             for weight in graph.get_layer(layer).trainable_weights:
                 factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
-    learner = Learner(graph, objective)
+    observers = [o for t in phase.techniques if (o := t.observer(session.arch, graph)) is not None]
+    learner = Learner(graph, objective, observers, _own_step(session, graph, phase))
     optimizer = phase.optimizer.make(phase.epochs * session.steps_per_epoch, factors)
     if any(layer.compute_dtype == "float16" for layer in graph.layers):
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    for technique in phase.techniques:
+        optimizer = technique.optimizer(optimizer)
     learner.compile(optimizer=optimizer)
     if not learner.trained_variables:
         raise KerasVisionError("nothing is left to train: the techniques of this phase freeze every layer")
     optimizer.build(learner.trained_variables)
     return learner
+
+
+def _own_step(session, graph, phase):
+    """What the one technique that computes gradients in its own way has in mind; None: there is none."""
+    steps = [(t.registered_name, s) for t in phase.techniques if (s := t.around_step(session.arch, graph)) is not None]
+    if len(steps) > 1:
+        named = " and ".join(name for name, _ in steps)
+        raise KerasVisionError(f"{named} both compute the gradients of a step; keep one of them in a phase")
+    return steps[0][1] if steps else None
 
 
 def _run_fit(session, learner, phase, number, local, best):

@@ -14,12 +14,13 @@ class Learner(keras.Model):
 
     The loss is the mean over the batch of each term, the terms summed, plus the graph's regularizers. It is divided by
     the number of replicas because gradients are summed over them: then N replicas and one give the same step.
+    observers, step: as `techniques.base` describes them.
     """
 
-    def __init__(self, graph, objective):
+    def __init__(self, graph, objective, observers=(), step=None):
         super().__init__(name="learner")
         self.graph = graph
-        self._objective = objective
+        self._objective, self._observers, self._step = objective, tuple(observers), step
         # one vector: Keras wants a metric's variables before the first step, and only that step knows the terms
         self._means, self._terms = keras.metrics.MeanTensor("means", shape=(1 + MOST_TERMS,)), ()
         self.distribute_reduction_method = "first"  # the means are over all replicas already
@@ -47,6 +48,21 @@ class Learner(keras.Model):
     def train_step(self, data):
         """One step on (graph inputs, targets). A loss that is not finite stops training with an error."""
         inputs, targets = data
+        for observe in self._observers:
+            targets = observe(inputs, targets)
+        variables = self.trained_variables
+
+        def compute():
+            return self._gradients(inputs, targets, variables)
+
+        values, gradients = self._step(compute, variables) if self._step else compute()
+        with tf.control_dependencies(values):  # no weight and no step counter moves unless the loss is finite
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self._means.update_state(tf.pad(tf.stack(values), [[0, 1 + MOST_TERMS - len(values)]]))
+        return self.get_metrics_result()
+
+    def _gradients(self, inputs, targets, variables):
+        """(the loss and, where there are several, its terms; the gradients of this replica's share of it)."""
         with tf.GradientTape() as tape:
             raw = self.graph(inputs, training=True)
             raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}  # float16 under mixed precision
@@ -54,11 +70,8 @@ class Learner(keras.Model):
             total = tf.add_n([*terms.values(), *(tf.cast(r, tf.float32) for r in self.graph.losses)])
             total = tf.debugging.check_numerics(total, "the loss")
             share = total / tf.distribute.get_strategy().num_replicas_in_sync
-        with tf.control_dependencies([total]):  # no weight and no step counter moves unless the loss is finite
-            self.optimizer.minimize(share, self.trained_variables, tape=tape)
+        gradients = [g for g, _ in self.optimizer.compute_gradients(share, variables, tape)]
         self._terms = tuple(terms) if len(terms) > 1 else ()
         if len(terms) > MOST_TERMS:
             raise KerasVisionError(f"a loss of {len(terms)} terms; at most {MOST_TERMS} can be reported")
-        values = [total, *(terms[name] for name in self._terms)]
-        self._means.update_state(tf.pad(tf.stack(values), [[0, 1 + MOST_TERMS - len(values)]]))
-        return self.get_metrics_result()
+        return [total, *(terms[name] for name in self._terms)], gradients

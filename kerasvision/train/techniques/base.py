@@ -8,6 +8,10 @@ class Technique(Component):
 
     kind = "techniques"
 
+    def look_at(self, arch, split):
+        """The technique with what it takes from the training split (how many examples a class has); once a phase."""
+        return self
+
     def start(self, arch, graph):
         """Once, before the first step: put weights in, set `trainable`. Returns nothing."""
 
@@ -19,6 +23,10 @@ class Technique(Component):
         """After the last step: the graph to keep and export. Undoes what `graph` did for training only."""
         return graph
 
+    def records(self, split, arch):
+        """The training split -> the one to train on: which records come how often. Its `size` sets the steps."""
+        return split
+
     def batch(self, inputs, targets, seed):
         """Batched (prepared inputs, targets) -> the same, in tf.data. seed: int32 [2], stateless."""
         return inputs, targets
@@ -26,6 +34,21 @@ class Technique(Component):
     def objective(self, loss):
         """`loss(targets, raw) -> {name: [B]}` -> another such function."""
         return loss
+
+    def observer(self, arch, graph):
+        """Called once, within the strategy's scope: a function (inputs, targets) -> targets that every step runs on the
+        device before the graph, to add what `objective` looks at (a teacher's answer); None: nothing to see.
+        """
+
+    def around_step(self, arch, graph):
+        """Called once: a function (compute, variables) -> (values, gradients) in place of `compute() -> (values,
+        gradients)`, which it may call several times; None: gradients as they are. One technique of a phase may have it.
+        Gradients are of the loss divided by the replicas, to be summed over them.
+        """
+
+    def optimizer(self, optimizer):
+        """A Keras optimizer -> the one that steps."""
+        return optimizer
 
     def learning_rates(self, arch, graph):
         """layer name -> factor of the learning rate; layers not named keep 1."""
