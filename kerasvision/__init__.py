@@ -17,6 +17,7 @@ _VERBS = {
     "Recipe": "kerasvision.core.recipe",
     "Phase": "kerasvision.core.recipe",
     "Budget": "kerasvision.core.recipe",
+    "Study": "kerasvision.core.study",
     "train": "kerasvision.train.fit",
     "load": "kerasvision.api",
     "evaluate": "kerasvision.api",

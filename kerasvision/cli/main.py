@@ -7,9 +7,9 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
-VERBS = ("names", "data", "train", "evaluate", "export", "predict", "launch", "doctor")
+VERBS = ("names", "data", "train", "evaluate", "export", "predict", "compare", "study", "launch", "doctor")
 
-WITHOUT_TENSORFLOW = ("names", "launch", "doctor")
+WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")
 
 
 def main(argv=None):

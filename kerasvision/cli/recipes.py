@@ -6,25 +6,37 @@ import pathlib
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures
+from kerasvision.core.study import Study
 
 
 def load_recipe(path):
     """The object `recipe` of a Python file (another one by `FILE.py:NAME`), or the recipe of a JSON file."""
-    text, _, name = str(path).partition(".py:")
-    path = pathlib.Path(f"{text}.py" if name else path)
-    name = name or "recipe"
+    if pathlib.Path(path).suffix == ".json" and pathlib.Path(path).exists():
+        return Recipe.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    return _defined(path, Recipe, "recipe", "Recipe(name=..., model=..., data=...)")
+
+
+def load_study(path):
+    """The object `study` of a Python file; another one by `FILE.py:NAME`."""
+    return _defined(path, Study, "study", "Study(name=..., recipes=(baseline, ...))")
+
+
+def _defined(path, cls, name, example):
+    text, _, own_name = str(path).partition(".py:")
+    path, name = pathlib.Path(f"{text}.py" if own_name else path), own_name or name
     if not path.exists():
-        raise UsageError(f"no recipe at {path}; name a .py file that defines `recipe`, or a recipe.json")
-    if path.suffix == ".json":
-        return Recipe.loads(path.read_text(encoding="utf-8"))
+        also = ", or a recipe.json" if cls is Recipe else ""
+        raise UsageError(f"no {cls.registered_name} at {path}; name a .py file that defines `{name}`{also}")
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is no Python file; name a .py file that defines `{name}`")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (SyntaxError, NameError, ImportError, TypeError) as error:
         raise KerasVisionError(f"{path} cannot be read as Python: {error}") from error
-    if not isinstance(getattr(module, name, None), Recipe):
-        raise KerasVisionError(f"{path} defines no `{name}`; write: {name} = Recipe(name=..., model=..., data=...)")
+    if not isinstance(getattr(module, name, None), cls):
+        raise KerasVisionError(f"{path} defines no `{name}`; write: {name} = {example}")
     return getattr(module, name)
 
 

@@ -1,0 +1,46 @@
+"""Every training of a study, one after the other, each in its own folder; what is finished is not trained again."""
+
+import dataclasses
+import sys
+import time
+
+import tf_keras as keras
+
+from kerasvision.core.errors import UsageError, close_matches
+from kerasvision.core.files import write_text
+from kerasvision.core.overrides import override
+from kerasvision.core.source_code import recipe_source
+from kerasvision.export.certificate import export
+from kerasvision.train.compare import read_run
+from kerasvision.train.fit import train
+
+
+def changed(study, settings, seeds, only):
+    """The study with `--set` in each recipe, other seeds, and some of its recipes beside the baseline."""
+    baseline, *others = study.recipes
+    for name in only or ():
+        if name not in [r.name for r in others]:
+            raise UsageError(f"--only {name}: {study.name} has none; {close_matches(name, [r.name for r in others])}")
+    kept = (baseline, *(r for r in others if only is None or r.name in only))
+    recipes = tuple(override(r, settings) for r in kept)
+    return dataclasses.replace(study, recipes=recipes, seeds=tuple(seeds or study.seeds))
+
+
+def trained_runs(study, out, strategy="default"):
+    """[`Run`] of every recipe and seed, recipe after recipe; trains and exports those that are not finished."""
+    every, started, done = list(study.runs()), time.monotonic(), 0
+    for number, (recipe, below) in enumerate(every, 1):
+        folder = out / below
+        if (folder / "finished").exists():
+            continue
+        left = f", {(time.monotonic() - started) / done * (len(every) - number + 1) / 60:.0f} min left" if done else ""
+        print(f"{study.name}: {recipe.name}, seed {recipe.seed} ({number} of {len(every)}{left})", file=sys.stderr)
+        trained = train(recipe, folder, strategy=strategy, resume=folder.exists())
+        if trained.chief:
+            write_text(folder / "recipe.py", recipe_source(recipe))
+            if recipe.exports:
+                export(trained, recipe.exports, folder)
+            write_text(folder / "finished", "")
+        keras.backend.clear_session()
+        done += 1
+    return [read_run(out / below) for recipe in study.recipes for r, below in every if r.name == recipe.name]
