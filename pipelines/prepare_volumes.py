@@ -6,7 +6,8 @@ Writes images/SPLIT/case_NNN.nii.gz, masks/SPLIT/case_NNN.nii.gz and classes.txt
 head scan that nibabel ships, at random places, scales and flips: one half of the brain for training, parts of the other
 for validation and test, so that a model is judged on tissue it has not seen. Organs are ellipsoids of any direction,
 round in millimeters, in a fixed order where they overlap. Their intensities lie within those of the tissue, so no
-threshold finds them; what tells them apart is how smooth they are, their size and their intensity. Edges share voxels
+threshold finds them; what tells them from it is how smooth they are, and from each other size and intensity, which
+the drift leaves apart: one within another can be seen. Edges share voxels
 with what is behind them, a smooth factor drifts over the volume, noise lies over all. Voxels have about 3 x 1.5 x 1.5
 mm; every third file is stored towards Left, Posterior, Superior, the others towards Right, Anterior, Superior. Equal
 arguments give equal files.
@@ -32,7 +33,7 @@ PARTS = {  # of the scan's first two axes, in voxels: where there is brain
 ORGANS = {  # name -> (semi-axes in mm, intensities, of which the tissue's are 0.2 to 1.1), the last is on top
     "organ_a": ((18.0, 26.0), (0.45, 0.6)),
     "organ_b": ((11.0, 16.0), (0.9, 1.05)),
-    "organ_c": ((7.0, 10.0), (0.5, 0.65)),
+    "organ_c": ((7.0, 10.0), (0.2, 0.3)),
 }
 EDGE_MM = 1.5  # half the width of an edge
 DRIFT = 0.15  # standard deviation of the logarithm of the factor

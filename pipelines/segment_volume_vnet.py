@@ -28,7 +28,7 @@ recipe = Recipe(
         create("augmentations/volume/bias_field"),
     ),
     optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=250,
+    epochs=300,
     batch_size=2,
     cache=True,
     exports=(create("exporters/saved_model"), create("exporters/tflite"), create("exporters/onnx")),
