@@ -1,6 +1,7 @@
 """The facade's verbs: load a model from wherever it is, ask it, judge it."""
 
 import dataclasses
+import os
 import pathlib
 import typing
 
@@ -148,9 +149,11 @@ def _newest_version(folder):
 
 
 def predict(model, image):
-    """JSON of one image. model: a `Model`, or what `load` takes. image: a path, encoded bytes or uint8 [H, W, 3]."""
+    """JSON of one image or volume. model: a `Model`, or what `load` takes. image: a path (of a volume: NIfTI, or a
+    folder with a DICOM series), encoded bytes or uint8 [H, W, 3].
+    """
     model = model if isinstance(model, Model) else load(model)
-    return model.image(read_image(image))[1]
+    return model.ask(read_example(model.arch, image)[0])[1]
 
 
 def read_image(image):
@@ -202,8 +205,8 @@ def read_example(arch, name):
         return {"image": image}, image
     from kerasvision.data.volumes import read_volume
 
-    if isinstance(name, bytes):
-        raise KerasVisionError("a volume is read from a file or a folder, not from stdin; name it")
+    if not isinstance(name, (str, os.PathLike)):
+        raise KerasVisionError("a volume is read from a file or a folder, not from stdin, bytes or an array; name it")
     volume = read_volume(name)
     return {"volume": volume.array, "spacing_mm": volume.spacing_mm}, volume
 
@@ -211,7 +214,8 @@ def read_example(arch, name):
 def evaluate(model, split="test", draw=None):
     """name -> float of a model that knows its recipe, on a split of the recipe's data.
 
-    draw: a folder for the evaluator's pictures, which a detector has: precision_recall.png and errors.png.
+    draw: a folder for the evaluator's pictures: a detector's precision_recall.png and errors.png, a segmenter's
+    worst.png.
     """
     from kerasvision.data.pipeline import raw_examples, with_validation
     from kerasvision.export.evaluation import draw_evaluation, picture_folder

@@ -14,7 +14,9 @@ def configure(parser):
     parser.add_argument("--split", default="test", help="train, validation or test")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument(
-        "--draw", metavar="FOLDER", help="write pictures there; a detector's: precision_recall.png and errors.png"
+        "--draw",
+        metavar="FOLDER",
+        help="write pictures there: a detector's errors and curves, a segmenter's worst cases",
     )
 
 

@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError, said
 
 VERBS = ("names", "data", "train", "evaluate", "export", "predict", "compare", "study", "launch", "doctor")
 
@@ -36,6 +36,11 @@ def main(argv=None):
     except BrokenPipeError:  # `kerasvision names | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # what an assertion inside of a graph says; anything else is a defect, to be seen whole
+        if (line := said(error)) is None:
+            raise
+        print(f"kerasvision: {line}", file=sys.stderr)
+        return 1
 
 
 def import_tensorflow_quietly():

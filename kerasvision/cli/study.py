@@ -22,12 +22,13 @@ def run(args):
     """Train what is not trained yet, print the tables, write report.md and report.png."""
     from kerasvision.cli.compare import print_rows
     from kerasvision.cli.recipes import load_study
+    from kerasvision.cli.train import finish
     from kerasvision.train.compare import compared, write_report
     from kerasvision.train.study import changed, trained_runs
 
     study = changed(load_study(args.what), args.settings, args.seeds, args.only)
     out = pathlib.Path(args.out or f"runs/{study.name}")
-    rows = compared(trained_runs(study, out, args.strategy), study.metrics)
+    rows = compared(trained_runs(study, out, args.strategy, finish), study.metrics)
     print_rows(rows)
     report = write_report(study.name, rows, out, f"kerasvision study {args.what} --out {out}")
     print(f"written: {report}", file=sys.stderr)

@@ -23,9 +23,7 @@ def configure(parser):
 def run(args):
     """Train, export what the recipe names, say where everything is."""
     from kerasvision.cli.recipes import recipe_for
-    from kerasvision.core.files import write_text
     from kerasvision.core.overrides import override
-    from kerasvision.core.source_code import recipe_source
     from kerasvision.train.fit import train
 
     recipe = override(recipe_for(args.what, args.data, args.skip_unreadable), args.settings)
@@ -33,13 +31,20 @@ def run(args):
     out = pathlib.Path(args.out or f"runs/{recipe.name}-{now}")
     trained = train(recipe, out, strategy=args.strategy, resume=args.resume)
     if trained.chief:
-        write_text(out / "recipe.py", recipe_source(recipe))
         report(trained)
-        if recipe.exports:
-            from kerasvision.export.certificate import export
-
-            export(trained, recipe.exports, out)
+        finish(trained, recipe)
     return 0
+
+
+def finish(trained, recipe):
+    """What follows a training, in its folder: the recipe as Python, and its exports."""
+    from kerasvision.core.files import write_text
+    from kerasvision.core.source_code import recipe_source
+    from kerasvision.export.certificate import export
+
+    write_text(trained.folder / "recipe.py", recipe_source(recipe))
+    if recipe.exports:
+        export(trained, recipe.exports, trained.folder)
 
 
 def report(trained):

@@ -73,7 +73,10 @@ def _is_dicom(file):
 def _slices(folder, pixels):
     """[(file, data set)] of all images, each of one frame."""
     pydicom = needed("pydicom")
-    files = files_of(folder)
+    try:
+        files = files_of(folder)
+    except OSError as error:
+        raise UnreadableError(folder, str(error.strerror).lower()) from None
     if not files:
         raise UnreadableError(folder, "no DICOM file (.dcm, or without a suffix) in the folder")
     found = []

@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
 from kerasvision.data.decode import decode, image_hw
 from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
@@ -55,6 +55,7 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
     shard: (worker, workers); a worker gets every workers-th example. cache: keep decoded samples in memory.
     """
+    check_augmentations(phase.augment, arch)
     example_parts = [a for a in phase.augment if not isinstance(a, BatchAugmentation)]
     batch_parts = [a for a in phase.augment if isinstance(a, BatchAugmentation)]
     records, receive = split.records, lambda record: arch.receive(_checked(arch, split.read(record)))
@@ -84,6 +85,21 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
 
     data = data.map(_plain(example), AUTOTUNE).batch(batch_size, drop_remainder=True, num_parallel_calls=AUTOTUNE)
     return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
+
+
+def check_augmentations(parts, arch):
+    """Raises where a recipe augments images and its architecture takes volumes, or the other way around."""
+    taken = list(arch.serving_inputs())
+    for part in parts:
+        if {"image", "volume"} & set(taken) and not set(part.works_on) & set(taken):
+            works_on = " and ".join(f"{key}s" for key in part.works_on)
+            fitting = (
+                "volume/* and patches/*" if "volume" in taken else "geometric/*, photometric/*, occlusion/* and others"
+            )
+            raise UsageError(
+                f"{part.registered_name} works on {works_on}, and {arch.registered_name} takes {', '.join(taken)}; "
+                f"augmentations of that are {fitting}"
+            )
 
 
 def evaluation_data(split: Split, arch, *, batch_size, cache=False):

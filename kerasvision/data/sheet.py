@@ -1,5 +1,6 @@
 """A contact sheet: augmented samples side by side with their labels drawn, as a PNG."""
 
+import dataclasses
 import itertools
 import math
 
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
-from kerasvision.data.pipeline import augmented, stream_seed
+from kerasvision.data.pipeline import augmented, check_augmentations, stream_seed
 from kerasvision.ops import drawing
 from kerasvision.ops.dense import IGNORE
 
@@ -35,7 +36,9 @@ def recipe_sheet(recipe, path, count=32, columns=8):
     parts = [p for p in recipe.augment if not isinstance(p, BatchAugmentation)]
     batch_parts = [p for p in recipe.augment if isinstance(p, BatchAugmentation)]
     arch = recipe.model.for_classes(opened.classes)
-    partners, canvas = _partners(split, parts, recipe.seed), canvas_of(arch)
+    check_augmentations(recipe.augment, arch)
+    split = dataclasses.replace(split, read=lambda record, read=split.read: arch.receive(read(record)))
+    partners, canvas = _partners(split, parts, recipe.seed), canvas_of(arch) if partner_count(parts) else None
     originals, changed = [], []
     for record in split.records.shuffle(min(split.size, split.shuffle_buffer), recipe.seed).take(images):
         originals.append(augmented(split.read(record), [], stream_seed(recipe.seed, 0)))
@@ -82,12 +85,13 @@ def _shares(row, classes):
 def write_sheet(samples, path, columns=8, classes=()):
     """Draw samples with their labels into a PNG, which is written beside and renamed.
 
-    samples: dicts with `image` uint8 [H, W, 3] and any of `label`, `labels`, `boxes_xyxy`, `mask`, `instance_masks`,
-    `keypoints_xyv`, `text` and `caption` (drawn as it is). classes: names of the label's values.
+    samples: dicts with `image` uint8 [H, W, 3], or `volume` float32 [D, H, W, C], and any of `label`, `labels`,
+    `boxes_xyxy`, `mask`, `instance_masks`, `keypoints_xyv`, `text` and `caption` (drawn as it is). classes: names of
+    the label's values.
     """
     if not samples:
         raise KerasVisionError(f"no samples to draw into {path}; give at least one")
-    samples = [{k: np.asarray(v) for k, v in sample.items()} for sample in samples]
+    samples = [_flat({k: np.asarray(v) for k, v in sample.items()}) for sample in samples]
     columns = min(columns, len(samples))
     step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
     size = columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX
@@ -99,6 +103,15 @@ def write_sheet(samples, path, columns=8, classes=()):
         sheet.paste(tile, (x + (TILE_PX - tile.width) // 2, y + (TILE_PX - tile.height) // 2))
         draw.text((x, y + TILE_PX + 2), drawing.fitted(_caption(sample, classes), font, TILE_PX), drawing.INK, font)
     drawing.save(sheet, path)
+
+
+def _flat(sample):
+    """The sample, or of a volume the slice with most of the foreground, anterior at the top."""
+    if "volume" not in sample:
+        return sample
+    volume, mask = sample["volume"], sample.get("mask")
+    at = len(volume) // 2 if mask is None else drawing.shown_slice((mask > 0) & (mask != IGNORE))
+    return sample | {"image": drawing.as_rgb(volume[at][::-1])} | ({} if mask is None else {"mask": mask[at][::-1]})
 
 
 def _tile(sample, classes):

@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.ops.drawing import Mark, as_rgb, color_of, marked, save, sheet
+from kerasvision.ops.drawing import Mark, as_rgb, color_of, marked, save, sheet, shown_slice
 from kerasvision.ops.masks import segments
 
 LEAST_SCORE = 0.3  # objects with less are left out: a detector gives up to a hundred, most of them guesses
@@ -42,7 +42,7 @@ def drawable(read, name, prediction, answer, classes):
     if isinstance(read, np.ndarray):
         return read, name, answer
     mask = prediction["mask"] if "mask" in prediction else np.zeros(read.array.shape[:3], np.uint8)
-    at = int((mask > 0).sum((1, 2)).argmax()) if (mask > 0).any() else len(mask) // 2
+    at = shown_slice(mask > 0)
     if "mask" in prediction:
         answer = {"segments": segments(mask[at][::-1], classes), "classes": answer["classes"]}
     return as_rgb(read.array[at][::-1]), f"{name}, slice {at} (0 to {len(mask) - 1})", answer

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from kerasvision.data.decode import decode
+from kerasvision.core.errors import SAYS
+from kerasvision.data.decode import decode, image_hw
 
 
 class Served(tf.Module):
@@ -62,7 +63,8 @@ class Served(tf.Module):
             return {k: v[0] for k, v in prepared.items()}, {k: v[0] for k, v in geometry.items()}
 
         def serve(image_bytes):
-            with tf.name_scope("kv_geometry"):
+            checks = [_one_size(image_bytes)] if self.arch.varies else []
+            with tf.name_scope("kv_geometry"), tf.control_dependencies(checks):
                 prepared, geometry = tf.map_fn(
                     fit_one, image_bytes, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8
                 )
@@ -87,6 +89,13 @@ class Served(tf.Module):
             return self._answer(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
 
         return tf.function(answer, input_signature=[specs], autograph=False)
+
+
+def _one_size(image_bytes):
+    """Asserts that all images of a batch are of one size: what is blended from windows keeps its size."""
+    sizes = tf.map_fn(image_hw, image_bytes, fn_output_signature=tf.TensorSpec([2], tf.int32))
+    text = f"{SAYS} images of one request must be of one size, as this model keeps it; send one at a time; (h, w):"
+    return tf.debugging.Assert(tf.reduce_all(sizes == sizes[:1]), [text, sizes])
 
 
 def _any_batch(tensors):

@@ -244,6 +244,12 @@ def save(picture, path):
         picture.save(held, format="PNG")
 
 
+def shown_slice(foreground):
+    """The number of the slice that shows a volume: the one with most of a bool [D, H, W], or the middle."""
+    count = foreground.sum((1, 2))
+    return int(count.argmax()) if count.any() else len(count) // 2
+
+
 def as_rgb(image):
     """uint8 [H, W, 3] of [H, W] or [H, W, C]: three channels of bytes are colors, of others the first is shown."""
     if image.ndim == 3 and image.shape[-1] == 3 and image.dtype == np.uint8:

@@ -83,11 +83,16 @@ def _outer(weights):
     return product[None, ..., None]
 
 
+def mirrors(axes):
+    """Every set of these axes, the empty one first."""
+    return [held for count in range(len(axes) + 1) for held in itertools.combinations(axes, count)]
+
+
 def mirrored(answer, axes):
     """The mean of `answer` for its input and for every mirror image of it, mirrored back. axes: of the input that may
     be mirrored, such as (1, 2) for rows and columns of [B, H, W, C].
     """
-    every = [held for count in range(len(axes) + 1) for held in itertools.combinations(axes, count)]
+    every = mirrors(axes)
 
     def mean(inputs):
         return tf.add_n([tf.reverse(answer(tf.reverse(inputs, held)), held) for held in every]) / len(every)

@@ -136,6 +136,21 @@ class Dense(Architecture):
         part = tf.slice(whole, tf.concat([[0], begin, [0]], 0), [-1, *self.size, -1])
         return {key: tf.ensure_shape(part, [None, *self.size, whole.shape[-1]])}
 
+    def preprocessing(self):
+        """Also what a client owes around a file of the graph's size: windows and mirror images."""
+        owed = super().preprocessing()
+        if self.in_windows:
+            owed["windows"] = {
+                "size": list(self.size),
+                "overlap": self.overlap,
+                "starts": "at even distances, from the first position to the last window that fits",
+                "weights": f"Gaussian about the middle, sigma {windows.SIGMA:g} of the size, of probabilities",
+                "smaller_input": "padded behind its last positions to the size; the answer is cut",
+            }
+        if self.flips:
+            owed["mirrored_axes"] = [list(axes) for axes in windows.mirrors(self.flips)]
+        return owed
+
     def encode(self, sample):
         return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes), sample.get("spacing_mm"))
 

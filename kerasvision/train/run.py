@@ -1,8 +1,8 @@
 """The run folder: what a training leaves behind, and how it is loaded again.
 
 recipe.json, classes.txt, weights.h5: the trained model. metrics.json, history.csv, curves.png, environment.json: the
-record; of a detector with a test split also precision_recall.png and errors.png. phase-1/, phase-2/ ...: backups while
-training, best weights, TensorBoard's files.
+record; with a test split also pictures, a detector's precision_recall.png and errors.png, a segmenter's worst.png.
+phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
 """
 
 import dataclasses

@@ -9,8 +9,6 @@ import tf_keras as keras
 from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.core.files import write_text
 from kerasvision.core.overrides import override
-from kerasvision.core.source_code import recipe_source
-from kerasvision.export.certificate import export
 from kerasvision.train.compare import read_run
 from kerasvision.train.fit import train
 
@@ -26,8 +24,11 @@ def changed(study, settings, seeds, only):
     return dataclasses.replace(study, recipes=recipes, seeds=tuple(seeds or study.seeds))
 
 
-def trained_runs(study, out, strategy="default"):
-    """[`Run`] of every recipe and seed, recipe after recipe; trains and exports those that are not finished."""
+def trained_runs(study, out, strategy, finish):
+    """[`Run`] of every recipe and seed, recipe after recipe; trains those that are not finished.
+
+    finish: called with each `Trained` model and its recipe, to export it.
+    """
     every, started, done = list(study.runs()), time.monotonic(), 0
     for number, (recipe, below) in enumerate(every, 1):
         folder = out / below
@@ -37,9 +38,7 @@ def trained_runs(study, out, strategy="default"):
         print(f"{study.name}: {recipe.name}, seed {recipe.seed} ({number} of {len(every)}{left})", file=sys.stderr)
         trained = train(recipe, folder, strategy=strategy, resume=folder.exists())
         if trained.chief:
-            write_text(folder / "recipe.py", recipe_source(recipe))
-            if recipe.exports:
-                export(trained, recipe.exports, folder)
+            finish(trained, recipe)
             write_text(folder / "finished", "")
         keras.backend.clear_session()
         done += 1

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -159,6 +160,45 @@ def test_what_cannot_be_written_or_read_is_one_clear_line(run, tmp_path, capsys,
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"scan")))
     assert main(["predict", str(run / "run"), "-"]) == 1
     assert "not from stdin" in capsys.readouterr().err
+
+
+def test_python_predicts_a_volume_by_its_path(run):
+    file = run / "data" / "images" / "test" / "8.nii.gz"
+    (counts,) = api.predict(run / "run", str(file)).values()
+    assert sum(counts.values()) == np.prod(SHAPE) and counts["block"] > 0
+    with pytest.raises(KerasVisionError, match="read from a file"):
+        api.predict(run / "run", np.zeros((4, 4, 3), np.uint8))
+
+
+def test_data_show_draws_the_slice_with_most_of_the_foreground(run, tmp_path):
+    out = tmp_path / "sheet.png"
+    assert main(["data", "show", str(run / "run" / "recipe.json"), "--out", str(out), "--count", "8"]) == 0
+    pixels = np.asarray(Image.open(out).convert("RGB")).astype(int)
+    colored = np.ptp(pixels, -1) > 30  # a scan is gray, a mask over it is not
+    assert colored.mean() > 0.02
+
+
+def test_augmentations_of_images_are_refused_for_volumes(run, tmp_path):
+    recipe = Recipe.loads((run / "run" / "recipe.json").read_text())
+    recipe = dataclasses.replace(recipe, augment=(create("augmentations/geometric/affine"),))
+    with pytest.raises(KerasVisionError, match=r"geometric/affine works on images.*volume/\*"):
+        train(recipe, tmp_path / "run")
+    (tmp_path / "recipe.json").write_text(recipe.dumps())
+    assert main(["data", "show", str(tmp_path / "recipe.json"), "--out", str(tmp_path / "sheet.png")]) == 2
+
+
+def test_a_file_that_breaks_after_training_is_one_clear_line_of_evaluate(run, tmp_path, capsys):
+    shutil.copytree(run / "data", tmp_path / "data")
+    shutil.copytree(run / "run", tmp_path / "run")
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    recipe["data"]["path"] = str(tmp_path / "data")
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(recipe))
+    volume = phantom(8)[0]
+    volume[0, 0, 0] = np.nan  # opening reads headers; the voxels are read when they are needed
+    save(tmp_path / "data" / "images" / "test" / "8.nii.gz", volume)
+    assert main(["evaluate", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("kerasvision: ") == 1 and "1 of 4800 voxels are NaN" in error and "Traceback" not in error
 
 
 def test_images_for_a_model_of_volumes_are_refused_before_training(run, tmp_path):

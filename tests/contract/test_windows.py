@@ -95,6 +95,15 @@ def test_an_image_of_the_graphs_size_is_one_window(trained):
     np.testing.assert_allclose(one["confidence"], plain["confidence"], atol=1e-6)
 
 
+def test_the_contract_says_what_a_client_owes_around_a_file(trained):
+    _, run = trained
+    fields = {"resize": "windows"} if "image" in run.arch.serving_inputs() else {}
+    told = dataclasses.replace(run.arch, overlap=0.25, flips=(0,), **fields).preprocessing()
+    assert told["windows"]["size"] == list(run.arch.size) and told["windows"]["overlap"] == 0.25
+    assert told["mirrored_axes"] == [[], [0]]
+    assert "mirrored_axes" not in run.arch.preprocessing()
+
+
 def test_masks_are_of_the_inputs_size_also_below_the_graphs(trained):
     case, run = trained
     small = {k: v[:, 1:6, 2:9] if v.ndim > 2 else v for k, v in larger(case, 1).items()}
@@ -103,6 +112,18 @@ def test_masks_are_of_the_inputs_size_also_below_the_graphs(trained):
     shape = next(v.shape[:-1] for v in small.values() if v.ndim > 2)
     assert answer["mask"].shape == shape
     assert not (answer["mask"].numpy() == IGNORE).any()
+
+
+def test_encoded_images_of_one_request_have_one_size(trained):
+    case, run = trained
+    if "image" not in case.samples()[0]:
+        pytest.skip("volumes are not served as encoded images")
+    serve = served(run, resize="windows").serve_bytes()
+    pixels = np.asarray(larger(case, 1)["image"][0])
+    large, small = (tf.io.encode_png(part) for part in (pixels, pixels[:-3]))
+    assert serve(tf.stack([large, large]))["mask"].shape == (2, *pixels.shape[:2])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="images of one request must be of one size"):
+        serve(tf.stack([large, small]))
 
 
 def test_test_time_augmentation_averages_over_mirror_images(trained):

@@ -38,13 +38,15 @@ def pairs(count, image="images/{n}.nii.gz", mask="masks/{n}.nii.gz"):
     return [(image.format(n=n), mask.format(n=n), n) for n in range(count)]
 
 
-def save_series(folder, value=0):
-    """A series of three of pydicom's CT slice, cut to 12 x 10 pixels."""
+def save_series(folder, value=0, named=True):
+    """A series of three of pydicom's CT slice, cut to 12 x 10 pixels. named: whether it has a SeriesInstanceUID."""
     folder.mkdir(parents=True)
     for number in range(3):
         data = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm", download=False))
         data.PixelData, data.Rows, data.Columns = (data.pixel_array[40:52, 40:50] + value).tobytes(), 12, 10
         data.SeriesInstanceUID, data.ImagePositionPatient = f"1.2.{value}", [0, 0, 5 * number]
+        if not named:
+            del data.SeriesInstanceUID
         data.save_as(folder / f"{number}")
     return folder
 

@@ -12,6 +12,7 @@ class Augmentation(Component):
 
     kind = "augmentations"
     cuts: typing.ClassVar[bool] = False  # whether the result has another size than the sample
+    works_on: typing.ClassVar[tuple[str, ...]] = ("image",)  # keys of a sample, any of which it can change
 
     @abc.abstractmethod
     def __call__(self, sample, seed):
@@ -19,6 +20,12 @@ class Augmentation(Component):
 
         Keys it does not know pass through.
         """
+
+
+class VolumeAugmentation(Augmentation):
+    """Abstract. An augmentation of volumes."""
+
+    works_on: typing.ClassVar[tuple[str, ...]] = ("volume",)
 
 
 class WindowAugmentation(Augmentation):
@@ -39,6 +46,7 @@ class BatchAugmentation(Component):
 
     kind = "augmentations"
     needs: typing.ClassVar[tuple[str, ...]] = ()
+    works_on: typing.ClassVar[tuple[str, ...]] = ("image",)
 
     @abc.abstractmethod
     def __call__(self, inputs, targets, seed):
@@ -67,6 +75,7 @@ class Combination(Component):
     """
 
     kind = "augmentations"
+    works_on: typing.ClassVar[tuple[str, ...]] = ("image",)
     count: typing.ClassVar[int]
     probability: float
 

@@ -34,6 +34,7 @@ class Foreground(Augmentation):
     fill: int = 0
 
     cuts: typing.ClassVar[bool] = True
+    works_on: typing.ClassVar[tuple[str, ...]] = ("image", "volume")
 
     def __post_init__(self):
         super().__post_init__()

@@ -13,7 +13,7 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
-from kerasvision.data.augment.base import Augmentation
+from kerasvision.data.augment.base import VolumeAugmentation
 from kerasvision.ops import volumes
 from kerasvision.ops.dense import IGNORE
 
@@ -44,7 +44,7 @@ def _channels(volume, seed, low, high):
 
 @augmentations.register("volume/flip")
 @dataclasses.dataclass(frozen=True)
-class Flip(Augmentation):
+class Flip(VolumeAugmentation):
     """Mirrors axes, each with `probability`. axes: which may be mirrored, of 0, 1, 2 for D, H, W.
 
     A mirrored patient has the liver on the left: leave out left and right where the classes tell them apart.
@@ -67,7 +67,7 @@ class Flip(Augmentation):
 
 @augmentations.register("volume/affine")
 @dataclasses.dataclass(frozen=True)
-class Affine(Augmentation):
+class Affine(VolumeAugmentation):
     """Zoom, then rotation about the center, then a shift: one map, so the volume is resampled once.
 
     degrees: the most of the turns about D, H and W, in millimeters, so that a sphere stays one whatever the spacing;
@@ -105,7 +105,7 @@ class Affine(Augmentation):
 
 @augmentations.register("volume/elastic")
 @dataclasses.dataclass(frozen=True)
-class Elastic(Augmentation):
+class Elastic(VolumeAugmentation):
     """A smooth random displacement: normal numbers at control points, between them cubic B-splines.
 
     The model is of D. Rueckert et al., Nonrigid registration using free-form deformations, IEEE TMI 18(8), 1999.
@@ -140,7 +140,7 @@ class Elastic(Augmentation):
 
 @augmentations.register("volume/noise")
 @dataclasses.dataclass(frozen=True)
-class Noise(Augmentation):
+class Noise(VolumeAugmentation):
     """Independent normal noise on every value. stddev: bounds of its standard deviation."""
 
     stddev: tuple[float, float] = (0.0, 0.1)
@@ -162,7 +162,7 @@ class Noise(Augmentation):
 
 @augmentations.register("volume/gamma")
 @dataclasses.dataclass(frozen=True)
-class Gamma(Augmentation):
+class Gamma(VolumeAugmentation):
     """x^g of the intensities rescaled to 0..1 of the volume's own range, then back to their mean and deviation.
 
     As in nnU-Net (F. Isensee et al., 2018, arXiv:1809.10486; "retain stats" of its batchgenerators). gamma: bounds of a
@@ -191,7 +191,7 @@ class Gamma(Augmentation):
 
 @augmentations.register("volume/intensity")
 @dataclasses.dataclass(frozen=True)
-class Intensity(Augmentation):
+class Intensity(VolumeAugmentation):
     """Every value times a factor within `scale` of 1, plus a number within +-`shift`."""
 
     scale: float = 0.1
@@ -214,7 +214,7 @@ class Intensity(Augmentation):
 
 @augmentations.register("volume/bias_field")
 @dataclasses.dataclass(frozen=True)
-class BiasField(Augmentation):
+class BiasField(VolumeAugmentation):
     """A smooth factor, the exponential of a polynomial of position: the uneven sensitivity of an MR scanner's coils.
 
     The model is of K. Van Leemput et al., Automated model-based bias field correction of MR images of the brain, IEEE

@@ -56,8 +56,11 @@ def find(path, what):
     """`Found` below a folder or in a CSV."""
     place = pathlib.Path(path).expanduser()
     if place.is_dir():
-        layout = _layout(place, what)
-        return _paired(place, layout, what) if layout else _sorted_by_class(place, what)
+        try:
+            layout = _layout(place, what)
+            return _paired(place, layout, what) if layout else _sorted_by_class(place, what)
+        except OSError as error:
+            raise KerasVisionError(f"{what}: {error.filename} cannot be read: {str(error.strerror).lower()}") from None
     if place.is_file() and place.suffix.lower() == ".csv":
         return _of_csv(place, what)
     raise KerasVisionError(f"{what}: {'no folder and no .csv file' if place.exists() else 'no such folder or file'}")

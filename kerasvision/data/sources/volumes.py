@@ -202,10 +202,10 @@ def _arrange(entries, looks, names, plan):
 
 def _contents(paths, series):
     """A key a volume, equal for equal bytes; None for one without an equal. Only series of one UID can be equal."""
-    files = [p for p in paths if series[p] is None]
+    files = [p for p in paths if not pathlib.Path(p).is_dir()]
     keys = dict(zip(files, _files.content_keys(files), strict=True))
-    count = collections.Counter(series.values())
-    return [keys[p] if series[p] is None else _hash(p) if count[series[p]] > 1 else None for p in paths]
+    count = collections.Counter(series[p] for p in paths if p not in keys)
+    return [keys[p] if p in keys else _hash(p) if count[series[p]] > 1 else None for p in paths]
 
 
 def _hash(folder):

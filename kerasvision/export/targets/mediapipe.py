@@ -125,7 +125,10 @@ def _answers(task):
 def _pixels(arch):
     """What the file says of its input."""
     said, resize = "RGB pixels, 0..255; the model normalizes them.", arch.preprocessing().get("resize")
-    if resize not in (None, "stretch"):
+    if resize == "windows":
+        h, w = arch.prepared_inputs()["image"].shape[1:3]
+        said += f" This model looks at windows of {w} x {h} pixels at the photo's own scale; MediaPipe shrinks photos."
+    elif resize not in (None, "stretch"):
         h, w = arch.prepared_inputs()["image"].shape[1:3]
         said += f" MediaPipe stretches photos; this model wants resize={resize}: prepare them so, {w} x {h} pixels."
     if getattr(arch, "flips", ()):

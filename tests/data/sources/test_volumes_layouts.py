@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._detect import detect
 from tests.data.drawn_volumes import NAMES, lay, opened, pairs, refusal, samples, save_series, where
@@ -113,6 +113,29 @@ def test_classes_by_folder_and_by_csv(tmp_path):
     (root / "list.csv").write_text("file,label\nsick/0.nii.gz,a\nsick/1.nii.gz,a\nwell/patient,b\nwell/10.nii.gz,b\n")
     held = opened(root / "list.csv")
     assert held.classes == ("a", "b") and [s["label"] for s in samples(held.splits["train"])] == [0, 0, 1, 1]
+
+
+def test_equal_series_without_a_number_of_their_own_stay_together(tmp_path):
+    """No SeriesInstanceUID: their slices say that two are one."""
+    for value in range(6):
+        for label in ("ill", "well") if value == 5 else ("ill" if value % 2 else "well",):
+            save_series(tmp_path / label / f"patient_{value}", value, named=False)
+    for seed in range(4):
+        held = opened(tmp_path, validation_fraction=0.3, seed=seed)
+        found = {name: [s["path"].decode()[-1] for s in samples(split)] for name, split in held.splits.items()}
+        assert sum(map(len, found.values())) == 7
+        assert sorted(found["train"]).count("5") in (0, 2), found
+
+
+def test_a_folder_that_may_not_be_read_is_one_clear_line(tmp_path, monkeypatch):
+    save_series(tmp_path / "ill" / "patient")
+
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("kerasvision.data.sources._volumes._layout", lambda place, what: refused(place))
+    with pytest.raises(KerasVisionError, match="cannot be read: permission denied"):
+        opened(tmp_path)
 
 
 def test_classes_in_folders_of_splits(tmp_path):
