@@ -35,7 +35,7 @@ def recipe_sheet(recipe, path, count=32, columns=8):
     images = min(math.ceil(count / columns), split.size)
     parts = [p for p in recipe.augment if not isinstance(p, BatchAugmentation)]
     batch_parts = [p for p in recipe.augment if isinstance(p, BatchAugmentation)]
-    arch = recipe.model.for_classes(opened.classes)
+    arch = recipe.model.for_classes(opened.classes).for_data(split)
     check_augmentations(recipe.augment, arch)
     split = dataclasses.replace(split, read=lambda record, read=split.read: arch.receive(read(record)))
     partners, canvas = _partners(split, parts, recipe.seed), canvas_of(arch) if partner_count(parts) else None

@@ -1,6 +1,24 @@
-"""Learned scales."""
+"""Scales, learned and fixed."""
 
+import tensorflow as tf
 import tf_keras as keras
+
+
+@keras.utils.register_keras_serializable("kerasvision")
+class Scale(keras.layers.Layer):
+    """x * factor, a number."""
+
+    quantize_output_only = True
+
+    def __init__(self, factor, name=None, trainable=True, dtype=None):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.factor = factor
+
+    def call(self, x):
+        return x * tf.cast(self.factor, x.dtype)
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
 
 
 @keras.utils.register_keras_serializable("kerasvision")

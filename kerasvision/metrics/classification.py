@@ -46,7 +46,9 @@ class SingleLabel(Evaluator):
 
 
 class MultiLabel(Evaluator):
-    """Mean average precision, F1 at the given decisions, subset accuracy and Hamming loss."""
+    """Mean average precision; F1 over decisions, classes and examples; subset accuracy and Hamming loss; of the order
+    of the classes: ranking loss, coverage (how many of the first are needed to have all) and average precision.
+    """
 
     def __init__(self, classes):
         self._classes = classes
@@ -66,8 +68,12 @@ class MultiLabel(Evaluator):
             "mean_average_precision": float(np.mean(precisions)) if known else 0.0,
             "micro_f1": float(sk.f1_score(truth, present, average="micro", zero_division=0)),
             "macro_f1": float(sk.f1_score(truth, present, average="macro", zero_division=0)),
+            "example_f1": float(sk.f1_score(truth, present, average="samples", zero_division=1)),
             "subset_accuracy": float((present == truth).all(1).mean()),
             "hamming_loss": float((present != truth).mean()),
+            "ranking_loss": float(sk.label_ranking_loss(truth, probabilities)),
+            "coverage_error": float(sk.coverage_error(truth, probabilities)),
+            "ranking_average_precision": float(sk.label_ranking_average_precision_score(truth, probabilities)),
         }
 
 

@@ -108,6 +108,13 @@ class Architecture(Task):
             "take the number from the data"
         )
 
+    def for_data(self, split):
+        """This architecture with what it takes from the training split before it is built, which may be nothing.
+
+        split: `data.sources.base.Split`, all of whose samples have what the architecture needs.
+        """
+        return self
+
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
 

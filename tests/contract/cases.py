@@ -88,6 +88,21 @@ def _classifier(name):
 CASES = {
     "classification/classifier": Case(_classifier("classification/classifier"), single_label_samples, PHOTOGRAPHS),
     "classification/multi_label": Case(_classifier("classification/multi_label"), multi_label_samples, PHOTOGRAPHS),
+    "classification/label_powerset": Case(
+        lambda: create(
+            "classification/label_powerset",
+            num_classes=4,
+            backbone=tiny_backbone(),
+            image_size=(16, 16),
+            label_sets=((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)),
+        ),
+        multi_label_samples,
+        PHOTOGRAPHS,
+    ),
+    **{
+        f"classification/{name}": Case(_classifier(f"classification/{name}"), multi_label_samples, PHOTOGRAPHS)
+        for name in ("classifier_chain", "label_embedding", "label_attention")
+    },
     **detection_cases.CASES,
     **segmentation_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),

@@ -112,6 +112,17 @@ def average_precision(truth, scores):
     return np.mean([ranked[: i + 1].mean() for i in np.flatnonzero(ranked)])
 
 
+def wrong_pairs(truth, scores):
+    """Part of the pairs of a class that is on and one that is not of which the second has the higher score."""
+    pairs = [(scores[a], scores[b]) for a in np.flatnonzero(truth) for b in np.flatnonzero(~truth)]
+    return np.mean([on < off for on, off in pairs]) if pairs else 0.0
+
+
+def needed(truth, scores):
+    """How many of the highest scores hold every class that is on."""
+    return max(((scores >= scores[k]).sum() for k in np.flatnonzero(truth)), default=0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_multi_label_is_the_definition(seed):
     probabilities, truth = several(seed)
@@ -126,13 +137,19 @@ def test_multi_label_is_the_definition(seed):
     result = evaluated(MultiLabel(CLASSES[:6]), pieces)
     known = [k for k in range(6) if truth[:, k].any()]
     f1 = [sk.f1_score(truth[:, k], present[:, k], zero_division=0) for k in range(6)]
-    both = (truth & present).sum()
+    both, rows = (truth & present).sum(), list(zip(truth, present, strict=True))
     expected = {
         "mean_average_precision": np.mean([average_precision(truth[:, k], probabilities[:, k]) for k in known]),
         "micro_f1": 2 * both / (truth.sum() + present.sum()),
         "macro_f1": np.mean(f1),
         "subset_accuracy": np.mean([np.array_equal(a, b) for a, b in zip(truth, present, strict=True)]),
         "hamming_loss": sk.hamming_loss(truth, present),
+        "example_f1": np.mean([2 * (t & p).sum() / (t.sum() + p.sum()) if (t | p).any() else 1.0 for t, p in rows]),
+        "ranking_loss": np.mean([wrong_pairs(t, s) for t, s in zip(truth, probabilities, strict=True)]),
+        "coverage_error": np.mean([needed(t, s) for t, s in zip(truth, probabilities, strict=True)]),
+        "ranking_average_precision": np.mean(
+            [average_precision(t, s) if t.any() else 1.0 for t, s in zip(truth, probabilities, strict=True)]
+        ),
     }
     assert result == pytest.approx(expected, abs=1e-6)
 

@@ -1,6 +1,7 @@
 """The contract of every data source."""
 
 import abc
+import collections
 import dataclasses
 import typing
 
@@ -30,6 +31,13 @@ class Split:
     def read_spec(self):
         """Key of a sample -> TensorSpec, without reading one."""
         return self.records.map(self.read).element_spec
+
+    def label_sets(self):
+        """{class indices, in order: how many examples have just these}, where samples have `labels`."""
+        counts = collections.Counter()
+        for labels in self.records.map(lambda record: self.read(record)["labels"]).as_numpy_iterator():
+            counts[tuple(sorted({int(k) for k in labels}))] += 1
+        return counts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import dataclasses
 import typing
 
+import tf_keras as keras
+
 from kerasvision.core.registry import architectures
 from kerasvision.tasks._one_of_several import OneOfSeveral
 from kerasvision.tasks.classification.task import Classification
@@ -14,3 +16,6 @@ class Classifier(OneOfSeveral, Classification):
     """The fields are `Classification`'s. Loss: cross-entropy between softmax(logits) and the label."""
 
     name: typing.ClassVar[str] = "classification"
+
+    def head(self, x):
+        return keras.layers.Dense(self.num_classes, name="logits")(self.pooled(x))

@@ -1,5 +1,6 @@
-"""The contract of image classification: a backbone, a pooling, dropout and one dense layer of logits."""
+"""The contract of image classification: a backbone, and a head that makes logits of its last level."""
 
+import abc
 import dataclasses
 import typing
 
@@ -14,7 +15,7 @@ from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 @dataclasses.dataclass(frozen=True)
 class Classification(ImageArchitecture):
-    """Abstract. Raw is `{"logits": [B, K]}`; every prediction has `probabilities` float32 [B, K].
+    """Abstract. Raw is `{"logits": ...}`; every prediction has `probabilities` float32 [B, K].
 
     num_classes: 0 takes the number from the data. image_size: (h, w) in pixels, what the graph sees.
     pooling: over the last level's positions. label_smoothing: 0..1 (Szegedy et al. 2016, arXiv:1512.00567).
@@ -39,8 +40,14 @@ class Classification(ImageArchitecture):
             )
         image = keras.Input((*self.image_size, 3), name="image")
         levels = self.backbone(image)
-        x = pool(list(levels.values())[-1], self.pooling, name="pool")
-        if self.dropout:
-            x = keras.layers.Dropout(self.dropout, name="dropout")(x)
-        logits = keras.layers.Dense(self.num_classes, name="logits")(x)
+        logits = self.head(list(levels.values())[-1])
         return keras.Model({"image": image}, {"logits": logits}, name=self.name)
+
+    @abc.abstractmethod
+    def head(self, x):
+        """The last level [B, h, w, C] -> logits."""
+
+    def pooled(self, x):
+        """[B, h, w, C] -> [B, C'], with dropout."""
+        x = pool(x, self.pooling, name="pool")
+        return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x

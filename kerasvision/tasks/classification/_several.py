@@ -1,0 +1,87 @@
+"""What answers with any number of classes for each image share: targets, evaluation, thresholds, JSON."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.losses.classification import sigmoid_cross_entropy
+from kerasvision.metrics.classification import MultiLabel, best_thresholds
+from kerasvision.tasks._one_of_several import score_rows
+from kerasvision.tasks.base import Gives
+from kerasvision.tasks.classification.task import Classification
+
+
+@dataclasses.dataclass(frozen=True)
+class SeveralOfMany(Classification):
+    """Abstract. Raw is `{"logits": [B, K]}`, a sigmoid a class.
+
+    thresholds: one a class, in 0..1; empty means 0.5 for every class until training has tuned them (largest F1 on the
+    validation split). They are part of the graph that is exported: `present` int32 [B, K] is 1 where a class is on.
+    """
+
+    thresholds: tuple[float, ...] = ()
+
+    name: typing.ClassVar[str] = "multi_label_classification"
+    needs: typing.ClassVar[tuple[str, ...]] = ("labels",)
+    tunes: typing.ClassVar[bool] = True
+    main_metric: typing.ClassVar[str] = "mean_average_precision"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.thresholds and self.num_classes and len(self.thresholds) != self.num_classes:
+            raise KerasVisionError(
+                f"model.thresholds has {len(self.thresholds)} values for {self.num_classes} classes; give one a class, "
+                "or none to have them tuned"
+            )
+
+    @property
+    def gives(self):
+        shape = (self.num_classes,)
+        return {
+            "probabilities": Gives("float32", "probability", shape),
+            "present": Gives("int32", "1 where the class is on", shape),
+        }
+
+    def evaluator(self, classes):
+        return MultiLabel(classes)
+
+    def truth(self, sample):
+        return {"present": self.multi_hot(sample)}
+
+    def multi_hot(self, sample):
+        """float32 [K]: 1 where a class is on."""
+        return tf.minimum(tf.reduce_sum(tf.one_hot(sample["labels"], self.num_classes), 0), 1.0)
+
+    def encode(self, sample):
+        return {"logits": self.multi_hot(sample)}
+
+    def loss(self, targets, raw):
+        return {"cross_entropy": sigmoid_cross_entropy(targets["logits"], raw["logits"], self.label_smoothing)}
+
+    def decode(self, raw, geometry):
+        probabilities = self.probabilities(raw)
+        cuts = tf.constant(self.thresholds or (0.5,) * self.num_classes)
+        return {"probabilities": probabilities, "present": tf.cast(probabilities >= cuts, tf.int32)}
+
+    def probabilities(self, raw):
+        """raw -> float32 [B, K]."""
+        return tf.sigmoid(raw["logits"])
+
+    def perfect(self, targets):
+        return {"logits": 40.0 * targets["logits"] - 20.0}
+
+    def compare(self, reference, other):
+        error = np.abs(reference["probabilities"] - other["probabilities"]).max(1)
+        return error, (reference["present"] != other["present"]).any(1)
+
+    def tune(self, predictions, truths):
+        thresholds = best_thresholds(predictions["probabilities"], truths["present"] > 0)
+        return dataclasses.replace(self, thresholds=thresholds)
+
+    def describe(self, prediction, classes):
+        scores = prediction["probabilities"]
+        on = [i for i in np.argsort(-scores, kind="stable") if prediction["present"][i]]
+        return {"labels": score_rows(scores, classes, on)}
