@@ -108,6 +108,10 @@ class Architecture(Task):
             "take the number from the data"
         )
 
+    def for_training(self, split):
+        """Before training: this architecture with what the training split decides (the scale of targets)."""
+        return self
+
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
 

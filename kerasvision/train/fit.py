@@ -59,6 +59,7 @@ def train(recipe, out, strategy="default", resume=False):
         print(f"left out: {line}", file=sys.stderr)
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
+    arch = arch.for_training(splits["train"])
     session = Session(dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder)
     if recipe.batch_size % scope.num_replicas_in_sync:
         raise KerasVisionError(
