@@ -11,6 +11,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
+from kerasvision.data.check import check
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.train.fit import train
@@ -154,3 +155,9 @@ def test_a_manifest_is_trained_exported_and_predicted(table, tmp_path, capsys):
     assert answers[0]["values"]["level"] == pytest.approx(120, abs=60)
     assert main(["predict", str(model), str(table.with_name("20.png")), "--draw", str(tmp_path / "a.png")]) == 0
     assert "level 1" in capsys.readouterr().out and (tmp_path / "a.png").exists()
+
+
+def test_data_check_counts_the_images_of_numbers(table):
+    report = check(source(table))
+    assert report["classes"] == ["level", "minus"]
+    assert report["splits"]["train"] == {"size": 28, "classes": {"level": 0, "minus": 0}}
