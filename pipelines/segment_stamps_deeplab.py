@@ -32,6 +32,10 @@ recipe = Recipe(
             backgrounds=("data/stamps/backgrounds", "data/stamps/scenery"),
             scenes=(4000, 200, 300),
             image_size=(256, 256),
+            objects=(1, 4),
+            side=(0.25, 0.75),
+            max_occlusion=0.5,
+            validation_fraction=0.1,
         ),
     ),
     augment=augment,
@@ -41,7 +45,7 @@ recipe = Recipe(
     batch_size=8,
     then=(
         Phase(
-            epochs=6,
+            epochs=4,
             optimizer=create("optimizers/adamw", learning_rate=5e-4),
             augment=augment,
             techniques=(create("techniques/fine_tune"),),

@@ -11,6 +11,8 @@ from kerasvision.backbones import weights as weights_file
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
 
+ATTENTION = "_attention"  # in the names of layers that an option adds, so that published weights have none for them
+
 
 @dataclasses.dataclass(frozen=True)
 class Normalization:
@@ -66,10 +68,10 @@ class Backbone(Component):
     def load(self, graph):
         """Put pretrained weights into the layers that `__call__` made in `graph`, by name. None: nothing to do."""
         if self.weights is not None:
-            named = {} if self.weights == "imagenet" else weights_file.read(self.weights)
+            named, fresh = {} if self.weights == "imagenet" else weights_file.read(self.weights), None
             if not any(name.startswith(weights_file.PREFIX) for name in named):
-                named = self.published_weights(self.weights)
-            weights_file.put(graph, named, source=self.weights)
+                named, fresh = self.published_weights(self.weights), ATTENTION
+            weights_file.put(graph, named, self.weights, fresh)
         return graph
 
     def stages(self, graph):

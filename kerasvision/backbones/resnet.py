@@ -11,6 +11,8 @@ import tf_keras as keras
 from kerasvision.backbones._applications import Application
 from kerasvision.backbones.base import Normalization
 from kerasvision.core.registry import backbones
+from kerasvision.layers.attention import Attention, gate, non_local, self_attention
+from kerasvision.layers.drop_path import drop_path, linear_rates
 
 _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
@@ -20,10 +22,17 @@ _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 class ResNet(Application):
     """Levels c1 ... c5. Version 2 strides in the last block of a stage, so its levels end inside that block, after
     the activation that the strided convolution sees. Images of at least 32 px.
+
+    attention: `se`, `eca` and `cbam` stand in each block before the addition; `non_local` before the last block of c4
+    (arXiv:1711.07971, section 4.1), `self_attention` in place of the 3x3 convolutions of c5, with relative positions
+    (arXiv:2101.11605, section 3), so image_size must be fixed. Such layers start fresh beside ImageNet weights.
+    drop_path: largest rate of stochastic depth, at the last block.
     """
 
     depth: typing.Literal[50, 101, 152] = 50
     version: typing.Literal[1, 2] = 1
+    attention: Attention = "none"
+    drop_path: float = 0.0
     weights: str | None = None
 
     @property
@@ -37,6 +46,35 @@ class ResNet(Application):
         suffix = "V2" if self.version == 2 else ""
         build = getattr(keras.applications, f"ResNet{self.depth}{suffix}")
         return build(include_top=False, weights=weights, input_shape=input_shape)
+
+    def exchange(self, layer, name):
+        """The published layer; with the options, a function that applies it and what they add."""
+        fresh, block = super().exchange(layer, name), name.rsplit("_", 1)[0]
+        if isinstance(layer, keras.layers.Add):
+            fresh = self._addition(fresh, block)
+        if self.attention == "non_local" and name == f"backbone_conv4_block{_BLOCKS[self.depth][2] - 1}_out":
+            return lambda x: non_local(fresh(x), f"{block}_attention")
+        if self.attention == "self_attention" and name.startswith("backbone_conv5_"):
+            if name.endswith("_2_pad"):
+                return None
+            if name.endswith("_2_conv"):
+                return lambda x: self_attention(x, layer.filters, f"{name}_attention")
+        return fresh
+
+    def _addition(self, add, block):
+        """The published addition, of a shortcut and the branch."""
+        number = self._numbers().index(block)
+        rate = linear_rates(self.drop_path, sum(_BLOCKS[self.depth]))[number]
+
+        def added(both):
+            shortcut, branch = both
+            branch = gate(branch, self.attention, f"{block}_attention")
+            return add([shortcut, drop_path(branch, rate, f"{block}_drop")])
+
+        return added
+
+    def _numbers(self):
+        return [f"backbone_conv{s + 2}_block{b + 1}" for s, n in enumerate(_BLOCKS[self.depth]) for b in range(n)]
 
     def ends(self, names):
         blocks = _BLOCKS[self.depth]

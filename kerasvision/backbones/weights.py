@@ -35,15 +35,18 @@ def read(path):
         raise KerasVisionError(f"weights={str(path)!r} is not an HDF5 file: {error}") from None
 
 
-def put(graph, named, source):
+def put(graph, named, source, fresh=None):
     """Set every `backbone_` layer of `graph` from `named`; a missing layer or another shape is an error.
 
-    named: layer name -> arrays. source: what the error calls the weights.
+    named: layer name -> arrays. source: what the error calls the weights. fresh: a part of the names of layers that
+    may be missing, and then keep the weights they have.
     """
     for layer in graph.layers:
         if not layer.name.startswith(PREFIX) or not layer.weights:
             continue
         arrays = named.get(layer.name)
+        if arrays is None and fresh and fresh in layer.name:
+            continue
         if arrays is None:
             raise KerasVisionError(
                 f"weights={str(source)!r} has no layer {layer.name!r}; it holds {', '.join(list(named)[:4])} ...; "

@@ -1,16 +1,19 @@
-"""`kerasvision data check|show|anchors|convert`."""
+"""`kerasvision data check|show|anchors|convert|suspects`."""
 
 import contextlib
 import json
 import sys
 
-HELP = "check a data source, show what a recipe's augmentations do to it, fit anchors to it, or convert its format"
+HELP = (
+    "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, or "
+    "list labels that are probably wrong"
+)
 SOURCE = "a folder, a .csv manifest, a COCO .json, a YOLO .yaml, KIND:PATH, tfds:NAME, digits, or a recipe"
 
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="check|show|anchors|convert", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="check|show|anchors|convert|suspects", required=True)
     text = "count classes, sizes, boxes, duplicates and odd images, and say what training does with each"
     checking = actions.add_parser("check", help=text, description=text)
     checking.add_argument("source", metavar="SOURCE", help=SOURCE)
@@ -27,6 +30,11 @@ def configure(parser):
     converting.add_argument("--to", required=True, metavar="coco|voc|yolo", help="the format")
     converting.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     converting.add_argument("--link", action="store_true", help="symbolic links to the images in place of copies")
+    text = "list labels that are probably wrong, by confident learning on a split that a run was not trained on"
+    doubting = actions.add_parser("suspects", help=text, description=text)
+    doubting.add_argument("run_folder", metavar="RUN", help="a finished run of a classifier")
+    doubting.add_argument("--split", choices=("validation", "test"), default="validation", help="(default: validation)")
+    doubting.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def _configure_anchors(actions):
@@ -45,7 +53,31 @@ def _configure_anchors(actions):
 
 def run(args):
     """Do what the action says."""
-    return {"check": _check, "show": _show, "anchors": _anchors, "convert": _convert}[args.action](args)
+    actions = {"check": _check, "show": _show, "anchors": _anchors, "convert": _convert, "suspects": _suspects}
+    return actions[args.action](args)
+
+
+def _suspects(args):
+    from kerasvision.api import load
+    from kerasvision.core.errors import UsageError
+    from kerasvision.data.pipeline import with_validation
+    from kerasvision.data.suspects import suspects_of
+
+    model = load(args.run_folder)
+    if model.recipe is None:
+        raise UsageError(f"{args.run_folder} does not know its data; name a finished run")
+    splits = with_validation(model.recipe.data.open(), model.recipe.validation_fraction)
+    if args.split not in splits:
+        raise UsageError(f"no split {args.split!r}; the data has {', '.join(splits)}")
+    rows = suspects_of(model, splits[args.split])
+    if args.json:
+        report = {"split": args.split, "examples": splits[args.split].size, "suspects": rows}
+        print(json.dumps(report, indent=2))
+        return 0
+    for row in rows:
+        print(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})")
+    print(f"{len(rows)} of {splits[args.split].size} labels of {args.split} are suspicious")
+    return 0
 
 
 def _source(text):

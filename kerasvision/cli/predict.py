@@ -151,6 +151,9 @@ def in_words(answer):
     if "classes" in answer:
         unit = "px" if "segments" in answer else "voxels"
         return ", ".join(f"{label} {count} {unit}" for label, count in answer["classes"].items())
+    if "values" in answer:
+        spread = answer.get("deviation", {})
+        return ", ".join(f"{k} {v:g}" + (f" ± {spread[k]:.2g}" if spread else "") for k, v in answer["values"].items())
     for key in ("top", "labels"):
         if key in answer:
             rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]

@@ -160,6 +160,8 @@ def _see(sample, split, index, base):
         labels = sample["labels"].tolist()
     elif "label" in sample:
         labels = [int(sample["label"])]
+    elif pixels is None:  # numbers have no classes
+        labels = []
     else:
         labels = [i for i, count in enumerate(pixels[:IGNORE]) if count]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])

@@ -167,6 +167,7 @@ _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
     "boxes_xyxy": "; sources of boxes are coco, voc, yolo and cut_paste",
     "instance_masks": "; set masks=True in the source",
+    "targets": "; name the numeric columns of a manifest in its target_columns",
     "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",
 }
 
@@ -214,7 +215,7 @@ def _alone(fit, sample, numbered, seed):
 
 
 # labels that a crop of the picture does not move: only then may the window be cut before the labels are looked at
-_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "tabular"}
+_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "tabular", "targets"}
 
 
 def _decoded(sample):

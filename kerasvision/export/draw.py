@@ -77,6 +77,8 @@ def _title(answer, shown):
         shares = ((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer))
         parts = sorted(shares, reverse=True)
         return ", ".join(f"{label} {share:.1%}" for share, label in parts) or "background only"
+    if "values" in answer:
+        return "\n".join(f"{name}  {value:.4g}" for name, value in answer["values"].items())
     rows = answer.get("top", answer.get("labels", []))[:3]
     return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in rows) or "nothing"
 

@@ -52,7 +52,7 @@ def plan(name, data, skip_unreadable=False):
     if "mask" in cls.needs and type(source).registered_name in BOX_SOURCES:
         source = sources["semantic"](of=source)
     opened = source.open()
-    train, blank = opened.splits["train"], cls(num_classes=len(opened.classes))
+    train, blank = opened.splits["train"], cls().for_classes(opened.classes)
     common = {
         "name": re.sub(r"[^a-z0-9_]+", "_", pathlib.Path(data).stem.lower()).strip("_") or "model",
         "data": source,

@@ -12,10 +12,11 @@ from kerasvision.backbones import weights as weights_file
 from kerasvision.core.registry import backbones
 
 H, W = 64, 96
+ATTENTION = ("se", "eca", "cbam", "non_local", "self_attention")
 TINY = {  # a registered backbone without a line here fails
-    "convnet": [{"width": 8}],
+    "convnet": [{"width": 8}, *({"width": 8, "blocks": (1, 1, 1, 1, 1), "attention": a} for a in ATTENTION)],
     "efficientnet_lite": [{}],
-    "resnet": [{}, {"version": 2}],
+    "resnet": [{}, {"version": 2}, {"attention": "se"}, {"version": 2, "attention": "self_attention"}],
     "mobilenet": [{"alpha": 0.35}, {"version": "v3_small"}, {"version": "v3_large", "minimalistic": True}],
     "efficientnet": [{}, {"variant": "v2_b0"}],
     "densenet": [{}],

@@ -23,6 +23,11 @@ def single_label_samples():
     return [{"image": image, "label": np.int32(label)} for image, label in crops()]
 
 
+def numbers_samples():
+    """Brightness and contrast of a window, as `targets`."""
+    return [{"image": i, "targets": np.float32([i.mean(), 10 * i.std()])} for i, _ in crops()]
+
+
 def multi_label_samples():
     """Two windows side by side hold two labels; one window alone holds one."""
     samples = []
@@ -103,6 +108,18 @@ CASES = {
         f"classification/{name}": Case(_classifier(f"classification/{name}"), multi_label_samples, PHOTOGRAPHS)
         for name in ("classifier_chain", "label_embedding", "label_attention")
     },
+    "regression/regressor": Case(
+        lambda: create(
+            "regression/regressor",
+            num_outputs=2,
+            center=(100.0, 400.0),
+            scale=(50.0, 200.0),
+            backbone=tiny_backbone(),
+            image_size=(16, 16),
+        ),
+        numbers_samples,
+        ("brightness", "contrast"),
+    ),
     **detection_cases.CASES,
     **segmentation_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),

@@ -23,6 +23,7 @@ class Entry:
     labels: tuple[int, ...]
     split: str | None = None
     group: str | None = None
+    targets: tuple[float, ...] = ()  # numbers in place of labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +138,10 @@ def _without_leaks(entries, contents):
 
 def _split(entries, several):
     paths = [e.path for e in entries]
+    if entries[0].targets:
+        targets = tf.constant([e.targets for e in entries], tf.float32)
+        records = tf.data.Dataset.from_tensor_slices({"path": paths, "targets": targets})
+        return Split(records, _read_numbers, len(entries))
     if several:
         labels = tf.ragged.constant([list(e.labels) for e in entries], dtype=tf.int32, ragged_rank=1)
         records = tf.data.Dataset.from_tensor_slices({"path": paths, "labels": labels})
@@ -148,6 +153,10 @@ def _split(entries, several):
 
 def _read_one(record):
     return {"image_bytes": tf.io.read_file(record["path"]), "label": record["label"], "path": record["path"]}
+
+
+def _read_numbers(record):
+    return {"image_bytes": tf.io.read_file(record["path"]), "targets": record["targets"], "path": record["path"]}
 
 
 def _read_several(record):

@@ -16,8 +16,9 @@ class Split:
 
     records: a finite `tf.data.Dataset` in a fixed order, cheap to shuffle and to skip. read: record -> sample, pure
     TensorFlow. A sample has `image` uint8 [H, W, 3] or `image_bytes` (encoded; the pipeline decodes it), and labels:
-    `label` int32 for one class, `labels` int32 [N] for several, `mask` uint8 [H, W] for one a pixel (255: ignored). Or
-    it has `volume` float32 [D, H, W, C], `spacing_mm` float32 [3] and perhaps `mask` uint8 [D, H, W].
+    `label` int32 for one class, `labels` int32 [N] for several, `mask` uint8 [H, W] for one a pixel (255: ignored),
+    `targets` float32 [N] for numbers. Or it has `volume` float32 [D, H, W, C], `spacing_mm` float32 [3] and perhaps
+    `mask` uint8 [D, H, W].
     size: number of records. shuffle_buffer: how many records may be held in memory for shuffling; a source whose
     records are heavy says fewer.
     """

@@ -3,6 +3,7 @@
 import collections
 import csv
 import dataclasses
+import math
 import pathlib
 import re
 
@@ -20,11 +21,14 @@ _SEPARATORS = re.compile(r"[;|]")
 class Manifest(Source):
     """Samples: `image_bytes`, `path`, and `label` int32, or with several labels a file `labels` int32 [N], N from 0 on.
 
+    Or `targets` float32 [N] from N numeric columns, whose names then stand for the classes.
+
     path: a CSV with a header. Columns, by the names in the `_column` fields: file (relative to the CSV) and either
     label or labels (separated by ; or |); optional: split (train, validation or val, test; empty: undecided) and group
     (a patient, a camera, an object: never in two splits; empty: none). classes: the class names in order, anything
     else is then an error; empty takes the sorted labels of the file. A split without any row is cut out of training as
     in `image_folder`; validation_fraction, test_fraction, seed and skip_unreadable are as there.
+    target_columns: columns of numbers, read in place of labels.
     """
 
     path: str
@@ -32,6 +36,7 @@ class Manifest(Source):
     file_column: str = "file"
     label_column: str = "label"
     labels_column: str = "labels"
+    target_columns: tuple[str, ...] = ()
     split_column: str = "split"
     group_column: str = "group"
     validation_fraction: float = 0.15
@@ -44,6 +49,8 @@ class Manifest(Source):
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
         base = pathlib.Path(self.path).expanduser()
         columns, rows = _rows(base, what)
+        if self.target_columns:
+            return self._open_numbers(base, columns, rows, Plan(what, fractions, self.seed, self.skip_unreadable, True))
         several = self._check_columns(columns, what)
         named_labels = [self._labels(row, line, several, what) for line, row in rows]
         classes = self.classes or tuple(sorted({label for labels in named_labels for label in labels}))
@@ -59,6 +66,22 @@ class Manifest(Source):
         entries = _with_groups(entries, what)
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
         return open_entries(entries, classes, plan)
+
+    def _open_numbers(self, base, columns, rows, plan):
+        what, wanted = plan.what, (self.file_column, *self.target_columns)
+        missing = [name for name in wanted if name not in columns]
+        if missing or self.classes:
+            seen = f"no column {', '.join(map(repr, missing))}" if missing else "classes do not go with target_columns"
+            raise KerasVisionError(
+                f"{what}: {seen}; it has {', '.join(columns)}; target_columns names those of numbers"
+            )
+        entries = []
+        for line, row in rows:
+            entry = self._entry(base, row, line, (), what)
+            targets = tuple(_number(row[name], name, line, what) for name in self.target_columns)
+            entries.append(dataclasses.replace(entry, targets=targets))
+        _check_files(entries, what)
+        return open_entries(_with_groups(entries, what), self.target_columns, plan)
 
     def _check_columns(self, columns, what):
         """Whether the labels are several; the columns that must exist do."""
@@ -91,6 +114,16 @@ class Manifest(Source):
             raise KerasVisionError(f"{what}: line {line}: {self.split_column} {split!r}; allowed: {allowed} or empty")
         group = (row.get(self.group_column) or "").strip() or None
         return Entry(str(base.parent / name), name, labels, splits.ALIASES.get(split), group)
+
+
+def _number(text, column, line, what):
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise KerasVisionError(f"{what}: line {line}: {column} is {text!r}; a finite number is needed, as in 12.5")
+    return value
 
 
 def _rows(path, what):

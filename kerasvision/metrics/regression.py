@@ -1,0 +1,46 @@
+"""The evaluator of numbers: errors in the unit of the targets, the share of variance explained, and intervals."""
+
+import numpy as np
+
+from kerasvision.metrics.base import Evaluator, chosen
+
+NORMAL_95 = 1.959964  # standard deviations to either side that hold 95 % of a normal distribution
+
+
+class Numbers(Evaluator):
+    """r2 (mean over the outputs of 1 - residual / total variance), mae and rmse (root of the mean over all); with
+    several outputs each of the three for each, as `mae/NAME`. With quantiles `pinball` and `coverage`, the share of
+    truths between the lowest and the highest quantile; with deviations `coverage_95`, of those within 1.96 of them.
+
+    Where the truth does not vary, r2 is 1 if it is met exactly, else 0 (as scikit-learn has it).
+    """
+
+    def __init__(self, names, levels=()):
+        self._names, self._levels = names, np.asarray(levels)
+        self._held = {}
+
+    def update(self, prediction, truth):
+        for key, value in (*prediction.items(), ("targets", truth["targets"])):
+            self._held.setdefault(key, []).append(value)
+
+    def result(self, examples=None):
+        held = {k: chosen(v, examples).astype(np.float64) for k, v in self._held.items()}
+        targets, error = held["targets"], held["values"] - held["targets"]
+        residual, total = (error**2).sum(0), ((targets - targets.mean(0)) ** 2).sum(0)
+        varies = total > 0
+        r2 = np.where(varies, 1 - residual / np.where(varies, total, 1.0), residual == 0)
+        mae, squares = np.abs(error).mean(0), (error**2).mean(0)
+        out = {"r2": float(r2.mean()), "mae": float(mae.mean()), "rmse": float(np.sqrt(squares.mean()))}
+        if len(self._names) > 1:
+            for i, name in enumerate(self._names):
+                out |= {f"r2/{name}": float(r2[i]), f"mae/{name}": float(mae[i])}
+                out[f"rmse/{name}"] = float(np.sqrt(squares[i]))
+        if "quantiles" in held:
+            quantiles = held["quantiles"]
+            below = targets[..., None] - quantiles
+            out["pinball"] = float(np.maximum(self._levels * below, (self._levels - 1) * below).mean())
+            inside = (targets >= quantiles.min(-1)) & (targets <= quantiles.max(-1))
+            out["coverage"] = float(inside.mean())
+        if "deviation" in held:
+            out["coverage_95"] = float((np.abs(error) <= NORMAL_95 * held["deviation"]).mean())
+        return out

@@ -1,0 +1,1 @@
+"""Numbers that a photograph shows: an age, a weight, an angle, coordinates."""

@@ -1,0 +1,26 @@
+"""What techniques ask that put another loss in the place of a classifier's cross-entropy."""
+
+from kerasvision.core.errors import UsageError
+
+
+def require_one_label(technique, arch):
+    """Refuses an architecture whose raw is not the logits of one class among several, or whose loss is smoothed."""
+    name = technique.registered_name.split("/")[-1]
+    if tuple(arch.needs) != ("label",) or "probabilities" not in arch.gives:
+        raise UsageError(
+            f"{name} replaces the cross-entropy of one class among several; {arch.registered_name} has another loss; "
+            "use it with classification/classifier"
+        )
+    if getattr(arch, "label_smoothing", 0.0):
+        raise UsageError(
+            f"{name} has a loss of its own, where model.label_smoothing={arch.label_smoothing:g} would not count; "
+            "set model.label_smoothing=0"
+        )
+
+
+def check_range(technique, name, low, high, strict=False):
+    """Refuses a field outside low..high; `strict`: low itself, too."""
+    value = getattr(technique, name)
+    if value > high or value < low or (strict and value == low):
+        what = technique.registered_name.split("/")[-1]
+        raise UsageError(f"{what}.{name}={value:g}; allowed: {'above ' if strict else ''}{low:g} to {high:g}")
