@@ -1,4 +1,4 @@
-"""Distillation: its losses against the formulas, what a student learns of its teachers, and which teachers it refuses."""
+"""Distillation: its losses against the formulas, what a student learns of its teachers, and whom it refuses."""
 
 import dataclasses
 
@@ -159,7 +159,7 @@ def test_raw_of_positions_can_be_learned(name, on, monkeypatch):
 
 
 BAD_TEACHERS = {
-    "classes": ({"num_classes": 7}, "another classes than the student's: 10 and not 7"),
+    "classes": ({"num_classes": 7}, "another number of classes than the student's: 10 and not 7"),
     "size": ({"image_size": (16, 16)}, r"takes image \[8, 8, 3\] and the student image \[16, 16, 3\]"),
     "resize": ({"resize": "letterbox"}, "other preprocessing .resize stretch and not letterbox.; give both the same"),
 }

@@ -77,7 +77,8 @@ class Distill(Technique):
         for key in self.keys:
             if key not in able:
                 raise UsageError(
-                    f"distill.keys: {arch.registered_name} has no {key!r} for on={self.on!r}; {close_matches(key, able)}"
+                    f"distill.keys: {arch.registered_name} has no {key!r} for on={self.on!r}; "
+                    f"{close_matches(key, able)}"
                 )
         if not able:
             raise UsageError(
@@ -169,8 +170,8 @@ def _check_outputs(folder, theirs, ours, keys):
         seen, own = theirs.output[key].shape, ours.output[key].shape
         if seen.as_list() != own.as_list():
             rows = seen[1:].as_list(), own[1:].as_list()
-            what = "classes" if rows[0][:-1] == rows[1][:-1] else "shape"
-            shown = (rows[0][-1], rows[1][-1]) if what == "classes" else rows
+            classes = rows[0][:-1] == rows[1][:-1]
+            what, shown = ("number of classes", (rows[0][-1], rows[1][-1])) if classes else ("shape", rows)
             raise KerasVisionError(
                 f"distill: {key!r} of the teacher {folder} has another {what} than the student's: {shown[0]} and not "
                 f"{shown[1]}; take a teacher trained on the same classes and positions"
