@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -90,6 +91,8 @@ class Dense(Architecture):
     objective: DenseLoss
     overlap: float
     flips: tuple[int, ...]
+
+    class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
 
     def __post_init__(self):
         super().__post_init__()

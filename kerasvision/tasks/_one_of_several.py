@@ -20,6 +20,7 @@ class OneOfSeveral(Architecture):
 
     needs: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
+    class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
 
     @property
     def gives(self):

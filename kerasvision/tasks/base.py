@@ -59,6 +59,8 @@ class Architecture(Task):
     kind = "architectures"
     # fields that do not shape the graph, but the answer: they may be changed after training
     after_training: typing.ClassVar[tuple[str, ...]] = ()
+    # raw key -> what makes probabilities of it along the last axis, "softmax" or "sigmoid", where it is that simple
+    class_logits: typing.ClassVar[dict[str, str]] = {}
 
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:

@@ -28,6 +28,7 @@ class SeveralOfMany(Classification):
     needs: typing.ClassVar[tuple[str, ...]] = ("labels",)
     tunes: typing.ClassVar[bool] = True
     main_metric: typing.ClassVar[str] = "mean_average_precision"
+    class_logits: typing.ClassVar[dict[str, str]] = {"logits": "sigmoid"}
 
     def __post_init__(self):
         super().__post_init__()

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -30,6 +31,8 @@ class LabelPowerset(SeveralOfMany):
 
     label_sets: tuple[tuple[int, ...], ...] = ()
     fewest: int = 1
+
+    class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
 
     def __post_init__(self):
         super().__post_init__()

@@ -7,6 +7,7 @@ phones; each truth gets its best anchor, whatever their IoU.
 import dataclasses
 import functools
 import math
+import typing
 
 import tensorflow as tf
 import tf_keras as keras
@@ -38,6 +39,8 @@ class RetinaNet(Detection):
     head_width: int = 96
     head_depth: int = 2
     box_weight: float = 1.0
+
+    class_logits: typing.ClassVar[dict[str, str]] = {"classes": "sigmoid"}
 
     def build(self):
         self.require_classes()

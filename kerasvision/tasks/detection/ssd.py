@@ -6,6 +6,7 @@ objects still learns its hardest background.
 """
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 import tf_keras as keras
@@ -47,6 +48,8 @@ class SSD(Detection):
     extra_width: int = 128
     negatives: int = 3
     box_weight: float = 1.0
+
+    class_logits: typing.ClassVar[dict[str, str]] = {"classes": "softmax"}
 
     def build(self):
         self.require_classes()

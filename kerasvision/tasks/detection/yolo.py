@@ -11,6 +11,7 @@ point, so that a box too small to hold a point can still be said.
 
 import dataclasses
 import math
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,8 @@ class YOLO(Detection):
     box_weight: float = 7.5
     bin_weight: float = 1.5
     max_objects: int = 100
+
+    class_logits: typing.ClassVar[dict[str, str]] = {"classes": "sigmoid"}
 
     @property
     def points(self):

@@ -1,0 +1,135 @@
+"""Averages of weights: what they are by a hand-made loop, that they are what is kept, and that they resume."""
+
+import dataclasses
+import signal
+
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import create, techniques
+from kerasvision.train.callbacks import read_history
+from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from kerasvision.train.techniques.base import Technique
+from tests.train import tiny
+
+AVERAGES = {"ema": {"decay": 0.9}, "swa": {"first": 2}}
+
+
+@techniques.register("note_weights")
+@dataclasses.dataclass(frozen=True)
+class NoteWeights(Technique):
+    """Notes the weights after every step and at the end of every epoch, before an average takes their place."""
+
+    def callbacks(self):
+        NOTED.clear()
+        return (_Notes(),)
+
+
+NOTED = []
+
+
+class _Notes(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        NOTED.append(self._weights())
+
+    def on_train_batch_end(self, batch, logs=None):
+        NOTED.append(self._weights())
+
+    def _weights(self):
+        return {v.name: v.numpy().copy() for v in self.model.graph.variables}
+
+
+def recipe_for(*parts, **fields):
+    return tiny.recipe(**{"model": tiny.smooth_classifier(), "techniques": parts, "epochs": 3} | fields)
+
+
+def test_ema_is_the_recursion_over_all_steps(tmp_path):
+    """Of one epoch, so that its end is what is kept; a_t = d a + (1 - d) w_t with d = min(0.9, (1 + t) / (10 + t))."""
+    trained = train(
+        recipe_for(create("techniques/note_weights"), create("techniques/ema", decay=0.9), epochs=1), tmp_path / "run"
+    )
+    average = NOTED[0]
+    assert len(NOTED) == 9
+    for t, weights in enumerate(NOTED[1:], start=1):
+        d = min(0.9, (1 + t) / (10 + t))
+        average = {k: d * average[k] + (1 - d) * weights[k] for k in weights}
+    kept = {v.name: v.numpy() for v in load_run(tmp_path / "run").graph.variables}
+    assert tiny.largest_difference(kept, average) < 1e-6
+    assert tiny.largest_difference(kept, NOTED[-1]) > 1e-3
+    assert tiny.largest_difference(kept, {v.name: v.numpy() for v in trained.graph.variables}) == 0
+
+
+def test_swa_is_the_mean_of_the_last_epochs(tmp_path):
+    """The validation metric is taken out, so that the last epoch is kept: the mean of epochs 2 and 3."""
+    data = create("sources/digits", validation_fraction=0.0, test_fraction=0.92)
+    parts = (create("techniques/note_weights"), create("techniques/swa", first=2))
+    train(recipe_for(*parts, data=data, validation_fraction=0.0), tmp_path / "run")
+    kept = {v.name: v.numpy() for v in load_run(tmp_path / "run").graph.variables}
+    steps = (len(NOTED) - 1) // 3
+    ends = NOTED[2 * steps], NOTED[3 * steps]
+    assert tiny.largest_difference(kept, {k: (ends[0][k] + ends[1][k]) / 2 for k in kept}) < 1e-6
+    assert tiny.largest_difference(kept, ends[1]) > 1e-4
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_training_itself_goes_on_as_without(name, tmp_path):
+    """Losses are those of the weights, of every epoch; only what is validated differs."""
+    train(recipe_for(), tmp_path / "plain")
+    train(recipe_for(create(f"techniques/{name}", **AVERAGES[name])), tmp_path / "averaged")
+    plain, averaged = (
+        [float(r["loss"]) for r in read_history(tmp_path / f / "history.csv")] for f in ("plain", "averaged")
+    )
+    assert plain == pytest.approx(averaged, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_interrupted_average_ends_where_it_would_have_ended(name, epoch, tmp_path):
+    folders = tmp_path / "whole", tmp_path / "resumed"
+    for folder, marker in zip(folders, ("there", "absent"), strict=True):
+        path = tmp_path / marker
+        end = tiny.EndOnce(marker=str(path), epoch=epoch, step=3, number=int(signal.SIGINT))
+        recipe = recipe_for(create(f"techniques/{name}", **AVERAGES[name]), end)
+        if marker == "there":
+            path.touch()
+            train(recipe, folder)
+        else:
+            with pytest.raises(KerasVisionError, match="stopped at step"):
+                train(recipe, folder)
+            train(recipe, folder, resume=True)
+    whole, resumed = (tiny.weights(f / "model.weights.h5") for f in folders)
+    assert tiny.largest_difference(whole, resumed) < 1e-6
+    rows = [[float(r["validation/accuracy"]) for r in read_history(f / "history.csv")] for f in folders]
+    assert rows[0] == rows[1]
+
+
+def test_two_averages_of_one_phase_are_refused(tmp_path):
+    with pytest.raises(KerasVisionError, match="two techniques of one phase average the weights"):
+        train(recipe_for(create("techniques/ema"), create("techniques/swa")), tmp_path / "run")
+
+
+def test_bad_fields_are_one_line():
+    with pytest.raises(UsageError, match=r"ema.decay=1; allowed"):
+        create("techniques/ema", decay=1.0)
+    with pytest.raises(UsageError, match=r"swa.first=0; allowed"):
+        create("techniques/swa", first=0)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What `replicas_averages.py` prints."""
+    import json
+
+    done = tiny.run_python("-m", "tests.train.replicas_averages")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", [*AVERAGES, "distill"])
+def test_two_replicas_train_as_one(found, name):
+    assert found[name]["weights"] < 2e-6
+    assert found[name]["loaded"] == 0.0
+    assert np.isfinite(found[name]["loss"])
