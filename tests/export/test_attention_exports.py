@@ -9,7 +9,6 @@ from kerasvision.export.certificate import export
 from kerasvision.train.fit import train
 from tests.train import tiny
 
-
 pytestmark = pytest.mark.slow  # minutes
 
 
