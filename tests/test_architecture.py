@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "export.served", "data"),
-    "systems": ("core", "ops", "export"),
+    "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "export", "train.run"),
     "serve": ("core", "export"),
     "api": ("core", "ops", "data", "export", "train"),
     "cli": ("core", "data", "export", "train", "api", "explain", "robustness", "systems", "serve"),

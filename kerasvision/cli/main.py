@@ -7,7 +7,7 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError, said
 
-VERBS = ("names", "data", "train", "evaluate", "export", "predict", "compare", "study", "launch", "doctor")
+VERBS = ("names", "data", "train", "evaluate", "export", "predict", "ensemble", "compare", "study", "launch", "doctor")
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")
 

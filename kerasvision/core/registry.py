@@ -107,6 +107,7 @@ KINDS = {
         "pretrained": "pretrained",
         "explainers": "explain",
         "attacks": "robustness",
+        "systems": "systems",
     }.items()
 }
 architectures = KINDS["architectures"]
@@ -120,6 +121,7 @@ exporters = KINDS["exporters"]
 pretrained = KINDS["pretrained"]
 explainers = KINDS["explainers"]
 attacks = KINDS["attacks"]
+systems = KINDS["systems"]
 
 
 def full_names(pattern="*"):

@@ -1,0 +1,30 @@
+"""`kerasvision ensemble RUN RUN ... --out RUN`."""
+
+import sys
+
+HELP = "join finished runs of one task into one model, in a run folder of its own"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs with equal classes and inputs")
+    parser.add_argument("--out", required=True, help="the ensemble's run folder, for evaluate, predict and export")
+    parser.add_argument(
+        "--combine",
+        default="mean",
+        help="mean (of probabilities), weighted (shares fitted on the validation split) or stacking",
+    )
+    parser.add_argument("--name", default="ensemble", help="what exports are called")
+
+
+def run(args):
+    """Join, and print the metrics."""
+    from kerasvision.cli.train import report
+    from kerasvision.systems.joining import join
+
+    trained = join(args.runs, args.out, args.combine, args.name)
+    if trained.arch.shares:
+        shares = ", ".join(f"{share:.3f} {run}" for run, share in zip(args.runs, trained.arch.shares, strict=True))
+        print(f"shares: {shares}", file=sys.stderr)
+    report(trained)
+    return 0

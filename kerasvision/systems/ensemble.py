@@ -1,0 +1,208 @@
+"""Several trained runs as one model: one flat graph, which every exporter takes as it is.
+
+mean, weighted: "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles" (Lakshminarayanan, Pritzel,
+Blundell 2017, arXiv:1612.01474): the (weighted) mean of the members' probabilities. stacking: "Stacked Generalization"
+(Wolpert 1992): a linear model of the members' probabilities, fitted on examples that none of them was trained on.
+"""
+
+import dataclasses
+import typing
+
+import tf_keras as keras
+
+from kerasvision.core.component import part
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import systems
+from kerasvision.layers.mixture import LogMixture
+from kerasvision.tasks.base import Architecture
+
+Combine = typing.Literal["mean", "weighted", "stacking"]
+
+
+@systems.register("ensemble")
+@dataclasses.dataclass(frozen=True)
+class Ensemble(Architecture):
+    """An architecture made of others of one task with equal inputs and classes; what it says of them is its first's.
+
+    shares: of each member in the mean of probabilities, together 1; empty: equal ones. stacked: a dense layer of all
+    members' probabilities in place of the mean.
+    """
+
+    members: tuple[part("architectures"), ...]
+    shares: tuple[float, ...] = ()
+    stacked: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.members) < 2:
+            raise UsageError(f"an ensemble has two members or more; seen: {len(self.members)}")
+        if self.shares and (
+            len(self.shares) != len(self.members) or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6
+        ):
+            raise UsageError(f"ensemble.shares={self.shares}; allowed: one of 0 or more a member, together 1")
+        for number, member in enumerate(self.members[1:], start=2):
+            check_alike(self.members[0], member, f"member {number}")
+        if self.stacked and tuple(self.class_logits.values()) != ("softmax",):
+            raise UsageError(f"stacking is for models of one class an example; {self._first.name} is none")
+
+    @property
+    def _first(self):
+        return self.members[0]
+
+    def build(self):
+        graphs = [member.build() for member in self.members]
+        inputs = {k: keras.Input(x.shape[1:], dtype=x.dtype, name=k) for k, x in graphs[0].input.items()}
+        raws = [_inside(graph, inputs, prefix(n)) for n, graph in enumerate(graphs)]
+        shares = self.shares or (1 / len(self.members),) * len(self.members)
+        raw = {}
+        for key, form in self.class_logits.items():
+            logits = [own[key] for own in raws]
+            raw[key] = self._stack(logits) if self.stacked else LogMixture(form, shares, name=key)(logits)
+        return keras.Model(inputs, raw, name="ensemble")
+
+    def _stack(self, logits):
+        each = [keras.layers.Softmax(name=f"{prefix(n)}probabilities")(z) for n, z in enumerate(logits)]
+        side_by_side = keras.layers.Concatenate(name="members")(each)
+        return keras.layers.Dense(logits[0].shape[-1], name=STACKING)(side_by_side)
+
+    @property
+    def class_logits(self):
+        return self._first.class_logits
+
+    @property
+    def name(self):
+        return self._first.name
+
+    @property
+    def needs(self):
+        return self._first.needs
+
+    @property
+    def main_metric(self):
+        return self._first.main_metric
+
+    @property
+    def tunes(self):
+        return self._first.tunes
+
+    @property
+    def gives(self):
+        return self._first.gives
+
+    @property
+    def num_classes(self):
+        """Of every member."""
+        return self._first.num_classes
+
+    @property
+    def varies(self):
+        return self._first.varies
+
+    def evaluator(self, classes):
+        return self._first.evaluator(classes)
+
+    def compare(self, reference, other):
+        return self._first.compare(reference, other)
+
+    def describe(self, prediction, classes):
+        return self._first.describe(prediction, classes)
+
+    def serving_inputs(self):
+        return self._first.serving_inputs()
+
+    def prepared_inputs(self):
+        return self._first.prepared_inputs()
+
+    def geometry(self, inputs):
+        return self._first.geometry(inputs)
+
+    def normalize(self, prepared):
+        return self._first.normalize(prepared)
+
+    def encode(self, sample):
+        return self._first.encode(sample)
+
+    def loss(self, targets, raw):
+        return self._first.loss(targets, raw)
+
+    def decode(self, raw, geometry):
+        return self._first.decode(raw, geometry)
+
+    def perfect(self, targets):
+        return self._first.perfect(targets)
+
+    def for_classes(self, classes):
+        return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
+
+    def truth(self, sample):
+        return self._first.truth(sample)
+
+    def own_size(self, prepared):
+        return self._first.own_size(prepared)
+
+    def receive(self, sample):
+        return self._first.receive(sample)
+
+    def answer(self, ask, prepared, geometry):
+        return self._first.answer(ask, prepared, geometry)
+
+    def answer_through(self, infer, prepared, geometry):
+        return self._first.answer_through(infer, prepared, geometry)
+
+    def no_geometry(self, prepared):
+        return self._first.no_geometry(prepared)
+
+    def is_prepared(self, inputs):
+        return self._first.is_prepared(inputs)
+
+    def preprocessing(self):
+        return self._first.preprocessing()
+
+    def restore(self, prediction, geometry):
+        return self._first.restore(prediction, geometry)
+
+    def tune(self, predictions, truths):
+        return dataclasses.replace(self, members=(self._first.tune(predictions, truths), *self.members[1:]))
+
+    def move_labels(self, sample, prepared, geometry):
+        return self._first.move_labels(sample, prepared, geometry)
+
+
+STACKING = "logits"  # the layer's name: what a graph's last layer of logits is called everywhere
+
+
+def prefix(number):
+    """What begins the names of a member's layers."""
+    return f"member{number}_"
+
+
+def _inside(graph, inputs, before):
+    """A member's graph over the ensemble's inputs, its layers renamed: raw, a dict of Keras tensors."""
+
+    def renamed(layer):
+        return type(layer).from_config(layer.get_config() | {"name": before + layer.name})
+
+    ordered = [inputs[layer.name] for layer in graph._input_layers]
+    return keras.models.clone_model(graph, input_tensors=ordered, clone_function=renamed).output
+
+
+def check_alike(first, other, who):
+    """One line about a member that cannot be merged with the first one."""
+    keys = set(first.class_logits)
+    if not keys or "classes" in keys:  # boxes of two detectors do not stand in the same places
+        raise KerasVisionError(
+            f"an ensemble needs logits of classes alone to take the mean of; {first.registered_name} has other outputs"
+        )
+    if (other.name, other.class_logits) != (first.name, first.class_logits):
+        raise KerasVisionError(f"{who} does {other.name} and the first {first.name}; an ensemble has one task")
+    if other.num_classes != first.num_classes:
+        raise KerasVisionError(
+            f"{who} has {other.num_classes} classes and the first {first.num_classes}; take runs on the same classes"
+        )
+    theirs, ours = (
+        {"prepared": {k: list(s.shape) for k, s in m.prepared_inputs().items()}} | m.preprocessing()
+        for m in (other, first)
+    )
+    apart = [f"{key} {theirs.get(key)} and not {ours[key]}" for key in ours if theirs.get(key) != ours[key]]
+    if apart:
+        raise KerasVisionError(f"{who} has other preprocessing than the first: {'; '.join(apart)}; retrain it alike")

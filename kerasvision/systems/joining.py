@@ -1,0 +1,172 @@
+"""Finished runs -> the run folder of their ensemble, which is loaded, judged and exported as any other."""
+
+import dataclasses
+import pathlib
+import typing
+
+import numpy as np
+import scipy.optimize
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
+from kerasvision.data.pipeline import evaluation_data, with_validation
+from kerasvision.export.evaluation import evaluate_split, predictions, stacked
+from kerasvision.export.served import Served
+from kerasvision.systems.ensemble import STACKING, Combine, Ensemble, check_alike, prefix
+from kerasvision.train.run import Trained, load_run, save_run
+
+LEAST = 1e-12  # of a probability in a logarithm
+
+
+def join(runs, out, combine: Combine = "mean", name="ensemble"):
+    """Write the ensemble of run folders into the folder `out`; returns its `Trained` model.
+
+    combine: the `mean` of probabilities, `weighted` with shares that minimize the loss on the validation split, or
+    `stacking`, a logistic regression of the members' probabilities fitted there. Metrics hold how far members disagree
+    on the test split: `disagreement`, the part of examples on which two members' top classes differ (mean over pairs),
+    and `divergence`, the mean of KL(a || b) over ordered pairs, in nats.
+    """
+    if combine not in typing.get_args(Combine):
+        raise UsageError(f"--combine {combine}: allowed: {', '.join(typing.get_args(Combine))}")
+    out = pathlib.Path(out)
+    if len(runs) < 2:
+        raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
+    if out.exists() and any(out.iterdir()):
+        raise KerasVisionError(f"{out} is not empty; choose another --out")
+    members = [load_run(run) for run in runs]
+    _check(runs, members)
+    first = members[0].recipe
+    splits = with_validation(first.data.open(), first.validation_fraction)
+    arch = Ensemble(tuple(m.arch for m in members))
+    head = None
+    if combine != "mean":
+        probabilities, truths = _answers(members, splits, arch, combine)
+        if combine == "weighted":
+            arch = dataclasses.replace(arch, shares=best_shares(probabilities, truths))
+        else:
+            arch = dataclasses.replace(arch, stacked=True)
+            head = stacking_layer(probabilities, truths.argmax(-1), arch.num_classes)
+    graph = merged(arch, [m.graph for m in members], head)
+    if arch.tunes and "validation" in splits:
+        data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
+        arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
+    recipe = Recipe(name, arch, first.data, validation_fraction=first.validation_fraction, batch_size=first.batch_size)
+    trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
+    out.mkdir(parents=True, exist_ok=True)
+    save_run(trained)
+    return trained
+
+
+def _check(runs, members):
+    first = members[0]
+    for run, member in zip(runs, members, strict=True):
+        if any(type(layer).__name__.startswith("Quantize") for layer in member.graph.layers):
+            raise KerasVisionError(f"{run} was trained with qat; an ensemble takes float runs, and is quantized itself")
+        check_alike(first.arch, member.arch, run)
+        if member.classes != first.classes:
+            raise KerasVisionError(
+                f"{run} has the classes {', '.join(member.classes)} and {runs[0]} has {', '.join(first.classes)}; an "
+                "ensemble's members share their classes and their order"
+            )
+
+
+def merged(arch, graphs, head=None):
+    """The ensemble's graph with its members' weights. head: (kernel, bias) of a stacking ensemble."""
+    graph = arch.build()
+    for number, member in enumerate(graphs):
+        for layer in member.layers:
+            if layer.weights:
+                graph.get_layer(prefix(number) + layer.name).set_weights(layer.get_weights())
+    if head is not None:
+        graph.get_layer(STACKING).set_weights(head)
+    return graph
+
+
+def _answers(members, splits, arch, combine):
+    """On the validation split: probabilities [M, N, K] of the members, truth [N, K] of 0 and 1."""
+    if "validation" not in splits:
+        raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
+    if "label" not in arch.needs and "labels" not in arch.needs:
+        raise UsageError(f"--combine {combine} is for classification; {arch.name} takes mean")
+    every = []
+    for member in members:
+        data = evaluation_data(splits["validation"], member.arch, batch_size=64)
+        answers, truths = stacked(predictions(member.served(), data))
+        every.append(answers["probabilities"])
+    true = np.eye(arch.num_classes)[truths["label"]] if "label" in truths else (truths["present"] > 0).astype(float)
+    return np.array(every, np.float64), true
+
+
+def best_shares(probabilities, truths):
+    """Shares [M] that minimize the mean cross-entropy of the mixture; probabilities [M, N, K], truths [N, K] of 0, 1.
+
+    The loss is convex in the shares, so the minimum on the simplex is the only one.
+    """
+    count, independent = len(probabilities), truths.sum(-1).max() != 1 or truths.sum(-1).min() != 1
+    likely = truths * probabilities + (1 - truths) * (1 - probabilities) if independent else None
+    seen = likely.reshape(count, -1) if independent else (truths * probabilities).sum(-1)
+
+    def loss(shares):
+        mixed = np.maximum(shares @ seen, LEAST)
+        return -np.log(mixed).mean(), -(seen / mixed).mean(-1)
+
+    found = scipy.optimize.minimize(
+        loss,
+        np.full(count, 1 / count),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0, 1)] * count,
+        constraints={"type": "eq", "fun": lambda s: s.sum() - 1, "jac": lambda s: np.ones(count)},
+    )
+    shares = np.clip(found.x, 0, None)
+    return tuple(float(s) for s in shares / shares.sum())
+
+
+def stacking_layer(probabilities, labels, num_classes):
+    """(kernel [M K, K], bias [K]) of a logistic regression; classes that do not occur get the least bias."""
+    from sklearn.linear_model import LogisticRegression
+
+    inputs = np.concatenate(probabilities, -1)
+    if len(np.unique(labels)) < 2:
+        raise KerasVisionError("--combine stacking needs two classes or more in the validation split")
+    fitted = LogisticRegression(max_iter=1000).fit(inputs, labels)
+    kernel, bias = np.zeros((inputs.shape[1], num_classes)), np.full(num_classes, -30.0)
+    rows = fitted.coef_ if len(fitted.classes_) > 2 else np.concatenate([-fitted.coef_, fitted.coef_]) / 2
+    offsets = fitted.intercept_ if len(fitted.classes_) > 2 else np.array([-1, 1]) * fitted.intercept_ / 2
+    kernel[:, fitted.classes_], bias[fitted.classes_] = rows.T, offsets
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def _metrics(arch, graph, members, splits):
+    served, found = Served(arch, graph, members[0].classes), {}
+    for name in ("validation", "test"):
+        if name in splits:
+            found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits[name]).items()}
+    if "test" in splits and ("label" in arch.needs or "labels" in arch.needs):
+        answers = [
+            stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
+            for m in members
+        ]
+        independent = "sigmoid" in arch.class_logits.values()
+        found |= {f"test/{k}": v for k, v in disagreement(np.array(answers), independent).items()}
+    return found
+
+
+def disagreement(probabilities, independent=False):
+    """Of members' probabilities [M, N, K]: how often two of them decide otherwise, and their mean divergence.
+
+    independent: a sigmoid a class; then a decision is on or off at 0.5, and both are means over classes.
+    """
+    p = np.clip(np.asarray(probabilities, np.float64), LEAST, 1.0)
+    decided = p >= 0.5 if independent else p.argmax(-1)
+    apart, divergences = [], []
+    for a in range(len(p)):
+        for b in range(len(p)):
+            if a != b:
+                apart.append((decided[a] != decided[b]).mean())
+                terms = p[a] * np.log(p[a] / p[b])
+                if independent:
+                    rest = np.clip(1 - p[[a, b]], LEAST, 1.0)
+                    terms = terms + rest[0] * np.log(rest[0] / rest[1])
+                divergences.append(terms.mean() if independent else terms.sum(-1).mean())
+    return {"disagreement": float(np.mean(apart)), "divergence": float(np.mean(divergences))}

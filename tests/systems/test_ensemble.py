@@ -1,0 +1,218 @@
+"""Ensembles: equal to the mean of their members in this process and in every file, and what cannot be joined."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import scipy.special
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from kerasvision.api import evaluate, load
+from kerasvision.cli.main import main
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.export.certificate import export
+from kerasvision.layers.mixture import LogMixture
+from kerasvision.systems.ensemble import Ensemble
+from kerasvision.systems.joining import best_shares, disagreement, join, merged, stacking_layer
+from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests.train import tiny
+
+RNG = np.random.default_rng(4)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folders of three runs of different networks: widths 8, 4 and 8 with another seed."""
+    folder = tmp_path_factory.mktemp("members")
+    narrow = tiny.classifier(backbone=create("backbones/convnet", width=4, blocks=(1, 1)))
+    for name, fields in {"a": {}, "b": {"model": narrow}, "c": {"seed": 2, "epochs": 2}}.items():
+        train(tiny.recipe(**fields), folder / name)
+    return [folder / name for name in "abc"]
+
+
+@pytest.fixture(scope="module")
+def joined(runs, tmp_path_factory):
+    """Combination -> folder of the ensemble's run."""
+    folder = tmp_path_factory.mktemp("joined")
+    for combine in ("mean", "weighted", "stacking"):
+        join(runs, folder / combine, combine, "joined")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images():
+    return RNG.integers(0, 256, (16, 8, 8, 3)).astype(np.uint8)
+
+
+def members_say(runs, images):
+    return np.array([load(run)({"image": images})["probabilities"] for run in runs])
+
+
+@pytest.mark.parametrize("form", ["softmax", "sigmoid"])
+def test_log_mixture_is_the_logit_of_the_mean(form):
+    """Also where single precision would round a probability to 0 or 1."""
+    logits = [RNG.normal(size=(5, 3)) * scale for scale in (1, 5, 100)]
+    shares = (0.5, 0.3, 0.2)
+    mixed = LogMixture(form, shares, dtype="float64")([tf.constant(z) for z in logits]).numpy()
+    if form == "softmax":
+        expected = sum(s * scipy.special.softmax(z, -1) for s, z in zip(shares, logits, strict=True))
+        np.testing.assert_allclose(scipy.special.softmax(mixed, -1), expected, atol=1e-12)
+    else:
+        expected = sum(s * scipy.special.expit(z) for s, z in zip(shares, logits, strict=True))
+        np.testing.assert_allclose(scipy.special.expit(mixed), expected, atol=1e-12)
+    single = LogMixture(form, shares)([tf.constant(z, tf.float32) for z in logits])
+    np.testing.assert_allclose(single, mixed, rtol=1e-4, atol=1e-5)
+
+
+def test_one_flat_graph_answers_the_mean(runs, joined, images):
+    trained = load_run(joined / "mean")
+    assert not [layer.name for layer in trained.graph.layers if hasattr(layer, "layers")]
+    assert list(trained.graph.output) == ["logits"]
+    answer = load(joined / "mean")({"image": images})["probabilities"]
+    np.testing.assert_allclose(answer, members_say(runs, images).mean(0), atol=1e-6)
+
+
+def test_weighted_and_stacked_are_what_was_fitted(runs, joined, images):
+    every = members_say(runs, images)
+    shares = load_run(joined / "weighted").arch.shares
+    answer = load(joined / "weighted")({"image": images})["probabilities"]
+    np.testing.assert_allclose(answer, np.einsum("m,mnk->nk", shares, every), atol=1e-6)
+    kernel, bias = load_run(joined / "stacking").graph.get_layer("logits").get_weights()
+    answer = load(joined / "stacking")({"image": images})["probabilities"]
+    expected = scipy.special.softmax(np.concatenate(every, -1) @ kernel + bias, -1)
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+def test_the_run_folder_is_as_any_other(runs, joined):
+    trained = load_run(joined / "mean")
+    assert Recipe.loads(trained.recipe.dumps()) == trained.recipe
+    assert evaluate(joined / "mean")["test/accuracy"] == pytest.approx(trained.metrics["test/accuracy"])
+    alone = [load_run(run).metrics["test/accuracy"] for run in runs]
+    assert trained.metrics["test/accuracy"] >= np.mean(alone)
+    assert 0 < trained.metrics["test/disagreement"] < 1
+    assert trained.metrics["test/divergence"] > 0
+
+
+def test_exported_it_is_one_file_that_answers_the_mean(runs, joined, images, tmp_path):
+    trained = load_run(joined / "mean")
+    exporters = [create("exporters/saved_model"), create("exporters/tflite"), create("exporters/onnx")]
+    export(trained, exporters, tmp_path, limit=32)
+    files = [tmp_path / "saved_models" / "joined", tmp_path / "tflite/models/joined/model.tflite"]
+    files += list((tmp_path / "onnx").rglob("*.onnx"))
+    assert len(files) == 3
+    expected = members_say(runs, images).mean(0)
+    for file in files:
+        model = load(file)
+        answer = np.concatenate([model({"image": images[i : i + 1]})["probabilities"] for i in range(len(images))])
+        np.testing.assert_allclose(answer, expected, atol=1e-5, err_msg=str(file))
+
+
+def test_best_shares_minimize_the_loss():
+    """On a grid of the simplex no shares are better, for one class an example and for independent ones."""
+    labels = RNG.integers(0, 4, 60)
+    one_hot = np.eye(4)[labels]
+    softmaxed = np.array([scipy.special.softmax(RNG.normal(size=(60, 4)) + s * one_hot, -1) for s in (2.0, 1.0, 0.0)])
+    several = (RNG.random((60, 4)) < 0.4).astype(float)
+    independent = np.array([scipy.special.expit(RNG.normal(size=(60, 4)) + s * (several - 0.5)) for s in (3.0, 1.0, 0)])
+    for probabilities, truths in ((softmaxed, one_hot), (independent, several)):
+
+        def loss(shares, p=probabilities, t=truths):
+            mixed = np.einsum("m,mnk->nk", shares, p)
+            each = t * np.log(mixed) + (0 if (t.sum(1) == 1).all() else (1 - t) * np.log(1 - mixed))
+            return -each.sum()
+
+        best = best_shares(probabilities, truths)
+        grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 21) for b in np.linspace(0, 1 - a, 21)]
+        assert sum(best) == pytest.approx(1.0)
+        assert loss(best) <= min(loss(np.array(s)) for s in grid) + 1e-4
+
+
+@pytest.mark.parametrize("present", [(0, 1, 2, 3), (0, 2, 3), (1, 3)])
+def test_stacking_layer_is_the_logistic_regression(present):
+    probabilities = scipy.special.softmax(RNG.normal(size=(2, 80, 4)), -1)
+    labels = np.array(present)[RNG.integers(0, len(present), 80)]
+    kernel, bias = stacking_layer(probabilities, labels, 4)
+    inputs = np.concatenate(probabilities, -1)
+    ours = scipy.special.softmax(inputs @ kernel + bias, -1)
+    theirs = LogisticRegression(max_iter=1000).fit(inputs, labels).predict_proba(inputs)
+    np.testing.assert_allclose(ours[:, list(present)], theirs, atol=1e-6)
+
+
+def test_disagreement_by_hand():
+    p = np.array([[[0.9, 0.1], [0.4, 0.6]], [[0.8, 0.2], [0.7, 0.3]]])
+    found = disagreement(p)
+    assert found["disagreement"] == 0.5
+
+    def kl(a, b):
+        return (a * np.log(a / b)).sum(-1).mean()
+
+    assert found["divergence"] == pytest.approx((kl(p[0], p[1]) + kl(p[1], p[0])) / 2)
+    assert disagreement(np.array([p[0], p[0]])) == {"disagreement": 0.0, "divergence": 0.0}
+
+
+@pytest.mark.parametrize("name", ["classification/multi_label", "semantic_segmentation/unet"])
+def test_other_tasks_answer_the_mean_too(name):
+    side = 32 if "seg" in name else 8
+    fields = {"num_classes": 3, "image_size": (side, side)}
+    if "seg" not in name:
+        fields["backbone"] = create("backbones/convnet", width=4, blocks=(1, 1))
+    arch = create(name, **fields)
+    ensemble = Ensemble((arch, arch))
+    graphs = [arch.build(), arch.build()]
+    x = {"image": RNG.normal(size=(2, side, side, 3)).astype(np.float32)}
+    raw = merged(ensemble, graphs)(x)["logits"].numpy()
+    squash = scipy.special.expit if "multi" in name else lambda z: scipy.special.softmax(z, -1)
+    expected = np.mean([squash(g(x)["logits"].numpy()) for g in graphs], 0)
+    np.testing.assert_allclose(squash(raw), expected, atol=1e-6)
+
+
+def test_what_cannot_be_joined_is_one_line(runs, tmp_path):
+    with pytest.raises(UsageError, match="two runs or more; seen: 1"):
+        join(runs[:1], tmp_path / "one")
+    with pytest.raises(UsageError, match="--combine vote: allowed: mean, weighted, stacking"):
+        join(runs, tmp_path / "vote", "vote")
+    with pytest.raises(KerasVisionError, match="is not empty; choose another --out"):
+        join(runs, runs[0])
+    arch = tiny.classifier(num_classes=10)
+    for fields, message in (
+        ({"num_classes": 7}, "member 2 has 7 classes and the first 10"),
+        ({"image_size": (16, 16)}, r"image_size_hw \[16, 16\] and not \[8, 8\]"),
+        ({"resize": "letterbox"}, "other preprocessing than the first: resize letterbox and not stretch"),
+    ):
+        with pytest.raises(KerasVisionError, match=message):
+            Ensemble((arch, dataclasses.replace(arch, **fields)))
+    labels = create("classification/multi_label", num_classes=10, image_size=(8, 8), backbone=arch.backbone)
+    with pytest.raises(KerasVisionError, match="member 2 does multi_label_classification and the first classification"):
+        Ensemble((arch, labels))
+    with pytest.raises(UsageError, match="stacking is for models of one class an example"):
+        Ensemble((labels, labels), stacked=True)
+    with pytest.raises(UsageError, match=r"ensemble.shares=\(0.7, 0.7\); allowed"):
+        Ensemble((arch, arch), shares=(0.7, 0.7))
+    boxes = create("detection/yolo", num_classes=3)
+    with pytest.raises(KerasVisionError, match="detection/yolo has other outputs"):
+        Ensemble((boxes, boxes))
+
+
+def test_other_class_names_are_refused(runs, tmp_path):
+    import shutil
+
+    other = shutil.copytree(runs[0], tmp_path / "other")
+    (other / "classes.txt").write_text("".join(f"{c}\n" for c in "jihgfedcba"))
+    with pytest.raises(KerasVisionError, match="has the classes j, i, h, .* share their classes and their order"):
+        join([runs[0], other], tmp_path / "out")
+
+
+def test_command_line(runs, tmp_path, capsys):
+    words = ["ensemble", *map(str, runs[:2]), "--out", str(tmp_path / "run"), "--combine", "weighted"]
+    assert main(words) == 0
+    seen = capsys.readouterr()
+    assert "test/disagreement" in seen.out
+    assert "shares:" in seen.err
+    assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["test/accuracy"] <= 1
+    assert main(["ensemble", str(runs[0]), "--out", str(tmp_path / "none")]) == 2
