@@ -5,10 +5,9 @@ student trained on the labels alone, over three seeds. 5,400 images train, 600 c
 the test is on all 10,000.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision train pipelines/distill_fashion.py:teacher --out runs/distill-teacher
-          kerasvision train pipelines/distill_fashion.py:soft_targets --out runs/distill-student
-          and the whole comparison: `study`, whose first recipe is the baseline
+          kerasvision study pipelines/distill_fashion.py --out runs/distill
 The student has 10,948 parameters, a fifteenth of the teacher's 164,722 (moving statistics included).
-Not measured yet.
+Nothing is measured yet.
 """
 
 import dataclasses

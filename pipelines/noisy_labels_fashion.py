@@ -5,9 +5,8 @@ co_teaching, and a study that trains each recipe with several seeds. The wrong l
 classes and the same in all runs; the validation split is cut out of the noisy training data and as noisy as it, so
 the best epoch is chosen as one would have to choose it in practice. The test labels are clean.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
-          kerasvision train pipelines/noisy_labels_fashion.py:baseline --out runs/noisy-baseline
-          kerasvision train pipelines/noisy_labels_fashion.py:co_teaching --out runs/noisy-co-teaching
-No figures are stated here yet: the study has not been run.
+          kerasvision study pipelines/noisy_labels_fashion.py --out runs/noisy-labels
+Nothing is measured yet.
 """
 
 import dataclasses

@@ -10,7 +10,8 @@ from PIL import Image
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
-from kerasvision.cli.recipes import load_recipe
+from kerasvision.cli.recipes import load_recipe, load_study
+from kerasvision.core.component import from_json, to_json
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.train.fit import train
@@ -39,10 +40,11 @@ RECIPES = {
     "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
+STUDIES = {"distill_fashion.py": "teacher", "noisy_labels_fashion.py": ""}  # and a recipe to be trained before
 
 
 def test_every_pipeline_is_listed():
-    assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *PREPARATIONS}
+    assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *STUDIES, *PREPARATIONS}
 
 
 @pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in RECIPES.items() for n in names])
@@ -54,6 +56,22 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
     small = _two_steps(recipe, tmp_path)
     trained = train(small, tmp_path / "run")
     assert all(np.isfinite(v) for v in trained.metrics.values())
+
+
+@pytest.mark.parametrize(("file", "before"), STUDIES.items())
+def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
+    study = load_study(str(FOLDER / file))
+    assert from_json(to_json(study)) == study
+    if before:
+        train(_two_steps(load_recipe(f"{FOLDER / file}:{before}"), tmp_path / "before"), tmp_path / "teacher")
+    for recipe in study.recipes:
+        small = _two_steps(recipe, tmp_path / recipe.name)
+        taught = [
+            dataclasses.replace(t, teacher=str(tmp_path / "teacher")) if hasattr(t, "teacher") else t
+            for t in small.techniques
+        ]
+        trained = train(dataclasses.replace(small, techniques=tuple(taught)), tmp_path / recipe.name / "run")
+        assert all(np.isfinite(v) for v in trained.metrics.values())
 
 
 def _two_steps(recipe, tmp_path):
