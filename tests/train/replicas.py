@@ -20,6 +20,7 @@ from kerasvision.train.fit import train
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import load_run
 from kerasvision.train.strategy import make_strategy
+from kerasvision.train.techniques.qat import PeakQuantizer
 from tests.train import tiny
 
 STEPS, BATCH = 8, 16
@@ -112,6 +113,23 @@ def trained_alike(folder):
     }
 
 
+def watched(strategy):
+    """[low, high] of a quantizer after a step in which each replica has seen other values."""
+    seen = ([-1.0, 0.5], [-3.0, 0.25]), ([-2.0, 0.125], [0.0, 7.0])
+    quantizer = PeakQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+    with strategy.scope():
+        weights = quantizer.build(None, "watched", keras.layers.Layer())
+    share = len(seen) // strategy.num_replicas_in_sync
+
+    def part(context):
+        start = share * context.replica_id_in_sync_group
+        return tf.constant(seen[start : start + share])
+
+    values = strategy.experimental_distribute_values_from_function(part)
+    tf.function(lambda: strategy.run(lambda v: quantizer(v, True, weights), args=(values,)))()
+    return [float(weights[k].numpy()) for k in ("min_var", "max_var")]
+
+
 def dense_norms():
     """The same network, its normalizations made by someone who never heard of replicas."""
 
@@ -141,6 +159,7 @@ def main():
     }
     with tempfile.TemporaryDirectory() as folder:
         found["train"] = trained_alike(pathlib.Path(folder))
+    found["ranges"] = [watched(one), watched(two)]
     print(json.dumps(found))
 
 

@@ -34,3 +34,8 @@ def test_train_is_the_same_under_two_replicas(found):
     assert found["train"]["loaded"] == 0.0
     assert found["train"]["frozen"] == 0.0
     assert found["train"]["learned"] > 1e-4
+
+
+def test_quantizers_watch_the_whole_batch(found):
+    """The range of one replica that has seen everything, and not the mean of two."""
+    assert found["ranges"] == [[-3.0, 7.0], [-3.0, 7.0]]

@@ -71,15 +71,26 @@ class PeakQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
         low, high = weights["min_var"], weights["max_var"]
         if training:
             untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
-            least, most = tf.minimum(tf.reduce_min(inputs), 0.0), tf.maximum(tf.reduce_max(inputs), 0.0)
+            least, most = _of_all_replicas(tf.reduce_min(inputs), tf.reduce_max(inputs))
+            least, most = tf.minimum(least, 0.0), tf.maximum(most, 0.0)
             low = self._moved(weights["min_var"], least, untouched | (least < low))
             high = self._moved(weights["max_var"], most, untouched | (most > high))
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, self.num_bits, self.narrow_range)
 
     def _moved(self, variable, value, at_once):
-        """The variable after a step. This way of assigning, tfmot's, averages over replicas."""
+        """The variable after a step. This way of assigning, tfmot's, averages over replicas, which are alike here."""
         remembers = tf.where(at_once, 0.0, self.REMEMBERS)
         return tf.__internal__.train.assign_moving_average(variable, value, remembers, zero_debias=False)
+
+
+def _of_all_replicas(least, most):
+    """The least and the greatest value of the whole batch, as on a single replica."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return least, most
+    every = context.all_gather(tf.stack([least, -most])[None], axis=0)  # [replicas, 2]
+    least, most = tf.unstack(tf.reduce_min(every, 0) * [1.0, -1.0])
+    return least, most
 
 
 def _watch_peaks(quantized):
