@@ -22,6 +22,8 @@ recipe = Recipe(
     model=create(
         "semantic_segmentation/deeplabv3plus",
         image_size=(256, 256),
+        output_stride=32,
+        rates=(2, 3, 4),
         backbone=create("backbones/efficientnet_lite", weights="imagenet"),
     ),
     data=create(

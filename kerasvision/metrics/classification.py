@@ -5,6 +5,8 @@ from sklearn import metrics as sk
 
 from kerasvision.metrics.base import Evaluator, chosen
 
+LISTED = 20  # classes
+
 
 def expected_calibration_error(confidences, correct, bins=15):
     """Guo et al. 2017, arXiv:1706.04599, equation 3: the mean gap between confidence and accuracy over equal bins."""
@@ -16,7 +18,10 @@ def expected_calibration_error(confidences, correct, bins=15):
 
 
 class SingleLabel(Evaluator):
-    """Top-1 and top-5 accuracy, balanced accuracy, macro F1, log loss and calibration of class probabilities."""
+    """Top-1 and top-5 accuracy; balanced accuracy, macro F1, macro average precision (area under the precision-recall
+    curve) and Matthews' correlation, which rare classes move; log loss and calibration of class probabilities. With at
+    most `LISTED` classes also the recall of each.
+    """
 
     def __init__(self, classes):
         self._classes = classes
@@ -36,12 +41,18 @@ class SingleLabel(Evaluator):
             "accuracy": float((top == labels).mean()),
             "balanced_accuracy": float(np.mean([(top[labels == c] == c).mean() for c in seen])),
             "macro_f1": float(sk.f1_score(labels, top, labels=seen, average="macro", zero_division=0)),
+            "macro_average_precision": float(
+                np.mean([sk.average_precision_score(labels == c, probabilities[:, c]) for c in seen])
+            ),
+            "matthews_correlation": float(sk.matthews_corrcoef(labels, top)),
             "log_loss": float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)).mean()),
             "calibration_error": expected_calibration_error(probabilities.max(1), top == labels),
         }
         if len(every) > 5:
             order = np.argpartition(-probabilities, 5, axis=1)[:, :5]
             out["top_5_accuracy"] = float((order == labels[:, None]).any(1).mean())
+        if len(every) <= LISTED:
+            out |= {f"recall/{self._classes[c]}": float((top[labels == c] == c).mean()) for c in seen}
         return out
 
 

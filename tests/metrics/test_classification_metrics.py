@@ -60,11 +60,28 @@ def test_single_label_is_scikit_learn_s(seed):
         "accuracy": sk.accuracy_score(labels, top),
         "balanced_accuracy": np.mean([sk.recall_score(labels == c, top == c) for c in seen]),
         "macro_f1": np.mean([sk.f1_score(labels == c, top == c) for c in seen]),
+        "macro_average_precision": np.mean([average_precision(labels == c, probabilities[:, c]) for c in seen]),
+        "matthews_correlation": gorodkin(labels, top, 8),
+        **{f"recall/{CLASSES[c]}": (top[labels == c] == c).mean() for c in seen},
         "top_5_accuracy": sk.top_k_accuracy_score(labels, probabilities, k=5, labels=range(8)),
         "log_loss": -np.mean([np.log(float(p[y])) for p, y in zip(probabilities, labels, strict=True)]),
         "calibration_error": guo_calibration_error(probabilities.max(1), top == labels, 15),
     }
     assert result == pytest.approx(expected, abs=1e-6)
+
+
+def gorodkin(labels, top, classes):
+    """The correlation of two one-hot matrices (Gorodkin 2004, equation 8): Matthews' for any number of classes."""
+    x, y = (np.eye(classes)[v] - np.eye(classes)[v].mean(0) for v in (labels, top))
+    return (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
+
+
+def test_recalls_of_many_classes_are_not_listed():
+    rng = np.random.default_rng(0)
+    probabilities, labels = rng.dirichlet(np.ones(30), 60), rng.integers(30, size=60)
+    names = [f"class {k}" for k in range(30)]
+    result = evaluated(SingleLabel(names), [({"probabilities": probabilities}, {"label": labels})])
+    assert not [name for name in result if name.startswith("recall/")]
 
 
 def test_top_five_needs_more_than_five_classes():

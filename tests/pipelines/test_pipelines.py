@@ -40,7 +40,11 @@ RECIPES = {
     "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
-STUDIES = {"distill_fashion.py": "teacher", "noisy_labels_fashion.py": ""}  # and a recipe to be trained before
+STUDIES = {
+    "distill_fashion.py": "teacher",
+    "long_tail_fashion.py": "",
+    "noisy_labels_fashion.py": "",
+}  # and a recipe to be trained before
 
 
 def test_every_pipeline_is_listed():
