@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "necks": ("core", "ops", "layers"),
     "data": ("core", "ops"),
     "tasks": ("core", "ops", "layers", "losses", "metrics", "backbones", "necks"),
-    "train": ("core", "tasks.base", "data", "export.served", "export.evaluation"),
+    "train": ("core", "tasks.base", "losses", "data", "export.served", "export.evaluation"),
     "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode"),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),

@@ -1,0 +1,62 @@
+"""Costs of confusions: the expected cost of an answer, as a loss.
+
+Elkan 2001, The Foundations of Cost-Sensitive Learning, IJCAI, section 1, where C(i, j) is the cost of answering i when
+j is true. Here a row is a true class and a column an answer, as in a confusion matrix. Elkan weighs an answer by its
+costs when deciding; trained with them, the probabilities themselves lean towards cheap errors and are no longer
+calibrated.
+"""
+
+import dataclasses
+import math
+
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import techniques
+from kerasvision.losses.classification import expected_cost
+from kerasvision.train.techniques._classes import arch_of, require_classes
+from kerasvision.train.techniques.base import Technique
+
+
+@techniques.register("cost_matrix")
+@dataclasses.dataclass(frozen=True)
+class CostMatrix(Technique):
+    """weight * sum_j C[y, j] p_j beside the cross-entropy, or in its place.
+
+    costs: C, a row for each true class, a column for each answer, in the order of the classes; 0 or more, 0 on the
+    diagonal. replaces: the cross-entropy is left out. Its gradient vanishes where the graph is sure, also of an error,
+    so training from scratch is slow; start from a phase with cross-entropy. For one class an example.
+    """
+
+    costs: tuple[tuple[float, ...], ...]
+    weight: float = 1.0
+    replaces: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        size = len(self.costs)
+        if size < 2 or any(len(row) != size for row in self.costs):
+            shape = f"{size} rows of {', '.join(str(n) for n in sorted({len(row) for row in self.costs})) or 0}"
+            raise UsageError(f"cost_matrix.costs: got {shape}; allowed: K rows of K costs, K the number of classes")
+        for i, row in enumerate(self.costs):
+            for j, cost in enumerate(row):
+                if not (math.isfinite(cost) and cost >= 0) or (i == j and cost):
+                    allowed = "0, a right answer costs nothing" if i == j else "0 or more"
+                    raise UsageError(f"cost_matrix.costs[{i}][{j}]: got {cost}; allowed: {allowed}")
+        if not 0 < self.weight < float("inf"):
+            raise UsageError(f"cost_matrix.weight: got {self.weight}; allowed: above 0")
+
+    def look_at(self, arch, split):
+        require_classes("cost_matrix", arch)
+        if len(self.costs) != arch.num_classes:
+            raise UsageError(f"cost_matrix.costs has {len(self.costs)} rows for {arch.num_classes} classes")
+        return self
+
+    def objective(self, loss):
+        if self.replaces:
+            arch_of("cost_matrix with replaces", loss)
+
+        def with_costs(targets, raw):
+            held = {} if self.replaces else loss(targets, raw)
+            cost = expected_cost(targets["logits"], raw["logits"], self.costs)
+            return held | {"expected_cost": self.weight * cost}
+
+        return with_costs

@@ -1,0 +1,41 @@
+"""Focal loss for classification: Lin, Goyal, Girshick, He, Dollar 2017, Focal Loss for Dense Object Detection,
+arXiv:1708.02002, equation 4. On softmax for one class an example, on sigmoid for several.
+"""
+
+import dataclasses
+
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import techniques
+from kerasvision.losses.classification import sigmoid_focal, softmax_focal
+from kerasvision.train.techniques._classes import ONE, arch_of, require_classes
+from kerasvision.train.techniques.base import Technique
+
+
+@techniques.register("focal")
+@dataclasses.dataclass(frozen=True)
+class Focal(Technique):
+    """(1 - p_t)^gamma times the cross-entropy, in its place: examples that are answered well count little.
+
+    gamma: 0 is the cross-entropy. The paper's alpha is techniques/class_weights, named after this one. The
+    architecture's label smoothing stays.
+    """
+
+    gamma: float = 2.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.gamma < float("inf"):
+            raise UsageError(f"focal.gamma: got {self.gamma}; allowed: 0 or more, usually 2")
+
+    def look_at(self, arch, split):
+        require_classes("focal", arch, several=True)
+        return self
+
+    def objective(self, loss):
+        arch = arch_of("focal", loss)
+        of_batch = softmax_focal if arch.needs == ONE else sigmoid_focal
+
+        def focal(targets, raw):
+            return {"focal": of_batch(targets["logits"], raw["logits"], self.gamma, arch.label_smoothing)}
+
+        return focal
