@@ -29,7 +29,7 @@ def with_validation(opened, fraction):
     Every n-th record is held out, n = round(1 / fraction): sources list records class by class, so this is nearly
     stratified, and it does not depend on a seed.
     """
-    splits = dict(opened.splits)
+    splits = {name: dataclasses.replace(split, classes=opened.classes) for name, split in opened.splits.items()}
     if "validation" in splits or not fraction:
         return splits
     train, every = splits["train"], max(2, round(1 / fraction))

@@ -1,26 +1,52 @@
 """One class for each example, whatever goes in: softmax over logits, cross-entropy with label smoothing."""
 
+import dataclasses
 import typing
 
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.core.errors import UsageError
 from kerasvision.losses.classification import softmax_cross_entropy
-from kerasvision.metrics.classification import SingleLabel
+from kerasvision.metrics.classification import SingleLabel, best_factors
 from kerasvision.tasks.base import Architecture, Gives
 
 TOP = 5  # classes that `describe` lists
+TuneFor = typing.Literal["nothing", "accuracy", "balanced_accuracy"]
 
 
 class OneOfSeveral(Architecture):
-    """Abstract. Raw is `{"logits": [B, K]}`. Concrete ones have these fields."""
+    """Abstract. Raw is `{"logits": [B, K]}`. Concrete ones have these fields.
+
+    tune_for: a metric of the validation split for which training, when it has ended, chooses class_factors.
+    class_factors: one a class, above 0; probabilities are multiplied by them and by what makes their sum 1 again, so
+    that the answer moves towards classes with large factors. Empty: 1 for every class. They are part of the graph that
+    is exported. Figures of the validation split are flattered by them: they were chosen on it.
+    """
 
     num_classes: int
     label_smoothing: float
+    tune_for: TuneFor
+    class_factors: tuple[float, ...]
 
     needs: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not all(0 < f < float("inf") for f in self.class_factors):
+            raise UsageError(f"model.class_factors={self.class_factors}; allowed: numbers above 0, one a class, or ()")
+        if self.class_factors and self.num_classes and len(self.class_factors) != self.num_classes:
+            raise UsageError(
+                f"model.class_factors has {len(self.class_factors)} values for {self.num_classes} classes; give one a "
+                "class, or () and tune_for to have them chosen"
+            )
+
+    @property
+    def tunes(self):
+        """Whether `tune` looks at the validation split."""
+        return self.tune_for != "nothing"
 
     @property
     def gives(self):
@@ -36,10 +62,23 @@ class OneOfSeveral(Architecture):
         return {"cross_entropy": softmax_cross_entropy(targets["logits"], raw["logits"], self.label_smoothing)}
 
     def decode(self, raw, geometry):
-        return {"probabilities": tf.nn.softmax(raw["logits"])}
+        logits = raw["logits"]
+        if self.class_factors:
+            logits = logits + tf.constant(np.log(self.class_factors), logits.dtype)
+        return {"probabilities": tf.nn.softmax(logits)}
 
     def perfect(self, targets):
         return {"logits": 40.0 * targets["logits"]}
+
+    def tune(self, predictions, truths):
+        if not self.tunes:
+            return self
+        labels = truths["label"]
+        counts = np.bincount(labels, minlength=self.num_classes)
+        weights = 1 / np.maximum(counts, 1) if self.tune_for == "balanced_accuracy" else np.ones(self.num_classes)
+        held = np.asarray(self.class_factors or np.ones(self.num_classes))
+        factors = held * best_factors(predictions["probabilities"], labels, weights)
+        return dataclasses.replace(self, class_factors=tuple(float(f"{f:.6g}") for f in factors / factors.max()))
 
     def compare(self, reference, other):
         a, b = reference["probabilities"], other["probabilities"]

@@ -62,6 +62,37 @@ def test_a_classifier_has_nothing_to_tune(classifier):
     assert classifier.tune({"probabilities": LOGITS}, {"label": np.zeros(5)}) is classifier
 
 
+def test_class_factors_scale_probabilities(classifier):
+    factors = (1.0, 0.5, 0.1, 1.0, 0.25, 1.0, 0.01)
+    got = dataclasses.replace(classifier, class_factors=factors).decode({"logits": LOGITS}, {})["probabilities"]
+    scaled = softmax(LOGITS.astype(float), 1) * factors
+    np.testing.assert_allclose(got, scaled / scaled.sum(1, keepdims=True), atol=1e-6)
+
+
+def test_tuning_moves_the_answer_towards_rare_classes(classifier):
+    """Class 6 is rare and never wins; factors are chosen, kept exactly, and tuning again has nothing to gain."""
+    rng = np.random.default_rng(2)
+    labels = np.concatenate([np.arange(300) % 6, np.full(6, 6)])
+    logits = rng.normal(0, 0.3, (306, 7)) + 3 * np.eye(7)[labels] - [0, 0, 0, 0, 0, 0, 4]
+    for wish in ("balanced_accuracy", "accuracy"):
+        asked = dataclasses.replace(classifier, tune_for=wish)
+        assert asked.tunes and not classifier.tunes
+        before = asked.decode({"logits": logits}, {})["probabilities"].numpy()
+        tuned = asked.tune({"probabilities": before}, {"label": labels})
+        after = tuned.decode({"logits": logits}, {})["probabilities"].numpy()
+        recall = [(p.argmax(1) == labels)[labels == 6].mean() for p in (before, after)]
+        assert recall[0] < 0.5 and recall[1] > 0.8
+        assert dataclasses.replace(tuned, class_factors=()) == asked
+        assert tuned.tune({"probabilities": after}, {"label": labels}) == tuned
+
+
+def test_class_factors_must_fit_the_classes():
+    with pytest.raises(UsageError, match="class_factors has 2 values for 3 classes"):
+        Classifier(num_classes=3, class_factors=(0.5, 0.5))
+    with pytest.raises(UsageError, match="allowed: numbers above 0"):
+        Classifier(class_factors=(0.5, 0.0))
+
+
 def test_labels_that_are_named_twice_count_once(multi_label):
     sample = {"labels": tf.constant([2, 5, 2])}
     expected = [0, 0, 1, 0, 0, 1, 0]

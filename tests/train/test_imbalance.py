@@ -1,142 +1,203 @@
-"""Remedies for imbalance: what each does to the loss and to the data, and that each trains."""
+"""Techniques for classes of unequal size: their formulas, what they refuse, and two steps of each."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import log_softmax, softmax
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.component import from_json, to_json
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
-from kerasvision.data.sampling import class_counts, labels_of
-from kerasvision.losses.classification import expected_cost, softmax_focal
-from kerasvision.losses.detection import focal
+from kerasvision.data.pipeline import with_validation
+from kerasvision.data.sampling import class_counts
 from kerasvision.train.fit import train
 from tests.train import tiny
 
-TARGETS = {"logits": tf.one_hot([0, 1, 2, 0], 3)}
-RAW = {"logits": tf.constant(np.random.default_rng(0).normal(0, 2, (4, 3)), tf.float32)}
-COSTS = ((0.0, 1.0, 2.0), (5.0, 0.0, 1.0), (9.0, 3.0, 0.0))
+TAIL = create("sources/long_tail", of=tiny.recipe().data, ratio=8)
+COUNTS = (60, 30, 6)
+ARCH = tiny.classifier(num_classes=3)
+SEVERAL = create("classification/multi_label", num_classes=3, image_size=(8, 8), label_smoothing=0.1)
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(0, 2, (6, 3)).astype(np.float32)
+LABELS = np.array([0, 1, 2, 2, 0, 1])
+TARGETS = {"logits": np.eye(3, dtype=np.float32)[LABELS]}
+COSTS = ((0.0, 1.0, 5.0), (2.0, 0.0, 1.0), (9.0, 3.0, 0.0))
+ROWS = np.log(softmax(LOGITS.astype(float), 1))
+
+
+def small(size):
+    """A cost matrix of so many classes."""
+    return tuple(tuple(float(abs(i - j)) for j in range(size)) for i in range(size))
+
+
+def asked(technique, arch=ARCH, targets=TARGETS):
+    """name -> [B], of the technique around the architecture's loss."""
+    values = technique.objective(arch.loss)({k: tf.constant(v) for k, v in targets.items()}, {"logits": LOGITS})
+    return {k: v.numpy() for k, v in values.items()}
+
+
+def test_inverse_weights_have_a_mean_of_one_over_examples():
+    technique = create("techniques/class_weights", counts=COUNTS)
+    weights = technique.weights()
+    np.testing.assert_allclose(weights * COUNTS, np.full(3, 96 / 3))  # each class weighs the same in all
+    assert weights @ COUNTS / sum(COUNTS) == pytest.approx(1)
+    got = asked(technique)["cross_entropy"]
+    np.testing.assert_allclose(got, -weights[LABELS] * ROWS[np.arange(6), LABELS], rtol=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.999, 0.9999999])
+def test_effective_numbers_are_those_of_the_paper(beta):
+    """Cui et al., proposition 1: E_n = (E_{n-1}) beta + 1, the expected volume of n samples."""
+    effective = []
+    for count in COUNTS:
+        volume = 0.0
+        for _ in range(count):
+            volume = volume * beta + 1
+        effective.append(1 / volume)
+    expected = np.array(effective) * sum(COUNTS) / (np.array(effective) @ COUNTS)
+    got = create("techniques/class_weights", scheme="effective_number", beta=beta, counts=COUNTS).weights()
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_several_or_mixed_classes_weigh_their_mean():
+    technique = create("techniques/class_weights", counts=COUNTS)
+    weights = technique.weights()
+    targets = np.float32([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 0], [1, 0, 0]])
+    plain = SEVERAL.loss({"logits": targets}, {"logits": LOGITS})["cross_entropy"]
+    each = [weights[[0, 2]].mean(), 1, weights.mean(), weights[1], 1, weights[0]]
+    np.testing.assert_allclose(asked(technique, SEVERAL, {"logits": targets})["cross_entropy"], each * plain, rtol=1e-5)
+    mixed = {"logits": 0.25 * TARGETS["logits"] + 0.75 * TARGETS["logits"][::-1]}
+    plain = ARCH.loss(mixed, {"logits": LOGITS})["cross_entropy"]
+    each = 0.25 * weights[LABELS] + 0.75 * weights[LABELS[::-1]]
+    np.testing.assert_allclose(asked(technique, ARCH, mixed)["cross_entropy"], each * plain, rtol=1e-5)
+
+
+def test_logit_adjustment_is_equation_10():
+    for tau in (0.0, 1.0, 1.7):
+        technique = create("techniques/logit_adjustment", tau=tau, counts=COUNTS)
+        adjusted = log_softmax(LOGITS.astype(float) + tau * np.log(np.array(COUNTS) / 96), 1)
+        np.testing.assert_allclose(asked(technique)["cross_entropy"], -adjusted[np.arange(6), LABELS], rtol=1e-5)
+
+
+def test_focal_takes_the_cross_entropy_s_place_with_its_smoothing():
+    p = softmax(LOGITS.astype(float), 1)[np.arange(6), LABELS]
+    got = asked(create("techniques/focal", gamma=3.0))
+    assert list(got) == ["focal"]
+    np.testing.assert_allclose(got["focal"], -((1 - p) ** 3) * np.log(p), rtol=1e-4, atol=1e-7)
+    plain = SEVERAL.loss(TARGETS, {"logits": LOGITS})["cross_entropy"]
+    np.testing.assert_allclose(asked(create("techniques/focal", gamma=0), SEVERAL)["focal"], plain, rtol=1e-5)
+
+
+def test_costs_stand_beside_the_cross_entropy_or_in_its_place():
+    expected = 0.5 * (np.array(COSTS)[LABELS] * softmax(LOGITS, 1)).sum(1)
+    beside = asked(create("techniques/cost_matrix", costs=COSTS, weight=0.5))
+    np.testing.assert_allclose(beside["expected_cost"], expected, rtol=1e-5)
+    np.testing.assert_allclose(beside["cross_entropy"], -ROWS[np.arange(6), LABELS], rtol=1e-5)
+    alone = asked(create("techniques/cost_matrix", costs=COSTS, weight=0.5, replaces=True))
+    assert list(alone) == ["expected_cost"]
+
+
+def test_what_takes_the_loss_s_place_comes_first():
+    weights = create("techniques/class_weights", counts=COUNTS)
+    focal = create("techniques/focal")
+    both = weights.objective(focal.objective(ARCH.loss))(TARGETS, {"logits": LOGITS})["focal"]
+    np.testing.assert_allclose(both, weights.weights()[LABELS] * asked(focal)["focal"], rtol=1e-5)
+    for technique in (focal, create("techniques/cost_matrix", costs=COSTS, replaces=True)):
+        with pytest.raises(UsageError, match="put it first among the techniques"):
+            technique.objective(weights.objective(ARCH.loss))
+
+
+def test_counts_come_from_the_training_split_and_not_into_the_recipe():
+    split = with_validation(TAIL.open(), 0.0)["train"]
+    arch = tiny.classifier(num_classes=10)
+    for name in ("class_weights", "logit_adjustment"):
+        technique = create(f"techniques/{name}")
+        seen = technique.look_at(arch, split)
+        assert seen.counts == tuple(class_counts(split, 10)) and technique.counts == ()
+        assert from_json(to_json(seen)) == seen
+
+
+BAD = [
+    ("class_weights", {"beta": 1.0}, r"class_weights.beta: got 1.0; allowed: 0 <= beta < 1"),
+    ("class_weights", {"counts": (3, 0)}, r"class_weights.counts: got \(3, 0\); allowed: 1 or more"),
+    ("oversample", {"ratio": 0.5}, r"oversample.ratio: got 0.5; allowed: 1 \(all classes alike\) or more"),
+    ("oversample", {"seed": -1}, r"oversample.seed: got -1"),
+    ("undersample", {"ratio": 0.0}, r"undersample.ratio: got 0.0"),
+    ("logit_adjustment", {"tau": -1.0}, r"logit_adjustment.tau: got -1.0"),
+    ("logit_adjustment", {"counts": (0,)}, r"logit_adjustment.counts"),
+    ("focal", {"gamma": -0.1}, r"focal.gamma: got -0.1"),
+    ("cost_matrix", {"costs": ((0.0, 1.0), (1.0,))}, r"got 2 rows of 1, 2; allowed: K rows of K costs"),
+    ("cost_matrix", {"costs": ((0.0, -1.0), (1.0, 0.0))}, r"costs\[0\]\[1\]: got -1.0; allowed: 0 or more"),
+    ("cost_matrix", {"costs": ((0.0, 1.0), (1.0, 2.0))}, r"costs\[1\]\[1\]: got 2.0; allowed: 0, a right answer"),
+    ("cost_matrix", {"costs": small(2), "weight": 0.0}, r"cost_matrix.weight: got 0.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "line"), BAD)
+def test_fields_are_checked(name, fields, line):
+    with pytest.raises(UsageError, match=line) as error:
+        create(f"techniques/{name}", **fields)
+    assert "\n" not in str(error.value)
+
+
+SINGLE_ONLY = ("oversample", "undersample", "logit_adjustment", "cost_matrix")
+
+
+@pytest.mark.parametrize("name", [*SINGLE_ONLY, "class_weights", "focal"])
+def test_other_architectures_are_refused(name):
+    technique = create(f"techniques/{name}", **({"costs": small(3)} if name == "cost_matrix" else {}))
+    split = with_validation(TAIL.open(), 0.0)["train"]
+    others = [create("semantic_segmentation/unet", num_classes=3), *([SEVERAL] if name in SINGLE_ONLY else [])]
+    for arch in others:
+        with pytest.raises(UsageError, match=f"{name} is for architectures of one class an example"):
+            technique.look_at(arch, split).records(split, arch)
+
+
+def test_counts_that_do_not_fit_are_refused():
+    split = with_validation(TAIL.open(), 0.0)["train"]
+    with pytest.raises(UsageError, match="class_weights.counts has 3 values for 10 classes"):
+        create("techniques/class_weights", counts=COUNTS).look_at(tiny.classifier(num_classes=10), split)
+    with pytest.raises(UsageError, match="cost_matrix.costs has 3 rows for 10 classes"):
+        create("techniques/cost_matrix", costs=COSTS).look_at(tiny.classifier(num_classes=10), split)
+    few = dataclasses.replace(
+        split, records=split.records.filter(lambda r: r["label"] < 9), classes=tuple("abcdefghij")
+    )
+    with pytest.raises(KerasVisionError, match="logit_adjustment: no training example of class 'j'; add some"):
+        create("techniques/logit_adjustment").look_at(tiny.classifier(num_classes=10), few)
+
+
 REMEDIES = {
     "class_weights": {},
-    "oversample": {},
-    "undersample": {"ratio": 2.0},
+    "oversample": {"ratio": 2.0},
+    "undersample": {"ratio": 4.0},
     "logit_adjustment": {},
     "focal": {},
-    "cost_matrix": {"costs": tuple(tuple(float(i != j) for j in range(10)) for i in range(10))},
+    "cost_matrix": {"costs": small(10)},
 }
 
 
-def plain(targets, raw):
-    return tiny.classifier(num_classes=3).loss(targets, raw)
-
-
-@pytest.fixture(scope="module")
-def imbalanced():
-    """(an architecture, the training split of a long tail of digits, its counts)."""
-    split = create("sources/long_tail", of=create("sources/digits"), ratio=10.0).open().splits["train"]
-    return tiny.classifier(num_classes=10), split, np.bincount(labels_of(split))
-
-
-def test_class_weights_are_the_papers_and_one_on_average(imbalanced):
-    arch, split, counts = imbalanced
-    inverse = np.array(create("techniques/class_weights").look_at(arch, split).weights)
-    np.testing.assert_allclose(inverse * counts, np.full(10, counts.sum() / 10))
-    beta = 0.99
-    effective = create("techniques/class_weights", scheme="effective_number", beta=beta).look_at(arch, split).weights
-    numbers = np.array([sum(beta**i for i in range(n)) for n in counts])  # Cui et al., equation 2
-    np.testing.assert_allclose(np.array(effective) * numbers, np.full(10, effective[0] * numbers[0]))
-    assert (np.array(effective) * counts).sum() == pytest.approx(counts.sum())
-
-
-def test_objectives():
-    weighted = create("techniques/class_weights", weights=(1.0, 2.0, 4.0)).objective(plain)(TARGETS, RAW)
-    np.testing.assert_allclose(weighted["cross_entropy"], plain(TARGETS, RAW)["cross_entropy"] * [1, 2, 4, 1])
-    shares = (0.7, 0.2, 0.1)
-    adjusted = create("techniques/logit_adjustment", tau=1.5, priors=shares).objective(plain)(TARGETS, RAW)
-    z = RAW["logits"].numpy() + 1.5 * np.log(shares)  # Menon et al., equation 10
-    expected = np.log(np.exp(z).sum(1)) - z[np.arange(4), [0, 1, 2, 0]]
-    np.testing.assert_allclose(adjusted["cross_entropy"], expected, rtol=1e-5)
-    t, logits = TARGETS["logits"], RAW["logits"]
-    (seen,) = create("techniques/focal", gamma=1.5).objective(plain)(TARGETS, RAW).values()
-    np.testing.assert_array_equal(seen, softmax_focal(t, logits, 1.5))
-    (seen,) = create("techniques/focal", form="sigmoid").objective(plain)(TARGETS, RAW).values()
-    np.testing.assert_allclose(seen, focal(t, logits, None, 2.0) / 3)
-    both = create("techniques/cost_matrix", costs=COSTS, weight=0.5).objective(plain)(TARGETS, RAW)
-    np.testing.assert_allclose(both["expected_cost"], 0.5 * expected_cost(t, logits, COSTS))
-    assert set(both) == {"cross_entropy", "expected_cost"}
-    alone = create("techniques/cost_matrix", costs=COSTS, alone=True).objective(plain)(TARGETS, RAW)
-    assert set(alone) == {"expected_cost"}
-
-
-def test_samplers_give_exact_counts(imbalanced):
-    arch, split, counts = imbalanced
-
-    def after(name, **fields):
-        changed = create(f"techniques/{name}", **fields).records(split, arch)
-        found = class_counts(labels_of(changed), 10)
-        assert changed.size == found.sum()
-        return found
-
-    np.testing.assert_array_equal(after("oversample"), np.full(10, counts.max()))
-    np.testing.assert_array_equal(after("oversample", ratio=0.5), np.maximum(counts, np.rint(counts.max() / 2)))
-    np.testing.assert_array_equal(after("undersample"), np.full(10, counts.min()))
-    np.testing.assert_array_equal(after("undersample", ratio=3.0), np.minimum(counts, 3 * counts.min()))
-
-
 @pytest.mark.parametrize("name", REMEDIES)
-def test_each_trains_and_is_resumed(name, tmp_path):
-    data = create("sources/long_tail", of=tiny.recipe().data, ratio=3.0)
-    recipe = tiny.recipe(data=data, techniques=(create(f"techniques/{name}", **REMEDIES[name]),))
-    trained = train(recipe, tmp_path / "run")
-    assert np.isfinite(trained.metrics["test/balanced_accuracy"])
-    assert train(recipe, tmp_path / "run", resume=True).metrics == trained.metrics
+def test_two_steps_of_training(name, tmp_path):
+    """A step moves all weights otherwise than plain training does, and the metrics are there."""
+    fields = {"data": TAIL, "batch_size": 16, "model": tiny.classifier()}
+    technique = create(f"techniques/{name}", **REMEDIES[name])
+    trained = train(tiny.recipe(techniques=(technique,), **fields), tmp_path / "run")
+    plain = train(tiny.recipe(**fields), tmp_path / "plain")
+    assert trained.recipe.techniques == (technique,)
+    assert all(np.isfinite(v) for v in trained.metrics.values())
+    assert {"test/matthews", "test/macro_average_precision", "test/recall/9"} <= set(trained.metrics)
+    kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
 
 
-def test_the_focal_loss_takes_the_form_of_its_task():
-    several = create("classification/multi_label", num_classes=3)
-    assert create("techniques/focal").look_at(several, None).form == "sigmoid"
-    assert create("techniques/focal").look_at(tiny.classifier(num_classes=3), None).form == "softmax"
-
-
-@pytest.mark.parametrize("name", [n for n in REMEDIES if n != "focal"])
-def test_another_task_is_refused(name):
-    technique, other = (
-        create(f"techniques/{name}", **REMEDIES[name]),
-        create("classification/multi_label", num_classes=3),
-    )
-    with pytest.raises(UsageError, match="use it with classification/classifier"):
-        technique.look_at(other, None)
-        technique.records(None, other)
-
-
-@pytest.mark.parametrize(
-    ("name", "fields", "says"),
-    [
-        ("class_weights", {"beta": 1.0}, "class_weights.beta=1; allowed: 0 to less than 1"),
-        ("class_weights", {"weights": (1.0, 0.0)}, "allowed: numbers above 0, one a class"),
-        ("oversample", {"ratio": 1.5}, "oversample.ratio=1.5; allowed: above 0 to 1"),
-        ("undersample", {"ratio": 0.5}, "undersample.ratio=0.5; allowed: 1 or more"),
-        ("logit_adjustment", {"tau": 0.0}, "logit_adjustment.tau=0; allowed: above 0"),
-        ("focal", {"gamma": -1.0}, "focal.gamma=-1; allowed: 0 or more"),
-        ("cost_matrix", {"costs": ((0.0, 1.0),)}, "allowed: K rows of K numbers"),
-        ("cost_matrix", {"costs": ((1.0, 1.0), (1.0, 0.0))}, "0 for the right answer"),
-    ],
-)
-def test_fields_are_checked(name, fields, says):
-    with pytest.raises(UsageError, match=says):
-        create(f"techniques/{name}", **fields)
-
-
-def test_numbers_of_another_count_of_classes_are_refused(imbalanced):
-    arch, split, _ = imbalanced
-    for technique in (
-        create("techniques/class_weights", weights=(1.0, 2.0)),
-        create("techniques/logit_adjustment", priors=(0.5, 0.5)),
-        create("techniques/cost_matrix", costs=COSTS),
-    ):
-        with pytest.raises(UsageError, match=r"\b10\b"):
-            technique.look_at(arch, split)
-    smoothed = dataclasses.replace(arch, label_smoothing=0.1)
-    with pytest.raises(UsageError, match="set model.label_smoothing=0"):
-        create("techniques/focal").look_at(smoothed, split)
+def test_factors_are_tuned_after_training_and_served(tmp_path):
+    model = tiny.classifier(tune_for="balanced_accuracy")
+    trained = train(tiny.recipe(data=TAIL, model=model), tmp_path / "run")
+    assert len(trained.arch.class_factors) == 10 and max(trained.arch.class_factors) == 1.0
+    image = RNG.integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
+    served = trained.served().serve({"image": image})["probabilities"].numpy()
+    plain = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=model.for_classes(range(10))))
+    expected = plain.served().serve({"image": image})["probabilities"].numpy() * trained.arch.class_factors
+    np.testing.assert_allclose(served, expected / expected.sum(1, keepdims=True), atol=1e-6)

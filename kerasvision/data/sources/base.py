@@ -20,13 +20,14 @@ class Split:
     `targets` float32 [N] for numbers. Or it has `volume` float32 [D, H, W, C], `spacing_mm` float32 [3] and perhaps
     `mask` uint8 [D, H, W].
     size: number of records. shuffle_buffer: how many records may be held in memory for shuffling; a source whose
-    records are heavy says fewer.
+    records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in.
     """
 
     records: tf.data.Dataset
     read: typing.Callable
     size: int
     shuffle_buffer: int = 100_000
+    classes: tuple[str, ...] = ()
 
     @property
     def read_spec(self):

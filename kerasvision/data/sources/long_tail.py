@@ -1,34 +1,36 @@
-"""Imbalance made to measure: few examples of some classes, to see what that costs and what remedies are worth."""
+"""A long tail cut out of a balanced source, to try remedies on: Cui et al. 2019, arXiv:1901.05555, section 5.1."""
 
 import dataclasses
 
-import numpy as np
-
-from kerasvision.core.component import part
+from kerasvision.core.component import hints, part
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data.sampling import class_counts, even_repeats, labels_of, repeated
-from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.sampling import long_tailed
+from kerasvision.data.sources.base import Source
 
 
 @sources.register("long_tail")
 @dataclasses.dataclass(frozen=True)
 class LongTail(Source):
-    """Samples: those of the source `of`, whose training split keeps fewer and fewer examples of each class.
+    """Samples: those of the source `of`, which has one class an image, with fewer and fewer in the training split.
 
-    Class k of K keeps n ratio^(-k / (K - 1)) of its examples, n of the largest class ("Class-Balanced Loss", Cui et al.
-    2019, arXiv:1901.05555, section 5.1), but at least one. Which stay is drawn from the seed. Validation and test keep
-    all; a validation split that training cuts out of train is as imbalanced as train.
+    ratio: examples of the first class to those of the last; in between they fall exponentially, in the order of the
+    classes. A class that has fewer to begin with keeps them. seed: which examples stay. Validation and test stay as
+    they are, so a source without a validation split should name one: what is held out of a long tail is a long tail.
+    skip_unreadable: set in `of` too.
     """
 
     of: part("sources")
     ratio: float = 100.0
     seed: int = 0
+    skip_unreadable: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.ratio >= 1:
-            raise UsageError(f"long_tail.ratio={self.ratio:g}; allowed: 1 or more, as in 100")
+        if not 1 <= self.ratio < float("inf"):
+            raise UsageError(f"long_tail.ratio: got {self.ratio}; allowed: 1 (nothing is left out) or more")
+        if self.seed < 0:
+            raise UsageError(f"long_tail.seed: got {self.seed}; allowed: 0 or more")
 
     @property
     def path(self):
@@ -36,16 +38,9 @@ class LongTail(Source):
         return getattr(self.of, "path", "")
 
     def open(self):
-        opened = self.of.open()
-        train = opened.splits["train"]
-        if "label" not in train.read_spec:
-            raise UsageError(
-                f"long_tail of {self.of.registered_name}: its samples have {', '.join(sorted(train.read_spec))}; "
-                "needed: label, one class for each example"
-            )
-        labels, count = labels_of(train), len(opened.classes)
-        counts = class_counts(labels, count)
-        wanted = counts.max() * self.ratio ** (-np.arange(count) / max(1, count - 1))
-        kept = np.minimum(counts, np.maximum(1, np.rint(wanted).astype(int)))
-        rare = repeated(train, even_repeats(labels, kept, self.seed))
-        return Opened(opened.classes, opened.splits | {"train": rare}, opened.dropped)
+        lenient = self.skip_unreadable and "skip_unreadable" in hints(type(self.of))
+        opened = (dataclasses.replace(self.of, skip_unreadable=True) if lenient else self.of).open()
+        what = f"long_tail of {self.of.registered_name.split('/')[-1]}"
+        whole = dataclasses.replace(opened.splits["train"], classes=opened.classes)
+        train = long_tailed(whole, self.ratio, self.seed, what)
+        return dataclasses.replace(opened, splits=opened.splits | {"train": train})

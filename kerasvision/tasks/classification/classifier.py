@@ -6,14 +6,17 @@ import typing
 import tf_keras as keras
 
 from kerasvision.core.registry import architectures
-from kerasvision.tasks._one_of_several import OneOfSeveral
+from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
 from kerasvision.tasks.classification.task import Classification
 
 
 @architectures.register("classification/classifier")
 @dataclasses.dataclass(frozen=True)
 class Classifier(OneOfSeveral, Classification):
-    """The fields are `Classification`'s. Loss: cross-entropy between softmax(logits) and the label."""
+    """The fields are `Classification`'s and `OneOfSeveral`'s. Loss: cross-entropy between softmax(logits) and label."""
+
+    tune_for: TuneFor = "nothing"
+    class_factors: tuple[float, ...] = ()
 
     name: typing.ClassVar[str] = "classification"
 

@@ -13,7 +13,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.volume import MaxPool3D, convolve
 from kerasvision.ops import dense, volumes
-from kerasvision.tasks._one_of_several import OneOfSeveral
+from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
 from kerasvision.tasks.volume import VolumeArchitecture
 
 
@@ -24,7 +24,7 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
 
     A volume is resampled to volume_size, whatever its shape; with spacing_mm it is resampled to that, and its center
     cut or padded to volume_size. width: channels of the first stage; twice as many after each pooling by `strides`, at
-    most max_width. dropout: before the last layer. Other fields: `tasks.volume.VolumeArchitecture`.
+    most max_width. dropout: before the last layer. Other fields: `tasks.volume.VolumeArchitecture` and `OneOfSeveral`.
     """
 
     num_classes: int = 0
@@ -37,6 +37,8 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
     strides: tuple[tuple[int, int, int], ...] = ((2, 2, 2), (2, 2, 2), (2, 2, 2))
     dropout: float = 0.0
     label_smoothing: float = 0.0
+    tune_for: TuneFor = "nothing"
+    class_factors: tuple[float, ...] = ()
 
     name: typing.ClassVar[str] = "volume_classification"
 

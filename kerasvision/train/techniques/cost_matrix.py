@@ -1,51 +1,62 @@
-"""Cost-sensitive learning: some mistakes cost more than others.
+"""Costs of confusions: the expected cost of an answer, as a loss.
 
-"The Foundations of Cost-Sensitive Learning" (Elkan 2001, IJCAI, equation 1): the expected cost of an answer.
+Elkan 2001, The Foundations of Cost-Sensitive Learning, IJCAI, section 1, where C(i, j) is the cost of answering i when
+j is true. Here a row is a true class and a column an answer, as in a confusion matrix. Elkan weighs an answer by its
+costs when deciding; trained with them, the probabilities themselves lean towards cheap errors and are no longer
+calibrated.
 """
 
 import dataclasses
+import math
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.classification import expected_cost
-from kerasvision.train.techniques._balance import require_label
+from kerasvision.train.techniques._classes import arch_of, require_classes
 from kerasvision.train.techniques.base import Technique
 
 
 @techniques.register("cost_matrix")
 @dataclasses.dataclass(frozen=True)
 class CostMatrix(Technique):
-    """The expected cost of answering by the model's probabilities, beside the architecture's own loss.
+    """weight * sum_j C[y, j] p_j beside the cross-entropy, or in its place.
 
-    costs: row, the true class; column, the answer: what that mistake costs, 0 or more; 0 on the diagonal. weight: of
-    the expected cost. alone: whether it takes the place of the cross-entropy; it learns slowly from a fresh start.
+    costs: C, a row for each true class, a column for each answer, in the order of the classes; 0 or more, 0 on the
+    diagonal. replaces: the cross-entropy is left out. Its gradient vanishes where the graph is sure, also of an error,
+    so training from scratch is slow; start from a phase with cross-entropy. For one class an example.
     """
 
     costs: tuple[tuple[float, ...], ...]
     weight: float = 1.0
-    alone: bool = False
+    replaces: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        side = len(self.costs)
-        if side < 2 or any(len(row) != side for row in self.costs):
-            raise UsageError(
-                f"cost_matrix.costs has rows of {[len(r) for r in self.costs]}; allowed: K rows of K numbers"
-            )
-        if any(self.costs[i][i] for i in range(side)) or min(min(row) for row in self.costs) < 0:
-            raise UsageError("cost_matrix.costs: allowed: numbers of 0 or more, and 0 for the right answer")
-        if not self.weight > 0:
-            raise UsageError(f"cost_matrix.weight={self.weight:g}; allowed: above 0")
+        size = len(self.costs)
+        if size < 2 or any(len(row) != size for row in self.costs):
+            shape = f"{size} rows of {', '.join(str(n) for n in sorted({len(row) for row in self.costs})) or 0}"
+            raise UsageError(f"cost_matrix.costs: got {shape}; allowed: K rows of K costs, K the number of classes")
+        for i, row in enumerate(self.costs):
+            for j, cost in enumerate(row):
+                if not (math.isfinite(cost) and cost >= 0) or (i == j and cost):
+                    allowed = "0, a right answer costs nothing" if i == j else "0 or more"
+                    raise UsageError(f"cost_matrix.costs[{i}][{j}]: got {cost}; allowed: {allowed}")
+        if not 0 < self.weight < float("inf"):
+            raise UsageError(f"cost_matrix.weight: got {self.weight}; allowed: above 0")
 
     def look_at(self, arch, split):
-        require_label(self, arch)
+        require_classes("cost_matrix", arch)
         if len(self.costs) != arch.num_classes:
-            raise UsageError(f"cost_matrix.costs is of {len(self.costs)} classes, and the data has {arch.num_classes}")
+            raise UsageError(f"cost_matrix.costs has {len(self.costs)} rows for {arch.num_classes} classes")
         return self
 
     def objective(self, loss):
-        def with_cost(targets, raw):
-            own = {} if self.alone else loss(targets, raw)
-            return own | {"expected_cost": self.weight * expected_cost(targets["logits"], raw["logits"], self.costs)}
+        if self.replaces:
+            arch_of("cost_matrix with replaces", loss)
 
-        return with_cost
+        def with_costs(targets, raw):
+            held = {} if self.replaces else loss(targets, raw)
+            cost = expected_cost(targets["logits"], raw["logits"], self.costs)
+            return held | {"expected_cost": self.weight * cost}
+
+        return with_costs

@@ -1,53 +1,41 @@
-"""Focal loss for classification: what is answered well already counts less.
-
-"Focal Loss for Dense Object Detection" (Lin, Goyal, Girshick, He, Dollár 2017, arXiv:1708.02002, equation 4).
+"""Focal loss for classification: Lin, Goyal, Girshick, He, Dollar 2017, Focal Loss for Dense Object Detection,
+arXiv:1708.02002, equation 4. On softmax for one class an example, on sigmoid for several.
 """
 
 import dataclasses
-import typing
-
-import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
-from kerasvision.losses.classification import softmax_focal
-from kerasvision.losses.detection import focal
+from kerasvision.losses.classification import sigmoid_focal, softmax_focal
+from kerasvision.train.techniques._classes import ONE, arch_of, require_classes
 from kerasvision.train.techniques.base import Technique
 
 
 @techniques.register("focal")
 @dataclasses.dataclass(frozen=True)
 class Focal(Technique):
-    """In place of the cross-entropy. gamma: 0 is the cross-entropy. form: softmax for one class an example, sigmoid for
-    several (the mean over classes); the architecture decides.
+    """(1 - p_t)^gamma times the cross-entropy, in its place: examples that are answered well count little.
+
+    gamma: 0 is the cross-entropy. The paper's alpha is techniques/class_weights, named after this one. The
+    architecture's label smoothing stays.
     """
 
     gamma: float = 2.0
-    form: typing.Literal["softmax", "sigmoid"] = "softmax"
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.gamma >= 0:
-            raise UsageError(f"focal.gamma={self.gamma:g}; allowed: 0 or more (2 is usual)")
+        if not 0 <= self.gamma < float("inf"):
+            raise UsageError(f"focal.gamma: got {self.gamma}; allowed: 0 or more, usually 2")
 
     def look_at(self, arch, split):
-        if tuple(arch.needs) not in (("label",), ("labels",)) or set(arch.class_logits) != {"logits"}:
-            raise UsageError(
-                f"focal replaces the cross-entropy of classification; {arch.registered_name} has another loss"
-            )
-        if arch.label_smoothing:
-            raise UsageError(
-                f"focal has a loss of its own, where model.label_smoothing={arch.label_smoothing:g} would not count; "
-                "set model.label_smoothing=0"
-            )
-        return dataclasses.replace(self, form=arch.class_logits["logits"])
+        require_classes("focal", arch, several=True)
+        return self
 
     def objective(self, loss):
-        def focused(targets, raw):
-            true, logits = targets["logits"], raw["logits"]
-            if self.form == "softmax":
-                return {"focal": softmax_focal(true, logits, self.gamma)}
-            each = focal(true, logits, None, self.gamma) / true.shape[-1]
-            return {"focal": tf.reduce_mean(each, tuple(range(1, each.shape.rank)))}  # of several chains
+        arch = arch_of("focal", loss)
+        of_batch = softmax_focal if arch.needs == ONE else sigmoid_focal
 
-        return focused
+        def focal(targets, raw):
+            return {"focal": of_batch(targets["logits"], raw["logits"], self.gamma, arch.label_smoothing)}
+
+        return focal

@@ -1,53 +1,48 @@
-"""Logit adjustment: the loss knows how frequent classes are, so that the model need not.
+"""Logit adjustment: Menon, Jayasumana, Rawat, Jain, Veit, Kumar 2021, Long-tail learning via logit adjustment,
+arXiv:2007.07314, equation 10.
 
-"Long-tail learning via logit adjustment" (Menon, Jayasumana, Rawat, Jain, Veit, Kumar 2021, arXiv:2007.07314, equation
-10). tau=1 is the balanced softmax of "Balanced Meta-Softmax for Long-Tailed Visual Recognition" (Ren et al. 2020,
-arXiv:2007.10740, equation 4).
+With tau=1 it is the balanced softmax of Ren et al. 2020, arXiv:2007.10740, equation 3. The loss sees logits + tau log
+prior, so what the graph returns is adjusted to classes of equal frequency, and nothing is left to do when serving.
 """
 
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
-from kerasvision.data.sampling import class_counts, labels_of
-from kerasvision.train.techniques._balance import require_label
+from kerasvision.losses.classification import adjusted_logits
+from kerasvision.train.techniques._classes import counted, require_classes
 from kerasvision.train.techniques.base import Technique
 
 
 @techniques.register("logit_adjustment")
 @dataclasses.dataclass(frozen=True)
 class LogitAdjustment(Technique):
-    """In training tau * log(share of the class) is added to each logit; what is exported answers without it, as if all
-    classes were equally frequent.
+    """The loss looks at logits + tau log(share of the class).
 
-    priors: the shares, one a class; (): those of the training split.
+    tau: 0 changes nothing, 1 fits the error averaged over classes. counts: examples of each class; empty counts them in
+    the training split, before anything is repeated or left out. For one class an example.
     """
 
     tau: float = 1.0
-    priors: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.tau > 0:
-            raise UsageError(f"logit_adjustment.tau={self.tau:g}; allowed: above 0 (1 is usual)")
-        if self.priors and not min(self.priors) > 0:
-            raise UsageError(f"logit_adjustment.priors={self.priors}; allowed: shares above 0, one a class")
+        if not 0 <= self.tau < float("inf"):
+            raise UsageError(f"logit_adjustment.tau: got {self.tau}; allowed: 0 or more, usually 1")
+        if any(n < 1 for n in self.counts):
+            raise UsageError(f"logit_adjustment.counts: got {self.counts}; allowed: 1 or more for each class, or ()")
 
     def look_at(self, arch, split):
-        require_label(self, arch)
-        if self.priors:
-            if len(self.priors) != arch.num_classes:
-                raise UsageError(f"logit_adjustment has {len(self.priors)} priors for {arch.num_classes} classes")
-            return self
-        counts = class_counts(labels_of(split), arch.num_classes)
-        return dataclasses.replace(self, priors=tuple(map(float, counts / counts.sum())))
+        require_classes("logit_adjustment", arch)
+        return dataclasses.replace(self, counts=counted("logit_adjustment", arch, split, self.counts))
 
     def objective(self, loss):
+        prior = np.array(self.counts) / sum(self.counts)
+
         def adjusted(targets, raw):
-            offset = tf.constant(self.tau * np.log(self.priors), tf.float32)
-            return loss(targets, raw | {"logits": raw["logits"] + offset})
+            return loss(targets, raw | {"logits": adjusted_logits(raw["logits"], prior, self.tau)})
 
         return adjusted

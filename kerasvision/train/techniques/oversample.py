@@ -1,21 +1,22 @@
-"""Oversampling: examples of rare classes come several times in a pass over the data."""
+"""Oversampling: examples of rare classes come several times a pass."""
 
 import dataclasses
 
-import numpy as np
-
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
-from kerasvision.data.sampling import class_counts, even_repeats, labels_of, repeated
-from kerasvision.train.techniques._balance import require_label
+from kerasvision.data.sampling import oversampled
+from kerasvision.train.techniques._classes import require_classes
 from kerasvision.train.techniques.base import Technique
 
 
 @techniques.register("oversample")
 @dataclasses.dataclass(frozen=True)
 class Oversample(Technique):
-    """Every class comes at least `ratio` times as often as the largest one: 1 makes all equal. Exact counts; examples
-    of a class are repeated as evenly as they can be, and each repetition is augmented by itself.
+    """Every class comes at least 1 / ratio times as often as the largest one, exactly, in every pass over the data.
+
+    ratio: 1 makes all equal. Examples of a class are repeated as evenly as possible: their counts differ by one at
+    most, and `seed` draws which come once more. An epoch becomes as much longer. Repeats are augmented each in its own
+    way; with the recipe's cache each is held in memory. For one class an example.
     """
 
     ratio: float = 1.0
@@ -23,12 +24,16 @@ class Oversample(Technique):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 < self.ratio <= 1:
-            raise UsageError(f"oversample.ratio={self.ratio:g}; allowed: above 0 to 1")
+        check_rate("oversample", self.ratio, self.seed)
 
     def records(self, split, arch):
-        require_label(self, arch)
-        labels = labels_of(split)
-        counts = class_counts(labels, arch.num_classes)
-        wanted = np.maximum(counts, np.rint(self.ratio * counts.max()).astype(int))
-        return repeated(split, even_repeats(labels, wanted, self.seed))
+        require_classes("oversample", arch)
+        return oversampled(split, self.ratio, self.seed, "oversample")
+
+
+def check_rate(name, ratio, seed):
+    """One line about a ratio or a seed that means nothing."""
+    if not 1 <= ratio < float("inf"):
+        raise UsageError(f"{name}.ratio: got {ratio}; allowed: 1 (all classes alike) or more")
+    if seed < 0:
+        raise UsageError(f"{name}.seed: got {seed}; allowed: 0 or more")

@@ -1,21 +1,21 @@
-"""Undersampling: of frequent classes only a part of the examples is seen."""
+"""Undersampling: of frequent classes only a part comes."""
 
 import dataclasses
 
-import numpy as np
-
-from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
-from kerasvision.data.sampling import class_counts, even_repeats, labels_of, repeated
-from kerasvision.train.techniques._balance import require_label
+from kerasvision.data.sampling import undersampled
+from kerasvision.train.techniques._classes import require_classes
 from kerasvision.train.techniques.base import Technique
+from kerasvision.train.techniques.oversample import check_rate
 
 
 @techniques.register("undersample")
 @dataclasses.dataclass(frozen=True)
 class Undersample(Technique):
-    """No class has more than `ratio` times the examples of the smallest one: 1 makes all equal. Which examples stay is
-    drawn from the seed. Members of a bagging ensemble have a seed each.
+    """No class comes more than ratio times as often as the smallest one, exactly, in every pass over the data.
+
+    ratio: 1 makes all equal. seed: which examples stay, the same ones throughout the phase. An epoch becomes as much
+    shorter: give the phase more of them. For one class an example.
     """
 
     ratio: float = 1.0
@@ -23,12 +23,8 @@ class Undersample(Technique):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.ratio >= 1:
-            raise UsageError(f"undersample.ratio={self.ratio:g}; allowed: 1 or more")
+        check_rate("undersample", self.ratio, self.seed)
 
     def records(self, split, arch):
-        require_label(self, arch)
-        labels = labels_of(split)
-        counts = class_counts(labels, arch.num_classes)
-        wanted = np.minimum(counts, np.rint(self.ratio * counts.min()).astype(int))
-        return repeated(split, even_repeats(labels, wanted, self.seed))
+        require_classes("undersample", arch)
+        return undersampled(split, self.ratio, self.seed, "undersample")

@@ -1,0 +1,34 @@
+"""What techniques for classes of unequal size share: which architectures they fit, and whose loss it is."""
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data.sampling import class_counts, class_name
+from kerasvision.tasks.base import Architecture
+
+ONE, SEVERAL = ("label",), ("labels",)
+
+
+def require_classes(name, arch, several=False):
+    """Refuse an architecture that does not give one class an image (or several, where that is allowed)."""
+    if arch.needs == ONE or (several and arch.needs == SEVERAL):
+        return
+    kinds = "one class an example, or several" if several else "one class an example"
+    raise UsageError(f"{name} is for architectures of {kinds}; {arch.registered_name} needs {', '.join(arch.needs)}")
+
+
+def counted(name, arch, split, given=()):
+    """int [K], the examples of each class in the training split, or those given; each class must have one."""
+    if given and len(given) != arch.num_classes:
+        raise UsageError(f"{name}.counts has {len(given)} values for {arch.num_classes} classes; () counts them")
+    counts = tuple(given) or tuple(int(n) for n in class_counts(split, arch.num_classes))
+    empty = [class_name(split, k) for k, n in enumerate(counts) if n < 1]
+    if empty:
+        raise KerasVisionError(f"{name}: no training example of class {', '.join(empty)}; add some, or leave it out")
+    return counts
+
+
+def arch_of(name, loss):
+    """The architecture whose own loss this is: what takes the loss's place must stand before what wraps it."""
+    arch = getattr(loss, "__self__", None)
+    if not isinstance(arch, Architecture):
+        raise UsageError(f"{name} takes the place of the cross-entropy; put it first among the techniques of its phase")
+    return arch
