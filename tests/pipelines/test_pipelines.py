@@ -70,11 +70,11 @@ def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
         train(_two_steps(load_recipe(f"{FOLDER / file}:{before}"), tmp_path / "before"), tmp_path / "teacher")
     for recipe in study.recipes:
         small = _two_steps(recipe, tmp_path / recipe.name)
-        taught = [
-            dataclasses.replace(t, teacher=str(tmp_path / "teacher")) if hasattr(t, "teacher") else t
-            for t in small.techniques
-        ]
-        trained = train(dataclasses.replace(small, techniques=tuple(taught)), tmp_path / recipe.name / "run")
+        here = {"teacher": str(tmp_path / "teacher"), "costs": ((0.0, 1.0), (2.0, 0.0))}  # of two classes
+        adapted = tuple(
+            dataclasses.replace(t, **{k: v for k, v in here.items() if hasattr(t, k)}) for t in small.techniques
+        )
+        trained = train(dataclasses.replace(small, techniques=adapted), tmp_path / recipe.name / "run")
         assert all(np.isfinite(v) for v in trained.metrics.values())
 
 
