@@ -71,15 +71,27 @@ class PeakQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
         low, high = weights["min_var"], weights["max_var"]
         if training:
             untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
-            least, most = tf.minimum(tf.reduce_min(inputs), 0.0), tf.maximum(tf.reduce_max(inputs), 0.0)
+            least, most = _reach(inputs)
             low = self._moved(weights["min_var"], least, untouched | (least < low))
             high = self._moved(weights["max_var"], most, untouched | (most > high))
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, self.num_bits, self.narrow_range)
 
     def _moved(self, variable, value, at_once):
-        """The variable after a step. This way of assigning, tfmot's, averages over replicas."""
+        """The variable after a step. This way of assigning, tfmot's, averages over replicas, which all say the same."""
         remembers = tf.where(at_once, 0.0, self.REMEMBERS)
         return tf.__internal__.train.assign_moving_average(variable, value, remembers, zero_debias=False)
+
+
+def _reach(inputs):
+    """Least and largest value of the whole batch, of all replicas, and 0 always between them: N replicas and one see
+    the same range. (There is no all-reduce that takes a maximum, so the two numbers of each are gathered.)
+    """
+    ends = tf.stack([-tf.reduce_min(inputs), tf.reduce_max(inputs)])  # [2], so that both are maxima
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        ends = tf.reduce_max(context.all_gather(ends[tf.newaxis], axis=0), axis=0)
+    ends = tf.maximum(ends, 0.0)
+    return -ends[0], ends[1]
 
 
 def _watch_peaks(quantized):
