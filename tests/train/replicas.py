@@ -124,8 +124,8 @@ def aware_alike(one, two):
 
     def ranges(strategy, batch):
         held = fitted(strategy, build, arch.loss, still, steps=2, batch=batch)[1]  # tfmot numbers the input's layer
-        ends = {re.sub(r"quantize_layer(_\d+)?", "input", k): v for k, v in held.items() if re.search("_m(in|ax):0$", k)}
-        return {k: float(v) for k, v in ends.items() if "kernel" not in k}
+        ends = [k for k in held if re.search("_m(in|ax):0$", k) and "kernel" not in k]
+        return {re.sub(r"quantize_layer(_\d+)?", "input", k): float(held[k]) for k in ends}
 
     first, second, half = (ranges(*given) for given in ((one, BATCH), (two, BATCH), (one, BATCH // 2)))
     assert first.keys() == second.keys() == half.keys()
