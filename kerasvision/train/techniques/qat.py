@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import typing
 
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
@@ -9,7 +10,10 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
+from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
 from kerasvision.train.techniques.base import Technique
+
+_NOTHING = "the weights that this phase starts from have no"
 
 
 @techniques.register("qat")
@@ -18,8 +22,20 @@ class QAT(Technique):
     """Through tensorflow-model-optimization. Use it in a last, short phase on trained weights, with a small rate.
 
     The fake-quantization layers stay in the graph: `tflite:int8` then needs no calibration. A later phase goes on
-    with them, whether it names this technique or not.
+    with them, whether it names this technique or not. preserve: what an earlier phase made of the kernels stays as it
+    is, zeros of `prune` ("sparsity") or equal values of `cluster`, its zeros included ("clusters"); int8 has them too.
     """
+
+    preserve: typing.Literal["none", "sparsity", "clusters"] = "none"
+
+    def start(self, arch, graph):
+        if self.preserve == "sparsity" and not sparsity(kernels(graph)):
+            raise KerasVisionError(f'qat.preserve="sparsity": {_NOTHING} zeros; have techniques/prune before it')
+        if self.preserve == "clusters" and not clustered(kernels(graph)):
+            raise KerasVisionError(f'qat.preserve="clusters": {_NOTHING} clusters; have techniques/cluster before it')
+
+    def callbacks(self):
+        return {"none": (), "sparsity": (KeepZeros(),), "clusters": (KeepValues(),)}[self.preserve]
 
     def graph(self, arch, graph):
         if is_quantized(graph):
