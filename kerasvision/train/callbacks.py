@@ -55,11 +55,12 @@ class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the largest metric, or of the last epoch where there is no such metric.
 
     graph: on this process alone. folder: of the phase; `best.weights.h5` and `best.json` survive a restart. They are
-    written beside and renamed by the chief.
+    written beside and renamed by the chief. first: epochs before this one, counted from 0, do not count.
     """
 
-    def __init__(self, graph, folder, metric, chief):
+    def __init__(self, graph, folder, metric, chief, first=0):
         super().__init__()
+        self._first = first
         self._graph, self._metric, self._chief = graph, metric, chief
         self._folder = pathlib.Path(folder)
         self._best, self._weights = None, None
@@ -76,6 +77,8 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         value = logs.get(self._metric)
+        if epoch < self._first:
+            return
         if value is not None and self._best is not None and value <= self._best:
             return
         self._best, self._weights = value, self._graph.get_weights()

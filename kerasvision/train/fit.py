@@ -126,7 +126,8 @@ def _fit_phase(session, graph, phase, number):
             graph = technique.graph(session.arch, graph)
         learner = _learner(session, graph, phase)
     local = graph if session.strategy.num_replicas_in_sync == 1 else structure(session.recipe, training=number)
-    best = KeepBest(local, folder, f"validation/{session.arch.main_metric}", session.chief)
+    first = max((t.earliest(phase.epochs) for t in phase.techniques), default=0)
+    best = KeepBest(local, folder, f"validation/{session.arch.main_metric}", session.chief, first)
     if not finished.exists():
         _run_fit(session, learner, phase, number, local, best)
     best.restore(graph)
@@ -158,7 +159,10 @@ def _learner(session, graph, phase):
                 factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
     observers = [o for t in phase.techniques if (o := t.observer(session.arch, graph)) is not None]
     learner = Learner(graph, objective, observers, _own_step(session, graph, phase))
-    optimizer = phase.optimizer.make(phase.epochs * session.steps_per_epoch, factors)
+    updates = phase.epochs * session.steps_per_epoch
+    for technique in phase.techniques:
+        updates = technique.updates(updates)
+    optimizer = phase.optimizer.make(updates, factors)
     if any(layer.compute_dtype == "float16" for layer in graph.layers):
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     for technique in phase.techniques:

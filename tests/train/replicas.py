@@ -7,6 +7,7 @@ collectives of every later test in the process.
 import dataclasses
 import json
 import pathlib
+import re
 import tempfile
 
 import numpy as np
@@ -20,7 +21,6 @@ from kerasvision.train.fit import train
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import load_run
 from kerasvision.train.strategy import make_strategy
-from kerasvision.train.techniques.qat import PeakQuantizer
 from tests.train import tiny
 
 STEPS, BATCH = 8, 16
@@ -48,7 +48,7 @@ class Regularized:
         return graph
 
 
-def fitted(strategy, build, loss, optimizer, factors=None, steps=STEPS):
+def fitted(strategy, build, loss, optimizer, factors=None, steps=STEPS, batch=BATCH):
     """(losses of each step, weights by name) after some steps; factors: layer name -> of the learning rate."""
     keras.utils.set_random_seed(0)
     replicas = strategy.num_replicas_in_sync
@@ -59,10 +59,10 @@ def fitted(strategy, build, loss, optimizer, factors=None, steps=STEPS):
         made = optimizer.make(steps, refs)
         learner = Learner(graph, loss)
         learner.compile(optimizer=made)
-        made.build(graph.trainable_variables)
+        made.build(learner.trained_variables)
 
     def data(context=None):
-        return training_data(split, arch, Phase(1, optimizer), batch_size=BATCH // replicas, seed=0)
+        return training_data(split, arch, Phase(1, optimizer), batch_size=batch // replicas, seed=0)
 
     stream = data() if replicas == 1 else strategy.distribute_datasets_from_function(data)
     history = learner.fit(stream, epochs=steps, steps_per_epoch=1, verbose=0).history["loss"]
@@ -113,21 +113,27 @@ def trained_alike(folder):
     }
 
 
-def watched(strategy):
-    """[low, high] of a quantizer after a step in which each replica has seen other values."""
-    seen = ([-1.0, 0.5], [-3.0, 0.25]), ([-2.0, 0.125], [0.0, 7.0])
-    quantizer = PeakQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
-    with strategy.scope():
-        weights = quantizer.build(None, "watched", keras.layers.Layer())
-    share = len(seen) // strategy.num_replicas_in_sync
+def aware_alike(one, two):
+    """Two steps of quantization-aware training on either strategy, at a rate of almost nothing.
 
-    def part(context):
-        start = share * context.replica_id_in_sync_group
-        return tf.constant(seen[start : start + share])
+    Rounding has steps: a weight that moved would sooner or later be rounded to another one. name -> the largest
+    difference of the ranges, relative to them; how far the ranges of two halves of a batch differ.
+    """
+    arch, aware = tiny.smooth_classifier(num_classes=10), create("techniques/qat")
+    build, still = (lambda: aware.graph(arch, arch.build())), tiny.sgd(1e-12, momentum=0.0)
 
-    values = strategy.experimental_distribute_values_from_function(part)
-    tf.function(lambda: strategy.run(lambda v: quantizer(v, True, weights), args=(values,)))()
-    return [float(weights[k].numpy()) for k in ("min_var", "max_var")]
+    def ranges(strategy, batch):
+        held = fitted(strategy, build, arch.loss, still, steps=2, batch=batch)[1]  # tfmot numbers the input's layer
+        ends = [k for k in held if re.search("_m(in|ax):0$", k) and "kernel" not in k]
+        return {re.sub(r"quantize_layer(_\d+)?", "input", k): float(held[k]) for k in ends}
+
+    first, second, half = (ranges(*given) for given in ((one, BATCH), (two, BATCH), (one, BATCH // 2)))
+    assert first.keys() == second.keys() == half.keys()
+    return {
+        "ranges": len(first),
+        "apart": max(abs(first[k] - second[k]) / max(1e-3, abs(first[k])) for k in first),
+        "half a batch": max(abs(first[k] - half[k]) for k in first),
+    }
 
 
 def dense_norms():
@@ -156,10 +162,10 @@ def main():
         "factors": compared(
             one, two, arch.build, arch.loss, adamw, {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}
         ),
+        "aware": aware_alike(one, two),
     }
     with tempfile.TemporaryDirectory() as folder:
         found["train"] = trained_alike(pathlib.Path(folder))
-    found["ranges"] = [watched(one), watched(two)]
     print(json.dumps(found))
 
 

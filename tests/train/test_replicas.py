@@ -36,6 +36,8 @@ def test_train_is_the_same_under_two_replicas(found):
     assert found["train"]["learned"] > 1e-4
 
 
-def test_quantizers_watch_the_whole_batch(found):
-    """The range of one replica that has seen everything, and not the mean of two."""
-    assert found["ranges"] == [[-3.0, 7.0], [-3.0, 7.0]]
+def test_ranges_of_quantization_are_those_of_the_whole_batch(found):
+    """Averaged over replicas instead, they would be too narrow by about what half a batch lacks."""
+    assert found["aware"]["ranges"] >= 10
+    assert found["aware"]["apart"] < 1e-5
+    assert found["aware"]["half a batch"] > 1e-3

@@ -50,6 +50,14 @@ class Technique(Component):
         """A Keras optimizer -> the one that steps."""
         return optimizer
 
+    def updates(self, batches):
+        """How often so many batches update the weights: what the optimizer's schedule counts."""
+        return batches
+
+    def earliest(self, epochs):
+        """Of a phase's epochs, counted from 0, the first whose weights may be kept as the best ones."""
+        return 0
+
     def learning_rates(self, arch, graph):
         """layer name -> factor of the learning rate; layers not named keep 1."""
         return {}

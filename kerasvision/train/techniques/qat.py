@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import typing
 
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
@@ -9,7 +10,10 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
+from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
 from kerasvision.train.techniques.base import Technique
+
+_NOTHING = "the weights that this phase starts from have no"
 
 
 @techniques.register("qat")
@@ -18,8 +22,20 @@ class QAT(Technique):
     """Through tensorflow-model-optimization. Use it in a last, short phase on trained weights, with a small rate.
 
     The fake-quantization layers stay in the graph: `tflite:int8` then needs no calibration. A later phase goes on
-    with them, whether it names this technique or not.
+    with them, whether it names this technique or not. preserve: what an earlier phase made of the kernels stays as it
+    is, zeros of `prune` ("sparsity") or equal values of `cluster`, its zeros included ("clusters"); int8 has them too.
     """
+
+    preserve: typing.Literal["none", "sparsity", "clusters"] = "none"
+
+    def start(self, arch, graph):
+        if self.preserve == "sparsity" and not sparsity(kernels(graph)):
+            raise KerasVisionError(f'qat.preserve="sparsity": {_NOTHING} zeros; have techniques/prune before it')
+        if self.preserve == "clusters" and not clustered(kernels(graph)):
+            raise KerasVisionError(f'qat.preserve="clusters": {_NOTHING} clusters; have techniques/cluster before it')
+
+    def callbacks(self):
+        return {"none": (), "sparsity": (KeepZeros(),), "clusters": (KeepValues(),)}[self.preserve]
 
     def graph(self, arch, graph):
         if is_quantized(graph):
@@ -71,26 +87,27 @@ class PeakQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
         low, high = weights["min_var"], weights["max_var"]
         if training:
             untouched = tf.logical_and(tf.equal(low, -6.0), tf.equal(high, 6.0))
-            least, most = _of_all_replicas(tf.reduce_min(inputs), tf.reduce_max(inputs))
-            least, most = tf.minimum(least, 0.0), tf.maximum(most, 0.0)
+            least, most = _reach(inputs)
             low = self._moved(weights["min_var"], least, untouched | (least < low))
             high = self._moved(weights["max_var"], most, untouched | (most > high))
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, self.num_bits, self.narrow_range)
 
     def _moved(self, variable, value, at_once):
-        """The variable after a step. This way of assigning, tfmot's, averages over replicas, which are alike here."""
+        """The variable after a step. This way of assigning, tfmot's, averages over replicas, which all say the same."""
         remembers = tf.where(at_once, 0.0, self.REMEMBERS)
         return tf.__internal__.train.assign_moving_average(variable, value, remembers, zero_debias=False)
 
 
-def _of_all_replicas(least, most):
-    """The least and the greatest value of the whole batch, as on a single replica."""
+def _reach(inputs):
+    """Least and largest value of the whole batch, of all replicas, and 0 always between them: N replicas and one see
+    the same range. (There is no all-reduce that takes a maximum, so the two numbers of each are gathered.)
+    """
+    ends = tf.stack([-tf.reduce_min(inputs), tf.reduce_max(inputs)])  # [2], so that both are maxima
     context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return least, most
-    every = context.all_gather(tf.stack([least, -most])[None], axis=0)  # [replicas, 2]
-    least, most = tf.unstack(tf.reduce_min(every, 0) * [1.0, -1.0])
-    return least, most
+    if context is not None and context.num_replicas_in_sync > 1:
+        ends = tf.reduce_max(context.all_gather(ends[tf.newaxis], axis=0), axis=0)
+    ends = tf.maximum(ends, 0.0)
+    return -ends[0], ends[1]
 
 
 def _watch_peaks(quantized):
