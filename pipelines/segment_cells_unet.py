@@ -3,13 +3,20 @@
 Shows: the setting of the U-Net paper (arXiv:1505.04597, section 3.1): next to no data, from scratch, and augmentation
 that draws what tissue might look like; windows over the whole of an image.
 Commands: python pipelines/prepare_cells.py --out data/cells
-          kerasvision train pipelines/segment_cells_unet.py --set seed=0 --out runs/cells-0          (seeds 0, 1, 2)
-          kerasvision train pipelines/segment_cells_unet.py:plain --set seed=0 --out runs/cells-plain-0
+          kerasvision train pipelines/segment_cells_unet.py --out runs/cells
+          kerasvision study pipelines/segment_cells_unet.py --out runs/cells-study
 """
 
 import dataclasses
 
-from kerasvision import Recipe, create
+from kerasvision import Recipe, Study, create
+
+deformed = (
+    create("augmentations/geometric/horizontal_flip"),
+    create("augmentations/geometric/vertical_flip"),
+    create("augmentations/geometric/rotation", degrees=180.0, mask_fill=255),
+    create("augmentations/geometric/elastic", mask_fill=255),
+)
 
 recipe = Recipe(
     name="cells_unet",
@@ -22,10 +29,7 @@ recipe = Recipe(
     ),
     data=create("sources/image_mask", path="data/cells"),
     augment=(
-        create("augmentations/geometric/horizontal_flip"),
-        create("augmentations/geometric/vertical_flip"),
-        create("augmentations/geometric/rotation", degrees=180.0, mask_fill=255),
-        create("augmentations/geometric/elastic", mask_fill=255),
+        *deformed,
         create("augmentations/photometric/brightness"),
         create("augmentations/photometric/contrast"),
     ),
@@ -36,3 +40,9 @@ recipe = Recipe(
 )
 
 plain = dataclasses.replace(recipe, name="cells_unet_plain", augment=(), exports=())
+shapes_only = dataclasses.replace(recipe, name="cells_unet_shapes_only", augment=deformed, exports=())
+study = Study(
+    name="cells",
+    recipes=(plain, shapes_only, dataclasses.replace(recipe, exports=())),
+    metrics=("test/dice/epithelium", "test/miou"),
+)

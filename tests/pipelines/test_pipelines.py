@@ -32,7 +32,7 @@ RECIPES = {
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
-    "segment_cells_unet.py": ("recipe", "plain"),
+    "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
     "segment_stamps_deeplab.py": ("recipe", "qat"),
     "segment_stamps_unet.py": ("recipe", "qat"),
