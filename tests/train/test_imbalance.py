@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from kerasvision.core.component import from_json, to_json
@@ -188,6 +189,36 @@ def test_two_steps_of_training(name, tmp_path):
     assert trained.recipe.techniques == (technique,)
     assert all(np.isfinite(v) for v in trained.metrics.values())
     assert {"test/matthews", "test/macro_average_precision", "test/recall/9"} <= set(trained.metrics)
+    kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Forty pictures with none to three of the labels a, b and c; c is rare."""
+    folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
+    present = rng.uniform(size=(40, 3)) < [0.6, 0.4, 0.2]
+    rows = ["file,labels,split"]
+    for number, held in enumerate(present):
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+        names = ";".join(np.array(["a", "b", "c"])[held])
+        rows.append(f"{number}.png,{names},{'train' if number < 32 else 'test'}")
+    (folder / "list.csv").write_text("\n".join(rows) + "\n")
+    source = create("sources/manifest", path=str(folder / "list.csv"), validation_fraction=0.0, test_fraction=0.0)
+    return source, present[:32].sum(0)
+
+
+def test_two_steps_with_several_labels(manifest, tmp_path):
+    """Weighted and focal."""
+    source, counts = manifest
+    techniques = (create("techniques/focal"), create("techniques/class_weights"))
+    model = create("classification/multi_label", image_size=(8, 8), backbone=tiny.classifier().backbone)
+    fields = {"data": source, "model": model, "validation_fraction": 0.0, "batch_size": 16}
+    trained = train(tiny.recipe(techniques=techniques, **fields), tmp_path / "run")
+    assert all(np.isfinite(v) for v in trained.metrics.values())
+    seen = techniques[1].look_at(model.for_classes("abc"), with_validation(source.open(), 0.0)["train"])
+    assert seen.counts == tuple(counts)
+    plain = train(tiny.recipe(**fields), tmp_path / "plain")
     kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
 
