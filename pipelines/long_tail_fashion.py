@@ -12,10 +12,6 @@ import dataclasses
 
 from kerasvision import Phase, Recipe, Study, create
 
-RATIO = 100.0
-CLASSES = 10
-SHARES = tuple(RATIO ** (-k / (CLASSES - 1)) for k in range(CLASSES))  # of the first class's examples
-
 baseline = Recipe(
     name="baseline",
     model=create(
@@ -26,7 +22,7 @@ baseline = Recipe(
     data=create(
         "sources/long_tail",
         of=create("sources/tfds", name="fashion_mnist", train="train[:55000]", validation="train[55000:]"),
-        ratio=RATIO,
+        ratio=100.0,
     ),
     augment=(create("augmentations/geometric/horizontal_flip"),),
     optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=2e-2),
@@ -51,9 +47,7 @@ focal_weighted = remedy(
     "focal_weighted", create("techniques/focal"), create("techniques/class_weights", scheme="effective_number")
 )
 adjusted = remedy("adjusted", create("techniques/logit_adjustment"))
-# an error costs the more the rarer the true class is, whatever it is taken for
-costs = tuple(tuple(0.0 if i == j else SHARES[i] ** -0.5 for j in range(CLASSES)) for i in range(CLASSES))
-costly = remedy("costly", create("techniques/cost_matrix", costs=costs))
+costly = remedy("costly", create("techniques/cost_matrix"))  # errors cost the more the rarer the true class is
 smote = remedy("smote", create("techniques/smote"))
 # the head alone, learned again on balanced batches: cRT of Kang et al. 2020, arXiv:1910.09217
 balanced_head = remedy(

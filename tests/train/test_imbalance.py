@@ -100,12 +100,19 @@ def test_costs_stand_beside_the_cross_entropy_or_in_its_place():
     assert list(alone) == ["expected_cost"]
 
 
+def test_costs_follow_the_counts_where_none_are_given():
+    split = with_validation(TAIL.open(), 0.0)["train"]
+    seen = create("techniques/cost_matrix", rarity=0.7).look_at(tiny.classifier(num_classes=10), split)
+    counts, costs = class_counts(split, 10), np.array(seen.costs)
+    np.testing.assert_allclose(costs, np.outer((counts.max() / counts) ** 0.7, np.ones(10)) * (1 - np.eye(10)))
+
+
 def test_what_takes_the_loss_s_place_comes_first():
     weights = create("techniques/class_weights", counts=COUNTS)
     focal = create("techniques/focal")
     both = weights.objective(focal.objective(ARCH.loss))(TARGETS, {"logits": LOGITS})["focal"]
     np.testing.assert_allclose(both, weights.weights()[LABELS] * asked(focal)["focal"], rtol=1e-5)
-    for technique in (focal, create("techniques/cost_matrix", costs=COSTS, replaces=True)):
+    for technique in (focal, create("techniques/cost_matrix", replaces=True)):
         with pytest.raises(UsageError, match="put it first among the techniques"):
             technique.objective(weights.objective(ARCH.loss))
 
@@ -132,6 +139,8 @@ BAD = [
     ("cost_matrix", {"costs": ((0.0, 1.0), (1.0,))}, r"got 2 rows of 1, 2; allowed: K rows of K costs"),
     ("cost_matrix", {"costs": ((0.0, -1.0), (1.0, 0.0))}, r"costs\[0\]\[1\]: got -1.0; allowed: 0 or more"),
     ("cost_matrix", {"costs": ((0.0, 1.0), (1.0, 2.0))}, r"costs\[1\]\[1\]: got 2.0; allowed: 0, a right answer"),
+    ("cost_matrix", {"costs": ((0.0,),)}, r"got 1 rows of 1; allowed: K rows of K costs"),
+    ("cost_matrix", {"rarity": -1.0}, r"cost_matrix.rarity: got -1.0"),
     ("cost_matrix", {"costs": small(2), "weight": 0.0}, r"cost_matrix.weight: got 0.0"),
 ]
 
@@ -148,7 +157,7 @@ SINGLE_ONLY = ("oversample", "undersample", "logit_adjustment", "cost_matrix")
 
 @pytest.mark.parametrize("name", [*SINGLE_ONLY, "class_weights", "focal"])
 def test_other_architectures_are_refused(name):
-    technique = create(f"techniques/{name}", **({"costs": small(3)} if name == "cost_matrix" else {}))
+    technique = create(f"techniques/{name}")
     split = with_validation(TAIL.open(), 0.0)["train"]
     others = [create("semantic_segmentation/unet", num_classes=3), *([SEVERAL] if name in SINGLE_ONLY else [])]
     for arch in others:
