@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from kerasvision.core.component import from_json, to_json
@@ -99,12 +100,19 @@ def test_costs_stand_beside_the_cross_entropy_or_in_its_place():
     assert list(alone) == ["expected_cost"]
 
 
+def test_costs_follow_the_counts_where_none_are_given():
+    split = with_validation(TAIL.open(), 0.0)["train"]
+    seen = create("techniques/cost_matrix", rarity=0.7).look_at(tiny.classifier(num_classes=10), split)
+    counts, costs = class_counts(split, 10), np.array(seen.costs)
+    np.testing.assert_allclose(costs, np.outer((counts.max() / counts) ** 0.7, np.ones(10)) * (1 - np.eye(10)))
+
+
 def test_what_takes_the_loss_s_place_comes_first():
     weights = create("techniques/class_weights", counts=COUNTS)
     focal = create("techniques/focal")
     both = weights.objective(focal.objective(ARCH.loss))(TARGETS, {"logits": LOGITS})["focal"]
     np.testing.assert_allclose(both, weights.weights()[LABELS] * asked(focal)["focal"], rtol=1e-5)
-    for technique in (focal, create("techniques/cost_matrix", costs=COSTS, replaces=True)):
+    for technique in (focal, create("techniques/cost_matrix", replaces=True)):
         with pytest.raises(UsageError, match="put it first among the techniques"):
             technique.objective(weights.objective(ARCH.loss))
 
@@ -131,6 +139,8 @@ BAD = [
     ("cost_matrix", {"costs": ((0.0, 1.0), (1.0,))}, r"got 2 rows of 1, 2; allowed: K rows of K costs"),
     ("cost_matrix", {"costs": ((0.0, -1.0), (1.0, 0.0))}, r"costs\[0\]\[1\]: got -1.0; allowed: 0 or more"),
     ("cost_matrix", {"costs": ((0.0, 1.0), (1.0, 2.0))}, r"costs\[1\]\[1\]: got 2.0; allowed: 0, a right answer"),
+    ("cost_matrix", {"costs": ((0.0,),)}, r"got 1 rows of 1; allowed: K rows of K costs"),
+    ("cost_matrix", {"rarity": -1.0}, r"cost_matrix.rarity: got -1.0"),
     ("cost_matrix", {"costs": small(2), "weight": 0.0}, r"cost_matrix.weight: got 0.0"),
 ]
 
@@ -147,7 +157,7 @@ SINGLE_ONLY = ("oversample", "undersample", "logit_adjustment", "cost_matrix")
 
 @pytest.mark.parametrize("name", [*SINGLE_ONLY, "class_weights", "focal"])
 def test_other_architectures_are_refused(name):
-    technique = create(f"techniques/{name}", **({"costs": small(3)} if name == "cost_matrix" else {}))
+    technique = create(f"techniques/{name}")
     split = with_validation(TAIL.open(), 0.0)["train"]
     others = [create("semantic_segmentation/unet", num_classes=3), *([SEVERAL] if name in SINGLE_ONLY else [])]
     for arch in others:
@@ -188,6 +198,36 @@ def test_two_steps_of_training(name, tmp_path):
     assert trained.recipe.techniques == (technique,)
     assert all(np.isfinite(v) for v in trained.metrics.values())
     assert {"test/matthews", "test/macro_average_precision", "test/recall/9"} <= set(trained.metrics)
+    kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Forty pictures with none to three of the labels a, b and c; c is rare."""
+    folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
+    present = rng.uniform(size=(40, 3)) < [0.6, 0.4, 0.2]
+    rows = ["file,labels,split"]
+    for number, held in enumerate(present):
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+        names = ";".join(np.array(["a", "b", "c"])[held])
+        rows.append(f"{number}.png,{names},{'train' if number < 32 else 'test'}")
+    (folder / "list.csv").write_text("\n".join(rows) + "\n")
+    source = create("sources/manifest", path=str(folder / "list.csv"), validation_fraction=0.0, test_fraction=0.0)
+    return source, present[:32].sum(0)
+
+
+def test_two_steps_with_several_labels(manifest, tmp_path):
+    """Weighted and focal."""
+    source, counts = manifest
+    techniques = (create("techniques/focal"), create("techniques/class_weights"))
+    model = create("classification/multi_label", image_size=(8, 8), backbone=tiny.classifier().backbone)
+    fields = {"data": source, "model": model, "validation_fraction": 0.0, "batch_size": 16}
+    trained = train(tiny.recipe(techniques=techniques, **fields), tmp_path / "run")
+    assert all(np.isfinite(v) for v in trained.metrics.values())
+    seen = techniques[1].look_at(model.for_classes("abc"), with_validation(source.open(), 0.0)["train"])
+    assert seen.counts == tuple(counts)
+    plain = train(tiny.recipe(**fields), tmp_path / "plain")
     kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
 

@@ -5,12 +5,15 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.data.sampling import class_counts
+from kerasvision.data.sources.base import Split
+from kerasvision.export.served import Served
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.smote import softmax_regression
@@ -81,7 +84,27 @@ def test_only_the_last_layer_changes_and_the_run_is_loaded_as_it_is(tmp_path):
     loaded = {v.name: v.numpy() for v in load_run(tmp_path / "run").graph.variables}
     for name, value in after.items():
         np.testing.assert_array_equal(loaded[name], value)
+    again = {v.name: v.numpy() for v in train(trained.recipe, tmp_path / "run", resume=True).graph.variables}
+    for name, value in after.items():  # fitted again from the backed-up weights, to the same
+        np.testing.assert_array_equal(again[name], value)
     assert trained.metrics["test/balanced_accuracy"] > plain.metrics["test/balanced_accuracy"]
+
+
+def test_volumes_have_embeddings_too():
+    """An untrained graph tells bright halves from dark ones once its last layer is fitted."""
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], [30, 8]).astype(np.int32)
+    volumes = rng.normal(0, 1, (38, 8, 8, 8, 1)).astype(np.float32)
+    volumes[labels == 1, :4] += 3.0
+    samples = {"volume": volumes, "label": labels, "spacing_mm": np.ones((38, 3), np.float32)}
+    split = Split(tf.data.Dataset.from_tensor_slices(samples), lambda record: record, 38)
+    arch = create("volume_classification/cnn3d", num_classes=2, volume_size=(8, 8, 8), width=4, strides=((2, 2, 2),))
+    graph = arch.build()
+    kernels = [v.numpy() for v in graph.variables[:-2]]
+    graph = create("techniques/smote").look_at(arch, split).strip(arch, graph)
+    for before, after in zip(kernels, graph.variables[:-2], strict=True):
+        np.testing.assert_array_equal(before, after)
+    predictions = Served(arch, graph, ("dark", "bright")).serve({k: samples[k] for k in ("volume", "spacing_mm")})
+    np.testing.assert_array_equal(predictions["probabilities"].numpy().argmax(1), labels)
 
 
 def test_too_few_examples_for_the_neighbors():

@@ -80,9 +80,14 @@ class Smote(Technique):
     def strip(self, arch, graph):
         if self._split is None:
             return graph
+        from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
         head = _head(graph)
         embeddings, labels = _embeddings(arch, graph, head, self._split)
-        kernel, bias = softmax_regression(*self.balanced(embeddings, labels), self.l2)
+        # one thread: the sums are then the same on every machine, and threads that wait for a busy processor made a fit
+        # of 40 ms take 4 s
+        with threadpool_limits(limits=1):
+            kernel, bias = softmax_regression(*self.balanced(embeddings, labels), self.l2)
         head.set_weights([kernel, bias])
         return graph
 
