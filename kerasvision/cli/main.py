@@ -7,7 +7,7 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
-VERBS = ("names", "data", "train", "evaluate", "export", "predict", "launch", "doctor")
+VERBS = ("names", "data", "train", "tune", "evaluate", "export", "predict", "launch", "doctor")
 
 WITHOUT_TENSORFLOW = ("names", "launch", "doctor")
 
