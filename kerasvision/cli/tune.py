@@ -17,12 +17,13 @@ def configure(parser):
         "--search",
         nargs="+",
         action="extend",
-        required=True,
+        default=[],
         metavar="KEY=VALUES",
         help="optimizer.learning_rate=1e-4..1e-2:log batch_size=16,32 model.dropout=0.0..0.5 epochs=2..6",
     )
     parser.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     parser.add_argument("--trials", type=int, default=20, help="trainings in all, those of earlier calls included (20)")
+    parser.add_argument("--find-rate", action="store_true", help="instead: try rising learning rates for 200 steps")
     parser.add_argument(
         "--out", required=True, help="folder of the study; the same one goes on with it, also from several processes"
     )
@@ -36,6 +37,8 @@ def run(args):
     from kerasvision.core.overrides import override
     from kerasvision.train.tune import parse_dimension, tune
 
+    if args.find_rate:
+        return _find_rate(args)
     search = [parse_dimension(text) for text in args.search]
     recipe = override(recipe_for(args.what, args.data), args.settings)
     tuned = tune(recipe, search, args.trials, args.out)
@@ -46,6 +49,29 @@ def run(args):
     if tuned.best is None:
         why = next((t.error for t in tuned.trials if t.error), "none was trained to its end")
         raise KerasVisionError(f"no trial is complete: {why}")
+    return 0
+
+
+def _find_rate(args):
+    """Print the rate where the loss falls fastest, and draw the losses."""
+    import pathlib
+
+    from kerasvision.cli.recipes import recipe_for
+    from kerasvision.core.errors import UsageError
+    from kerasvision.core.overrides import override
+    from kerasvision.train.find_rate import draw_rates, find_rate
+
+    if args.search:
+        raise UsageError("--find-rate and --search are two things; type one of them")
+    recipe = override(recipe_for(args.what, args.data), args.settings)
+    folder = pathlib.Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = find_rate(recipe)
+    draw_rates(found, folder / "rates.png")
+    if args.json:
+        print(json.dumps(dataclasses.asdict(found) | {"drawn": str(folder / "rates.png")}, indent=2))
+    else:
+        print(f"optimizer.learning_rate={found.best:.2g}  the loss falls fastest there; see {folder / 'rates.png'}")
     return 0
 
 
