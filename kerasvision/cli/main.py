@@ -7,7 +7,10 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError, said
 
-VERBS = ("names", "data", "train", "evaluate", "export", "predict", "ensemble", "compare", "study", "launch", "doctor")
+VERBS = (
+    *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
+    *("launch", "doctor"),
+)
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")
 

@@ -32,6 +32,7 @@ class Session:
     splits: dict
     strategy: object
     folder: pathlib.Path
+    watchers: tuple = ()
 
     @property
     def chief(self):
@@ -44,11 +45,11 @@ class Session:
         return max(1, self.splits["train"].size // self.recipe.batch_size)
 
 
-def train(recipe, out, strategy="default", resume=False):
+def train(recipe, out, strategy="default", resume=False, watchers=()):
     """Train a recipe into the folder `out` and return the `Trained` model with its test metrics.
 
     strategy: "default", "mirrored" or "multi_worker". resume: go on where an interrupted run in `out` stopped;
-    without it a folder that holds a run is refused.
+    without it a folder that holds a run is refused. watchers: Keras callbacks, called when an epoch has been evaluated.
     """
     require_tf_keras()
     keras.utils.set_random_seed(recipe.seed)
@@ -60,7 +61,9 @@ def train(recipe, out, strategy="default", resume=False):
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
     arch = arch.for_data(splits["train"])
-    session = Session(dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder)
+    session = Session(
+        dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder, tuple(watchers)
+    )
     if recipe.batch_size % scope.num_replicas_in_sync:
         raise KerasVisionError(
             f"batch_size={recipe.batch_size} cannot be shared by {scope.num_replicas_in_sync} replicas; set a multiple"
@@ -217,7 +220,11 @@ def _callbacks(session, phase, number, graph, local, best, progress):
             progress,
         ]
     # last, so that what it backs up has been evaluated and recorded; kept until the phase is marked as finished
-    return [*callbacks, keras.callbacks.BackupAndRestore(str(backup), save_freq=every, delete_checkpoint=False)]
+    return [
+        *callbacks,
+        *session.watchers,
+        keras.callbacks.BackupAndRestore(str(backup), save_freq=every, delete_checkpoint=False),
+    ]
 
 
 def _distributed(session, phase, number):

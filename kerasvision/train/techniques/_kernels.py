@@ -138,12 +138,13 @@ class KeepValues(Rule):
                 del held[key]
             else:
                 moves = (values != 0) if values.any() else np.ones(1, bool)
-                self._members[key] = tf.constant(members.reshape(-1), tf.int32), tf.constant(moves, tf.float64)
+                shares = moves / np.bincount(members.reshape(-1))
+                self._members[key] = tf.constant(members.reshape(-1), tf.int32), tf.constant(shares, tf.float64)
 
     def projected(self, key, kernel):
-        members, moves = self._members[key]
+        members, shares = self._members[key]
         flat = tf.cast(tf.reshape(kernel, [-1]), tf.float64)  # a sum of a million equal float32 is no multiple of one
-        means = tf.math.unsorted_segment_mean(flat, members, moves.shape[0]) * moves
+        means = tf.math.unsorted_segment_sum(flat, members, shares.shape[0]) * shares
         return tf.reshape(tf.gather(tf.cast(means, kernel.dtype), members), kernel.shape)
 
 

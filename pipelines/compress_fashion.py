@@ -1,0 +1,79 @@
+"""What compression costs: one network on Fashion-MNIST, trained once more with each technique that makes it smaller.
+
+Shows: quantization-aware training, pruning to 80 % zeros, 16 values a kernel, and zeros that stay zero through
+quantization-aware training, each as the second phase of the same recipe, over three seeds, against the same number of
+epochs without them. Zeros and equal values do not shrink a file, its compressed copy does; the second command says so.
+Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
+          kerasvision train pipelines/compress_fashion.py:pruned_qat --out runs/pruned-qat
+          python pipelines/compress_fashion.py runs/pruned-qat    (sizes, gzip -9 and zeros of what a run exported)
+"""
+
+import dataclasses
+import gzip
+import pathlib
+import sys
+
+from kerasvision import Phase, Recipe, Study, create
+
+GENTLE = create("optimizers/adamw", learning_rate=5e-4, weight_decay=2e-2)
+AUGMENT = (
+    create("augmentations/geometric/horizontal_flip"),
+    create("augmentations/occlusion/random_erasing", area=(0.02, 0.2)),
+)
+PRUNE = create("techniques/prune", sparsity=0.8, end=0.5)
+FLOAT = create("exporters/tflite")
+INT8 = create("exporters/tflite", quantize="int8")
+
+float_baseline = Recipe(
+    name="fashion_float",
+    model=create(
+        "classification/classifier",
+        image_size=(28, 28),
+        backbone=create("backbones/convnet", width=16, blocks=(0, 1, 1)),
+        dropout=0.1,
+    ),
+    data=create("sources/tfds", name="fashion_mnist"),
+    augment=AUGMENT,
+    optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=2e-2),
+    epochs=6,
+    batch_size=64,
+    then=(Phase(4, GENTLE, AUGMENT),),
+    cache=True,
+    exports=(FLOAT, INT8),
+)
+
+
+def compressed(name, *phases, exports=(FLOAT, INT8)):
+    """The baseline with other phases after its first: (epochs, technique) each."""
+    then = tuple(Phase(epochs, GENTLE, AUGMENT, (technique,)) for epochs, technique in phases)
+    return dataclasses.replace(float_baseline, name=f"fashion_{name}", then=then, exports=exports)
+
+
+qat = compressed("qat", (4, create("techniques/qat")), exports=(INT8,))
+pruned = compressed("pruned", (4, PRUNE))
+clustered = compressed("clustered", (4, create("techniques/cluster", number=16)))
+pruned_qat = compressed("pruned_qat", (3, PRUNE), (1, create("techniques/qat", preserve="sparsity")), exports=(INT8,))
+
+study = Study(
+    name="compress_fashion",
+    recipes=(float_baseline, qat, pruned, clustered, pruned_qat),
+    seeds=(0, 1, 2),
+    metrics=("test/accuracy",),
+)
+
+
+def main(folders):
+    """Prints a line for each .tflite below the folders."""
+    from kerasvision.api import load_run
+    from kerasvision.train.techniques._kernels import kernels, sparsity
+
+    print("file  bytes  gzip  zeros in kernels")
+    for folder in map(pathlib.Path, folders):
+        share = sparsity(kernels(load_run(folder).graph))
+        for path in sorted(folder.rglob("*.tflite")):
+            held = path.read_bytes()
+            print(f"{path}  {len(held):,}  {len(gzip.compress(held, 9)):,}  {share:.3f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,63 @@
+"""The learning-rate range test: the rates rise as said, the slope is found, and the answer trains."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerasvision.cli.main import main
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import create
+from kerasvision.core.source_code import recipe_source
+from kerasvision.train.find_rate import find_rate, smoothed, steepest
+from tests.train import tiny
+
+
+def test_the_rate_rises_by_the_same_factor():
+    sweep = create("techniques/sweep_rate", low=1e-4, high=1.0, steps=5)
+    np.testing.assert_allclose([sweep.rate(i) for i in range(5)], [1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+
+
+@pytest.mark.parametrize("technique", [(), ("mixed_precision",), ("accumulate",)])
+def test_each_step_has_its_rate(technique):
+    """Plain descent moves a weight by rate times gradient: the optimizer that trains is asked for its rate."""
+    parts = tuple(create(f"techniques/{t}") for t in technique)
+    sweep = create("techniques/sweep_rate", low=1e-3, high=1e-1, steps=9)
+    made = sweep.optimizer(tiny.sgd().make(100, {}))
+    assert type(made).__name__ == "SGD"
+    assert made.momentum == 0.9
+    assert [float(made._learning_rate(i)) for i in (0, 8)] == pytest.approx([1e-3, 1e-1])
+    found = find_rate(tiny.recipe(techniques=parts), 1e-3, 1e-1, 9)
+    assert len(found.losses) == len(found.rates) == 9
+    assert found.rates[-1] == pytest.approx(0.1)
+    assert all(np.isfinite(found.losses))
+
+
+def test_the_first_losses_are_those_of_the_batches():
+    """At a rate of almost nothing the loss stays at about ln 10; what the epoch's mean says is taken apart."""
+    found = find_rate(tiny.recipe(), 1e-12, 1e-11, 12)
+    assert np.std(found.losses) > 1e-3  # of different batches
+    assert np.abs(np.array(found.losses) - np.log(10)).max() < 0.8
+
+
+def test_the_steepest_descent_is_found():
+    rates = np.geomspace(1e-6, 1, 200)
+    losses = 2.3 - 2 / (1 + np.exp(-3 * (np.log10(rates) + 2.5))) + np.where(rates > 0.1, 50 * (rates - 0.1), 0)
+    assert -2.6 < np.log10(steepest(rates, losses)) < -1.9  # at 10**-2.5, and the mean lags behind
+    assert smoothed([3.0] * 5) == pytest.approx([3.0] * 5)
+
+
+def test_the_command_says_a_rate_and_draws(tmp_path, capsys):
+    path = tmp_path / "recipe.py"
+    path.write_text(recipe_source(tiny.recipe(optimizer=tiny.sgd(momentum=0.0))))
+    assert main(["tune", str(path), "--find-rate", "--out", str(tmp_path / "rates"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 1e-4 < found["best"] < 1.0
+    assert (tmp_path / "rates" / "rates.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["tune", str(path), "--find-rate", "--search", "epochs=1..2", "--out", str(tmp_path / "rates")]) == 2
+    assert "two things" in capsys.readouterr().err
+
+
+def test_what_cannot_be_is_one_line():
+    with pytest.raises(UsageError, match="sweep_rate.low, sweep_rate.high: got 1.0 and 0.1; allowed: 0 < low < high"):
+        create("techniques/sweep_rate", low=1.0, high=0.1)
