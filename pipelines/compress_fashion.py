@@ -4,6 +4,7 @@ Shows: quantization-aware training, pruning to 80 % zeros, 16 values a kernel, a
 quantization-aware training, each as the second phase of the same recipe, over three seeds, against the same number of
 epochs without them. Zeros and equal values do not shrink a file, its compressed copy does; the second command says so.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
+          kerasvision study pipelines/compress_fashion.py --out runs/compress
           kerasvision train pipelines/compress_fashion.py:pruned_qat --out runs/pruned-qat
           python pipelines/compress_fashion.py runs/pruned-qat    (sizes, gzip -9 and zeros of what a run exported)
 """

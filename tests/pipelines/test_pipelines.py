@@ -41,6 +41,7 @@ RECIPES = {
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 STUDIES = {
+    "compress_fashion.py": "",
     "distill_fashion.py": "teacher",
     "long_tail_fashion.py": "",
     "noisy_labels_fashion.py": "",
