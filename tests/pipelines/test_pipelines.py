@@ -40,12 +40,12 @@ RECIPES = {
     "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
-STUDIES = {
+STUDIES = {  # file -> the recipe that must be trained before
     "compress_fashion.py": "",
     "distill_fashion.py": "teacher",
     "long_tail_fashion.py": "",
     "noisy_labels_fashion.py": "",
-}  # and a recipe to be trained before
+}
 
 
 def test_every_pipeline_is_listed():
