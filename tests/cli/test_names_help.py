@@ -50,7 +50,10 @@ def test_names_are_one_a_line_and_every_name_leads_to_its_part(capsys):
     [
         ("exporters/*", [f"exporters/{n}" for n in ("mediapipe", "onnx", "saved_model", "tf_serving", "tflite")]),
         ("adamw", ["optimizers/adamw"]),
-        ("classification/c*", ["classification/classifier", "volume_classification/cnn3d"]),
+        (
+            "classification/c*",
+            [f"classification/{n}" for n in ("classifier", "classifier_chain")] + ["volume_classification/cnn3d"],
+        ),
     ],
 )
 def test_a_pattern_or_a_part_of_a_name_selects(pattern, expected, capsys):

@@ -93,7 +93,7 @@ WRONG = {
     "model": (create("sources/digits"), "one of classification/classifier"),
     "data": (create("classification/classifier"), "one of .*digits"),
     "augment": (create("techniques/qat"), r"\(one of batch/cutmix"),
-    "techniques": ((create("optimizers/sgd"),), r"\(one of .*freeze"),
+    "techniques": ((create("optimizers/sgd"),), r"\(one of accumulate, .* in all\)"),
     "optimizer": (1e-3, "one of adamw, sgd"),
     "epochs": (0, "1 or more"),
     "batch_size": (-4, "1 or more"),

@@ -179,7 +179,7 @@ def test_a_file_says_what_mediapipe_does_not_do(tmp_path):
     arch = dataclasses.replace(CASES[NAME].make(), resize="windows", flips=(1,))
     (image,) = metadata_of(untrained(arch, tmp_path)[0])[1].rows(md.SUBGRAPH_INPUTS)
     said = image.text(md.TENSOR_DESCRIPTION)
-    assert "this model wants resize=windows: prepare them so, 64 x 64 pixels" in said
+    assert "windows of 64 x 64 pixels at the photo's own scale; MediaPipe shrinks photos" in said
     assert "does not average over mirrored images; this model wants flips=(1,)" in said
 
 
