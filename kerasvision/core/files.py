@@ -7,3 +7,10 @@ def write_text(path, text):
     beside = path.with_name(f".{path.name}.partial")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
+
+
+def write_figure(figure, path):
+    """A matplotlib figure to a PNG, written beside and renamed."""
+    beside = path.with_name(f".{path.name}")
+    figure.savefig(beside, dpi=110, format="png")
+    beside.replace(path)

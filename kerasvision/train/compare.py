@@ -9,7 +9,7 @@ import statistics
 from scipy import stats
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
-from kerasvision.core.files import write_text
+from kerasvision.core.files import write_figure, write_text
 
 MOST_METRICS = 6  # that are compared when nobody names them
 LESS_IS_BETTER = ("loss", "error", "mae", "rmse", "mse", "hd95", "size_bytes", "latency_ms", "nll", "ece", "coverage")
@@ -195,6 +195,4 @@ def draw(rows, path):
         axis.invert_yaxis()
         axis.set_title(metric + (" (less is better)" if less_is_better(metric) else ""), fontsize=10)
         axis.grid(axis="x", alpha=0.3)
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=110, format="png")
-    beside.replace(path)
+    write_figure(figure, path)

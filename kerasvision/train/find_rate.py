@@ -11,6 +11,7 @@ import numpy as np
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.files import write_figure
 from kerasvision.core.registry import techniques
 from kerasvision.train.fit import train
 
@@ -107,4 +108,4 @@ def draw_rates(found, path):
     axis.set_ylabel("loss")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
-    figure.savefig(path, dpi=110, format="png")
+    write_figure(figure, path)

@@ -13,7 +13,7 @@ import platform
 import typing
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.files import write_text
+from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import save_weights
@@ -125,6 +125,4 @@ def draw_curves(history_csv, path):
         axis.grid(alpha=0.3)
         if group:
             axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=110, format="png")
-    beside.replace(path)
+    write_figure(figure, path)

@@ -13,7 +13,7 @@ import sys
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.files import write_text
+from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.pipeline import with_validation
@@ -269,6 +269,4 @@ def draw_history(tuned, path):
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=110, format="png")
-    beside.replace(path)
+    write_figure(figure, path)

@@ -5,6 +5,7 @@ value). What it needs to know it reads from the weights themselves, zeros and eq
 weights and a later phase with another graph around the same kernels go on with it without files of their own.
 """
 
+import abc
 import re
 
 import numpy as np
@@ -58,7 +59,7 @@ def _before(layer):
     return list(found.values())
 
 
-class Rule(keras.callbacks.Callback):
+class Rule(keras.callbacks.Callback, abc.ABC):
     """Abstract: holds a rule on the kernels of `self.model.graph` after every step of a phase."""
 
     def __init__(self, skip=()):
@@ -66,17 +67,17 @@ class Rule(keras.callbacks.Callback):
         self._supports_tf_logs = True  # no loss is fetched for this
         self._skip, self._epoch, self._held, self._hold = skip, 0, None, None
 
+    @abc.abstractmethod
     def begin(self, held):
         """Key -> kernel, before the first step of this process: read from the weights what the rule is so far."""
-        raise NotImplementedError
 
     def change(self, held, step, steps):
         """After a step (1 is the phase's first): True if the rule is another one now. Weights are already put back."""
         return False
 
+    @abc.abstractmethod
     def projected(self, key, kernel):
         """A tensor that follows the rule, of this kernel's shape."""
-        raise NotImplementedError
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
