@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from kerasvision.core.errors import SAYS
+from kerasvision.core.graphs import is_quantized
 from kerasvision.data.decode import decode, image_hw
 
 
@@ -17,7 +18,7 @@ class Served(tf.Module):
         self.arch = arch
         self.classes = tuple(classes)
         self.weights = list(graph.variables)
-        self.quantization_aware = any(type(layer).__name__.startswith("Quantize") for layer in graph.layers)
+        self.quantization_aware = is_quantized(graph)
         self.float_layers = tuple(layer.name for layer in graph.layers if getattr(layer, "stays_float", False))
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.graphs import is_quantized
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.pipeline import evaluation_data, with_validation
 from kerasvision.export.evaluation import evaluate_split, predictions, stacked
@@ -60,7 +61,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
 def _check(runs, members):
     first = members[0]
     for run, member in zip(runs, members, strict=True):
-        if any(type(layer).__name__.startswith("Quantize") for layer in member.graph.layers):
+        if is_quantized(member.graph):
             raise KerasVisionError(f"{run} was trained with qat; an ensemble takes float runs, and is quantized itself")
         check_alike(first.arch, member.arch, run)
         if member.classes != first.classes:

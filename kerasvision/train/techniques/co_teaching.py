@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
+from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import co_teaching_losses
 from kerasvision.train.techniques._one_label import check_range, require_one_label
@@ -45,7 +46,7 @@ class CoTeaching(Technique):
         return self
 
     def graph(self, arch, graph):
-        if any(type(layer).__name__.startswith("Quantize") for layer in graph.layers):
+        if is_quantized(graph):
             raise UsageError("co_teaching cannot follow qat; put it in a phase before")
         twin = keras.models.clone_model(graph, input_tensors=list(graph.input.values()), clone_function=_fresh)
         if getattr(getattr(arch, "backbone", None), "weights", None) is not None:

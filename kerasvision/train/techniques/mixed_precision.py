@@ -6,6 +6,7 @@ import typing
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
 from kerasvision.train.techniques.base import Technique
 
@@ -22,7 +23,7 @@ class MixedPrecision(Technique):
     dtype: typing.Literal["float16", "bfloat16"] = "float16"
 
     def graph(self, arch, graph):
-        if any(type(layer).__name__.startswith("Quantize") for layer in graph.layers):
+        if is_quantized(graph):
             raise KerasVisionError(
                 "mixed_precision cannot follow qat, which works in float32; put it in a phase before"
             )

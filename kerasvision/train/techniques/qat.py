@@ -9,6 +9,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
 from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
 from kerasvision.train.techniques.base import Technique
@@ -59,11 +60,6 @@ class QAT(Technique):
             if layer.weights and not value:
                 quantized.get_layer(f"quant_{layer.name}").trainable = False
         return quantized
-
-
-def is_quantized(graph):
-    """Whether the fake-quantization layers are in this graph already."""
-    return any(type(layer).__name__ == "QuantizeLayer" for layer in graph.layers)
 
 
 def _reason(error):
