@@ -180,6 +180,19 @@ def read_image(image):
         raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
 
 
+def read_incomplete(image):
+    """Inputs of one picture some of whose pixels are missing: those that a PNG or WebP has wholly transparent."""
+    pixels = read_image(image)
+    if isinstance(image, np.ndarray):
+        return {"image": pixels, "present": np.ones(pixels.shape[:2], np.uint8)}
+    import tensorflow as tf
+
+    from kerasvision.data.decode import decode_present
+
+    encoded = image if isinstance(image, bytes) else pathlib.Path(image).read_bytes()
+    return {k: v.numpy() for k, v in decode_present(tf.constant(encoded)).items()}
+
+
 def tidying(arch, keep_largest=False, fill_holes=False):
     """What is done to the masks of a segmenter, mask -> mask, or None: see `ops.components`."""
     steps = [step for wanted, step in ((keep_largest, components.largest), (fill_holes, components.filled)) if wanted]
@@ -200,6 +213,9 @@ def read_example(arch, name):
     name: of a picture, or of a volume (NIfTI, or a folder with a DICOM series), as the architecture wants it. The
     second is uint8 [H, W, 3] or a `data.volumes.Volume`.
     """
+    if "present" in arch.serving_inputs():
+        inputs = read_incomplete(name)
+        return inputs, inputs["image"]
     if "volume" not in arch.serving_inputs():
         image = read_image(name)
         return {"image": image}, image

@@ -31,6 +31,19 @@ def decode(image_bytes, window=None):
     return tf.ensure_shape(image, [None, None, 3])
 
 
+def decode_present(image_bytes):
+    """One encoded image with transparency -> `image` uint8 [H, W, 3], and `present` uint8 [H, W]: 0 where a pixel is
+    wholly transparent, whose color is 0. Without transparency every pixel is present.
+    """
+    stored = tf.ensure_shape(tf.io.decode_image(image_bytes, channels=0, expand_animations=False), [None, None, None])
+    has_alpha = tf.equal(tf.shape(stored)[-1] % 2, 0)
+    alpha = tf.cond(
+        has_alpha, lambda: stored[..., -1], lambda: tf.fill(tf.shape(stored)[:2], tf.constant(255, tf.uint8))
+    )
+    present = tf.cast(alpha > 0, tf.uint8)
+    return {"image": decode(image_bytes) * present[..., None], "present": present}
+
+
 def image_hw(image_bytes):
     """int32 [2] (height, width). JPEG and PNG are asked for their header, other formats are decoded."""
     return tf.cond(

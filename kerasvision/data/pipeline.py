@@ -72,7 +72,10 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     def example(index, held):
         first, *others = (lambda get=get: receive(get()) for get in members(held))
         fit = functools.partial(_fitted, arch)
-        return arch.example(augmented(first(), example_parts, stream_seed(seed, index), fit, others, canvas))
+        root = stream_seed(seed, index)
+        sample = augmented(first(), example_parts, root, fit, others, canvas)
+        drawn = {"seed": tf.random.experimental.stateless_fold_in(root, 1_000_003)} if arch.draws_noise else {}
+        return arch.example(sample | drawn)
 
     def batch(step, pair):
         prepared, targets = pair
@@ -150,7 +153,7 @@ def _stacked(rows):
 
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
-    given = [k for k in ("volume", "spacing_mm") if k in arch.serving_inputs()]
+    given = [k for k in ("volume", "spacing_mm", "present") if k in arch.serving_inputs()]
     if list(arch.serving_inputs()) == ["image"] and "image_bytes" not in sample:
         given = ["image"]
     missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
@@ -165,6 +168,8 @@ def _checked(arch, sample):
 
 _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
+    "present": "; sources/incomplete says of another source's images which pixels are missing",
+    "whole": "; what was missing is known where sources/incomplete draws it",
     "boxes_xyxy": "; sources of boxes are coco, voc, yolo and cut_paste",
     "instance_masks": "; set masks=True in the source",
     "targets": "; name the numeric columns of a manifest in its target_columns",

@@ -4,13 +4,13 @@ import dataclasses
 import pathlib
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
 from kerasvision.ops.dense import IGNORE
-from kerasvision.ops.drawing import INK, PAPER, as_rgb, color_of, cover, fitted, font, save, sheet
+from kerasvision.ops.drawing import PAPER, as_rgb, color_of, cover, save, sheet, strip
 
-_PANEL_PX, _GAP_PX, _CHIP_PX = 320, 8, 12
+_PANEL_PX = 320
 _COVER = 0.45  # how much a class hides of the image
 _HATCH, _HATCH_PX = (200, 200, 200), 4
 
@@ -58,7 +58,7 @@ def _tile(case, image, classes, background):
     panels = [(name, _panel(as_rgb(image), mask, background)) for name, mask in rows.items()]
     seen = [int(k) for k in np.union1d(truth, found) if k != background]
     legend = [(_HATCH if k == IGNORE else color_of(k), "not annotated" if k == IGNORE else classes[k]) for k in seen]
-    return _strip(panels, legend), title, caption
+    return strip(panels, legend), title, caption
 
 
 def _panel(image, mask, background):
@@ -80,28 +80,3 @@ def _panel(image, mask, background):
             cover(pixels, where, color_of(k), _COVER)
             cover(pixels, where & ~ndimage.binary_erosion(where, border_value=1), color_of(k), 1.0)
     return Image.fromarray(np.round(pixels).astype(np.uint8))
-
-
-def _strip(panels, legend):
-    """Pictures beside each other with their names over them, and the colors' names below. A Pillow picture."""
-    letters = font(13)
-    step = sum(letters.getmetrics()) + 4
-    width = max(panel.width for _, panel in panels)
-    whole, high = len(panels) * (width + _GAP_PX) - _GAP_PX, step + max(panel.height for _, panel in panels) + 6
-    places, x, y = [], 0, high
-    for color, name in legend:
-        name = fitted(name, letters, whole - _CHIP_PX - 5)
-        wide = _CHIP_PX + 5 + round(letters.getlength(name))
-        if x and x + wide > whole:
-            x, y = 0, y + step
-        places.append((x, y, color, name))
-        x += wide + 16
-    picture = Image.new("RGB", (whole, y + step), PAPER)
-    draw = ImageDraw.Draw(picture)
-    for number, (name, panel) in enumerate(panels):
-        draw.text((number * (width + _GAP_PX), 1), fitted(name, letters, width), INK, letters)
-        picture.paste(panel, (number * (width + _GAP_PX), step))
-    for x, y, color, name in places:
-        draw.rectangle((x, y + 3, x + _CHIP_PX, y + 3 + _CHIP_PX), fill=color, outline=INK)
-        draw.text((x + _CHIP_PX + 5, y + 1), name, INK, letters)
-    return picture

@@ -10,7 +10,8 @@ at the centers of its pixels: what is seen at p comes from `inverse(matrix) @ (p
 
 | key | shape | how it moves |
 |---|---|---|
-| `image` | uint8 [H, W, C] | bilinear, rounded |
+| `image`, `whole` | uint8 [H, W, C] | bilinear, rounded |
+| `present` | uint8 [H, W], 0 or 1 | 1 where only present pixels have a part in the result |
 | `mask`, `instance_masks` | int or bool [H, W], [N, H, W] | nearest |
 | `boxes_xyxy` | float32 [N, 4] | corners (with a displacement, points along the edges), hull, clipped to the image |
 | `keypoints_xyv` | float32 [N, K, 3] | moved; v = 0 outside of the image |
@@ -24,6 +25,7 @@ PER_OBJECT = (
     *("labels", "instance_masks", "keypoints_xyv", "is_crowd", "is_difficult", "is_truncated", "track_ids"),
     *("area_px", "occlusion"),  # as they were in the picture that the source read
 )
+PLANES = ("image", "whole", "present", "mask")  # [H, W, ...]
 MIN_VISIBLE = 0.1  # part of a moved box's area that must stay inside the image
 MIN_SIDE_PX = 0.5  # a thinner box may hold no pixel center, so nothing of it can be seen
 _EDGE_POINTS = 8  # points an edge of a box under a displacement
@@ -77,9 +79,7 @@ def flip(sample, axis, condition):
     """Mirror a sample by reversing its pixels. axis: 0 top to bottom, 1 left to right; condition: bool scalar."""
     axes = tf.fill([tf.cast(condition, tf.int32)], axis)
     side = tf.cast(tf.shape(sample["image"])[axis], tf.float32)
-    moved = sample | {"image": tf.reverse(sample["image"], axes)}
-    if "mask" in sample:
-        moved["mask"] = tf.reverse(sample["mask"], axes)
+    moved = sample | {k: tf.reverse(sample[k], axes) for k in PLANES if k in sample}
     if "instance_masks" in sample:
         moved["instance_masks"] = tf.reverse(sample["instance_masks"], axes + 1)
     column = 1 - axis  # x or y
@@ -97,9 +97,7 @@ def flip(sample, axis, condition):
 def crop(sample, window):
     """Cut a window by slicing. window: int32 [4], y, x, height, width, inside the image."""
     y, x, h, w = tf.unstack(window)
-    moved = sample | {"image": sample["image"][y : y + h, x : x + w]}
-    if "mask" in sample:
-        moved["mask"] = sample["mask"][y : y + h, x : x + w]
+    moved = sample | {k: sample[k][y : y + h, x : x + w] for k in PLANES if k in sample}
     if "instance_masks" in sample:
         moved["instance_masks"] = sample["instance_masks"][:, y : y + h, x : x + w]
     origin = tf.cast(tf.stack([x, y]), tf.float32)
@@ -157,7 +155,10 @@ def warp(sample, matrix, displacement=None, size_hw=None, fill=0, mask_fill=0, m
 
 def _each_raster(sample, image, mask, mask_fill):
     """The sample with `image(pixels)` and `mask(values, fill)` of its masks, all seen as [H, W, C]."""
-    moved = sample | {"image": image(sample["image"])}
+    moved = sample | {k: image(sample[k]) for k in ("image", "whole") if k in sample}
+    if "present" in sample:
+        seen = image(255 * sample["present"][..., None])[..., 0]
+        moved["present"] = tf.cast(tf.equal(seen, 255), tf.uint8)
     if "mask" in sample:
         moved["mask"] = _as_integers(lambda x: mask(x, mask_fill), sample["mask"][..., None])[..., 0]
     if "instance_masks" in sample:

@@ -13,6 +13,7 @@ import tf_keras as keras
 from kerasvision.core.component import part
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
+from kerasvision.layers.inline import inlined
 from kerasvision.layers.mixture import LogMixture
 from kerasvision.tasks.base import Architecture
 
@@ -52,7 +53,7 @@ class Ensemble(Architecture):
     def build(self):
         graphs = [member.build() for member in self.members]
         inputs = {k: keras.Input(x.shape[1:], dtype=x.dtype, name=k) for k, x in graphs[0].input.items()}
-        raws = [_inside(graph, inputs, prefix(n)) for n, graph in enumerate(graphs)]
+        raws = [inlined(graph, inputs, prefix(n)) for n, graph in enumerate(graphs)]
         shares = self.shares or (1 / len(self.members),) * len(self.members)
         raw = {}
         for key, form in self.class_logits.items():
@@ -174,16 +175,6 @@ STACKING = "logits"  # the layer's name: what a graph's last layer of logits is 
 def prefix(number):
     """What begins the names of a member's layers."""
     return f"member{number}_"
-
-
-def _inside(graph, inputs, before):
-    """A member's graph over the ensemble's inputs, its layers renamed: raw, a dict of Keras tensors."""
-
-    def renamed(layer):
-        return type(layer).from_config(layer.get_config() | {"name": before + layer.name})
-
-    ordered = [inputs[layer.name] for layer in graph._input_layers]
-    return keras.models.clone_model(graph, input_tensors=ordered, clone_function=renamed).output
 
 
 def check_alike(first, other, who):

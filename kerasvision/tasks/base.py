@@ -62,6 +62,9 @@ class Architecture(Task):
     # raw key -> what makes probabilities of it along the last axis, "softmax" or "sigmoid", where it is that simple
     class_logits: typing.ClassVar[dict[str, str]] = {}
 
+    # whether training draws: a sample then has `seed` int32 [2] for `example`
+    draws_noise: typing.ClassVar[bool] = False
+
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:
         """What a user sends, batched: `{"image": TensorSpec([None, None, None, 3], tf.uint8)}`."""

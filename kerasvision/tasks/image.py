@@ -1,10 +1,11 @@
 """What every architecture over one photograph shares: how its pixels reach the graph."""
 
+import abc
 import typing
 
 import tensorflow as tf
 
-from kerasvision.backbones.base import Backbone
+from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.ops import geometry as geo
 from kerasvision.tasks.base import Architecture
 
@@ -12,14 +13,18 @@ Resize = typing.Literal["stretch", "letterbox", "center_crop"]
 Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
 
 
-class ImageArchitecture(Architecture):
+class Photograph(Architecture):
     """Abstract. Concrete ones have these fields; image_size is (h, w)."""
 
-    backbone: Backbone
     image_size: tuple[int, int]
     resize: Resize
     resample: Resample
     crop_fraction: float
+
+    @property
+    @abc.abstractmethod
+    def normalization(self) -> Normalization:
+        """What becomes of pixels before the graph."""
 
     def serving_inputs(self):
         return {"image": tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")}
@@ -34,10 +39,7 @@ class ImageArchitecture(Architecture):
         return {"image": image}, geometry
 
     def normalize(self, prepared):
-        return {"image": self.backbone.normalization(tf.cast(prepared["image"], tf.float32))}
-
-    def load_pretrained(self, graph):
-        self.backbone.load(graph)
+        return {"image": self.normalization(tf.cast(prepared["image"], tf.float32))}
 
     def no_geometry(self, prepared):
         image = prepared["image"]
@@ -47,7 +49,7 @@ class ImageArchitecture(Architecture):
         return self.resize != "center_crop" and inputs["image"].shape[1:3] == self.image_size
 
     def preprocessing(self):
-        normalization = self.backbone.normalization
+        normalization = self.normalization
         return {
             "image_size_hw": list(self.image_size),
             "resize": self.resize,
@@ -62,3 +64,16 @@ class ImageArchitecture(Architecture):
             "std": list(normalization.std),
             "normalization_inside_files": True,
         }
+
+
+class ImageArchitecture(Photograph):
+    """Abstract. A photograph that a backbone sees first."""
+
+    backbone: Backbone
+
+    @property
+    def normalization(self):
+        return self.backbone.normalization
+
+    def load_pretrained(self, graph):
+        self.backbone.load(graph)

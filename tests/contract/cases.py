@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-from tests.contract import detection_cases, segmentation_cases, volume_cases
+from tests.contract import detection_cases, incomplete_cases, segmentation_cases, volume_cases
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -122,6 +122,7 @@ CASES = {
     ),
     **detection_cases.CASES,
     **segmentation_cases.CASES,
+    **incomplete_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -135,6 +136,7 @@ CASES = {
 }
 FAMILIES = {
     "detection": detection_cases.default,
+    "generation": incomplete_cases.default,
     "semantic_segmentation": segmentation_cases.default,
     "volume_segmentation": volume_cases.segmenter,
     "volume_classification": volume_cases.classifier,

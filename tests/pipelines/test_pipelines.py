@@ -44,6 +44,7 @@ STUDIES = {  # file -> the recipe that must be trained before
     "compress_fashion.py": "",
     "distill_fashion.py": "teacher",
     "long_tail_fashion.py": "",
+    "missing_fashion.py": "",
     "noisy_labels_fashion.py": "",
 }
 

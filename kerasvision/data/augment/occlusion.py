@@ -14,6 +14,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 from kerasvision.data.augment.base import Augmentation
+from kerasvision.data.missing import Shape, drawn_present, without
 
 IMAGENET_MEAN = (124, 116, 104)  # RGB
 _ATTEMPTS = 10
@@ -144,3 +145,27 @@ class GridMask(Augmentation):
 
         rows = hidden_lines(y, size[0]) & (chance < self.probability)
         return _cover(sample, rows[None], hidden_lines(x, size[1])[None], self.fill)
+
+
+@augmentations.register("occlusion/drop_regions")
+@dataclasses.dataclass(frozen=True)
+class DropRegions(Augmentation):
+    """Takes regions away, so that a model of incomplete images learns to do without them: they are missing in `present`
+    too, which no other augmentation here does, and `whole` keeps what was there.
+
+    shape, area, patches: see `data.missing.drawn_present`. What was missing before stays missing.
+    """
+
+    probability: float = 0.5
+    shape: Shape = "rectangle"
+    area: tuple[float, float] = (0.1, 0.4)
+    patches: tuple[int, int] = (4, 4)
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, probability=(0, 1), area=(0, 1), patches=(1, 1000))
+
+    def __call__(self, sample, seed):
+        chance, drawn = draws.split(seed, 2)
+        present = drawn_present(self.shape, tf.shape(sample["image"])[:2], drawn, self.area, self.patches)
+        return without(sample, tf.where(draws.chance(chance, self.probability), present, tf.ones_like(present)))

@@ -32,12 +32,16 @@ class Classification(ImageArchitecture):
     dropout: float = 0.0
     label_smoothing: float = 0.0
 
-    def build(self):
+    def require_classes(self):
+        """Raise before a graph without classes is built."""
         if self.num_classes < 2:
             raise KerasVisionError(
                 f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
                 "set model.num_classes, or let the data decide with 0"
             )
+
+    def build(self):
+        self.require_classes()
         image = keras.Input((*self.image_size, 3), name="image")
         levels = self.backbone(image)
         logits = self.head(list(levels.values())[-1])
@@ -49,5 +53,8 @@ class Classification(ImageArchitecture):
 
     def pooled(self, x):
         """[B, h, w, C] -> [B, C'], with dropout."""
-        x = pool(x, self.pooling, name="pool")
+        return self.dropped(pool(x, self.pooling, name="pool"))
+
+    def dropped(self, x):
+        """With dropout, if there is any."""
         return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x

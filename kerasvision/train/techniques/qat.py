@@ -144,7 +144,8 @@ class OutputRange(tfmot.quantization.keras.QuantizeConfig):
 
 
 # no arithmetic but on activations; a squeeze-and-excitation block needs Multiply
-WITHOUT_WEIGHTS = (keras.layers.Multiply, keras.layers.Subtract, keras.layers.Average, keras.layers.Maximum)
+_PLAIN = ("Multiply", "Subtract", "Average", "Maximum", "Rescaling")
+WITHOUT_WEIGHTS = tuple(getattr(keras.layers, name) for name in _PLAIN)
 
 FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")  # take in the batch normalization behind them
 

@@ -1,0 +1,1 @@
+"""Pictures made whole: what is missing is filled in."""

@@ -1,0 +1,43 @@
+"""What architectures of photographs with missing pixels share."""
+
+import tensorflow as tf
+
+from kerasvision.ops import filling as fillings
+from kerasvision.ops import geometry as geo
+from kerasvision.ops.filling import Filling
+from kerasvision.tasks.image import Photograph
+
+
+class Incomplete(Photograph):
+    """Abstract. Takes `present` uint8 [B, H, W] beside `image`: 0 where a pixel is missing, whatever `image` has there.
+
+    Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture;
+    what `letterbox` adds is missing. Concrete ones have the field filling, which stands in for missing pixels.
+    """
+
+    filling: Filling
+
+    def serving_inputs(self):
+        return super().serving_inputs() | {"present": tf.TensorSpec([None, None, None], tf.uint8, name="present")}
+
+    def prepared_inputs(self):
+        present = tf.TensorSpec([None, *self.image_size], tf.uint8, name="present")
+        return super().prepared_inputs() | {"present": present}
+
+    def geometry(self, inputs):
+        prepared, geometry = super().geometry(inputs)
+        seen = tf.where(inputs["present"] > 0, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
+        resize = "stretch" if "cropped" in inputs else self.resize
+        seen, _ = geo.fit_images(seen[..., None], self.image_size, resize, self.resample, self.crop_fraction)
+        return prepared | {"present": tf.cast(tf.equal(seen[..., 0], 255), tf.uint8)}, geometry
+
+    def normalize(self, prepared):
+        pixels = tf.cast(prepared["image"], tf.float32)
+        present = tf.cast(prepared["present"], tf.float32)[..., None]
+        return {"image": self.normalization(fillings.fill(pixels, present, self.filling)), "present": present}
+
+    def is_prepared(self, inputs):
+        return False
+
+    def preprocessing(self):
+        return super().preprocessing() | {"missing_pixels": f"present is 0 there; filling inside files: {self.filling}"}
