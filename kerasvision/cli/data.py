@@ -61,7 +61,7 @@ def _suspects(args):
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
     from kerasvision.data.pipeline import with_validation
-    from kerasvision.data.suspects import suspects_of
+    from kerasvision.data.suspects import planted_found, suspects_of
 
     model = load(args.run_folder)
     if model.recipe is None:
@@ -70,13 +70,20 @@ def _suspects(args):
     if args.split not in splits:
         raise UsageError(f"no split {args.split!r}; the data has {', '.join(splits)}")
     rows = suspects_of(model, splits[args.split])
+    known = planted_found(rows, splits[args.split])
     if args.json:
         report = {"split": args.split, "examples": splits[args.split].size, "suspects": rows}
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report | ({"planted": known} if known else {}), indent=2))
         return 0
     for row in rows:
         print(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})")
     print(f"{len(rows)} of {splits[args.split].size} labels of {args.split} are suspicious")
+    if known:
+        half = known["precision_at_half"]
+        print(
+            f"{known['found']} of {known['planted']} planted wrong labels are among them; of the first ones, up to half "
+            f"of the planted, {'-' if half is None else f'{half:.1%}'} are planted"
+        )
     return 0
 
 

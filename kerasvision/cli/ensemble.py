@@ -7,7 +7,12 @@ HELP = "join finished runs of one task into one model, in a run folder of its ow
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs with equal classes and inputs")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folders of finished runs with equal classes and inputs; RUN/phase-N is its snapshot after that phase",
+    )
     parser.add_argument("--out", required=True, help="the ensemble's run folder, for evaluate, predict and export")
     parser.add_argument(
         "--combine",

@@ -96,3 +96,15 @@ def long_tailed(split, ratio, seed, what):
     wanted = counts.max() * ratio ** (-np.arange(len(counts)) / (len(counts) - 1))
     targets = np.minimum(counts, np.maximum(1, np.round(wanted).astype(np.int64)))
     return repeated(split, dealt(labels, targets, seed))
+
+
+def bagged(split, balanced, seed, what):
+    """As many examples as there are, drawn with replacement; balanced: of each class as many as the rarest has."""
+    rng = np.random.default_rng(seed)
+    if not balanced:
+        return repeated(split, np.bincount(rng.integers(0, split.size, split.size), minlength=split.size))
+    labels = single_labels(split, what)
+    counts = np.bincount(labels)
+    least = counts[counts > 0].min()
+    drawn = [rng.choice(np.flatnonzero(labels == k), least) for k in np.flatnonzero(counts)]
+    return repeated(split, np.bincount(np.concatenate(drawn), minlength=len(labels)))

@@ -58,3 +58,24 @@ def suspects_of(model, split):
         names += batch_names
     rows = suspects(labels, np.concatenate(probabilities), model.classes)
     return [{"input": names[row["number"]]} | row for row in rows]
+
+
+def planted_found(rows, split):
+    """How many of the wrong labels that `sources/noisy_labels` has planted are among the suspects, or None if the split
+    has none of its own: `{"planted", "found", "precision", "precision_at_half"}`.
+
+    precision: of all suspects. precision_at_half: of the first of them, the least likely labels, up to the one with
+    which half of the planted ones are found; None if they never are.
+    """
+    if "is_planted" not in split.read_spec:
+        return None
+    planted = np.array(list(split.records.map(lambda r: split.read(r)["is_planted"]).as_numpy_iterator()))
+    right = np.cumsum([planted[row["number"]] for row in rows])
+    half = np.flatnonzero(right >= planted.sum() / 2) if planted.any() else ()
+    found = int(right[-1]) if len(rows) else 0
+    return {
+        "planted": int(planted.sum()),
+        "found": found,
+        "precision": round(found / len(rows), 4) if rows else None,
+        "precision_at_half": round(float(right[half[0]] / (half[0] + 1)), 4) if len(half) else None,
+    }

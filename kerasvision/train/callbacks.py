@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kerasvision.core.files import write_text
 from kerasvision.export.evaluation import evaluate_served
 
+BEST_WEIGHTS = "best.weights.h5"  # in the folder of a phase
+
 
 class Fetch(keras.callbacks.Callback):
     """After every epoch: the weights of a graph under several replicas into a copy that stands on this process alone.
@@ -68,7 +70,7 @@ class KeepBest(keras.callbacks.Callback):
     @property
     def path(self):
         """Where the best weights are, once an epoch has ended."""
-        return self._folder / "best.weights.h5"
+        return self._folder / BEST_WEIGHTS
 
     def on_train_begin(self, logs=None):
         score = self._folder / "best.json"

@@ -162,10 +162,11 @@ def _learner(session, graph, phase):
                 factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
     observers = [o for t in phase.techniques if (o := t.observer(session.arch, graph)) is not None]
     learner = Learner(graph, objective, observers, _own_step(session, graph, phase))
-    updates = phase.epochs * session.steps_per_epoch
+    batches = updates = phase.epochs * session.steps_per_epoch
     for technique in phase.techniques:
         updates = technique.updates(updates)
-    optimizer = phase.optimizer.make(updates, factors)
+    examples = session.recipe.batch_size * round(batches / max(1, updates))
+    optimizer = phase.optimizer.for_batch(examples).make(updates, factors)
     if any(layer.compute_dtype == "float16" for layer in graph.layers):
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     for technique in phase.techniques:

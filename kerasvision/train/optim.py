@@ -13,6 +13,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import optimizers
 
 Schedule = typing.Literal["constant", "cosine", "step"]
+BatchScaling = typing.Literal["none", "linear", "square_root"]
 NOT_DECAYED = [r"(^|/)(bias|gamma|beta)(/replica_\d+)?(:\d+)?$"]  # the variable's own name, not its layer's
 
 
@@ -20,7 +21,10 @@ class Optimizer(Component):
     """Abstract. learning_rate: the peak. schedule: after warm-up; `step` divides by 10 at 60 % and 85 % of the steps.
 
     warmup: fraction of all steps over which the rate rises linearly from 0 (Goyal et al. 2017, arXiv:1706.02677).
-    clip_norm: largest global gradient norm, or None.
+    clip_norm: largest global gradient norm, or None. batch_scaling: what another batch than base_batch makes of the
+    rate: "linear", times batch / base_batch (the same paper, for SGD); "square_root", times its root (Krizhevsky 2014,
+    arXiv:1404.5997, section 5; Malladi et al. 2022, arXiv:2205.10287, for Adam). A batch is all examples of one update
+    of the weights, of all replicas and accumulated ones.
     """
 
     kind = "optimizers"
@@ -28,15 +32,25 @@ class Optimizer(Component):
     schedule: Schedule
     warmup: float
     clip_norm: float | None
+    batch_scaling: BatchScaling
+    base_batch: int
 
     def __post_init__(self):
         super().__post_init__()
+        if self.base_batch < 1:
+            raise UsageError(f"optimizer.base_batch: got {self.base_batch}; allowed: 1 or more")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"optimizer.warmup: got {self.warmup}; allowed: 0 <= warmup < 1")
         if not self.learning_rate > 0:
             raise UsageError(f"optimizer.learning_rate: got {self.learning_rate}; allowed: above 0")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UsageError(f"optimizer.clip_norm: got {self.clip_norm}; allowed: above 0, or None")
+
+    def for_batch(self, size):
+        """The optimizer whose rate is meant for `size` examples an update."""
+        power = {"none": 0.0, "square_root": 0.5, "linear": 1.0}[self.batch_scaling]
+        rate = self.learning_rate * (size / self.base_batch) ** power
+        return dataclasses.replace(self, learning_rate=rate, batch_scaling="none")
 
     def make(self, steps, factors):
         """A Keras optimizer for `steps` steps. factors: `variable.ref()` -> factor of the learning rate, else 1."""
@@ -63,6 +77,8 @@ class AdamW(Optimizer):
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     clip_norm: float | None = None
+    batch_scaling: BatchScaling = "none"
+    base_batch: int = 256
 
     base = keras.optimizers.AdamW
 
@@ -83,6 +99,8 @@ class SGD(Optimizer):
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     clip_norm: float | None = None
+    batch_scaling: BatchScaling = "none"
+    base_batch: int = 256
 
     base = keras.optimizers.SGD
 

@@ -16,7 +16,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import save_weights
+from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
 
@@ -52,8 +52,10 @@ def save_run(trained):
 
 
 def load_run(folder):
-    """The trained model of a run folder."""
+    """The trained model of a run folder; of RUN/phase-N, its snapshot after that phase, which has no metrics."""
     folder = pathlib.Path(folder)
+    if (folder / BEST_WEIGHTS).exists() and (folder.parent / "recipe.json").exists():
+        return _snapshot(folder)
     weights = folder / "model.weights.h5"
     if not weights.exists():
         raise KerasVisionError(f"{folder} is no finished run (no {weights.name}); train with --resume to finish it")
@@ -63,6 +65,20 @@ def load_run(folder):
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     classes = tuple((folder / "classes.txt").read_text(encoding="utf-8").splitlines())
     return Trained(recipe, graph, classes, metrics, folder)
+
+
+def _snapshot(folder):
+    """The best weights of one phase. A network trained on at a rate that rises again leaves one after the other:
+    "Snapshot Ensembles: Train 1, Get M for Free" (Huang et al. 2017, arXiv:1704.00109).
+    """
+    run, number = folder.parent, int(folder.name.removeprefix("phase-"))
+    recipe = Recipe.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    graph = structure(recipe, training=number)
+    graph.load_weights(folder / BEST_WEIGHTS)
+    for technique in recipe.phases()[number - 1].techniques:
+        graph = technique.strip(recipe.model, graph)
+    classes = tuple((run / "classes.txt").read_text(encoding="utf-8").splitlines())
+    return Trained(recipe, graph, classes, {}, folder)
 
 
 def structure(recipe, training=None):

@@ -127,3 +127,17 @@ def test_classes_have_names_in_messages():
     split = with_validation(opened, 0.1)["train"]
     assert sampling.class_name(split, 3) == "'3'"
     assert sampling.class_name(dataclasses.replace(split, classes=()), 3) == "number 3"
+
+
+def test_bags_are_drawn_with_replacement_and_a_function_of_the_seed():
+    bag, again, other = (passed(sampling.bagged(unequal(), False, seed, "bag"))[0] for seed in (1, 1, 2))
+    assert len(bag) == 61 and len(set(bag)) < 55
+    assert np.array_equal(bag, again) and not np.array_equal(bag, other)
+
+
+def test_balanced_bags_hold_as_many_of_each_class():
+    labels = LABELS[LABELS < 3]
+    numbers, held = passed(sampling.bagged(unequal(labels), True, 0, "bag"))
+    assert np.bincount(held).tolist() == [7, 7, 7]
+    often = np.bincount(numbers, minlength=len(labels))[labels == 2]
+    assert often.max() > 1 and often.min() == 0  # the rarest class is drawn with replacement too

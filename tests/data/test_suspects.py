@@ -74,6 +74,11 @@ def test_the_command_finds_them_in_a_run(tmp_path, capsys):
     found = {row["number"] for row in report["suspects"]}
     assert report["examples"] == len(clean)
     assert len(found & wrong) > 0.8 * len(wrong) and len(found & wrong) > 0.6 * len(found)
+    known = report["planted"]
+    assert (known["planted"], known["found"]) == (len(wrong), len(found & wrong))
+    ranked = [row["number"] in wrong for row in report["suspects"]]
+    half = next(n for n in range(1, len(ranked) + 1) if sum(ranked[:n]) >= len(wrong) / 2)
+    assert known["precision_at_half"] == pytest.approx(sum(ranked[:half]) / half, abs=1e-4)
     assert main(["data", "suspects", str(tmp_path / "run")]) == 0
     assert f"{len(found)} of {len(clean)} labels of validation are suspicious" in capsys.readouterr().out
 

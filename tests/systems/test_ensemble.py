@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from kerasvision.api import evaluate, load
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.recipe import Recipe
+from kerasvision.core.recipe import Phase, Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.certificate import export
 from kerasvision.layers.mixture import LogMixture
@@ -216,3 +216,17 @@ def test_command_line(runs, tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
     assert 0 < json.loads(capsys.readouterr().out)["test/accuracy"] <= 1
     assert main(["ensemble", str(runs[0]), "--out", str(tmp_path / "none")]) == 2
+
+
+def test_snapshots_of_one_run_are_members(tmp_path, images):
+    """A phase's rate rises again, so each phase leaves a model of its own."""
+    phase = Phase(1, tiny.sgd())
+    trained = train(tiny.recipe(then=(phase, phase)), tmp_path / "run")
+    folders = [tmp_path / "run" / f"phase-{n}" for n in (1, 2, 3)]
+    answers = np.array([load_run(f).served().serve({"image": images})["probabilities"] for f in folders])
+    np.testing.assert_allclose(answers[2], load(trained.folder)({"image": images})["probabilities"], atol=1e-6)
+    assert np.abs(answers[0] - answers[2]).max() > 1e-3
+    join(folders, tmp_path / "joined")
+    np.testing.assert_allclose(
+        load(tmp_path / "joined")({"image": images})["probabilities"], answers.mean(0), atol=1e-6
+    )

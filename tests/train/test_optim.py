@@ -1,5 +1,6 @@
 """Schedules against their formulas, steps against numpy, weight decay where it belongs."""
 
+import csv
 import math
 
 import numpy as np
@@ -9,7 +10,9 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
+from kerasvision.train.fit import train
 from kerasvision.train.optim import WarmupSchedule
+from tests.train import tiny
 
 STEPS, WARMUP, PEAK = 200, 20, 0.3
 
@@ -141,3 +144,21 @@ def test_impossible_fields_are_named(wrong):
         create("optimizers/adamw", **wrong)
     with pytest.raises(UsageError, match="schedule.*'constant', 'cosine', 'step'"):
         create("optimizers/sgd", schedule="exponential")
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("none", 0.1), ("linear", 0.4), ("square_root", 0.2)])
+def test_another_batch_makes_another_rate(rule, expected):
+    made = create("optimizers/sgd", learning_rate=0.1, batch_scaling=rule, base_batch=64).for_batch(256)
+    assert made.learning_rate == pytest.approx(expected)
+
+
+def test_training_scales_by_the_examples_of_an_update(tmp_path):
+    """Two accumulated batches of 16 are one of 32, for the rate too."""
+    held = {"learning_rate": 0.1, "schedule": "constant", "warmup": 0.0}
+    optimizer = create("optimizers/sgd", batch_scaling="linear", base_batch=16, **held)
+    techniques = (create("techniques/accumulate", steps=2),)
+    train(tiny.recipe(optimizer=optimizer, techniques=techniques), tmp_path / "run")
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    assert float(rows[0]["learning_rate"]) == pytest.approx(0.2)
+    with pytest.raises(UsageError, match=r"base_batch: got 0; allowed: 1 or more"):
+        create("optimizers/sgd", base_batch=0)

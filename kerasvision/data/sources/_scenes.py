@@ -33,6 +33,7 @@ class Studio:
     backgrounds: tuple[str, ...]
     image_size: tuple[int, int]
     objects: tuple[int, int]
+    company: float
     side: tuple[float, float]
     rotation_deg: float
     max_occlusion: float
@@ -62,7 +63,7 @@ def render(studio, seed):
     layers = _Layers(np.zeros((h, w), np.int32), [])
     labels = []
     for _ in range(rng.integers(studio.objects[0], studio.objects[1] + 1)):
-        label, patch = _cutout(studio, rng)
+        label, patch = _cutout(studio, rng, labels[-1] if labels else None)
         # drawn for every try at once: what one object needs does not move the next one's dice
         places = rng.uniform(0.0, 1.0, (_TRIES, 2)) * [h, w]
         placed = _place(layers, patch[..., 3] >= SOLID, places, studio.max_occlusion)
@@ -118,9 +119,14 @@ def longest_px(studio):
     return math.ceil(1.5 * studio.side[1] * min(studio.image_size))
 
 
-def _cutout(studio, rng):
-    """(label, float32 [h, w, 4]): a picture of a random object of a random class, sized, turned, mirrored and lit."""
+def _cutout(studio, rng, before):
+    """(label, float32 [h, w, 4]): a picture of a random object of a random class, sized, turned, mirrored and lit.
+
+    before: label of the object that was placed last, or None.
+    """
     label = int(rng.integers(len(studio.cutouts)))
+    if studio.company and before is not None and rng.random() < studio.company:
+        label = (before + 1) % len(studio.cutouts)
     group = studio.cutouts[label][rng.integers(len(studio.cutouts[label]))]
     cut = load_cutout(group[rng.integers(len(group))], longest_px(studio))
     low, high = np.log(studio.side)

@@ -57,10 +57,12 @@ class CutPaste(Source):
     matches: by default numbers, sizes (as in 1920x1080) and "mirror" at its end do not count.
     validation_fraction, test_fraction: parts of the objects and of the backgrounds. scenes: of train, validation, test.
 
-    image_size: (h, w). objects: fewest and most in a scene; one for which no place is found is left out. side: longer
-    side of a cut-out, in parts of the image's shorter one, even in the logarithm. rotation_deg: largest turn.
-    max_occlusion: largest hidden part. exposure_ev: range. gradient_ev: largest difference of light across the scene.
-    tint_ev: largest of a color channel. Scene i of a split is a function of (seed, split, i) and of the files alone.
+    image_size: (h, w). objects: fewest and most in a scene; one for which no place is found is left out. company:
+    probability that an object is of the class that follows, in their order, the one placed before it (the first follows
+    the last), and not of any class: labels that go together. side: longer side of a cut-out, in parts of the image's
+    shorter one, even in the logarithm. rotation_deg: largest turn. max_occlusion: largest hidden part. exposure_ev:
+    range. gradient_ev: largest difference of light across the scene. tint_ev: largest of a color channel. Scene i of a
+    split is a function of (seed, split, i) and of the files alone.
 
     The scenes are rendered once, as JPEG with COCO's JSON, into a folder below cache (empty: kerasvision/cut_paste in
     the user's cache folder) that is named by a hash of the fields and the files, and are read from there; about 30 kB a
@@ -72,6 +74,7 @@ class CutPaste(Source):
     scenes: tuple[int, int, int] = (2000, 300, 300)
     image_size: tuple[int, int] = (320, 320)
     objects: tuple[int, int] = (1, 6)
+    company: float = 0.0
     side: tuple[float, float] = (0.15, 0.6)
     rotation_deg: float = 15.0
     max_occlusion: float = 0.7
@@ -122,6 +125,7 @@ class CutPaste(Source):
             "scenes": self.scenes[0] < 1 or min(self.scenes) < 0,
             "image_size": min(self.image_size) < 16,
             "objects": not 0 <= self.objects[0] <= self.objects[1] or not self.objects[1],
+            "company": not 0 <= self.company <= 1,
             "side": not 0 < low <= high <= 2,
             "max_occlusion": not 0 <= self.max_occlusion < 1,
             "exposure_ev": self.exposure_ev[0] > self.exposure_ev[1],
@@ -193,6 +197,7 @@ _ALLOWED = {
     "scenes": "three numbers, for train 1 or more, for validation and test 0 or more",
     "image_size": "(h, w), each 16 or more",
     "objects": "(fewest, most), 0 or more and 1 or more",
+    "company": "0 to 1",
     "side": "(smallest, largest), above 0 and at most 2",
     "max_occlusion": "0 or more and below 1",
     "exposure_ev": "(lowest, highest)",

@@ -17,7 +17,8 @@ class NoisyLabels(Source):
     """Samples: those of the source `of`, where a part of the training split's `label`s is another class.
 
     rate: probability that a label is wrong, 0..1. kind: "symmetric", any other class with equal probability; "pair",
-    the next class, the last one the first (Han et al. 2018, arXiv:1804.06872, figure 2). A record's label depends on
+    the next class, the last one the first (Han et al. 2018, arXiv:1804.06872, figure 2); `is_planted` bool says so of a
+    training sample, for `kerasvision data suspects` to count. A record's label depends on
     the seed and its number alone. The splits that `of` itself has for validation and test stay as they are; a
     validation split that training cuts out of train is as noisy as train, as it would be in practice.
     """
@@ -63,7 +64,8 @@ class NoisyLabels(Source):
                 step = tf.random.stateless_uniform([], other, 1, classes, tf.int32)
             label = sample["label"]
             wrong = (tf.cast(label, tf.int32) + step) % classes
-            return sample | {"label": tf.where(is_wrong, tf.cast(wrong, label.dtype), label)}
+            given = tf.where(is_wrong, tf.cast(wrong, label.dtype), label)
+            return sample | {"label": given, "is_planted": given != label}
 
         return changed
 

@@ -30,5 +30,8 @@ def arch_of(name, loss):
     """The architecture whose own loss this is: what takes the loss's place must stand before what wraps it."""
     arch = getattr(loss, "__self__", None)
     if not isinstance(arch, Architecture):
-        raise UsageError(f"{name} takes the place of the cross-entropy; put it first among the techniques of its phase")
+        raise UsageError(
+            f"{name} takes the place of the cross-entropy; put it first among the techniques of its phase, and keep "
+            "only one that does so"
+        )
     return arch

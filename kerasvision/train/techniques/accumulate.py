@@ -92,5 +92,10 @@ class Accumulating(keras.optimizers.Optimizer):
         means = [tf.convert_to_tensor(total) / self._steps for total in sums]
         self.inner.apply_gradients(list(zip(means, variables, strict=True)), skip_gradients_aggregation=True)
 
+    def with_rate(self, rate):
+        """The same over a fresh inner optimizer with another learning rate or schedule."""
+        inner = type(self.inner).from_config(self.inner.get_config() | {"learning_rate": rate})
+        return Accumulating(inner, self._steps)
+
     def get_config(self):
         return {"inner": keras.optimizers.serialize(self.inner), "steps": self._steps}

@@ -35,6 +35,8 @@ class SweepRate(Technique):
     def optimizer(self, optimizer):
         if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
             return keras.mixed_precision.LossScaleOptimizer(self.optimizer(optimizer.inner_optimizer))
+        if hasattr(optimizer, "with_rate"):
+            return optimizer.with_rate(Sweep(self))
         return type(optimizer).from_config(optimizer.get_config() | {"learning_rate": Sweep(self)})
 
     def rate(self, step):

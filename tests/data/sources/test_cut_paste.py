@@ -176,6 +176,18 @@ def studio(material, **fields):
     return _scenes.Studio(cutouts, (str(ground),), **held)
 
 
+def test_company_keeps_classes_together(source):
+    """Of two classes each object is then of the other one than the object before it."""
+
+    def pairs(**fields):
+        opened = source(objects=(2, 2), scenes=(40, 4, 4), **fields).open()
+        return [sorted(opened.splits["train"].read(r)["labels"].numpy()) for r in opened.splits["train"].records]
+
+    always, never_asked = pairs(company=1.0), pairs()
+    assert {tuple(p) for p in always if len(p) == 2} == {(0, 1)}
+    assert {tuple(p) for p in never_asked if len(p) == 2} == {(0, 0), (0, 1), (1, 1)}
+
+
 def test_light_is_exposure_in_ev(material):
     plain, _, none = _scenes.render(studio(material), [3, 0, 5])
     dark, things, ev = _scenes.render(studio(material, exposure_ev=(-1.0, -1.0)), [3, 0, 5])
