@@ -79,10 +79,10 @@ def _suspects(args):
         print(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})")
     print(f"{len(rows)} of {splits[args.split].size} labels of {args.split} are suspicious")
     if known:
-        half = known["precision_at_half"]
+        half = "-" if known["precision_at_half"] is None else f"{known['precision_at_half']:.1%}"
         print(
             f"{known['found']} of {known['planted']} planted wrong labels are among them; of the first ones, up to half "
-            f"of the planted, {'-' if half is None else f'{half:.1%}'} are planted"
+            f"of the planted, {half} are planted"
         )
     return 0
 

@@ -172,7 +172,7 @@ def studio(material, **fields):
     ground = material / "gray.png"
     Image.new("RGB", (150, 120), (100, 100, 100)).save(ground)
     cutouts = (((str(material / "objects" / "ball" / "ball_a.png"),),),)
-    held = {"image_size": (100, 120), "objects": (1, 4), "max_occlusion": 0.7} | PLAIN | fields
+    held = {"image_size": (100, 120), "objects": (1, 4), "company": 0.0, "max_occlusion": 0.7} | PLAIN | fields
     return _scenes.Studio(cutouts, (str(ground),), **held)
 
 
