@@ -2,17 +2,13 @@
 
 Shows: quantization-aware training, pruning to 80 % zeros, 16 values a kernel, and zeros that stay zero through
 quantization-aware training, each as the second phase of the same recipe, over three seeds, against the same number of
-epochs without them. Zeros and equal values do not shrink a file, its compressed copy does; the second command says so.
+epochs without them. Zeros and equal values do not shrink a file, its compressed copy does (gzip_bytes).
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/compress_fashion.py --out runs/compress
-          kerasvision train pipelines/compress_fashion.py:pruned_qat --out runs/pruned-qat
-          python pipelines/compress_fashion.py runs/pruned-qat    (sizes, gzip -9 and zeros of what a run exported)
+Nothing is measured yet.
 """
 
 import dataclasses
-import gzip
-import pathlib
-import sys
 
 from kerasvision import Phase, Recipe, Study, create
 
@@ -23,6 +19,8 @@ AUGMENT = (
 )
 PRUNE = create("techniques/prune", sparsity=0.8, end=0.5)
 FLOAT = create("exporters/tflite")
+DYNAMIC = create("exporters/tflite", quantize="dynamic")
+FIGURES = ("accuracy", "size_bytes", "gzip_bytes", "zeros", "latency_ms")
 INT8 = create("exporters/tflite", quantize="int8")
 
 float_baseline = Recipe(
@@ -40,7 +38,7 @@ float_baseline = Recipe(
     batch_size=64,
     then=(Phase(4, GENTLE, AUGMENT),),
     cache=True,
-    exports=(FLOAT, INT8),
+    exports=(FLOAT, DYNAMIC, INT8),
 )
 
 
@@ -59,22 +57,5 @@ study = Study(
     name="compress_fashion",
     recipes=(float_baseline, qat, pruned, clustered, pruned_qat),
     seeds=(0, 1, 2),
-    metrics=("test/accuracy",),
+    metrics=("test/accuracy", *(f"tflite:int8/{name}" for name in FIGURES)),
 )
-
-
-def main(folders):
-    """Prints a line for each .tflite below the folders."""
-    from kerasvision.api import load_run
-    from kerasvision.train.techniques._kernels import kernels, sparsity
-
-    print("file  bytes  gzip  zeros in kernels")
-    for folder in map(pathlib.Path, folders):
-        share = sparsity(kernels(load_run(folder).graph))
-        for path in sorted(folder.rglob("*.tflite")):
-            held = path.read_bytes()
-            print(f"{path}  {len(held):,}  {len(gzip.compress(held, 9)):,}  {share:.3f}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -80,10 +80,8 @@ def _suspects(args):
     print(f"{len(rows)} of {splits[args.split].size} labels of {args.split} are suspicious")
     if known:
         half = "-" if known["precision_at_half"] is None else f"{known['precision_at_half']:.1%}"
-        print(
-            f"{known['found']} of {known['planted']} planted wrong labels are among them; of the first ones, up to half "
-            f"of the planted, {half} are planted"
-        )
+        found = f"{known['found']} of {known['planted']} planted wrong labels are among them"
+        print(f"{found}; {half} of the first ones are, up to half of the planted")
     return 0
 
 

@@ -11,8 +11,8 @@ from kerasvision.core.recipe import LARGEST_SEED, Recipe
 @dataclasses.dataclass(frozen=True)
 class Study(Component):
     """recipes: the first is the baseline. seeds: each recipe is trained with each of them. metrics: what is compared,
-    as `metrics.json` names it ("test/accuracy") or of an exported file ("tflite:int8/accuracy",
-    "tflite:int8/size_bytes"); the first decides what is best; (): the figures of the test split.
+    as `metrics.json` names it ("test/accuracy") or of an exported file ("tflite:int8/accuracy", or "size_bytes",
+    "gzip_bytes", "zeros", "latency_ms" there); the first decides what is best; (): the figures of the test split.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import gzip
 import pathlib
 
 import numpy as np
@@ -91,6 +92,9 @@ class Exporter(Component):
         numbers are integers that stand for (integer - zero point) * scale.
         """
 
+    def zeros(self, path):
+        """Share of zeros among the weights of the kernels in an artifact, 0..1; None where the format does not tell."""
+
     def tolerance(self, arithmetic):
         """Largest admissible error of a score against the trained model, or None when only the budget decides.
 
@@ -130,6 +134,11 @@ def files_below(folder):
 def size_bytes(path):
     """Bytes of a file, or of all files of a folder but its contract.json."""
     return sum(p.stat().st_size for p in ([path] if path.is_file() else files_below(path)))
+
+
+def gzip_bytes(path):
+    """The same files, each compressed as `gzip -9` does."""
+    return sum(len(gzip.compress(p.read_bytes(), 9)) for p in ([path] if path.is_file() else files_below(path)))
 
 
 def batches_of_one(inputs):

@@ -43,6 +43,8 @@ def _artifact(a):
         "path": a.path.name,
         "sha256": a.sha256,
         "size_bytes": a.size_bytes,
+        "gzip_bytes": a.gzip_bytes,
+        "zeros": a.zeros,
         "latency_ms": round(a.latency_ms, 4),
         "metrics": a.metrics,
         "agreement": a.agreement,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.arithmetic import arithmetic_of
-from kerasvision.export.base import files_below, size_bytes
+from kerasvision.export.base import files_below, gzip_bytes, size_bytes
 
 FOLDS = 20  # of the jackknife
 LATENCY_RUNS = 30
@@ -22,7 +22,8 @@ LATENCY_RUNS = 30
 class Artifact:
     """What was measured of one exported file. agreement: with the trained model, over `examples` real examples.
 
-    signature: what the file itself says it takes and gives.
+    signature: what the file itself says it takes and gives. gzip_bytes: of all its files, each compressed by gzip -9:
+    what a download weighs. zeros: share of zeros among the weights of kernels, None where a format does not tell.
 
     agreement holds `max_error` (largest difference of a score), `tolerance` (None: no bound can be derived for integer
     arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric minus the trained model's) with
@@ -33,6 +34,8 @@ class Artifact:
     path: pathlib.Path
     sha256: str
     size_bytes: int
+    gzip_bytes: int
+    zeros: float | None
     latency_ms: float
     metrics: dict
     agreement: dict
@@ -125,13 +128,15 @@ def measure(exporter, path, job, split, reference, budget, limit):
     tolerance = exporter.tolerance(reference.arithmetic)
     agreement = _agreement(arch, reference, metrics, folds, np.array(errors), np.array(flips), names, tolerance)
     size, latency = size_bytes(path), _latency(runner, job.samples[0])
+    weights = gzip_bytes(path), exporter.zeros(path)
     ops = exporter.ops(path)
     failures = _failures(exporter, agreement, size, latency, ops, budget)
     notes = () if getattr(runner, "delegate", "xnnpack") == "xnnpack" else ("runs without XNNPACK",)
     if not failures and -agreement["metric_change"] > budget.accuracy_drop:
         notes = (*notes, f"{len(errors)} examples are too few to tell whether it keeps the budget")
     signature, digest = exporter.signature(path), sha256(path)
-    return Artifact(exporter.spec, path, digest, size, latency, metrics, agreement, signature, ops, notes, failures)
+    measured = (*weights, latency, metrics, agreement, signature, ops, notes, failures)
+    return Artifact(exporter.spec, path, digest, size, *measured)
 
 
 def _refuse_not_finite(exporter, errors, names):

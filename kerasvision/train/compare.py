@@ -12,7 +12,21 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.files import write_figure, write_text
 
 MOST_METRICS = 6  # that are compared when nobody names them
-LESS_IS_BETTER = ("loss", "error", "mae", "rmse", "mse", "hd95", "size_bytes", "latency_ms", "nll", "ece", "coverage")
+FILE_FIGURES = ("size_bytes", "gzip_bytes", "zeros", "latency_ms")
+LESS_IS_BETTER = (
+    "loss",
+    "error",
+    "mae",
+    "rmse",
+    "mse",
+    "hd95",
+    "size_bytes",
+    "gzip_bytes",
+    "latency_ms",
+    "nll",
+    "ece",
+    "coverage",
+)
 CONFIDENCE = 0.95
 
 
@@ -60,7 +74,7 @@ def read_run(folder):
         ) from None
     for contract in sorted(folder.rglob("contract.json")):
         for artifact in json.loads(contract.read_text(encoding="utf-8"))["artifacts"]:
-            figures = artifact["metrics"] | {k: artifact[k] for k in ("size_bytes", "latency_ms")}
+            figures = artifact["metrics"] | {k: artifact.get(k) for k in FILE_FIGURES}
             values |= {f"{artifact['kind']}/{k}": v for k, v in figures.items() if v is not None}
     return Run(recipe["name"], recipe["seed"], folder, values)
 

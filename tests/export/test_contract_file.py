@@ -1,6 +1,7 @@
 """contract.json lies about nothing: every figure in it is measured again, from the files alone."""
 
 import copy
+import gzip
 import hashlib
 import json
 import os
@@ -63,6 +64,16 @@ def test_sums_and_sizes_are_those_of_the_files(placed):
         assert row["sha256"] == by_hand(path)
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and p.name != "contract.json"]
         assert row["size_bytes"] == sum(len(p.read_bytes()) for p in files)
+        assert row["gzip_bytes"] == sum(len(gzip.compress(p.read_bytes(), 9)) for p in files)
+
+
+def test_zeros_of_a_tflite_file_are_those_of_its_kernels(digits_exports, digits_run):
+    """float32 has the graph's own weights, folded with what follows; batch normalization makes no zero of another."""
+    rows = json.loads((digits_exports[2] / CONTRACTS[1]).read_text())["artifacts"]
+    zeros = {row["kind"]: row["zeros"] for row in rows}
+    assert 0 <= zeros["tflite:float32"] < 1e-3 < zeros["tflite:int8"] < 0.1
+    saved = json.loads((digits_exports[2] / CONTRACTS[0]).read_text())["artifacts"]
+    assert all(row["zeros"] is None for row in saved)
 
 
 def test_metrics_and_agreement_are_measured_again(placed, digits_run):
