@@ -25,7 +25,9 @@ def configure(parser):
     )
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
     parser.add_argument(
-        "--out", metavar="DIR", help="write masks of classes there: palette PNG, or NIfTI on the volume's own grid"
+        "--out",
+        metavar="DIR",
+        help="write there what is as large as the input: masks as palette PNG or NIfTI, filled in pictures as PNG",
     )
     parser.add_argument(
         "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
@@ -55,9 +57,10 @@ def run(args):
         try:
             inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
             prediction, answer = model.ask(inputs, tidy)
-            if args.out and "mask" in model.arch.gives:
-                answer["mask"] = _write(prediction["mask"], read, name, args.out, {*names, *written})
-                written.add(answer["mask"])
+            key = next((k for k in ("mask", "picture") if k in model.arch.gives), None)
+            if args.out and key:
+                answer[key] = _write(prediction[key], read, name, args.out, {*names, *written})
+                written.add(answer[key])
         except KerasVisionError as error:
             failed += 1
             answer = None
@@ -77,19 +80,29 @@ def run(args):
     return 1 if failed else 0
 
 
-def _write(mask, read, name, folder, taken):
-    """The path of a mask's file: of a volume NIfTI on its own grid, else PNG. taken: files that it must not replace."""
+def _write(made, read, name, folder, taken):
+    """The path of the file of a mask (of a volume NIfTI on its own grid, else PNG) or of a picture.
+
+    taken: files that it must not replace.
+    """
     from kerasvision.data.volumes import SUFFIXES as VOLUMES
     from kerasvision.data.volumes import Volume, write_labels
-    from kerasvision.export.draw import write_mask
+    from kerasvision.export.draw import write_mask, write_picture
 
     is_volume, stem = isinstance(read, Volume), pathlib.Path(name).resolve().name if name != "-" else "stdin"
     suffixes = VOLUMES if is_volume else (pathlib.Path(stem).suffix.lower(),)
     stem = next((stem[: -len(s)] for s in suffixes if s and stem.lower().endswith(s)), stem)
     path = pathlib.Path(folder, f"{stem}.nii.gz" if is_volume else f"{stem}.png")
     if path.resolve() in {pathlib.Path(t).resolve() for t in taken}:
-        raise KerasVisionError(f"the mask of {name} would replace {path}; choose another --out, or one for each folder")
-    write_labels(mask, read, path) if is_volume else write_mask(mask, path)
+        raise KerasVisionError(
+            f"what is made of {name} would replace {path}; choose another --out, or one for each folder"
+        )
+    if is_volume:
+        write_labels(made, read, path)
+    elif made.ndim == 3:
+        write_picture(made, path)
+    else:
+        write_mask(made, path)
     return str(path)
 
 

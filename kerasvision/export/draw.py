@@ -39,6 +39,11 @@ def drawable(read, name, prediction, answer, classes):
     """A row for `draw_predictions`. read: uint8 [H, W, 3], or a volume with `array` [D, H, W, C], of which the slice
     with most of the foreground is shown, anterior at the top.
     """
+    if "picture" in prediction:
+        made = [prediction["picture"], *prediction.get("samples", ())]
+        height = read.shape[0]  # side by side, as high as what was read
+        sides = [Image.fromarray(_bytes(p)).resize((round(height * p.shape[1] / p.shape[0]), height)) for p in made]
+        return np.concatenate([read, *map(np.asarray, sides)], 1), f"{name}: as it came, filled in", answer
     if isinstance(read, np.ndarray):
         return read, name, answer
     mask = prediction["mask"] if "mask" in prediction else np.zeros(read.array.shape[:3], np.uint8)
@@ -77,6 +82,8 @@ def _title(answer, shown):
         shares = ((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer))
         parts = sorted(shares, reverse=True)
         return ", ".join(f"{label} {share:.1%}" for share, label in parts) or "background only"
+    if "picture" in answer:
+        return "filled in"
     if "values" in answer:
         return "\n".join(f"{name}  {value:.4g}" for name, value in answer["values"].items())
     rows = answer.get("top", answer.get("labels", []))[:3]
@@ -94,12 +101,26 @@ def _objects_title(shown):
     return f"{len(shown)} object{'s' if len(shown) > 1 else ''}: {every}"
 
 
+def write_picture(pixels, path):
+    """A picture float32 [h, w, 3] in 0..255 as PNG."""
+    _make_folder(path.parent)
+    save(Image.fromarray(_bytes(pixels)), path)
+
+
+def _bytes(pixels):
+    return np.clip(pixels, 0, 255).round().astype(np.uint8)
+
+
+def _make_folder(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+
+
 def write_mask(mask, path):
     """A mask uint8 [H, W] of class ids as PNG, with a color a class: only for looking at, pixels are the ids."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KerasVisionError(f"cannot write to {path.parent}: {error.strerror}; choose another --out") from None
+    _make_folder(path.parent)
     picture = Image.fromarray(mask)
     picture.putpalette(sum(((0, 0, 0), *(color_of(i) for i in range(1, 255)), (255, 255, 255)), ()))
     save(picture, path)

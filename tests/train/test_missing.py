@@ -1,11 +1,14 @@
 """Missing data from the source to the export: what is drawn, what is learned, what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from kerasvision import api
+from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.missing import drawn_present
@@ -126,6 +129,19 @@ def test_samples_differ_where_pixels_are_missing_and_only_there(filled, tmp_path
     evaluator.update({k: v[None] for k, v in answer.items()}, truth)
     (picture,) = evaluator.draw(tmp_path, None)
     assert Image.open(picture).size[0] > 6 * 150
+
+
+def test_predict_fills_in_a_file_with_transparent_pixels(filled, tmp_path, capsys):
+    example = _example(filled.recipe.data.open().splits["test"])
+    rgba = np.dstack([example["image"], 255 * example["present"]])
+    Image.fromarray(rgba).save(tmp_path / "one.png")
+    words = ["predict", str(filled.folder), str(tmp_path / "one.png"), "--json", "--set", "samples=2"]
+    assert main([*words, "--out", str(tmp_path / "out"), "--draw", str(tmp_path / "sheet.png")]) == 0
+    answer = json.loads(capsys.readouterr().out)["prediction"]
+    written = np.asarray(Image.open(answer["picture"]), np.float32)
+    expected = api.load(filled.folder).ask(example)[0]["picture"]
+    np.testing.assert_allclose(written, expected, atol=0.51)
+    assert Image.open(tmp_path / "sheet.png").size[0] > 600
 
 
 def test_a_restorer_is_frozen_within_the_classifier_and_fills_in_as_its_own_run_does(filled, tmp_path):
