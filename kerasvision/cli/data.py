@@ -18,6 +18,7 @@ def configure(parser):
     checking = actions.add_parser("check", help=text, description=text)
     checking.add_argument("source", metavar="SOURCE", help=SOURCE)
     checking.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    checking.add_argument("--run", metavar="RUN", dest="judge", help="a run of a classifier that lists foreign images")
     text = "write a PNG sheet of augmented samples with their labels"
     showing = actions.add_parser("show", help=text, description=text)
     showing.add_argument("recipe", metavar="RECIPE", help="a .py file that defines `recipe`, or a recipe.json")
@@ -161,11 +162,29 @@ def _check(args):
     source, _ = _source(args.source)
     with _progress() as progress:
         report = check(source, progress)
+    if args.judge:
+        report["findings"] += _foreign(source, args.judge)
     if args.json:
         print(json.dumps(report, indent=2))
     else:
         _print(report)
     return 0
+
+
+def _foreign(source, folder):
+    """The finding of a run that looks at every image of a source; none if nothing is foreign to it."""
+    from kerasvision.api import load_run
+    from kerasvision.data.pipeline import raw_examples
+    from kerasvision.robustness.familiar import foreign_images
+
+    trained = load_run(folder)
+    splits = source.open().splits
+    rows = (batch for split in splits.values() for batch in raw_examples(split, trained.arch))
+    names = foreign_images(trained, rows)
+    what = f"images that are foreign to {folder}"
+    said = "they count; look at them: are they of another kind, or badly cut?"
+    found = {"kind": "foreign", "what": what, "count": len(names), "examples": names[:5], "training": said}
+    return [found] if names else []
 
 
 @contextlib.contextmanager

@@ -32,6 +32,11 @@ def configure(parser):
     parser.add_argument(
         "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
     )
+    parser.add_argument(
+        "--outliers",
+        action="store_true",
+        help="say how foreign each image is to a run of a classifier: ranks among its held-out images",
+    )
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
     parser.add_argument(
@@ -52,11 +57,14 @@ def run(args):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model = load(args.model, args.set)
     names, tidy = _expand(args.images, _looked_for(model.arch)), tidying(model.arch, args.largest, args.fill_holes)
+    familiar = _familiar(args.model) if args.outliers else None
     rows, drawn, written, failed = [], [], set(), 0
     for name in names:
         try:
             inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
             prediction, answer = model.ask(inputs, tidy)
+            if familiar:
+                answer["outlier"] = familiar.describe({k: v[None] for k, v in inputs.items()})
             key = next((k for k in ("mask", "picture") if k in model.arch.gives), None)
             if args.out and key:
                 answer[key] = _write(prediction[key], read, name, args.out, {*names, *written})
@@ -78,6 +86,16 @@ def run(args):
         some = f" (the first {len(drawn)} of {len(rows)})" if len(drawn) < len(rows) else ""
         print(f"drawn: {args.draw}{some}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _familiar(folder):
+    """What says how foreign an image is to a run."""
+    from kerasvision.api import load_run
+    from kerasvision.robustness.familiar import familiar_with
+
+    if not pathlib.Path(folder, "recipe.json").exists():
+        raise UsageError(f"--outliers needs a run, whose training images it looks at; {folder} is none")
+    return familiar_with(load_run(folder))
 
 
 def _write(made, read, name, folder, taken):
@@ -170,5 +188,6 @@ def in_words(answer):
     for key in ("top", "labels"):
         if key in answer:
             rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]
-            return ", ".join(rows[:3] if key == "top" else rows) or "nothing"
+            foreign = "; foreign" if answer.get("outlier", {}).get("foreign") else ""
+            return (", ".join(rows[:3] if key == "top" else rows) or "nothing") + foreign
     return json.dumps(answer)

@@ -1,0 +1,124 @@
+"""What a finished run of a classifier was trained on, remembered to say how foreign another image is."""
+
+import dataclasses
+import io
+import typing
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.files import write_bytes
+from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.robustness.outliers import Mahalanobis, Nearest, energy
+
+FILE = "familiar.npz"  # in the run's folder
+MOST = 5000  # training examples that are remembered, evenly from the split
+NEIGHBOR = 50  # whose distance is the score; fewer where the training split is small
+METHODS = ("energy", "mahalanobis", "nearest")
+FOREIGN = 0.99  # rank from which a score is rare among images that were held out
+
+
+@dataclasses.dataclass(frozen=True)
+class Familiar:
+    """ask: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out images."""
+
+    ask: typing.Callable
+    mahalanobis: Mahalanobis
+    nearest: Nearest
+    known: dict
+
+    def scores(self, inputs):
+        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less foreign."""
+        features, logits = self.ask(inputs)
+        return {
+            name: (score, np.searchsorted(self.known[name], score) / len(self.known[name]))
+            for name, score in self._scored(features, logits).items()
+        }
+
+    def describe(self, inputs):
+        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are `FOREIGN`."""
+        held = {name: (float(score[0]), float(rank[0])) for name, (score, rank) in self.scores(inputs).items()}
+        rows = {name: {"score": round(score, 5), "rank": round(rank, 4)} for name, (score, rank) in held.items()}
+        return rows | {"foreign": sum(rank >= FOREIGN for _, rank in held.values()) >= 2}
+
+    def _scored(self, features, logits):
+        return {
+            "energy": energy(logits),
+            "mahalanobis": self.mahalanobis.score(features),
+            "nearest": self.nearest.score(features),
+        }
+
+
+def familiar_with(trained):
+    """The `Familiar` of a finished run: of its folder's file, which is written when it is not there."""
+    ask = _asking(trained)
+    path = trained.folder / FILE
+    if not path.exists():
+        _remember(trained, ask, path)
+    with np.load(path) as held:
+        known = {name: held[name] for name in METHODS}
+        return Familiar(
+            ask,
+            Mahalanobis(held["means"], held["precision"]),
+            Nearest(held["features"], int(held["k"])),
+            known,
+        )
+
+
+def foreign_images(trained, batches):
+    """Names of the images that are foreign to a run, the most foreign first. batches: of `raw_examples`."""
+    familiar, rows = familiar_with(trained), []
+    for inputs, _, names in batches:
+        ranks = np.stack([rank for _, rank in familiar.scores(inputs).values()])
+        is_foreign = (ranks >= FOREIGN).sum(0) >= 2
+        rows += [(-ranks[:, i].mean(), names[i]) for i in np.flatnonzero(is_foreign)]
+    return [name for _, name in sorted(rows)]
+
+
+def _asking(trained):
+    """The run's graph as far as its last dense layer, and its logits."""
+    arch, graph = trained.arch, trained.graph
+    if tuple(arch.needs) != ("label",) or "logits" not in {layer.name for layer in graph.layers}:
+        raise UsageError(
+            f"{arch.registered_name}: how foreign an image is, is told by a classification/classifier that was trained "
+            "without qat in its last phase"
+        )
+    features = graph.get_layer("logits").input
+    inner = keras.Model(graph.input, {"features": features, "logits": graph.output["logits"]})
+
+    @tf.function(input_signature=[arch.serving_inputs()], autograph=False)
+    def ask(inputs):
+        found = inner(arch.preprocess(inputs)[0], training=False)
+        return found["features"], found["logits"]
+
+    return lambda inputs: tuple(v.numpy() for v in ask({k: tf.constant(v) for k, v in inputs.items()}))
+
+
+def _remember(trained, ask, path):
+    splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
+    judging = next((splits[name] for name in ("validation", "test") if name in splits), None)
+    if judging is None:
+        raise KerasVisionError(f"{trained.folder}: its data has no validation or test split to compare with")
+    features, _, labels = _seen(trained, ask, splits["train"])
+    mahalanobis = Mahalanobis.fit(features, labels)
+    nearest = Nearest.fit(features, min(NEIGHBOR, max(1, len(features) // 10)))
+    fitted = Familiar(ask, mahalanobis, nearest, {})
+    held, logits, _ = _seen(trained, ask, judging)
+    known = {name: np.sort(score) for name, score in fitted._scored(held, logits).items()}
+    file = io.BytesIO()
+    numbers = {"means": mahalanobis.means, "precision": mahalanobis.precision, "k": nearest.k}
+    np.savez_compressed(file, features=nearest.held.astype(np.float32), **numbers, **known)
+    write_bytes(path, file.getvalue())
+
+
+def _seen(trained, ask, split):
+    """(features, logits, labels) of at most `MOST` examples of a split."""
+    step = -(-split.size // MOST)
+    records = split.records.enumerate().filter(lambda i, _: i % step == 0).map(lambda _, record: record)
+    rows = []
+    some = dataclasses.replace(split, records=records, size=-(-split.size // step))
+    for inputs, truth, _ in raw_examples(some, trained.arch):
+        rows.append((*ask(inputs), truth["label"]))
+    return tuple(np.concatenate(part) for part in zip(*rows, strict=True))

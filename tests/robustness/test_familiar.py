@@ -1,0 +1,89 @@
+"""How foreign images are to a run: ranks among what was held out, planted strangers, and the commands that say so."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision.api import load_run
+from kerasvision.cli.main import main
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import create
+from kerasvision.robustness.familiar import FILE, familiar_with
+from kerasvision.train.fit import train
+from tests.train import tiny
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Digits as PNG files of 8x8 pixels, a folder a class."""
+    from sklearn.datasets import load_digits
+
+    root, digits = tmp_path_factory.mktemp("digits"), load_digits()
+    for number, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        (root / str(label)).mkdir(exist_ok=True)
+        Image.fromarray((image * 255 / 16).astype(np.uint8)).save(root / str(label) / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    """A classifier of these files, three epochs."""
+    recipe = tiny.recipe(
+        data=create("sources/image_folder", path=str(folder)),
+        optimizer=create("optimizers/adamw", learning_rate=1e-2),
+        epochs=3,
+    )
+    return train(recipe, tmp_path_factory.mktemp("run") / "run")
+
+
+def strangers(count=40):
+    """What no digit looks like: noise, as large."""
+    return np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
+
+
+def test_ranks_are_even_among_what_was_held_out_and_high_for_strangers(run, folder):
+    familiar = familiar_with(run)
+    files = sorted(folder.rglob("*.png"))[::7]
+    known = np.stack([np.asarray(Image.open(f).convert("RGB")) for f in files])
+    for name, (_, rank) in familiar.scores({"image": known}).items():
+        assert 0.3 < np.median(rank) < 0.7, name
+    for name in ("mahalanobis", "nearest"):
+        assert familiar.scores({"image": strangers()})[name][1].mean() > 0.95, name
+
+
+def test_what_was_seen_is_kept_with_the_run(run):
+    first = familiar_with(run).scores({"image": strangers()})
+    assert (run.folder / FILE).exists()
+    again = familiar_with(load_run(run.folder)).scores({"image": strangers()})
+    for name in first:
+        np.testing.assert_allclose(first[name][0], again[name][0], rtol=1e-4, atol=1e-5)
+
+
+def test_predict_says_how_foreign_an_image_is(run, folder, tmp_path, capsys):
+    Image.fromarray(strangers()[0]).save(tmp_path / "noise.png")
+    known = str(next((folder / "0").iterdir()))
+    assert main(["predict", str(run.folder), known, str(tmp_path / "noise.png"), "--outliers", "--json"]) == 0
+    usual, odd = (json.loads(line)["prediction"]["outlier"] for line in capsys.readouterr().out.splitlines())
+    assert odd["foreign"] and odd["mahalanobis"]["rank"] > usual["mahalanobis"]["rank"]
+    assert main(["predict", str(run.folder), str(tmp_path / "noise.png"), "--outliers"]) == 0
+    assert "foreign" in capsys.readouterr().out
+
+
+def test_check_lists_foreign_images(run, tmp_path, capsys):
+    for number, image in enumerate(strangers(12)):
+        (tmp_path / "odd" / str(number % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "odd" / str(number % 2) / f"{number}.png")
+    assert main(["data", "check", str(tmp_path / "odd"), "--run", str(run.folder), "--json"]) == 0
+    findings = {f["kind"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["foreign"]["count"] >= 10
+
+
+def test_what_cannot_tell_is_one_line(run, tmp_path):
+    trained = train(tiny.recipe(data=create("sources/digits"), model=tiny.classifier()), tmp_path / "run")
+    quantized = tiny.recipe(techniques=(create("techniques/qat"),))
+    with pytest.raises(UsageError, match="without qat in its last phase"):
+        familiar_with(train(quantized, tmp_path / "qat"))
+    assert familiar_with(trained)
+    assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2
