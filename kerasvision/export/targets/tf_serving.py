@@ -72,16 +72,24 @@ def _write_warmup(path, job):
             writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
+def warmup_requests(path):
+    """Yields (inputs, name of the signature) of a SavedModel's warm-up requests; none where it has no file of them."""
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    if not (path / WARMUP).exists():
+        return
+    for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        yield {k: tf.make_ndarray(v) for k, v in request.inputs.items()}, request.model_spec.signature_name
+
+
 class ServingRunner(SavedModelRunner):
     """The SavedModel after its own warm-up requests, as the server runs them before it is ready."""
 
     def __init__(self, path, arch):
-        from tensorflow_serving.apis import prediction_log_pb2
-
         super().__init__(path, arch)
-        for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
-            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            self.infer({k: tf.make_ndarray(v) for k, v in request.inputs.items()})
+        for inputs, _ in warmup_requests(path):
+            self.infer(inputs)
 
 
 def _models_config(names):

@@ -1,0 +1,78 @@
+"""`kerasvision serve [DIR]`: models of a folder behind TensorFlow Serving's REST and gRPC APIs."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+
+HELP = "serve exported models through TensorFlow Serving's REST and gRPC APIs"
+BINARY = "tensorflow_model_server"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("folder", nargs="?", default="saved_models", metavar="DIR", help="(default: saved_models)")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "tensorflow_serving", "embedded"),
+        default="auto",
+        help=f"{BINARY} where it is on PATH, else the embedded server (auto); or the one named",
+    )
+    parser.add_argument("--rest-api-port", type=int, default=8501, metavar="P", help="(default: 8501)")
+    parser.add_argument("--port", type=int, default=8500, metavar="P", help="of gRPC (default: 8500)")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine alone, 127.0.0.1)")
+    parser.add_argument(
+        "--model-config-file", metavar="FILE", help="a models.config, in place of all models of the folder"
+    )
+    parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
+
+
+def run(args):
+    """Serve until interrupted."""
+    for flag, port in (("--rest-api-port", args.rest_api_port), ("--port", args.port)):
+        if not 0 <= port <= 65535:
+            raise UsageError(f"{flag} {port}: allowed: 0 (any free port) to 65535")
+    installed = shutil.which(BINARY)
+    if args.engine == "tensorflow_serving" and not installed:
+        raise UsageError(
+            f"--engine tensorflow_serving: {BINARY} is not on PATH; leave --engine out for the embedded one"
+        )
+    if installed and args.engine != "embedded":
+        return _serve_with(installed, args)
+    return _serve_embedded(args)
+
+
+def _serve_with(binary, args):
+    """Replaces this process by TensorFlow Serving."""
+    from kerasvision.serve.models import configs_below, write_config
+
+    config = args.model_config_file or write_config(configs_below(args.folder), pathlib.Path(args.folder))
+    words = [binary, f"--rest_api_port={args.rest_api_port}", f"--port={args.port}", f"--model_config_file={config}"]
+    words += [f"--file_system_poll_wait_seconds={max(1, round(args.poll))}"]
+    os.execv(binary, words)  # noqa: S606 (the program that was asked for)
+
+
+def _serve_embedded(args):
+    from kerasvision.serve.models import configs_below, read_config
+
+    try:
+        from kerasvision.serve.server import Options, Server
+    except ImportError as error:
+        raise KerasVisionError(f"the embedded server needs {error.name}: pip install kerasvision[serve]") from None
+
+    if args.model_config_file:
+        configs, base = read_config(args.model_config_file), pathlib.Path(args.model_config_file).parent
+    else:
+        configs, base = configs_below(args.folder), pathlib.Path(args.folder)
+    options = Options(host=args.host, rest_port=args.rest_api_port, grpc_port=args.port, poll=args.poll)
+    server = Server(configs, options, base).start()
+    print(
+        f"REST at http://{args.host}:{server.rest_port}/v1/models, gRPC at {args.host}:{server.grpc_port}; "
+        "end with Ctrl+C",
+        file=sys.stderr,
+        flush=True,
+    )
+    server.wait()
+    return 0

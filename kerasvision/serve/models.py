@@ -1,0 +1,249 @@
+"""Which models and versions are served: found on disk, loaded, kept while they answer, and let go."""
+
+import collections
+import contextlib
+import dataclasses
+import pathlib
+import sys
+import threading
+import time
+import typing
+
+from kerasvision.core.errors import UsageError
+from kerasvision.core.files import write_text
+from kerasvision.serve.servable import Servable
+from kerasvision.serve.status import Code, ServingError, invalid, not_found
+
+State = typing.Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """One model, as in TensorFlow Serving's models.config.
+
+    base_path: a folder with a folder a version, named by its number. versions: "all", "latest" or a tuple of numbers;
+    latest: how many of the newest ones "latest" keeps. labels: label -> version.
+    """
+
+    name: str
+    base_path: str
+    versions: str | tuple[int, ...] = "latest"
+    latest: int = 1
+    labels: typing.Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def wanted(self):
+        """Versions on disk that are to be served, rising."""
+        try:
+            entries = list(pathlib.Path(self.base_path).iterdir())
+        except OSError:
+            return []
+        found = sorted(int(p.name) for p in entries if p.name.isdigit() and (p / "saved_model.pb").exists())
+        if self.versions == "all":
+            return found
+        if self.versions == "latest":
+            return found[-self.latest :]
+        return [v for v in found if v in self.versions]
+
+
+@dataclasses.dataclass
+class Version:
+    """A version's life. users: requests that it is answering."""
+
+    number: int
+    state: State = "START"
+    error: ServingError | None = None
+    servable: Servable | None = None
+    users: int = 0
+
+
+class Models:
+    """Thread-safe. A new version is loaded and warmed up beside the old one, which goes on answering until then; a
+    version that cannot be loaded changes nothing but its own status. What goes is let go when its last request ends.
+    """
+
+    def __init__(self, configs, log=lambda line: print(line, file=sys.stderr)):
+        self._log = log
+        self._lock = threading.Condition()
+        self._configs = {}
+        self._held = collections.defaultdict(dict)  # name -> version number -> Version
+        self._loading = threading.Lock()  # one reload at a time
+        self._stopped = threading.Event()
+        self.configure(configs)
+
+    def configure(self, configs):
+        """Another list of models takes the place of the present one, and is loaded."""
+        names = [c.name for c in configs]
+        if len(set(names)) < len(names):
+            raise invalid(f"Duplicate model names in the list: {', '.join(sorted(names))}")
+        with self._lock:
+            self._configs = {c.name: c for c in configs}
+        self.refresh()
+
+    def refresh(self):
+        """Look at the disk: load what is new, let go what is no longer wanted."""
+        with self._loading:
+            with self._lock:
+                configs, names = dict(self._configs), {*self._configs, *self._held}
+            for name in sorted(names):
+                wanted = configs[name].wanted() if name in configs else []
+                self._follow(name, wanted, configs.get(name))
+
+    def _follow(self, name, wanted, config):
+        with self._lock:
+            held = dict(self._held[name])
+        for number in wanted:
+            if number not in held or held[number].state == "END" and held[number].error is None:
+                self._load(name, number, pathlib.Path(config.base_path) / str(number))
+        with self._lock:
+            serving = [v for v in self._held[name].values() if v.state == "AVAILABLE"]
+            ready = {v.number for v in serving} & set(wanted)
+            goes = [v for v in serving if v.number not in wanted] if ready or not wanted else []
+            for version in goes:
+                version.state = "UNLOADING"
+        for version in goes:
+            self._let_go(name, version)
+
+    def _load(self, name, number, path):
+        version = Version(number, "LOADING")
+        with self._lock:
+            self._held[name][number] = version
+        started = time.monotonic()
+        try:
+            servable = Servable(name, number, path)
+        except Exception as error:  # whatever TensorFlow finds wrong with the files: the others go on
+            text = str(error).split("\n")[0][:500] or type(error).__name__
+            with self._lock:
+                version.state, version.error = "END", ServingError(Code.INTERNAL, text)
+            self._log(f"{name} version {number} cannot be served: {text}")
+            return
+        with self._lock:
+            version.servable, version.state = servable, "AVAILABLE"
+        seconds = time.monotonic() - started
+        self._log(f"{name} version {number} is served ({servable.warmed} warm-up requests, {seconds:.1f} s)")
+
+    def _let_go(self, name, version):
+        with self._lock:
+            self._lock.wait_for(lambda: version.users == 0)
+            version.servable, version.state = None, "END"
+        self._log(f"{name} version {version.number} is no longer served")
+
+    @contextlib.contextmanager
+    def servable(self, name, version=None, label=""):
+        """The servable for a request, held while it is answered. version: a number, or None for the newest."""
+        with self._lock:
+            held = self._choose(name, version, label)
+            held.users += 1
+            servable = held.servable
+        try:
+            yield servable
+        finally:
+            with self._lock:
+                held.users -= 1
+                self._lock.notify_all()
+
+    def _choose(self, name, version, label):
+        if label:
+            labels = self._configs[name].labels if name in self._configs else {}
+            if label not in labels:
+                raise invalid(f"Unrecognized servable version label: {label}")
+            version = labels[label]
+        serving = {v.number: v for v in self._held.get(name, {}).values() if v.state == "AVAILABLE"}
+        if version is None and serving:
+            return serving[max(serving)]
+        if version in serving:
+            return serving[version]
+        asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        raise not_found(f"Servable not found for request: {asked}")
+
+    def status(self, name, version=None):
+        """[(number, state, error or None)], the newest first, as ModelService gives it."""
+        with self._lock:
+            held = list(self._held.get(name, {}).values()) if name in self._held or name in self._configs else []
+        rows = [(v.number, v.state, v.error) for v in sorted(held, key=lambda v: -v.number)]
+        if version is not None:
+            rows = [row for row in rows if row[0] == version]
+            if not rows:
+                raise not_found(f"Could not find version {version} of model {name}")
+        if not rows:
+            raise not_found(f"Could not find any versions of model {name}")
+        return rows
+
+    def names(self):
+        """Of the models that are asked for."""
+        with self._lock:
+            return sorted(self._configs)
+
+    @property
+    def ready(self):
+        """Whether every model has a version that answers."""
+        with self._lock:
+            return all(any(v.state == "AVAILABLE" for v in self._held[n].values()) for n in self._configs)
+
+    def watch(self, seconds):
+        """Look at the disk every so often, in a thread, until `stop`."""
+
+        def loop():
+            while not self._stopped.wait(seconds):
+                try:
+                    self.refresh()
+                except Exception as error:  # a disk that is away for a moment must not end the watch
+                    self._log(f"looking for versions failed: {error}")
+
+        threading.Thread(target=loop, name="versions", daemon=True).start()
+
+    def stop(self):
+        """End the watch."""
+        self._stopped.set()
+
+
+def configs_below(folder):
+    """A `ModelConfig` for each folder of versions below a folder, such as `saved_models/`."""
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}; name one that `kerasvision export --to tf_serving` has written")
+    found = [p for p in sorted(folder.iterdir()) if p.is_dir() and any(v.name.isdigit() for v in p.iterdir())]
+    if not found:
+        raise UsageError(f"{folder} holds no model: there should be NAME/1/saved_model.pb below it")
+    return [ModelConfig(p.name, str(p)) for p in found]
+
+
+def read_config(path):
+    """[`ModelConfig`] of a models.config in TensorFlow Serving's text form; relative paths count from the file."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    path = pathlib.Path(path)
+    try:
+        parsed = text_format.Parse(path.read_text(encoding="utf-8"), model_server_config_pb2.ModelServerConfig())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except text_format.ParseError as error:
+        raise UsageError(f"{path} is no models.config: {error}") from None
+    return [config_of(row, path.parent) for row in parsed.model_config_list.config]
+
+
+def config_of(row, base):
+    """A `ModelConfig` of TensorFlow Serving's message."""
+    policy, versions, latest = row.model_version_policy, "latest", 1
+    kind = policy.WhichOneof("policy_choice")
+    if kind == "all":
+        versions = "all"
+    elif kind == "specific":
+        versions = tuple(policy.specific.versions)
+    elif kind == "latest":
+        latest = policy.latest.num_versions or 1
+    path = pathlib.Path(row.base_path)
+    place = path if path.is_absolute() else base / path
+    return ModelConfig(row.name, str(place), versions, latest, dict(row.version_labels))
+
+
+def write_config(configs, folder):
+    """models.config with absolute paths, beside the models, for a TensorFlow Serving on this machine; its path."""
+    path = folder / ".models.local.config"
+    rows = "".join(
+        f'  config {{ name: "{c.name}" base_path: "{pathlib.Path(c.base_path).resolve()}" '
+        'model_platform: "tensorflow" }\n'
+        for c in configs
+    )
+    write_text(path, f"model_config_list {{\n{rows}}}\n")
+    return path

@@ -1,0 +1,116 @@
+"""TensorFlow Serving's REST API on starlette: predict, status and metadata under /v1/models, and /healthz, /readyz."""
+
+import contextlib
+import json
+import re
+
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kerasvision.serve import messages, tensors
+from kerasvision.serve.status import Code, ServingError, invalid
+
+LARGEST_BODY = 64 * 2**20  # bytes
+_JSON = "application/json"
+# versions and labels as in TensorFlow Serving's own patterns, which do not mind upper and lower case
+_ASK = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE)
+_STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(/metadata)?", re.IGNORECASE)
+
+
+class Rest:
+    """The application. engine: answers (servable, inputs, signature) -> outputs; largest_body: bytes of a request."""
+
+    def __init__(self, models, engine, largest_body=LARGEST_BODY):
+        self.models, self.engine, self.largest_body = models, engine, largest_body
+        self.draining = False
+        self.app = Starlette(
+            routes=[
+                Route("/healthz", self._alive),
+                Route("/readyz", self._ready),
+                Route("/v1/{rest:path}", self._v1, methods=["GET", "POST"]),
+            ]
+        )
+
+    async def _alive(self, request):
+        return Response("ok\n")
+
+    async def _ready(self, request):
+        is_ready = self.models.ready and not self.draining
+        return Response("ready\n" if is_ready else "not ready\n", 200 if is_ready else 503)
+
+    async def _v1(self, request: Request):
+        path = request.url.path
+        try:
+            if request.method == "POST" and (found := _ASK.fullmatch(path)):
+                name, version, label, verb = found.groups()
+                body = await self._body(request)
+                return await run_in_threadpool(self._ask, name, _number(version), label or "", verb.lower(), body)
+            if request.method == "GET" and (found := _STATUS.fullmatch(path)):
+                return await run_in_threadpool(self._look, *found.groups())
+            raise invalid(f"Malformed request: {request.method} {path}")
+        except ServingError as error:
+            return JSONResponse({"error": str(error)}, error.code.http)
+        except ClientDisconnect:
+            return Response(status_code=499)
+
+    async def _body(self, request):
+        """The whole body, of a bounded size whatever its header says."""
+        too_large = ServingError(
+            Code.RESOURCE_EXHAUSTED, f"a request may have {self.largest_body} bytes; send fewer instances at once"
+        )
+        with contextlib.suppress(ValueError):
+            if int(request.headers.get("content-length", 0)) > self.largest_body:
+                raise too_large
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self.largest_body:
+                raise too_large
+            parts.append(part)
+        return b"".join(parts)
+
+    def _ask(self, name, version, label, verb, body):
+        if verb != "predict":
+            raise ServingError(
+                Code.UNIMPLEMENTED, f"{verb} takes tf.Example, and no signature of an image model does; use :predict"
+            )
+        with self.models.servable(name, version, label) as servable:
+            document = tensors.parse(body)
+            signature = tensors.signature_of(document)
+            inputs, in_rows = tensors.read_inputs(document, servable.inputs_of(signature))
+            outputs = self.engine.predict(servable, inputs, signature)
+        return Response(tensors.dump_outputs(outputs, in_rows), media_type=_JSON)
+
+    def _look(self, name, version, label, metadata):
+        if not name:
+            raise invalid("Missing model name in request.")
+        if metadata:
+            with self.models.servable(name, _number(version), label or "") as servable:
+                message = messages.metadata_of(servable)
+            return Response(_message(message), media_type=_JSON)
+        number = _number(version)
+        if label:
+            with self.models.servable(name, None, label) as servable:
+                number = servable.version
+        return Response(_message(messages.status_of(self.models.status(name, number))), media_type=_JSON)
+
+
+def _number(text):
+    """int of a version, or None. TensorFlow Serving's are int64."""
+    if not text:
+        return None
+    if int(text) >= 2**63:
+        raise invalid(f"Failed to convert version: {text} to numeric.")
+    return int(text)
+
+
+def _message(message):
+    """A protocol buffer as TensorFlow Serving prints it."""
+    held = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return json.dumps(held, indent=1)

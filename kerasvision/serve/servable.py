@@ -1,0 +1,95 @@
+"""One version of a model in memory: a SavedModel with its signatures."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.export.targets.tf_serving import warmup_requests
+from kerasvision.serve.status import Code, ServingError, invalid
+
+DEFAULT = "serving_default"
+
+
+class Servable:
+    """Loads a SavedModel and runs its warm-up requests; whatever is wrong with it raises here, before it is served."""
+
+    def __init__(self, name, version, path):
+        self.name, self.version, self.path = name, version, pathlib.Path(path)
+        self._model = tf.saved_model.load(str(path))
+        self.signature_defs = _signature_defs(self.path)
+        self._functions = dict(self._model.signatures)
+        if DEFAULT not in self._functions:
+            raise ServingError(Code.FAILED_PRECONDITION, f"{path} has no signature {DEFAULT!r}")
+        self.warmed = self._warm_up()
+
+    def inputs_of(self, signature):
+        """Input name -> TensorInfo. signature: "" for the default one."""
+        name = signature or DEFAULT
+        if name not in self.signature_defs:
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        return self.signature_defs[name].inputs
+
+    def predict(self, inputs, signature="", output_filter=()):
+        """Name -> array for name -> array. signature: "" for the default one. output_filter: names to keep, or all."""
+        name = signature or DEFAULT
+        if name not in self._functions:
+            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        definition = self.signature_defs[name]
+        _check_names(set(inputs), set(definition.inputs))
+        for key in output_filter:
+            if key not in definition.outputs:
+                expected = ",".join(sorted(definition.outputs))
+                raise invalid(
+                    f"output tensor alias not found in signature: {key} Outputs expected to be in the set "
+                    f"{{{expected}}}."
+                )
+        feed = {key: _tensor(key, value, definition.inputs[key]) for key, value in inputs.items()}
+        try:
+            answer = self._functions[name](**feed)
+        except tf.errors.OpError as error:
+            code = Code.INVALID_ARGUMENT if isinstance(error, tf.errors.InvalidArgumentError) else Code.INTERNAL
+            raise ServingError(code, _reason(error.message)) from None
+        return {key: answer[key].numpy() for key in (output_filter or answer)}
+
+    def _warm_up(self):
+        """Runs the requests that the export has left, as TensorFlow Serving does; how many there were."""
+        requests = list(warmup_requests(self.path))
+        for inputs, signature in requests:
+            self.predict(inputs, signature)
+        return len(requests)
+
+
+def _reason(message):
+    """The line of TensorFlow's message that says what was wrong: it stands before the name of the node."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    before = next((i for i, line in enumerate(lines) if "[[{{node" in line), 1)
+    return lines[max(0, before - 1)][:500] if lines else "the graph failed"
+
+
+def _signature_defs(path):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graphs = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs
+    return dict(graphs[0].signature_def)
+
+
+def _check_names(sent, wanted):
+    if sent != wanted:
+        extra, missing = (",".join(sorted(names)) for names in (sent - wanted, wanted - sent))
+        raise invalid(
+            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{','.join(sorted(sent))}}}) != "
+            f"len({{{','.join(sorted(wanted))}}}). Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
+        )
+
+
+def _tensor(key, value, info):
+    """A tensor of the dtype and of a shape that the signature asks for."""
+    dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
+    value = np.asarray(value)
+    given = tf.string if value.dtype.kind in "OSU" else tf.as_dtype(value.dtype)
+    if given != dtype:
+        raise invalid(f"Expects {key} to be {dtype.name} but {given.name} is provided")
+    if not shape.is_compatible_with(value.shape):
+        raise invalid(f"Expects {key} to have the shape {shape} but {tf.TensorShape(value.shape)} is provided")
+    return tf.constant(value, dtype)

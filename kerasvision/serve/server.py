@@ -1,0 +1,108 @@
+"""Both APIs over one set of models, from start to a drained end."""
+
+import concurrent.futures
+import dataclasses
+import pathlib
+import signal
+import threading
+import time
+
+import grpc
+import uvicorn
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.serve.models import Models
+from kerasvision.serve.rest import LARGEST_BODY, Rest
+from kerasvision.serve.rpc import Management, Prediction
+
+REST_PORT, GRPC_PORT = 8501, 8500  # TensorFlow Serving's
+DRAIN = 30.0  # seconds that requests get to end
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
+    the disk for new versions. threads: requests at once. certificate, key: PEM files for TLS. largest_body: bytes.
+    """
+
+    host: str = "127.0.0.1"
+    rest_port: int = REST_PORT
+    grpc_port: int = GRPC_PORT
+    poll: float = 1.0
+    threads: int = 16
+    largest_body: int = LARGEST_BODY
+
+
+class Direct:
+    """Answers each request by itself."""
+
+    def predict(self, servable, inputs, signature="", output_filter=()):
+        """See `Servable.predict`."""
+        return servable.predict(inputs, signature, output_filter)
+
+
+class Server:
+    """`start` returns when every model is loaded or has failed; `stop` when the last request has been answered."""
+
+    def __init__(self, configs, options=Options(), base=pathlib.Path(), engine=None):
+        self.options = options
+        self.models = Models(configs)
+        engine = engine or Direct()
+        self._rest = Rest(self.models, engine, options.largest_body)
+        self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
+        self._grpc = grpc.server(self._pool, options=[("grpc.max_receive_message_length", options.largest_body)])
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(self.models, engine), self._grpc)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), self._grpc)
+        config = uvicorn.Config(
+            self._rest.app,
+            host=options.host,
+            port=options.rest_port,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=int(DRAIN),
+        )
+        self._uvicorn = uvicorn.Server(config)
+        self._uvicorn.install_signal_handlers = lambda: None
+        self.grpc_port = self.rest_port = None
+
+    def start(self):
+        """Listen on both ports."""
+        try:
+            self.grpc_port = self._grpc.add_insecure_port(f"{self.options.host}:{self.options.grpc_port}")
+        except RuntimeError:
+            raise _taken(self.options.host, self.options.grpc_port, "--port") from None
+        self._grpc.start()
+        self._thread = threading.Thread(target=self._uvicorn.run, name="rest", daemon=True)
+        self._thread.start()
+        while not self._uvicorn.started:
+            if not self._thread.is_alive():
+                self._grpc.stop(0)
+                raise _taken(self.options.host, self.options.rest_port, "--rest-api-port")
+            time.sleep(0.01)
+        self.rest_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
+        self.models.watch(self.options.poll)
+        return self
+
+    def stop(self):
+        """Takes no new request, and answers those that it has."""
+        self._rest.draining = True
+        self.models.stop()
+        ended = self._grpc.stop(DRAIN)
+        self._uvicorn.should_exit = True
+        self._thread.join(DRAIN)
+        ended.wait(DRAIN)
+        self._pool.shutdown(wait=True)
+
+    def wait(self):
+        """Until SIGINT or SIGTERM, then `stop`."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
+        self.stop()
+
+
+def _taken(host, port, flag):
+    return KerasVisionError(f"port {port} of {host} cannot be listened on; choose another {flag}, or 0 for a free one")

@@ -1,0 +1,291 @@
+"""Tensors in JSON, as TensorFlow Serving's REST API has them: rows ("instances") or columns ("inputs").
+
+https://www.tensorflow.org/tfx/serving/api_rest. Error messages are that server's where it has one.
+"""
+
+import base64
+import binascii
+import json
+
+import numpy as np
+import orjson
+import tensorflow as tf
+
+from kerasvision.serve.status import invalid
+
+DEEPEST = 32  # of nested lists: no tensor has more axes, and a stack has an end
+BYTES = "_bytes"  # ends the names of string outputs that are binary
+
+
+def parse(body):
+    """A request's JSON object from bytes; NaN and Infinity are numbers here."""
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = _parse_lenient(body)
+    if not isinstance(document, dict):
+        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+    return document
+
+
+def _parse_lenient(body):
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise invalid(f"JSON Parse error: Invalid encoding in string. at offset: {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        raise invalid("JSON Parse error: Number too big to be stored in double. at offset: 0") from None
+
+
+def signature_of(document):
+    """The name of the signature that a request asks for, or ""."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def read_inputs(document, infos):
+    """(name -> array, whether in rows). infos: input name -> TensorInfo of the signature."""
+    if "instances" in document and "inputs" in document:
+        raise invalid(
+            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
+            "keys to exist "
+        )
+    dtypes = {name: tf.as_dtype(info.dtype) for name, info in infos.items()}
+    if "instances" in document:
+        rows = document["instances"]
+        if not isinstance(rows, list):
+            raise invalid(f"JSON Value: {_shown(document)} Excepting 'instances' to be an list/array")
+        if not rows:
+            raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+        return _from_rows(rows, dtypes), True
+    if "inputs" in document:
+        return _from_columns(document["inputs"], dtypes), False
+    raise invalid("Missing 'inputs' or 'instances' key")
+
+
+def _from_rows(rows, dtypes):
+    if not isinstance(rows[0], dict) and len(dtypes) > 1:
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    if not _is_object(rows[0]):
+        for number, row in enumerate(rows):
+            if _is_object(row):
+                raise invalid(f"Expecting value/list but got object at item {number} of input list")
+        (name, dtype), *_ = dtypes.items()
+        return {name: _stacked([(row, f"element: {n}") for n, row in enumerate(rows)], dtype)}
+    for number, row in enumerate(rows):
+        if not _is_object(row):
+            raise invalid(f"Expecting object but got list at item {number} of input list")
+        for key in row:
+            if key not in dtypes:
+                raise invalid(
+                    f"Failed to process element: {number} key: {key} of 'instances' list. Error: INVALID_ARGUMENT: "
+                    f"JSON object: does not have named input: {key}"
+                )
+        if set(row) != set(dtypes):
+            raise invalid(
+                f"Failed to process element: {number} of 'instances' list. JSON object: {_shown(row)} keys must be "
+                f"equal to: {','.join(sorted(dtypes))}"
+            )
+    return {
+        name: _stacked([(row[name], f"element: {n} key: {name}") for n, row in enumerate(rows)], dtype)
+        for name, dtype in dtypes.items()
+    }
+
+
+def _stacked(rows, dtype):
+    """One array of [(JSON value, what it is called)], which must have one shape."""
+    arrays = []
+    for value, what in rows:
+        try:
+            array = to_array(value, dtype)
+            if arrays and array.shape != arrays[0].shape:
+                expected, got = (f"[{','.join(map(str, a.shape))}]" for a in (arrays[0], array))
+                raise invalid(f"Expecting shape {expected} but got: {got}")
+        except Exception as error:
+            raise invalid(f"Failed to process {what} of 'instances' list. Error: INVALID_ARGUMENT: {error}") from None
+        arrays.append(array)
+    return np.stack(arrays)
+
+
+def _from_columns(held, dtypes):
+    if not _is_object(held):
+        if len(dtypes) > 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        (name, dtype), *_ = dtypes.items()
+        return {name: to_array(held, dtype)}
+    for name in dtypes:
+        if name not in held:
+            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+    return {name: to_array(held[name], dtype) for name, dtype in dtypes.items()}
+
+
+def _is_object(value):
+    """Whether a JSON value is an object of named tensors, not of base64."""
+    return isinstance(value, dict) and not (set(value) == {"b64"} and isinstance(value["b64"], str))
+
+
+def to_array(value, dtype):
+    """A JSON value, nested lists, as an array of a TensorFlow dtype."""
+    shape = _shape(value)
+    wanted = dtype.as_numpy_dtype
+    if dtype == tf.string:
+        flat = []
+        _fill(value, 0, shape, dtype, flat)
+        return np.array(flat, object).reshape(shape)
+    try:
+        array = np.array(value)
+    except ValueError:  # lists of unequal length
+        array = np.array(None)
+    kinds = "b" if dtype == tf.bool else "iu" if dtype.is_integer else "iuf"
+    if array.shape != shape or array.dtype.kind not in kinds:
+        if 0 in shape:
+            return np.zeros(shape, wanted)
+        flat = []
+        _fill(value, 0, shape, dtype, flat)  # says what is wrong; returns only where an int is as good as a float
+        array = np.array(flat).reshape(shape)
+    return _fitting(array, dtype)
+
+
+def _fitting(array, dtype):
+    """Refuses numbers that the type does not hold, where TensorFlow Serving would wrap around or overflow."""
+    wanted = dtype.as_numpy_dtype
+    if dtype.is_integer and array.size and not dtype.min <= int(array.min()) <= int(array.max()) <= dtype.max:
+        worst = int(array.min()) if array.min() < dtype.min else int(array.max())
+        raise invalid(f"JSON Value: {worst} Type: Number is not of expected type: {dtype.name}")
+    if dtype.is_floating and array.size:
+        finite = np.abs(array[np.isfinite(array)])
+        if finite.size and finite.max() > np.finfo(wanted).max:
+            raise invalid(f"Cannot convert JSON value: {finite.max():g} to {dtype.name} without loss of precision.")
+    return array.astype(wanted)
+
+
+def _shape(value):
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if len(shape) > DEEPEST:
+            raise invalid(f"Encountered list at unexpected level: {DEEPEST} expected < {DEEPEST}")
+        if not value:
+            break
+        value = value[0]
+    return tuple(shape)
+
+
+def _fill(value, level, shape, dtype, flat):
+    """Appends the leaves to `flat`; a list or a leaf that does not fit the shape or the type is an error."""
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise invalid(
+                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
+                f"level: {len(shape)}"
+            )
+        flat.append(_leaf(value, dtype))
+        return
+    if level >= len(shape):
+        raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        raise invalid(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
+    for item in value:
+        _fill(item, level + 1, shape, dtype, flat)
+
+
+def _leaf(value, dtype):
+    if dtype == tf.string and isinstance(value, dict):
+        return _from_base64(value)
+    if dtype == tf.string and isinstance(value, str):
+        return value.encode("utf-8")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        tf.bool: isinstance(value, bool),
+        tf.string: False,
+    }.get(dtype, is_number and (dtype.is_floating or isinstance(value, int)))
+    if not fits:
+        kind = {dict: "Object", str: "String", bool: str(value), type(None): "Null"}.get(type(value), "Number")
+        raise invalid(f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: {dtype.name}")
+    return value
+
+
+def _from_base64(value):
+    if set(value) != {"b64"} or not isinstance(value["b64"], str):
+        raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("Unable to base64 decode") from None
+
+
+def _shown(value):
+    """A JSON value in a message, not longer than a line."""
+    try:
+        text = json.dumps(value, default=str)
+    except RecursionError:
+        text = "(nested too deeply to be shown)"
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def dump_outputs(outputs, in_rows):
+    """Bytes of the response: {"predictions": rows} or {"outputs": columns}; the name of a single output is left out."""
+    plain = {name: _jsonable(name, value) for name, value in outputs.items()}
+    if not in_rows:
+        held = plain if len(plain) > 1 else next(iter(plain.values()))
+        return _dumped({"outputs": held})
+    sizes = {name: value.shape[0] if value.ndim else None for name, value in outputs.items()}
+    if None in sizes.values():
+        name = next(n for n, size in sizes.items() if size is None)
+        raise invalid(f"Tensor name: {name} has no shape information ")
+    first = next(iter(sizes.values()))
+    for name, size in sizes.items():
+        if size != first:
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {size} expecting: {first}")
+    if len(plain) == 1:
+        return _dumped({"predictions": next(iter(plain.values()))})
+    return _dumped({"predictions": [{name: value[i] for name, value in plain.items()} for i in range(first)]})
+
+
+def _jsonable(name, value):
+    """What orjson writes: arrays as they are, strings as text or base64."""
+    if value.dtype.kind not in "OSU":
+        return np.ascontiguousarray(value)
+    as_text = _as_base64 if name.endswith(BYTES) else _as_text
+    flat = [as_text(v) for v in value.reshape(-1)]
+    return np.array(flat, object).reshape(value.shape).tolist()
+
+
+def _as_text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _as_base64(value):
+    return {"b64": base64.b64encode(value).decode("ascii")}
+
+
+def _dumped(document):
+    if all(np.isfinite(v).all() for v in _arrays(document)):
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return json.dumps(document, default=lambda v: v.tolist()).encode(
+        "utf-8"
+    )  # NaN and Infinity, as that server has them
+
+
+def _arrays(value):
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _arrays(item)
