@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import pathlib
 import signal
+import socket
 import threading
 import time
 
@@ -56,8 +57,6 @@ class Server:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), self._grpc)
         config = uvicorn.Config(
             self._rest.app,
-            host=options.host,
-            port=options.rest_port,
             log_level="warning",
             access_log=False,
             timeout_keep_alive=60,
@@ -73,15 +72,16 @@ class Server:
             self.grpc_port = self._grpc.add_insecure_port(f"{self.options.host}:{self.options.grpc_port}")
         except RuntimeError:
             raise _taken(self.options.host, self.options.grpc_port, "--port") from None
+        try:
+            listening = socket.create_server((self.options.host, self.options.rest_port), backlog=1024)
+        except OSError:
+            raise _taken(self.options.host, self.options.rest_port, "--rest-api-port") from None
+        self.rest_port = listening.getsockname()[1]
         self._grpc.start()
-        self._thread = threading.Thread(target=self._uvicorn.run, name="rest", daemon=True)
+        self._thread = threading.Thread(target=self._uvicorn.run, args=([listening],), name="rest", daemon=True)
         self._thread.start()
-        while not self._uvicorn.started:
-            if not self._thread.is_alive():
-                self._grpc.stop(0)
-                raise _taken(self.options.host, self.options.rest_port, "--rest-api-port")
+        while not self._uvicorn.started and self._thread.is_alive():
             time.sleep(0.01)
-        self.rest_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
         self.models.watch(self.options.poll)
         return self
 
