@@ -23,7 +23,8 @@ recipe = Recipe(
         "semantic_segmentation/unet",
         image_size=(256, 256),
         width=16,
-        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
+        backbone=create("backbones/efficientnet_lite", size="2", weights="imagenet"),
+        flips=(1,),
     ),
     data=create(
         "sources/semantic",
@@ -31,7 +32,7 @@ recipe = Recipe(
             "sources/cut_paste",
             path="data/stamps/cutouts.csv",
             backgrounds=("data/stamps/backgrounds", "data/stamps/scenery"),
-            scenes=(4000, 200, 300),
+            scenes=(3000, 200, 300),
             image_size=(256, 256),
             objects=(1, 4),
             side=(0.25, 0.75),
@@ -42,14 +43,14 @@ recipe = Recipe(
     augment=augment,
     techniques=(create("techniques/freeze"),),
     optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=1,
+    epochs=2,
     batch_size=8,
     then=(
         Phase(
-            epochs=3,
+            epochs=1,
             optimizer=create("optimizers/adamw", learning_rate=5e-4),
             augment=augment,
-            techniques=(create("techniques/fine_tune"),),
+            techniques=(create("techniques/fine_tune"), create("techniques/ema", decay=0.99)),
         ),
     ),
     exports=(

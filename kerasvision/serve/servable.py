@@ -32,6 +32,10 @@ class Servable:
 
     def predict(self, inputs, signature="", output_filter=()):
         """Name -> array for name -> array. signature: "" for the default one. output_filter: names to keep, or all."""
+        return self.run(self.checked(inputs, signature, output_filter), signature, output_filter)
+
+    def checked(self, inputs, signature, output_filter):
+        """Inputs as arrays of the dtypes that the signature asks for, or an error."""
         name = signature or DEFAULT
         if name not in self._functions:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
@@ -44,9 +48,12 @@ class Servable:
                     f"output tensor alias not found in signature: {key} Outputs expected to be in the set "
                     f"{{{expected}}}."
                 )
-        feed = {key: _tensor(key, value, definition.inputs[key]) for key, value in inputs.items()}
+        return {key: _checked(key, np.asarray(value), definition.inputs[key]) for key, value in inputs.items()}
+
+    def run(self, inputs, signature, output_filter):
+        """`predict` of inputs that are `checked`."""
         try:
-            answer = self._functions[name](**feed)
+            answer = self._functions[signature or DEFAULT](**{k: tf.constant(v) for k, v in inputs.items()})
         except tf.errors.OpError as error:
             code = Code.INVALID_ARGUMENT if isinstance(error, tf.errors.InvalidArgumentError) else Code.INTERNAL
             raise ServingError(code, _reason(error.message)) from None
@@ -83,13 +90,12 @@ def _check_names(sent, wanted):
         )
 
 
-def _tensor(key, value, info):
-    """A tensor of the dtype and of a shape that the signature asks for."""
+def _checked(key, value, info):
+    """The array, if it is of the dtype and of a shape that the signature asks for."""
     dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
-    value = np.asarray(value)
     given = tf.string if value.dtype.kind in "OSU" else tf.as_dtype(value.dtype)
     if given != dtype:
         raise invalid(f"Expects {key} to be {dtype.name} but {given.name} is provided")
     if not shape.is_compatible_with(value.shape):
         raise invalid(f"Expects {key} to have the shape {shape} but {tf.TensorShape(value.shape)} is provided")
-    return tf.constant(value, dtype)
+    return value

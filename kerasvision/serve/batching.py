@@ -1,0 +1,158 @@
+"""Requests that wait at the same time are answered as one batch; beyond a bound nothing waits.
+
+Adaptive as in "Clipper: A Low-Latency Online Prediction Serving System" (Crankshaw et al. 2017, NSDI, section 4.3), in
+its simplest form: a worker that has finished takes whatever has come meanwhile. So a lone request never waits for
+company, and batches grow with the load.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import threading
+import time
+
+import numpy as np
+
+from kerasvision.serve.status import Code, ServingError
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """largest: examples of one batch. bound: examples that may wait; one that would exceed it is refused at once.
+    workers: batches at once. deadline: seconds that a request may wait and be answered in.
+    """
+
+    largest: int = 32
+    bound: int = 256
+    workers: int = 2
+    deadline: float = 30.0
+
+
+@dataclasses.dataclass
+class _Job:
+    servable: object
+    signature: str
+    inputs: dict
+    size: int
+    key: tuple
+    expires: float
+    answer: concurrent.futures.Future = dataclasses.field(default_factory=concurrent.futures.Future)
+
+
+class Batching:
+    """Answers requests; see the module. seen: called with the number of examples of each batch."""
+
+    def __init__(self, limits=Limits(), seen=lambda size: None):
+        self.limits, self._seen = limits, seen
+        self._lock = threading.Condition()
+        self._queue = collections.deque()
+        self._waiting = 0
+        self._ends = False
+        names = (f"batch-{n}" for n in range(limits.workers))
+        self._workers = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
+        for worker in self._workers:
+            worker.start()
+
+    @property
+    def waiting(self):
+        """Examples that wait."""
+        return self._waiting
+
+    def predict(self, servable, inputs, signature="", output_filter=()):
+        """See `Servable.predict`. The servable checks names and types of inputs before they can join a batch."""
+        ready = servable.checked(inputs, signature, output_filter)
+        size, key = _size(ready), _key(servable, ready, signature)
+        if size is None:
+            return servable.run(ready, signature, output_filter)
+        job = _Job(servable, signature, ready, size, key, time.monotonic() + self.limits.deadline)
+        with self._lock:
+            if self._ends:
+                raise ServingError(Code.UNAVAILABLE, "the server is ending; ask another one")
+            if self._queue and self._waiting + size > self.limits.bound:
+                raise ServingError(
+                    Code.RESOURCE_EXHAUSTED,
+                    f"{self._waiting} examples are waiting, and {self.limits.bound} may; try again later",
+                )
+            self._queue.append(job)
+            self._waiting += size
+            self._lock.notify()
+        try:
+            outputs = job.answer.result(self.limits.deadline)
+        except concurrent.futures.TimeoutError:
+            job.answer.cancel()
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED, f"not answered within {self.limits.deadline:g} seconds"
+            ) from None
+        return {name: outputs[name] for name in (output_filter or outputs)}
+
+    def stop(self):
+        """Answer what waits, then end the workers."""
+        with self._lock:
+            self._ends = True
+            self._lock.notify_all()
+        for worker in self._workers:
+            worker.join()
+
+    def _work(self):
+        while jobs := self._next():
+            _answer(jobs, self._seen)
+
+    def _next(self):
+        """The longest waiting job and those that can join it; None when there is nothing left to do."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._queue or self._ends)
+            while self._queue:
+                first = self._queue.popleft()
+                self._waiting -= first.size
+                if first.answer.set_running_or_notify_cancel() and time.monotonic() < first.expires:
+                    return [first, *self._company(first)]
+            return [] if not self._ends else None
+
+    def _company(self, first):
+        jobs, size, kept = [], first.size, collections.deque()
+        for job in self._queue:
+            fits = job.key == first.key and size + job.size <= self.limits.largest
+            if fits and job.answer.set_running_or_notify_cancel():
+                jobs.append(job)
+                size += job.size
+                self._waiting -= job.size
+            elif fits:  # its client has gone
+                self._waiting -= job.size
+            else:
+                kept.append(job)
+        self._queue = kept
+        return jobs
+
+
+def _answer(jobs, seen):
+    """Run the jobs as one batch. If that fails each runs alone, so that one bad image spoils nobody else's answer."""
+    first = jobs[0]
+    try:
+        joined = {k: np.concatenate([job.inputs[k] for job in jobs]) for k in first.inputs}
+        outputs = first.servable.run(joined, first.signature, ())
+        if len(jobs) > 1 and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
+            raise ValueError("an output has no batch axis")
+        seen(sum(job.size for job in jobs))
+    except Exception as error:
+        if len(jobs) == 1:
+            first.answer.set_exception(error)
+            return
+        for job in jobs:
+            _answer([job], seen)
+        return
+    start = 0
+    for job in jobs:
+        alone = len(jobs) == 1
+        job.answer.set_result(outputs if alone else {k: v[start : start + job.size] for k, v in outputs.items()})
+        start += job.size
+
+
+def _size(inputs):
+    """Examples in a request, or None where inputs have no batch axis in common."""
+    sizes = {value.shape[0] if value.ndim else None for value in inputs.values()}
+    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else None
+
+
+def _key(servable, inputs, signature):
+    """What requests of one batch have in common."""
+    return id(servable), signature, tuple(sorted((k, v.shape[1:], v.dtype.str) for k, v in inputs.items()))
