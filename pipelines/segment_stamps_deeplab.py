@@ -5,6 +5,17 @@ training.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/segment_stamps_deeplab.py --out runs/segment-deeplab
           kerasvision train pipelines/segment_stamps_deeplab.py:qat --out runs/segment-deeplab-qat
+Measured on 2 cores (AVX2), training and exports 27 minutes, 300 scenes of objects and backgrounds that no training
+scene has:
+
+    mIoU over 12 classes   0.490     foreground IoU   0.792
+    tflite:float32         -0.0000   of 300 scenes none with 0.01 % of its pixels changed
+    tflite:int8            -0.0023   11 ms a scene where the float file takes 20
+    onnx, SavedModel       +0.0000   none changed
+
+Outlines are right more often than classes: a banana is taken for a vegetable, a whale for a fish. Validation has
+harder objects (mIoU 0.394), and was best after one epoch of fine-tuning: with 200 objects to learn from, what ImageNet
+has taught the backbone counts.
 """
 
 import dataclasses

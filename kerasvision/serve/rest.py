@@ -24,13 +24,14 @@ _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]
 class Rest:
     """The application. engine: answers (servable, inputs, signature) -> outputs; largest_body: bytes of a request."""
 
-    def __init__(self, models, engine, largest_body=LARGEST_BODY):
-        self.models, self.engine, self.largest_body = models, engine, largest_body
+    def __init__(self, models, engine, metrics, largest_body=LARGEST_BODY):
+        self.models, self.engine, self.metrics, self.largest_body = models, engine, metrics, largest_body
         self.draining = False
         self.app = Starlette(
             routes=[
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
+                Route("/metrics", self._metrics),
                 Route("/v1/{rest:path}", self._v1, methods=["GET", "POST"]),
             ]
         )
@@ -41,6 +42,10 @@ class Rest:
     async def _ready(self, request):
         is_ready = self.models.ready and not self.draining
         return Response("ready\n" if is_ready else "not ready\n", 200 if is_ready else 503)
+
+    async def _metrics(self, request):
+        text = await run_in_threadpool(self.metrics.text, self.models, self.engine.waiting)
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _v1(self, request: Request):
         path = request.url.path
@@ -78,7 +83,8 @@ class Rest:
             raise ServingError(
                 Code.UNIMPLEMENTED, f"{verb} takes tf.Example, and no signature of an image model does; use :predict"
             )
-        with self.models.servable(name, version, label) as servable:
+        with self.metrics.request("rest") as seen, self.models.servable(name, version, label) as servable:
+            seen.of = servable
             document = tensors.parse(body)
             signature = tensors.signature_of(document)
             inputs, in_rows = tensors.read_inputs(document, servable.inputs_of(signature))

@@ -35,13 +35,14 @@ def refusing(method):
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     """engine: answers (servable, inputs, signature, names of outputs) -> outputs."""
 
-    def __init__(self, models, engine):
-        self._models, self._engine = models, engine
+    def __init__(self, models, engine, metrics):
+        self._models, self._engine, self._metrics = models, engine, metrics
 
     @refusing
     def Predict(self, request, context):
         """Tensors in, tensors out."""
-        with _servable(self._models, request.model_spec) as servable:
+        with self._metrics.request("grpc") as seen, _servable(self._models, request.model_spec) as servable:
+            seen.of = servable
             inputs = {key: _array(key, proto) for key, proto in request.inputs.items()}
             signature = request.model_spec.signature_name
             outputs = self._engine.predict(servable, inputs, signature, tuple(request.output_filter))

@@ -13,6 +13,8 @@ import uvicorn
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.metrics import Metrics
 from kerasvision.serve.models import Models
 from kerasvision.serve.rest import LARGEST_BODY, Rest
 from kerasvision.serve.rpc import Management, Prediction
@@ -24,7 +26,7 @@ DRAIN = 30.0  # seconds that requests get to end
 @dataclasses.dataclass(frozen=True)
 class Options:
     """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
-    the disk for new versions. threads: requests at once. certificate, key: PEM files for TLS. largest_body: bytes.
+    the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
     """
 
     host: str = "127.0.0.1"
@@ -33,27 +35,22 @@ class Options:
     poll: float = 1.0
     threads: int = 16
     largest_body: int = LARGEST_BODY
-
-
-class Direct:
-    """Answers each request by itself."""
-
-    def predict(self, servable, inputs, signature="", output_filter=()):
-        """See `Servable.predict`."""
-        return servable.predict(inputs, signature, output_filter)
+    limits: Limits = Limits()
 
 
 class Server:
     """`start` returns when every model is loaded or has failed; `stop` when the last request has been answered."""
 
-    def __init__(self, configs, options=Options(), base=pathlib.Path(), engine=None):
+    def __init__(self, configs, options=Options(), base=pathlib.Path()):
         self.options = options
-        self.models = Models(configs)
-        engine = engine or Direct()
-        self._rest = Rest(self.models, engine, options.largest_body)
+        self.models, metrics = Models(configs), Metrics()
+        self._engine = Batching(options.limits, metrics.batch)
+        self._rest = Rest(self.models, self._engine, metrics, options.largest_body)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
         self._grpc = grpc.server(self._pool, options=[("grpc.max_receive_message_length", options.largest_body)])
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(self.models, engine), self._grpc)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            Prediction(self.models, self._engine, metrics), self._grpc
+        )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), self._grpc)
         config = uvicorn.Config(
             self._rest.app,
@@ -93,6 +90,7 @@ class Server:
         self._uvicorn.should_exit = True
         self._thread.join(DRAIN)
         ended.wait(DRAIN)
+        self._engine.stop()
         self._pool.shutdown(wait=True)
 
     def wait(self):

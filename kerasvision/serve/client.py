@@ -1,0 +1,133 @@
+"""A client of TensorFlow Serving's APIs, of the embedded server and of the real one alike."""
+
+import base64
+import dataclasses
+import http.client
+import json
+import random
+import time
+import urllib.parse
+
+import numpy as np
+
+from kerasvision.serve.status import Code, ServingError
+
+AGAIN = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED)  # worth another try
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """address: "http://host:8501" for REST, "grpc://host:8500" for gRPC. deadline: seconds of a call, its repetitions
+    included. tries: at most, where the server is away or full. pause: seconds before the second try at most, doubled
+    for each further one; how long within that is drawn, so that clients do not come back together. token: for a server
+    that asks for one.
+    """
+
+    address: str
+    deadline: float = 10.0
+    tries: int = 4
+    pause: float = 0.1
+    token: str = ""
+
+    def predict(self, model, inputs, version=None, label="", signature=""):
+        """Output name -> array. inputs: name -> array with a batch axis; encoded images are bytes.
+
+        version: a number; label: such as "stable"; neither: the newest. Errors are `ServingError`s with a code.
+        """
+        arrays = {key: _array(value) for key, value in inputs.items()}
+        ask = self._over_grpc if self.address.startswith("grpc://") else self._over_rest
+        return self._repeated(lambda seconds: ask(seconds, model, arrays, version, label, signature))
+
+    def predict_many(self, model, inputs, batch=32, version=None, label="", signature=""):
+        """`predict` of any number of examples, `batch` at a time, joined."""
+        count = len(next(iter(inputs.values())))
+        rows = [{k: v[i : i + batch] for k, v in inputs.items()} for i in range(0, count, batch)]
+        parts = [self.predict(model, row, version, label, signature) for row in rows]
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _repeated(self, call):
+        ends, tried = time.monotonic() + self.deadline, 0
+        while True:
+            try:
+                return call(max(0.001, ends - time.monotonic()))
+            except ServingError as error:
+                tried += 1
+                pause = random.Random().uniform(0, self.pause * 2**tried)  # noqa: S311 (no secret)
+                if error.code not in AGAIN or tried >= self.tries or time.monotonic() + pause > ends:
+                    raise
+                time.sleep(pause)
+
+    def _over_rest(self, seconds, model, inputs, version, label, signature):
+        url = urllib.parse.urlsplit(self.address)
+        which = f"/versions/{version}" if version is not None else f"/labels/{label}" if label else ""
+        body = json.dumps({"signature_name": signature} | {"inputs": {k: _jsonable(v) for k, v in inputs.items()}})
+        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        connection = kind(url.hostname, url.port, timeout=seconds)
+        path = f"{url.path.rstrip('/')}/v1/models/{urllib.parse.quote(model)}{which}:predict"
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"} | self._headers())
+            response = connection.getresponse()
+            status, text = response.status, response.read()
+        except TimeoutError:
+            raise ServingError(Code.DEADLINE_EXCEEDED, f"{self.address} did not answer in {seconds:.1f} s") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise ServingError(Code.UNAVAILABLE, f"{self.address} cannot be reached: {error}") from None
+        finally:
+            connection.close()
+        return _read(status, text, self.address)
+
+    def _headers(self):
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def _over_grpc(self, seconds, model, inputs, version, label, signature):
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = model, signature
+        if version is not None:
+            request.model_spec.version.value = version
+        elif label:
+            request.model_spec.version_label = label
+        for key, value in inputs.items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+        metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
+        with grpc.insecure_channel(self.address.removeprefix("grpc://")) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            try:
+                response = stub.Predict(request, timeout=seconds, metadata=metadata)
+            except grpc.RpcError as error:
+                code = Code.__members__.get(error.code().name, Code.INTERNAL)
+                raise ServingError(code, error.details()) from None
+        return {key: tf.make_ndarray(value) for key, value in response.outputs.items()}
+
+
+def _array(value):
+    """bytes stay objects: numpy's own strings of bytes lose zeros at their end."""
+    if isinstance(value, np.ndarray):
+        return value
+    first = value[0] if len(value) else None
+    return np.array(value, object) if isinstance(first, bytes | str) else np.asarray(value)
+
+
+def _jsonable(value):
+    if value.dtype.kind in "OSU":
+        flat = [v.encode() if isinstance(v, str) else v for v in value.reshape(-1)]
+        encoded = np.array([{"b64": base64.b64encode(v).decode("ascii")} for v in flat], object)
+        return encoded.reshape(value.shape).tolist()
+    return value.tolist()
+
+
+def _read(status, text, address):
+    """name -> array out of a response; a single output, which has no name there, is called "outputs"."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = {"error": text[:200].decode("utf-8", "replace")}
+    if status != 200:
+        code = next((code for code in Code if code.http == status), Code.INTERNAL)
+        raise ServingError(code, answer.get("error", f"{address} answered with HTTP status {status}"))
+    outputs = answer["outputs"]
+    held = outputs if isinstance(outputs, dict) else {"outputs": outputs}
+    return {key: np.array(value) for key, value in held.items()}

@@ -1,0 +1,127 @@
+"""Batches that form under load, what one bad request costs the others, and what is refused when too many wait."""
+
+import concurrent.futures
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.status import Code, ServingError, invalid
+
+
+class Slow:
+    """A servable that doubles x, a moment long; x below 0 is refused. sizes: of the batches that it has seen."""
+
+    def __init__(self, seconds=0.02):
+        self.seconds, self.sizes, self.gate = seconds, [], threading.Event()
+        self.gate.set()
+
+    def checked(self, inputs, signature, output_filter):
+        return inputs
+
+    def run(self, inputs, signature, output_filter):
+        self.gate.wait()
+        time.sleep(self.seconds)
+        self.sizes.append(len(inputs["x"]))
+        if (inputs["x"] < 0).any():
+            raise invalid("x is below 0")
+        return {"y": 2 * inputs["x"]}
+
+
+@pytest.fixture
+def engine():
+    made = []
+
+    def make(**limits):
+        made.append(Batching(Limits(**{"workers": 1} | limits)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def asked_at_once(engine, servable, rows):
+    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+        futures = [pool.submit(engine.predict, servable, {"x": np.array(row)}) for row in rows]
+        return [f.exception() or f.result()["y"].tolist() for f in futures]
+
+
+def test_what_waits_together_is_one_batch_and_everybody_gets_their_own(engine):
+    servable, one = Slow(), engine(largest=8)
+    servable.gate.clear()
+    threading.Timer(0.2, servable.gate.set).start()
+    rows = [[float(i)] * (1 + i % 3) for i in range(12)]
+    assert asked_at_once(one, servable, rows) == [[2 * v for v in row] for row in rows]
+    assert max(servable.sizes) <= 8 and len(servable.sizes) < 6 and sum(servable.sizes) == sum(map(len, rows))
+
+
+def test_a_lone_request_does_not_wait_for_company(engine):
+    servable, one = Slow(0.0), engine(largest=64)
+    started = time.monotonic()
+    for _ in range(20):
+        one.predict(servable, {"x": np.ones(1)})
+    assert servable.sizes == [1] * 20 and time.monotonic() - started < 1.0
+
+
+def test_other_shapes_and_other_models_are_other_batches(engine):
+    a, b, one = Slow(), Slow(), engine(largest=64)
+    a.gate.clear()
+    threading.Timer(0.2, a.gate.set).start()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        shapes = [(1,), (1,), (1, 2), (1, 2)]
+        futures = [pool.submit(one.predict, s, {"x": np.ones(shape)}) for s in (a, b) for shape in shapes]
+        assert [f.result()["y"].shape for f in futures] == shapes * 2
+    assert sum(a.sizes) == sum(b.sizes) == 4
+
+
+def test_one_bad_request_spoils_nobody_else_s_answer(engine):
+    servable, one = Slow(), engine(largest=8)
+    servable.gate.clear()
+    threading.Timer(0.2, servable.gate.set).start()
+    answers = asked_at_once(one, servable, [[1.0], [2.0], [-1.0], [3.0]])
+    assert [a for a in answers if not isinstance(a, Exception)] == [[2.0], [4.0], [6.0]]
+    assert isinstance(answers[2], ServingError) and str(answers[2]) == "x is below 0"
+
+
+def test_beyond_the_bound_a_request_is_refused_at_once_and_nothing_is_lost(engine):
+    servable, one = Slow(), engine(largest=4, bound=8)
+    servable.gate.clear()
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        futures = [pool.submit(one.predict, servable, {"x": np.ones(1)}) for _ in range(40)]
+        refused = []
+        end = time.monotonic() + 10
+        while len(refused) < 20 and time.monotonic() < end:
+            refused = [f for f in futures if f.done()]
+            time.sleep(0.01)
+        assert one.waiting <= 8
+        servable.gate.set()
+        results = [f.exception() or f.result() for f in futures]
+    errors = [r for r in results if isinstance(r, Exception)]
+    assert len(errors) >= 27 and {e.code for e in errors} == {Code.RESOURCE_EXHAUSTED}
+    assert "examples are waiting, and 8 may" in str(errors[0])
+    assert len(results) - len(errors) == sum(servable.sizes)
+
+
+def test_a_deadline_ends_the_wait_and_the_request_is_not_run(engine):
+    servable, one = Slow(), engine(deadline=0.1)
+    servable.gate.clear()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(one.predict, servable, {"x": np.ones(1)}) for _ in range(2)]
+        errors = [f.exception(timeout=5) for f in futures]
+    servable.gate.set()
+    assert {e.code for e in errors} == {Code.DEADLINE_EXCEEDED}
+    time.sleep(0.2)
+    assert len(servable.sizes) == 1  # the one that was already running
+
+
+def test_what_has_no_batch_axis_is_answered_alone(engine):
+    class Total(Slow):
+        def run(self, inputs, signature, output_filter):
+            return {"y": inputs["x"].sum() + np.zeros(())}
+
+    one = engine()
+    assert one.predict(Total(), {"x": np.ones(3)})["y"] == 3.0
+    assert one.predict(Total(), {"x": np.float64(2)})["y"] == 2.0
