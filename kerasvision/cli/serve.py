@@ -26,6 +26,9 @@ def configure(parser):
     parser.add_argument(
         "--model-config-file", metavar="FILE", help="a models.config, in place of all models of the folder"
     )
+    parser.add_argument("--token-file", metavar="FILE", help="every request must carry the token in this file")
+    parser.add_argument("--certificate", metavar="PEM", help="for TLS on both ports, with --key")
+    parser.add_argument("--key", metavar="PEM", help="the certificate's private key")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
 
 
@@ -34,7 +37,10 @@ def run(args):
     for flag, port in (("--rest-api-port", args.rest_api_port), ("--port", args.port)):
         if not 0 <= port <= 65535:
             raise UsageError(f"{flag} {port}: allowed: 0 (any free port) to 65535")
-    installed = shutil.which(BINARY)
+    if bool(args.certificate) != bool(args.key):
+        raise UsageError("--certificate and --key go together")
+    guarded = args.token_file or args.certificate
+    installed = None if guarded and args.engine == "auto" else shutil.which(BINARY)
     if args.engine == "tensorflow_serving" and not installed:
         raise UsageError(
             f"--engine tensorflow_serving: {BINARY} is not on PATH; leave --engine out for the embedded one"
@@ -54,6 +60,24 @@ def _serve_with(binary, args):
     os.execv(binary, words)  # noqa: S606 (the program that was asked for)
 
 
+def _read(path):
+    """A file's text, or one line."""
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if not text.strip():
+        raise UsageError(f"{path} is empty; write the token into it")
+    return text
+
+
+def _checked(path):
+    """A PEM file's path, or ""."""
+    if path and "-----BEGIN" not in _read(path):
+        raise UsageError(f"{path} is no PEM file; it should begin with -----BEGIN")
+    return path or ""
+
+
 def _serve_embedded(args):
     from kerasvision.serve.models import configs_below, read_config
 
@@ -66,10 +90,19 @@ def _serve_embedded(args):
         configs, base = read_config(args.model_config_file), pathlib.Path(args.model_config_file).parent
     else:
         configs, base = configs_below(args.folder), pathlib.Path(args.folder)
-    options = Options(host=args.host, rest_port=args.rest_api_port, grpc_port=args.port, poll=args.poll)
+    options = Options(
+        host=args.host,
+        rest_port=args.rest_api_port,
+        grpc_port=args.port,
+        poll=args.poll,
+        token=_read(args.token_file).strip() if args.token_file else "",
+        certificate=_checked(args.certificate),
+        key=_checked(args.key),
+    )
     server = Server(configs, options, base).start()
+    scheme = "https" if args.certificate else "http"
     print(
-        f"REST at http://{args.host}:{server.rest_port}/v1/models, gRPC at {args.host}:{server.grpc_port}; "
+        f"REST at {scheme}://{args.host}:{server.rest_port}/v1/models, gRPC at {args.host}:{server.grpc_port}; "
         "end with Ctrl+C",
         file=sys.stderr,
         flush=True,

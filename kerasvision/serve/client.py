@@ -4,7 +4,9 @@ import base64
 import dataclasses
 import http.client
 import json
+import pathlib
 import random
+import ssl
 import time
 import urllib.parse
 
@@ -17,10 +19,12 @@ AGAIN = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED)  # worth another try
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """address: "http://host:8501" for REST, "grpc://host:8500" for gRPC. deadline: seconds of a call, its repetitions
-    included. tries: at most, where the server is away or full. pause: seconds before the second try at most, doubled
-    for each further one; how long within that is drawn, so that clients do not come back together. token: for a server
-    that asks for one.
+    """address: "http://host:8501" or "https://..." for REST, "grpc://host:8500" or "grpcs://..." for gRPC.
+
+    deadline: seconds of a call, its repetitions included. tries: at most, where the server is away or full. pause:
+    seconds before the second try at most, doubled for each further one; how long within that is drawn, so that clients
+    do not come back together. token: for a server that asks for one. certificate: a PEM file to trust in place of the
+    system's.
     """
 
     address: str
@@ -28,6 +32,7 @@ class Client:
     tries: int = 4
     pause: float = 0.1
     token: str = ""
+    certificate: str = ""
 
     def predict(self, model, inputs, version=None, label="", signature=""):
         """Output name -> array. inputs: name -> array with a batch axis; encoded images are bytes.
@@ -35,7 +40,7 @@ class Client:
         version: a number; label: such as "stable"; neither: the newest. Errors are `ServingError`s with a code.
         """
         arrays = {key: _array(value) for key, value in inputs.items()}
-        ask = self._over_grpc if self.address.startswith("grpc://") else self._over_rest
+        ask = self._over_grpc if self.address.startswith("grpc") else self._over_rest
         return self._repeated(lambda seconds: ask(seconds, model, arrays, version, label, signature))
 
     def predict_many(self, model, inputs, batch=32, version=None, label="", signature=""):
@@ -61,8 +66,11 @@ class Client:
         url = urllib.parse.urlsplit(self.address)
         which = f"/versions/{version}" if version is not None else f"/labels/{label}" if label else ""
         body = json.dumps({"signature_name": signature} | {"inputs": {k: _jsonable(v) for k, v in inputs.items()}})
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(url.hostname, url.port, timeout=seconds)
+        if url.scheme == "https":
+            trust = ssl.create_default_context(cafile=self.certificate or None)
+            connection = http.client.HTTPSConnection(url.hostname, url.port, timeout=seconds, context=trust)
+        else:
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=seconds)
         path = f"{url.path.rstrip('/')}/v1/models/{urllib.parse.quote(model)}{which}:predict"
         try:
             connection.request("POST", path, body, {"Content-Type": "application/json"} | self._headers())
@@ -93,7 +101,7 @@ class Client:
         for key, value in inputs.items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
         metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
-        with grpc.insecure_channel(self.address.removeprefix("grpc://")) as channel:
+        with self._channel() as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             try:
                 response = stub.Predict(request, timeout=seconds, metadata=metadata)
@@ -101,6 +109,15 @@ class Client:
                 code = Code.__members__.get(error.code().name, Code.INTERNAL)
                 raise ServingError(code, error.details()) from None
         return {key: tf.make_ndarray(value) for key, value in response.outputs.items()}
+
+    def _channel(self):
+        import grpc
+
+        scheme, _, place = self.address.partition("://")
+        if scheme == "grpc":
+            return grpc.insecure_channel(place)
+        trusted = pathlib.Path(self.certificate).read_bytes() if self.certificate else None
+        return grpc.secure_channel(place, grpc.ssl_channel_credentials(trusted))
 
 
 def _array(value):

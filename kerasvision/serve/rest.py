@@ -1,5 +1,6 @@
 """TensorFlow Serving's REST API on starlette: predict, status and metadata under /v1/models, and /healthz, /readyz."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -12,9 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kerasvision.serve import messages, tensors
+from kerasvision.serve.guard import check_token
 from kerasvision.serve.status import Code, ServingError, invalid
 
 LARGEST_BODY = 64 * 2**20  # bytes
+BODY_SECONDS = 30.0  # for a body to come in whole: a slow client must not hold a place for ever
 _JSON = "application/json"
 # versions and labels as in TensorFlow Serving's own patterns, which do not mind upper and lower case
 _ASK = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE)
@@ -22,10 +25,13 @@ _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]
 
 
 class Rest:
-    """The application. engine: answers (servable, inputs, signature) -> outputs; largest_body: bytes of a request."""
+    """The application. engine: answers (servable, inputs, signature) -> outputs. largest_body: bytes of a request. token:
+    see `guard.check_token`.
+    """
 
-    def __init__(self, models, engine, metrics, largest_body=LARGEST_BODY):
+    def __init__(self, models, engine, metrics, largest_body=LARGEST_BODY, token=""):
         self.models, self.engine, self.metrics, self.largest_body = models, engine, metrics, largest_body
+        self._token = token
         self.draining = False
         self.app = Starlette(
             routes=[
@@ -44,12 +50,17 @@ class Rest:
         return Response("ready\n" if is_ready else "not ready\n", 200 if is_ready else 503)
 
     async def _metrics(self, request):
+        try:
+            check_token(request.headers.get("authorization", ""), self._token)
+        except ServingError as error:
+            return JSONResponse({"error": str(error)}, error.code.http)
         text = await run_in_threadpool(self.metrics.text, self.models, self.engine.waiting)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _v1(self, request: Request):
         path = request.url.path
         try:
+            check_token(request.headers.get("authorization", ""), self._token)
             if request.method == "POST" and (found := _ASK.fullmatch(path)):
                 name, version, label, verb = found.groups()
                 body = await self._body(request)
@@ -71,11 +82,15 @@ class Rest:
             if int(request.headers.get("content-length", 0)) > self.largest_body:
                 raise too_large
         parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self.largest_body:
-                raise too_large
-            parts.append(part)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > self.largest_body:
+                        raise too_large
+                    parts.append(part)
+        except TimeoutError:
+            raise ServingError(Code.DEADLINE_EXCEEDED, f"the body did not come in {BODY_SECONDS:g} seconds") from None
         return b"".join(parts)
 
     def _ask(self, name, version, label, verb, body):

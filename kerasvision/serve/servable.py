@@ -6,9 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.export.targets.tf_serving import warmup_requests
+from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
 
 DEFAULT = "serving_default"
+IMAGES = "image_bytes"  # the input that holds encoded images
 
 
 class Servable:
@@ -48,7 +50,10 @@ class Servable:
                     f"output tensor alias not found in signature: {key} Outputs expected to be in the set "
                     f"{{{expected}}}."
                 )
-        return {key: _checked(key, np.asarray(value), definition.inputs[key]) for key, value in inputs.items()}
+        arrays = {key: _checked(key, np.asarray(value), definition.inputs[key]) for key, value in inputs.items()}
+        if IMAGES in arrays:
+            check_images(arrays[IMAGES])
+        return arrays
 
     def run(self, inputs, signature, output_filter):
         """`predict` of inputs that are `checked`."""

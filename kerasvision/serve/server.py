@@ -14,6 +14,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.guard import TokenInterceptor
 from kerasvision.serve.metrics import Metrics
 from kerasvision.serve.models import Models
 from kerasvision.serve.rest import LARGEST_BODY, Rest
@@ -27,6 +28,7 @@ DRAIN = 30.0  # seconds that requests get to end
 class Options:
     """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
     the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
+    token: that every request must carry ("": none). certificate, key: PEM files for TLS on both ports, or neither.
     """
 
     host: str = "127.0.0.1"
@@ -36,6 +38,9 @@ class Options:
     threads: int = 16
     largest_body: int = LARGEST_BODY
     limits: Limits = Limits()
+    token: str = ""
+    certificate: str = ""
+    key: str = ""
 
 
 class Server:
@@ -45,15 +50,19 @@ class Server:
         self.options = options
         self.models, metrics = Models(configs), Metrics()
         self._engine = Batching(options.limits, metrics.batch)
-        self._rest = Rest(self.models, self._engine, metrics, options.largest_body)
+        self._rest = Rest(self.models, self._engine, metrics, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
-        self._grpc = grpc.server(self._pool, options=[("grpc.max_receive_message_length", options.largest_body)])
+        guards = [TokenInterceptor(options.token)] if options.token else []
+        limit = [("grpc.max_receive_message_length", options.largest_body)]
+        self._grpc = grpc.server(self._pool, interceptors=guards, options=limit)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             Prediction(self.models, self._engine, metrics), self._grpc
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), self._grpc)
         config = uvicorn.Config(
             self._rest.app,
+            ssl_certfile=options.certificate or None,
+            ssl_keyfile=options.key or None,
             log_level="warning",
             access_log=False,
             timeout_keep_alive=60,
@@ -66,7 +75,7 @@ class Server:
     def start(self):
         """Listen on both ports."""
         try:
-            self.grpc_port = self._grpc.add_insecure_port(f"{self.options.host}:{self.options.grpc_port}")
+            self.grpc_port = self._add_grpc_port(f"{self.options.host}:{self.options.grpc_port}")
         except RuntimeError:
             raise _taken(self.options.host, self.options.grpc_port, "--port") from None
         try:
@@ -81,6 +90,12 @@ class Server:
             time.sleep(0.01)
         self.models.watch(self.options.poll)
         return self
+
+    def _add_grpc_port(self, address):
+        if not self.options.certificate:
+            return self._grpc.add_insecure_port(address)
+        pair = pathlib.Path(self.options.key).read_bytes(), pathlib.Path(self.options.certificate).read_bytes()
+        return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([pair]))
 
     def stop(self):
         """Takes no new request, and answers those that it has."""

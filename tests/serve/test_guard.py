@@ -1,0 +1,127 @@
+"""Who is let in, and what is too large or too slow."""
+
+import dataclasses
+import io
+import socket
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision.cli.main import main
+from kerasvision.serve import rest
+from kerasvision.serve.client import Client
+from kerasvision.serve.guard import check_images
+from kerasvision.serve.models import configs_below
+from kerasvision.serve.server import Server
+from kerasvision.serve.status import Code, ServingError
+from tests.serve import conftest
+
+X = {"x": np.float32([2])}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """(certificate, key) of localhost, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    who = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *who]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("needs openssl")
+    return str(folder / "certificate.pem"), str(folder / "key.pem")
+
+
+@pytest.fixture
+def affine(tmp_path):
+    conftest.save_affine(tmp_path / "affine" / "1", 1.0, 1.0)
+    return tmp_path
+
+
+@pytest.fixture
+def started(affine):
+    """start(**options) -> a running server of the affine model."""
+    running = []
+
+    def start(**options):
+        running.append(Server(configs_below(affine), dataclasses.replace(conftest.QUIET, **options), affine).start())
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+def test_a_token_is_asked_for_by_both_protocols(started):
+    server = started(token="sesame")
+    for address in (f"http://127.0.0.1:{server.rest_port}", f"grpc://127.0.0.1:{server.grpc_port}"):
+        for token in ("", "wrong", "sesame2"):
+            with pytest.raises(ServingError, match="a bearer token is needed") as caught:
+                Client(address, token=token).predict("affine", X)
+            assert caught.value.code is Code.UNAUTHENTICATED
+        assert next(iter(Client(address, token="sesame").predict("affine", X).values())) == [3.0]
+    plain = conftest.Client(server.rest_port)
+    assert plain.ask("GET", "/metrics")[0] == 401 and plain.ask("GET", "/v1/models/affine")[0] == 401
+    assert plain.ask("GET", "/healthz")[0] == 200  # for a probe, which has no token
+
+
+def test_tls_on_both_ports(started, certificate):
+    pem, key = certificate
+    server = started(certificate=pem, key=key)
+    for address in (f"https://localhost:{server.rest_port}", f"grpcs://localhost:{server.grpc_port}"):
+        assert next(iter(Client(address, certificate=pem).predict("affine", X).values())) == [3.0]
+    with pytest.raises(ServingError, match="cannot be reached"):
+        Client(f"https://localhost:{server.rest_port}", tries=1).predict("affine", X)  # not trusted
+
+
+def test_a_body_too_large_is_refused_before_it_is_read(started):
+    server = started(largest_body=2000)
+    client = conftest.Client(server.rest_port)
+    status, answer = client.predict("affine", {"instances": [1.0] * 5000})
+    assert status == 429 and "a request may have 2000 bytes" in answer["error"]
+    assert client.predict("affine", {"instances": [1.0]})[0] == 200
+
+
+def test_a_body_without_a_length_is_bounded_too(started):
+    server = started(largest_body=2000)
+    head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
+        connection.sendall(head + b"1000\r\n" + b"1" * 0x1000 + b"\r\n0\r\n\r\n")
+        assert b" 429 " in connection.recv(1000)
+
+
+def test_a_slow_body_does_not_hold_its_place_for_ever(started, monkeypatch):
+    monkeypatch.setattr(rest, "BODY_SECONDS", 0.3)
+    server = started()
+    head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
+        connection.sendall(head)
+        began = time.monotonic()
+        assert b" 504 " in connection.recv(1000) and time.monotonic() - began < 5
+
+
+def test_a_small_file_of_a_huge_picture_is_refused():
+    held = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(held, "PNG")
+    assert len(held.getvalue()) < 20_000
+    with pytest.raises(ServingError, match="an image may have 64,000,000 pixels"):
+        check_images(np.array([held.getvalue()], object))
+    bomb = io.BytesIO()
+    Image.new("1", (30000, 30000)).save(bomb, "PNG")  # beyond what Pillow opens
+    with pytest.raises(ServingError, match="an image may have"):
+        check_images(np.array([bomb.getvalue()], object))
+    check_images(np.array([b"no image", b""], object))  # which the graph's decoder refuses
+
+
+def test_bad_words_are_one_line(affine, capsys):
+    (affine / "empty").touch()
+    for words, said in (
+        (["--certificate", "a.pem"], "--certificate and --key go together"),
+        (["--token-file", str(affine / "none")], "cannot be read"),
+        (["--token-file", str(affine / "empty")], "is empty; write the token into it"),
+        (["--rest-api-port", "70000"], "--rest-api-port 70000: allowed: 0"),
+    ):
+        assert main(["serve", str(affine), "--engine", "embedded", *words]) == 2
+        assert said in capsys.readouterr().err
