@@ -1,5 +1,6 @@
 """`kerasvision serve [DIR]`: models of a folder behind TensorFlow Serving's REST and gRPC APIs."""
 
+import functools
 import os
 import pathlib
 import shutil
@@ -89,7 +90,8 @@ def _serve_embedded(args):
     if args.model_config_file:
         configs, base = read_config(args.model_config_file), pathlib.Path(args.model_config_file).parent
     else:
-        configs, base = configs_below(args.folder), pathlib.Path(args.folder)
+        configs_below(args.folder)  # says at once what is wrong with the folder
+        configs, base = functools.partial(configs_below, args.folder), pathlib.Path(args.folder)
     options = Options(
         host=args.host,
         rest_port=args.rest_api_port,

@@ -11,6 +11,7 @@ import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.files import write_text
+from kerasvision.export.labels import config_text, names_below, present
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
 
@@ -67,7 +68,12 @@ class Models:
         self._configs = {}
         self._held = collections.defaultdict(dict)  # name -> version number -> Version
         self._loading = threading.Lock()  # one reload at a time
-        self._stopped = threading.Event()
+        self._stopped, self._told = threading.Event(), False
+        self.configure(configs)
+
+    def tell(self, configs):
+        """`configure` by a request: the list is no longer read from the disk."""
+        self._told = True
         self.configure(configs)
 
     def configure(self, configs):
@@ -75,29 +81,39 @@ class Models:
         names = [c.name for c in configs]
         if len(set(names)) < len(names):
             raise invalid(f"Duplicate model names in the list: {', '.join(sorted(names))}")
-        with self._lock:
-            self._configs = {c.name: c for c in configs}
-        self.refresh()
+        self.refresh({c.name: c for c in configs})
 
-    def refresh(self):
-        """Look at the disk: load what is new, let go what is no longer wanted."""
+    def refresh(self, configs=None):
+        """Look at the disk: load what is new, let go what is no longer wanted.
+
+        configs: name -> another `ModelConfig`, which counts from when its versions have been loaded: a label that moves
+        names a version that answers at every moment.
+        """
         with self._loading:
             with self._lock:
-                configs, names = dict(self._configs), {*self._configs, *self._held}
-            for name in sorted(names):
-                wanted = configs[name].wanted() if name in configs else []
-                self._follow(name, wanted, configs.get(name))
+                configs = dict(self._configs) if configs is None else configs
+                wanted = {name: configs[name].wanted() if name in configs else [] for name in {*configs, *self._held}}
+            for name, numbers in sorted(wanted.items()):
+                for number in numbers:
+                    if self._is_new(name, number):
+                        self._load(name, number, pathlib.Path(configs[name].base_path) / str(number))
+            with self._lock:
+                self._configs = configs
+            for name, numbers in wanted.items():
+                self._retire(name, set(numbers))
 
-    def _follow(self, name, wanted, config):
+    def _is_new(self, name, number):
+        """Whether a version has never been loaded, or has been let go. One that failed is not tried again."""
         with self._lock:
-            held = dict(self._held[name])
-        for number in wanted:
-            if number not in held or held[number].state == "END" and held[number].error is None:
-                self._load(name, number, pathlib.Path(config.base_path) / str(number))
+            held = self._held[name].get(number)
+            return held is None or (held.state == "END" and held.error is None)
+
+    def _retire(self, name, wanted):
+        """Let go what is not wanted, once something that is wanted answers."""
         with self._lock:
             serving = [v for v in self._held[name].values() if v.state == "AVAILABLE"]
-            ready = {v.number for v in serving} & set(wanted)
-            goes = [v for v in serving if v.number not in wanted] if ready or not wanted else []
+            ready = any(v.number in wanted for v in serving) or not wanted
+            goes = [v for v in serving if v.number not in wanted] if ready else []
             for version in goes:
                 version.state = "UNLOADING"
         for version in goes:
@@ -179,13 +195,17 @@ class Models:
         with self._lock:
             return all(any(v.state == "AVAILABLE" for v in self._held[n].values()) for n in self._configs)
 
-    def watch(self, seconds):
-        """Look at the disk every so often, in a thread, until `stop`."""
+    def watch(self, seconds, configs=None):
+        """Look at the disk every so often, in a thread, until `stop`.
+
+        configs: () -> the list of models, asked each time, so that a label that moves is followed, until a request has
+        brought another list; None: the list stays.
+        """
 
         def loop():
             while not self._stopped.wait(seconds):
                 try:
-                    self.refresh()
+                    self.configure(configs()) if configs and not self._told else self.refresh()
                 except Exception as error:  # a disk that is away for a moment must not end the watch
                     self._log(f"looking for versions failed: {error}")
 
@@ -197,14 +217,18 @@ class Models:
 
 
 def configs_below(folder):
-    """A `ModelConfig` for each folder of versions below a folder, such as `saved_models/`."""
+    """A `ModelConfig` for each folder of versions below a folder, such as `saved_models/`, with its labels: of a model
+    that has some, the labeled versions are served, and no other.
+    """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}; name one that `kerasvision export --to tf_serving` has written")
-    found = [p for p in sorted(folder.iterdir()) if p.is_dir() and any(v.name.isdigit() for v in p.iterdir())]
-    if not found:
+    names = names_below(folder)
+    if not names:
         raise UsageError(f"{folder} holds no model: there should be NAME/1/saved_model.pb below it")
-    return [ModelConfig(p.name, str(p)) for p in found]
+    named = {name: present(folder, name) for name in names}
+    which = {name: tuple(sorted(set(held.values()))) or "latest" for name, held in named.items()}
+    return [ModelConfig(name, str(folder / name), which[name], labels=named[name]) for name in names]
 
 
 def read_config(path):
@@ -240,10 +264,5 @@ def config_of(row, base):
 def write_config(configs, folder):
     """models.config with absolute paths, beside the models, for a TensorFlow Serving on this machine; its path."""
     path = folder / ".models.local.config"
-    rows = "".join(
-        f'  config {{ name: "{c.name}" base_path: "{pathlib.Path(c.base_path).resolve()}" '
-        'model_platform: "tensorflow" }\n'
-        for c in configs
-    )
-    write_text(path, f"model_config_list {{\n{rows}}}\n")
+    write_text(path, config_text([(c.name, str(pathlib.Path(c.base_path).resolve()), c.labels) for c in configs]))
     return path

@@ -25,8 +25,8 @@ _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]
 
 
 class Rest:
-    """The application. engine: answers (servable, inputs, signature) -> outputs. largest_body: bytes of a request. token:
-    see `guard.check_token`.
+    """The application. engine: answers (servable, inputs, signature) -> outputs. largest_body: bytes of a request.
+    token: see `guard.check_token`.
     """
 
     def __init__(self, models, engine, metrics, largest_body=LARGEST_BODY, token=""):

@@ -103,7 +103,7 @@ class Management(model_service_pb2_grpc.ModelServiceServicer):
         configs = [config_of(row, self._base) for row in request.config.model_config_list.config]
         for config in configs:
             self._refuse_outside(config)
-        self._models.configure(configs)
+        self._models.tell(configs)
         return model_management_pb2.ReloadConfigResponse()
 
     def _refuse_outside(self, config):

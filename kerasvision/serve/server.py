@@ -44,11 +44,15 @@ class Options:
 
 
 class Server:
-    """`start` returns when every model is loaded or has failed; `stop` when the last request has been answered."""
+    """configs: [`ModelConfig`], or a function that gives them, asked again at every look at the disk.
+
+    `start` returns when every model is loaded or has failed; `stop` when the last request has been answered.
+    """
 
     def __init__(self, configs, options=Options(), base=pathlib.Path()):
         self.options = options
-        self.models, metrics = Models(configs), Metrics()
+        self._configs = configs if callable(configs) else None
+        self.models, metrics = Models(configs() if callable(configs) else configs), Metrics()
         self._engine = Batching(options.limits, metrics.batch)
         self._rest = Rest(self.models, self._engine, metrics, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
@@ -88,7 +92,7 @@ class Server:
         self._thread.start()
         while not self._uvicorn.started and self._thread.is_alive():
             time.sleep(0.01)
-        self.models.watch(self.options.poll)
+        self.models.watch(self.options.poll, self._configs)
         return self
 
     def _add_grpc_port(self, address):

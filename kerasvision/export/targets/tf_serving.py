@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
+from kerasvision.export import labels
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets.saved_model import (
     SavedModelRunner,
@@ -50,8 +51,7 @@ class TFServing(Exporter):
 
     def finish(self, job, out):
         folder = out / "saved_models"
-        names = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(v.name.isdigit() for v in p.iterdir()))
-        write_text(folder / "models.config", _models_config(names))
+        labels.write(folder, labels.history(folder))
         write_text(folder / "compose.yaml", _COMPOSE)
         write_text(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
 
@@ -92,20 +92,11 @@ class ServingRunner(SavedModelRunner):
             self.infer(inputs)
 
 
-def _models_config(names):
-    """The text form of tensorflow.serving.ModelServerConfig; `/models` is where compose.yaml mounts the folder."""
-    rows = "".join(
-        f'  config {{\n    name: "{name}"\n    base_path: "/models/{name}"\n    model_platform: "tensorflow"\n  }}\n'
-        for name in names
-    )
-    return f"model_config_list {{\n{rows}}}\n"
-
-
 _COMPOSE = f"""# docker compose up, from this folder
 services:
   serving:
     image: tensorflow/serving:2.19.0
-    command: --model_config_file=/models/models.config --model_config_file_poll_wait_seconds=30
+    command: --model_config_file={labels.MOUNTED}/{labels.CONFIG} --model_config_file_poll_wait_seconds=30
     ports:
       - "127.0.0.1:{REST_PORT}:8501"
       - "127.0.0.1:{GRPC_PORT}:8500"

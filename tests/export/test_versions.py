@@ -1,0 +1,154 @@
+"""Labels that name versions: what is refused, what can be taken back, and what a running server makes of it."""
+
+import json
+import shutil
+import time
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from kerasvision.cli.main import main
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.export import labels
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+from kerasvision.export.versions import differences, promote, rollback, version_of, versions_of
+
+
+@pytest.fixture(scope="module")
+def exported(digits_run, tmp_path_factory):
+    """The digits' SavedModel, exported once."""
+    out = tmp_path_factory.mktemp("exported")
+    export(digits_run, [from_spec("tf_serving")], out, limit=20, verbose=False)
+    return out / "saved_models" / "digits" / "1"
+
+
+@pytest.fixture
+def folder(exported, tmp_path):
+    """saved_models with versions 1, 2 and 3 of digits, all alike."""
+    for number in (1, 2, 3):
+        shutil.copytree(exported, tmp_path / "saved_models" / "digits" / str(number))
+    return tmp_path / "saved_models"
+
+
+def edit(folder, number, change):
+    """Change a version's contract in place, and nothing else."""
+    path = folder / "digits" / str(number) / "assets.extra" / "contract.json"
+    contract = json.loads(path.read_text())
+    change(contract)
+    path.write_text(json.dumps(contract))
+
+
+def lower(contract):
+    contract["artifacts"][0]["metrics"]["accuracy"] -= 0.05
+
+
+def served(folder):
+    """{label: version} and versions of digits in models.config, as TensorFlow Serving reads it."""
+    text = (folder / "models.config").read_text()
+    (row,) = text_format.Parse(text, model_server_config_pb2.ModelServerConfig()).model_config_list.config
+    return dict(row.version_labels), list(row.model_version_policy.specific.versions)
+
+
+def test_a_label_names_a_version_and_goes_back(folder):
+    assert promote(folder, "digits", 1) is None
+    assert promote(folder, "digits", 2) == 1
+    assert promote(folder, "digits", 3, "canary") is None
+    assert served(folder) == ({"stable": 2, "canary": 3}, [2, 3])
+    assert [(v.number, v.labels) for v in versions_of(folder)] == [(1, ()), (2, ("stable",)), (3, ("canary",))]
+    assert rollback(folder, "digits") == (2, 1)
+    assert served(folder) == ({"stable": 1, "canary": 3}, [1, 3])
+    with pytest.raises(KerasVisionError, match="stable of digits has named no other version"):
+        rollback(folder, "digits")
+
+
+def test_an_export_keeps_the_labels(digits_run, folder):
+    promote(folder, "digits", 2)
+    export(digits_run, [from_spec("tf_serving")], folder.parent, limit=20, verbose=False)
+    assert served(folder) == ({"stable": 2}, [2])
+    assert versions_of(folder)[-1].number == 4
+
+
+def test_a_lower_metric_is_refused_unless_allowed(folder):
+    promote(folder, "digits", 1)
+    edit(folder, 2, lower)
+    with pytest.raises(KerasVisionError, match=r"digits 2 has accuracy .* and 1, which is stable, .*--accuracy-drop"):
+        promote(folder, "digits", 2)
+    assert served(folder) == ({"stable": 1}, [1])
+    assert promote(folder, "digits", 2, drop=0.06) == 1
+
+
+def test_another_interface_is_refused_and_shown(folder, capsys):
+    promote(folder, "digits", 1)
+    edit(folder, 2, lambda c: c["outputs"]["probabilities"].update(shape=[None, 11]))
+    edit(folder, 2, lambda c: c["classes"].reverse())
+    old, new = (version_of(folder, "digits", n) for n in (1, 2))
+    assert [line.split(":")[0] for line in differences(old, new)] == ["outputs/probabilities", "classes"]
+    with pytest.raises(KerasVisionError, match="has another interface than 1, which is stable: outputs/probabilities"):
+        promote(folder, "digits", 2)
+    assert promote(folder, "digits", 2, "canary") is None
+    assert main(["models", "diff", "digits", "1", "2", "--dir", str(folder)]) == 1
+    assert "interface: outputs/probabilities: {" in capsys.readouterr().out
+    assert main(["models", "diff", "digits", "1", "3", "--dir", str(folder)]) == 0
+    assert "the interface is the same" in capsys.readouterr().out
+
+
+def test_files_that_were_changed_are_refused(folder):
+    (folder / "digits" / "2" / "saved_model.pb").write_bytes(b"something else")
+    with pytest.raises(KerasVisionError, match=r"is not what its contract\.json says"):
+        promote(folder, "digits", 2)
+    assert not (folder / labels.FILE).exists()
+
+
+def test_the_command(folder, capsys):
+    assert main(["models", "promote", "digits", "2", "--dir", str(folder)]) == 0
+    assert capsys.readouterr().out == "stable of digits is version 2; it named none before\n"
+    assert main(["models", "list", "--dir", str(folder)]) == 0
+    assert "stable" in capsys.readouterr().out
+    assert main(["models", "list", "--dir", str(folder), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(r["version"], r["labels"]) for r in rows] == [(1, []), (2, ["stable"]), (3, [])]
+    assert main(["models", "promote", "digits", "3", "--dir", str(folder)]) == 0
+    assert main(["models", "rollback", "digits", "--dir", str(folder)]) == 0
+    assert "stable of digits is version 2 again; it was 3" in capsys.readouterr().out
+
+
+def test_what_is_not_there_is_one_line(folder, tmp_path):
+    for call, said in (
+        (lambda: versions_of(tmp_path / "no"), "no folder"),
+        (lambda: promote(folder, "digit", 1), "has no model 'digit'.*digits"),
+        (lambda: promote(folder, "digits", 9), "digits has no version 9; it has 1, 2, 3"),
+        (lambda: promote(folder, "digits", 1, "1st"), "--label 1st: allowed"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            call()
+    (folder / labels.FILE).write_text("[")
+    with pytest.raises(KerasVisionError, match=r"labels\.json is damaged"):
+        promote(folder, "digits", 1)
+
+
+def test_a_running_server_follows_the_label(folder):
+    import functools
+
+    from kerasvision.serve.models import configs_below
+    from kerasvision.serve.server import Server
+    from tests.serve.conftest import QUIET, Client
+
+    promote(folder, "digits", 1)
+    server = Server(functools.partial(configs_below, folder), QUIET, folder).start()
+    try:
+        client = Client(server.rest_port)
+
+        def stable():
+            status, answer = client.ask("GET", "/v1/models/digits/labels/stable")
+            return answer["model_version_status"][0]["version"] if status == 200 else None
+
+        assert stable() == "1" and client.ask("GET", "/v1/models/digits/versions/2")[0] == 404
+        promote(folder, "digits", 2)
+        end = time.monotonic() + 20
+        while stable() != "2":
+            assert time.monotonic() < end, "the label was not followed"
+            time.sleep(0.05)
+    finally:
+        server.stop()
