@@ -47,7 +47,7 @@ def _artifact(a):
         "zeros": a.zeros,
         "latency_ms": round(a.latency_ms, 4),
         "metrics": a.metrics,
-        "agreement": a.agreement,
+        "agreement": a.agreement | {"worst": "/".join(pathlib.PurePath(a.agreement["worst"]).parts[-2:])},
         **a.signature,
         "ops": a.ops,
         "select_ops": len(a.select_ops),

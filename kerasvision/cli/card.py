@@ -1,0 +1,43 @@
+"""`kerasvision card ARTIFACT`: the model card of an exported package, and what it was made with."""
+
+import json
+import pathlib
+import sys
+
+HELP = "write the model card of an exported model, Markdown and HTML, and its bill of materials"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "artifact", metavar="ARTIFACT", help="a SavedModel folder, a .tflite or a .onnx with its contract"
+    )
+    parser.add_argument("--out", default=".", metavar="DIR", help="for card.md, card.html and sbom.json (default: .)")
+    for name, text in (
+        ("intended-use", "what the model is for, and for whom"),
+        ("limits", "what it must not be used for, and what it cannot do"),
+        ("data-notes", "where the data come from and who is in them"),
+        ("license", "of the model"),
+    ):
+        parser.add_argument(f"--{name}", default="", metavar="TEXT", help=f"{text} (Markdown)")
+
+
+def run(args):
+    """Write the three files."""
+    from kerasvision.core.errors import KerasVisionError
+    from kerasvision.core.files import write_text
+    from kerasvision.export.card import Words, markdown, page
+    from kerasvision.export.contract import read_contract
+    from kerasvision.export.sbom import bill_of_materials
+
+    contract = read_contract(args.artifact)
+    text = markdown(contract, Words(args.intended_use, args.limits, args.data_notes, args.license))
+    out = pathlib.Path(args.out)
+    try:
+        write_text(out / "card.md", text)
+        write_text(out / "card.html", page(text, f"{contract['name']} {contract['version']}"))
+        write_text(out / "sbom.json", json.dumps(bill_of_materials(), indent=2) + "\n")
+    except OSError as error:
+        raise KerasVisionError(f"cannot write to {out}: {error.strerror}; choose another --out") from None
+    print(f"written: {out / 'card.md'}, {out / 'card.html'}, {out / 'sbom.json'}", file=sys.stderr)
+    return 0

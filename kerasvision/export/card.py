@@ -1,0 +1,180 @@
+"""The model card of an exported package, out of its contract: "Model Cards for Model Reporting" (Mitchell et al. 2019,
+arXiv:1810.03993, figure 2). It says what was measured; what only a person can say is said by that person or marked as
+not said.
+"""
+
+import dataclasses
+import html
+import json
+import re
+
+from kerasvision.core.format import human_bytes
+
+NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
+FEW = 100  # examples, below which figures are called rough
+_WORST_CLASSES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """What only a person can say. Markdown, one paragraph each; "" is marked as not said."""
+
+    intended_use: str = ""
+    limits: str = ""
+    data: str = ""
+    license: str = ""
+
+
+def markdown(contract, words=Words()):
+    """The card as Markdown."""
+    parts = [
+        f"# {contract['name']}, version {contract['version']}",
+        _details(contract),
+        f"## Intended use\n\n{words.intended_use or NOT_SAID}",
+        f"## Data\n\n{words.data or NOT_SAID}\n\n{_source(contract)}",
+        f"## Figures\n\n{_figures(contract)}",
+        *_groups(contract),
+        f"## Files\n\n{_files(contract)}",
+        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract)}",
+        f"## What a client owes\n\n{_owed(contract)}",
+        f"## License\n\n{words.license or NOT_SAID}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def page(text, title):
+    """The card as one HTML page that needs nothing else."""
+    import markdown as converter
+
+    body = converter.markdown(text, extensions=["tables"])
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{_STYLE}'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+
+_STYLE = """<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { border: 1px solid #cfcfcf; padding: .3rem .7rem; text-align: left; }
+th { background: #f2f2f2; }
+code { background: #f2f2f2; padding: .1rem .3rem; overflow-wrap: anywhere; }
+h2 { margin-top: 2.2rem; }
+@media (prefers-color-scheme: dark) {
+  body { background: #161616; color: #e8e8e8; } th, code { background: #2a2a2a; } th, td { border-color: #454545; }
+}
+</style>"""
+
+
+def _details(contract):
+    model, classes = contract["recipe"]["model"], contract["classes"]
+    backbone = model.get("backbone")
+    rows = {
+        "task": contract["task"].replace("_", " "),
+        "architecture": f"`{model['@'].removeprefix('architectures/')}`",
+        "backbone": f"`{backbone['@']}`" + (f", weights {backbone['weights']}" if backbone.get("weights") else "")
+        if backbone
+        else None,
+        f"{len(classes)} classes": ", ".join(classes[:40]) + (", ..." if len(classes) > 40 else ""),
+        "takes": _tensors(contract["inputs"]),
+        "gives": _tensors(contract["outputs"]),
+        "made with": contract["created_with"],
+    }
+    return _table(("", ""), [(k, v) for k, v in rows.items() if v])
+
+
+def _tensors(rows):
+    return "; ".join(
+        f"`{name}` {row['dtype']} {['?' if n is None else n for n in row['shape']]} ({row['unit']})".replace("'", "")
+        for name, row in rows.items()
+    )
+
+
+def _source(contract):
+    data = contract["recipe"]["data"]
+    fields = {k: v for k, v in data.items() if k != "@" and v not in ("", None, [], {})}
+    shown = json.dumps(fields, default=str)
+    return f"Read by `{data['@']}`: `{shown if len(shown) < 400 else shown[:400] + '...'}`"
+
+
+def _figures(contract):
+    row = _any_artifact(contract)
+    examples = row["agreement"]["examples"]
+    split = next(iter(contract["metrics"]), "test/").split("/")[0]
+    held = [(k.split("/", 1)[1], f"{v:.4f}") for k, v in contract["metrics"].items() if k.count("/") == 1]
+    return f"Of the trained model, on {examples} examples of the {split} split.\n\n{_table(('metric', 'value'), held)}"
+
+
+def _by_class(contract):
+    """{metric: {class: value}} of what is measured for each class."""
+    found = {}
+    for key, value in contract["metrics"].items():
+        parts = key.split("/", 2)
+        if len(parts) == 3 and parts[2] in contract["classes"]:
+            found.setdefault(parts[1], {})[parts[2]] = value
+    return found
+
+
+def _groups(contract):
+    found = _by_class(contract)
+    if not found:
+        return []
+    rows = [
+        (name, *(f"{held[name]:.4f}" if name in held else "" for held in found.values()))
+        for name in contract["classes"]
+    ]
+    rows = [row for row in rows if any(row[1:])]
+    return [f"## Figures of each class\n\n{_table(('class', *found), rows)}"]
+
+
+def _files(contract):
+    rows = []
+    for a in contract["artifacts"]:
+        g = a["agreement"]
+        low, high = g["metric_change_interval"]
+        rows.append(
+            (
+                f"`{a['kind']}`",
+                human_bytes(a["size_bytes"]),
+                f"{a['latency_ms']:.2f}",
+                f"{a['metrics'][g['metric']]:.4f}",
+                f"{g['metric_change']:+.4f} ({low:+.4f} to {high:+.4f})",
+                f"{g['flips']} of {g['examples']}",
+                f"`{a['sha256'][:16]}...`",
+            )
+        )
+    metric = _any_artifact(contract)["agreement"]["metric"]
+    head = ("file", "size", "ms", metric, "change from the trained model (95 %)", "changed answers", "sha256")
+    return _table(head, rows)
+
+
+def _limits(contract):
+    lines, examples = [], _any_artifact(contract)["agreement"]["examples"]
+    if examples < FEW:
+        lines.append(f"Figures come of {examples} examples only, and are rough.")
+    for metric, held in _by_class(contract).items():
+        weak = sorted(held.items(), key=lambda row: row[1])[:_WORST_CLASSES]
+        if len(held) > _WORST_CLASSES:
+            lines.append(f"Lowest {metric}: " + ", ".join(f"{name} {value:.2f}" for name, value in weak) + ".")
+        break
+    doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
+    if doubtful:
+        lines.append(f"Too few examples to tell whether these keep their budget: {', '.join(doubtful)}.")
+    lines.append("Nothing is measured of pictures unlike those of the data above.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _owed(contract):
+    rows = [(k.replace("_", " "), f"{v}") for k, v in contract["preprocess"].items()]
+    return "Files that take the graph's own size are owed this; a SavedModel does it itself.\n\n" + _table(
+        ("", ""), rows
+    )
+
+
+def _any_artifact(contract):
+    return contract["artifacts"][0]
+
+
+def _table(head, rows):
+    def line(cells):
+        return "| " + " | ".join(re.sub(r"\s+", " ", str(c)).replace("|", "\\|") for c in cells) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])
