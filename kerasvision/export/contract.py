@@ -27,6 +27,7 @@ def contract_json(trained, version, reference, artifacts):
         "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.gives.items()},
         "preprocess": arch.preprocessing(),
         "metrics": {f"{reference.split}/{k}": v for k, v in reference.metrics.items()},
+        "profile": reference.profile,
         "artifacts": [_artifact(a) for a in artifacts],
         "created_with": f"kerasvision {__version__}",
     }

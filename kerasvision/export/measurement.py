@@ -13,6 +13,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.arithmetic import arithmetic_of
 from kerasvision.export.base import files_below, gzip_bytes, size_bytes
+from kerasvision.export.profile import Profile
 
 FOLDS = 20  # of the jackknife
 LATENCY_RUNS = 30
@@ -59,7 +60,9 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """The trained model on the evaluation split: its predictions in order, its metrics and the scale of its raw."""
+    """The trained model on the evaluation split: its predictions in order, its metrics, the scale of its raw, and what
+    inputs and answers looked like (`export.profile`).
+    """
 
     split: str
     size: int
@@ -67,19 +70,22 @@ class Reference:
     metrics: dict
     folds: list
     arithmetic: object
+    profile: dict
 
 
 def reference_of(served, graph, split, split_name, limit):
     held, scale = [], 0.0
-    evaluator = served.arch.evaluator(served.classes)
+    evaluator, profile = served.arch.evaluator(served.classes), Profile()
     raw_scale = _raw_scale(served)
     for inputs, truth, _ in raw_examples(split, served.arch, limit=limit):
         prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
         scale = max(scale, float(raw_scale(inputs)))
         held.append(prediction)
         evaluator.update(prediction, truth)
+        profile.see(inputs, prediction)
     size = sum(_count(p) for p in held)
-    return Reference(split_name, size, held, evaluator.result(), _folds(evaluator, size), arithmetic_of(graph, scale))
+    folds, arithmetic = _folds(evaluator, size), arithmetic_of(graph, scale)
+    return Reference(split_name, size, held, evaluator.result(), folds, arithmetic, profile.result())
 
 
 def _raw_scale(served):

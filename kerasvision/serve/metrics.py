@@ -37,6 +37,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        of = ("model", "version", "statistic")
+        help_text = "Population stability index of the latest requests against the contract's profile"
+        self._psi = prometheus.Gauge("kerasvision_drift_psi", help_text, of, registry=self.registry)
+        self._shifted = prometheus.Gauge(
+            "kerasvision_drift_shifted", "1 where it is an alert", of, registry=self.registry
+        )
+
     def batch(self, size):
         """A batch has been answered."""
         self._batches.observe(size)
@@ -67,6 +74,10 @@ class Metrics:
             with contextlib.suppress(ServingError):
                 for number, state, _ in models.status(name):
                     self._available.labels(name, str(number)).set(state == "AVAILABLE")
+        for name, number, report in models.drift():
+            for statistic, row in report.items():
+                self._psi.labels(name, str(number), statistic).set(row["psi"])
+                self._shifted.labels(name, str(number), statistic).set(row["shifted"])
         return prometheus.generate_latest(self.registry)
 
 

@@ -189,6 +189,12 @@ class Models:
         with self._lock:
             return sorted(self._configs)
 
+    def drift(self):
+        """[(model, version, report of its `Watch`)] of the versions that answer and have a profile."""
+        with self._lock:
+            held = [(n, v.number, v.servable) for n, of in self._held.items() for v in of.values() if v.servable]
+        return [(name, number, s.watch.report()) for name, number, s in sorted(held, key=lambda r: r[:2]) if s.watch]
+
     @property
     def ready(self):
         """Whether every model has a version that answers."""

@@ -38,6 +38,7 @@ class Rest:
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
                 Route("/metrics", self._metrics),
+                Route("/drift", self._drift),
                 Route("/v1/{rest:path}", self._v1, methods=["GET", "POST"]),
             ]
         )
@@ -56,6 +57,14 @@ class Rest:
             return JSONResponse({"error": str(error)}, error.code.http)
         text = await run_in_threadpool(self.metrics.text, self.models, self.engine.waiting)
         return Response(text, media_type="text/plain; version=0.0.4")
+
+    async def _drift(self, request):
+        try:
+            check_token(request.headers.get("authorization", ""), self._token)
+        except ServingError as error:
+            return JSONResponse({"error": str(error)}, error.code.http)
+        rows = await run_in_threadpool(lambda: {f"{n}/{v}": r for n, v, r in self.models.drift()})
+        return JSONResponse(rows)
 
     async def _v1(self, request: Request):
         path = request.url.path
@@ -104,6 +113,8 @@ class Rest:
             signature = tensors.signature_of(document)
             inputs, in_rows = tensors.read_inputs(document, servable.inputs_of(signature))
             outputs = self.engine.predict(servable, inputs, signature)
+            if servable.watch:
+                servable.watch.see(inputs, outputs)
         return Response(tensors.dump_outputs(outputs, in_rows), media_type=_JSON)
 
     def _look(self, name, version, label, metadata):

@@ -46,6 +46,8 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             inputs = {key: _array(key, proto) for key, proto in request.inputs.items()}
             signature = request.model_spec.signature_name
             outputs = self._engine.predict(servable, inputs, signature, tuple(request.output_filter))
+            if servable.watch:
+                servable.watch.see(inputs, outputs)
             response = predict_pb2.PredictResponse()
             response.model_spec.name = servable.name
             response.model_spec.version.value = servable.version

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.export.targets.tf_serving import warmup_requests
+from kerasvision.serve.drift import watch_of
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
 
@@ -24,6 +25,7 @@ class Servable:
         if DEFAULT not in self._functions:
             raise ServingError(Code.FAILED_PRECONDITION, f"{path} has no signature {DEFAULT!r}")
         self.warmed = self._warm_up()
+        self.watch = watch_of(self.path)
 
     def inputs_of(self, signature):
         """Input name -> TensorInfo. signature: "" for the default one."""

@@ -53,6 +53,7 @@ class TFServing(Exporter):
         folder = out / "saved_models"
         labels.write(folder, labels.history(folder))
         write_text(folder / "compose.yaml", _COMPOSE)
+        write_text(folder / "alerts.yaml", _ALERTS)
         write_text(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
 
 
@@ -102,6 +103,24 @@ services:
       - "127.0.0.1:{GRPC_PORT}:8500"
     volumes:
       - .:/models:ro
+"""
+
+
+_ALERTS = """# rule_files of Prometheus, for the embedded server's /metrics
+groups:
+  - name: kerasvision
+    rules:
+      - alert: ModelInputsShifted
+        expr: max by (model, version, statistic) (kerasvision_drift_shifted) > 0
+        for: 5m
+        annotations:
+          summary: "{{ $labels.model }} {{ $labels.version }}: {{ $labels.statistic }} is not what it was judged on"
+      - alert: ModelErrors
+        expr: sum by (model) (rate(kerasvision_requests_total{code=~"INTERNAL|UNAVAILABLE"}[5m])) > 0.1
+        for: 5m
+      - alert: ModelOverloaded
+        expr: sum(rate(kerasvision_requests_total{code="RESOURCE_EXHAUSTED"}[5m])) > 0
+        for: 5m
 """
 
 

@@ -1,0 +1,82 @@
+"""What inputs and answers look like while a model is judged, so that a server can tell when they look otherwise.
+
+Kept in the contract as shares of bins; compared by the population stability index, sum (p - q) ln(p / q), which is the
+symmetric Kullback-Leibler divergence of two histograms (Siddiqi 2006, Credit Risk Scorecards, chapter 8).
+"""
+
+import numpy as np
+from PIL import Image
+
+IMAGE = ("brightness", "contrast", "sharpness", "height", "width")
+ANSWER = ("confidence", "class")
+BINS = 10
+SHOWN_PX = 256  # larger pictures are looked at in this size
+_FLOOR = 0.5  # of an example, in an empty bin
+
+
+def of_image(image):
+    """Name -> number, of uint8 [H, W, 3]: mean and deviation of gray, the logarithm of the variance of its Laplacian
+    (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548), height and width.
+    """
+    height, width = image.shape[:2]
+    step = -(-max(height, width) // SHOWN_PX)
+    gray = np.asarray(Image.fromarray(image).convert("L").reduce(step), np.float32)
+    inner = 4 * gray[1:-1, 1:-1] - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]
+    sharpness = float(np.log1p(inner.var())) if inner.size else 0.0
+    numbers = (float(gray.mean()), float(gray.std()), sharpness, float(height), float(width))
+    return dict(zip(IMAGE, numbers, strict=True))
+
+
+def of_answer(outputs):
+    """Name -> numbers [B], of a classifier's outputs: the largest probability and whose it is; {} of others."""
+    scores = outputs.get("probabilities")
+    if scores is None or np.ndim(scores) != 2:
+        return {}
+    return {"confidence": scores.max(1), "class": scores.argmax(1)}
+
+
+class Profile:
+    """Collects, then says what is kept."""
+
+    def __init__(self):
+        self._seen = {name: [] for name in (*IMAGE, *ANSWER)}
+
+    def see(self, inputs, outputs):
+        """A batch of serving inputs and of the prediction."""
+        for image in inputs.get("image", ()):
+            for name, value in of_image(image).items():
+                self._seen[name].append(value)
+        for name, values in of_answer(outputs).items():
+            self._seen[name] += [float(v) for v in values]
+
+    def result(self):
+        """Name -> {"edges", "shares", "examples"}; {} of what was not seen."""
+        return {name: _binned(name, np.array(values)) for name, values in self._seen.items() if len(values) > 1}
+
+
+def _binned(name, values):
+    unique = np.unique(values)
+    if name == "class":
+        edges = np.arange(values.max()) + 0.5
+    elif len(unique) <= BINS:  # a bin a value, and one for what lies below or above all: pictures of one size have one
+        edges = np.concatenate([[unique[0] - 0.5], (unique[1:] + unique[:-1]) / 2, [unique[-1] + 0.5]])
+    else:  # bins of equal share; where many values are equal, fewer
+        edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+    return {"edges": [float(e) for e in edges], "shares": shares(values, edges), "examples": len(values)}
+
+
+def shares(values, edges):
+    """Share of values below each edge and above the last one, no bin empty."""
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    counts = np.maximum(counts, _FLOOR)
+    return [float(v) for v in counts / counts.sum()]
+
+
+def stability_index(kept, values):
+    """(PSI of values against a kept histogram, what it would be by chance alone with so many examples).
+
+    By chance it has about the mean (bins - 1) (1 / n + 1 / N), as n N / (n + N) PSI is nearly chi-squared.
+    """
+    p, q = np.array(shares(np.asarray(values), kept["edges"])), np.array(kept["shares"])
+    chance = (len(q) - 1) * (1 / len(values) + 1 / kept["examples"])
+    return float(((p - q) * np.log(p / q)).sum()), float(chance)

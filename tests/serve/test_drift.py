@@ -1,0 +1,150 @@
+"""Shifts that are planted are told, and what has not shifted is not."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from scipy import stats
+from sklearn.datasets import load_digits
+
+from kerasvision.export import profile
+from kerasvision.export.contract import read_contract
+from kerasvision.serve import drift
+from kerasvision.serve.drift import LEAST, Watch
+from kerasvision.serve.models import configs_below
+from kerasvision.serve.server import Server
+from tests.serve.conftest import QUIET, Client
+
+
+def test_the_index_is_the_formula_and_chance_is_chi_squared():
+    rng = np.random.default_rng(0)
+    kept = profile._binned("brightness", rng.normal(size=2000))
+    values = rng.normal(0.5, 1.2, 400)
+    index, chance = profile.stability_index(kept, values)
+    p = np.histogram(values, [-np.inf, *kept["edges"], np.inf])[0] / 400
+    assert index == pytest.approx(stats.entropy(p, kept["shares"]) + stats.entropy(kept["shares"], p))
+    means = [profile.stability_index(kept, rng.normal(size=400))[0] for _ in range(200)]
+    assert np.mean(means) == pytest.approx(chance, rel=0.5)
+
+
+def test_statistics_of_a_picture(photographs):
+    photo = photographs["chelsea"]
+    gray = np.asarray(Image.fromarray(photo).convert("L").reduce(2), float)
+    found = profile.of_image(photo)
+    assert (found["height"], found["width"]) == photo.shape[:2]
+    assert found["brightness"] == pytest.approx(gray.mean(), abs=0.1)
+    assert found["contrast"] == pytest.approx(gray.std(), abs=0.1)
+    blurred = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(3)))
+    assert profile.of_image(blurred)["sharpness"] < found["sharpness"] - 1
+    assert profile.of_image(np.zeros((1, 1, 3), np.uint8))["sharpness"] == 0.0
+
+
+@pytest.fixture
+def running(served_folder, monkeypatch):
+    """(client, image of digits uint8 [N, 8, 8, 3], what `see` should be given) of a fresh server."""
+    monkeypatch.setattr(drift, "MOST_A_SECOND", 10_000)
+    configs = [c for c in configs_below(served_folder) if c.name == "digits"]
+    server = Server(configs, QUIET, served_folder).start()
+    gray = np.uint8(load_digits().images * 255 / 16)
+    yield Client(server.rest_port), np.repeat(gray[..., None], 3, -1)
+    server.stop()
+
+
+def asked(client, images):
+    for start in range(0, len(images), 50):
+        status, _ = client.predict("digits", {"instances": images[start : start + 50].tolist()})
+        assert status == 200
+    return client.ask("GET", "/drift")[1]["digits/1"]
+
+
+def test_the_contract_keeps_what_was_seen(served_folder):
+    kept = read_contract(served_folder / "digits" / "1")["profile"]
+    assert set(kept) == {*profile.IMAGE, *profile.ANSWER}
+    assert kept["height"]["edges"] == [7.5, 8.5] and kept["confidence"]["examples"] == 20
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """A profile of 1000 digits, and answers that a good model gives."""
+    rng = np.random.default_rng(0)
+    gray = np.uint8(load_digits().images * 255 / 16)
+    images = np.repeat(gray[..., None], 3, -1)
+    scores = rng.dirichlet([0.3] * 10, len(images)).astype(np.float32)
+    kept = profile.Profile()
+    kept.see({"image": images[:1000]}, {"probabilities": scores[:1000]})
+    return images, scores, kept.result()
+
+
+def shifted(watch):
+    return {name for name, row in watch.report().items() if row["shifted"]}
+
+
+def seen(watch, images, scores, chunk=50):
+    for start in range(0, len(images), chunk):
+        watch._second = -1  # as if each came in a second of its own
+        watch.see({"image": images[start : start + chunk]}, {"probabilities": scores[start : start + chunk]})
+        yield shifted(watch)
+
+
+def test_five_thousand_unshifted_requests_raise_no_alert(judged):
+    images, scores, kept = judged
+    drawn = np.random.default_rng(1).integers(0, len(images), 5000)
+    assert not set().union(*seen(Watch(kept), images[drawn], scores[drawn]))
+
+
+PLANTED = {
+    "brightness": lambda x: np.uint8(np.clip(x * 0.6, 0, 255)),
+    "sharpness": lambda x: np.stack([np.asarray(Image.fromarray(i).filter(ImageFilter.GaussianBlur(1))) for i in x]),
+    "height": lambda x: np.repeat(x, 2, 1),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_shift_of_pictures_is_told_within_500_requests(judged, name):
+    images, scores, kept = judged
+    watch = Watch(kept)
+    drawn = np.random.default_rng(2).integers(0, len(images), 1000)
+    assert not set().union(*seen(watch, images[drawn[:500]], scores[drawn[:500]]))
+    told = list(seen(watch, PLANTED[name](images[drawn[500:]]), scores[drawn[500:]]))
+    assert name in told[-1]
+
+
+def test_new_classes_are_told_by_confidence_and_class(judged):
+    images, _, kept = judged
+    rng = np.random.default_rng(3)
+    unsure = rng.dirichlet([3.0] * 10, 500).astype(np.float32)
+    told = list(seen(Watch(kept), images[:500], unsure))
+    assert "confidence" in told[-1]
+
+
+def test_a_server_tells_it_over_both_pages(running):
+    client, images = running
+    calm = asked(client, images[: 2 * LEAST])
+    assert calm["brightness"]["examples"] >= LEAST
+    dark = asked(client, images[:500] // 4)
+    assert dark["brightness"]["psi"] > calm["brightness"]["psi"]
+    text = client.ask("GET", "/metrics")[1]
+    assert 'kerasvision_drift_psi{model="digits",statistic="brightness",version="1"}' in text
+
+
+def test_encoded_pictures_are_looked_at_too(running):
+    import base64
+
+    client, images = running
+    rows = []
+    for image in images[:LEAST]:
+        held = io.BytesIO()
+        Image.fromarray(image).save(held, "PNG")
+        rows.append({"b64": base64.b64encode(held.getvalue()).decode()})
+    assert client.predict("digits", {"signature_name": "serving_bytes", "instances": rows})[0] == 200
+    assert client.ask("GET", "/drift")[1]["digits/1"]["height"]["psi"] < 0.25
+
+
+def test_the_alert_rules_are_prometheus_s(served_folder):
+    import yaml
+
+    rules = yaml.safe_load((served_folder / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert [r["alert"] for r in rules] == ["ModelInputsShifted", "ModelErrors", "ModelOverloaded"]
+    assert json.dumps(rules)
