@@ -13,8 +13,8 @@ unequal sides:
     organ_b   0.885    4.8       1.79
     organ_c   0.942   20.1       0.16
 
-The files answer as the trained model does (0 of 12 masks change; errors of probabilities below 4e-6). What HD95 is large
-from are islands far from their organ; `predict --largest` takes them away.
+The files answer as the trained model does (0 of 12 masks change; errors of probabilities below 4e-6). HD95 is large
+where islands lie far from their organ; `predict --largest` takes them away.
 """
 
 from kerasvision import Recipe, create

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import os
 import pathlib
 import re
 import subprocess
@@ -103,6 +104,13 @@ def test_exceptions_are_still_needed():
     for module, target in EXCEPTIONS:
         path = PRODUCT.joinpath(*module.split(".")).with_suffix(".py")
         assert any(below(t, target) for t in imports(path)), f"{module} imports {target} no longer"
+
+
+def test_a_file_s_tests_stay_with_one_worker(request):
+    """`tests/conftest.py` groups them, and pytest-xdist writes the group behind the name: fixtures are made once."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("runs in one process")
+    assert request.node.nodeid.endswith("@tests/test_architecture.py")
 
 
 def test_nothing_imports_pipelines_or_tests():

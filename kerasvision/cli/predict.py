@@ -112,8 +112,9 @@ def _write(made, read, name, folder, taken):
     stem = next((stem[: -len(s)] for s in suffixes if s and stem.lower().endswith(s)), stem)
     path = pathlib.Path(folder, f"{stem}.nii.gz" if is_volume else f"{stem}.png")
     if path.resolve() in {pathlib.Path(t).resolve() for t in taken}:
+        what = "picture" if made.ndim == 3 and not is_volume else "mask"
         raise KerasVisionError(
-            f"what is made of {name} would replace {path}; choose another --out, or one for each folder"
+            f"the {what} of {name} would replace {path}; choose another --out, or one for each folder"
         )
     if is_volume:
         write_labels(made, read, path)

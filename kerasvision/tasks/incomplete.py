@@ -8,7 +8,7 @@ from kerasvision.ops.filling import Filling
 from kerasvision.tasks.image import Photograph
 
 
-class Incomplete(Photograph):
+class IncompletePhotograph(Photograph):
     """Abstract. Takes `present` uint8 [B, H, W] beside `image`: 0 where a pixel is missing, whatever `image` has there.
 
     Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture;

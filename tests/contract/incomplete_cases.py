@@ -43,6 +43,7 @@ def default(name):
         PHOTOGRAPHS,
         overfit=(150, 0.2),
         epochs=12,
+        sgd_rate=0.002,
         exports=EXPORTS,
         int8_error=INT8_ERROR.get(name, 0.1),
     )

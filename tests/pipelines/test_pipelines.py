@@ -167,8 +167,9 @@ def _drawn_scenes(source, tmp_path):
         Image.fromarray(ground).save(tmp_path / "backgrounds" / f"{'wxyz'[i]}.png")
     places = {"path": str(tmp_path / "cutouts"), "backgrounds": (str(tmp_path / "backgrounds"),)}
     shares = {"validation_fraction": 0.25, "test_fraction": 0.25}
+    alone = {"objects": (1, 2), "company": 0.0}  # else each scene of two classes has both
     return dataclasses.replace(
-        source, **places, **shares, scenes=(8, 4, 4), image_size=SIDE, cache=str(tmp_path / "cache")
+        source, **places, **shares, **alone, scenes=(8, 4, 4), image_size=SIDE, cache=str(tmp_path / "cache")
     )
 
 

@@ -136,7 +136,7 @@ def test_a_failing_write_leaves_the_older_file(where, tmp_path, monkeypatch):
             patched.setattr(graph, "save_weights", full)
             callbacks.save_weights(graph, path)
         else:
-            patched.setattr(pathlib.Path, "write_text", full)
+            patched.setattr(pathlib.Path, "write_bytes", full)
             callbacks.write_text(path, "newer")
     assert path.read_bytes() == b"older"
 

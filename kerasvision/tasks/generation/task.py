@@ -15,13 +15,13 @@ from kerasvision.metrics.restoration import Restoration
 from kerasvision.ops.filling import Filling
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.image import Resample, Resize
-from kerasvision.tasks.incomplete import Incomplete
+from kerasvision.tasks.incomplete import IncompletePhotograph
 
 FLIP = 25.5  # of 0..255: a pixel value that is so far off is another picture
 
 
 @dataclasses.dataclass(frozen=True)
-class Generation(Incomplete):
+class Generation(IncompletePhotograph):
     """Abstract. Raw has `picture` [B, h, w, 3], in units of 255: the input where it is present, else what was made.
     The prediction is `picture` float32 [B, h, w, 3] in 0..255, of the graph's own size.
 
