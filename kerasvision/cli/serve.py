@@ -53,11 +53,17 @@ def run(args):
 
 def _serve_with(binary, args):
     """Replaces this process by TensorFlow Serving."""
-    from kerasvision.serve.models import configs_below, write_config
+    from kerasvision.export.labels import write_local
+    from kerasvision.serve.models import configs_below
 
-    config = args.model_config_file or write_config(configs_below(args.folder), pathlib.Path(args.folder))
+    if not args.model_config_file:
+        configs_below(args.folder)  # says what is wrong with the folder
+    config, seconds = args.model_config_file or write_local(args.folder), max(1, round(args.poll))
     words = [binary, f"--rest_api_port={args.rest_api_port}", f"--port={args.port}", f"--model_config_file={config}"]
-    words += [f"--file_system_poll_wait_seconds={max(1, round(args.poll))}"]
+    words += [f"--file_system_poll_wait_seconds={seconds}", f"--model_config_file_poll_wait_seconds={seconds}"]
+    words += [
+        "--allow_version_labels_for_unavailable_models=true"
+    ]  # a label and its version come with one configuration
     os.execv(binary, words)  # noqa: S606 (the program that was asked for)
 
 

@@ -10,7 +10,7 @@ import pathlib
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 
-FILE, CONFIG = "labels.json", "models.config"
+FILE, CONFIG, LOCAL = "labels.json", "models.config", ".models.local.config"
 MOUNTED = "/models"  # where compose.yaml mounts the folder
 
 
@@ -37,6 +37,16 @@ def write(folder, held):
     if held:
         write_text(folder / FILE, json.dumps(held, indent=2) + "\n")
     write_text(folder / CONFIG, config_text([(n, f"{MOUNTED}/{n}", present(folder, n)) for n in names_below(folder)]))
+    if (folder / LOCAL).exists():
+        write_local(folder)
+
+
+def write_local(folder):
+    """models.config with absolute paths, for a TensorFlow Serving on this machine; its path."""
+    folder = pathlib.Path(folder)
+    rows = [(n, str((folder / n).resolve()), present(folder, n)) for n in names_below(folder)]
+    write_text(folder / LOCAL, config_text(rows))
+    return folder / LOCAL
 
 
 def names_below(folder):

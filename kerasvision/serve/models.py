@@ -10,8 +10,7 @@ import time
 import typing
 
 from kerasvision.core.errors import UsageError
-from kerasvision.core.files import write_text
-from kerasvision.export.labels import config_text, names_below, present
+from kerasvision.export.labels import names_below, present
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
 
@@ -265,10 +264,3 @@ def config_of(row, base):
     path = pathlib.Path(row.base_path)
     place = path if path.is_absolute() else base / path
     return ModelConfig(row.name, str(place), versions, latest, dict(row.version_labels))
-
-
-def write_config(configs, folder):
-    """models.config with absolute paths, beside the models, for a TensorFlow Serving on this machine; its path."""
-    path = folder / ".models.local.config"
-    write_text(path, config_text([(c.name, str(pathlib.Path(c.base_path).resolve()), c.labels) for c in configs]))
-    return path

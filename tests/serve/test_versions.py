@@ -1,5 +1,6 @@
 """Versions that come, go, and are broken, while requests go on."""
 
+import os
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
+from kerasvision.export.versions import promote
 from kerasvision.serve.models import ModelConfig, configs_below, read_config
 from kerasvision.serve.server import Server
 from tests.serve.conftest import QUIET, Client, save_affine
@@ -148,3 +150,22 @@ def test_a_taken_port_is_one_line(served_folder, server, capsys):
     words = ["serve", str(served_folder), "--engine", "embedded", "--port", "0", "--rest-api-port"]
     assert main([*words, str(server.rest_port)]) == 1
     assert f"port {server.rest_port} of 127.0.0.1 cannot be listened on" in capsys.readouterr().err
+
+
+def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder, tmp_path):
+    """A program of its name is started with the ports and with a configuration that follows labels."""
+    binary = tmp_path / "tensorflow_model_server"
+    binary.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/words\n")
+    binary.chmod(0o755)
+    folder = tmp_path / "saved_models"
+    shutil.copytree(served_folder / "digits", folder / "digits")
+    command = [sys.executable, "-m", "kerasvision", "serve", str(folder), "--rest-api-port", "8601"]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == 0
+    words = dict(line.removeprefix("--").split("=") for line in (tmp_path / "words").read_text().splitlines())
+    assert words["rest_api_port"] == "8601" and words["port"] == "8500"
+    (config,) = read_config(words["model_config_file"])
+    assert config.base_path == str(folder / "digits") and config.versions == "latest"
+    promote(folder, "digits", 1)
+    (config,) = read_config(words["model_config_file"])
+    assert config.versions == (1,) and config.labels == {"stable": 1}
