@@ -5,6 +5,15 @@ training.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/segment_stamps_unet.py --out runs/segment-unet
           kerasvision train pipelines/segment_stamps_unet.py:qat --out runs/segment-unet-qat
+Measured on 2 cores (AVX2, shared with tests), training and exports 27 minutes, 300 scenes of objects and backgrounds
+that no training scene has:
+
+    mIoU over 12 classes   0.421     foreground IoU   0.862
+    tflite:float32         -0.0000   of 300 scenes none with 0.01 % of its pixels changed
+    tflite:int8            -0.0070   14 ms a scene where the float file takes 56
+    onnx, SavedModel       +0.0000   none changed
+
+Outlines are finer than DeepLab's (`segment_stamps_deeplab.py`: 0.792), classes worse (0.490).
 """
 
 import dataclasses
