@@ -5,6 +5,16 @@ that draws what tissue might look like; windows over the whole of an image.
 Commands: python pipelines/prepare_cells.py --out data/cells
           kerasvision train pipelines/segment_cells_unet.py --out runs/cells
           kerasvision study pipelines/segment_cells_unet.py --out runs/cells-study
+Measured by the study on 2 cores (AVX2, shared with tests), nine trainings in 16 minutes; means over three seeds of 12
+tiles, standard deviations in brackets:
+
+    augmentation             Dice of epithelium   mIoU
+    none                     0.938 (0.010)        0.854 (0.018)
+    flips, turns, elastic    0.957 (0.009)        0.896 (0.018)
+    these, light and color   0.926 (0.031)        0.836 (0.055)
+
+Shapes gain 0.020 of Dice and 0.042 of mIoU, which three seeds do not prove (95 %: -0.023 to +0.062 of Dice). Light and
+color lose it again: all tiles are of one picture, stained alike, and there a color is a true cue.
 """
 
 import dataclasses
