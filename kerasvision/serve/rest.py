@@ -37,11 +37,25 @@ class Rest:
             routes=[
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
-                Route("/metrics", self._metrics),
-                Route("/drift", self._drift),
-                Route("/v1/{rest:path}", self._v1, methods=["GET", "POST"]),
+                Route("/metrics", self._guarded(self._metrics)),
+                Route("/drift", self._guarded(self._drift)),
+                Route("/v1/{rest:path}", self._guarded(self._v1), methods=["GET", "POST"]),
             ]
         )
+
+    def _guarded(self, answer):
+        """An endpoint that asks for the token; what it refuses becomes JSON with the status of the code."""
+
+        async def guarded(request):
+            try:
+                check_token(request.headers.get("authorization", ""), self._token)
+                return await answer(request)
+            except ServingError as error:
+                return JSONResponse({"error": str(error)}, error.code.http)
+            except ClientDisconnect:
+                return Response(status_code=499)
+
+        return guarded
 
     async def _alive(self, request):
         return Response("ok\n")
@@ -51,36 +65,22 @@ class Rest:
         return Response("ready\n" if is_ready else "not ready\n", 200 if is_ready else 503)
 
     async def _metrics(self, request):
-        try:
-            check_token(request.headers.get("authorization", ""), self._token)
-        except ServingError as error:
-            return JSONResponse({"error": str(error)}, error.code.http)
         text = await run_in_threadpool(self.metrics.text, self.models, self.engine.waiting)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _drift(self, request):
-        try:
-            check_token(request.headers.get("authorization", ""), self._token)
-        except ServingError as error:
-            return JSONResponse({"error": str(error)}, error.code.http)
         rows = await run_in_threadpool(lambda: {f"{n}/{v}": r for n, v, r in self.models.drift()})
         return JSONResponse(rows)
 
     async def _v1(self, request: Request):
         path = request.url.path
-        try:
-            check_token(request.headers.get("authorization", ""), self._token)
-            if request.method == "POST" and (found := _ASK.fullmatch(path)):
-                name, version, label, verb = found.groups()
-                body = await self._body(request)
-                return await run_in_threadpool(self._ask, name, _number(version), label or "", verb.lower(), body)
-            if request.method == "GET" and (found := _STATUS.fullmatch(path)):
-                return await run_in_threadpool(self._look, *found.groups())
-            raise invalid(f"Malformed request: {request.method} {path}")
-        except ServingError as error:
-            return JSONResponse({"error": str(error)}, error.code.http)
-        except ClientDisconnect:
-            return Response(status_code=499)
+        if request.method == "POST" and (found := _ASK.fullmatch(path)):
+            name, version, label, verb = found.groups()
+            body = await self._body(request)
+            return await run_in_threadpool(self._ask, name, _number(version), label or "", verb.lower(), body)
+        if request.method == "GET" and (found := _STATUS.fullmatch(path)):
+            return await run_in_threadpool(self._look, *found.groups())
+        raise invalid(f"Malformed request: {request.method} {path}")
 
     async def _body(self, request):
         """The whole body, of a bounded size whatever its header says."""

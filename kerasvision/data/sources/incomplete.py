@@ -5,18 +5,19 @@ import typing
 
 import tensorflow as tf
 
-from kerasvision.core.component import hints, part
+from kerasvision.core.component import part
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.augment import draws
 from kerasvision.data.decode import decode, decode_present
 from kerasvision.data.missing import Shape, drawn_present, without
-from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.sources._wrapping import Wrapping, numbered
+from kerasvision.data.sources.base import Opened
 
 
 @sources.register("incomplete")
 @dataclasses.dataclass(frozen=True)
-class Incomplete(Source):
+class Incomplete(Wrapping):
     """Samples: those of the source `of` with `present` uint8 [H, W], 0 where a pixel of `image` is missing.
 
     missing: "quadrant", "rectangle" or "patches" are drawn (`data.missing`; area, patches as there), a record's from
@@ -35,14 +36,8 @@ class Incomplete(Source):
         super().__post_init__()
         draws.check(self, area=(0, 1), patches=(1, 1000))
 
-    @property
-    def path(self):
-        """Where the data lie, as `of` has it."""
-        return getattr(self.of, "path", "")
-
     def open(self):
-        lenient = self.skip_unreadable and "skip_unreadable" in hints(type(self.of))
-        opened = (dataclasses.replace(self.of, skip_unreadable=True) if lenient else self.of).open()
+        opened = self.lenient("skip_unreadable").open()
         splits = {name: self._with_holes(split, number) for number, (name, split) in enumerate(opened.splits.items())}
         return Opened(opened.classes, splits, opened.dropped)
 
@@ -55,7 +50,7 @@ class Incomplete(Source):
                 f"incomplete of {self.of.registered_name}: its samples have {', '.join(sorted(keys))}; "
                 f"missing={self.missing!r} needs {' or '.join(sorted(wanted))}"
             )
-        records = split.records.enumerate().map(_numbered, num_parallel_calls=1)
+        records = numbered(split)
         transparent = self.missing == "transparent"
         read = self._transparent(split.read) if transparent else self._drawn(split.read, number, self.missing)
         return dataclasses.replace(split, records=records, read=read)
@@ -79,7 +74,3 @@ class Incomplete(Source):
             return without(sample, drawn_present(shape, tf.shape(sample["image"])[:2], seed, self.area, self.patches))
 
         return changed
-
-
-def _numbered(number, record):
-    return {"number": number, "record": record}

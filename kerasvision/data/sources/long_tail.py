@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from kerasvision.core.component import hints, part
+from kerasvision.core.component import part
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sampling import long_tailed
-from kerasvision.data.sources.base import Source
+from kerasvision.data.sources._wrapping import Wrapping
 
 
 @sources.register("long_tail")
 @dataclasses.dataclass(frozen=True)
-class LongTail(Source):
+class LongTail(Wrapping):
     """Samples: those of the source `of`, which has one class an image, with fewer and fewer in the training split.
 
     ratio: examples of the first class to those of the last; in between they fall exponentially, in the order of the
@@ -32,14 +32,8 @@ class LongTail(Source):
         if self.seed < 0:
             raise UsageError(f"long_tail.seed: got {self.seed}; allowed: 0 or more")
 
-    @property
-    def path(self):
-        """Where the data lie, as `of` has it."""
-        return getattr(self.of, "path", "")
-
     def open(self):
-        lenient = self.skip_unreadable and "skip_unreadable" in hints(type(self.of))
-        opened = (dataclasses.replace(self.of, skip_unreadable=True) if lenient else self.of).open()
+        opened = self.lenient("skip_unreadable").open()
         what = f"long_tail of {self.of.registered_name.split('/')[-1]}"
         whole = dataclasses.replace(opened.splits["train"], classes=opened.classes)
         train = long_tailed(whole, self.ratio, self.seed, what)

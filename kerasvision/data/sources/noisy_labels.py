@@ -8,12 +8,13 @@ import tensorflow as tf
 from kerasvision.core.component import part
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.sources._wrapping import Wrapping, numbered
+from kerasvision.data.sources.base import Opened
 
 
 @sources.register("noisy_labels")
 @dataclasses.dataclass(frozen=True)
-class NoisyLabels(Source):
+class NoisyLabels(Wrapping):
     """Samples: those of the source `of`, where a part of the training split's `label`s is another class.
 
     rate: probability that a label is wrong, 0..1. kind: "symmetric", any other class with equal probability; "pair",
@@ -33,11 +34,6 @@ class NoisyLabels(Source):
         if not 0.0 <= self.rate <= 1.0:
             raise UsageError(f"noisy_labels.rate={self.rate:g}; allowed: 0 to 1, as in 0.4")
 
-    @property
-    def path(self):
-        """Where the data lie, as `of` has it."""
-        return getattr(self.of, "path", "")
-
     def open(self):
         opened = self.of.open()
         train = opened.splits["train"]
@@ -48,7 +44,7 @@ class NoisyLabels(Source):
             )
         if len(opened.classes) < 2:
             raise UsageError(f"noisy_labels of {self.of.registered_name}: one class only; there is no other label")
-        records = train.records.enumerate().map(_numbered, num_parallel_calls=1)
+        records = numbered(train)
         noisy = dataclasses.replace(train, records=records, read=self._reading(train.read, len(opened.classes)))
         return Opened(opened.classes, opened.splits | {"train": noisy}, opened.dropped)
 
@@ -68,7 +64,3 @@ class NoisyLabels(Source):
             return sample | {"label": given, "is_planted": given != label}
 
         return changed
-
-
-def _numbered(number, record):
-    return {"number": number, "record": record}

@@ -7,7 +7,8 @@ import tensorflow as tf
 from kerasvision.core.component import hints, part
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.sources._wrapping import Wrapping
+from kerasvision.data.sources.base import Opened
 from kerasvision.data.sources.image_mask import BACKGROUND
 from kerasvision.ops.dense import IGNORE
 from kerasvision.ops.resample import PER_OBJECT
@@ -15,7 +16,7 @@ from kerasvision.ops.resample import PER_OBJECT
 
 @sources.register("semantic")
 @dataclasses.dataclass(frozen=True)
-class Semantic(Source):
+class Semantic(Wrapping):
     """Samples: those of the source `of` with `mask` uint8 [H, W] in place of all that it says of single objects.
 
     of: `coco`, `voc`, `yolo` or `cut_paste`; its masks are read whatever its own field `masks` says. The mask is 0 for
@@ -28,19 +29,13 @@ class Semantic(Source):
     skip_unreadable: bool = False
     skip_bad_boxes: bool = False
 
-    @property
-    def path(self):
-        """Where the data lie, as `of` has it."""
-        return getattr(self.of, "path", "")
-
     def open(self):
         what = f"semantic of {self.of.registered_name.split('/')[-1]} {self.path!r}"
         held = hints(type(self.of))
         if "masks" not in held:
             able = [name for name in sources if "masks" in hints(sources[name])]
             raise UsageError(f"{what}: it has no masks; allowed: {', '.join(able)}")
-        lenient = {n: True for n in ("skip_unreadable", "skip_bad_boxes") if getattr(self, n) and n in held}
-        opened = dataclasses.replace(self.of, masks=True, **lenient).open()
+        opened = dataclasses.replace(self.lenient("skip_unreadable", "skip_bad_boxes"), masks=True).open()
         if BACKGROUND in opened.classes:
             raise KerasVisionError(f"{what}: a class is named {BACKGROUND!r}, as is what no object covers; rename it")
         if len(opened.classes) >= IGNORE:

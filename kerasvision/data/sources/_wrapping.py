@@ -1,0 +1,27 @@
+"""What sources that change another source's samples share."""
+
+import dataclasses
+
+from kerasvision.core.component import hints
+from kerasvision.data.sources.base import Source
+
+
+class Wrapping(Source):
+    """Abstract. Concrete ones have this field."""
+
+    of: Source
+
+    @property
+    def path(self):
+        """Where the data lie, as `of` has it."""
+        return getattr(self.of, "path", "")
+
+    def lenient(self, *names):
+        """`of` with those of the named fields set that are set here and that it has."""
+        held = hints(type(self.of))
+        return dataclasses.replace(self.of, **{n: True for n in names if getattr(self, n) and n in held})
+
+
+def numbered(split):
+    """The split's records as {"number", "record"}, in their order."""
+    return split.records.enumerate().map(lambda n, r: {"number": n, "record": r}, num_parallel_calls=1)
