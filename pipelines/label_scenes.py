@@ -30,7 +30,7 @@ binary_relevance = Recipe(
         "sources/cut_paste",
         path="data/stamps/cutouts.csv",
         backgrounds=("data/stamps/backgrounds", "data/stamps/scenery"),
-        scenes=(3000, 500, 1000),
+        scenes=(2000, 400, 1000),
         image_size=SIZE,
         objects=(2, 4),
         company=0.8,
@@ -40,8 +40,9 @@ binary_relevance = Recipe(
     augment=(create("augmentations/geometric/horizontal_flip"),),
     techniques=(create("techniques/freeze"),),
     optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=1e-2),
-    epochs=4,
+    epochs=6,
     batch_size=32,
+    cache=True,
 )
 
 
