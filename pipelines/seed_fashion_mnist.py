@@ -1,7 +1,7 @@
 """Fashion-MNIST for TensorFlow Datasets without a network, from Debian's package `dataset-fashion-mnist`.
 
     apt-get install dataset-fashion-mnist
-    python pipelines/seed_fashion_mnist.py --data-dir ~/tensorflow_datasets
+    python pipelines/seed_fashion_mnist.py
 
 About half a minute. Afterwards `tfds.load("fashion_mnist", data_dir=...)` and KerasVision's source
 `tfds(name="fashion_mnist", data_dir=...)` need no network. Debian ships the original compressed streams, but makes the
@@ -56,7 +56,7 @@ def place(data_dir, source=DEBIAN):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", required=True, help="folder of TFDS, as in ~/tensorflow_datasets")
+    parser.add_argument("--data-dir", default="~/tensorflow_datasets", help="folder of TFDS (default: %(default)s)")
     parser.add_argument("--source", default=DEBIAN, help=f"folder of the four .gz files (default: {DEBIAN})")
     options = parser.parse_args()
     builder = place(pathlib.Path(options.data_dir).expanduser(), options.source)

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "export.served", "data"),
     "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "export", "train.run"),
-    "serve": ("core", "export"),
+    "serve": ("core", "export", "data.decode"),
     "api": ("core", "ops", "data", "export", "train"),
     "cli": ("core", "data", "export", "train", "api", "explain", "robustness", "systems", "serve"),
     "__main__": ("cli",),

@@ -164,31 +164,11 @@ def _print_table(rows):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.export.words import in_words
+
     table = Table()
     table.add_column("input")
     table.add_column("prediction")
     for name, answer in rows:
         table.add_row(name, in_words(answer))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)
-
-
-def in_words(answer):
-    """A prediction's JSON in one short text."""
-    if "objects" in answer:
-        from kerasvision.export.draw import LEAST_SCORE, worth_showing
-
-        shown, left_out = worth_showing(answer["objects"])
-        more = f" (and {left_out} below {LEAST_SCORE:g})" if left_out else ""
-        return (", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing") + more
-    if "classes" in answer:
-        unit = "px" if "segments" in answer else "voxels"
-        return ", ".join(f"{label} {count} {unit}" for label, count in answer["classes"].items())
-    if "values" in answer:
-        spread = answer.get("deviation", {})
-        return ", ".join(f"{k} {v:g}" + (f" ± {spread[k]:.2g}" if spread else "") for k, v in answer["values"].items())
-    for key in ("top", "labels"):
-        if key in answer:
-            rows = [f"{r['label']} {r['score']:.3f}" for r in answer[key]]
-            foreign = "; foreign" if answer.get("outlier", {}).get("foreign") else ""
-            return (", ".join(rows[:3] if key == "top" else rows) or "nothing") + foreign
-    return json.dumps(answer)

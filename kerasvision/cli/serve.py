@@ -30,6 +30,9 @@ def configure(parser):
     parser.add_argument("--token-file", metavar="FILE", help="every request must carry the token in this file")
     parser.add_argument("--certificate", metavar="PEM", help="for TLS on both ports, with --key")
     parser.add_argument("--key", metavar="PEM", help="the certificate's private key")
+    parser.add_argument(
+        "--log", choices=("text", "json"), default="text", help="lines for people, or JSON with a line each request"
+    )
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
 
 
@@ -106,6 +109,7 @@ def _serve_embedded(args):
         token=_read(args.token_file).strip() if args.token_file else "",
         certificate=_checked(args.certificate),
         key=_checked(args.key),
+        log=args.log,
     )
     server = Server(configs, options, base).start()
     scheme = "https" if args.certificate else "http"

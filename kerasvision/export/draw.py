@@ -17,7 +17,12 @@ _SHEET_PX, _ALONE_PX = 1920, (960, 1600)  # width of all pictures of a sheet; lo
 
 
 def draw_predictions(rows, path, columns=4):
-    """A PNG of one picture, or a sheet of them, with titles that say what was predicted.
+    """A PNG of `picture_of`."""
+    save(picture_of(rows, columns), path)
+
+
+def picture_of(rows, columns=4):
+    """A Pillow picture of one prediction, or a sheet of them, with titles that say what was predicted.
 
     rows: (image uint8 [H, W, 3], name, prediction's JSON). Of "objects" ({"label", "index", "score", "box_xyxy"
     [x0, y0, x1, y1] in pixels of the image, perhaps "mask": COCO's RLE of it}) those worth showing are drawn, of
@@ -32,7 +37,7 @@ def draw_predictions(rows, path, columns=4):
         picture = marked(image, marks, alone if len(rows) == 1 else _SHEET_PX // columns)
         caption = name.rsplit("/", 1)[-1] + (f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else "")
         tiles.append((picture, _title(answer, shown), caption))
-    save(sheet(tiles, columns), path)
+    return sheet(tiles, columns)
 
 
 def drawable(read, name, prediction, answer, classes):

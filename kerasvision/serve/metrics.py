@@ -1,14 +1,16 @@
-"""What a server counts, for Prometheus: requests and errors, latency, batches and the queue, for each model version."""
+"""What a server counts, for Prometheus and for its page, for each model version."""
 
-import contextlib
+import collections
+import threading
 import time
 
+import numpy as np
 import prometheus_client as prometheus
-
-from kerasvision.serve.status import ServingError
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+RECENT = 10.0  # seconds that the page looks back
+_KEPT, _VERSIONS = 5000, 64  # requests of a version, versions
 
 
 class Metrics:
@@ -17,71 +19,64 @@ class Metrics:
     def __init__(self):
         self.registry = prometheus.CollectorRegistry()
         labels = ("model", "version", "api")
-        self._requests = prometheus.Counter(
-            "kerasvision_requests",
-            "Requests answered, by the code of the answer",
-            (*labels, "code"),
-            registry=self.registry,
+        self._requests = self._of(
+            prometheus.Counter, "requests", "Requests answered, by the code of the answer", (*labels, "code")
         )
         self._seconds = prometheus.Histogram(
-            "kerasvision_request_seconds", "Time of a predict request", labels, registry=self.registry, buckets=SECONDS
+            "kerasvision_request_seconds", "Time of a request", labels, registry=self.registry, buckets=SECONDS
         )
         self._batches = prometheus.Histogram(
             "kerasvision_batch_size", "Examples of a batch", registry=self.registry, buckets=SIZES
         )
-        self._waiting = prometheus.Gauge("kerasvision_waiting", "Examples that wait", registry=self.registry)
-        self._available = prometheus.Gauge(
-            "kerasvision_version_available",
-            "1 for each version that answers",
-            ("model", "version"),
-            registry=self.registry,
-        )
-
+        gauge = prometheus.Gauge
+        self._waiting = self._of(gauge, "waiting", "Examples that wait", ())
+        self._available = self._of(gauge, "version_available", "1 for each version that answers", ("model", "version"))
         of = ("model", "version", "statistic")
-        help_text = "Population stability index of the latest requests against the contract's profile"
-        self._psi = prometheus.Gauge("kerasvision_drift_psi", help_text, of, registry=self.registry)
-        self._shifted = prometheus.Gauge(
-            "kerasvision_drift_shifted", "1 where it is an alert", of, registry=self.registry
-        )
+        psi = "Population stability index of the latest requests against the contract's profile"
+        self._psi = self._of(gauge, "drift_psi", psi, of)
+        self._shifted = self._of(gauge, "drift_shifted", "1 where it is an alert", of)
+        self._lock = threading.Lock()
+        self._recent = collections.defaultdict(lambda: collections.deque(maxlen=_KEPT))
+        self._totals = collections.Counter()
+
+    def _of(self, kind, name, text, labels):
+        return kind(f"kerasvision_{name}", text, labels, registry=self.registry)
 
     def batch(self, size):
         """A batch has been answered."""
         self._batches.observe(size)
 
-    @contextlib.contextmanager
-    def request(self, api):
-        """Around a predict request; `of` the yielded object is set to the servable when it is known."""
-        seen, started, code = Seen(), time.perf_counter(), "OK"
-        try:
-            yield seen
-        except ServingError as error:
-            code = error.code.name
-            raise
-        except Exception:
-            code = "INTERNAL"
-            raise
-        finally:
-            version = str(seen.of.version) if seen.of else ""
-            name = seen.of.name if seen.of else ""  # not what a request calls it: that would be a label without bound
-            self._requests.labels(name, version, api, code).inc()
-            self._seconds.labels(name, version, api).observe(time.perf_counter() - started)
+    def count(self, name, version, api, code, seconds):
+        """A request has been answered. version: text; it and the name are "" where none was found."""
+        self._requests.labels(name, version, api, code).inc()
+        self._seconds.labels(name, version, api).observe(seconds)
+        with self._lock:
+            self._totals[name, version, code == "OK"] += 1
+            self._recent[name, version].append((time.monotonic(), seconds))
+            if len(self._recent) > _VERSIONS:
+                since = time.monotonic() - RECENT
+                for key in [key for key, held in self._recent.items() if held[-1][0] < since]:
+                    del self._recent[key]
+
+    def recent(self, name, version):
+        """Of a version: all its requests and errors, and of the last seconds the rate and the quantiles of time."""
+        since = time.monotonic() - RECENT
+        with self._lock:
+            right, wrong = self._totals[name, version, True], self._totals[name, version, False]
+            times = [seconds for at, seconds in self._recent.get((name, version), ()) if at >= since]
+        half, most = np.quantile(times, (0.5, 0.99)) * 1000 if times else (None, None)
+        row = {"requests": right + wrong, "errors": wrong, "per_second": round(len(times) / RECENT, 1)}
+        return row | {"p50_ms": half and round(float(half), 2), "p99_ms": most and round(float(most), 2)}
 
     def text(self, models, waiting):
         """The page that Prometheus reads."""
         self._waiting.set(waiting)
         self._available.clear()
         for name in models.names():
-            with contextlib.suppress(ServingError):
-                for number, state, _ in models.status(name):
-                    self._available.labels(name, str(number)).set(state == "AVAILABLE")
+            for number, state, _ in models.versions(name):
+                self._available.labels(name, str(number)).set(state == "AVAILABLE")
         for name, number, report in models.drift():
             for statistic, row in report.items():
                 self._psi.labels(name, str(number), statistic).set(row["psi"])
                 self._shifted.labels(name, str(number), statistic).set(row["shifted"])
         return prometheus.generate_latest(self.registry)
-
-
-class Seen:
-    """What is known of a request so far."""
-
-    of = None

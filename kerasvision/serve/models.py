@@ -4,13 +4,13 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import sys
 import threading
 import time
 import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.export.labels import names_below, present
+from kerasvision.serve.log import Log
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
 
@@ -32,17 +32,18 @@ class ModelConfig:
     labels: typing.Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def wanted(self):
-        """Versions on disk that are to be served, rising."""
+        """{version: its folder} of what is on disk and to be served, rising; 00000123 is version 123."""
         try:
             entries = list(pathlib.Path(self.base_path).iterdir())
         except OSError:
-            return []
-        found = sorted(int(p.name) for p in entries if p.name.isdigit() and (p / "saved_model.pb").exists())
+            return {}
+        numbered = sorted((int(p.name), p) for p in entries if p.name.isascii() and p.name.isdigit())
+        found = {number: path for number, path in numbered if (path / "saved_model.pb").exists()}
         if self.versions == "all":
             return found
         if self.versions == "latest":
-            return found[-self.latest :]
-        return [v for v in found if v in self.versions]
+            return dict(list(found.items())[-self.latest :])
+        return {number: path for number, path in found.items() if number in self.versions}
 
 
 @dataclasses.dataclass
@@ -59,10 +60,11 @@ class Version:
 class Models:
     """Thread-safe. A new version is loaded and warmed up beside the old one, which goes on answering until then; a
     version that cannot be loaded changes nothing but its own status. What goes is let go when its last request ends.
+    log: takes a line of text.
     """
 
-    def __init__(self, configs, log=lambda line: print(line, file=sys.stderr)):
-        self._log = log
+    def __init__(self, configs, log=None):
+        self._log = log or Log().event
         self._lock = threading.Condition()
         self._configs = {}
         self._held = collections.defaultdict(dict)  # name -> version number -> Version
@@ -91,15 +93,15 @@ class Models:
         with self._loading:
             with self._lock:
                 configs = dict(self._configs) if configs is None else configs
-                wanted = {name: configs[name].wanted() if name in configs else [] for name in {*configs, *self._held}}
-            for name, numbers in sorted(wanted.items()):
-                for number in numbers:
+                wanted = {name: configs[name].wanted() if name in configs else {} for name in {*configs, *self._held}}
+            for name, versions in sorted(wanted.items()):
+                for number, path in versions.items():
                     if self._is_new(name, number):
-                        self._load(name, number, pathlib.Path(configs[name].base_path) / str(number))
+                        self._load(name, number, path)
             with self._lock:
                 self._configs = configs
-            for name, numbers in wanted.items():
-                self._retire(name, set(numbers))
+            for name, versions in wanted.items():
+                self._retire(name, set(versions))
 
     def _is_new(self, name, number):
         """Whether a version has never been loaded, or has been let go. One that failed is not tried again."""
@@ -182,6 +184,18 @@ class Models:
         if not rows:
             raise not_found(f"Could not find any versions of model {name}")
         return rows
+
+    def versions(self, name):
+        """As `status`, of a model that may have none."""
+        try:
+            return self.status(name)
+        except ServingError:
+            return []
+
+    def labels(self, name):
+        """{label: version} of a model."""
+        with self._lock:
+            return dict(self._configs[name].labels) if name in self._configs else {}
 
     def names(self):
         """Of the models that are asked for."""

@@ -1,7 +1,8 @@
-"""TensorFlow Serving's REST API on starlette: predict, status and metadata under /v1/models, and /healthz, /readyz."""
+"""TensorFlow Serving's REST API on starlette, and the server's own: health, metrics, drift and a page."""
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 
@@ -9,11 +10,13 @@ from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from kerasvision.serve import messages, tensors
+from kerasvision.serve import examples, messages, page, tensors
 from kerasvision.serve.guard import check_token
+from kerasvision.serve.log import HEADER, request_id
+from kerasvision.serve.openapi import document_of
 from kerasvision.serve.status import Code, ServingError, invalid
 
 LARGEST_BODY = 64 * 2**20  # bytes
@@ -22,113 +25,162 @@ _JSON = "application/json"
 # versions and labels as in TensorFlow Serving's own patterns, which do not mind upper and lower case
 _ASK = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE)
 _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(/metadata)?", re.IGNORECASE)
+_METHODS = {"classify": examples.CLASSIFY, "regress": examples.REGRESS}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """A POST request. verb: predict, classify, regress or draw. headers: lower-case name -> value."""
+
+    name: str
+    version: int | None
+    label: str
+    verb: str
+    body: bytes
+    headers: dict
 
 
 class Rest:
-    """The application. engine: answers (servable, inputs, signature) -> outputs. largest_body: bytes of a request.
-    token: see `guard.check_token`.
+    """The application. answering: `Answering`. metrics: `Metrics`. largest_body: bytes of a request. token: see
+    `guard.check_token`.
     """
 
-    def __init__(self, models, engine, metrics, largest_body=LARGEST_BODY, token=""):
-        self.models, self.engine, self.metrics, self.largest_body = models, engine, metrics, largest_body
-        self._token = token
+    def __init__(self, answering, metrics, largest_body=LARGEST_BODY, token=""):
+        self._answering, self._models, self._metrics = answering, answering.models, metrics
+        self._largest_body, self._token = largest_body, token
         self.draining = False
         self.app = Starlette(
             routes=[
+                Route("/", self._page),
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
-                Route("/metrics", self._guarded(self._metrics)),
+                Route("/openapi.json", self._guarded(self._openapi)),
+                Route("/metrics", self._guarded(self._text)),
                 Route("/drift", self._guarded(self._drift)),
+                Route("/overview", self._guarded(self._overview)),
+                Route("/draw/{name}", self._guarded(self._draw), methods=["POST"]),
                 Route("/v1/{rest:path}", self._guarded(self._v1), methods=["GET", "POST"]),
             ]
         )
 
     def _guarded(self, answer):
-        """An endpoint that asks for the token; what it refuses becomes JSON with the status of the code."""
+        """An endpoint that asks for the token; what it refuses becomes JSON with the status of the code. Every answer
+        names its request.
+        """
 
         async def guarded(request):
+            request.state.headers = dict(request.headers) | {HEADER: request_id(request.headers)}
             try:
                 check_token(request.headers.get("authorization", ""), self._token)
-                return await answer(request)
+                response = await answer(request)
             except ServingError as error:
-                return JSONResponse({"error": str(error)}, error.code.http)
+                response = JSONResponse({"error": str(error)}, error.code.http)
             except ClientDisconnect:
-                return Response(status_code=499)
+                response = Response(status_code=499)
+            response.headers[HEADER] = request.state.headers[HEADER]
+            return response
 
         return guarded
+
+    async def _page(self, request):
+        return HTMLResponse(page.html(), headers={"Content-Security-Policy": page.POLICY})
 
     async def _alive(self, request):
         return Response("ok\n")
 
     async def _ready(self, request):
-        is_ready = self.models.ready and not self.draining
+        is_ready = self._models.ready and not self.draining
         return Response("ready\n" if is_ready else "not ready\n", 200 if is_ready else 503)
 
-    async def _metrics(self, request):
-        text = await run_in_threadpool(self.metrics.text, self.models, self.engine.waiting)
+    async def _openapi(self, request):
+        return JSONResponse(document_of(self._models.names(), bool(self._token)))
+
+    async def _text(self, request):
+        text = await run_in_threadpool(self._metrics.text, self._models, self._answering.engine.waiting)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _drift(self, request):
-        rows = await run_in_threadpool(lambda: {f"{n}/{v}": r for n, v, r in self.models.drift()})
+        rows = await run_in_threadpool(lambda: {f"{n}/{v}": r for n, v, r in self._models.drift()})
         return JSONResponse(rows)
+
+    async def _overview(self, request):
+        waiting = self._answering.engine.waiting
+        return JSONResponse(await run_in_threadpool(page.overview, self._models, self._metrics, waiting))
+
+    async def _draw(self, request):
+        version = request.query_params.get("version", "")
+        if version and not version.isdecimal():
+            raise invalid(f"Failed to convert version: {version} to numeric.")
+        body = await self._body(request)
+        question = _Question(request.path_params["name"], _number(version), "", "draw", body, request.state.headers)
+        return JSONResponse(await run_in_threadpool(self._drawn, question))
 
     async def _v1(self, request: Request):
         path = request.url.path
         if request.method == "POST" and (found := _ASK.fullmatch(path)):
             name, version, label, verb = found.groups()
             body = await self._body(request)
-            return await run_in_threadpool(self._ask, name, _number(version), label or "", verb.lower(), body)
+            question = _Question(name, _number(version), label or "", verb.lower(), body, request.state.headers)
+            answer = await run_in_threadpool(self._predict if question.verb == "predict" else self._evaluate, question)
+            return Response(answer, media_type=_JSON)
         if request.method == "GET" and (found := _STATUS.fullmatch(path)):
-            return await run_in_threadpool(self._look, *found.groups())
+            return Response(await run_in_threadpool(self._look, *found.groups()), media_type=_JSON)
         raise invalid(f"Malformed request: {request.method} {path}")
 
     async def _body(self, request):
         """The whole body, of a bounded size whatever its header says."""
         too_large = ServingError(
-            Code.RESOURCE_EXHAUSTED, f"a request may have {self.largest_body} bytes; send fewer instances at once"
+            Code.RESOURCE_EXHAUSTED, f"a request may have {self._largest_body} bytes; send fewer instances at once"
         )
         with contextlib.suppress(ValueError):
-            if int(request.headers.get("content-length", 0)) > self.largest_body:
+            if int(request.headers.get("content-length", 0)) > self._largest_body:
                 raise too_large
         parts, size = [], 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in request.stream():
                     size += len(part)
-                    if size > self.largest_body:
+                    if size > self._largest_body:
                         raise too_large
                     parts.append(part)
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED, f"the body did not come in {BODY_SECONDS:g} seconds") from None
         return b"".join(parts)
 
-    def _ask(self, name, version, label, verb, body):
-        if verb != "predict":
-            raise ServingError(
-                Code.UNIMPLEMENTED, f"{verb} takes tf.Example, and no signature of an image model does; use :predict"
-            )
-        with self.metrics.request("rest") as seen, self.models.servable(name, version, label) as servable:
-            seen.of = servable
-            document = tensors.parse(body)
+    def _opened(self, question):
+        return self._answering.request("rest", question.headers, question.name, question.version, question.label)
+
+    def _predict(self, question):
+        with self._opened(question) as asked:
+            document = tensors.parse(question.body)
             signature = tensors.signature_of(document)
-            inputs, in_rows = tensors.read_inputs(document, servable.inputs_of(signature))
-            outputs = self.engine.predict(servable, inputs, signature)
-            if servable.watch:
-                servable.watch.see(inputs, outputs)
-        return Response(tensors.dump_outputs(outputs, in_rows), media_type=_JSON)
+            inputs, in_rows = tensors.read_inputs(document, asked.servable.inputs_of(signature))
+            return tensors.dump_outputs(asked.predict(inputs, signature), in_rows)
+
+    def _evaluate(self, question):
+        """Classify or regress."""
+        method = _METHODS[question.verb]
+        with self._opened(question) as asked:
+            document = tensors.parse(question.body)
+            signature, serialized = tensors.signature_of(document), examples.read_examples(document)
+            result = examples.evaluate(asked, method, serialized, signature)
+        return json.dumps({"results": method.rows(result)})
+
+    def _drawn(self, question):
+        with self._opened(question) as asked:
+            return page.draw(asked, question.body)
 
     def _look(self, name, version, label, metadata):
         if not name:
             raise invalid("Missing model name in request.")
-        if metadata:
-            with self.models.servable(name, _number(version), label or "") as servable:
-                message = messages.metadata_of(servable)
-            return Response(_message(message), media_type=_JSON)
         number = _number(version)
+        if metadata:
+            with self._models.servable(name, number, label or "") as servable:
+                return _message(messages.metadata_of(servable))
         if label:
-            with self.models.servable(name, None, label) as servable:
+            with self._models.servable(name, None, label) as servable:
                 number = servable.version
-        return Response(_message(messages.status_of(self.models.status(name, number))), media_type=_JSON)
+        return _message(messages.status_of(self._models.status(name, number)))
 
 
 def _number(text):

@@ -6,17 +6,18 @@ import pathlib
 import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import (
+    classification_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
-from kerasvision.serve import messages
+from kerasvision.serve import examples, messages
+from kerasvision.serve.log import HEADER, request_id
 from kerasvision.serve.models import config_of
 from kerasvision.serve.status import Code, ServingError, invalid
-
-NO_EXAMPLES = "takes tf.Example, and no signature of an image model does; use Predict"
 
 
 def refusing(method):
@@ -33,28 +34,52 @@ def refusing(method):
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """engine: answers (servable, inputs, signature, names of outputs) -> outputs."""
+    """answering: `Answering`."""
 
-    def __init__(self, models, engine, metrics):
-        self._models, self._engine, self._metrics = models, engine, metrics
+    def __init__(self, answering):
+        self._answering, self._models = answering, answering.models
+
+    def _opened(self, spec, context):
+        headers = {k: v for k, v in context.invocation_metadata() if isinstance(v, str)}
+        headers[HEADER] = request_id(headers)
+        context.set_trailing_metadata([(HEADER, headers[HEADER])])
+        return self._answering.request("grpc", headers, *_choice(spec))
 
     @refusing
     def Predict(self, request, context):
         """Tensors in, tensors out."""
-        with self._metrics.request("grpc") as seen, _servable(self._models, request.model_spec) as servable:
-            seen.of = servable
+        with self._opened(request.model_spec, context) as asked:
             inputs = {key: _array(key, proto) for key, proto in request.inputs.items()}
             signature = request.model_spec.signature_name
-            outputs = self._engine.predict(servable, inputs, signature, tuple(request.output_filter))
-            if servable.watch:
-                servable.watch.see(inputs, outputs)
+            outputs = asked.predict(inputs, signature, tuple(request.output_filter))
             response = predict_pb2.PredictResponse()
-            response.model_spec.name = servable.name
-            response.model_spec.version.value = servable.version
-            response.model_spec.signature_name = signature or "serving_default"
+            _sign(response.model_spec, asked.servable, signature or "serving_default")
         for key, value in outputs.items():
             response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
         return response
+
+    @refusing
+    def Classify(self, request, context):
+        """Classes of examples."""
+        return self._evaluate(request, context, examples.CLASSIFY, classification_pb2.ClassificationResponse())
+
+    @refusing
+    def Regress(self, request, context):
+        """Numbers of examples."""
+        return self._evaluate(request, context, examples.REGRESS, regression_pb2.RegressionResponse())
+
+    def _evaluate(self, request, context, method, response):
+        signature = request.model_spec.signature_name
+        with self._opened(request.model_spec, context) as asked:
+            serialized = examples.serialized_of(request.input)
+            response.result.CopyFrom(examples.evaluate(asked, method, serialized, signature))
+            _sign(response.model_spec, asked.servable, signature or "serving_default")
+        return response
+
+    @refusing
+    def MultiInference(self, request, context):
+        """Several signatures of one model on the same examples."""
+        return examples.multi_inference(request, lambda spec: self._opened(spec, context))
 
     @refusing
     def GetModelMetadata(self, request, context):
@@ -64,23 +89,8 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")
-        with _servable(self._models, request.model_spec) as servable:
+        with self._models.servable(*_choice(request.model_spec)) as servable:
             return messages.metadata_of(servable)
-
-    @refusing
-    def Classify(self, request, context):
-        """Not for images."""
-        raise ServingError(Code.UNIMPLEMENTED, f"Classify {NO_EXAMPLES}")
-
-    @refusing
-    def Regress(self, request, context):
-        """Not for images."""
-        raise ServingError(Code.UNIMPLEMENTED, f"Regress {NO_EXAMPLES}")
-
-    @refusing
-    def MultiInference(self, request, context):
-        """Not for images."""
-        raise ServingError(Code.UNIMPLEMENTED, f"MultiInference {NO_EXAMPLES}")
 
 
 class Management(model_service_pb2_grpc.ModelServiceServicer):
@@ -116,11 +126,15 @@ class Management(model_service_pb2_grpc.ModelServiceServicer):
             )
 
 
-def _servable(models, spec):
+def _choice(spec):
+    """(name, version or None, label) of a ModelSpec."""
     if not spec.name:
         raise invalid("ModelSpec has no name specified.")
-    version = spec.version.value if spec.HasField("version") else None
-    return models.servable(spec.name, version, spec.version_label)
+    return spec.name, spec.version.value if spec.HasField("version") else None, spec.version_label
+
+
+def _sign(spec, servable, signature):
+    spec.name, spec.signature_name, spec.version.value = servable.name, signature, servable.version
 
 
 def _array(key, proto):

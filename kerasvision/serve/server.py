@@ -13,10 +13,13 @@ import uvicorn
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.serve.answering import Answering
 from kerasvision.serve.batching import Batching, Limits
 from kerasvision.serve.guard import TokenInterceptor
+from kerasvision.serve.log import Log
 from kerasvision.serve.metrics import Metrics
 from kerasvision.serve.models import Models
+from kerasvision.serve.observing import Observer
 from kerasvision.serve.rest import LARGEST_BODY, Rest
 from kerasvision.serve.rpc import Management, Prediction
 
@@ -29,6 +32,7 @@ class Options:
     """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
     the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
     token: that every request must carry ("": none). certificate, key: PEM files for TLS on both ports, or neither.
+    log: see `log.Log`.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +45,7 @@ class Options:
     token: str = ""
     certificate: str = ""
     key: str = ""
+    log: str = "text"
 
 
 class Server:
@@ -51,18 +56,28 @@ class Server:
 
     def __init__(self, configs, options=Options(), base=pathlib.Path()):
         self.options = options
+        log, metrics = Log(options.log), Metrics()
         self._configs = configs if callable(configs) else None
-        self.models, metrics = Models(configs() if callable(configs) else configs), Metrics()
+        self.models = Models(configs() if callable(configs) else configs, log.event)
         self._engine = Batching(options.limits, metrics.batch)
-        self._rest = Rest(self.models, self._engine, metrics, options.largest_body, options.token)
+        answering = Answering(self.models, self._engine, Observer(metrics, log))
+        self._rest = Rest(answering, metrics, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
+        self._grpc = self._grpc_server(answering, base)
+        self._uvicorn = self._uvicorn_server()
+        self.grpc_port = self.rest_port = None
+
+    def _grpc_server(self, answering, base):
+        options = self.options
         guards = [TokenInterceptor(options.token)] if options.token else []
         limit = [("grpc.max_receive_message_length", options.largest_body)]
-        self._grpc = grpc.server(self._pool, interceptors=guards, options=limit)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            Prediction(self.models, self._engine, metrics), self._grpc
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), self._grpc)
+        server = grpc.server(self._pool, interceptors=guards, options=limit)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering), server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), server)
+        return server
+
+    def _uvicorn_server(self):
+        options = self.options
         config = uvicorn.Config(
             self._rest.app,
             ssl_certfile=options.certificate or None,
@@ -72,9 +87,9 @@ class Server:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=int(DRAIN),
         )
-        self._uvicorn = uvicorn.Server(config)
-        self._uvicorn.install_signal_handlers = lambda: None
-        self.grpc_port = self.rest_port = None
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None
+        return server
 
     def start(self):
         """Listen on both ports."""

@@ -26,7 +26,7 @@ def parse(body):
     except orjson.JSONDecodeError:
         document = _parse_lenient(body)
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+        raise invalid(f"JSON Value: {shown(document)} Is not object")
     return document
 
 
@@ -46,7 +46,7 @@ def signature_of(document):
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
-            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+            f"JSON Value: {shown(document)} not formatted correctly. 'signature_name' key must be a string value."
         )
     return name
 
@@ -55,16 +55,16 @@ def read_inputs(document, infos):
     """(name -> array, whether in rows). infos: input name -> TensorInfo of the signature."""
     if "instances" in document and "inputs" in document:
         raise invalid(
-            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
+            f"JSON Value: {shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
             "keys to exist "
         )
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in infos.items()}
     if "instances" in document:
         rows = document["instances"]
         if not isinstance(rows, list):
-            raise invalid(f"JSON Value: {_shown(document)} Excepting 'instances' to be an list/array")
+            raise invalid(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
         if not rows:
-            raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+            raise invalid(f"JSON Value: {shown(document)} No values in 'instances' array")
         return _from_rows(rows, dtypes), True
     if "inputs" in document:
         return _from_columns(document["inputs"], dtypes), False
@@ -94,7 +94,7 @@ def _from_rows(rows, dtypes):
                 )
         if set(row) != set(dtypes):
             raise invalid(
-                f"Failed to process element: {number} of 'instances' list. JSON object: {_shown(row)} keys must be "
+                f"Failed to process element: {number} of 'instances' list. JSON object: {shown(row)} keys must be "
                 f"equal to: {','.join(sorted(dtypes))}"
             )
     return {
@@ -190,7 +190,7 @@ def _fill(value, level, shape, dtype, flat):
     if not isinstance(value, list):
         if level != len(shape):
             raise invalid(
-                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
+                f"JSON Value: {shown(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at "
                 f"level: {len(shape)}"
             )
         flat.append(_leaf(value, dtype))
@@ -217,20 +217,20 @@ def _leaf(value, dtype):
     }.get(dtype, is_number and (dtype.is_floating or isinstance(value, int)))
     if not fits:
         kind = {dict: "Object", str: "String", bool: str(value), type(None): "Null"}.get(type(value), "Number")
-        raise invalid(f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: {dtype.name}")
+        raise invalid(f"JSON Value: {shown(value)} Type: {kind} is not of expected type: {dtype.name}")
     return value
 
 
 def _from_base64(value):
     if set(value) != {"b64"} or not isinstance(value["b64"], str):
-        raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+        raise invalid(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (binascii.Error, ValueError):
         raise invalid("Unable to base64 decode") from None
 
 
-def _shown(value):
+def shown(value):
     """A JSON value in a message, not longer than a line."""
     try:
         text = json.dumps(value, default=str)

@@ -202,7 +202,7 @@ def test_what_is_refused_is_said(client, case):
         ("POST", "/v1/models/mixed/labels/no:predict", 400, "Unrecognized servable version label: no"),
         ("POST", "/v1/models/mixed:explain", 400, "Malformed request: POST /v1/models/mixed:explain"),
         ("GET", "/v1/models/mixed:predict", 400, "Malformed request: GET /v1/models/mixed:predict"),
-        ("POST", "/v1/models/mixed:classify", 501, "classify takes tf.Example"),
+        ("POST", "/v1/models/mixed:classify", 400, "When method is classify, key 'examples' is expected"),
         ("POST", f"/v1/models/mixed/versions/{2**63}:predict", 400, "Failed to convert version"),
         ("GET", "/v1/models/..%2F..%2Fetc/metadata", 400, "Malformed request"),
     ],

@@ -105,8 +105,8 @@ def test_policies(tmp_path):
     (tmp_path / "m" / "12").mkdir()  # half copied: no saved_model.pb yet
     wanted = {"latest": [10], "all": [1, 3, 10], (3, 7): [3]}
     for versions, expected in wanted.items():
-        assert ModelConfig("m", str(tmp_path / "m"), versions).wanted() == expected
-    assert ModelConfig("m", str(tmp_path / "m"), latest=2).wanted() == [3, 10]
+        assert list(ModelConfig("m", str(tmp_path / "m"), versions).wanted()) == expected
+    assert list(ModelConfig("m", str(tmp_path / "m"), latest=2).wanted()) == [3, 10]
 
 
 def test_the_models_config_that_export_writes_is_read(served_folder):

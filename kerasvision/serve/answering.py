@@ -1,0 +1,34 @@
+"""A request from the choice of a version to its outputs, the same for every API."""
+
+import contextlib
+
+
+class Answering:
+    """models: `Models`. engine: answers (servable, inputs, signature, names of outputs) -> outputs. observer: an
+    `Observer`.
+    """
+
+    def __init__(self, models, engine, observer):
+        self.models, self.engine, self._observer = models, engine, observer
+
+    @contextlib.contextmanager
+    def request(self, api, headers, name, version=None, label=""):
+        """Yields what `predict` takes: the version that is asked for is held until the end."""
+        with self._observer.request(api, headers) as seen, self.models.servable(name, version, label) as servable:
+            seen.of = servable
+            yield Asked(servable, self.engine, seen)
+
+
+class Asked:
+    """A request to one version."""
+
+    def __init__(self, servable, engine, seen):
+        self.servable, self._engine, self._seen = servable, engine, seen
+
+    def predict(self, inputs, signature="", output_filter=()):
+        """Name -> array for name -> array; what is asked and answered is compared with the contract's profile."""
+        self._seen.examples = max((v.shape[0] for v in inputs.values() if v.ndim), default=1)
+        outputs = self._engine.predict(self.servable, inputs, signature, output_filter)
+        if self.servable.watch:
+            self.servable.watch.see(inputs, outputs)
+        return outputs

@@ -1,0 +1,113 @@
+"""The REST API as an OpenAPI document."""
+
+
+def document_of(names, needs_token):
+    """OpenAPI 3.1 of a server of models with these names."""
+    from kerasvision import __version__
+
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "KerasVision serving", "version": __version__},
+        "paths": _paths(),
+        "components": {"parameters": _parameters(names), "schemas": _SCHEMAS, "responses": _RESPONSES},
+    }
+    if needs_token:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+    return document
+
+
+def _parameters(names):
+    return {
+        "model": _in_path("model", {"type": "string", **({"enum": list(names)} if names else {})}),
+        "version": _in_path("version", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
+        "label": _in_path("label", {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
+    }
+
+
+def _in_path(name, schema):
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _json(schema):
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(kind, name):
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+_TENSOR = {"description": 'a number, text, true, false, {"b64": BASE64} or lists of one of them, all of one shape'}
+_SIGNATURE = {"type": "string", "description": "the default signature where it is absent or empty"}
+_SCHEMAS = {
+    "Predict": {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["instances"],
+                "properties": {
+                    "signature_name": _SIGNATURE,
+                    "instances": {"type": "array", "minItems": 1, "items": _TENSOR},
+                },
+            },
+            {
+                "type": "object",
+                "required": ["inputs"],
+                "properties": {"signature_name": _SIGNATURE, "inputs": _TENSOR},
+            },
+        ]
+    },
+    "Examples": {
+        "type": "object",
+        "required": ["examples"],
+        "properties": {
+            "signature_name": _SIGNATURE,
+            "context": {"type": "object"},
+            "examples": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        },
+    },
+    "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+}
+_REFUSALS = {
+    "400": "the request is wrong",
+    "401": "the token is missing",
+    "404": "no such model or version",
+    "429": "the queue is full, or the body too large",
+    "503": "the server is ending",
+    "504": "not answered in time",
+}
+_RESPONSES = {
+    f"refused{code}": {"description": text, "content": _json(_ref("schemas", "Error"))}
+    for code, text in _REFUSALS.items()
+}
+
+
+def _operation(summary, answer, kind="application/json", body=None):
+    """answer: the schema of a body of this kind. body: of the request, by its media type."""
+    responses = {code: _ref("responses", f"refused{code}") for code in _REFUSALS}
+    responses["200"] = {"description": "the answer", "content": {kind: {"schema": answer}}}
+    held = {"summary": summary, "responses": responses}
+    return held | ({"requestBody": {"required": True, "content": body}} if body else {})
+
+
+def _paths():
+    model, text = [_ref("parameters", "model")], {"type": "string"}
+    paths = {
+        "/overview": {"get": _operation("Models, versions, latency and drift", {"type": "object"})},
+        "/drift": {"get": _operation("Drift of each version", {"type": "object"})},
+        "/metrics": {"get": _operation("For Prometheus", text, "text/plain")},
+        "/draw/{model}": {
+            "parameters": model,
+            "post": _operation(
+                "A picture's prediction, drawn", {"type": "object"}, body={"application/octet-stream": {}}
+            ),
+        },
+    }
+    for place, parameter in (("", None), ("/versions/{version}", "version"), ("/labels/{label}", "label")):
+        base, held = f"/v1/models/{{model}}{place}", model + ([_ref("parameters", parameter)] if parameter else [])
+        paths[base] = {"parameters": held, "get": _operation("Status", {"type": "object"})}
+        paths[f"{base}/metadata"] = {"parameters": held, "get": _operation("Signatures", {"type": "object"})}
+        for verb, schema in (("predict", "Predict"), ("classify", "Examples"), ("regress", "Examples")):
+            body = _json(_ref("schemas", schema))
+            paths[f"{base}:{verb}"] = {"parameters": held, "post": _operation(verb, {"type": "object"}, body=body)}
+    return paths

@@ -1,0 +1,80 @@
+"""What the page at / asks for: which models there are and how they do, and a prediction as a picture."""
+
+import base64
+import functools
+import importlib.resources
+import io
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.component import from_json
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.decode import decode, decode_present
+from kerasvision.export.contract import read_contract
+from kerasvision.export.draw import drawable, picture_of
+from kerasvision.export.words import in_words
+from kerasvision.serve.guard import check_images
+from kerasvision.serve.status import Code, ServingError, invalid
+
+# nothing is loaded from elsewhere, and nothing that stands in a photo's name or an answer can run
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'"
+)
+
+
+@functools.cache
+def html():
+    """The page."""
+    return importlib.resources.files("kerasvision.serve").joinpath("page.html").read_text(encoding="utf-8")
+
+
+def overview(models, metrics, waiting):
+    """JSON: each model with its versions, their state, labels, requests, latency and drift."""
+    drift = {(name, number): report for name, number, report in models.drift()}
+    rows = []
+    for name in models.names():
+        labels, versions = models.labels(name), []
+        for number, state, error in models.versions(name):
+            row = {"version": number, "state": state, "error": str(error) if error else ""}
+            row["labels"] = sorted(label for label, of in labels.items() if of == number)
+            versions.append(row | metrics.recent(name, str(number)) | {"drift": drift.get((name, number), {})})
+        rows.append({"name": name, "versions": versions})
+    return {"models": rows, "waiting": waiting}
+
+
+def draw(asked, encoded):
+    """JSON of one encoded picture's prediction: {"words", "answer", "picture": a PNG in base64}."""
+    arch, classes = _described(asked.servable.path)
+    inputs, image = _read(arch, encoded)
+    outputs = asked.predict({key: value[None] for key, value in inputs.items()})
+    prediction = {key: value[0] for key, value in outputs.items()}
+    answer = arch.describe(prediction, classes)
+    picture, words = picture_of([drawable(image, "", prediction, answer, classes)]), in_words(answer)
+    held = io.BytesIO()
+    picture.save(held, format="PNG")
+    return {"words": words, "answer": answer, "picture": base64.b64encode(held.getvalue()).decode("ascii")}
+
+
+@functools.lru_cache(maxsize=32)
+def _described(path):
+    """(architecture, classes) of a SavedModel's contract, which holds names and numbers, no code."""
+    try:
+        contract = read_contract(path)
+        return from_json(contract["recipe"]).model, tuple(contract["classes"])
+    except (KerasVisionError, OSError, ValueError):
+        raise ServingError(Code.FAILED_PRECONDITION, "this model has no contract that says how to draw it") from None
+
+
+def _read(arch, encoded):
+    """(inputs of one example, uint8 [H, W, 3]) of a picture's bytes."""
+    wanted = set(arch.serving_inputs())
+    if wanted not in ({"image"}, {"image", "present"}):
+        raise invalid(f"this model takes {', '.join(sorted(wanted))}, which no picture is")
+    check_images(np.array([encoded], object))
+    try:
+        read = decode_present(tf.constant(encoded)) if "present" in wanted else {"image": decode(tf.constant(encoded))}
+    except tf.errors.InvalidArgumentError:
+        raise invalid("this is no picture that can be decoded; send a JPEG, PNG, BMP or GIF") from None
+    inputs = {key: value.numpy() for key, value in read.items()}
+    return inputs, inputs["image"]
