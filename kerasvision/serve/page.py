@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Recipe
 from kerasvision.data.decode import decode, decode_present
 from kerasvision.export.contract import read_contract
 from kerasvision.export.draw import drawable, picture_of
@@ -50,7 +51,8 @@ def draw(asked, encoded):
     outputs = asked.predict({key: value[None] for key, value in inputs.items()})
     prediction = {key: value[0] for key, value in outputs.items()}
     answer = arch.describe(prediction, classes)
-    picture, words = picture_of([drawable(image, "", prediction, answer, classes)]), in_words(answer)
+    name = f"{asked.servable.name}, version {asked.servable.version}"
+    picture, words = picture_of([drawable(image, name, prediction, answer, classes)]), in_words(answer)
     held = io.BytesIO()
     picture.save(held, format="PNG")
     return {"words": words, "answer": answer, "picture": base64.b64encode(held.getvalue()).decode("ascii")}
@@ -61,9 +63,12 @@ def _described(path):
     """(architecture, classes) of a SavedModel's contract, which holds names and numbers, no code."""
     try:
         contract = read_contract(path)
-        return from_json(contract["recipe"]).model, tuple(contract["classes"])
+        recipe = from_json(contract["recipe"])
     except (KerasVisionError, OSError, ValueError):
-        raise ServingError(Code.FAILED_PRECONDITION, "this model has no contract that says how to draw it") from None
+        recipe = None
+    if not isinstance(recipe, Recipe):
+        raise ServingError(Code.FAILED_PRECONDITION, "this model has no contract of this version to be drawn by")
+    return recipe.model, tuple(contract["classes"])
 
 
 def _read(arch, encoded):

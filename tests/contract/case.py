@@ -28,7 +28,7 @@ class Case:
     sgd_rate: float = 0.02
     replicas_apart: float = 1e-6
     epochs: int = 2
-    exports: tuple[str, ...] = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+    exports: tuple[str, ...] = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")
     perfect: float = 1.0
     int8_error: float = 0.1
     least_loss: float = 1e-3

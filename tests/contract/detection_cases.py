@@ -97,7 +97,7 @@ def _two_stage(name):
 
 ASSIGNS = "the assignment depends on what the head predicts at that moment"
 
-FLOAT = ("saved_model", "tflite:float32", "onnx")
+FLOAT = ("tf_serving", "tflite:float32", "onnx")
 MEDIAPIPE = "mediapipe:float32"
 
 

@@ -7,7 +7,7 @@ from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 # of the largest of 768 pixel values: renormalization multiplies rounding too, up to 25 times under a 5x5 kernel
 INT8_ERROR = {"generation/partial_unet": 0.2}
-EXPORTS = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+EXPORTS = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")
 
 
 def samples():

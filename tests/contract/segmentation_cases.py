@@ -50,7 +50,7 @@ _OWN = {
 
 def default(name):
     """The case of any architecture of this family: its own defaults where nothing else is said."""
-    exports = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+    exports = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")
     # the largest error of 4,096 pixels, at the border of two classes
     held = {
         "int8_error": 0.2,

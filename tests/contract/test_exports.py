@@ -11,6 +11,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from kerasvision import api
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
+from kerasvision.serve.client import Client
+from kerasvision.serve.models import configs_below
+from kerasvision.serve.server import Options, Server
 from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, names
@@ -36,7 +39,7 @@ def exported(request, tmp_path_factory):
     trained = train(recipe, out / "run")
     artifacts, _ = export(trained, [from_spec(s) for s in case.exports], out, verbose=False)
     places = {
-        "saved_model": out / "saved_models" / recipe.name / "1",
+        "tf_serving": out / "saved_models" / recipe.name / "1",
         "tflite:float32": out / "tflite" / "models" / recipe.name / "model.tflite",
         "tflite:int8": out / "tflite" / "models" / recipe.name / "model_int8.tflite",
         "mediapipe:float32": out / "tflite" / "models" / recipe.name / "model_mediapipe.tflite",
@@ -60,7 +63,7 @@ def test_every_export_left_its_file_and_its_measurements(exported):
 
 
 def test_float_exports_stay_within_what_rounding_explains(exported):
-    for kind in {"saved_model", "tflite:float32", "mediapipe:float32", "onnx"} & set(exported.artifacts):
+    for kind in {"tf_serving", "tflite:float32", "mediapipe:float32", "onnx"} & set(exported.artifacts):
         agreement = exported.artifacts[kind].agreement
         assert agreement["max_error"] <= agreement["tolerance"] < 1e-3, kind
         assert not agreement["flips"], kind
@@ -94,6 +97,22 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
         assert worst == pytest.approx(agreement["max_error"], abs=1e-7), f"{spec}: the certificate says otherwise"
 
 
+def test_a_server_answers_over_both_protocols_as_the_file_does(exported):
+    folder, name = exported.paths["tf_serving"].parents[1], exported.paths["tf_serving"].parent.name
+    model, inputs = api.load(exported.paths["tf_serving"]), serving(exported, exported.case.samples()[0])
+    expected = model(inputs)
+    server = Server(configs_below(folder), Options(rest_port=0, grpc_port=0), folder).start()
+    try:
+        for address in (f"http://127.0.0.1:{server.rest_port}", f"grpc://127.0.0.1:{server.grpc_port}"):
+            answer = Client(address, deadline=60.0).predict(name, inputs)
+            answer = {key if len(answer) > 1 else next(iter(expected)): value for key, value in answer.items()}
+            assert set(answer) == set(expected), address
+            for key, value in expected.items():
+                np.testing.assert_array_equal(answer[key].astype(value.dtype), value, f"{address} {key}")
+    finally:
+        server.stop()
+
+
 def test_the_run_answers_as_it_did_in_training(exported):
     run = api.load(exported.run)
     served = exported.trained.served()
@@ -105,7 +124,7 @@ def test_the_run_answers_as_it_did_in_training(exported):
 
 def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exported):
     arch = exported.trained.arch
-    saved = _geometry_of(exported.paths["saved_model"])
+    saved = _geometry_of(exported.paths["tf_serving"])
     for sample in exported.case.samples():
         inputs = serving(exported, sample)
         prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
@@ -141,7 +160,7 @@ def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
     """The bytes signature, on whole photographs of three sizes at once, against decoded pixels one by one."""
     if not exported.trained.served().takes_image:
         pytest.skip("does not take one image")
-    saved = tf.saved_model.load(str(exported.paths["saved_model"]))
+    saved = tf.saved_model.load(str(exported.paths["tf_serving"]))
     images = [photographs[name] for name in ("chelsea", "coffee", "astronaut")]
     encoded = tf.constant([tf.io.encode_png(image).numpy() for image in images])
     together = saved.signatures["serving_bytes"](image_bytes=encoded)
@@ -158,7 +177,7 @@ def test_one_whole_photograph_has_one_answer_everywhere(exported, photographs):
         pytest.skip("does not take one image")
     inputs = {"image": photographs["chelsea"][None]}
     expected = {k: v.numpy() for k, v in exported.trained.served().serve(inputs).items()}
-    for spec in {"saved_model", "tflite:float32", "onnx"} & set(exported.paths):
+    for spec in {"tf_serving", "tflite:float32", "onnx"} & set(exported.paths):
         answer = api.load(exported.paths[spec])(inputs)
         error, flip = arch.compare(expected, answer)
         assert error[0] <= exported.artifacts[spec].agreement["tolerance"], spec

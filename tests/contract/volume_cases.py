@@ -8,7 +8,7 @@ from tests.contract.case import Case
 
 CLASSES = ("background", "ball", "bar")
 SHAPE, SPACING = (8, 16, 16), np.float32([2.0, 1.0, 1.0])
-EXPORTS = ("saved_model", "tflite:float32", "onnx")
+EXPORTS = ("tf_serving", "tflite:float32", "onnx")
 
 
 def volume_samples():

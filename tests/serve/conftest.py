@@ -1,10 +1,12 @@
 """A running server with small models of known arithmetic, and with an export of digits."""
 
 import http.client
+import io
 import json
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kerasvision.export.base import from_spec
 from kerasvision.serve.models import configs_below
@@ -39,6 +41,13 @@ def save_mixed(path):
         return {"total": total, "tag": tag + b"!", "tag_bytes": tag, "is_big": total > 10}
 
     tf.saved_model.save(module, str(path), signatures={"serving_default": mixed.get_concrete_function()})
+
+
+def png(image):
+    """The file's bytes of uint8 [H, W, 3]."""
+    held = io.BytesIO()
+    Image.fromarray(image).save(held, format="PNG")
+    return held.getvalue()
 
 
 class Client:

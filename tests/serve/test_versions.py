@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from kerasvision.cli.main import main
@@ -16,7 +17,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.export.versions import promote
 from kerasvision.serve.models import ModelConfig, configs_below, read_config
 from kerasvision.serve.server import Server
-from tests.serve.conftest import QUIET, Client, save_affine
+from tests.serve.conftest import QUIET, Client, png, save_affine
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_bad_starts_are_one_line(tmp_path, capsys):
 
 
 def test_the_command_serves_until_it_is_told_to_end(served_folder):
-    """A process of its own: ready, an answer, and after SIGTERM the exit code 0."""
+    """A process of its own: ready, answers, also one that needs the contract, and after SIGTERM the exit code 0."""
     command = [sys.executable, "-m", "kerasvision", "serve", str(served_folder), "--engine", "embedded"]
     process = subprocess.Popen(
         [*command, "--rest-api-port", "0", "--port", "0"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -139,6 +140,8 @@ def test_the_command_serves_until_it_is_told_to_end(served_folder):
         client = Client(port)
         assert client.ask("GET", "/readyz") == (200, "ready\n")
         assert client.predict("half_plus_three", {"instances": [2.0]})[1] == {"predictions": [31.0]}
+        status, answer = client.ask("POST", "/draw/digits", png(np.zeros((8, 8, 3), np.uint8)))
+        assert status == 200 and set(answer["answer"]) == {"top"}
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     finally:
