@@ -4,7 +4,6 @@ import functools
 import os
 import pathlib
 import shutil
-import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
@@ -113,11 +112,7 @@ def _serve_embedded(args):
     )
     server = Server(configs, options, base).start()
     scheme = "https" if args.certificate else "http"
-    print(
-        f"REST at {scheme}://{args.host}:{server.rest_port}/v1/models, gRPC at {args.host}:{server.grpc_port}; "
-        "end with Ctrl+C",
-        file=sys.stderr,
-        flush=True,
-    )
+    rest = f"{scheme}://{args.host}:{server.rest_port}"
+    server.log.event(f"REST at {rest}/v1/models, gRPC at {args.host}:{server.grpc_port}, a page at {rest}/")
     server.wait()
     return 0

@@ -2,19 +2,27 @@
 
 import base64
 import dataclasses
-import http.client
+import functools
 import json
 import pathlib
 import random
-import ssl
 import time
 import urllib.parse
 
 import numpy as np
 
+from kerasvision.core.errors import UsageError
 from kerasvision.serve.status import Code, ServingError
 
 AGAIN = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED)  # worth another try
+LONGEST_PAUSE = 2.0  # seconds between two tries
+# an answer of masks is larger than gRPC's 4 MB, and a server that has come back is found within a second
+_CHANNEL = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +32,10 @@ class Client:
     deadline: seconds of a call, its repetitions included. tries: at most, where the server is away or full. pause:
     seconds before the second try at most, doubled for each further one; how long within that is drawn, so that clients
     do not come back together. token: for a server that asks for one. certificate: a PEM file to trust in place of the
-    system's.
+    system's. canary: a label that gets a share (0 to 1) of the calls that name no version, each drawn by itself; where
+    no version has it, they are answered as all others.
+
+    Threads may share a client, which keeps its connections: use it as a context manager, or `close` it.
     """
 
     address: str
@@ -33,6 +44,26 @@ class Client:
     pause: float = 0.1
     token: str = ""
     certificate: str = ""
+    canary: str = ""
+    share: float = 0.0
+
+    def __post_init__(self):
+        if urllib.parse.urlsplit(self.address).scheme not in ("http", "https", "grpc", "grpcs"):
+            raise UsageError(f"{self.address}: an address begins with http://, https://, grpc:// or grpcs://")
+        if not 0 <= self.share <= 1:
+            raise UsageError(f"share={self.share}: allowed: 0 to 1")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        """Let go of the connections; the next call opens others."""
+        for name, end in (("_pool", "clear"), ("_channel", "close")):
+            if opened := self.__dict__.pop(name, None):
+                getattr(opened, end)()
 
     def predict(self, model, inputs, version=None, label="", signature=""):
         """Output name -> array. inputs: name -> array with a batch axis; encoded images are bytes.
@@ -41,6 +72,13 @@ class Client:
         """
         arrays = {key: _array(value) for key, value in inputs.items()}
         ask = self._over_grpc if self.address.startswith("grpc") else self._over_rest
+        is_free = version is None and not label
+        if is_free and self.canary and random.Random().random() < self.share:  # noqa: S311 (no secret)
+            try:
+                return self._repeated(lambda seconds: ask(seconds, model, arrays, None, self.canary, signature))
+            except ServingError as error:
+                if "version label" not in str(error):
+                    raise
         return self._repeated(lambda seconds: ask(seconds, model, arrays, version, label, signature))
 
     def predict_many(self, model, inputs, batch=32, version=None, label="", signature=""):
@@ -57,32 +95,34 @@ class Client:
                 return call(max(0.001, ends - time.monotonic()))
             except ServingError as error:
                 tried += 1
-                pause = random.Random().uniform(0, self.pause * 2**tried)  # noqa: S311 (no secret)
+                most = min(LONGEST_PAUSE, self.pause * 2 ** min(tried, 20))
+                pause = random.Random().uniform(0, most)  # noqa: S311 (no secret)
                 if error.code not in AGAIN or tried >= self.tries or time.monotonic() + pause > ends:
                     raise
                 time.sleep(pause)
 
     def _over_rest(self, seconds, model, inputs, version, label, signature):
-        url = urllib.parse.urlsplit(self.address)
+        import urllib3
+
         which = f"/versions/{version}" if version is not None else f"/labels/{label}" if label else ""
         body = json.dumps({"signature_name": signature} | {"inputs": {k: _jsonable(v) for k, v in inputs.items()}})
-        if url.scheme == "https":
-            trust = ssl.create_default_context(cafile=self.certificate or None)
-            connection = http.client.HTTPSConnection(url.hostname, url.port, timeout=seconds, context=trust)
-        else:
-            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=seconds)
-        path = f"{url.path.rstrip('/')}/v1/models/{urllib.parse.quote(model)}{which}:predict"
+        url = f"{self.address.rstrip('/')}/v1/models/{urllib.parse.quote(model)}{which}:predict"
+        headers = {"Content-Type": "application/json"} | self._headers()
         try:
-            connection.request("POST", path, body, {"Content-Type": "application/json"} | self._headers())
-            response = connection.getresponse()
-            status, text = response.status, response.read()
-        except TimeoutError:
-            raise ServingError(Code.DEADLINE_EXCEEDED, f"{self.address} did not answer in {seconds:.1f} s") from None
-        except (OSError, http.client.HTTPException) as error:
+            response = self._pool.request("POST", url, body=body.encode("utf-8"), headers=headers, timeout=seconds)
+        except urllib3.exceptions.HTTPError as error:
+            refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # which counts as a timeout there
+            if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
+                text = f"{self.address} did not answer in {seconds:.1f} s"
+                raise ServingError(Code.DEADLINE_EXCEEDED, text) from None
             raise ServingError(Code.UNAVAILABLE, f"{self.address} cannot be reached: {error}") from None
-        finally:
-            connection.close()
-        return _read(status, text, self.address)
+        return _read(response.status, response.data, self.address)
+
+    @functools.cached_property
+    def _pool(self):
+        import urllib3
+
+        return urllib3.PoolManager(maxsize=64, retries=False, ca_certs=self.certificate or None)
 
     def _headers(self):
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -101,23 +141,23 @@ class Client:
         for key, value in inputs.items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
         metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
-        with self._channel() as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            try:
-                response = stub.Predict(request, timeout=seconds, metadata=metadata)
-            except grpc.RpcError as error:
-                code = Code.__members__.get(error.code().name, Code.INTERNAL)
-                raise ServingError(code, error.details()) from None
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        try:
+            response = stub.Predict(request, timeout=seconds, metadata=metadata)
+        except grpc.RpcError as error:
+            code = Code.__members__.get(error.code().name, Code.INTERNAL)
+            raise ServingError(code, error.details()) from None
         return {key: tf.make_ndarray(value) for key, value in response.outputs.items()}
 
+    @functools.cached_property
     def _channel(self):
         import grpc
 
         scheme, _, place = self.address.partition("://")
         if scheme == "grpc":
-            return grpc.insecure_channel(place)
+            return grpc.insecure_channel(place, _CHANNEL)
         trusted = pathlib.Path(self.certificate).read_bytes() if self.certificate else None
-        return grpc.secure_channel(place, grpc.ssl_channel_credentials(trusted))
+        return grpc.secure_channel(place, grpc.ssl_channel_credentials(trusted), _CHANNEL)
 
 
 def _array(value):

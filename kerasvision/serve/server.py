@@ -56,11 +56,11 @@ class Server:
 
     def __init__(self, configs, options=Options(), base=pathlib.Path()):
         self.options = options
-        log, metrics = Log(options.log), Metrics()
+        self.log, metrics = Log(options.log), Metrics()
         self._configs = configs if callable(configs) else None
-        self.models = Models(configs() if callable(configs) else configs, log.event)
+        self.models = Models(configs() if callable(configs) else configs, self.log.event)
         self._engine = Batching(options.limits, metrics.batch)
-        answering = Answering(self.models, self._engine, Observer(metrics, log))
+        answering = Answering(self.models, self._engine, Observer(metrics, self.log))
         self._rest = Rest(answering, metrics, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
         self._grpc = self._grpc_server(answering, base)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.api import load
+from kerasvision.core.errors import UsageError
 from kerasvision.serve.client import Client
 from kerasvision.serve.status import Code, ServingError
 
@@ -18,7 +19,8 @@ def client(request, server):
     address = (
         f"http://127.0.0.1:{server.rest_port}" if request.param == "rest" else f"grpc://127.0.0.1:{server.grpc_port}"
     )
-    return Client(address)
+    with Client(address) as opened:
+        yield opened
 
 
 def test_both_protocols_answer_as_predict_does(client, served_folder):
@@ -110,3 +112,32 @@ def test_nobody_there_is_said():
     with pytest.raises(ServingError, match="cannot be reached") as caught:
         Client("http://127.0.0.1:9", tries=2, pause=0.01).predict("m", {"x": np.ones(1)})
     assert caught.value.code is Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize("words", [{"address": "localhost:8501"}, {"address": "http://localhost", "share": 2.0}])
+def test_a_wrong_client_is_said_at_once(words):
+    with pytest.raises(UsageError, match="an address begins with|allowed: 0 to 1"):
+        Client(**words)
+
+
+def test_a_canary_gets_its_share(server):
+    """Version 1 of half_plus_three answers 3.5 for 1, version 2, the newest, 30.5; `stable` is version 1."""
+    for scheme, port in (("http", server.rest_port), ("grpc", server.grpc_port)):
+        with Client(f"{scheme}://127.0.0.1:{port}", canary="stable", share=0.25) as client:
+            answers = [
+                next(iter(client.predict("half_plus_three", {"x": np.float32([1])}).values())) for _ in range(200)
+            ]
+            share = np.mean(np.ravel(answers) == 3.5)
+            assert set(np.ravel(answers)) == {3.5, 30.5} and abs(share - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 200)
+            pinned = client.predict("half_plus_three", {"x": np.float32([1])}, version=2)
+            assert next(iter(pinned.values())) == [30.5]
+        with Client(f"{scheme}://127.0.0.1:{port}", canary="no such label", share=1.0) as client:
+            assert next(iter(client.predict("half_plus_three", {"x": np.float32([1])}).values())) == [30.5]
+
+
+def test_connections_are_kept_and_opened_again(server):
+    client = Client(f"http://127.0.0.1:{server.rest_port}")
+    for _ in range(2):
+        assert client.predict("half_plus_three", {"x": np.float32([1])})["outputs"] == [30.5]
+        assert client._pool is client._pool
+        client.close()
