@@ -41,7 +41,9 @@ def filling(name, model, epochs):
 
 
 cvae = filling(
-    "missing_cvae", create("generation/cvae", image_size=SIZE, width=16, depth=2, latent=16, samples=4), epochs=15
+    "missing_cvae",
+    create("generation/cvae", image_size=SIZE, width=16, depth=2, latent=16, deviation=0.25, samples=4),
+    epochs=15,
 )
 partial = filling("missing_partial", create("generation/partial_unet", image_size=SIZE, width=16, depth=2), epochs=15)
 

@@ -104,6 +104,8 @@ def partial_unet(image, present, width, depth, name="fill"):
     arXiv:1804.07723, section 3.2 and the supplement's table: strided encoder with ReLU, decoder with nearest
     enlargement and leaky ReLU of slope 0.2, no normalization in the first and the last convolution. width: channels of
     the first level, twice as many a level down; depth: levels below the image; its sides are multiples of 2**depth.
+    There the paper's eight levels close every hole; here convolutions at the lowest one do, each of which closes a
+    position on every side: as many as half of its longer side has.
     """
     held = [(image, present)]
     for k in range(depth):
@@ -113,6 +115,9 @@ def partial_unet(image, present, width, depth, name="fill"):
             x = batch_norm(f"{step}_norm")(x)
         held.append((keras.layers.ReLU(name=f"{step}_relu")(x), seen))
     x, seen = held.pop()
+    for k in range(-(-max(x.shape[1:3]) // 2)):
+        x, seen = partial_conv([(x, seen)], x.shape[-1], 3, 1, f"{name}_close{k}")
+        x = keras.layers.ReLU(name=f"{name}_close{k}_relu")(batch_norm(f"{name}_close{k}_norm")(x))
     for k in reversed(range(depth)):
         step, last = f"{name}_up{k}", k == 0
         grown = [keras.layers.UpSampling2D(2, name=f"{step}_{what}")(t) for what, t in (("map", x), ("mask", seen))]

@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.latent import Latent, MostLikely
-from kerasvision.layers.missing import Composite, KnownMean, MaskToken, partial_conv
+from kerasvision.layers.missing import Composite, KnownMean, MaskToken, partial_conv, partial_unet
 
 
 def partial_reference(parts, kernel, k):
@@ -52,6 +52,16 @@ def test_a_whole_image_is_convolved_as_usual_within_its_border():
     y = model([x, np.ones((1, 8, 8, 1), np.float32)])
     usual = tf.nn.conv2d(x, model.get_layer("p_conv").kernel, 1, "SAME")
     np.testing.assert_allclose(y[:, 1:-1, 1:-1], usual[:, 1:-1, 1:-1], atol=1e-6)
+
+
+def test_a_u_net_of_partial_convolutions_closes_a_whole_quarter():
+    """Its far corner too: what nothing known reaches is 0, whatever the weights."""
+    image, present = keras.Input((28, 28, 3)), keras.Input((28, 28, 1))
+    model = keras.Model([image, present], partial_unet(image, present, 4, 2))
+    known = np.ones((1, 28, 28, 1), np.float32)
+    known[:, 14:, 14:] = 0
+    made = model([np.ones((1, 28, 28, 3), np.float32), known]).numpy()
+    assert (np.abs(made[:, 14:, 14:]).max(-1) > 0).all()
 
 
 def test_token_and_composite_keep_what_is_known():
