@@ -2,9 +2,9 @@
 
 Shows: the source `noisy_labels`, the techniques generalized_cross_entropy, symmetric_cross_entropy, bootstrap and
 co_teaching, and a study that trains each recipe with several seeds. The wrong labels are uniform over the other nine
-classes and the same in all runs. As in the papers nothing is held out and the last epoch counts, when cross-entropy has
-learned the wrong labels too; one remedy is to hold out a tenth, as noisy as the rest, and to keep the epoch that is best
-there. The test labels are clean.
+classes and the same in all runs. As in the papers nothing is held out and the last epoch counts, when cross-entropy
+has learned the wrong labels too; one remedy is to hold out a tenth, as noisy as the rest, and to keep the epoch that is
+best there. The test labels are clean.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/noisy_labels_fashion.py --out runs/noisy-labels
           kerasvision data suspects runs/noisy-labels/noisy_fashion_stopped_early/seed-0
