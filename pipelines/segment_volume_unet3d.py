@@ -13,8 +13,8 @@ unequal sides:
     organ_b   0.870   16.5       1.88
     organ_c   0.930   12.6       0.20
 
-The files answer as the trained model does (0 of 12 masks change; errors of probabilities below 4e-6). HD95 is large where islands lie far from their organ; `predict
---largest` takes them away.
+The files answer as the trained model does (0 of 12 masks change; errors of probabilities below 4e-6). HD95 is large
+where islands lie far from their organ; `predict --largest` takes them away.
 """
 
 from kerasvision import Recipe, create
