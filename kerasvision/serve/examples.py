@@ -223,7 +223,8 @@ def _add(feature, name, value):
         raise invalid(f"Unexpected element type in feature: {name} expecting type: {expected}")
     if kind == "int64" and not -_LARGEST <= value < _LARGEST:
         raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
-    getattr(feature, f"{kind}_list").value.append(_bytes(name, value) if kind == "bytes" else value)
+    as_proto = {"int64": int, "float": float, "bytes": lambda held: _bytes(name, held)}[kind]  # true is 1
+    getattr(feature, f"{kind}_list").value.append(as_proto(value))
 
 
 def _bytes(name, value):

@@ -73,6 +73,7 @@ _REFUSALS = {
     "401": "the token is missing",
     "404": "no such model or version",
     "429": "the queue is full, or the body too large",
+    "500": "the graph or the server failed",
     "503": "the server is ending",
     "504": "not answered in time",
 }

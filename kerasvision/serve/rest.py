@@ -5,10 +5,12 @@ import contextlib
 import dataclasses
 import json
 import re
+import traceback
 
 from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -41,12 +43,13 @@ class _Question:
 
 
 class Rest:
-    """The application. answering: `Answering`. metrics: `Metrics`. largest_body: bytes of a request. token: see
+    """The application. answering: `Answering`. observer: `Observer`. largest_body: bytes of a request. token: see
     `guard.check_token`.
     """
 
-    def __init__(self, answering, metrics, largest_body=LARGEST_BODY, token=""):
-        self._answering, self._models, self._metrics = answering, answering.models, metrics
+    def __init__(self, answering, observer, largest_body=LARGEST_BODY, token=""):
+        self._answering, self._models = answering, answering.models
+        self._metrics, self._log = observer.metrics, observer.log
         self._largest_body, self._token = largest_body, token
         self.draining = False
         self.app = Starlette(
@@ -60,7 +63,8 @@ class Rest:
                 Route("/overview", self._guarded(self._overview)),
                 Route("/draw/{name}", self._guarded(self._draw), methods=["POST"]),
                 Route("/v1/{rest:path}", self._guarded(self._v1), methods=["GET", "POST"]),
-            ]
+            ],
+            exception_handlers={HTTPException: _malformed},
         )
 
     def _guarded(self, answer):
@@ -77,6 +81,9 @@ class Rest:
                 response = JSONResponse({"error": str(error)}, error.code.http)
             except ClientDisconnect:
                 response = Response(status_code=499)
+            except Exception:  # a mistake of ours: the log says where, the client that it was not the client's
+                self._log.event(f"request {request.state.headers[HEADER]}: {traceback.format_exc()}")
+                response = JSONResponse({"error": "internal error"}, Code.INTERNAL.http)
             response.headers[HEADER] = request.state.headers[HEADER]
             return response
 
@@ -181,6 +188,11 @@ class Rest:
             with self._models.servable(name, None, label) as servable:
                 number = servable.version
         return _message(messages.status_of(self._models.status(name, number)))
+
+
+def _malformed(request, error):
+    """What no route takes."""
+    return JSONResponse({"error": f"Malformed request: {request.method} {request.url.path}"}, error.status_code)
 
 
 def _number(text):

@@ -1,7 +1,9 @@
 """TensorFlow Serving's gRPC API on its own stubs: PredictionService and ModelService."""
 
 import functools
+import math
 import pathlib
+import traceback
 
 import grpc
 import tensorflow as tf
@@ -14,14 +16,16 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from kerasvision.serve import examples, messages
+from kerasvision.serve import examples, messages, tensors
 from kerasvision.serve.log import HEADER, request_id
 from kerasvision.serve.models import config_of
 from kerasvision.serve.status import Code, ServingError, invalid
 
+LARGEST_TENSOR = 2**28  # bytes
+
 
 def refusing(method):
-    """What a `ServingError` says becomes the status of the call."""
+    """What a `ServingError` says becomes the status of the call. The method's object has a `log`."""
 
     @functools.wraps(method)
     def guarded(self, request, context):
@@ -29,15 +33,18 @@ def refusing(method):
             return method(self, request, context)
         except ServingError as error:
             context.abort(getattr(grpc.StatusCode, error.code.name), str(error))
+        except Exception:  # a mistake of ours: the log says where, the client that it was not the client's
+            self.log.event(f"{method.__name__}: {traceback.format_exc()}")
+            context.abort(grpc.StatusCode.INTERNAL, "internal error")
 
     return guarded
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """answering: `Answering`."""
+    """answering: `Answering`. log: `Log`."""
 
-    def __init__(self, answering):
-        self._answering, self._models = answering, answering.models
+    def __init__(self, answering, log):
+        self._answering, self._models, self.log = answering, answering.models, log
 
     def _opened(self, spec, context):
         headers = {k: v for k, v in context.invocation_metadata() if isinstance(v, str)}
@@ -96,8 +103,8 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 class Management(model_service_pb2_grpc.ModelServiceServicer):
     """Status and configuration of the models."""
 
-    def __init__(self, models, base):
-        self._models, self._base = models, base
+    def __init__(self, models, base, log):
+        self._models, self._base, self.log = models, base, log
 
     @refusing
     def GetModelStatus(self, request, context):
@@ -138,7 +145,17 @@ def _sign(spec, servable, signature):
 
 
 def _array(key, proto):
+    """A tensor as an array. A short message may stand for a huge tensor of one value: its size is looked at first."""
+    try:
+        dtype, shape = tf.as_dtype(proto.dtype), [d.size for d in proto.tensor_shape.dim]
+        size = 1 if dtype == tf.string else dtype.size
+    except TypeError as error:
+        raise invalid(f"tensor parsing error: {key}: {error}") from None
+    if min(shape, default=0) < 0 or math.prod(shape) * size > LARGEST_TENSOR or len(shape) > tensors.DEEPEST:
+        raise invalid(f"tensor parsing error: {key}: the shape {shape} is not one of at most {LARGEST_TENSOR} bytes")
+    if proto.tensor_content and len(proto.tensor_content) != math.prod(shape) * size:
+        raise invalid(f"tensor parsing error: {key}: {len(proto.tensor_content)} bytes are no tensor of shape {shape}")
     try:
         return tf.make_ndarray(proto)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError, KeyError) as error:
         raise invalid(f"tensor parsing error: {key}: {error}") from None

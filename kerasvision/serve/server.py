@@ -60,8 +60,9 @@ class Server:
         self._configs = configs if callable(configs) else None
         self.models = Models(configs() if callable(configs) else configs, self.log.event)
         self._engine = Batching(options.limits, metrics.batch)
-        answering = Answering(self.models, self._engine, Observer(metrics, self.log))
-        self._rest = Rest(answering, metrics, options.largest_body, options.token)
+        observer = Observer(metrics, self.log)
+        answering = Answering(self.models, self._engine, observer)
+        self._rest = Rest(answering, observer, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
         self._grpc = self._grpc_server(answering, base)
         self._uvicorn = self._uvicorn_server()
@@ -72,8 +73,8 @@ class Server:
         guards = [TokenInterceptor(options.token)] if options.token else []
         limit = [("grpc.max_receive_message_length", options.largest_body)]
         server = grpc.server(self._pool, interceptors=guards, options=limit)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering), server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, self.log), server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base, self.log), server)
         return server
 
     def _uvicorn_server(self):
