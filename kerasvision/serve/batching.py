@@ -34,8 +34,9 @@ class _Job:
     signature: str
     inputs: dict
     size: int
-    key: tuple
+    key: object
     expires: float
+    output_filter: tuple = ()
     answer: concurrent.futures.Future = dataclasses.field(default_factory=concurrent.futures.Future)
 
 
@@ -58,32 +59,39 @@ class Batching:
         """Examples that wait."""
         return self._waiting
 
-    def predict(self, servable, inputs, signature="", output_filter=()):
-        """See `Servable.predict`. The servable checks names and types of inputs before they can join a batch."""
+    def submit(self, servable, inputs, signature="", output_filter=()):
+        """A future of `Servable.predict`. The servable checks names and types before they can join a batch, and a full
+        queue refuses: both raise here. Who waits longer than the deadline waits for ever.
+        """
         ready = servable.checked(inputs, signature, output_filter)
         size, key = _size(ready), _key(servable, ready, signature)
-        if size is None:
-            return servable.run(ready, signature, output_filter)
-        job = _Job(servable, signature, ready, size, key, time.monotonic() + self.limits.deadline)
+        expires = time.monotonic() + self.limits.deadline
+        job = _Job(servable, signature, ready, size or 1, key if size else object(), expires, tuple(output_filter))
         with self._lock:
             if self._ends:
                 raise ServingError(Code.UNAVAILABLE, "the server is ending; ask another one")
-            if self._queue and self._waiting + size > self.limits.bound:
+            if self._queue and self._waiting + job.size > self.limits.bound:
                 raise ServingError(
                     Code.RESOURCE_EXHAUSTED,
                     f"{self._waiting} examples are waiting, and {self.limits.bound} may; try again later",
                 )
             self._queue.append(job)
-            self._waiting += size
+            self._waiting += job.size
             self._lock.notify()
+        return job.answer
+
+    def predict(self, servable, inputs, signature="", output_filter=()):
+        """See `submit`; waits for the answer."""
+        answer = self.submit(servable, inputs, signature, output_filter)
         try:
-            outputs = job.answer.result(self.limits.deadline)
+            return answer.result(self.limits.deadline)
         except concurrent.futures.TimeoutError:
-            job.answer.cancel()
-            raise ServingError(
-                Code.DEADLINE_EXCEEDED, f"not answered within {self.limits.deadline:g} seconds"
-            ) from None
-        return {name: outputs[name] for name in (output_filter or outputs)}
+            answer.cancel()
+            raise self.too_late() from None
+
+    def too_late(self):
+        """The error of an answer that did not come in time."""
+        return ServingError(Code.DEADLINE_EXCEEDED, f"not answered within {self.limits.deadline:g} seconds")
 
     def stop(self):
         """Answer what waits, then end the workers."""
@@ -128,9 +136,10 @@ def _answer(jobs, seen):
     """Run the jobs as one batch. If that fails each runs alone, so that one bad image spoils nobody else's answer."""
     first = jobs[0]
     try:
-        joined = {k: np.concatenate([job.inputs[k] for job in jobs]) for k in first.inputs}
+        alone = len(jobs) == 1
+        joined = first.inputs if alone else {k: np.concatenate([j.inputs[k] for j in jobs]) for k in first.inputs}
         outputs = first.servable.run(joined, first.signature, ())
-        if len(jobs) > 1 and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
+        if not alone and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
             raise ValueError("an output has no batch axis")
         seen(sum(job.size for job in jobs))
     except Exception as error:
@@ -142,8 +151,9 @@ def _answer(jobs, seen):
         return
     start = 0
     for job in jobs:
-        alone = len(jobs) == 1
-        job.answer.set_result(outputs if alone else {k: v[start : start + job.size] for k, v in outputs.items()})
+        names = job.output_filter or outputs
+        rows = slice(None) if alone else slice(start, start + job.size)
+        job.answer.set_result({k: outputs[k] if alone else outputs[k][rows] for k in names})
         start += job.size
 
 

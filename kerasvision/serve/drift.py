@@ -15,7 +15,7 @@ WINDOW = 500  # of the latest examples that are compared
 LEAST = 100  # examples, before anything is said
 SHIFTED = 0.25  # PSI from which a population has shifted, by convention
 BEYOND_CHANCE = 4.0  # and as many times what chance alone makes
-MOST_A_SECOND = 100  # images that are looked at
+SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first, to look at images
 
 
 class Watch:
@@ -25,13 +25,13 @@ class Watch:
         self._kept = kept
         self._lock = threading.Lock()
         self._seen = {name: collections.deque(maxlen=WINDOW) for name in kept}
-        self._second, self._looked = 0, 0
+        self._began, self._spent = time.perf_counter(), 0.0
 
     def see(self, inputs, outputs):
-        """A request's arrays; of images only so many a second."""
+        """A request's arrays; of images only as many as there is time for."""
         values = {name: list(v) for name, v in profile.of_answer(outputs).items()}
-        for image in self._images(inputs):
-            for name, value in profile.of_image(image).items():
+        for found in self._images(inputs):
+            for name, value in found.items():
                 values.setdefault(name, []).append(value)
         with self._lock:
             for name, held in values.items():
@@ -39,20 +39,20 @@ class Watch:
                     self._seen[name].extend(held)
 
     def _images(self, inputs):
+        """Statistics of those images that there is time to look at."""
         for image in inputs.get("image", ()):
-            if self._may_look():
-                yield image
+            yield from self._looked_at(lambda image=image: image)
         for encoded in inputs.get("image_bytes", ()):
-            if self._may_look():
-                with Image.open(io.BytesIO(encoded)) as image:
-                    yield np.asarray(image.convert("RGB"))
+            yield from self._looked_at(lambda encoded=encoded: _decoded(encoded))
 
-    def _may_look(self):
-        now = int(time.monotonic())
-        if now != self._second:
-            self._second, self._looked = now, 0
-        self._looked += 1
-        return self._looked <= MOST_A_SECOND
+    def _looked_at(self, read):
+        started = time.perf_counter()
+        with self._lock:
+            if self._spent > BURST + SHARE * (started - self._began):
+                return
+        yield profile.of_image(read())
+        with self._lock:
+            self._spent += time.perf_counter() - started
 
     def report(self):
         """Name -> {"psi", "examples", "shifted"} of what has been seen often enough."""
@@ -64,6 +64,11 @@ class Watch:
             shifted = index > max(SHIFTED, BEYOND_CHANCE * chance)
             rows[name] = {"psi": round(index, 4), "examples": len(values), "shifted": shifted}
         return rows
+
+
+def _decoded(encoded):
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def watch_of(path):

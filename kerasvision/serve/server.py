@@ -39,7 +39,7 @@ class Options:
     rest_port: int = REST_PORT
     grpc_port: int = GRPC_PORT
     poll: float = 1.0
-    threads: int = 16
+    threads: int = 64
     largest_body: int = LARGEST_BODY
     limits: Limits = Limits()
     token: str = ""
@@ -72,7 +72,8 @@ class Server:
         options = self.options
         guards = [TokenInterceptor(options.token)] if options.token else []
         limit = [("grpc.max_receive_message_length", options.largest_body)]
-        server = grpc.server(self._pool, interceptors=guards, options=limit)
+        most = options.threads + options.limits.bound  # beyond them one is refused at once
+        server = grpc.server(self._pool, interceptors=guards, options=limit, maximum_concurrent_rpcs=most)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, self.log), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base, self.log), server)
         return server

@@ -44,7 +44,7 @@ def test_statistics_of_a_picture(photographs):
 @pytest.fixture
 def running(served_folder, monkeypatch):
     """(client, image of digits uint8 [N, 8, 8, 3], what `see` should be given) of a fresh server."""
-    monkeypatch.setattr(drift, "MOST_A_SECOND", 10_000)
+    monkeypatch.setattr(drift, "BURST", 60.0)
     configs = [c for c in configs_below(served_folder) if c.name == "digits"]
     server = Server(configs, QUIET, served_folder).start()
     gray = np.uint8(load_digits().images * 255 / 16)
@@ -83,7 +83,7 @@ def shifted(watch):
 
 def seen(watch, images, scores, chunk=50):
     for start in range(0, len(images), chunk):
-        watch._second = -1  # as if each came in a second of its own
+        watch._spent = 0.0  # as if each had come much later
         watch.see({"image": images[start : start + chunk]}, {"probabilities": scores[start : start + chunk]})
         yield shifted(watch)
 
