@@ -1,4 +1,4 @@
-"""`kerasvision models list|promote|rollback|diff`: versions of served models, and the labels that name them."""
+"""`kerasvision models list|promote|rollback|diff|sign`: versions of served models, and the labels that name them."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ _FOLDER = {"default": "saved_models", "metavar": "DIR", "help": "folder of the m
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="list|promote|rollback|diff", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="list|promote|rollback|diff|sign", required=True)
     text = "every version with its labels, its metric, size and latency"
     listing = actions.add_parser("list", help=text, description=text)
     listing.add_argument("--dir", dest="folder", **_FOLDER)
@@ -31,11 +31,26 @@ def configure(parser):
     comparing.add_argument("name", metavar="NAME")
     comparing.add_argument("versions", metavar="VERSION", type=int, nargs=2)
     comparing.add_argument("--dir", dest="folder", **_FOLDER)
+    text = "sign a version with an ed25519 key, for `serve --trust`"
+    signing = actions.add_parser("sign", help=text, description=text)
+    signing.add_argument("name", metavar="NAME")
+    signing.add_argument("version", metavar="VERSION", type=int)
+    signing.add_argument("--key", required=True, metavar="PEM", help="made by openssl genpkey -algorithm ed25519")
+    signing.add_argument("--dir", dest="folder", **_FOLDER)
 
 
 def run(args):
     """Do what the action says."""
-    return {"list": _list, "promote": _promote, "rollback": _rollback, "diff": _diff}[args.action](args)
+    actions = {"list": _list, "promote": _promote, "rollback": _rollback, "diff": _diff, "sign": _sign}
+    return actions[args.action](args)
+
+
+def _sign(args):
+    from kerasvision.export.signing import sign
+    from kerasvision.export.versions import version_of
+
+    print(f"signed: {sign(version_of(args.folder, args.name, args.version).path, args.key)}")
+    return 0
 
 
 def _list(args):

@@ -29,6 +29,7 @@ def configure(parser):
     parser.add_argument("--token-file", metavar="FILE", help="every request must carry the token in this file")
     parser.add_argument("--certificate", metavar="PEM", help="for TLS on both ports, with --key")
     parser.add_argument("--key", metavar="PEM", help="the certificate's private key")
+    parser.add_argument("--trust", metavar="PEM", help="load only versions that this public key's owner has signed")
     parser.add_argument(
         "--log", choices=("text", "json"), default="text", help="lines for people, or JSON with a line each request"
     )
@@ -42,8 +43,12 @@ def run(args):
             raise UsageError(f"{flag} {port}: allowed: 0 (any free port) to 65535")
     if bool(args.certificate) != bool(args.key):
         raise UsageError("--certificate and --key go together")
-    guarded = args.token_file or args.certificate
-    installed = None if guarded and args.engine == "auto" else shutil.which(BINARY)
+    guarded = args.token_file or args.certificate or args.trust
+    if guarded and args.engine == "tensorflow_serving":
+        raise UsageError(
+            f"--token-file, --certificate and --trust are the embedded server's; {BINARY} has none of them"
+        )
+    installed = None if guarded else shutil.which(BINARY)
     if args.engine == "tensorflow_serving" and not installed:
         raise UsageError(
             f"--engine tensorflow_serving: {BINARY} is not on PATH; leave --engine out for the embedded one"
@@ -109,6 +114,7 @@ def _serve_embedded(args):
         certificate=_checked(args.certificate),
         key=_checked(args.key),
         log=args.log,
+        trust=args.trust or "",
     )
     server = Server(configs, options, base).start()
     scheme = "https" if args.certificate else "http"

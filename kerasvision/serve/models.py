@@ -60,11 +60,11 @@ class Version:
 class Models:
     """Thread-safe. A new version is loaded and warmed up beside the old one, which goes on answering until then; a
     version that cannot be loaded changes nothing but its own status. What goes is let go when its last request ends.
-    log: takes a line of text.
+    log: takes a line of text. check: raises on a version's folder that may not be loaded.
     """
 
-    def __init__(self, configs, log=None):
-        self._log = log or Log().event
+    def __init__(self, configs, log=None, check=lambda path: None):
+        self._log, self._check = log or Log().event, check
         self._lock = threading.Condition()
         self._configs = {}
         self._held = collections.defaultdict(dict)  # name -> version number -> Version
@@ -126,6 +126,7 @@ class Models:
             self._held[name][number] = version
         started = time.monotonic()
         try:
+            self._check(path)
             servable = Servable(name, number, path)
         except Exception as error:  # whatever TensorFlow finds wrong with the files: the others go on
             text = str(error).split("\n")[0][:500] or type(error).__name__

@@ -13,6 +13,7 @@ import uvicorn
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.export.signing import trusting
 from kerasvision.serve.answering import Answering
 from kerasvision.serve.batching import Batching, Limits
 from kerasvision.serve.guard import TokenInterceptor
@@ -32,7 +33,7 @@ class Options:
     """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
     the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
     token: that every request must carry ("": none). certificate, key: PEM files for TLS on both ports, or neither.
-    log: see `log.Log`.
+    log: see `log.Log`. trust: a PEM file; only versions that are signed by its key are loaded ("": all).
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +47,7 @@ class Options:
     certificate: str = ""
     key: str = ""
     log: str = "text"
+    trust: str = ""
 
 
 class Server:
@@ -58,7 +60,8 @@ class Server:
         self.options = options
         self.log, metrics = Log(options.log), Metrics()
         self._configs = configs if callable(configs) else None
-        self.models = Models(configs() if callable(configs) else configs, self.log.event)
+        check = trusting(options.trust) if options.trust else lambda path: None
+        self.models = Models(configs() if callable(configs) else configs, self.log.event, check)
         self._engine = Batching(options.limits, metrics.batch)
         observer = Observer(metrics, self.log)
         answering = Answering(self.models, self._engine, observer)
