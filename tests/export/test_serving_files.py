@@ -1,5 +1,7 @@
 """What TensorFlow Serving and KServe are given, read by their own formats."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -97,4 +99,21 @@ def test_compose_and_kserve_files_are_yaml_and_point_at_the_model(out):
     assert all(port.startswith("127.0.0.1:") for port in compose["ports"]), "open to this machine alone"
     kserve = yaml.safe_load((out / "saved_models" / "kserve" / "digits.yaml").read_text())
     assert kserve["metadata"]["name"] == "digits" and kserve["kind"] == "InferenceService"
-    assert kserve["spec"]["predictor"]["model"]["storageUri"] == "pvc://models/digits"
+    model = kserve["spec"]["predictor"]["model"]
+    assert model["storageUri"] == "pvc://models/digits"
+    assert model["readinessProbe"]["httpGet"]["path"] == "/v1/models/digits"
+    assert set(model["resources"]["limits"]) == {"cpu", "memory"} and "tcpSocket" in model["livenessProbe"]
+    assert set(compose["deploy"]["resources"]["limits"]) == {"cpus", "memory"} and "healthcheck" in compose
+
+
+def test_the_batching_file_is_the_server_s_own_format(out):
+    """Its fields, as google/protobuf/wrappers hold them; the message itself is not among the published stubs."""
+    text = (out / "saved_models" / "batching.config").read_text()
+    rows = dict(re.fullmatch(r"(\w+) { value: (\d+) }", line).groups() for line in text.splitlines())
+    assert rows == {
+        "max_batch_size": "32",
+        "batch_timeout_micros": "1000",
+        "num_batch_threads": "2",
+        "max_enqueued_batches": "8",
+    }
+    assert "/models/batching.config" in (out / "saved_models" / "compose.yaml").read_text()

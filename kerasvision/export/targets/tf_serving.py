@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
-from kerasvision.export import labels
+from kerasvision.export import deployment, labels
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets.saved_model import (
     SavedModelRunner,
@@ -17,14 +17,13 @@ from kerasvision.export.targets.saved_model import (
 )
 
 WARMUP = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
-REST_PORT, GRPC_PORT = 8501, 8500
 
 
 @exporters.register("tf_serving")
 @dataclasses.dataclass(frozen=True)
 class TFServing(Exporter):
-    """`saved_models/<name>/<version>/` with warm-up requests, beside it `models.config`, `compose.yaml` and
-    `kserve/<name>.yaml`.
+    """`saved_models/<name>/<version>/` with warm-up requests, beside it `models.config`, `compose.yaml`,
+    `batching.config`, `alerts.yaml` and `kserve/<name>.yaml`.
 
     An export to both `saved_model` and `tf_serving` writes one SavedModel.
     """
@@ -52,9 +51,10 @@ class TFServing(Exporter):
     def finish(self, job, out):
         folder = out / "saved_models"
         labels.write(folder, labels.history(folder))
-        write_text(folder / "compose.yaml", _COMPOSE)
-        write_text(folder / "alerts.yaml", _ALERTS)
-        write_text(folder / "kserve" / f"{job.name}.yaml", _kserve(job.name))
+        write_text(folder / "compose.yaml", deployment.COMPOSE)
+        write_text(folder / deployment.BATCHING_FILE, deployment.BATCHING)
+        write_text(folder / "alerts.yaml", deployment.ALERTS)
+        write_text(folder / "kserve" / f"{job.name}.yaml", deployment.kserve(job.name))
 
 
 def _write_warmup(path, job):
@@ -91,52 +91,3 @@ class ServingRunner(SavedModelRunner):
         super().__init__(path, arch)
         for inputs, _ in warmup_requests(path):
             self.infer(inputs)
-
-
-_COMPOSE = f"""# docker compose up, from this folder
-services:
-  serving:
-    image: tensorflow/serving:2.19.0
-    command: --model_config_file={labels.MOUNTED}/{labels.CONFIG} --model_config_file_poll_wait_seconds=30
-    ports:
-      - "127.0.0.1:{REST_PORT}:8501"
-      - "127.0.0.1:{GRPC_PORT}:8500"
-    volumes:
-      - .:/models:ro
-"""
-
-
-_ALERTS = """# rule_files of Prometheus, for the embedded server's /metrics
-groups:
-  - name: kerasvision
-    rules:
-      - alert: ModelInputsShifted
-        expr: max by (model, version, statistic) (kerasvision_drift_shifted) > 0
-        for: 5m
-        annotations:
-          summary: "{{ $labels.model }} {{ $labels.version }}: {{ $labels.statistic }} is not what it was judged on"
-      - alert: ModelErrors
-        expr: sum by (model) (rate(kerasvision_requests_total{code=~"INTERNAL|UNAVAILABLE"}[5m])) > 0.1
-        for: 5m
-      - alert: ModelOverloaded
-        expr: sum(rate(kerasvision_requests_total{code="RESOURCE_EXHAUSTED"}[5m])) > 0
-        for: 5m
-"""
-
-
-def _kserve(name):
-    return f"""# kubectl apply -f {name}.yaml, after putting the folder {name}/ into the volume claim named below
-apiVersion: serving.kserve.io/v1beta1
-kind: InferenceService
-metadata:
-  name: {name.replace("_", "-").lower()}
-spec:
-  predictor:
-    model:
-      modelFormat:
-        name: tensorflow
-      storageUri: pvc://models/{name}
-      resources:
-        requests: {{cpu: "1", memory: 1Gi}}
-        limits: {{cpu: "2", memory: 2Gi}}
-"""
