@@ -2,7 +2,6 @@
 
 import grpc
 import pytest
-import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
     inference_pb2,
@@ -13,45 +12,7 @@ from tensorflow_serving.apis import (
 
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Server
-from tests.serve.conftest import QUIET, Client
-
-CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
-
-
-def save_half_plus_two(path):
-    """As the published saved_model_half_plus_two.py: y = x / 2 + 2 (and of x2, plus 3) by all three methods."""
-    v1 = tf.compat.v1
-    with tf.Graph().as_default(), v1.Session() as session:
-        a, b = v1.get_variable("a", initializer=0.5), v1.get_variable("b", initializer=2.0)
-        serialized = v1.placeholder(tf.string, name="tf_example")
-        features = {"x": tf.io.FixedLenFeature([1], tf.float32), "x2": tf.io.FixedLenFeature([1], tf.float32, [0.0])}
-        parsed = tf.io.parse_example(serialized, features)
-        x = tf.identity(parsed["x"], name="x")
-        y, y2 = tf.add(a * x, b, name="y"), tf.add(a * parsed["x2"], 3.0, name="y2")
-        classes = tf.as_string(tf.greater(y, 3.0))
-        session.run(v1.global_variables_initializer())
-
-        def info(tensor):
-            return v1.saved_model.build_tensor_info(tensor)
-
-        def signature(inputs, outputs, method):
-            return v1.saved_model.signature_def_utils.build_signature_def(inputs, outputs, method)
-
-        examples = {"inputs": info(serialized)}
-        builder = v1.saved_model.Builder(str(path))
-        builder.add_meta_graph_and_variables(
-            session,
-            ["serve"],
-            {
-                "serving_default": signature({"x": info(x)}, {"y": info(y)}, "tensorflow/serving/predict"),
-                "regress_x_to_y": signature(examples, {"outputs": info(y)}, REGRESS),
-                "regress_x_to_y2": signature(examples, {"outputs": info(y2)}, REGRESS),
-                REGRESS: signature(examples, {"outputs": info(y)}, REGRESS),
-                "classify_x_to_y": signature(examples, {"scores": info(y)}, CLASSIFY),
-                "classify_both": signature(examples, {"classes": info(classes), "scores": info(y)}, CLASSIFY),
-            },
-        )
-        builder.save()
+from tests.serve.conftest import CLASSIFY, QUIET, REGRESS, Client, save_half_plus_two
 
 
 @pytest.fixture(scope="module")

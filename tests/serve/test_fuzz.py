@@ -16,8 +16,7 @@ from kerasvision.serve.models import configs_below
 from kerasvision.serve.rpc import LARGEST_TENSOR, _array
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import ServingError
-from tests.serve.conftest import QUIET, Client, save_affine, save_mixed
-from tests.serve.test_examples import save_half_plus_two
+from tests.serve.conftest import QUIET, Client, save_affine, save_half_plus_two, save_mixed
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies
