@@ -10,7 +10,13 @@ import time
 
 import grpc
 import uvicorn
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.export.signing import trusting
@@ -25,6 +31,8 @@ from kerasvision.serve.rest import LARGEST_BODY, Rest
 from kerasvision.serve.rpc import Management, Prediction
 
 REST_PORT, GRPC_PORT = 8501, 8500  # TensorFlow Serving's
+_FILES = (prediction_service_pb2, model_service_pb2)  # in which the services are described
+SERVICES = (*(n.full_name for f in _FILES for n in f.DESCRIPTOR.services_by_name.values()), reflection.SERVICE_NAME)
 DRAIN = 30.0  # seconds that requests get to end
 
 
@@ -79,6 +87,7 @@ class Server:
         server = grpc.server(self._pool, interceptors=guards, options=limit, maximum_concurrent_rpcs=most)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, self.log), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base, self.log), server)
+        reflection.enable_server_reflection(SERVICES, server)  # grpcurl then needs no .proto files
         return server
 
     def _uvicorn_server(self):

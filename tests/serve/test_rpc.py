@@ -4,7 +4,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
+from google.protobuf import json_format, text_format
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -112,6 +112,25 @@ def test_what_is_refused_is_said(prediction):
     assert refusal(prediction.Predict, broken)[0] == "INVALID_ARGUMENT"
     asked = get_model_metadata_pb2.GetModelMetadataRequest()
     assert "at least one metadata_field" in refusal(prediction.GetModelMetadata, asked)[1]
+
+
+def test_services_describe_themselves_as_grpcurl_asks(channel):
+    """What `grpcurl -plaintext ... tensorflow.serving.ModelService/GetModelStatus` does, without its own files."""
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from google.protobuf.message_factory import GetMessageClass
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert {"tensorflow.serving.ModelService", "tensorflow.serving.PredictionService"} <= set(database.get_services())
+    service = DescriptorPool(database).FindServiceByName("tensorflow.serving.ModelService")
+    method = service.FindMethodByName("GetModelStatus")
+    asked = json_format.Parse('{"model_spec": {"name": "half_plus_three"}}', GetMessageClass(method.input_type)())
+    answer = channel.unary_unary(
+        f"/{service.full_name}/{method.name}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=GetMessageClass(method.output_type).FromString,
+    )(asked)
+    assert [row.version for row in answer.model_version_status] == [2, 1]
 
 
 def test_another_list_of_models_is_taken_over(tmp_path):
