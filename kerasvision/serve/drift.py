@@ -15,6 +15,7 @@ WINDOW = 500  # of the latest examples that are compared
 LEAST = 100  # examples, before anything is said
 SHIFTED = 0.25  # PSI from which a population has shifted, by convention
 BEYOND_CHANCE = 4.0  # and as many times what chance alone makes
+UNSURE = 0.5  # of a confidence
 SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first, to look at images
 
 
@@ -55,7 +56,9 @@ class Watch:
             self._spent += time.perf_counter() - started
 
     def report(self):
-        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough."""
+        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough; of "confidence" also its "mean" and
+        "unsure", the share of answers that are below `UNSURE`, which a client had better not take.
+        """
         with self._lock:
             seen = {name: list(values) for name, values in self._seen.items() if len(values) >= LEAST}
         rows = {}
@@ -63,6 +66,9 @@ class Watch:
             index, chance = profile.stability_index(self._kept[name], values)
             shifted = index > max(SHIFTED, BEYOND_CHANCE * chance)
             rows[name] = {"psi": round(index, 4), "examples": len(values), "shifted": shifted}
+            if name == "confidence":
+                rows[name]["mean"] = round(float(np.mean(values)), 4)
+                rows[name]["unsure"] = round(float(np.mean(np.array(values) < UNSURE)), 4)
         return rows
 
 

@@ -35,6 +35,8 @@ class Metrics:
         psi = "Population stability index of the latest requests against the contract's profile"
         self._psi = self._of(gauge, "drift_psi", psi, of)
         self._shifted = self._of(gauge, "drift_shifted", "1 where it is an alert", of)
+        self._confidence = self._of(gauge, "confidence", "Mean confidence of the latest answers", ("model", "version"))
+        self._unsure = self._of(gauge, "unsure", "Share of the latest answers that are not sure", ("model", "version"))
         self._lock = threading.Lock()
         self._recent = collections.defaultdict(lambda: collections.deque(maxlen=_KEPT))
         self._totals = collections.Counter()
@@ -79,4 +81,7 @@ class Metrics:
             for statistic, row in report.items():
                 self._psi.labels(name, str(number), statistic).set(row["psi"])
                 self._shifted.labels(name, str(number), statistic).set(row["shifted"])
+                if "unsure" in row:
+                    self._confidence.labels(name, str(number)).set(row["mean"])
+                    self._unsure.labels(name, str(number)).set(row["unsure"])
         return prometheus.generate_latest(self.registry)

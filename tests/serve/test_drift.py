@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -39,6 +40,9 @@ def test_statistics_of_a_picture(photographs):
     blurred = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(3)))
     assert profile.of_image(blurred)["sharpness"] < found["sharpness"] - 1
     assert profile.of_image(np.zeros((1, 1, 3), np.uint8))["sharpness"] == 0.0
+
+
+NAMED = ("unsure", "confidence")
 
 
 @pytest.fixture
@@ -127,6 +131,9 @@ def test_a_server_tells_it_over_both_pages(running):
     assert dark["brightness"]["psi"] > calm["brightness"]["psi"]
     text = client.ask("GET", "/metrics")[1]
     assert 'kerasvision_drift_psi{model="digits",statistic="brightness",version="1"}' in text
+    unsure, mean = (float(re.search(rf'kerasvision_{n}{{model="digits",version="1"}} (\S+)', text)[1]) for n in NAMED)
+    assert (unsure, mean) == (dark["confidence"]["unsure"], dark["confidence"]["mean"])
+    assert 0 < unsure < 1 and 0.1 < mean < 1
 
 
 def test_encoded_pictures_are_looked_at_too(running):
