@@ -56,8 +56,8 @@ class Watch:
             self._spent += time.perf_counter() - started
 
     def report(self):
-        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough; of "confidence" also its "mean" and
-        "unsure", the share of answers that are below `UNSURE`, which a client had better not take.
+        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough; of "confidence" also its "mean",
+        and "unsure", the share of answers that are below `UNSURE`, which a client had better not take.
         """
         with self._lock:
             seen = {name: list(values) for name, values in self._seen.items() if len(values) >= LEAST}
