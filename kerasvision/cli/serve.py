@@ -4,11 +4,13 @@ import functools
 import os
 import pathlib
 import shutil
+import ssl
+import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
 HELP = "serve exported models through TensorFlow Serving's REST and gRPC APIs"
-BINARY = "tensorflow_model_server"
+BINARY, EVERYWHERE = "tensorflow_model_server", "0.0.0.0"  # noqa: S104 (what is asked for)
 
 
 def configure(parser):
@@ -18,7 +20,8 @@ def configure(parser):
         "--engine",
         choices=("auto", "tensorflow_serving", "embedded"),
         default="auto",
-        help=f"{BINARY} where it is on PATH, else the embedded server (auto); or the one named",
+        help=f"with --host {EVERYWHERE}, {BINARY} where it is on PATH, else the embedded server (auto); or the one "
+        "named",
     )
     parser.add_argument("--rest-api-port", type=int, default=8501, metavar="P", help="(default: 8501)")
     parser.add_argument("--port", type=int, default=8500, metavar="P", help="of gRPC (default: 8500)")
@@ -43,12 +46,18 @@ def run(args):
             raise UsageError(f"{flag} {port}: allowed: 0 (any free port) to 65535")
     if bool(args.certificate) != bool(args.key):
         raise UsageError("--certificate and --key go together")
+    if args.poll <= 0:
+        raise UsageError(f"--poll {args.poll:g}: seconds, more than 0")
     guarded = args.token_file or args.certificate or args.trust
     if guarded and args.engine == "tensorflow_serving":
         raise UsageError(
             f"--token-file, --certificate and --trust are the embedded server's; {BINARY} has none of them"
         )
     installed = None if guarded else shutil.which(BINARY)
+    if installed and args.engine == "auto" and args.host != EVERYWHERE:
+        # that server listens on every address, which nobody has asked for
+        print(f"{BINARY} is installed, and is used with --host {EVERYWHERE}", file=sys.stderr)
+        installed = None
     if args.engine == "tensorflow_serving" and not installed:
         raise UsageError(
             f"--engine tensorflow_serving: {BINARY} is not on PATH; leave --engine out for the embedded one"
@@ -63,6 +72,8 @@ def _serve_with(binary, args):
     from kerasvision.export.labels import write_local
     from kerasvision.serve.models import configs_below
 
+    if args.host != EVERYWHERE:
+        print(f"{BINARY} listens on every address of this machine", file=sys.stderr)
     if not args.model_config_file:
         configs_below(args.folder)  # says what is wrong with the folder
     config, seconds = args.model_config_file or write_local(args.folder), max(1, round(args.poll))
@@ -92,6 +103,14 @@ def _checked(path):
     return path or ""
 
 
+def _check_pair(certificate, key):
+    """Refuses a key that is not the certificate's."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise UsageError(f"{key} is not the key of {certificate}: {error.reason}") from None
+
+
 def _serve_embedded(args):
     from kerasvision.serve.models import configs_below, read_config
 
@@ -105,14 +124,17 @@ def _serve_embedded(args):
     else:
         configs_below(args.folder)  # says at once what is wrong with the folder
         configs, base = functools.partial(configs_below, args.folder), pathlib.Path(args.folder)
+    certificate, key = _checked(args.certificate), _checked(args.key)
+    if certificate:
+        _check_pair(certificate, key)
     options = Options(
         host=args.host,
         rest_port=args.rest_api_port,
         grpc_port=args.port,
         poll=args.poll,
         token=_read(args.token_file).strip() if args.token_file else "",
-        certificate=_checked(args.certificate),
-        key=_checked(args.key),
+        certificate=certificate,
+        key=key,
         log=args.log,
         trust=args.trust or "",
     )

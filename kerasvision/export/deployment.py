@@ -19,7 +19,9 @@ COMPOSE = f"""# docker compose up, from this folder
 services:
   serving:
     image: tensorflow/serving:2.19.0
-    command: --model_config_file={MOUNTED}/{CONFIG} --model_config_file_poll_wait_seconds=30
+    command: >-
+      --model_config_file={MOUNTED}/{CONFIG} --model_config_file_poll_wait_seconds=30
+      --allow_version_labels_for_unavailable_models=true
     ports:
       - "127.0.0.1:{REST_PORT}:8501"
       - "127.0.0.1:{GRPC_PORT}:8500"

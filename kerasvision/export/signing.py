@@ -74,8 +74,13 @@ def _digests(path):
 
 
 def _message(path, files):
-    """What is signed: also the model's name and the version's number, so that none can take the place of another."""
-    version = pathlib.Path(path).resolve()
+    """What is signed: also the model's name and the version's number, so that none can take the place of another, nor
+    by a link.
+    """
+    version = pathlib.Path(path).absolute()
+    for folder in (version, version.parent):
+        if folder.is_symlink():
+            raise KerasVisionError(f"{folder} is a link; a signed version stands where it was signed")
     document = {"model": version.parent.name, "version": version.name, "files": files}
     return json.dumps(document, sort_keys=True).encode("utf-8")
 

@@ -3,19 +3,28 @@
 import asyncio
 import contextlib
 
+from starlette.concurrency import run_in_threadpool
+
+from kerasvision.serve.servable import IMAGES
+
+FEW = 4  # encoded images, whose headers are read in less time than it takes to change threads
+
+
+async def here(function, *arguments):
+    """In place of a thread of its own."""
+    return function(*arguments)
+
 
 class Answering:
-    """models: `Models`. engine: answers (servable, inputs, signature, names of outputs) -> outputs. observer: an
-    `Observer`.
-    """
+    """models: `Models`. engine: `Batching`."""
 
-    def __init__(self, models, engine, observer):
-        self.models, self.engine, self._observer = models, engine, observer
+    def __init__(self, models, engine):
+        self.models, self.engine = models, engine
 
     @contextlib.contextmanager
-    def request(self, api, headers, name, version=None, label=""):
-        """Yields what `predict` takes: the version that is asked for is held until the end."""
-        with self._observer.request(api, headers) as seen, self.models.servable(name, version, label) as servable:
+    def asked(self, seen, name, version=None, label=""):
+        """Yields what answers: the version that is asked for is held until the end. seen: the observer's."""
+        with self.models.servable(name, version, label) as servable:
             seen.of = servable
             yield Asked(servable, self.engine, seen)
 
@@ -34,12 +43,15 @@ class Asked:
     async def predict_later(self, inputs, signature=""):
         """The same, while the thread does other things."""
         self._note(inputs)
-        answer = asyncio.wrap_future(self._engine.submit(self.servable, inputs, signature))
+        encoded = inputs[IMAGES].size if IMAGES in inputs else 0  # their headers are looked at, and some are decoded
+        submit = run_in_threadpool if encoded > FEW else here
+        answer = asyncio.wrap_future(await submit(self._engine.submit, self.servable, inputs, signature))
         try:
             outputs = await asyncio.wait_for(answer, self._engine.limits.deadline)
         except TimeoutError:
             raise self._engine.too_late() from None
-        return self._watched(inputs, outputs)
+        watch = run_in_threadpool if encoded and self.servable.watch else here
+        return await watch(self._watched, inputs, outputs)
 
     def _note(self, inputs):
         self._seen.examples = max((v.shape[0] for v in inputs.values() if v.ndim), default=1)

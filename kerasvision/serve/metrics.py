@@ -37,7 +37,7 @@ class Metrics:
         self._shifted = self._of(gauge, "drift_shifted", "1 where it is an alert", of)
         self._confidence = self._of(gauge, "confidence", "Mean confidence of the latest answers", ("model", "version"))
         self._unsure = self._of(gauge, "unsure", "Share of the latest answers that are not sure", ("model", "version"))
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._recent = collections.defaultdict(lambda: collections.deque(maxlen=_KEPT))
         self._totals = collections.Counter()
 
@@ -72,8 +72,13 @@ class Metrics:
 
     def text(self, models, waiting):
         """The page that Prometheus reads."""
+        with self._reading:  # two readers at once must not see what the other has just cleared
+            return self._read(models, waiting)
+
+    def _read(self, models, waiting):
         self._waiting.set(waiting)
-        self._available.clear()
+        for gauge in (self._available, self._psi, self._shifted, self._confidence, self._unsure):
+            gauge.clear()  # of versions that are gone
         for name in models.names():
             for number, state, _ in models.versions(name):
                 self._available.labels(name, str(number)).set(state == "AVAILABLE")

@@ -8,7 +8,7 @@ import threading
 import time
 import typing
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.export.labels import names_below, present
 from kerasvision.serve.log import Log
 from kerasvision.serve.servable import Servable
@@ -35,8 +35,10 @@ class ModelConfig:
         """{version: its folder} of what is on disk and to be served, rising; 00000123 is version 123."""
         try:
             entries = list(pathlib.Path(self.base_path).iterdir())
-        except OSError:
+        except FileNotFoundError:
             return {}
+        except OSError as error:  # a disk that is away for a moment is not one without versions
+            raise KerasVisionError(f"{self.base_path} cannot be read: {error.strerror}") from None
         numbered = sorted((int(p.name), p) for p in entries if p.name.isascii() and p.name.isdigit())
         found = {number: path for number, path in numbered if (path / "saved_model.pb").exists()}
         if self.versions == "all":
@@ -48,10 +50,11 @@ class ModelConfig:
 
 @dataclasses.dataclass
 class Version:
-    """A version's life. users: requests that it is answering."""
+    """A version's life. users: requests that it is answering. mark: of its files when it was loaded."""
 
     number: int
     state: State = "START"
+    mark: tuple = ()
     error: ServingError | None = None
     servable: Servable | None = None
     users: int = 0
@@ -74,40 +77,42 @@ class Models:
 
     def tell(self, configs):
         """`configure` by a request: the list is no longer read from the disk."""
-        self._told = True
-        self.configure(configs)
+        self.configure(configs, is_told=True)
 
-    def configure(self, configs):
+    def configure(self, configs, is_told=False):
         """Another list of models takes the place of the present one, and is loaded."""
         names = [c.name for c in configs]
         if len(set(names)) < len(names):
             raise invalid(f"Duplicate model names in the list: {', '.join(sorted(names))}")
-        self.refresh({c.name: c for c in configs})
+        self.refresh({c.name: c for c in configs}, is_told)
 
-    def refresh(self, configs=None):
+    def refresh(self, configs=None, is_told=False):
         """Look at the disk: load what is new, let go what is no longer wanted.
 
         configs: name -> another `ModelConfig`, which counts from when its versions have been loaded: a label that moves
-        names a version that answers at every moment.
+        names a version that answers at every moment. is_told: by a request, after which none from the disk counts.
         """
         with self._loading:
+            if configs is None or (self._told and not is_told):
+                configs = dict(self._configs)
+            self._told = self._told or is_told
             with self._lock:
-                configs = dict(self._configs) if configs is None else configs
-                wanted = {name: configs[name].wanted() if name in configs else {} for name in {*configs, *self._held}}
+                held = set(self._held)
+            wanted = {name: configs[name].wanted() if name in configs else {} for name in {*configs, *held}}
             for name, versions in sorted(wanted.items()):
                 for number, path in versions.items():
-                    if self._is_new(name, number):
+                    if self._is_new(name, number, path):
                         self._load(name, number, path)
             with self._lock:
                 self._configs = configs
             for name, versions in wanted.items():
                 self._retire(name, set(versions))
 
-    def _is_new(self, name, number):
-        """Whether a version has never been loaded, or has been let go. One that failed is not tried again."""
+    def _is_new(self, name, number, path):
+        """Whether a version has never been loaded, or has been let go, or failed and has other files by now."""
         with self._lock:
             held = self._held[name].get(number)
-            return held is None or (held.state == "END" and held.error is None)
+            return held is None or (held.state == "END" and (held.error is None or held.mark != _mark(path)))
 
     def _retire(self, name, wanted):
         """Let go what is not wanted, once something that is wanted answers."""
@@ -115,13 +120,15 @@ class Models:
             serving = [v for v in self._held[name].values() if v.state == "AVAILABLE"]
             ready = any(v.number in wanted for v in serving) or not wanted
             goes = [v for v in serving if v.number not in wanted] if ready else []
+            for failed in [v for v in self._held[name].values() if v.error and v.number not in wanted]:
+                del self._held[name][failed.number]
             for version in goes:
                 version.state = "UNLOADING"
         for version in goes:
             self._let_go(name, version)
 
     def _load(self, name, number, path):
-        version = Version(number, "LOADING")
+        version = Version(number, "LOADING", _mark(path))
         with self._lock:
             self._held[name][number] = version
         started = time.monotonic()
@@ -234,6 +241,12 @@ class Models:
     def stop(self):
         """End the watch."""
         self._stopped.set()
+
+
+def _mark(path):
+    """What tells that files of a version, or its signature, have changed: when they were written."""
+    places = (path, path / "saved_model.pb", path / "variables", path.with_name(f"{path.name}.signature.json"))
+    return tuple(place.stat().st_mtime_ns if place.exists() else 0 for place in places)
 
 
 def configs_below(folder):

@@ -7,6 +7,7 @@ import json
 import re
 import traceback
 
+from anyio import CapacityLimiter, to_thread
 from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,12 +17,16 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from kerasvision.serve import examples, messages, page, tensors
+from kerasvision.serve.answering import here
 from kerasvision.serve.guard import check_token
 from kerasvision.serve.log import HEADER, request_id
 from kerasvision.serve.openapi import document_of
+from kerasvision.serve.outputs import dump_outputs
 from kerasvision.serve.status import Code, ServingError, invalid
 
 LARGEST_BODY = 64 * 2**20  # bytes
+BODIES = 8  # of the largest ones that are held at once
+SLOW = 16  # threads for requests that wait in one
 SMALL_BODY = 2**18  # bytes that are read and written in less than a millisecond
 BODY_SECONDS = 30.0  # for a body to come in whole: a slow client must not hold a place for ever
 _JSON = "application/json"
@@ -33,14 +38,14 @@ _METHODS = {"classify": examples.CLASSIFY, "regress": examples.REGRESS}
 
 @dataclasses.dataclass(frozen=True)
 class _Question:
-    """A POST request. verb: predict, classify, regress or draw. headers: lower-case name -> value."""
+    """A POST request. verb: predict, classify, regress or draw. seen: the observer's."""
 
     name: str
     version: int | None
     label: str
     verb: str
     body: bytes
-    headers: dict
+    seen: object
 
 
 class Rest:
@@ -50,10 +55,11 @@ class Rest:
 
     def __init__(self, answering, observer, largest_body=LARGEST_BODY, token=""):
         self._answering, self._models = answering, answering.models
-        self._metrics, self._log = observer.metrics, observer.log
+        self._observer, self._metrics, self._log = observer, observer.metrics, observer.log
         self._largest_body, self._token = largest_body, token
         limits = answering.engine.limits
         self._busy, self._most = 0, limits.bound + limits.workers * limits.largest
+        self._bytes, self._slow = 0, CapacityLimiter(SLOW)
         self.draining = False
         self.app = Starlette(
             routes=[
@@ -121,45 +127,51 @@ class Rest:
         version = request.query_params.get("version", "")
         if version and not version.isdecimal():
             raise invalid(f"Failed to convert version: {version} to numeric.")
-        body = await self._body(request)
-        question = _Question(request.path_params["name"], _number(version), "", "draw", body, request.state.headers)
-        return JSONResponse(await run_in_threadpool(self._drawn, question))
+        async with self._answered(request) as (seen, body):
+            question = _Question(request.path_params["name"], _number(version), "", "draw", body, seen)
+            return JSONResponse(await to_thread.run_sync(self._drawn, question, limiter=self._slow))
 
     async def _v1(self, request: Request):
-        path = request.url.path
+        path = request.scope["path"]
         if request.method == "POST" and (found := _ASK.fullmatch(path)):
             name, version, label, verb = found.groups()
-            body = await self._body(request)
-            question = _Question(name, _number(version), label or "", verb.lower(), body, request.state.headers)
-            with self._place():
-                predicts = question.verb == "predict"
-                answer = await (self._predict(question) if predicts else run_in_threadpool(self._evaluate, question))
+            async with self._answered(request) as (seen, body):
+                question = _Question(name, _number(version), label or "", verb.lower(), body, seen)
+                if question.verb == "predict":
+                    answer = await self._predict(question)
+                else:
+                    answer = await to_thread.run_sync(self._evaluate, question, limiter=self._slow)
             return Response(answer, media_type=_JSON)
         if request.method == "GET" and (found := _STATUS.fullmatch(path)):
             return Response(await run_in_threadpool(self._look, *found.groups()), media_type=_JSON)
         raise invalid(f"Malformed request: {request.method} {path}")
 
-    @contextlib.contextmanager
-    def _place(self):
-        """One of the requests that are answered at once; beyond them one is refused before it costs anything."""
-        if self._busy >= self._most:
-            text = f"{self._busy} requests are being answered, and {self._most} may; try again later"
-            raise ServingError(Code.RESOURCE_EXHAUSTED, text)
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
+    @contextlib.asynccontextmanager
+    async def _answered(self, request):
+        """Around a request that a model is asked: yields (what is seen of it, its body). Beyond so many at once, or so
+        many bytes of them, it is refused before it costs anything.
+        """
+        with self._observer.request("rest", request.state.headers) as seen:
+            if self._busy >= self._most:
+                text = f"{self._busy} requests are being answered, and {self._most} may; try again later"
+                raise ServingError(Code.RESOURCE_EXHAUSTED, text)
+            self._busy += 1
+            held = []
+            try:
+                yield seen, await self._body(request, held)
+            finally:
+                self._busy -= 1
+                self._bytes -= sum(map(len, held))
 
-    async def _body(self, request):
-        """The whole body, of a bounded size whatever its header says."""
+    async def _body(self, request, parts):
+        """The whole body, of a bounded size whatever its header says. parts: gets what has come of it."""
         too_large = ServingError(
             Code.RESOURCE_EXHAUSTED, f"a request may have {self._largest_body} bytes; send fewer instances at once"
         )
         with contextlib.suppress(ValueError):
             if int(request.headers.get("content-length", 0)) > self._largest_body:
                 raise too_large
-        parts, size = [], 0
+        size = 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in request.stream():
@@ -167,20 +179,24 @@ class Rest:
                     if size > self._largest_body:
                         raise too_large
                     parts.append(part)
+                    self._bytes += len(part)
+                    if self._bytes > BODIES * self._largest_body:
+                        text = f"{self._bytes} bytes of requests are being read; try again later"
+                        raise ServingError(Code.RESOURCE_EXHAUSTED, text)
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED, f"the body did not come in {BODY_SECONDS:g} seconds") from None
         return b"".join(parts)
 
     def _opened(self, question):
-        return self._answering.request("rest", question.headers, question.name, question.version, question.label)
+        return self._answering.asked(question.seen, question.name, question.version, question.label)
 
     async def _predict(self, question):
-        apart = run_in_threadpool if len(question.body) > SMALL_BODY else _here
+        apart = run_in_threadpool if len(question.body) > SMALL_BODY else here
         with self._opened(question) as asked:
             inputs, signature, in_rows = await apart(_read, asked.servable, question.body)
             outputs = await asked.predict_later(inputs, signature)
             large = sum(value.nbytes for value in outputs.values()) > SMALL_BODY
-            return await (run_in_threadpool if large else _here)(tensors.dump_outputs, outputs, in_rows)
+            return await (run_in_threadpool if large else here)(dump_outputs, outputs, in_rows)
 
     def _evaluate(self, question):
         """Classify or regress."""
@@ -208,11 +224,6 @@ class Rest:
         return _message(messages.status_of(self._models.status(name, number)))
 
 
-async def _here(function, *arguments):
-    """In place of a thread of its own, for what takes less time than to change threads."""
-    return function(*arguments)
-
-
 def _read(servable, body):
     """(inputs, signature, whether in rows) of a predict request's bytes."""
     document = tensors.parse(body)
@@ -223,14 +234,14 @@ def _read(servable, body):
 
 def _malformed(request, error):
     """What no route takes."""
-    return JSONResponse({"error": f"Malformed request: {request.method} {request.url.path}"}, error.status_code)
+    return JSONResponse({"error": f"Malformed request: {request.method} {request.scope['path']}"}, error.status_code)
 
 
 def _number(text):
     """int of a version, or None. TensorFlow Serving's are int64."""
     if not text:
         return None
-    if int(text) >= 2**63:
+    if len(text) > 19 or int(text) >= 2**63:
         raise invalid(f"Failed to convert version: {text} to numeric.")
     return int(text)
 

@@ -1,11 +1,13 @@
 """TensorFlow Serving's gRPC API on its own stubs: PredictionService and ModelService."""
 
+import contextlib
 import functools
 import math
 import pathlib
 import traceback
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -21,7 +23,7 @@ from kerasvision.serve.log import HEADER, request_id
 from kerasvision.serve.models import config_of
 from kerasvision.serve.status import Code, ServingError, invalid
 
-LARGEST_TENSOR = 2**28  # bytes
+LARGEST_REQUEST = 2**28  # bytes of its tensors
 
 
 def refusing(method):
@@ -41,23 +43,30 @@ def refusing(method):
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """answering: `Answering`. log: `Log`."""
+    """answering: `Answering`. observer: `Observer`."""
 
-    def __init__(self, answering, log):
-        self._answering, self._models, self.log = answering, answering.models, log
+    def __init__(self, answering, observer):
+        self._answering, self._models = answering, answering.models
+        self._observer, self.log = observer, observer.log
 
+    @contextlib.contextmanager
     def _opened(self, spec, context):
         headers = {k: v for k, v in context.invocation_metadata() if isinstance(v, str)}
         headers[HEADER] = request_id(headers)
         context.set_trailing_metadata([(HEADER, headers[HEADER])])
-        return self._answering.request("grpc", headers, *_choice(spec))
+        with self._observer.request("grpc", headers) as seen, self._answering.asked(seen, *_choice(spec)) as asked:
+            yield asked
 
     @refusing
     def Predict(self, request, context):
         """Tensors in, tensors out."""
         with self._opened(request.model_spec, context) as asked:
-            inputs = {key: _array(key, proto) for key, proto in request.inputs.items()}
             signature = request.model_spec.signature_name
+            asked.servable.check_names(request.inputs, signature)
+            inputs, room = {}, LARGEST_REQUEST
+            for key, proto in request.inputs.items():
+                inputs[key] = _array(key, proto, room)
+                room -= _bytes_of(inputs[key].dtype) * inputs[key].size
             outputs = asked.predict(inputs, signature, tuple(request.output_filter))
             response = predict_pb2.PredictResponse()
             _sign(response.model_spec, asked.servable, signature or "serving_default")
@@ -144,15 +153,25 @@ def _sign(spec, servable, signature):
     spec.name, spec.signature_name, spec.version.value = servable.name, signature, servable.version
 
 
-def _array(key, proto):
-    """A tensor as an array. A short message may stand for a huge tensor of one value: its size is looked at first."""
+def _bytes_of(dtype):
+    """Of an element in memory; of a string what the object costs that holds it."""
+    return 64 if dtype.kind == "O" else dtype.itemsize
+
+
+def _array(key, proto, room):
+    """A tensor as an array of at most `room` bytes. A short message may stand for a huge tensor of one value: its size
+    is looked at first.
+    """
     try:
         dtype, shape = tf.as_dtype(proto.dtype), [d.size for d in proto.tensor_shape.dim]
-        size = 1 if dtype == tf.string else dtype.size
-    except TypeError as error:
-        raise invalid(f"tensor parsing error: {key}: {error}") from None
-    if min(shape, default=0) < 0 or math.prod(shape) * size > LARGEST_TENSOR or len(shape) > tensors.DEEPEST:
-        raise invalid(f"tensor parsing error: {key}: the shape {shape} is not one of at most {LARGEST_TENSOR} bytes")
+        size = _bytes_of(np.dtype(dtype.as_numpy_dtype))
+    except (TypeError, KeyError) as error:
+        raise invalid(f"tensor parsing error: {key}: no tensor of this type is taken ({error})") from None
+    if min(shape, default=0) < 0 or math.prod(shape) * size > room or len(shape) > tensors.DEEPEST:
+        raise invalid(
+            f"tensor parsing error: {key}: {shape} is no shape, or tensors of a request have more than "
+            f"{LARGEST_REQUEST} bytes"
+        )
     if proto.tensor_content and len(proto.tensor_content) != math.prod(shape) * size:
         raise invalid(f"tensor parsing error: {key}: {len(proto.tensor_content)} bytes are no tensor of shape {shape}")
     try:

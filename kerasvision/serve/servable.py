@@ -40,11 +40,7 @@ class Servable:
 
     def checked(self, inputs, signature, output_filter):
         """Inputs as arrays of the dtypes that the signature asks for, or an error."""
-        name = signature or DEFAULT
-        if name not in self._functions:
-            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
-        definition = self.signature_defs[name]
-        _check_names(set(inputs), set(definition.inputs))
+        definition = self.check_names(inputs, signature)
         for key in output_filter:
             if key not in definition.outputs:
                 expected = ",".join(sorted(definition.outputs))
@@ -56,6 +52,15 @@ class Servable:
         if IMAGES in arrays:
             check_images(arrays[IMAGES])
         return arrays
+
+    def check_names(self, names, signature):
+        """The definition of a signature, which must take inputs of these names."""
+        name = signature or DEFAULT
+        if name not in self._functions:
+            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        definition = self.signature_defs[name]
+        _check_names(set(names), set(definition.inputs))
+        return definition
 
     def run(self, inputs, signature, output_filter):
         """`predict` of inputs that are `checked`."""

@@ -71,21 +71,21 @@ class Server:
         check = trusting(options.trust) if options.trust else lambda path: None
         self.models = Models(configs() if callable(configs) else configs, self.log.event, check)
         self._engine = Batching(options.limits, metrics.batch)
-        observer = Observer(metrics, self.log)
-        answering = Answering(self.models, self._engine, observer)
+        observer, answering = Observer(metrics, self.log), Answering(self.models, self._engine)
         self._rest = Rest(answering, observer, options.largest_body, options.token)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
-        self._grpc = self._grpc_server(answering, base)
+        self._grpc = self._grpc_server(answering, observer, base)
         self._uvicorn = self._uvicorn_server()
         self.grpc_port = self.rest_port = None
 
-    def _grpc_server(self, answering, base):
+    def _grpc_server(self, answering, observer, base):
         options = self.options
         guards = [TokenInterceptor(options.token)] if options.token else []
-        limit = [("grpc.max_receive_message_length", options.largest_body)]
+        # a port is one server's: by default a second one would share it, and take half of the calls
+        limit = [("grpc.max_receive_message_length", options.largest_body), ("grpc.so_reuseport", 0)]
         most = options.threads + options.limits.bound  # beyond them one is refused at once
         server = grpc.server(self._pool, interceptors=guards, options=limit, maximum_concurrent_rpcs=most)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, self.log), server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, observer), server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base, self.log), server)
         reflection.enable_server_reflection(SERVICES, server)  # grpcurl then needs no .proto files
         return server
@@ -114,6 +114,8 @@ class Server:
         try:
             listening = socket.create_server((self.options.host, self.options.rest_port), backlog=1024)
         except OSError:
+            self._grpc.stop(None)
+            self._engine.stop()
             raise _taken(self.options.host, self.options.rest_port, "--rest-api-port") from None
         self.rest_port = listening.getsockname()[1]
         self._grpc.start()
@@ -121,6 +123,8 @@ class Server:
         self._thread.start()
         while not self._uvicorn.started and self._thread.is_alive():
             time.sleep(0.01)
+        if not self._uvicorn.started:
+            raise KerasVisionError("the REST server ended as it began; its log says why")
         self.models.watch(self.options.poll, self._configs)
         return self
 

@@ -14,7 +14,6 @@ import tensorflow as tf
 from kerasvision.serve.status import invalid
 
 DEEPEST = 32  # of nested lists: no tensor has more axes, and a stack has an end
-BYTES = "_bytes"  # ends the names of string outputs that are binary
 
 
 def parse(body):
@@ -32,7 +31,11 @@ def parse(body):
 
 def _parse_lenient(body):
     try:
-        return json.loads(body.decode("utf-8"))
+        document = json.loads(body.decode("utf-8"))
+        json.dumps(document, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no text
+        return document
+    except UnicodeEncodeError as error:
+        raise invalid(f"JSON Parse error: The surrogate pair in string is invalid. at offset: {error.start}") from None
     except UnicodeDecodeError as error:
         raise invalid(f"JSON Parse error: Invalid encoding in string. at offset: {error.start}") from None
     except json.JSONDecodeError as error:
@@ -146,18 +149,26 @@ def to_array(value, dtype):
         flat = []
         _fill(value, 0, shape, dtype, flat)
         return np.array(flat, object).reshape(shape)
+    if 0 in shape:
+        return np.zeros(shape, wanted)
     try:
-        array = np.array(value)
+        held = np.array(value, object)  # never of strings, which numpy would make as long as the longest
     except ValueError:  # lists of unequal length
-        array = np.array(None)
-    kinds = "b" if dtype == tf.bool else "iu" if dtype.is_integer else "iuf"
-    if array.shape != shape or array.dtype.kind not in kinds:
-        if 0 in shape:
-            return np.zeros(shape, wanted)
-        flat = []
-        _fill(value, 0, shape, dtype, flat)  # says what is wrong; returns only where an int is as good as a float
-        array = np.array(flat).reshape(shape)
+        held = np.array(None)
+    if held.shape != shape or not set(map(type, held.ravel().tolist())) <= _numbers(dtype):
+        _fill(value, 0, shape, dtype, [])  # says what is wrong
+    try:
+        array = held.astype(np.float64 if dtype.is_floating else bool if dtype == tf.bool else np.int64)
+    except OverflowError:
+        if dtype.is_floating:
+            raise invalid("JSON Parse error: Number too big to be stored in double. at offset: 0") from None
+        array = held
     return _fitting(array, dtype)
+
+
+def _numbers(dtype):
+    """Types of JSON's numbers that are as good as this one."""
+    return {bool} if dtype == tf.bool else {int} if dtype.is_integer else {int, float}
 
 
 def _fitting(array, dtype):
@@ -237,55 +248,3 @@ def shown(value):
     except RecursionError:
         text = "(nested too deeply to be shown)"
     return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def dump_outputs(outputs, in_rows):
-    """Bytes of the response: {"predictions": rows} or {"outputs": columns}; the name of a single output is left out."""
-    plain = {name: _jsonable(name, value) for name, value in outputs.items()}
-    if not in_rows:
-        held = plain if len(plain) > 1 else next(iter(plain.values()))
-        return _dumped({"outputs": held})
-    sizes = {name: value.shape[0] if value.ndim else None for name, value in outputs.items()}
-    if None in sizes.values():
-        name = next(n for n, size in sizes.items() if size is None)
-        raise invalid(f"Tensor name: {name} has no shape information ")
-    first = next(iter(sizes.values()))
-    for name, size in sizes.items():
-        if size != first:
-            raise invalid(f"Tensor name: {name} has inconsistent batch size: {size} expecting: {first}")
-    if len(plain) == 1:
-        return _dumped({"predictions": next(iter(plain.values()))})
-    return _dumped({"predictions": [{name: value[i] for name, value in plain.items()} for i in range(first)]})
-
-
-def _jsonable(name, value):
-    """What orjson writes: arrays as they are, strings as text or base64."""
-    if value.dtype.kind not in "OSU":
-        return np.ascontiguousarray(value)
-    as_text = _as_base64 if name.endswith(BYTES) else _as_text
-    flat = [as_text(v) for v in value.reshape(-1)]
-    return np.array(flat, object).reshape(value.shape).tolist()
-
-
-def _as_text(value):
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _as_base64(value):
-    return {"b64": base64.b64encode(value).decode("ascii")}
-
-
-def _dumped(document):
-    if all(np.isfinite(v).all() for v in _arrays(document)):
-        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    return json.dumps(document, default=lambda v: v.tolist()).encode(
-        "utf-8"
-    )  # NaN and Infinity, as that server has them
-
-
-def _arrays(value):
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _arrays(item)

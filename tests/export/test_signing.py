@@ -51,6 +51,7 @@ CHANGES = {
     "a file more": (lambda v: (v / "assets" / "more.txt").write_text("x"), "is not what was signed: assets/more.txt"),
     "a file less": (lambda v: next(v.glob("variables/*.index")).unlink(), "is not what was signed: variables/"),
     "a link": (lambda v: (v / "assets" / "link").symlink_to("/etc/hostname"), "is a link"),
+    "a link to the version": (lambda v: (v.rename(v.with_name("7")), v.symlink_to("7")), "is a link; a signed version"),
     "another number": (lambda v: v.with_name("1.signature.json").rename(v.with_name("2.signature.json")), "not signed"),
     "no signature": (lambda v: v.with_name("1.signature.json").write_text("{}"), "is no signature"),
 }
@@ -97,6 +98,10 @@ def test_a_server_loads_what_is_signed_and_keeps_it_beside_what_is_not(keys, ver
         (number, state, error), _ = rows
         assert (number, state) == (2, "END") and "is not signed" in str(error)
         assert client.predict("affine", {"x": np.float32([2])})["outputs"] == [3.0]
+        sign(folder / "affine" / "2", keys / "own.pem")
+        while client.predict("affine", {"x": np.float32([2])})["outputs"] != [31.0]:
+            assert time.monotonic() < ends, server.models.status("affine")
+            time.sleep(0.05)
     finally:
         server.stop()
 

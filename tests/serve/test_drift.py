@@ -1,7 +1,6 @@
 """Shifts that are planted are told, and what has not shifted is not."""
 
 import io
-import json
 import re
 
 import numpy as np
@@ -149,9 +148,14 @@ def test_encoded_pictures_are_looked_at_too(running):
     assert client.ask("GET", "/drift")[1]["digits/1"]["height"]["psi"] < 0.25
 
 
-def test_the_alert_rules_are_prometheus_s(served_folder):
+def test_the_alert_rules_name_what_the_server_counts(served_folder, running):
     import yaml
 
+    client, images = running
+    asked(client, images[: 2 * LEAST])
+    text = client.ask("GET", "/metrics")[1]
     rules = yaml.safe_load((served_folder / "alerts.yaml").read_text())["groups"][0]["rules"]
     assert [r["alert"] for r in rules] == ["ModelInputsShifted", "ModelErrors", "ModelOverloaded"]
-    assert json.dumps(rules)
+    for rule in rules:
+        names = re.findall(r"kerasvision_\w+", rule["expr"])
+        assert names and all(re.search(rf"^{name}{{", text, re.MULTILINE) for name in names), rule

@@ -156,13 +156,25 @@ def test_a_taken_port_is_one_line(served_folder, server, capsys):
 
 
 def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder, tmp_path):
-    """A program of its name is started with the ports and with a configuration that follows labels."""
+    """A program of its name is started with the ports and with a configuration that follows labels; it listens on every
+    address, so it takes the place only of a server that should.
+    """
     binary = tmp_path / "tensorflow_model_server"
     binary.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/words\n")
     binary.chmod(0o755)
     folder = tmp_path / "saved_models"
     shutil.copytree(served_folder / "digits", folder / "digits")
-    command = [sys.executable, "-m", "kerasvision", "serve", str(folder), "--rest-api-port", "8601"]
+    command = [
+        sys.executable,
+        "-m",
+        "kerasvision",
+        "serve",
+        str(folder),
+        "--rest-api-port",
+        "8601",
+        "--host",
+        "0.0.0.0",
+    ]
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == 0
     words = dict(line.removeprefix("--").split("=") for line in (tmp_path / "words").read_text().splitlines())
