@@ -8,7 +8,18 @@ best there. The test labels are clean.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/noisy_labels_fashion.py --out runs/noisy-labels
           kerasvision data suspects runs/noisy-labels/noisy_fashion_stopped_early/seed-0
-Nothing is measured yet.
+Measured on 2 cores (AVX2, shared with other work), 60 minutes; accuracy on 10,000 test images, three seeds:
+
+                                 mean     sd       change, 95 %
+    cross-entropy                0.662    0.001
+    stopped early                0.738    0.007    +0.076 (0.062 to 0.089)
+    generalized cross-entropy    0.789    0.010    +0.127 (0.101 to 0.152)
+    symmetric cross-entropy      0.782    0.007    +0.120 (0.106 to 0.134)
+    bootstrap (hard, 0.8)        0.677    0.006    +0.015 (-0.001 to 0.031)
+    co-teaching                  0.822    0.003    +0.159 (0.149 to 0.169)
+
+Of 500 held-out labels, 195 of them wrong, `data suspects` lists 210, among them 170 wrong ones; of the first ones,
+until half of the wrong ones are found, 96.1 % are wrong.
 """
 
 import dataclasses

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from kerasvision.cli.main import main
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.serve import rest
 from kerasvision.serve.client import Client
 from kerasvision.serve.guard import check_images
@@ -113,6 +114,18 @@ def test_a_small_file_of_a_huge_picture_is_refused():
     with pytest.raises(ServingError, match="an image may have"):
         check_images(np.array([bomb.getvalue()], object))
     check_images(np.array([b"no image", b""], object))  # which the graph's decoder refuses
+    damaged = bytearray(held.getvalue())
+    damaged[33:33] = b"\0\0\0\4tEXta\0bcXXXX"  # a chunk of text with a wrong checksum, which decoders pass over
+    with pytest.raises(ServingError, match="an image may have"):
+        check_images(np.array([bytes(damaged)], object))
+    with pytest.raises(ServingError, match="a header that cannot be read"):
+        check_images(np.array([b"\xff\xd8\xff\xe0 no JPEG"], object))
+
+
+def test_two_servers_do_not_share_a_port(started):
+    server = started()
+    with pytest.raises(KerasVisionError, match=f"port {server.grpc_port} of 127.0.0.1 cannot be listened on"):
+        started(grpc_port=server.grpc_port)
 
 
 def test_bad_words_are_one_line(affine, capsys):
@@ -122,6 +135,7 @@ def test_bad_words_are_one_line(affine, capsys):
         (["--token-file", str(affine / "none")], "cannot be read"),
         (["--token-file", str(affine / "empty")], "is empty; write the token into it"),
         (["--rest-api-port", "70000"], "--rest-api-port 70000: allowed: 0"),
+        (["--poll", "0"], "--poll 0: seconds, more than 0"),
     ):
         assert main(["serve", str(affine), "--engine", "embedded", *words]) == 2
         assert said in capsys.readouterr().err

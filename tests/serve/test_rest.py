@@ -175,6 +175,14 @@ REFUSED = {
     ),
     "deeper": ("half_plus_three", '{"inputs": ' + "[" * 200_000, 400, "JSON Parse error"),
     "null": ("half_plus_three", '{"inputs": null}', 400, "Type: Null is not of expected type: float"),
+    "half a surrogate pair": ("mixed", '{"signature_name": "\\ud800", "inputs": [1]}', 400, "surrogate pair in string"),
+    "a long word among numbers": (
+        "half_plus_three",
+        json.dumps({"inputs": ["x" * 100_000, *["a"] * 100_000]}),
+        400,
+        "Type: String is not of expected type: float",
+    ),
+    "a huge integer beside no number": ("half_plus_three", '{"inputs": [NaN, 1' + "0" * 400 + "]}", 400, "too big"),
     "an image that is none": (
         "digits",
         '{"signature_name": "serving_bytes", "instances": [{"b64": "aGVsbG8="}]}',
@@ -204,6 +212,7 @@ def test_what_is_refused_is_said(client, case):
         ("GET", "/v1/models/mixed:predict", 400, "Malformed request: GET /v1/models/mixed:predict"),
         ("POST", "/v1/models/mixed:classify", 400, "When method is classify, key 'examples' is expected"),
         ("POST", f"/v1/models/mixed/versions/{2**63}:predict", 400, "Failed to convert version"),
+        ("POST", f"/v1/models/mixed/versions/{'9' * 5000}:predict", 400, "Failed to convert version"),
         ("GET", "/v1/models/..%2F..%2Fetc/metadata", 400, "Malformed request"),
     ],
 )

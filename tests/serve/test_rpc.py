@@ -110,6 +110,10 @@ def test_what_is_refused_is_said(prediction):
     broken.inputs["x"].tensor_shape.dim[0].size = 7
     broken.inputs["x"].tensor_content = b"\0\0"
     assert refusal(prediction.Predict, broken)[0] == "INVALID_ARGUMENT"
+    huge = request("half_plus_three", {})
+    huge.inputs["x"].CopyFrom(tf.make_tensor_proto(1.0, shape=[1]))
+    huge.inputs["x"].tensor_shape.dim[0].size = 2**27  # one value stands for all
+    assert "more than 268435456 bytes" in refusal(prediction.Predict, huge)[1]
     asked = get_model_metadata_pb2.GetModelMetadataRequest()
     assert "at least one metadata_field" in refusal(prediction.GetModelMetadata, asked)[1]
 
