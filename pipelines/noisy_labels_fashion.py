@@ -8,6 +8,7 @@ best there. The test labels are clean.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/noisy_labels_fashion.py --out runs/noisy-labels
           kerasvision data suspects runs/noisy-labels/noisy_fashion_stopped_early/seed-0
+          kerasvision ensemble runs/noisy-labels/noisy_fashion_generalized_cross_entropy/seed-? --out runs/noisy-ensemble
 Measured on 2 cores (AVX2, shared with other work), 60 minutes; accuracy on 10,000 test images, three seeds:
 
                                  mean     sd       change, 95 %
@@ -19,7 +20,8 @@ Measured on 2 cores (AVX2, shared with other work), 60 minutes; accuracy on 10,0
     co-teaching                  0.822    0.003    +0.159 (0.149 to 0.169)
 
 Of 500 held-out labels, 195 of them wrong, `data suspects` lists 210, among them 170 wrong ones; of the first ones,
-until half of the wrong ones are found, 96.1 % are wrong.
+until half of the wrong ones are found, 96.1 % are wrong. Three networks of generalized cross-entropy, 0.789 each on
+average, reach 0.817 as an ensemble.
 """
 
 import dataclasses
