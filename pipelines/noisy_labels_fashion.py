@@ -8,7 +8,7 @@ best there. The test labels are clean.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/noisy_labels_fashion.py --out runs/noisy-labels
           kerasvision data suspects runs/noisy-labels/noisy_fashion_stopped_early/seed-0
-          kerasvision ensemble runs/noisy-labels/noisy_fashion_generalized_cross_entropy/seed-? --out runs/noisy-ensemble
+          kerasvision ensemble runs/noisy-labels/noisy_fashion_generalized_cross_entropy/seed-? --out runs/joined
 Measured on 2 cores (AVX2, shared with other work), 60 minutes; accuracy on 10,000 test images, three seeds:
 
                                  mean     sd       change, 95 %
