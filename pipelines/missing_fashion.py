@@ -10,7 +10,25 @@ Commands: python pipelines/seed_fashion_mnist.py    (only without a network; nee
           kerasvision train pipelines/missing_fashion.py:partial --out runs/missing-partial
           kerasvision study pipelines/missing_fashion.py --out runs/missing
           kerasvision evaluate runs/missing-cvae --draw runs/missing-cvae/pictures
-Nothing is measured yet.
+Measured on 2 cores (AVX2, shared with other work); error of what was missing on 10,000 test pictures, 0 to 255: zeros
+116.1, the autoencoder 43.1 (10 minutes of training), partial convolutions 36.9 (4). The autoencoder's mean is smooth,
+its draws have heels and sleeves, and one of the four is mostly a white blot; partial convolutions are sharper, and now
+and then end a coat where it goes on. Accuracy of the classifiers, three seeds, 60 minutes:
+
+                             mean     sd       change, 95 %
+    zeros                    0.849    0.001
+    the mean                 0.848    0.003    -0.001 (-0.010 to 0.009)
+    nearest pixels           0.850    0.001    +0.000 (-0.002 to 0.003)
+    smooth continuation      0.851    0.002    +0.002 (-0.003 to 0.006)
+    told by a mask           0.849    0.003    +0.000 (-0.008 to 0.008)
+    learned token            0.851    0.003    +0.002 (-0.004 to 0.008)
+    attention                0.838    0.003    -0.011 (-0.019 to -0.003)
+    partial convolutions     0.847    0.002    -0.002 (-0.007 to 0.003)
+    over the autoencoder's   0.855    0.001    +0.006 (0.004 to 0.008)
+    over the U-Net's         0.858    0.004    +0.009 (-0.001 to 0.018)
+
+So how zeros are replaced does not matter here, where a picture's ground is as black as what is missing; what a
+network has learned of 20,000 pictures does. Attention in place of the mean loses a point.
 """
 
 import dataclasses
