@@ -152,8 +152,7 @@ def _answer(jobs, seen):
     start = 0
     for job in jobs:
         names = job.output_filter or outputs
-        rows = slice(None) if alone else slice(start, start + job.size)
-        job.answer.set_result({k: outputs[k] if alone else outputs[k][rows] for k in names})
+        job.answer.set_result({k: outputs[k] if alone else outputs[k][start : start + job.size] for k in names})
         start += job.size
 
 

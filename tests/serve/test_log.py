@@ -72,10 +72,15 @@ def test_what_could_not_stand_in_a_log_is_replaced(given):
 
 def test_a_full_disk_ends_no_log():
     class Full(io.StringIO):
+        tried = 0
+
         def write(self, text):
+            self.tried += 1
             raise OSError(28, "No space left on device")
 
-    Log("json", Full()).event("a version is served")
+    full = Full()
+    Log("json", full).event("a version is served")
+    assert full.tried == 1
     closed = io.StringIO()
     closed.close()
     Log("text", closed).event("a version is served")
