@@ -3,7 +3,8 @@ in between: which helps the rare classes, and what does it cost the frequent one
 
 Shows: a long tail cut out of a balanced source; weighing, sampling, other losses, a head that is learned again, and
 factors chosen after training; a study of all with three seeds each. Validation (5000 images) and test (10,000) are
-balanced, so accuracy there is the mean of the recalls of all classes; `test/recall/...` tells them apart.
+balanced, so accuracy there is the mean of the recalls of all classes; the three rarest classes (153, 92 and 55
+images) have theirs beside it.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/long_tail_fashion.py --out runs/long-tail
 Nothing is measured yet.
@@ -87,6 +88,8 @@ study = Study(
         "test/macro_average_precision",
         "test/matthews",
         "test/recall/T-shirt/top",
+        "test/recall/Sneaker",
+        "test/recall/Bag",
         "test/recall/Ankle boot",
         "test/calibration_error",
     ),
