@@ -190,7 +190,7 @@ def test_one_keras_model_of_our_own():
 
 
 STATELESS = re.compile(
-    r"^(np\.random\.(default_rng|Generator|SeedSequence)|tf\.random\.(stateless_\w+|experimental|Generator)"
+    r"^(np\.random\.(default_rng|Generator|PCG64|SeedSequence)|tf\.random\.(stateless_\w+|experimental|Generator)"
     r"|tf\.image\.stateless_\w+|random\.Random)\b"
 )
 RANDOM = re.compile(r"^(np\.random\.\w+|tf\.random\.\w+|tf\.image\.(random|stateless_random)_\w+|random\.[a-z]\w*)$")

@@ -82,7 +82,7 @@ def reference_of(served, graph, split, split_name, limit):
         scale = max(scale, float(raw_scale(inputs)))
         held.append(prediction)
         evaluator.update(prediction, truth)
-        profile.see(inputs, prediction)
+        profile.see(inputs, prediction, served.features(inputs)["features"].numpy() if served.features else None)
     size = sum(_count(p) for p in held)
     folds, arithmetic = _folds(evaluator, size), arithmetic_of(graph, scale)
     return Reference(split_name, size, held, evaluator.result(), folds, arithmetic, profile.result())

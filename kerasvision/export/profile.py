@@ -9,6 +9,8 @@ from PIL import Image
 
 IMAGE = ("brightness", "contrast", "sharpness", "height", "width")
 ANSWER = ("confidence", "class")
+EMBEDDING = "embedding"
+DIRECTIONS = 16  # along which features are looked at
 BINS = 10
 SHOWN_PX = 256  # larger pictures are looked at in this size
 _FLOOR = 0.5  # of an example, in an empty bin
@@ -35,19 +37,37 @@ def of_answer(outputs):
     return {"confidence": scores.max(1), "class": scores.argmax(1)}
 
 
+def of_features(features):
+    """`embedding/<direction>` -> numbers [B], of features [B, D] along random directions that are always the same: what
+    a shift does to a cloud of points, it does to its shadows (as in the sliced distances of Rabin et al. 2011,
+    doi:10.1007/978-3-642-24785-9_37; directions of 1 and -1 as of Achlioptas 2003, doi:10.1016/S0022-0000(03)00025-4).
+    """
+    features = np.asarray(features, np.float64)
+    # numpy promises that a generator's bits never change (NEP 19), and a contract relies on them
+    bits = np.random.PCG64(0).random_raw(features.shape[1] * DIRECTIONS) >> np.uint64(63)
+    along = features @ (2.0 * bits.reshape(-1, DIRECTIONS) - 1.0)
+    return {f"{EMBEDDING}/{k}": along[:, k] for k in range(DIRECTIONS)}
+
+
+def statistic_of(name):
+    """What a kept histogram belongs to: `embedding` has several."""
+    return name.partition("/")[0]
+
+
 class Profile:
     """Collects, then says what is kept."""
 
     def __init__(self):
-        self._seen = {name: [] for name in (*IMAGE, *ANSWER)}
+        self._seen = {}
 
-    def see(self, inputs, outputs):
-        """A batch of serving inputs and of the prediction."""
+    def see(self, inputs, outputs, features=None):
+        """A batch of serving inputs, of the prediction, and of features [B, D] where there are any."""
         for image in inputs.get("image", ()):
             for name, value in of_image(image).items():
-                self._seen[name].append(value)
-        for name, values in of_answer(outputs).items():
-            self._seen[name] += [float(v) for v in values]
+                self._seen.setdefault(name, []).append(value)
+        numbers = of_answer(outputs) | (of_features(features) if features is not None else {})
+        for name, values in numbers.items():
+            self._seen.setdefault(name, []).extend(float(v) for v in values)
 
     def result(self):
         """Name -> {"edges", "shares", "examples"}; {} of what was not seen."""

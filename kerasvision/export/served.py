@@ -1,6 +1,7 @@
 """The one module that every export is made of: geometry, normalization, the graph and decoding, as in training."""
 
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.core.errors import SAYS
 from kerasvision.core.graphs import is_quantized
@@ -25,6 +26,7 @@ class Served(tf.Module):
         specs = self._prepared_specs()
         self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
+        self.features = _features(arch, graph)
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -90,6 +92,25 @@ class Served(tf.Module):
             return self._answer(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
 
         return tf.function(answer, input_signature=[specs], autograph=False)
+
+
+def features_of(graph):
+    """What the last dense layer of a classifier looks at, [B, D], as a Keras tensor; None of other graphs."""
+    last = next((layer for layer in graph.layers if layer.name == "logits"), None)
+    return last.input if isinstance(last, keras.layers.Dense) and last.input.shape.rank == 2 else None
+
+
+def _features(arch, graph):
+    """A tf.function: serving inputs -> {"features": float32 [B, D]}; None where the graph has none."""
+    features = features_of(graph)
+    if features is None:
+        return None
+    inner = keras.Model(graph.input, features)
+
+    def serve(inputs):
+        return {"features": tf.cast(inner(arch.preprocess(inputs)[0], training=False), tf.float32)}
+
+    return tf.function(serve, input_signature=[arch.serving_inputs()], autograph=False)
 
 
 def _one_size(image_bytes):

@@ -11,6 +11,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_bytes
 from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.export.served import features_of
 from kerasvision.robustness.outliers import Mahalanobis, Nearest, energy
 
 FILE = "familiar.npz"  # in the run's folder
@@ -80,12 +81,12 @@ def foreign_images(trained, batches):
 def _asking(trained):
     """The run's graph as far as its last dense layer, and its logits."""
     arch, graph = trained.arch, trained.graph
-    if tuple(arch.needs) != ("label",) or "logits" not in {layer.name for layer in graph.layers}:
+    features = features_of(graph)
+    if tuple(arch.needs) != ("label",) or features is None:
         raise UsageError(
             f"{arch.registered_name}: how foreign an image is, is told by a classification/classifier that was trained "
             "without qat in its last phase"
         )
-    features = graph.get_layer("logits").input
     inner = keras.Model(graph.input, {"features": features, "logits": graph.output["logits"]})
 
     @tf.function(input_signature=[arch.serving_inputs()], autograph=False)

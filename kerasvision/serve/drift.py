@@ -17,17 +17,17 @@ LEAST = 100  # examples, before anything is said
 SHIFTED = 0.25  # PSI from which a population has shifted, by convention
 BEYOND_CHANCE = 4.0  # and as many times what chance alone makes
 UNSURE = 0.5  # of a confidence
-SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first, to look at images
+SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first: for pictures, and as much for their features
 
 
 class Watch:
-    """Of one servable. kept: the profile in its contract."""
+    """Of one servable. kept: the profile in its contract. features: uint8 [1, H, W, 3] -> [1, D], where it has any."""
 
-    def __init__(self, kept):
-        self._kept = kept
+    def __init__(self, kept, features=None):
+        self._kept, self._features = kept, features
         self._lock = threading.Lock()
         self._seen = {name: collections.deque(maxlen=WINDOW) for name in kept}
-        self._began, self._spent = time.perf_counter(), 0.0
+        self._began, self._spent = time.perf_counter(), {"picture": 0.0, "features": 0.0}
 
     def see(self, inputs, outputs):
         """A request's arrays; of images only as many as there is time for."""
@@ -48,27 +48,44 @@ class Watch:
             yield from self._looked_at(lambda encoded=encoded: _decoded(encoded))
 
     def _looked_at(self, read):
+        image = None
+        with self._time_for("picture") as is_there:
+            # what the graph has answered need not be readable here
+            with contextlib.suppress(OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError):
+                image = read() if is_there else None
+            if image is not None:
+                yield profile.of_image(image)
+        if image is not None and self._features:
+            with self._time_for("features") as is_there:
+                if is_there:
+                    along = profile.of_features(self._features(image[None]))
+                    yield {name: value[0] for name, value in along.items()}
+
+    @contextlib.contextmanager
+    def _time_for(self, what):
+        """Yields whether there is time, and counts what is then spent."""
         started = time.perf_counter()
         with self._lock:
-            if self._spent > BURST + SHARE * (started - self._began):
-                return
-        # what the graph has answered need not be readable here
-        with contextlib.suppress(OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError):
-            yield profile.of_image(read())
+            is_there = self._spent[what] <= BURST + SHARE * (started - self._began)
+        yield is_there
         with self._lock:
-            self._spent += time.perf_counter() - started
+            self._spent[what] += time.perf_counter() - started
 
     def report(self):
-        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough; of "confidence" also its "mean",
-        and "unsure", the share of answers that are below `UNSURE`, which a client had better not take.
+        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough, the mean over its histograms; of
+        "confidence" also its "mean", and "unsure", the share of answers that are below `UNSURE`, which a client had
+        better not take.
         """
         with self._lock:
             seen = {name: list(values) for name, values in self._seen.items() if len(values) >= LEAST}
+        histograms = collections.defaultdict(list)
+        for name in seen:
+            histograms[profile.statistic_of(name)].append(name)
         rows = {}
-        for name, values in seen.items():
-            index, chance = profile.stability_index(self._kept[name], values)
-            shifted = index > max(SHIFTED, BEYOND_CHANCE * chance)
-            rows[name] = {"psi": round(index, 4), "examples": len(values), "shifted": shifted}
+        for name, parts in histograms.items():
+            index, chance = np.mean([profile.stability_index(self._kept[p], seen[p]) for p in parts], 0)
+            values, shifted = seen[parts[0]], bool(index > max(SHIFTED, BEYOND_CHANCE * chance))
+            rows[name] = {"psi": round(float(index), 4), "examples": len(values), "shifted": shifted}
             if name == "confidence":
                 rows[name]["mean"] = round(float(np.mean(values)), 4)
                 rows[name]["unsure"] = round(float(np.mean(np.array(values) < UNSURE)), 4)
@@ -80,10 +97,10 @@ def _decoded(encoded):
         return np.asarray(image.convert("RGB"))
 
 
-def watch_of(path):
+def watch_of(path, features=None):
     """The `Watch` of a SavedModel, or None where it has no profile."""
     contract = path / "assets.extra" / "contract.json"
     if not contract.exists():
         return None
     kept = json.loads(contract.read_text(encoding="utf-8")).get("profile")
-    return Watch(kept) if kept else None
+    return Watch(kept, features) if kept else None

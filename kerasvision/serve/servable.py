@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
 from kerasvision.serve.drift import watch_of
 from kerasvision.serve.guard import check_images
@@ -25,7 +26,7 @@ class Servable:
         if DEFAULT not in self._functions:
             raise ServingError(Code.FAILED_PRECONDITION, f"{path} has no signature {DEFAULT!r}")
         self.warmed = self._warm_up()
-        self.watch = watch_of(self.path)
+        self.watch = watch_of(self.path, self._features if FEATURES in self._functions else None)
 
     def inputs_of(self, signature):
         """Input name -> TensorInfo. signature: "" for the default one."""
@@ -70,6 +71,9 @@ class Servable:
             code = Code.INVALID_ARGUMENT if isinstance(error, tf.errors.InvalidArgumentError) else Code.INTERNAL
             raise ServingError(code, _reason(error.message)) from None
         return {key: answer[key].numpy() for key in (output_filter or answer)}
+
+    def _features(self, images):
+        return self._functions[FEATURES](image=tf.constant(images))["features"].numpy()
 
     def _warm_up(self):
         """Runs the requests that the export has left, as TensorFlow Serving does; how many there were."""

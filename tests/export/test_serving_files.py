@@ -117,3 +117,13 @@ def test_the_batching_file_is_the_server_s_own_format(out):
         "max_enqueued_batches": "8",
     }
     assert "/models/batching.config" in (out / "saved_models" / "compose.yaml").read_text()
+
+
+def test_features_are_what_the_last_layer_looks_at(out, requests, digits_run):
+    loaded = tf.saved_model.load(str(out / SERVED))
+    inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in requests[0].inputs.items()}
+    features = loaded.signatures["serving_features"](**inputs)["features"].numpy()
+    kernel, bias = digits_run.graph.get_layer("logits").get_weights()
+    scores = np.exp(features @ kernel + bias)
+    expected = loaded.signatures["serving_default"](**inputs)["probabilities"]
+    np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), expected, atol=1e-5)

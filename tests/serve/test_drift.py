@@ -64,7 +64,8 @@ def asked(client, images):
 
 def test_the_contract_keeps_what_was_seen(served_folder):
     kept = read_contract(served_folder / "digits" / "1")["profile"]
-    assert set(kept) == {*profile.IMAGE, *profile.ANSWER}
+    embedding = {f"{profile.EMBEDDING}/{k}" for k in range(profile.DIRECTIONS)}
+    assert set(kept) == {*profile.IMAGE, *profile.ANSWER, *embedding}
     assert kept["height"]["edges"] == [7.5, 8.5] and kept["confidence"]["examples"] == 20
 
 
@@ -86,7 +87,7 @@ def shifted(watch):
 
 def seen(watch, images, scores, chunk=50):
     for start in range(0, len(images), chunk):
-        watch._spent = 0.0  # as if each had come much later
+        watch._spent = {"picture": 0.0, "features": 0.0}  # as if each had come much later
         watch.see({"image": images[start : start + chunk]}, {"probabilities": scores[start : start + chunk]})
         yield shifted(watch)
 
@@ -159,3 +160,12 @@ def test_the_alert_rules_name_what_the_server_counts(served_folder, running):
     for rule in rules:
         names = re.findall(r"kerasvision_\w+", rule["expr"])
         assert names and all(re.search(rf"^{name}{{", text, re.MULTILINE) for name in names), rule
+
+
+def test_features_are_looked_at_along_directions_that_stay():
+    features = np.random.default_rng(0).normal(size=(50, 24))
+    along = np.stack(list(profile.of_features(features).values()), 1)
+    directions = np.linalg.lstsq(features, along, rcond=None)[0]
+    np.testing.assert_allclose(np.abs(directions), 1.0)
+    first = "".join("+" if sign > 0 else "-" for sign in directions[0])
+    assert first == "+---+++++++-+-+-" and abs(directions.mean()) < 0.1  # contracts were written with these

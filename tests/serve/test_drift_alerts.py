@@ -13,6 +13,7 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, with_validation
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
+from kerasvision.serve import drift
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Server
@@ -108,3 +109,14 @@ def test_a_planted_shift_raises_the_alert_within_500_requests(server, model, kin
     after = {"brightness": lambda: brighter(usual), "sharpness": lambda: blurred(usual), "new classes": lambda: foreign}
     raised = list(told(server, drawn(after[kind](), 500, 2)))
     assert raised[-1] & ({"confidence", "class"} if kind == "new classes" else {kind})
+
+
+def test_features_tell_new_classes_where_there_is_time_to_look_at_them(model, monkeypatch):
+    monkeypatch.setattr(drift, "BURST", 60.0)
+    _, usual, foreign = model
+    running = Server(configs_below(model[0]), QUIET, model[0]).start()
+    try:
+        assert set().union(*told(running, drawn(usual, 500, 3))) == set()
+        assert "embedding" in list(told(running, drawn(foreign, 500, 4)))[-1]
+    finally:
+        running.stop()

@@ -8,6 +8,8 @@ import tensorflow as tf
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter, Runner
 
+FEATURES = "serving_features"  # the signature
+
 
 @exporters.register("saved_model")
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +17,9 @@ class SavedModel(Exporter):
     """`saved_models/<name>/<version>/`.
 
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, for one image,
-    `serving_bytes` (`image_bytes` string [B], each a JPEG, PNG, BMP or GIF). Outputs are the prediction's keys. Class
-    names are the asset `labels.txt`.
+    `serving_bytes` (`image_bytes` string [B], each a JPEG, PNG, BMP or GIF). Outputs are the prediction's keys. A
+    classifier also has `serving_features`: what its last layer looks at, `features` float32 [B, D]. Class names are the
+    asset `labels.txt`.
     """
 
     @property
@@ -52,6 +55,9 @@ def write_saved_model(served, path):
     if served.takes_image:
         module.serve_bytes = served.serve_bytes()
         signatures["serving_bytes"] = module.serve_bytes.get_concrete_function()
+    if served.features:
+        module.features = served.features
+        signatures[FEATURES] = _spelled(served.features, served.arch.serving_inputs())
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
     finally:
