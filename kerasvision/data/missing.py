@@ -30,7 +30,8 @@ def drawn_present(shape: Shape, image_hw, seed, area=(0.1, 0.4), patches=(4, 4))
     else:
         part = area[0] + unit[2] * (area[1] - area[0])
         ratio = 2.0 ** (2.0 * unit[3] - 1.0)  # height by width
-        sides = tf.minimum(tf.sqrt(tf.stack([part * ratio, part / ratio])), 1.0)
+        # a side that would be longer than the picture is 1, and the other one covers the part by itself
+        sides = tf.clip_by_value(tf.sqrt(tf.stack([part * ratio, part / ratio])), part, 1.0)
         corner = unit[:2] * (1.0 - sides)
     hidden = [(at >= c) & (at < c + s) for at, c, s in ((rows, corner[0], sides[0]), (columns, corner[1], sides[1]))]
     return tf.cast(~(hidden[0][:, None] & hidden[1]), tf.uint8)

@@ -151,6 +151,11 @@ def _stacked(rows):
     return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
 
 
+def check_split(arch, split):
+    """One clear error where a split's samples do not have what the architecture needs; reads none."""
+    _checked(arch, split.read_spec)
+
+
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
     given = [k for k in ("volume", "spacing_mm", "present") if k in arch.serving_inputs()]

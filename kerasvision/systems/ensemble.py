@@ -43,7 +43,7 @@ class Ensemble(Architecture):
             raise UsageError(f"ensemble.shares={self.shares}; allowed: one of 0 or more a member, together 1")
         for number, member in enumerate(self.members[1:], start=2):
             check_alike(self.members[0], member, f"member {number}")
-        if self.stacked and tuple(self.class_logits.values()) != ("softmax",):
+        if self.stacked and (self.needs != ("label",) or tuple(self.class_logits.values()) != ("softmax",)):
             raise UsageError(f"stacking is for models of one class an example; {self._first.name} is none")
 
     @property
@@ -52,6 +52,8 @@ class Ensemble(Architecture):
 
     def build(self):
         graphs = [member.build() for member in self.members]
+        for number, graph in enumerate(graphs[1:], start=2):
+            _check_shapes(graphs[0], graph, f"member {number}")
         inputs = {k: keras.Input(x.shape[1:], dtype=x.dtype, name=k) for k, x in graphs[0].input.items()}
         raws = [inlined(graph, inputs, prefix(n)) for n, graph in enumerate(graphs)]
         shares = self.shares or (1 / len(self.members),) * len(self.members)
@@ -190,6 +192,10 @@ def check_alike(first, other, who):
         raise KerasVisionError(
             f"{who} has {other.num_classes} classes and the first {first.num_classes}; take runs on the same classes"
         )
+    if getattr(other, "label_sets", ()) != getattr(first, "label_sets", ()):
+        raise KerasVisionError(
+            f"{who} answers with other combinations of labels than the first; train both with the same model.label_sets"
+        )
     theirs, ours = (
         {"prepared": {k: list(s.shape) for k, s in m.prepared_inputs().items()}} | m.preprocessing()
         for m in (other, first)
@@ -197,3 +203,11 @@ def check_alike(first, other, who):
     apart = [f"{key} {theirs.get(key)} and not {ours[key]}" for key in ours if theirs.get(key) != ours[key]]
     if apart:
         raise KerasVisionError(f"{who} has other preprocessing than the first: {'; '.join(apart)}; retrain it alike")
+
+
+def _check_shapes(first, other, who):
+    """One line about a member's graph whose inputs or outputs are not those of the first one."""
+    for what, theirs, ours in (("takes", other.input, first.input), ("gives", other.output, first.output)):
+        seen, wanted = ({key: t.shape[1:].as_list() for key, t in held.items()} for held in (theirs, ours))
+        if seen != wanted:
+            raise KerasVisionError(f"{who} {what} {seen} and the first {wanted}; an ensemble's members have the same")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 import typing
 
 import numpy as np
@@ -35,15 +36,16 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     if out.exists() and any(out.iterdir()):
         raise KerasVisionError(f"{out} is not empty; choose another --out")
     members = [load_run(run) for run in runs]
-    _check(runs, members)
+    _check(runs, members, combine)
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
+    members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
     arch = Ensemble(tuple(m.arch for m in members))
     head = None
     if combine != "mean":
         probabilities, truths = _answers(members, splits, arch, combine)
         if combine == "weighted":
-            arch = dataclasses.replace(arch, shares=best_shares(probabilities, truths))
+            arch = dataclasses.replace(arch, shares=best_shares(probabilities, truths, _are_independent(arch)))
         else:
             arch = dataclasses.replace(arch, stacked=True)
             head = stacking_layer(probabilities, truths.argmax(-1), arch.num_classes)
@@ -58,9 +60,14 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     return trained
 
 
-def _check(runs, members):
+def _check(runs, members, combine):
     first = members[0]
     for run, member in zip(runs, members, strict=True):
+        if _data_of(member) != _data_of(first):
+            said = f"{run} was trained on other data, or with another validation split, than {runs[0]}"
+            if combine != "mean":
+                raise KerasVisionError(f"{said}, on whose validation split --combine {combine} is fitted; take mean")
+            print(f"{said}: what is measured of the ensemble may be of examples it was trained on", file=sys.stderr)
         if is_quantized(member.graph):
             raise KerasVisionError(f"{run} was trained with qat; an ensemble takes float runs, and is quantized itself")
         check_alike(first.arch, member.arch, run)
@@ -69,6 +76,33 @@ def _check(runs, members):
                 f"{run} has the classes {', '.join(member.classes)} and {runs[0]} has {', '.join(first.classes)}; an "
                 "ensemble's members share their classes and their order"
             )
+
+
+def _data_of(member):
+    return member.recipe.data, member.recipe.validation_fraction
+
+
+def _with_equal_factors(run, member, first, splits):
+    """A member whose probabilities can be combined: factors of its classes act once, on what the members make together.
+    Those that training has chosen are chosen anew.
+    """
+    if not getattr(member.arch, "class_factors", ()) and not getattr(first.arch, "class_factors", ()):
+        return member
+    if member.arch.tunes and "validation" in splits:
+        recipe = dataclasses.replace(member.recipe, model=_without_factors(member.arch))
+        return dataclasses.replace(member, recipe=recipe)
+    if member.arch.class_factors != first.arch.class_factors:
+        raise KerasVisionError(f"{run} has other model.class_factors than the first run; give both the same, or none")
+    return member
+
+
+def _without_factors(arch):
+    return dataclasses.replace(arch, class_factors=()) if getattr(arch, "class_factors", ()) else arch
+
+
+def _are_independent(arch):
+    """Whether an example may have any number of classes."""
+    return "labels" in arch.needs
 
 
 def merged(arch, graphs, head=None):
@@ -84,7 +118,7 @@ def merged(arch, graphs, head=None):
 
 
 def _answers(members, splits, arch, combine):
-    """On the validation split: probabilities [M, N, K] of the members, truth [N, K] of 0 and 1."""
+    """On the validation split: probabilities [M, N, K] that the members' graphs make, truth [N, K] of 0 and 1."""
     if "validation" not in splits:
         raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
     if "label" not in arch.needs and "labels" not in arch.needs:
@@ -92,18 +126,20 @@ def _answers(members, splits, arch, combine):
     every = []
     for member in members:
         data = evaluation_data(splits["validation"], member.arch, batch_size=64)
-        answers, truths = stacked(predictions(member.served(), data))
+        served = Served(_without_factors(member.arch), member.graph, member.classes)
+        answers, truths = stacked(predictions(served, data))
         every.append(answers["probabilities"])
     true = np.eye(arch.num_classes)[truths["label"]] if "label" in truths else (truths["present"] > 0).astype(float)
     return np.array(every, np.float64), true
 
 
-def best_shares(probabilities, truths):
+def best_shares(probabilities, truths, independent=False):
     """Shares [M] that minimize the mean cross-entropy of the mixture; probabilities [M, N, K], truths [N, K] of 0, 1.
 
-    The loss is convex in the shares, so the minimum on the simplex is the only one.
+    independent: an example may have any number of classes; then what is not there counts too. The loss is convex in the
+    shares, so the minimum on the simplex is the only one.
     """
-    count, independent = len(probabilities), truths.sum(-1).max() != 1 or truths.sum(-1).min() != 1
+    count = len(probabilities)
     likely = truths * probabilities + (1 - truths) * (1 - probabilities) if independent else None
     seen = likely.reshape(count, -1) if independent else (truths * probabilities).sum(-1)
 
@@ -148,15 +184,15 @@ def _metrics(arch, graph, members, splits):
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
             for m in members
         ]
-        independent = "sigmoid" in arch.class_logits.values()
-        found |= {f"test/{k}": v for k, v in disagreement(np.array(answers), independent).items()}
+        found |= {f"test/{k}": v for k, v in disagreement(np.array(answers), _are_independent(arch)).items()}
     return found
 
 
 def disagreement(probabilities, independent=False):
     """Of members' probabilities [M, N, K]: how often two of them decide otherwise, and their mean divergence.
 
-    independent: a sigmoid a class; then a decision is on or off at 0.5, and both are means over classes.
+    independent: an example may have any number of classes; then a decision is on or off at 0.5, and both are means over
+    classes.
     """
     p = np.clip(np.asarray(probabilities, np.float64), LEAST, 1.0)
     decided = p >= 0.5 if independent else p.argmax(-1)

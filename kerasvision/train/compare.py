@@ -26,6 +26,7 @@ LESS_IS_BETTER = (
     "nll",
     "ece",
     "coverage",
+    "pinball",
 )
 CONFIDENCE = 0.95
 

@@ -14,6 +14,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure
 from kerasvision.core.registry import techniques
 from kerasvision.train.fit import train
+from kerasvision.train.interruption import DivergedError
 
 SMOOTH = 0.9  # share of the past in the running mean of the losses
 DIVERGED = 3.0  # times the least smoothed loss, where the test ends
@@ -31,7 +32,8 @@ class Found:
 def find_rate(recipe, low=1e-6, high=1.0, steps=200):
     """Train the recipe's first phase for so many steps, in a folder that is thrown away -> Found.
 
-    Every batch is a step: techniques that gather several for an update are left out.
+    low, high: what the optimizer steps with. Found's rates are the recipe's `optimizer.learning_rate` that makes it do
+    so, with its `batch_scaling`. Every batch is a step: techniques that gather several for an update are left out.
     """
     sweep = techniques["sweep_rate"](low, high, steps)
     kept = tuple(t for t in recipe.techniques if t.updates(steps) == steps)
@@ -44,10 +46,12 @@ def find_rate(recipe, low=1e-6, high=1.0, steps=200):
             train(swept, folder, watchers=(watch,))
         except _Enough:
             pass
-        except KerasVisionError:
-            if len(watch.losses) < 3:  # else it is the NaN that the test was to end in
+        except DivergedError:
+            if len(watch.losses) < 3:  # else it is what the test was to end in
                 raise
-    rates = [sweep.rate(step) for step in range(len(watch.losses))]
+    # what the optimizer steps with is the recipe's rate times this
+    scaled = recipe.optimizer.for_batch(recipe.batch_size).learning_rate / recipe.optimizer.learning_rate
+    rates = [sweep.rate(step) / scaled for step in range(len(watch.losses))]
     return Found(tuple(rates), tuple(watch.losses), steepest(rates, watch.losses))
 
 

@@ -33,6 +33,10 @@ def start_step(backup, steps_per_epoch):
     return (epoch + 1) * steps_per_epoch if whole else epoch * steps_per_epoch + batch + 1
 
 
+class DivergedError(KerasVisionError):
+    """The loss is not finite."""
+
+
 @contextlib.contextmanager
 def explained_fit(learner, run, number, steps_per_epoch, best_weights):
     """Around one `fit`: an interruption, a loss that is not finite or a lost worker become one clear line.
@@ -56,7 +60,7 @@ def explained_fit(learner, run, number, steps_per_epoch, best_weights):
         step = _steps(learner) + 1
         where = f"step {step} of phase {number} (epoch {(step - 1) // steps_per_epoch + 1})"
         kept = f"the best weights so far are in {best_weights}; " if best_weights.exists() else ""
-        raise KerasVisionError(
+        raise DivergedError(
             f"the loss became NaN or infinite at {where}; {kept}try a smaller optimizer.learning_rate or "
             "optimizer.clip_norm=1"
         ) from None

@@ -26,6 +26,7 @@ class Learner(keras.Model):
         self.distribute_reduction_method = "first"  # the means are over all replicas already
         if several_replicas():
             count_all_replicas(graph)
+        vars(self)["projections"] = []  # what puts kernels where a rule wants them; not for Keras to track and save
         self.built = True  # the graph has its weights already; backups need to know
 
     @property

@@ -118,6 +118,14 @@ class SGD(Optimizer):
         return made
 
 
+def with_rate(optimizer, rate):
+    """A fresh optimizer like this one with another learning rate or schedule."""
+    made = type(optimizer).from_config(optimizer.get_config() | {"learning_rate": rate})
+    if made.weight_decay:
+        made.exclude_from_weight_decay(var_names=NOT_DECAYED)  # which the configuration does not hold
+    return made
+
+
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then constant, cosine to zero (Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5) or steps."""
 

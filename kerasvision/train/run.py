@@ -63,8 +63,16 @@ def load_run(folder):
     graph = structure(recipe)
     graph.load_weights(weights)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    classes = tuple((folder / "classes.txt").read_text(encoding="utf-8").splitlines())
-    return Trained(recipe, graph, classes, metrics, folder)
+    return Trained(recipe, graph, classes_of(folder), metrics, folder)
+
+
+def classes_of(folder):
+    """The classes of a run folder, or of RUN/phase-N, without loading the run."""
+    folder = pathlib.Path(folder)
+    held = [f for f in (folder / "classes.txt", folder.parent / "classes.txt") if f.exists()]
+    if not held:
+        raise KerasVisionError(f"{folder} is no finished run (no classes.txt); train with --resume to finish it")
+    return tuple(held[0].read_text(encoding="utf-8").splitlines())
 
 
 def _snapshot(folder):
@@ -77,8 +85,7 @@ def _snapshot(folder):
     graph.load_weights(folder / BEST_WEIGHTS)
     for technique in recipe.phases()[number - 1].techniques:
         graph = technique.strip(recipe.model, graph)
-    classes = tuple((run / "classes.txt").read_text(encoding="utf-8").splitlines())
-    return Trained(recipe, graph, classes, {}, folder)
+    return Trained(recipe, graph, classes_of(run), {}, folder)
 
 
 def structure(recipe, training=None):

@@ -14,6 +14,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase, Recipe
 from kerasvision.core.registry import create
+from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.certificate import export
 from kerasvision.layers.mixture import LogMixture
 from kerasvision.systems.ensemble import Ensemble
@@ -123,10 +124,10 @@ def test_best_shares_minimize_the_loss():
 
         def loss(shares, p=probabilities, t=truths):
             mixed = np.einsum("m,mnk->nk", shares, p)
-            each = t * np.log(mixed) + (0 if (t.sum(1) == 1).all() else (1 - t) * np.log(1 - mixed))
+            each = t * np.log(mixed) + ((1 - t) * np.log(1 - mixed) if t is several else 0)
             return -each.sum()
 
-        best = best_shares(probabilities, truths)
+        best = best_shares(probabilities, truths, truths is several)
         grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 21) for b in np.linspace(0, 1 - a, 21)]
         assert sum(best) == pytest.approx(1.0)
         assert loss(best) <= min(loss(np.array(s)) for s in grid) + 1e-4
@@ -191,11 +192,60 @@ def test_what_cannot_be_joined_is_one_line(runs, tmp_path):
         Ensemble((arch, labels))
     with pytest.raises(UsageError, match="stacking is for models of one class an example"):
         Ensemble((labels, labels), stacked=True)
+    first, second, more = (
+        create(
+            "classification/label_powerset", num_classes=10, image_size=(8, 8), backbone=arch.backbone, label_sets=held
+        )
+        for held in (((0,), (1,)), ((1,), (2,)), ((0,), (1,), (2,)))
+    )
+    for other in (second, more):
+        with pytest.raises(KerasVisionError, match="member 2 answers with other combinations of labels"):
+            Ensemble((first, other))
+    with pytest.raises(UsageError, match="stacking is for models of one class an example"):
+        Ensemble((first, first), stacked=True)
+    chain = create("classification/classifier_chain", num_classes=10, image_size=(8, 8), backbone=arch.backbone)
+    with pytest.raises(KerasVisionError, match=r"member 2 gives \{'logits': \[1, 10\]\} and the first"):
+        Ensemble((labels, chain)).build()
     with pytest.raises(UsageError, match=r"ensemble.shares=\(0.7, 0.7\); allowed"):
         Ensemble((arch, arch), shares=(0.7, 0.7))
     boxes = create("detection/yolo", num_classes=3)
     with pytest.raises(KerasVisionError, match="detection/yolo has other outputs"):
         Ensemble((boxes, boxes))
+
+
+def test_factors_of_classes_act_once_on_what_the_members_make_together(runs, tmp_path, images):
+    """Members with factors that training chose are combined without them, and factors are chosen anew."""
+    tuned = []
+    for seed in (0, 1):
+        model = tiny.classifier(tune_for="accuracy")
+        tuned.append(train(tiny.recipe(model=model, seed=seed), tmp_path / f"tuned{seed}"))
+    assert all(t.arch.class_factors for t in tuned)
+    joined = join([t.folder for t in tuned], tmp_path / "stacked", "stacking")
+    assert joined.arch.members[1].class_factors == ()
+    kernel, bias = joined.graph.get_layer("logits").get_weights()
+
+    def each(pictures):
+        inputs, _ = joined.arch.preprocess({"image": tf.constant(pictures)})
+        return [scipy.special.softmax(t.graph(inputs)["logits"].numpy(), -1) for t in tuned]
+
+    scores = scipy.special.softmax(np.concatenate(each(images), -1) @ kernel + bias, -1)
+    scores = scores * joined.arch.members[0].class_factors
+    answer = load(tmp_path / "stacked")({"image": images})["probabilities"]
+    np.testing.assert_allclose(answer, scores / scores.sum(-1, keepdims=True), atol=1e-5)
+    held_out = list(raw_examples(joined.recipe.data.open().splits["validation"], joined.arch))
+    pictures = np.concatenate([inputs["image"] for inputs, _, _ in held_out])
+    labels = np.concatenate([truth["label"] for _, truth, _ in held_out])
+    fitted = stacking_layer(np.array(each(pictures), np.float64), labels, 10)
+    np.testing.assert_allclose(kernel, fitted[0], atol=1e-3)
+
+
+def test_members_of_other_data_are_refused_where_the_combination_is_fitted(runs, tmp_path, capsys):
+    other = create("sources/digits", validation_fraction=0.1, test_fraction=0.875)
+    train(tiny.recipe(data=other), tmp_path / "other")
+    with pytest.raises(KerasVisionError, match="was trained on other data.*--combine weighted is fitted; take mean"):
+        join([runs[0], tmp_path / "other"], tmp_path / "weighted", "weighted")
+    join([runs[0], tmp_path / "other"], tmp_path / "mean")
+    assert "may be of examples it was trained on" in capsys.readouterr().err
 
 
 def test_other_class_names_are_refused(runs, tmp_path):

@@ -183,3 +183,9 @@ def test_preprocessing_tells_a_client_what_the_graph_is_given(classifier):
     by_hand = (pixels - np.array(told["mean"])) / np.array(told["std"])
     np.testing.assert_allclose(classifier.normalize({"image": tf.constant(pixels)})["image"], by_hand, atol=1e-6)
     assert told["image_size_hw"] == [16, 16] and told["resize"] == "stretch" and told["color"] == "RGB"
+
+
+@pytest.mark.parametrize(("field", "value"), [("label_smoothing", -0.5), ("label_smoothing", 1.7), ("dropout", 1.5)])
+def test_shares_beyond_one_are_refused(field, value):
+    with pytest.raises(UsageError, match=f"model.{field}={value}; allowed: 0 to less than 1"):
+        create("classification/classifier", **{field: value})

@@ -111,11 +111,13 @@ def test_two_averages_of_one_phase_are_refused(tmp_path):
         train(recipe_for(create("techniques/ema"), create("techniques/swa")), tmp_path / "run")
 
 
-def test_bad_fields_are_one_line():
+def test_bad_fields_are_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"ema.decay=1; allowed"):
         create("techniques/ema", decay=1.0)
     with pytest.raises(UsageError, match=r"swa.first=0; allowed"):
         create("techniques/swa", first=0)
+    with pytest.raises(UsageError, match=r"swa.first=3 in a phase of 2 epochs: nothing would be averaged"):
+        train(recipe_for(create("techniques/swa", first=3), epochs=2), tmp_path / "run")
 
 
 @pytest.fixture(scope="module")

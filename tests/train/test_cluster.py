@@ -106,6 +106,12 @@ def test_few_values_and_zeros_are_left_as_they_are():
     np.testing.assert_array_equal(seen == 0, many == 0)
 
 
+def test_an_average_of_clusters_has_as_few_values(tmp_path):
+    both = (clusters(number=4), create("techniques/ema", decay=0.9))
+    trained = train(tiny.recipe(techniques=both, epochs=3), tmp_path / "run")
+    assert max(values_of(trained.graph)) <= 4
+
+
 def test_first_and_last_kernels_may_be_left_out(tmp_path):
     trained = train(tiny.recipe(techniques=(clusters(number=4, skip=("first", "last")),)), tmp_path / "run")
     first, *between, last = values_of(trained.graph)

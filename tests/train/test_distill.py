@@ -9,6 +9,7 @@ from scipy.special import expit, log_softmax, softmax
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
+from kerasvision.data.pipeline import with_validation
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques import distill
@@ -172,6 +173,17 @@ def test_a_teacher_that_does_not_fit_is_one_line(teachers, case):
     with pytest.raises(KerasVisionError, match=message) as caught:
         create("techniques/distill", teacher=teachers[0]).observer(arch, arch.build())
     assert "\n" not in str(caught.value)
+
+
+def test_a_teacher_of_other_classes_is_one_line(teachers):
+    split = with_validation(tiny.recipe().data.open(), 0.0)["train"]
+    technique, arch = create("techniques/distill", teacher=teachers), tiny.smooth_classifier(num_classes=10)
+    assert technique.look_at(arch, split) == technique
+    other = dataclasses.replace(split, classes=tuple("jihgfedcba"))
+    with pytest.raises(
+        KerasVisionError, match="knows 0, 1, 2, 3, 4, ... and the data has j, i, h, g, f, ...; they must"
+    ):
+        technique.look_at(arch, other)
 
 
 def test_bad_fields_are_one_line(teachers, tmp_path):

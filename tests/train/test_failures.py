@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.registry import techniques
+from kerasvision.core.registry import create, techniques
 from kerasvision.train import callbacks, run
 from kerasvision.train.fit import train
 from kerasvision.train.techniques.base import Technique
@@ -139,6 +139,15 @@ def test_a_failing_write_leaves_the_older_file(where, tmp_path, monkeypatch):
             patched.setattr(pathlib.Path, "write_bytes", full)
             callbacks.write_text(path, "newer")
     assert path.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("regression/regressor", "targets"), ("classification/label_powerset", "labels")]
+)
+def test_data_of_another_task_is_one_line(name, key, tmp_path):
+    """Before an architecture takes anything from it."""
+    with pytest.raises(KerasVisionError, match=f"{name} needs '{key}', and a sample of this data has"):
+        train(tiny.recipe(model=create(name, image_size=(8, 8))), tmp_path / "run")
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path, monkeypatch):

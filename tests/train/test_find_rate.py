@@ -1,13 +1,16 @@
 """The learning-rate range test: the rates rise as said, the slope is found, and the answer trains."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.cli.main import main
-from kerasvision.core.errors import UsageError
-from kerasvision.core.registry import create
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import create, techniques
 from kerasvision.core.source_code import recipe_source
 from kerasvision.train.find_rate import find_rate, smoothed, steepest
 from tests.train import tiny
@@ -31,6 +34,43 @@ def test_each_step_has_its_rate(technique):
     assert len(found.losses) == len(found.rates) == 9
     assert found.rates[-1] == pytest.approx(0.1)
     assert all(np.isfinite(found.losses))
+
+
+def test_the_optimizer_that_trains_steps_with_the_rates(monkeypatch):
+    """Found rates are what the recipe would say for the optimizer to step so."""
+    moved = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            moved.append(float(self.model.optimizer._current_learning_rate))
+
+    sweep = techniques["sweep_rate"]
+    monkeypatch.setattr(sweep, "callbacks", lambda self: (Watch(),))
+    optimizer = tiny.sgd(learning_rate=0.05)
+    scaled = dataclasses.replace(optimizer, batch_scaling="linear", base_batch=64)  # of 16: a quarter
+    found = find_rate(tiny.recipe(optimizer=scaled), 1e-3, 1e-1, 9)
+    stepped = np.geomspace(1e-3, 1e-1, 9)
+    np.testing.assert_allclose(moved[1:], stepped[1:], rtol=1e-5)
+    np.testing.assert_allclose(found.rates, 4 * stepped)
+
+
+def test_what_is_not_decayed_stays_so():
+    made = create("optimizers/adamw").make(100, {})
+    swept = create("techniques/sweep_rate").optimizer(made)
+    names = [tf.Variable(0.0, name=n) for n in ("kernel", "bias", "gamma")]
+    assert [bool(swept._use_weight_decay(v)) for v in names] == [True, False, False]
+
+
+def test_an_interruption_is_no_end_of_the_test(monkeypatch):
+    from kerasvision.train import find_rate as module
+
+    def stopped(recipe, folder, watchers):
+        watchers[0].losses += [1.0] * 50
+        raise KerasVisionError("stopped at step 50 of phase 1")
+
+    monkeypatch.setattr(module, "train", stopped)
+    with pytest.raises(KerasVisionError, match="stopped at step 50"):
+        find_rate(tiny.recipe())
 
 
 def test_the_first_losses_are_those_of_the_batches():

@@ -165,6 +165,28 @@ def test_other_architectures_are_refused(name):
             technique.look_at(arch, split).records(split, arch)
 
 
+@pytest.mark.parametrize("name", ["class_weights", "focal"])
+def test_combinations_of_classes_are_refused(name):
+    arch = create("classification/label_powerset", num_classes=3, label_sets=((0,), (1, 2)))
+    with pytest.raises(UsageError, match=f"{name}: the logits of classification/label_powerset are of combinations"):
+        create(f"techniques/{name}").look_at(arch, None)
+
+
+@pytest.mark.parametrize("chains", [1, 2])
+def test_chains_are_weighed_and_focused_as_one_example(chains):
+    """With equal logits in every chain, the loss is that of a model without chains."""
+    arch = create("classification/classifier_chain", num_classes=3, chains=chains, label_smoothing=0.1)
+    present = tf.constant(RNG.integers(0, 2, (5, 3)), tf.float32)
+    logits = tf.constant(RNG.normal(size=(5, 3)), tf.float32)
+    many = [tf.tile(v[:, None], [1, chains, 1]) for v in (present, logits)]
+    for technique in (create("techniques/class_weights", counts=(1, 5, 20)), create("techniques/focal")):
+        alone = technique.objective(SEVERAL.loss)({"logits": present}, {"logits": logits})
+        found = technique.objective(arch.loss)({"logits": many[0]}, {"logits": many[1]})
+        assert found.keys() == alone.keys()
+        for term, value in alone.items():
+            np.testing.assert_allclose(found[term], value, rtol=1e-6)
+
+
 def test_counts_that_do_not_fit_are_refused():
     split = with_validation(TAIL.open(), 0.0)["train"]
     with pytest.raises(UsageError, match="class_weights.counts has 3 values for 10 classes"):

@@ -55,6 +55,11 @@ def test_regions_are_as_large_as_they_say_and_a_function_of_the_seed(shape):
         assert abs(np.mean(parts) - 0.25) < 0.02
 
 
+def test_a_large_rectangle_covers_what_it_says():
+    parts = [1 - drawn_present("rectangle", [100, 100], [0, n], (0.8, 0.9)).numpy().mean() for n in range(100)]
+    assert min(parts) > 0.78 and max(parts) < 0.92
+
+
 def test_a_record_always_misses_the_same_and_splits_miss_differently():
     opened = holey().open()
     first, again = (
@@ -171,12 +176,28 @@ def test_bad_input_is_one_clear_line(filled, tmp_path):
         train(other, tmp_path / "b")
     with pytest.raises(UsageError, match=r"image_size=\(8, 8\) and the model \(16, 16\)"):
         incomplete(image_size=(16, 16), restorer=cvae())
+    with pytest.raises(UsageError, match=r"wants even sides; seen: image_size=\(15, 8\)"):
+        incomplete(image_size=(15, 8), stem="partial_convolution")
     with pytest.raises(UsageError, match=r"multiples of 2\*\*depth"):
         cvae(image_size=(10, 8))
     with pytest.raises(KerasVisionError, match="needs 'present'.*sources/incomplete"):
         train(tiny.recipe(model=incomplete()), tmp_path / "c")
     with pytest.raises(UsageError, match="missing='transparent' needs image_bytes"):
         train(tiny.recipe(model=incomplete(), data=holey(missing="transparent")), tmp_path / "d")
+
+
+@pytest.mark.parametrize("side", [8, 15, 18, 30])
+def test_attention_knows_positions_of_any_size(side):
+    """A position counts where any pixel of its field is present; a wholly missing image still has an answer."""
+    graph = incomplete(num_classes=3, image_size=(side, side), attends=True).build()
+    rng = np.random.default_rng(0)
+    image, present = rng.normal(size=(2, side, side, 3)), np.ones((2, side, side, 1))
+    present[1, : side // 2] = 0
+    logits = graph({"image": tf.constant(image, tf.float32), "present": tf.constant(present, tf.float32)})["logits"]
+    assert np.isfinite(logits).all()
+    known = graph.get_layer("known_any")(tf.constant(present, tf.float32))
+    assert known.shape[1:3] == graph.get_layer("attend_hidden").output.shape[1:3]
+    assert 0 < known[1].numpy().mean() < known[0].numpy().mean() == 1
 
 
 def test_dropped_regions_are_missing_in_training():

@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
+from kerasvision.data.pipeline import with_validation
 from kerasvision.losses import noisy_labels as losses
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
@@ -74,13 +75,12 @@ def test_co_teaching_s_graph_is_flat_and_the_twin_begins_elsewhere():
     np.testing.assert_array_equal(kept({"image": image})["logits"], raw["logits"])
 
 
-def test_pretrained_weights_go_into_both_networks():
-    class Pretrained:
-        backbone = create("backbones/convnet", width=4, weights="somewhere.h5")
-
+def test_a_backbone_that_has_learned_goes_into_both_networks():
     arch = tiny.classifier(num_classes=10)
     plain = arch.build()
-    both = create("techniques/co_teaching").graph(Pretrained(), plain)
+    mean = next(v for v in plain.variables if "moving_mean" in v.name)
+    mean.assign(tf.ones_like(mean))
+    both = create("techniques/co_teaching").graph(arch, plain)
     first, second = (both.get_layer(f"{p}backbone_stem_conv").get_weights()[0] for p in ("", "twin_"))
     np.testing.assert_array_equal(first, second)
     assert np.abs(both.get_layer("logits").kernel - both.get_layer("twin_logits").kernel).max() > 1e-2
@@ -107,6 +107,37 @@ def test_co_teaching_trains_sets_its_share_and_the_run_loads(tmp_path, monkeypat
     image = np.zeros((1, 8, 8, 3), np.float32)
     again = load_run(tmp_path / "run").graph
     np.testing.assert_array_equal(again({"image": image})["logits"], trained.graph({"image": image})["logits"])
+
+
+@pytest.mark.parametrize("average", [create("techniques/ema"), create("techniques/swa")])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_average_of_weights_leaves_the_share_alone(average, first, tmp_path, monkeypatch):
+    shares = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            shares.append(float(self.model.graph.get_layer("twin_keep").share))
+
+    technique = create("techniques/co_teaching", forget_rate=0.5, gradual_epochs=2)
+    hooked = technique.callbacks()
+    monkeypatch.setattr(type(technique), "callbacks", lambda self: (*hooked, Watch()))
+    both = (technique, average) if first else (average, technique)
+    train(tiny.recipe(techniques=both, epochs=4), tmp_path / "run")
+    assert shares[::8] == shares[7::8] == [1.0, 0.75, 0.5, 0.5]
+
+
+def test_logits_of_both_networks_are_adjusted_and_costs_are_refused():
+    split = with_validation(create("sources/digits").open(), 0.0)["train"]
+    arch = tiny.classifier(num_classes=10)
+    logits = tf.random.normal([8, 10], seed=1)
+    raw = {"logits": logits, TWIN: logits, KEEP: tf.fill([8], 0.5)}
+    targets = {"logits": tf.one_hot(tf.range(8), 10)}
+    taught = create("techniques/co_teaching").objective(arch.loss)
+    adjusted = create("techniques/logit_adjustment", counts=tuple(range(1, 11))).objective(taught)(targets, raw)
+    np.testing.assert_allclose(adjusted["cross_entropy"], adjusted["twin"])
+    costs = create("techniques/cost_matrix").look_at(arch, split)
+    with pytest.raises(UsageError, match="cost_matrix knows nothing of co_teaching's choice"):
+        costs.objective(taught)(targets, raw)
 
 
 @pytest.mark.parametrize("name", ["generalized_cross_entropy", "symmetric_cross_entropy", "bootstrap"])

@@ -33,9 +33,10 @@ ALONE = {
 OURS = [name for name in techniques.names() if techniques[name].__module__.startswith("kerasvision.")]
 NAMES = sorted(name for name in OURS if name not in ALONE)
 # what takes the place of the cross-entropy stands first, and only one of them
-REPLACES = ("bootstrap", "co_teaching", "focal", "generalized_cross_entropy")
+REPLACES = ("bootstrap", "co_teaching", "focal", "generalized_cross_entropy", "symmetric_cross_entropy")
 # pair -> what the refusal says
 REFUSED = dict.fromkeys(itertools.combinations(REPLACES, 2), "takes the place of the cross-entropy") | {
+    ("co_teaching", "cost_matrix"): "knows nothing of co_teaching's choice",
     ("co_teaching", "qat"): "holds a layer that cannot be quantized: Kept",
     ("ema", "swa"): "average the weights",
     ("mixed_precision", "qat"): "qat works in float32",

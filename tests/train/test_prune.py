@@ -175,6 +175,15 @@ def test_two_by_four_has_two_zeros_in_all_fours_and_leaves_a_rest():
     assert (~technique.mask(kernel, 0.25)).sum() == 12  # half of the twelve groups
 
 
+@pytest.mark.parametrize("average", [create("techniques/ema", decay=0.99), create("techniques/swa")])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_an_average_leaves_has_the_zeros_too(average, first, tmp_path):
+    both = (pruned(), average) if first else (average, pruned())
+    trained = train(tiny.recipe(techniques=both, epochs=4), tmp_path / "run")
+    shares = [float((k == 0).mean()) for k in list(kernels_of(trained.graph).values())[1:]]
+    assert shares == pytest.approx([0.8] * len(shares), abs=0.01)
+
+
 def test_whole_filters_go_and_outputs_stay(tmp_path):
     technique = pruned(sparsity=0.5, structure="filters")
     trained = train(tiny.recipe(epochs=2, techniques=(technique,)), tmp_path / "run")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
@@ -72,6 +72,20 @@ def test_fine_tune_counts_its_stages():
     arch = tiny.classifier(num_classes=10)
     with pytest.raises(KerasVisionError, match="fine_tune.stages=7, but the backbone has 2"):
         create("techniques/fine_tune", stages=7).start(arch, arch.build())
+    with pytest.raises(UsageError, match=r"fine_tune.decay=-1; allowed: above 0, to 1"):
+        create("techniques/fine_tune", decay=-1.0)
+    filler = create("generation/partial_unet", image_size=(8, 8), depth=2)
+    with pytest.raises(UsageError, match="fine_tune is for architectures with a backbone; generation/partial_unet has"):
+        create("techniques/fine_tune").start(filler, filler.build())
+
+
+def test_fine_tune_reaches_a_twin_alike():
+    arch = tiny.classifier(num_classes=10)
+    graph = create("techniques/co_teaching").graph(arch, arch.build())
+    rates = create("techniques/fine_tune", decay=0.5).learning_rates(arch, graph)
+    own = {name: rate for name, rate in rates.items() if not name.startswith("twin_")}
+    assert {f"twin_{name}": rate for name, rate in own.items()} == {n: r for n, r in rates.items() if n not in own}
+    assert own and min(own.values()) < 0.5
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

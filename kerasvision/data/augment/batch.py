@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 from kerasvision.data.augment.base import BatchAugmentation
@@ -26,6 +26,13 @@ def beta(seed, alpha, count):
     unit = tf.random.stateless_uniform([2, count], unit_seed, 2.0**-24, 1.0)
     logs = tf.math.log(gamma) + tf.math.log(unit) / alpha
     return tf.sigmoid(logs[0] - logs[1])
+
+
+def _complete(inputs, part):
+    """The images, where all of their pixels are there: one that is missing cannot be mixed."""
+    if "present" in inputs:
+        raise UsageError(f"{part.registered_name} cannot mix images with missing pixels; leave it out of augment")
+    return inputs["image"]
 
 
 def _mix_targets(targets, partner, weight, part):
@@ -69,7 +76,7 @@ class Mixup(BatchAugmentation):
 
     def __call__(self, inputs, targets, seed):
         weight_seed, partner_seed = draws.split(seed, 2)
-        image = inputs["image"]
+        image = _complete(inputs, self)
         count = tf.shape(image)[0]
         weight, partner = beta(weight_seed, self.alpha, count), _partners(partner_seed, count)
         own = tf.cast(image, tf.float32)
@@ -96,7 +103,7 @@ class Cutmix(BatchAugmentation):
 
     def __call__(self, inputs, targets, seed):
         weight_seed, partner_seed, place_seed = draws.split(seed, 3)
-        image = inputs["image"]
+        image = _complete(inputs, self)
         count, height, width = tf.unstack(tf.shape(image)[:3])
         weight, partner = beta(weight_seed, self.alpha, count), _partners(partner_seed, count)
         unit = tf.random.stateless_uniform([2, count], place_seed)

@@ -4,6 +4,7 @@ A field such as `brightness=0.4` is the most that a factor may differ from 1: it
 torchvision. Values beyond 0..255 are clipped, once, at the end.
 """
 
+import abc
 import dataclasses
 import math
 
@@ -16,15 +17,26 @@ from kerasvision.ops import color
 from kerasvision.ops.geometry import as_uint8
 
 
-def _recolor(sample, change):
-    """The sample with `change` of its pixels, float32 in 0..255."""
-    image = sample["image"]
-    pixels = as_uint8(change(tf.cast(image, tf.float32)))
-    return sample | {"image": tf.ensure_shape(pixels, image.shape)}
+class Photometric(Augmentation):
+    """Abstract. Colors change, places do not. Where pixels are missing and `whole` has them, that is what changes, and
+    `image` shows what is present of it.
+    """
+
+    @abc.abstractmethod
+    def repaint(self, image, seed):
+        """uint8 [H, W, 3] -> another such; seed: int32 [2]."""
+
+    def __call__(self, sample, seed):
+        key = "whole" if "whole" in sample else "image"
+        changed = tf.ensure_shape(self.repaint(sample[key], seed), sample[key].shape)
+        if key == "image":
+            return sample | {"image": changed}
+        return sample | {"whole": changed, "image": changed * sample["present"][..., None]}
 
 
-def _repaint(sample, image):
-    return sample | {"image": tf.ensure_shape(image, sample["image"].shape)}
+def _recolor(image, change):
+    """uint8, of `change` of the pixels as float32 in 0..255."""
+    return as_uint8(change(tf.cast(image, tf.float32)))
 
 
 def _factor(seed, most):
@@ -34,7 +46,7 @@ def _factor(seed, most):
 
 @augmentations.register("photometric/brightness")
 @dataclasses.dataclass(frozen=True)
-class Brightness(Augmentation):
+class Brightness(Photometric):
     """Every value times a factor."""
 
     brightness: float = 0.4
@@ -43,14 +55,14 @@ class Brightness(Augmentation):
         super().__post_init__()
         draws.check(self, brightness=(0, math.inf))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         factor = _factor(seed, self.brightness)
-        return _recolor(sample, lambda pixels: factor * pixels)
+        return _recolor(image, lambda pixels: factor * pixels)
 
 
 @augmentations.register("photometric/contrast")
 @dataclasses.dataclass(frozen=True)
-class Contrast(Augmentation):
+class Contrast(Photometric):
     """Distance from the image's mean gray times a factor."""
 
     contrast: float = 0.4
@@ -59,14 +71,14 @@ class Contrast(Augmentation):
         super().__post_init__()
         draws.check(self, contrast=(0, math.inf))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         factor = _factor(seed, self.contrast)
-        return _recolor(sample, lambda pixels: factor * pixels + (1.0 - factor) * color.mean_gray(pixels))
+        return _recolor(image, lambda pixels: factor * pixels + (1.0 - factor) * color.mean_gray(pixels))
 
 
 @augmentations.register("photometric/saturation")
 @dataclasses.dataclass(frozen=True)
-class Saturation(Augmentation):
+class Saturation(Photometric):
     """Distance of every pixel from its own gray times a factor."""
 
     saturation: float = 0.4
@@ -75,14 +87,14 @@ class Saturation(Augmentation):
         super().__post_init__()
         draws.check(self, saturation=(0, math.inf))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         matrix = color.saturation_matrix(_factor(seed, self.saturation))
-        return _recolor(sample, lambda pixels: color.mix(pixels, matrix))
+        return _recolor(image, lambda pixels: color.mix(pixels, matrix))
 
 
 @augmentations.register("photometric/hue")
 @dataclasses.dataclass(frozen=True)
-class Hue(Augmentation):
+class Hue(Photometric):
     """Hue of HSV turned by up to +-`turns` of the color circle; HSV's saturation and value stay."""
 
     turns: float = 0.1
@@ -91,14 +103,14 @@ class Hue(Augmentation):
         super().__post_init__()
         draws.check(self, turns=(0, 0.5))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         turns = draws.uniform(seed, -self.turns, self.turns)
-        return _recolor(sample, lambda pixels: tf.image.adjust_hue(pixels, turns))
+        return _recolor(image, lambda pixels: tf.image.adjust_hue(pixels, turns))
 
 
 @augmentations.register("photometric/color_jitter")
 @dataclasses.dataclass(frozen=True)
-class ColorJitter(Augmentation):
+class ColorJitter(Photometric):
     """Brightness, contrast, saturation and hue as one matrix product: cheap, and rounded and clipped once.
 
     The four commute while nothing is clipped, so their order, random in other libraries, is no parameter. Hue turns
@@ -120,14 +132,14 @@ class ColorJitter(Augmentation):
         low, high = [max(0.0, 1.0 - m) for m in most], [1.0 + m for m in most]
         return draws.uniform(seed, [*low, -self.turns], [*high, self.turns])
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         factors = tf.unstack(self.factors(seed))
-        return _recolor(sample, lambda pixels: color.jitter(pixels, *factors))
+        return _recolor(image, lambda pixels: color.jitter(pixels, *factors))
 
 
 @augmentations.register("photometric/gamma")
 @dataclasses.dataclass(frozen=True)
-class Gamma(Augmentation):
+class Gamma(Photometric):
     """255 (x / 255)^g. gamma: bounds of a log-uniform draw; below 1 brightens."""
 
     gamma: tuple[float, float] = (0.7, 1.4)
@@ -136,13 +148,13 @@ class Gamma(Augmentation):
         super().__post_init__()
         draws.check(self, gamma=(0.01, 100))
 
-    def __call__(self, sample, seed):
-        return _repaint(sample, color.lookup(sample["image"], color.gamma_table(draws.log_uniform(seed, self.gamma))))
+    def repaint(self, image, seed):
+        return color.lookup(image, color.gamma_table(draws.log_uniform(seed, self.gamma)))
 
 
 @augmentations.register("photometric/gaussian_noise")
 @dataclasses.dataclass(frozen=True)
-class GaussianNoise(Augmentation):
+class GaussianNoise(Photometric):
     """Independent noise on every value. stddev: bounds of its standard deviation, in levels of 0..255."""
 
     stddev: tuple[float, float] = (0.0, 15.0)
@@ -151,19 +163,19 @@ class GaussianNoise(Augmentation):
         super().__post_init__()
         draws.check(self, stddev=(0, 255))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         strength_seed, noise_seed = draws.split(seed, 2)
         stddev = draws.uniform(strength_seed, *self.stddev)
 
         def add(pixels):
             return pixels + stddev * tf.random.stateless_normal(tf.shape(pixels), noise_seed)
 
-        return _recolor(sample, add)
+        return _recolor(image, add)
 
 
 @augmentations.register("photometric/blur")
 @dataclasses.dataclass(frozen=True)
-class Blur(Augmentation):
+class Blur(Photometric):
     """Gaussian blur. sigma_px: bounds of its standard deviation; the kernel reaches three times the larger one."""
 
     sigma_px: tuple[float, float] = (0.1, 2.0)
@@ -172,15 +184,15 @@ class Blur(Augmentation):
         super().__post_init__()
         draws.check(self, sigma_px=(0.01, 100))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         sigma = draws.uniform(seed, *self.sigma_px)
         radius = math.ceil(3.0 * self.sigma_px[1])
-        return _recolor(sample, lambda pixels: color.gaussian_blur(pixels, sigma, radius))
+        return _recolor(image, lambda pixels: color.gaussian_blur(pixels, sigma, radius))
 
 
 @augmentations.register("photometric/jpeg_quality")
 @dataclasses.dataclass(frozen=True)
-class JpegQuality(Augmentation):
+class JpegQuality(Photometric):
     """The image through JPEG and back. quality: bounds, both included, of libjpeg's 1..100."""
 
     quality: tuple[int, int] = (40, 95)
@@ -189,15 +201,15 @@ class JpegQuality(Augmentation):
         super().__post_init__()
         draws.check(self, quality=(1, 100))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         quality = tf.random.stateless_uniform([], seed, self.quality[0], self.quality[1] + 1, tf.int32)
-        encoded = tf.raw_ops.EncodeJpegVariableQuality(images=sample["image"], quality=quality)
-        return _repaint(sample, tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"))
+        encoded = tf.raw_ops.EncodeJpegVariableQuality(images=image, quality=quality)
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 @augmentations.register("photometric/sharpness")
 @dataclasses.dataclass(frozen=True)
-class Sharpness(Augmentation):
+class Sharpness(Photometric):
     """Distance of every pixel from a 3x3 smoothing (PIL's SMOOTH) times a factor: below 1 blurs, above 1 sharpens."""
 
     sharpness: float = 0.5
@@ -206,14 +218,14 @@ class Sharpness(Augmentation):
         super().__post_init__()
         draws.check(self, sharpness=(0, math.inf))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         factor = _factor(seed, self.sharpness)
-        return _recolor(sample, lambda pixels: factor * pixels + (1.0 - factor) * color.smoothed(pixels))
+        return _recolor(image, lambda pixels: factor * pixels + (1.0 - factor) * color.smoothed(pixels))
 
 
 @augmentations.register("photometric/posterize")
 @dataclasses.dataclass(frozen=True)
-class Posterize(Augmentation):
+class Posterize(Photometric):
     """Keeps the highest bits of every value. bits: bounds, both included, of how many."""
 
     bits: tuple[int, int] = (4, 8)
@@ -222,15 +234,15 @@ class Posterize(Augmentation):
         super().__post_init__()
         draws.check(self, bits=(1, 8))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         bits = tf.random.stateless_uniform([], seed, self.bits[0], self.bits[1] + 1, tf.int32)
         mask = tf.cast(256 - tf.bitwise.left_shift(1, 8 - bits), tf.uint8)
-        return sample | {"image": tf.bitwise.bitwise_and(sample["image"], mask)}
+        return tf.bitwise.bitwise_and(image, mask)
 
 
 @augmentations.register("photometric/solarize")
 @dataclasses.dataclass(frozen=True)
-class Solarize(Augmentation):
+class Solarize(Photometric):
     """Inverts the values at and above a threshold. threshold: bounds, both included; 256 inverts nothing."""
 
     threshold: tuple[int, int] = (128, 256)
@@ -239,15 +251,14 @@ class Solarize(Augmentation):
         super().__post_init__()
         draws.check(self, threshold=(0, 256))
 
-    def __call__(self, sample, seed):
+    def repaint(self, image, seed):
         threshold = tf.random.stateless_uniform([], seed, self.threshold[0], self.threshold[1] + 1, tf.int32)
-        image = sample["image"]
-        return sample | {"image": tf.where(tf.cast(image, tf.int32) < threshold, image, 255 - image)}
+        return tf.where(tf.cast(image, tf.int32) < threshold, image, 255 - image)
 
 
 @augmentations.register("photometric/autocontrast")
 @dataclasses.dataclass(frozen=True)
-class Autocontrast(Augmentation):
+class Autocontrast(Photometric):
     """With some probability stretches each channel to 0..255."""
 
     probability: float = 0.5
@@ -256,13 +267,13 @@ class Autocontrast(Augmentation):
         super().__post_init__()
         draws.check(self, probability=(0, 1))
 
-    def __call__(self, sample, seed):
-        return _maybe_lookup(sample, seed, self.probability, color.autocontrast_tables)
+    def repaint(self, image, seed):
+        return _maybe_lookup(image, seed, self.probability, color.autocontrast_tables)
 
 
 @augmentations.register("photometric/equalize")
 @dataclasses.dataclass(frozen=True)
-class Equalize(Augmentation):
+class Equalize(Photometric):
     """With some probability flattens each channel's histogram."""
 
     probability: float = 0.5
@@ -271,11 +282,9 @@ class Equalize(Augmentation):
         super().__post_init__()
         draws.check(self, probability=(0, 1))
 
-    def __call__(self, sample, seed):
-        return _maybe_lookup(sample, seed, self.probability, color.equalize_tables)
+    def repaint(self, image, seed):
+        return _maybe_lookup(image, seed, self.probability, color.equalize_tables)
 
 
-def _maybe_lookup(sample, seed, probability, tables):
-    image = sample["image"]
-    changed = tf.cond(draws.chance(seed, probability), lambda: color.lookup(image, tables(image)), lambda: image)
-    return _repaint(sample, changed)
+def _maybe_lookup(image, seed, probability, tables):
+    return tf.cond(draws.chance(seed, probability), lambda: color.lookup(image, tables(image)), lambda: image)

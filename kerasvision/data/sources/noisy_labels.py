@@ -17,10 +17,10 @@ from kerasvision.data.sources.base import Opened
 class NoisyLabels(Wrapping):
     """Samples: those of the source `of`, where a part of the training split's `label`s is another class.
 
-    rate: probability that a label is wrong, 0..1. kind: "symmetric", any other class with equal probability; "pair",
-    the next class, the last one the first (Han et al. 2018, arXiv:1804.06872, figure 2); `is_planted` bool says so of a
-    training sample, for `kerasvision data suspects` to count. A record's label depends on
-    the seed and its number alone. The splits that `of` itself has for validation and test stay as they are; a
+    rate: probability that a label is wrong, 0..1. kind_of_noise: "symmetric", any other class with equal probability;
+    "pair", the next class, the last one the first (Han et al. 2018, arXiv:1804.06872, figure 2); `is_planted` bool says
+    so of a training sample, for `kerasvision data suspects` to count. A record's label depends on the seed and its
+    number alone. The splits that `of` itself has for validation and test stay as they are; a
     validation split that training cuts out of train is as noisy as train, as it would be in practice.
     """
 

@@ -44,6 +44,8 @@ class IncompleteClassifier(IncompletePhotograph, OneOfSeveral, Classification):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.stem == "partial_convolution" and any(side % 2 for side in self.image_size):
+            raise UsageError(f'model.stem="partial_convolution" wants even sides; seen: image_size={self.image_size}')
         if self.restorer is None:
             return
         for field in ("image_size", "resize", "resample", "crop_fraction", "filling"):
@@ -102,8 +104,8 @@ class IncompleteClassifier(IncompletePhotograph, OneOfSeveral, Classification):
 
     def _attended(self, x, present):
         """[B, h, w, C] -> [B, C]. A position is known where any pixel of its field is."""
-        fields = tuple(side // inner for side, inner in zip(self.image_size, x.shape[1:3], strict=True))
-        known = keras.layers.MaxPooling2D(fields, name="known_any")(present)
+        fields = tuple(-(-side // inner) for side, inner in zip(self.image_size, x.shape[1:3], strict=True))
+        known = keras.layers.MaxPooling2D(fields, padding="same", name="known_any")(present)
         y = keras.layers.Conv2D(x.shape[-1] // 2 or 1, 1, activation="tanh", name="attend_hidden")(x)
         scores = keras.layers.Conv2D(1, 1, use_bias=False, name="attend_score")(y)
         return KnownMean(name="attend_mean")([x, scores, known])

@@ -26,7 +26,8 @@ class LabelPowerset(SeveralOfMany):
     of all combinations that hold it.
 
     label_sets: the combinations, each the class indices in order; (): those of the training split. fewest: how many
-    examples a combination needs; examples of a rarer one count as the nearest that is there (by Jaccard's index).
+    examples a combination needs; examples of a rarer one count as the nearest that is there: by Jaccard's index, and of
+    those with equal ones, by the fewest wrong labels.
     """
 
     label_sets: tuple[tuple[int, ...], ...] = ()
@@ -73,8 +74,10 @@ class LabelPowerset(SeveralOfMany):
 
     def encode(self, sample):
         present, members = self.multi_hot(sample), tf.constant(self._members())
-        both, either = (tf.reduce_sum(f(members, present), 1) for f in (tf.minimum, tf.maximum))
-        nearest = tf.argmax(tf.where(either > 0, both / tf.maximum(either, 1.0), 1.0))  # of none and none: equal
+        both, either = (tf.cast(tf.reduce_sum(f(members, present), 1), tf.float64) for f in (tf.minimum, tf.maximum))
+        alike = tf.where(either > 0, both / tf.maximum(either, 1.0), 1.0)  # of none and none: equal
+        # wrong labels decide among equals alone: two unequal indices are 1 / K^2 apart or more
+        nearest = tf.argmax(alike - (either - both) / (2.0 * self.num_classes**3))
         return {"logits": tf.one_hot(nearest, len(self.label_sets))}
 
     def loss(self, targets, raw):

@@ -7,7 +7,7 @@ import typing
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
@@ -31,6 +31,13 @@ class Classification(ImageArchitecture):
     pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
     dropout: float = 0.0
     label_smoothing: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("dropout", "label_smoothing"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise UsageError(f"model.{name}={value:g}; allowed: 0 to less than 1")
 
     def require_classes(self):
         """Raise before a graph without classes is built."""

@@ -9,7 +9,9 @@ from kerasvision.core.errors import KerasVisionError
 
 
 class WeightAverage(keras.callbacks.Callback, abc.ABC):
-    """Abstract. Keeps a second copy of every variable of the graph, batch normalization's statistics among them.
+    """Abstract. Keeps a second copy of every variable of the graph, batch normalization's statistics among them, but
+    not of those that a schedule sets. Where kernels follow a rule (zeros, clusters), their average is made to follow
+    it too.
 
     At the end of an epoch the two change places, so that evaluating, keeping the best and backing up see the average;
     at the beginning of the next one they change back. The copy and whether they have changed places are variables of
@@ -22,7 +24,9 @@ class WeightAverage(keras.callbacks.Callback, abc.ABC):
         learner = self.model
         if hasattr(learner, "averaged_weights"):
             raise KerasVisionError("two techniques of one phase average the weights (ema, swa); keep one of them")
-        self._weights = learner.graph.variables
+        scheduled = [layer for layer in learner.graph.layers if getattr(layer, "scheduled", False)]
+        left_out = {id(v) for layer in scheduled for v in layer.weights}
+        self._weights = [v for v in learner.graph.variables if id(v) not in left_out]
         with learner.distribute_strategy.scope():
             # before BackupAndRestore begins, which is the last callback: it restores these as well
             learner.averaged_weights = [tf.Variable(v, trainable=False, name="average") for v in self._weights]
@@ -40,6 +44,8 @@ class WeightAverage(keras.callbacks.Callback, abc.ABC):
     def on_epoch_end(self, epoch, logs=None):
         if self.model.averages_taken.numpy():
             self._exchange()
+            for project in self.model.projections:
+                project()
             self.model.averages_shown.assign(True)
 
     def take(self, share):

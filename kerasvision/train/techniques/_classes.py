@@ -1,5 +1,7 @@
 """What techniques for classes of unequal size share: which architectures they fit, and whose loss it is."""
 
+import tensorflow as tf
+
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.sampling import class_counts, class_name
 from kerasvision.tasks.base import Architecture
@@ -8,11 +10,23 @@ ONE, SEVERAL = ("label",), ("labels",)
 
 
 def require_classes(name, arch, several=False):
-    """Refuse an architecture that does not give one class an image (or several, where that is allowed)."""
+    """Refuse an architecture that does not give one class an image (or several, where that is allowed, each with a
+    logit of its own).
+    """
+    if several and arch.needs == SEVERAL and "softmax" in arch.class_logits.values():
+        raise UsageError(
+            f"{name}: the logits of {arch.registered_name} are of combinations of classes, not of classes; use it with "
+            "classification/multi_label"
+        )
     if arch.needs == ONE or (several and arch.needs == SEVERAL):
         return
     kinds = "one class an example, or several" if several else "one class an example"
     raise UsageError(f"{name} is for architectures of {kinds}; {arch.registered_name} needs {', '.join(arch.needs)}")
+
+
+def per_example(values):
+    """[B, ...] -> [B], the mean: the chains of a `classification/classifier_chain` have an axis of their own."""
+    return tf.reduce_mean(values, tuple(range(1, values.shape.rank)))
 
 
 def counted(name, arch, split, given=()):

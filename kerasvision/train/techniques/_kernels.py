@@ -67,6 +67,14 @@ class Rule(keras.callbacks.Callback, abc.ABC):
         self._supports_tf_logs = True  # no loss is fetched for this
         self._skip, self._epoch, self._held, self._hold = skip, 0, None, None
 
+    def on_train_begin(self, logs=None):
+        self.model.projections.append(self.hold)
+
+    def hold(self):
+        """Put the kernels back where they belong, once it is known where that is."""
+        if self._hold is not None:
+            self._hold()
+
     @abc.abstractmethod
     def begin(self, held):
         """Key -> kernel, before the first step of this process: read from the weights what the rule is so far."""

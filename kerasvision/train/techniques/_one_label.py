@@ -21,6 +21,6 @@ def require_one_label(technique, arch):
 def check_range(technique, name, low, high, strict=False):
     """Refuses a field outside low..high; `strict`: low itself, too."""
     value = getattr(technique, name)
-    if value > high or value < low or (strict and value == low):
+    if not low <= value <= high or (strict and value == low):
         what = technique.registered_name.split("/")[-1]
         raise UsageError(f"{what}.{name}={value:g}; allowed: {'above ' if strict else ''}{low:g} to {high:g}")

@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
+from kerasvision.train.optim import with_rate
 from kerasvision.train.techniques.base import Technique
 
 
@@ -94,8 +95,7 @@ class Accumulating(keras.optimizers.Optimizer):
 
     def with_rate(self, rate):
         """The same over a fresh inner optimizer with another learning rate or schedule."""
-        inner = type(self.inner).from_config(self.inner.get_config() | {"learning_rate": rate})
-        return Accumulating(inner, self._steps)
+        return Accumulating(with_rate(self.inner, rate), self._steps)
 
     def get_config(self):
         return {"inner": keras.optimizers.serialize(self.inner), "steps": self._steps}

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
-from kerasvision.train.techniques._classes import counted, require_classes
+from kerasvision.train.techniques._classes import counted, per_example, require_classes
 from kerasvision.train.techniques.base import Technique
 
 
@@ -57,9 +57,10 @@ class ClassWeights(Technique):
         weights = tf.constant(self.weights(), tf.float32)
 
         def weighted(targets, raw):
-            held = targets["logits"]  # [B, K]
+            held = targets["logits"]  # [B, K], or of several chains [B, chains, K]
             share = tf.reduce_sum(held, -1)
             each = tf.where(share > 0, tf.math.divide_no_nan(tf.linalg.matvec(held, weights), share), 1.0)
+            each = per_example(each)
             return {name: each * value for name, value in loss(targets, raw).items()}
 
         return weighted

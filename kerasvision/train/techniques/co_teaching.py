@@ -26,8 +26,9 @@ class CoTeaching(Technique):
 
     forget_rate: tau, the share of the batch that is left out in the end; the paper takes the share of wrong labels.
     gradual_epochs: T_k; in epoch T, counted from 0, tau * min(T / T_k, 1) of the batch is left out (the authors' code;
-    the paper counts from 1). Under several replicas each chooses from its own part of the batch. A backbone with
-    pretrained weights begins with them in both networks, which then differ by their heads.
+    the paper counts from 1). Under several replicas each chooses from its own part of the batch. A backbone that has
+    learned before (pretrained, or in an earlier phase) begins with its weights in both networks, which then differ by
+    their heads.
     """
 
     forget_rate: float = 0.2
@@ -50,7 +51,7 @@ class CoTeaching(Technique):
         if is_quantized(graph):
             raise UsageError("co_teaching cannot follow qat; put it in a phase before")
         twin = keras.models.clone_model(graph, input_tensors=list(graph.input.values()), clone_function=_fresh)
-        if getattr(getattr(arch, "backbone", None), "weights", None) is not None:
+        if _has_learned(graph):
             for layer in graph.layers:
                 if layer.name.startswith("backbone_") and layer.weights:
                     twin.get_layer(PREFIX + layer.name).set_weights(layer.get_weights())
@@ -80,6 +81,12 @@ class CoTeaching(Technique):
         return 1.0 - self.forget_rate * min(epoch / self.gradual_epochs, 1.0)
 
 
+def _has_learned(graph):
+    """Whether any weight that begins at zero is another number by now."""
+    begins = [v for v in graph.variables if v.name.split(":")[0].endswith(("/bias", "/beta", "/moving_mean"))]
+    return any(v.numpy().any() for v in begins)
+
+
 def _fresh(layer):
     return type(layer).from_config(layer.get_config() | {"name": PREFIX + layer.name})
 
@@ -89,6 +96,8 @@ class Kept(keras.layers.Layer):
     """The share of a batch that is trained on: any [B, ...] -> [B], all the same. A weight, so that a run that goes on
     after an interruption has it, and that replicas share it.
     """
+
+    scheduled = True  # nothing to average
 
     def build(self, input_shape):
         self.share = self.add_weight("share", shape=(), initializer="ones", trainable=False, dtype=tf.float32)

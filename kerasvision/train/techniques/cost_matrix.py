@@ -14,6 +14,7 @@ from kerasvision.core.registry import techniques
 from kerasvision.losses.classification import expected_cost
 from kerasvision.train.techniques._classes import arch_of, counted, require_classes
 from kerasvision.train.techniques.base import Technique
+from kerasvision.train.techniques.co_teaching import TWIN
 
 
 @techniques.register("cost_matrix")
@@ -66,6 +67,8 @@ class CostMatrix(Technique):
             arch_of("cost_matrix with replaces", loss)
 
         def with_costs(targets, raw):
+            if TWIN in raw:
+                raise UsageError("cost_matrix knows nothing of co_teaching's choice of examples; keep one of them")
             held = {} if self.replaces else loss(targets, raw)
             cost = expected_cost(targets["logits"], raw["logits"], self.costs)
             return held | {"expected_cost": self.weight * cost}

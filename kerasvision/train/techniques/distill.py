@@ -51,6 +51,18 @@ class Distill(Technique):
     def _folders(self):
         return (self.teacher,) if isinstance(self.teacher, str) else self.teacher
 
+    def look_at(self, arch, split):
+        from kerasvision.train.run import classes_of
+
+        for folder in self._folders:
+            theirs = classes_of(folder)
+            if split.classes and theirs != split.classes:
+                raise KerasVisionError(
+                    f"distill: the teacher {folder} knows {_shortened(theirs)} and the data has "
+                    f"{_shortened(split.classes)}; they must be the same, in the same order"
+                )
+        return self
+
     def observer(self, arch, graph):
         teachers = [open_teacher("distill", folder, arch) for folder in self._folders]
         forms = self._forms(arch, graph)
@@ -176,6 +188,10 @@ def _check_outputs(folder, theirs, ours, keys):
                 f"distill: {key!r} of the teacher {folder} has another {what} than the student's: {shown[0]} and not "
                 f"{shown[1]}; take a teacher trained on the same classes and positions"
             )
+
+
+def _shortened(classes):
+    return ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
 
 
 def _sizes(specs):

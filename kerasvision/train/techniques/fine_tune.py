@@ -7,9 +7,10 @@ import dataclasses
 
 import tf_keras as keras
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.train.techniques.base import Technique
+from kerasvision.train.techniques.co_teaching import PREFIX
 from kerasvision.train.techniques.freeze import freeze_layers
 
 
@@ -17,13 +18,18 @@ from kerasvision.train.techniques.freeze import freeze_layers
 @dataclasses.dataclass(frozen=True)
 class FineTune(Technique):
     """stages: how many of the backbone's last stages learn; -1 for all. decay: each stage below the top learns at this
-    factor of the rate of the stage above it. freeze_norms: batch normalizations keep their pretrained statistics, which
-    is right for small batches and small data.
+    factor, above 0 to 1, of the rate of the stage above it. freeze_norms: batch normalizations keep their pretrained
+    statistics, which is right for small batches and small data.
     """
 
     stages: int = -1
     decay: float = 0.5
     freeze_norms: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.decay <= 1:
+            raise UsageError(f"fine_tune.decay={self.decay:g}; allowed: above 0, to 1 (every stage at the same rate)")
 
     def start(self, arch, graph):
         every = self._stages(arch, graph)
@@ -36,9 +42,13 @@ class FineTune(Technique):
 
     def learning_rates(self, arch, graph):
         every = self._stages(arch, graph)
-        return {name: self.decay ** (len(every) - i) for i, names in enumerate(every) for name in names}
+        rates = {name: self.decay ** (len(every) - i) for i, names in enumerate(every) for name in names}
+        originals = {layer.name: layer.name.removeprefix(PREFIX) for layer in graph.layers}  # a twin learns alike
+        return {name: rates[original] for name, original in originals.items() if original in rates}
 
     def _stages(self, arch, graph):
+        if not hasattr(arch, "backbone"):
+            raise UsageError(f"fine_tune is for architectures with a backbone; {arch.registered_name} has none")
         return [[n for n in names if graph.get_layer(n).weights] for names in arch.backbone.stages(graph)]
 
 

@@ -7,7 +7,7 @@ import dataclasses
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.classification import sigmoid_focal, softmax_focal
-from kerasvision.train.techniques._classes import ONE, arch_of, require_classes
+from kerasvision.train.techniques._classes import ONE, arch_of, per_example, require_classes
 from kerasvision.train.techniques.base import Technique
 
 
@@ -36,6 +36,7 @@ class Focal(Technique):
         of_batch = softmax_focal if arch.needs == ONE else sigmoid_focal
 
         def focal(targets, raw):
-            return {"focal": of_batch(targets["logits"], raw["logits"], self.gamma, arch.label_smoothing)}
+            each = of_batch(targets["logits"], raw["logits"], self.gamma, arch.label_smoothing)
+            return {"focal": per_example(each)}
 
         return focal

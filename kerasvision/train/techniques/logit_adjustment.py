@@ -43,6 +43,7 @@ class LogitAdjustment(Technique):
         prior = np.array(self.counts) / sum(self.counts)
 
         def adjusted(targets, raw):
-            return loss(targets, raw | {"logits": adjusted_logits(raw["logits"], prior, self.tau)})
+            own = [key for key in raw if key.split("/")[-1] == "logits"]  # a twin's too
+            return loss(targets, raw | {key: adjusted_logits(raw[key], prior, self.tau) for key in own})
 
         return adjusted

@@ -7,6 +7,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
+from kerasvision.train.optim import with_rate
 from kerasvision.train.techniques.base import Technique
 
 
@@ -37,7 +38,7 @@ class SweepRate(Technique):
             return keras.mixed_precision.LossScaleOptimizer(self.optimizer(optimizer.inner_optimizer))
         if hasattr(optimizer, "with_rate"):
             return optimizer.with_rate(Sweep(self))
-        return type(optimizer).from_config(optimizer.get_config() | {"learning_rate": Sweep(self)})
+        return with_rate(optimizer, Sweep(self))
 
     def rate(self, step):
         """Of the update number `step`, from 0."""

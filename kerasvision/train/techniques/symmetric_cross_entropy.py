@@ -5,6 +5,7 @@ import dataclasses
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import reverse_cross_entropy
+from kerasvision.train.techniques._classes import arch_of
 from kerasvision.train.techniques._one_label import check_range, require_one_label
 from kerasvision.train.techniques.base import Technique
 
@@ -12,7 +13,7 @@ from kerasvision.train.techniques.base import Technique
 @techniques.register("symmetric_cross_entropy")
 @dataclasses.dataclass(frozen=True)
 class SymmetricCrossEntropy(Technique):
-    """alpha * the classifier's cross-entropy + beta * the reverse one (equation 5).
+    """alpha * the classifier's cross-entropy + beta * the reverse one (equation 5), in place of the former.
 
     log_zero: A, what log 0 counts as, below 0. The defaults are the paper's for CIFAR-10; with more classes the authors
     took a larger alpha (6 for CIFAR-100).
@@ -26,7 +27,7 @@ class SymmetricCrossEntropy(Technique):
         super().__post_init__()
         check_range(self, "alpha", 0.0, float("inf"))
         check_range(self, "beta", 0.0, float("inf"), strict=True)
-        if self.log_zero >= 0:
+        if not -float("inf") < self.log_zero < 0:
             raise UsageError(f"symmetric_cross_entropy.log_zero={self.log_zero:g}; allowed: below 0, as in -4")
 
     def look_at(self, arch, split):
@@ -34,6 +35,8 @@ class SymmetricCrossEntropy(Technique):
         return self
 
     def objective(self, loss):
+        arch_of("symmetric_cross_entropy", loss)
+
         def symmetric(targets, raw):
             forward = {name: self.alpha * value for name, value in loss(targets, raw).items()}
             reverse = reverse_cross_entropy(targets["logits"], raw["logits"], self.log_zero)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment.batch import beta
 
@@ -96,6 +96,14 @@ def test_integer_targets_are_refused(name):
     images, _ = batch()
     with pytest.raises(KerasVisionError, match="target 'label' of type int32"):
         augmentations[name]()({"image": tf.constant(images)}, {"label": tf.range(COUNT)}, seed_of(0))
+
+
+@pytest.mark.parametrize("name", ["batch/mixup", "batch/cutmix"])
+def test_images_with_missing_pixels_are_refused(name):
+    images, _ = batch()
+    inputs = {"image": tf.constant(images), "present": tf.ones(images.shape[:3], tf.uint8)}
+    with pytest.raises(UsageError, match=f"augmentations/{name} cannot mix images with missing pixels"):
+        augmentations[name]()(inputs, {"x": tf.ones([COUNT, 3])}, seed_of(0))
 
 
 @pytest.mark.parametrize("name", ["batch/mixup", "batch/cutmix"])

@@ -208,3 +208,14 @@ def test_equalize_and_autocontrast_as_pil():
     assert np.abs(applied("autocontrast", image, probability=1.0) - wanted).max() <= 1  # PIL truncates
     for name in ("equalize", "autocontrast"):
         np.testing.assert_array_equal(applied(name, image, probability=0.0), image)
+
+
+@pytest.mark.parametrize("name", [n for n in augmentations.names() if n.startswith("photometric/")])
+def test_what_is_missing_changes_as_what_is_there(name):
+    """The whole picture is changed as one without holes would be, and the image shows what is present of it."""
+    part, image = augmentations[name](), tf.constant(some_image())
+    present = tf.constant(np.random.default_rng(1).integers(0, 2, (21, 34)), tf.uint8)
+    sample = {"image": image * present[..., None], "whole": image, "present": present}
+    found = part(sample, seed_of(3))
+    np.testing.assert_array_equal(found["whole"], part({"image": image}, seed_of(3))["image"])
+    np.testing.assert_array_equal(found["image"], found["whole"] * present[..., None])
