@@ -196,12 +196,7 @@ def check_alike(first, other, who):
         raise KerasVisionError(
             f"{who} answers with other combinations of labels than the first; train both with the same model.label_sets"
         )
-    theirs, ours = (
-        {"prepared": {k: list(s.shape) for k, s in m.prepared_inputs().items()}} | m.preprocessing()
-        for m in (other, first)
-    )
-    apart = [f"{key} {theirs.get(key)} and not {ours[key]}" for key in ours if theirs.get(key) != ours[key]]
-    if apart:
+    if apart := first.prepared_unlike(other):
         raise KerasVisionError(f"{who} has other preprocessing than the first: {'; '.join(apart)}; retrain it alike")
 
 

@@ -164,6 +164,14 @@ class Architecture(Task):
         """JSON of what a client owes that does not use `geometry`: size, resampling, color order, normalization."""
         return {}
 
+    def prepared_unlike(self, other):
+        """What is done to `other`'s inputs and not to these: lines such as "resize letterbox and not stretch"."""
+        theirs, ours = (
+            {"prepared": {k: list(s.shape) for k, s in arch.prepared_inputs().items()}} | arch.preprocessing()
+            for arch in (other, self)
+        )
+        return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in ours if theirs.get(key) != ours[key]]
+
     def restore(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction

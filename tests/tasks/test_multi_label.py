@@ -55,7 +55,7 @@ def test_powerset_learns_the_nearest_combination(labels, nearest):
 @pytest.mark.parametrize(("labels", "nearest"), [([3], 2), ([], 2), ([2, 3], 1), ([1, 3], 2)], ids=lambda v: str(v))
 def test_powerset_learns_the_combination_with_the_fewest_wrong_labels_of_equals(labels, nearest):
     """[3] and [] share nothing with any: (1,) has one wrong label, the others two. [2, 3] is nearest to (0, 2)."""
-    arch = tiny("label_powerset", num_classes=4, label_sets=((0, 1), (0, 2), (1,)))
+    arch = create("classification/label_powerset", num_classes=4, label_sets=((0, 1), (0, 2), (1,)))
     target = arch.encode({"labels": tf.constant(labels, tf.int32)})["logits"]
     np.testing.assert_array_equal(target, np.eye(3)[nearest])
 

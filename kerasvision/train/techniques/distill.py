@@ -160,9 +160,7 @@ def open_teacher(technique, folder, arch):
             f"{technique}: the teacher {folder} takes {_sizes(theirs)} and the student {_sizes(ours)}; "
             "give the student the teacher's input size"
         )
-    theirs, ours = teacher.arch.preprocessing(), arch.preprocessing()
-    other = [f"{key} {theirs.get(key)} and not {ours.get(key)}" for key in ours if theirs.get(key) != ours[key]]
-    if other:
+    if other := arch.prepared_unlike(teacher.arch):
         raise KerasVisionError(
             f"{technique}: the teacher {folder} was trained with other preprocessing ({'; '.join(other)}); give both "
             "the same"
