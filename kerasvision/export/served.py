@@ -26,7 +26,7 @@ class Served(tf.Module):
         specs = self._prepared_specs()
         self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
-        self.features = _features(arch, graph)
+        self.features = _features(arch, graph) if self.takes_image else None
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -101,7 +101,7 @@ def features_of(graph):
 
 
 def _features(arch, graph):
-    """A tf.function: serving inputs -> {"features": float32 [B, D]}; None where the graph has none."""
+    """A tf.function: an image -> {"features": float32 [B, D]}; None where the graph has none."""
     features = features_of(graph)
     if features is None:
         return None
