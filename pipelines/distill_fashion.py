@@ -1,15 +1,31 @@
 """Fashion-MNIST with a tenth of its labels: what a small student learns from a teacher that it does not learn alone.
 
-Shows: knowledge distillation (soft targets, logits), hints between layers, a moving average, and a teacher that answers
-for images without labels, against the same student trained on the labels alone, over three seeds. 5,400 images train
-and 600 choose the epoch; of the other 54,000 only `unlabeled` sees the pictures, and nobody the labels: it takes as many
-steps as the others, learns its teacher's answers alone, and keeps the epoch that is best on the 6,000 labeled images.
-The test is on all 10,000.
+Shows: knowledge distillation (soft targets, logits), hints between layers, attention transfer, a moving average, and a
+teacher that answers for images without labels, against the same student trained on the labels alone, over three seeds.
+5,400 images train and 600 choose the epoch. Only `unlabeled` sees the pictures of the other 54,000, and nobody their
+labels: it learns its teacher's answers alone, in as many steps as the others, and keeps the epoch that is best on the
+6,000 labeled images. The two `patient` ones take three times as many steps. The test is on all 10,000.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision train pipelines/distill_fashion.py:teacher --out runs/distill-teacher
           kerasvision study pipelines/distill_fashion.py --out runs/distill
 The student has 10,948 parameters, a fifteenth of the teacher's 164,722 (moving statistics included).
-Nothing is measured yet.
+Measured on 2 cores (AVX2, shared with other work), 85 minutes in all. Accuracy of the teacher: 0.882; of the
+students, over three seeds:
+
+                            mean     sd       change, 95 %
+    alone                   0.859    0.005
+    soft targets            0.861    0.002    +0.002 (-0.008 to 0.012)
+    logits                  0.855    0.001    -0.003 (-0.018 to 0.012)
+    hints                   0.858    0.005     0.000 (-0.007 to 0.007)
+    attention transfer      0.857    0.006    -0.002 (-0.014 to 0.011)
+    moving average          0.861    0.001    +0.003 (-0.007 to 0.012)
+    unlabeled               0.862    0.001    +0.003 (-0.011 to 0.018)
+    alone, patient          0.862    0.004    +0.003 (-0.013 to 0.020)
+    unlabeled, patient      0.874    0.003    +0.015 (+0.009 to 0.021)
+
+On the labeled images a teacher adds nothing that seeds do not explain: it has learned them by heart (0.997 of them), so
+its answers are nearly the labels. What helps are its answers to images without labels, and time to learn them: 1.2
+points over as many steps on labels alone, within a point of the teacher.
 """
 
 import dataclasses

@@ -7,7 +7,19 @@ clearly says something of what is not. Objects and backgrounds of the test scene
 is on 1000 scenes; the standard error of a share is at most 0.016.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision study pipelines/label_scenes.py --out runs/label-scenes
-Nothing is measured yet.
+Measured on 2 cores (AVX2, shared with other work), 75 minutes in all; mean of three seeds (its standard deviation):
+
+                         subset accuracy   micro F1         macro F1         ranking loss
+    binary relevance     0.017 (0.009)     0.555 (0.010)    0.566 (0.009)    0.198 (0.002)
+    label powerset       0.138 (0.007)     0.556 (0.015)    0.551 (0.014)    0.186 (0.008)
+    one chain            0.010 (0.003)     0.543 (0.008)    0.559 (0.007)    0.201 (0.003)
+    ten chains           0.032 (0.003)     0.581 (0.009)    0.589 (0.009)    0.178 (0.006)
+    label embedding      0.009 (0.006)     0.549 (0.015)    0.566 (0.012)    0.193 (0.001)
+    label attention      0.009 (0.004)     0.544 (0.006)    0.560 (0.008)    0.203 (0.004)
+
+Where classes go together, ten chains are better than binary relevance in all four figures (ranking loss beyond what
+seeds explain); a single chain is as good as binary relevance, within what seeds explain. The powerset, which knows
+only the combinations it has seen, gets eight times as many scenes wholly right, and no more labels.
 """
 
 import dataclasses

@@ -16,9 +16,10 @@ from kerasvision.train.fit import train
 def changed(study, settings, seeds, only):
     """The study with `--set` in each recipe, other seeds, and some of its recipes beside the baseline."""
     baseline, *others = study.recipes
+    names = [r.name for r in study.recipes]
     for name in only or ():
-        if name not in [r.name for r in others]:
-            raise UsageError(f"--only {name}: {study.name} has none; {close_matches(name, [r.name for r in others])}")
+        if name not in names:
+            raise UsageError(f"--only {name}: {study.name} has none; {close_matches(name, names)}")
     kept = (baseline, *(r for r in others if only is None or r.name in only))
     recipes = tuple(override(r, settings) for r in kept)
     return dataclasses.replace(study, recipes=recipes, seeds=tuple(seeds or study.seeds))

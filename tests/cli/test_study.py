@@ -51,6 +51,13 @@ def test_what_is_finished_is_not_trained_again(done, capsys):
     assert "width_4 is the best of 1" in " ".join(capsys.readouterr().out.split())
 
 
+def test_the_baseline_can_be_asked_for_alone(done, capsys):
+    words = ["study", str(done / "widths.py"), "--only", "width_2", "--seeds", "0", "--out", str(done / "out")]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "width_2" in out and "width_4" not in out
+
+
 def test_compare_prints_json_of_any_runs(done, capsys):
     runs = sorted(str(p.parent) for p in done.glob("out/*/*/metrics.json"))
     assert main(["compare", *runs, "--metrics", "test/accuracy", "--json", "--out", str(done / "again")]) == 0

@@ -18,8 +18,8 @@ class SavedModel(Exporter):
 
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, for one image,
     `serving_bytes` (`image_bytes` string [B], each a JPEG, PNG, BMP or GIF). Outputs are the prediction's keys. A
-    classifier of images also has `serving_features`: what its last layer looks at, `features` float32 [B, D]. Class names
-    are the asset `labels.txt`.
+    classifier of images also has `serving_features`: what its last layer looks at, `features` float32 [B, D]. The
+    asset `labels.txt` has the class names.
     """
 
     @property
