@@ -7,6 +7,8 @@ from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 # of the largest of 768 pixel values: renormalization multiplies rounding too, up to 25 times under a 5x5 kernel
 INT8_ERROR = {"generation/partial_unet": 0.2}
+# its loss sums pixels, so at the common rate weights move by a quarter, and rounding parts two runs by 1e-6
+SGD_RATE = {"generation/cvae": 2e-4}
 EXPORTS = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")
 
 
@@ -43,7 +45,7 @@ def default(name):
         PHOTOGRAPHS,
         overfit=(150, 0.2),
         epochs=12,
-        sgd_rate=0.002,
+        sgd_rate=SGD_RATE.get(name, 0.002),
         exports=EXPORTS,
         int8_error=INT8_ERROR.get(name, 0.1),
     )
