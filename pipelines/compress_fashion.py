@@ -13,7 +13,7 @@ import dataclasses
 
 from kerasvision import Phase, Recipe, Study, create
 
-GENTLE = create("optimizers/adamw", learning_rate=5e-4, weight_decay=2e-2)
+OPTIMIZER = create("optimizers/adamw", learning_rate=2e-3, weight_decay=2e-2)  # pruned weights need its full rate
 AUGMENT = (
     create("augmentations/geometric/horizontal_flip"),
     create("augmentations/occlusion/random_erasing", area=(0.02, 0.2)),
@@ -29,15 +29,15 @@ float_baseline = Recipe(
     model=create(
         "classification/classifier",
         image_size=(28, 28),
-        backbone=create("backbones/convnet", width=16, blocks=(0, 1, 1)),
+        backbone=create("backbones/convnet", width=32, blocks=(0, 1, 1), stem_stride=2),
         dropout=0.1,
     ),
     data=create("sources/tfds", name="fashion_mnist", train="train[:20000]"),
     augment=AUGMENT,
-    optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=2e-2),
+    optimizer=OPTIMIZER,
     epochs=6,
     batch_size=64,
-    then=(Phase(4, GENTLE, AUGMENT),),
+    then=(Phase(9, OPTIMIZER, AUGMENT),),
     cache=True,
     exports=(FLOAT, DYNAMIC, INT8),
 )
@@ -45,14 +45,14 @@ float_baseline = Recipe(
 
 def compressed(name, *phases, exports=(FLOAT, INT8)):
     """The baseline with other phases after its first: (epochs, technique) each."""
-    then = tuple(Phase(epochs, GENTLE, AUGMENT, (technique,)) for epochs, technique in phases)
+    then = tuple(Phase(epochs, OPTIMIZER, AUGMENT, (technique,)) for epochs, technique in phases)
     return dataclasses.replace(float_baseline, name=f"fashion_{name}", then=then, exports=exports)
 
 
-qat = compressed("qat", (4, create("techniques/qat")), exports=(INT8,))
-pruned = compressed("pruned", (4, PRUNE))
-clustered = compressed("clustered", (4, create("techniques/cluster", number=16)))
-pruned_qat = compressed("pruned_qat", (3, PRUNE), (1, create("techniques/qat", preserve="sparsity")), exports=(INT8,))
+qat = compressed("qat", (9, create("techniques/qat")), exports=(INT8,))
+pruned = compressed("pruned", (9, PRUNE))
+clustered = compressed("clustered", (9, create("techniques/cluster", number=16)))
+pruned_qat = compressed("pruned_qat", (6, PRUNE), (3, create("techniques/qat", preserve="sparsity")), exports=(INT8,))
 
 study = Study(
     name="compress_fashion",
