@@ -233,19 +233,17 @@ def evaluate(model, split="test", draw=None):
     draw: a folder for the evaluator's pictures: a detector's precision_recall.png and errors.png, a segmenter's
     worst.png.
     """
-    from kerasvision.data.pipeline import raw_examples, with_validation
+    from kerasvision.data.pipeline import raw_examples, split_of
     from kerasvision.export.evaluation import draw_evaluation, picture_folder
 
     model = model if isinstance(model, Model) else load(model)
     if model.recipe is None:
         raise UsageError("a pretrained model has no data of its own to be evaluated on; train or export it first")
-    splits = with_validation(model.recipe.data.open(), model.recipe.validation_fraction)
-    if split not in splits:
-        raise UsageError(f"no split {split!r}; the data has {', '.join(splits)}")
+    data = split_of(model.recipe, split)
     evaluator = model.arch.evaluator(model.classes)
     folder = picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
-    for inputs, truth, _ in raw_examples(splits[split], model.arch):
+    for inputs, truth, _ in raw_examples(data, model.arch):
         evaluator.update(model(inputs), truth)
     if folder:
-        draw_evaluation(evaluator, folder, splits[split], model.arch)
+        draw_evaluation(evaluator, folder, data, model.arch)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

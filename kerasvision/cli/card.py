@@ -20,18 +20,27 @@ def configure(parser):
         ("license", "of the model"),
     ):
         parser.add_argument(f"--{name}", default="", metavar="TEXT", help=f"{text} (Markdown)")
+    parser.add_argument(
+        "--robustness", metavar="FILE", help="the robustness.json of this model, for a section of its own"
+    )
 
 
 def run(args):
     """Write the three files."""
-    from kerasvision.core.errors import KerasVisionError
+    from kerasvision.core.errors import KerasVisionError, UsageError
     from kerasvision.core.files import write_text
     from kerasvision.export.card import Words, markdown, page
     from kerasvision.export.contract import read_contract
     from kerasvision.export.sbom import bill_of_materials
+    from kerasvision.robustness.report import read
 
     contract = read_contract(args.artifact)
-    text = markdown(contract, Words(args.intended_use, args.limits, args.data_notes, args.license))
+    found = read(args.robustness) if args.robustness else None
+    if found and found["name"] != contract["recipe"]["name"]:
+        raise UsageError(
+            f"{args.robustness} is of {found['name']}, and {args.artifact} is {contract['recipe']['name']}"
+        )
+    text = markdown(contract, Words(args.intended_use, args.limits, args.data_notes, args.license), found)
     out = pathlib.Path(args.out)
     try:
         write_text(out / "card.md", text)

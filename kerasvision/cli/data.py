@@ -1,8 +1,9 @@
 """`kerasvision data check|show|anchors|convert|suspects`."""
 
-import contextlib
 import json
 import sys
+
+from kerasvision.cli.progress import progress_bar
 
 HELP = (
     "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, or "
@@ -61,24 +62,22 @@ def run(args):
 def _suspects(args):
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
-    from kerasvision.data.pipeline import with_validation
+    from kerasvision.data.pipeline import split_of
     from kerasvision.data.suspects import planted_found, suspects_of
 
     model = load(args.run_folder)
     if model.recipe is None:
         raise UsageError(f"{args.run_folder} does not know its data; name a finished run")
-    splits = with_validation(model.recipe.data.open(), model.recipe.validation_fraction)
-    if args.split not in splits:
-        raise UsageError(f"no split {args.split!r}; the data has {', '.join(splits)}")
-    rows = suspects_of(model, splits[args.split])
-    known = planted_found(rows, splits[args.split])
+    split = split_of(model.recipe, args.split)
+    rows = suspects_of(model, split)
+    known = planted_found(rows, split)
     if args.json:
-        report = {"split": args.split, "examples": splits[args.split].size, "suspects": rows}
+        report = {"split": args.split, "examples": split.size, "suspects": rows}
         print(json.dumps(report | ({"planted": known} if known else {}), indent=2))
         return 0
     for row in rows:
         print(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})")
-    print(f"{len(rows)} of {splits[args.split].size} labels of {args.split} are suspicious")
+    print(f"{len(rows)} of {split.size} labels of {args.split} are suspicious")
     if known:
         half = "-" if known["precision_at_half"] is None else f"{known['precision_at_half']:.1%}"
         found = f"{known['found']} of {known['planted']} planted wrong labels are among them"
@@ -113,7 +112,7 @@ def _convert(args):
     from kerasvision.data.convert import convert
 
     source, _ = _source(args.source)
-    with _progress() as progress:
+    with progress_bar() as progress:
         print(convert(source, args.to, args.out, args.link, lambda done, total: progress("images", done, total)))
     return 0
 
@@ -160,7 +159,7 @@ def _check(args):
     from kerasvision.data.check import check
 
     source, _ = _source(args.source)
-    with _progress() as progress:
+    with progress_bar() as progress:
         report = check(source, progress)
     if args.judge:
         report["findings"] += _foreign(source, args.judge)
@@ -185,25 +184,6 @@ def _foreign(source, folder):
     said = "they count; look at them: are they of another kind, or badly cut?"
     found = {"kind": "foreign", "what": what, "count": len(names), "examples": names[:5], "training": said}
     return [found] if names else []
-
-
-@contextlib.contextmanager
-def _progress():
-    """A bar on stderr with the time left. Yields a function of (task, done, total)."""
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
-    left = (bars.TextColumn("left"), bars.TimeRemainingColumn())
-    with bars.Progress(*columns, *left, console=Console(file=sys.stderr), transient=True) as shown:
-        tasks = {}
-
-        def report(task, done, total):
-            if task not in tasks:
-                tasks[task] = shown.add_task(task, total=total)
-            shown.update(tasks[task], completed=done)
-
-        yield report
 
 
 def _print(report):

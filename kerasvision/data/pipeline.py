@@ -23,6 +23,14 @@ from kerasvision.ops.dense import IGNORE
 AUTOTUNE = tf.data.AUTOTUNE
 
 
+def split_of(recipe, name):
+    """A split of a recipe's data by its name."""
+    splits = with_validation(recipe.data.open(), recipe.validation_fraction)
+    if name not in splits:
+        raise UsageError(f"no split {name!r}; the data has {', '.join(splits)}")
+    return splits[name]
+
+
 def with_validation(opened, fraction):
     """The source's splits, with a validation split held out of the training split when there is none.
 

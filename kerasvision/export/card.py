@@ -25,8 +25,8 @@ class Words:
     license: str = ""
 
 
-def markdown(contract, words=Words()):
-    """The card as Markdown."""
+def markdown(contract, words=Words(), robustness=None):
+    """The card as Markdown. robustness: what `kerasvision robustness` measured of this model, or None."""
     parts = [
         f"# {contract['name']}, version {contract['version']}",
         _details(contract),
@@ -34,8 +34,9 @@ def markdown(contract, words=Words()):
         f"## Data\n\n{words.data or NOT_SAID}\n\n{_source(contract)}",
         f"## Figures\n\n{_figures(contract)}",
         *_groups(contract),
+        *_robustness(robustness),
         f"## Files\n\n{_files(contract)}",
-        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract)}",
+        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness)}",
         f"## What a client owes\n\n{_owed(contract)}",
         f"## License\n\n{words.license or NOT_SAID}",
     ]
@@ -125,6 +126,21 @@ def _groups(contract):
     return [f"## Figures of each class\n\n{_table(('class', *found), rows)}"]
 
 
+def _robustness(found):
+    if not found:
+        return []
+    severities = sorted({severity for row in found["corruptions"].values() for severity in row})
+    rows = [
+        (name.replace("_", " "), *(f"{row[severity]:.4f}" for severity in severities))
+        for name, row in found["corruptions"].items()
+    ]
+    said = (
+        f"{found['metric']} under corruptions of rising severity (Hendrycks, Dietterich 2019, arXiv:1903.12261), on "
+        f"{found['examples']} examples of the {found['split']} split; {found['clean']:.4f} without."
+    )
+    return [f"## Robustness\n\n{said}\n\n{_table(('corruption', *severities), rows)}"]
+
+
 def _files(contract):
     rows = []
     for a in contract["artifacts"]:
@@ -146,7 +162,7 @@ def _files(contract):
     return _table(head, rows)
 
 
-def _limits(contract):
+def _limits(contract, robustness):
     lines, examples = [], _any_artifact(contract)["agreement"]["examples"]
     if examples < FEW:
         lines.append(f"Figures come of {examples} examples only, and are rough.")
@@ -158,7 +174,8 @@ def _limits(contract):
     doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
     if doubtful:
         lines.append(f"Too few examples to tell whether these keep their budget: {', '.join(doubtful)}.")
-    lines.append("Nothing is measured of pictures unlike those of the data above.")
+    but = ", but for their corruptions" if robustness else ""
+    lines.append(f"Nothing is measured of pictures unlike those of the data above{but}.")
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -1,0 +1,102 @@
+"""How a model answers corrupted images: its main metric under each corruption and severity."""
+
+import json
+import pathlib
+import zlib
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.files import write_figure, write_text
+from kerasvision.data.pipeline import raw_examples, split_of
+from kerasvision.robustness.corruptions import CORRUPTIONS, SEVERITIES
+
+FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
+
+
+def measured(model, split="test", corruptions=(), severities=SEVERITIES, examples=None, progress=lambda *_: None):
+    """The document that `read` reads: {name, split, metric, examples, clean, corruptions: {name: {severity: value}}}.
+
+    model: what `kerasvision.load` gives. corruptions: names, or none for all. examples: the most of the split that are
+    looked at. progress: called with (task, done, total). A corruption draws the same noise for an image each time.
+    """
+    names, arch = tuple(corruptions) or tuple(CORRUPTIONS), model.arch
+    for name in names:
+        if name not in CORRUPTIONS:
+            raise UsageError(f"no corruption {name!r}; {close_matches(name, CORRUPTIONS)}")
+    data = _split(model, split)
+    cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
+    judges, seen, total = [arch.evaluator(model.classes) for _ in cells], 0, min(examples or data.size, data.size)
+    for inputs, truth, ids in raw_examples(data, arch, limit=examples):
+        for judge, (name, severity) in zip(judges, cells, strict=True):
+            judge.update(model(_corrupted(inputs, ids, name, severity)), truth)
+        seen += len(ids)
+        progress("images", seen, total)
+    values = [float(judge.result()[arch.main_metric]) for judge in judges]
+    found = {name: {} for name in names}
+    for (name, severity), value in zip(cells[1:], values[1:], strict=True):
+        found[name][str(severity)] = value
+    held = {"name": model.recipe.name, "split": split, "metric": arch.main_metric, "examples": seen}
+    return held | {"clean": values[0], "corruptions": found}
+
+
+def _split(model, name):
+    """A split of the data of a model that takes images."""
+    if "image" not in model.arch.serving_inputs():
+        raise UsageError(f"{model.arch.registered_name} takes no image that could be corrupted")
+    if model.recipe is None:
+        raise UsageError("a pretrained model has no data of its own to be measured on; train or export it first")
+    return split_of(model.recipe, name)
+
+
+def _corrupted(inputs, ids, name, severity):
+    if name is None:
+        return inputs
+    seeds = [zlib.crc32(f"{name} {severity} {pathlib.PurePath(i).name}".encode()) for i in ids]
+    images = zip(inputs["image"], seeds, strict=True)
+    return inputs | {"image": np.stack([CORRUPTIONS[name](i, severity, np.random.default_rng(s)) for i, s in images])}
+
+
+def mean(found):
+    """Over all corruptions and severities."""
+    return float(np.mean([value for row in found["corruptions"].values() for value in row.values()]))
+
+
+def read(path):
+    """A document that `write` wrote."""
+    try:
+        found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KerasVisionError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(found, dict) or not set(found) >= FIELDS:
+        raise KerasVisionError(f"{path} is no robustness.json; `kerasvision robustness RUN --out DIR` writes one")
+    return found
+
+
+def write(found, folder):
+    """robustness.json and robustness.png into a folder; returns the path of the first."""
+    folder = pathlib.Path(folder)
+    write_text(folder / "robustness.json", json.dumps(found, indent=2) + "\n")
+    draw(found, folder / "robustness.png")
+    return folder / "robustness.json"
+
+
+def draw(found, path):
+    """The metric over severity, a line a corruption; that of clean images at 0."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axis = figure.subplots()
+    for number, (name, row) in enumerate(found["corruptions"].items()):
+        places = [0, *map(int, row)]
+        axis.plot(places, [found["clean"], *row.values()], "os^vDP*X"[number % 8] + "-", label=name.replace("_", " "))
+    axis.axhline(found["clean"], color="0.6", linestyle="--", linewidth=1)
+    axis.set(
+        xlabel="severity",
+        ylabel=found["metric"],
+        title=f"{found['name']}, {found['examples']} examples of {found['split']}",
+    )
+    axis.set_xticks(range(max(SEVERITIES) + 1), ["clean", *map(str, SEVERITIES)])
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside right center", frameon=False)
+    write_figure(figure, path)
