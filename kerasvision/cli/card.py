@@ -23,30 +23,60 @@ def configure(parser):
     parser.add_argument(
         "--robustness", metavar="FILE", help="the robustness.json of this model, for a section of its own"
     )
+    parser.add_argument("--explanations", metavar="PNG", help="a picture that `explain` drew of this model")
+
+
+PICTURE = "explanations.png"  # beside the card
 
 
 def run(args):
-    """Write the three files."""
-    from kerasvision.core.errors import KerasVisionError, UsageError
-    from kerasvision.core.files import write_text
+    """Write the three files, and the picture beside them."""
+    from kerasvision.core.errors import KerasVisionError
+    from kerasvision.core.files import write_bytes, write_text
     from kerasvision.export.card import Words, markdown, page
     from kerasvision.export.contract import read_contract
     from kerasvision.export.sbom import bill_of_materials
-    from kerasvision.robustness.report import read
 
     contract = read_contract(args.artifact)
-    found = read(args.robustness) if args.robustness else None
-    if found and found["name"] != contract["recipe"]["name"]:
-        raise UsageError(
-            f"{args.robustness} is of {found['name']}, and {args.artifact} is {contract['recipe']['name']}"
-        )
-    text = markdown(contract, Words(args.intended_use, args.limits, args.data_notes, args.license), found)
+    found, drawn = _robustness(args, contract), _explanations(args)
+    words = Words(args.intended_use, args.limits, args.data_notes, args.license)
+    text = markdown(contract, words, found, PICTURE if drawn else "")
     out = pathlib.Path(args.out)
     try:
         write_text(out / "card.md", text)
-        write_text(out / "card.html", page(text, f"{contract['name']} {contract['version']}"))
+        write_text(out / "card.html", page(text, f"{contract['name']} {contract['version']}", {PICTURE: drawn or b""}))
         write_text(out / "sbom.json", json.dumps(bill_of_materials(), indent=2) + "\n")
+        if drawn:
+            write_bytes(out / PICTURE, drawn)
     except OSError as error:
         raise KerasVisionError(f"cannot write to {out}: {error.strerror}; choose another --out") from None
     print(f"written: {out / 'card.md'}, {out / 'card.html'}, {out / 'sbom.json'}", file=sys.stderr)
     return 0
+
+
+def _robustness(args, contract):
+    """What was measured of the model of this contract, or None."""
+    from kerasvision.core.errors import UsageError
+    from kerasvision.robustness.report import read
+
+    found, name = read(args.robustness) if args.robustness else None, contract["recipe"]["name"]
+    if found and found["name"] != name:
+        raise UsageError(f"{args.robustness} is of {found['name']}, and {args.artifact} is {name}")
+    return found
+
+
+def _explanations(args):
+    """The bytes of the picture, or None."""
+    from kerasvision.core.errors import KerasVisionError, UsageError
+
+    if not args.explanations:
+        return None
+    try:
+        drawn = pathlib.Path(args.explanations).read_bytes()
+    except OSError as error:
+        raise KerasVisionError(f"{args.explanations} cannot be read: {error.strerror}") from None
+    if not drawn.startswith(b"\x89PNG\r\n"):
+        raise UsageError(
+            f"{args.explanations} is no PNG; `kerasvision explain RUN IMAGE --out explained.png` draws one"
+        )
+    return drawn

@@ -9,7 +9,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError, said
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
-    *("launch", "doctor", "serve", "models", "card", "robustness"),
+    *("launch", "doctor", "serve", "models", "card", "robustness", "explain"),
 )
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")

@@ -3,6 +3,7 @@ arXiv:1810.03993, figure 2). It says what was measured; what only a person can s
 not said.
 """
 
+import base64
 import dataclasses
 import html
 import json
@@ -25,8 +26,12 @@ class Words:
     license: str = ""
 
 
-def markdown(contract, words=Words(), robustness=None):
-    """The card as Markdown. robustness: what `kerasvision robustness` measured of this model, or None."""
+def markdown(contract, words=Words(), robustness=None, explanations=""):
+    """The card as Markdown.
+
+    robustness: what `kerasvision robustness` measured of this model, or None. explanations: a picture that `kerasvision
+    explain` drew, as the card links it, or "".
+    """
     parts = [
         f"# {contract['name']}, version {contract['version']}",
         _details(contract),
@@ -35,6 +40,7 @@ def markdown(contract, words=Words(), robustness=None):
         f"## Figures\n\n{_figures(contract)}",
         *_groups(contract),
         *_robustness(robustness),
+        *_explanations(explanations),
         f"## Files\n\n{_files(contract)}",
         f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness)}",
         f"## What a client owes\n\n{_owed(contract)}",
@@ -43,11 +49,14 @@ def markdown(contract, words=Words(), robustness=None):
     return "\n\n".join(parts) + "\n"
 
 
-def page(text, title):
-    """The card as one HTML page that needs nothing else."""
+def page(text, title, pictures=()):
+    """The card as one HTML page that needs nothing else. pictures: link -> bytes of a PNG, to be held in it."""
     import markdown as converter
 
     body = converter.markdown(text, extensions=["tables"])
+    for link, content in dict(pictures).items():
+        encoded = base64.b64encode(content).decode()
+        body = body.replace(f'src="{link}"', f'src="data:image/png;base64,{encoded}"')
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{_STYLE}'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
@@ -58,6 +67,7 @@ table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: a
 th, td { border: 1px solid #cfcfcf; padding: .3rem .7rem; text-align: left; }
 th { background: #f2f2f2; }
 code { background: #f2f2f2; padding: .1rem .3rem; overflow-wrap: anywhere; }
+img { max-width: 100%; }
 h2 { margin-top: 2.2rem; }
 @media (prefers-color-scheme: dark) {
   body { background: #161616; color: #e8e8e8; } th, code { background: #2a2a2a; } th, td { border-color: #454545; }
@@ -139,6 +149,13 @@ def _robustness(found):
         f"{found['examples']} examples of the {found['split']} split; {found['clean']:.4f} without."
     )
     return [f"## Robustness\n\n{said}\n\n{_table(('corruption', *severities), rows)}"]
+
+
+def _explanations(link):
+    if not link:
+        return []
+    said = "Where in images the model sees what it says; brighter speaks more for the class that is named."
+    return [f"## Explanations\n\n{said}\n\n![Heat maps over images]({link})"]
 
 
 def _files(contract):

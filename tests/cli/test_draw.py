@@ -120,3 +120,11 @@ def test_a_sheet_has_an_end(digits_run, tmp_path, capsys):
     pixels = np.asarray(Image.open(out))
     seen = set(np.unique(pixels[~pixels[..., 1:].any(-1)][:, 0]))
     assert set(range(MOST_PICTURES)) <= seen and len(seen) == MOST_PICTURES
+
+
+def test_a_detector_is_measured_on_corrupted_images_of_every_size(run, tmp_path, capsys):
+    asked = ["--corruptions", "gaussian_blur", "contrast", "--severities", "5", "--out", str(tmp_path), "--json"]
+    assert main(["robustness", str(run), *asked]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metric"] == "ap" and all(0 <= row["5"] <= 1 for row in found["corruptions"].values())
+    assert (tmp_path / "robustness.png").is_file()

@@ -211,3 +211,8 @@ def test_images_for_a_model_of_volumes_are_refused_before_training(run, tmp_path
 def test_data_check_says_what_it_knows_of_volumes(run, capsys):
     assert main(["data", "check", str(run / "data")]) == 2
     assert "7 train, 1 validation, 2 test; classes background, block" in capsys.readouterr().err
+
+
+def test_volumes_are_not_corrupted_like_pictures(run, capsys):
+    assert main(["robustness", str(run / "run")]) == 2
+    assert "takes no image that could be corrupted" in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""Explanations against what can be computed by hand: class activation maps, and graphs that look at one place."""
+
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from PIL import Image
+
+from kerasvision.api import load
+from kerasvision.cli.main import main
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import create, explainers
+from kerasvision.explain.base import Asked, asked
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def looks_at_a_corner():
+    """A classifier whose logit 0 is the mean of the upper left 8x8 pixels, and logit 1 its negative."""
+    arch = create(
+        "classification/classifier", image_size=(SIDE, SIDE), num_classes=2, backbone=create("backbones/convnet")
+    )
+    image = keras.Input((SIDE, SIDE, 3), name="image")
+    seen = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", name="seen")(image)
+    logits = keras.layers.Dense(2, use_bias=False, name="logits")(keras.layers.Flatten()(seen))
+    graph = keras.Model({"image": image}, {"logits": logits})
+    corner = np.zeros((SIDE, SIDE))
+    corner[:8, :8] = 1 / 64
+    graph.get_layer("logits").set_weights([np.stack([corner.ravel(), -corner.ravel()], 1)])
+    return Asked(arch, graph, ("yes", "no"))
+
+
+@pytest.fixture(scope="module")
+def digit(digits_run):
+    from sklearn.datasets import load_digits
+
+    return np.repeat((load_digits().images[3] * 255 / 16).astype(np.uint8)[..., None], 3, -1)
+
+
+def test_grad_cam_of_pooling_and_one_dense_layer_is_the_class_activation_map(digits_run, digit):
+    """Section 3.1 of the paper: then alpha_k is the dense layer's weight over the number of positions."""
+    model, graph = asked(digits_run), digits_run.graph
+    pooled = graph.get_layer("pool")
+    maps = keras.Model(graph.input, pooled.input)(model.normalized(tf.constant(digit)[None]), training=False)[0].numpy()
+    kernel = graph.get_layer("logits").kernel.numpy()
+    for index in range(10):
+        cam = np.maximum(maps @ kernel[:, index] / (maps.shape[0] * maps.shape[1]), 0)
+        heat = create("explainers/grad_cam", layer=_named(graph, pooled.input)).explain(model, digit, index)
+        wanted = tf.image.resize(cam[..., None], digit.shape[:2])[..., 0]
+        np.testing.assert_allclose(heat, wanted, atol=1e-5 * max(1, cam.max()))
+
+
+def _named(graph, tensor):
+    return next(layer.name for layer in graph.layers if layer.output is tensor)
+
+
+@pytest.mark.parametrize("name", explainers)
+def test_heat_is_as_large_as_the_image_and_where_the_graph_looks(name, looks_at_a_corner):
+    image = np.random.default_rng(0).integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
+    image[:8, :8] += 190
+    heat = create(f"explainers/{name}").explain(looks_at_a_corner, image, 0)
+    assert heat.shape == (SIDE, SIDE) and heat.dtype == np.float32
+    assert heat[:8, :8].mean() > 0 and heat[18:, 18:].max() <= 1e-6 * heat.max()
+
+
+def test_occlusion_is_the_mean_fall_over_the_squares_that_hide_a_pixel(looks_at_a_corner):
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image[:8, :8] = 255
+    explainer, gray = create("explainers/occlusion", square=0.25, stride=0.25), round(255 / 16)
+    heat = explainer.explain(looks_at_a_corner, image, 0)
+    fall = 3 * (255 - gray) / 127.5  # of three channels, normalized
+    np.testing.assert_allclose(heat[:8, :8], fall, rtol=1e-5)
+    np.testing.assert_allclose(heat[8:], 0, atol=1e-5)
+    np.testing.assert_allclose(explainer.explain(looks_at_a_corner, image, 1), -heat, atol=1e-5)
+
+
+def test_scores_are_those_of_predict(digits_run, digit):
+    wanted = load(digits_run.folder)({"image": digit[None]})["probabilities"][0]
+    np.testing.assert_allclose(asked(digits_run).scores(digit), wanted, atol=1e-6)
+
+
+def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    out = tmp_path / "new" / "seen.png"
+    words = ["explain", str(digits_run.folder), str(tmp_path / "digit.png"), "--out", str(out)]
+    assert main(words) == 0
+    assert "digit.png: 3 " in capsys.readouterr().out
+    with Image.open(out) as picture:
+        assert picture.width > 2.5 * picture.height
+    assert main([*words, "--method", "occlusion", "--label", "5"]) == 0
+    assert ": 5 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--label", "eleven"], "no class 'eleven'"),
+        (["--method", "gradcam"], "no explainers named 'gradcam'"),
+        (["--out", "a.jpg"], "write the name of a .png file"),
+        (["here.png"] * 13, "at most 12"),
+    ],
+)
+def test_bad_words_are_one_line(arguments, says, digits_run, capsys):
+    assert main(["explain", str(digits_run.folder), "here.png", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert says in said and "Traceback" not in said
+
+
+def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp_path, capsys):
+    assert main(["explain", str(tmp_path), "here.png"]) == 2 and "is no run" in capsys.readouterr().err
+    assert main(["explain", str(digits_run.folder), "here.png"]) == 1 and "cannot be read" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="no layer 'conv9'"):
+        create("explainers/grad_cam", layer="conv9").explain(asked(digits_run), np.zeros((8, 8, 3), np.uint8), 0)
+    with pytest.raises(UsageError, match="0 < stride <= square <= 1"):
+        create("explainers/occlusion", square=0.1, stride=0.2)
+    detector = create("detection/retinanet", num_classes=2)
+    with pytest.raises(UsageError, match="retinanet cannot be explained"):
+        asked(types.SimpleNamespace(arch=detector, graph=None, classes=("a", "b")))
+
+
+def test_the_card_holds_the_picture(digits_run, digit, tmp_path, capsys):
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    picture, card = str(tmp_path / "seen.png"), tmp_path / "card"
+    assert main(["explain", str(digits_run.folder), str(tmp_path / "digit.png"), "--out", picture]) == 0
+    export(digits_run, [from_spec("tflite")], tmp_path, limit=40, verbose=False)
+    artifact = str(tmp_path / "tflite" / "models" / "digits" / "model.tflite")
+    assert main(["card", artifact, "--out", str(card), "--explanations", picture]) == 0
+    assert "](explanations.png)" in (card / "card.md").read_text()
+    assert (card / "explanations.png").read_bytes() == (tmp_path / "seen.png").read_bytes()
+    page = (card / "card.html").read_text()
+    assert 'src="data:image/png;base64,' in page and 'src="explanations.png"' not in page
+    (tmp_path / "seen.png").write_text("no picture")
+    assert main(["card", artifact, "--out", str(card), "--explanations", picture]) == 2
+    assert "seen.png is no PNG" in capsys.readouterr().err
