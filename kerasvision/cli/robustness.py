@@ -19,7 +19,7 @@ def configure(parser):
     parser.add_argument(
         "--severities", nargs="+", type=int, choices=numbers, default=numbers, metavar="N", help="1 to 5"
     )
-    parser.add_argument("--examples", type=int, metavar="N", help="of the split, at most (default: all)")
+    parser.add_argument("--examples", type=int, metavar="N", help="at most, evenly from the split (default: all)")
     parser.add_argument(
         "--out", metavar="DIR", help="write robustness.json, which `card` reads, and robustness.png there"
     )

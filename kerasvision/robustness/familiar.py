@@ -10,7 +10,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_bytes
-from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.data.pipeline import raw_examples, thinned, with_validation
 from kerasvision.export.served import features_of
 from kerasvision.robustness.outliers import Mahalanobis, Nearest, energy
 
@@ -116,10 +116,7 @@ def _remember(trained, ask, path):
 
 def _seen(trained, ask, split):
     """(features, logits, labels) of at most `MOST` examples of a split."""
-    step = -(-split.size // MOST)
-    records = split.records.enumerate().filter(lambda i, _: i % step == 0).map(lambda _, record: record)
     rows = []
-    some = dataclasses.replace(split, records=records, size=-(-split.size // step))
-    for inputs, truth, _ in raw_examples(some, trained.arch):
+    for inputs, truth, _ in raw_examples(thinned(split, MOST), trained.arch):
         rows.append((*ask(inputs), truth["label"]))
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.files import write_figure, write_text
-from kerasvision.data.pipeline import raw_examples, split_of
+from kerasvision.data.pipeline import raw_examples, split_of, thinned
 from kerasvision.robustness.corruptions import CORRUPTIONS, SEVERITIES
 
 FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
@@ -17,21 +17,22 @@ FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
 def measured(model, split="test", corruptions=(), severities=SEVERITIES, examples=None, progress=lambda *_: None):
     """The document that `read` reads: {name, split, metric, examples, clean, corruptions: {name: {severity: value}}}.
 
-    model: what `kerasvision.load` gives. corruptions: names, or none for all. examples: the most of the split that are
-    looked at. progress: called with (task, done, total). A corruption draws the same noise for an image each time.
+    model: what `kerasvision.load` gives. corruptions: names, or none for all. examples: the most that are looked at,
+    evenly from the split. progress: called with (task, done, total). Each call draws the same noise for an image.
     """
     names, arch = tuple(corruptions) or tuple(CORRUPTIONS), model.arch
     for name in names:
         if name not in CORRUPTIONS:
             raise UsageError(f"no corruption {name!r}; {close_matches(name, CORRUPTIONS)}")
     data = _split(model, split)
+    data = thinned(data, examples) if examples else data
     cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
-    judges, seen, total = [arch.evaluator(model.classes) for _ in cells], 0, min(examples or data.size, data.size)
-    for inputs, truth, ids in raw_examples(data, arch, limit=examples):
+    judges, seen = [arch.evaluator(model.classes) for _ in cells], 0
+    for inputs, truth, ids in raw_examples(data, arch):
         for judge, (name, severity) in zip(judges, cells, strict=True):
             judge.update(model(_corrupted(inputs, ids, name, severity)), truth)
         seen += len(ids)
-        progress("images", seen, total)
+        progress("images", seen, data.size)
     values = [float(judge.result()[arch.main_metric]) for judge in judges]
     found = {name: {} for name in names}
     for (name, severity), value in zip(cells[1:], values[1:], strict=True):
