@@ -6,7 +6,23 @@ quantization-aware training, each as the second phase of the same recipe, over t
 epochs without them. Zeros and equal values do not shrink a file, its compressed copy does (gzip_bytes).
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision study pipelines/compress_fashion.py --out runs/compress
-Nothing is measured yet.
+Measured on 2 cores (AVX2), 7 minutes a run on one of them. Accuracy on 10,000 test images, mean and deviation over
+three seeds, of the trained graph and of its .tflite; zeros are a share of the file's weights; ms are LiteRT's for one
+image, of seed 0 with nothing else running:
+
+                               graph           file              bytes    gzipped   zeros     ms
+    float                      0.900  0.004    0.900  0.004  1,164,740  1,075,770    0.00   0.24
+    float, dynamic                             0.900  0.004    307,968    276,087    0.01   0.21
+    float, int8                                0.901  0.004    313,944    277,078    0.01   0.25
+    qat, int8                  0.903  0.001    0.902  0.002    316,040    276,433    0.01   0.25
+    pruned to 80 %, int8       0.900  0.001    0.900  0.002    313,944    110,167    0.80   0.23
+    16 values, int8            0.893  0.002    0.892  0.002    313,944    178,847    0.01   0.24
+    pruned, then qat, int8     0.899  0.001    0.898  0.001    316,040    110,565    0.80   0.24
+
+No difference of accuracy is beyond what three seeds explain; that of 16 values (-0.008, -0.022 to +0.006) has the
+same sign with each. Pruning costs 0.1 points and pays where files are sent compressed, 40 % of the bytes; nothing here
+makes time of zeros, nor of int8. It needs room: a network with a quarter of the weights (width 16, stem_stride 1),
+whose second phase had 4 epochs at a quarter of the rate, lost 3.6 points.
 """
 
 import dataclasses
