@@ -29,12 +29,13 @@ class Segmentation(Evaluator):
     Where no class but the background is in truth or prediction, nothing is missed: `dice` and `case_dice` are 1. Where
     no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when they are undefined.
 
-    boundaries: also `boundary_f` (`metrics.surfaces.boundary_f`), averaged as `case_dice` is. surfaces: also, of each
-    class but the background, over the cases with it in truth and prediction, `hd95/CLASS` in mm
-    (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean; `missed/CLASS` and `spurious/CLASS`, the number of
-    cases that have it only in the truth and only in the prediction, which `hd95` leaves out; and over all cases with
-    it in either, `volume_error/CLASS`, the mean of |predicted - true|, and `volume_bias/CLASS`, of predicted - true, in
-    ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2. Without `spacing_mm` a pixel's sides are 1 mm.
+    boundaries: also `boundary_f` (`metrics.surfaces.boundary_f`), averaged as `case_dice` is, and the interval of that.
+    surfaces: also, of each class but the background, over the cases with it in truth and prediction, `hd95/CLASS` in mm
+    (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean, with its interval; `missed/CLASS` and `spurious/CLASS`,
+    the number of cases that have it only in the truth and only in the prediction, which `hd95` leaves out; and over all
+    cases with it in either, `volume_error/CLASS`, the mean of |predicted - true|, and `volume_bias/CLASS`, of predicted
+    - true, in ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2. Without `spacing_mm` a pixel's sides
+    are 1 mm.
 
     background: index or name of that class, or None without any; all classes count alike then.
     """
@@ -70,8 +71,8 @@ class Segmentation(Evaluator):
         counts = np.array([self._counts[i] for i in wanted], np.int64).reshape(-1, 3, len(self.classes))
         out = self._overlap(counts.sum(0)) | self._over_cases(counts)
         if self._with_boundaries:
-            measured = [self._boundary[i] for i in wanted if not np.isnan(self._boundary[i])]
-            out |= {"boundary_f": float(np.mean(measured))} if measured else {}
+            measured = np.array([self._boundary[i] for i in wanted if not np.isnan(self._boundary[i])])
+            out |= {"boundary_f": float(measured.mean())} | _interval("boundary_f", measured) if len(measured) else {}
         if self._with_surfaces and wanted:
             out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts)
             out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts)
@@ -105,8 +106,7 @@ class Segmentation(Evaluator):
         cases = (dice * present).sum(1)[held] / present.sum(1)[held]
         if not len(cases):
             return {"case_dice": float(counts.any())}
-        low, high = np.percentile(_resampled_means(cases), [2.5, 97.5])
-        return {"case_dice": float(cases.mean()), "case_dice_low": float(low), "case_dice_high": float(high)}
+        return {"case_dice": float(cases.mean())} | _interval("case_dice", cases)
 
     def _measure(self, true, found, counts, spacing):
         """found: with the pixels that do not count marked."""
@@ -126,7 +126,8 @@ class Segmentation(Evaluator):
         for k in self._foreground:
             if (true & found)[:, k].any():
                 out[f"hd95/{self.classes[k]}"] = float(hd95[(true & found)[:, k], k].mean())
-        out |= {"hd95": _mean(out.values(), 0.0)} if out else {}
+        seen = hd95[~np.isnan(hd95).all(1)]
+        out |= {"hd95": _mean(out.values(), 0.0)} | _interval("hd95", seen) if out else {}
         for k in self._foreground:
             if (true | found)[:, k].any():
                 out[f"missed/{self.classes[k]}"] = float((true & ~found)[:, k].sum())
@@ -197,10 +198,24 @@ def _mean(values, otherwise):
     return float(np.mean(list(values))) if len(values) else float(otherwise)
 
 
+def _interval(name, values):
+    """The 95 % interval of a mean over cases [N], or of the mean over classes of such means, [N, K] with NaN."""
+    means = _resampled_means(values)
+    if means.ndim == 2:  # a class that no drawn case has counts in none
+        counts = (~np.isnan(means)).sum(1)
+        means = np.nansum(means, 1)[counts > 0] / counts[counts > 0]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return {f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
 def _resampled_means(values):
-    """float [1000]: means of as many values, drawn with replacement. The same draws for the same number of values."""
+    """float [1000] or [1000, K]: means of as many rows, drawn with replacement, of what is not NaN. The same draws for
+    the same shape.
+    """
     rng, size = np.random.default_rng(0), len(values)
-    rows = max(1, 1_000_000 // size)  # at a time, so that memory stays small
+    rows = max(1, 1_000_000 // values.size)  # at a time, so that memory stays small
     starts = range(0, _RESAMPLES, rows)
     draws = (rng.integers(0, size, (min(rows, _RESAMPLES - start), size)) for start in starts)
-    return np.concatenate([values[drawn].mean(1) for drawn in draws])
+    known, held = ~np.isnan(values), np.nan_to_num(values)
+    with np.errstate(invalid="ignore"):
+        return np.concatenate([held[drawn].sum(1) / known[drawn].sum(1) for drawn in draws])

@@ -27,6 +27,8 @@ LESS_IS_BETTER = (
     "ece",
     "coverage",
     "pinball",
+    "missed",
+    "spurious",
 )
 CONFIDENCE = 0.95
 
@@ -132,7 +134,9 @@ def _row(name, metric, group, baseline):
 
 def less_is_better(metric):
     """Whether a small value is a good one, by the metric's name."""
-    return any(metric.rpartition("/")[2].endswith(word) for word in LESS_IS_BETTER)
+    parts = metric.split("/")  # split or file, metric, perhaps a class
+    name = parts[min(1, len(parts) - 1)].removesuffix("_low").removesuffix("_high")
+    return any(name.endswith(word) for word in LESS_IS_BETTER)
 
 
 def conclusion(rows):

@@ -232,6 +232,24 @@ def test_a_pixel_is_a_millimeter_unless_told():
     assert fewer["volume_error/liver"] == -fewer["volume_bias/liver"] == pytest.approx(0.005)
 
 
+def test_interval_of_distances_is_of_the_mean_over_classes():
+    """Of two classes, 9 and 5 pixels long edges off by 0 or 4 in half of the cases each: a mean of 2, 2 and 2."""
+    some = []
+    for i in range(60):
+        truth, found = np.zeros((2, 8, 24), np.uint8)
+        truth[2:6, 2:6], truth[2:6, 14:18] = 1, 2
+        for k, start in ((1, 2), (2, 14)):
+            shift = 4 * ((i // k) % 2)
+            found[2:6, start + shift : start + shift + 4] = k
+        some.append((truth, found, [1, 1]))
+    seen = fed(some, surfaces=True).result()
+    assert seen["hd95"] == pytest.approx(2) and seen["hd95_low"] < 1.9 and seen["hd95_high"] > 2.1
+    error = 4 * 0.5 / np.sqrt(60) / np.sqrt(2)  # of the mean of two means that are independent
+    assert seen["hd95_high"] - seen["hd95_low"] == pytest.approx(2 * 1.96 * error, rel=0.15)
+    one = fed(some[:1], surfaces=True).result()
+    assert one["hd95_low"] == one["hd95_high"] == one["hd95"]
+
+
 def test_boundaries_are_averaged_over_cases_of_averages_over_classes():
     some, means = cases(9), []
     for truth, found, _ in some:
@@ -240,6 +258,7 @@ def test_boundaries_are_averaged_over_cases_of_averages_over_classes():
         means += [np.mean(values)] if values else []
     seen = fed(some, boundaries=True).result()
     assert 0 < seen["boundary_f"] == pytest.approx(np.mean(means)) and len(means) < len(some)
+    assert 0 < seen["boundary_f_low"] < seen["boundary_f"] < seen["boundary_f_high"] < 1
     assert "boundary_f" not in fed(some, surfaces=True).result() and "hd95" not in seen
 
 

@@ -121,3 +121,14 @@ def test_masks_are_drawn_over_photographs_and_written_with_their_ids(tmp_path, p
     with Image.open(path) as written:
         assert written.mode == "P"
         np.testing.assert_array_equal(np.asarray(written), mask)
+
+
+def test_a_flip_is_more_than_one_in_ten_thousand_pixels_of_another_class():
+    mask, confidence = np.zeros((3, 100, 100), np.uint8), np.full((3, 100, 100), 0.75, np.float32)
+    other = {"mask": mask.copy(), "confidence": confidence.copy()}
+    other["mask"][1, 0, :1] = other["mask"][2, 0, :2] = 1
+    other["confidence"][1, 0, 0] = 0.1  # of another class: no error, but a step towards a flip
+    other["confidence"][2, 5, 5] = 0.5
+    error, flipped = unet().compare({"mask": mask, "confidence": confidence}, other)
+    np.testing.assert_allclose(error, [0, 0, 0.25])
+    assert list(flipped) == [False, False, True]

@@ -64,6 +64,25 @@ def test_the_conclusion_knows_that_less_loss_is_better(folders):
     assert "+0.0500" in reversed_said
 
 
+@pytest.mark.parametrize(
+    ("metric", "less"),
+    [
+        ("test/hd95", True),
+        ("test/hd95/organ", True),
+        ("test/hd95_low", True),
+        ("validation/volume_error/organ", True),
+        ("test/missed/organ", True),
+        ("tflite:int8/latency_ms", True),
+        ("loss", True),
+        ("test/dice/organ", False),
+        ("test/recall/error", False),  # a class of this name
+        ("tflite:int8/accuracy", False),
+    ],
+)
+def test_whether_less_is_better_is_told_by_the_metric_not_by_its_class(metric, less):
+    assert compare.less_is_better(metric) == less
+
+
 def test_two_runs_of_one_name_and_seed_are_named_by_folder(tmp_path):
     held = [write_run(tmp_path / n, "same", 0, accuracy=0.5) for n in ("a", "b")]
     assert [r.name for r in rows_of(held)] == [str(f) for f in held]

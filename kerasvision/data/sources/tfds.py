@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
+from kerasvision.data.decode import image_hw
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.ops.dense import IGNORE
 
@@ -128,10 +129,20 @@ class Tfds(Source):
         image_key, label_key = self.image_key, self.label_key
 
         def read(record):
-            return {"image_bytes": record[image_key]} | labels(record[label_key])
+            sample = {"image_bytes": record[image_key]} | labels(record[label_key])
+            return _of_one_size(sample, what) if "mask" in sample else sample
 
         bytes_each = max(1, _stored_bytes(builder) // max(1, builder.info.splits.total_num_examples))
         return Split(records, read, info.num_examples, shuffle_buffer=max(1_000, _SHUFFLE_BYTES // bytes_each))
+
+
+def _of_one_size(sample, what):
+    """The sample, whose mask must be as large as its image."""
+    image, mask = image_hw(sample["image_bytes"]), tf.shape(sample["mask"])
+    line = f"{SAYS} {what}: a mask is not as large as its image; mend the data; (h, w) of the image, then of the mask:"
+    check = tf.debugging.Assert(tf.reduce_all(image == mask), [line, tf.concat([image, mask], 0)], summarize=4)
+    with tf.control_dependencies([check]):
+        return sample | {"mask": tf.identity(sample["mask"])}
 
 
 def _import(what):

@@ -53,7 +53,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
         }
 
     def evaluator(self, classes):
-        return SegmentationEvaluator(classes)
+        return SegmentationEvaluator(classes, boundaries=True)
 
     @property
     def size(self):

@@ -211,3 +211,11 @@ def test_a_value_that_is_no_class_is_said(masks):
     with pytest.raises(tf.errors.InvalidArgumentError, match="a mask holds a value that is no class") as caught:
         list(split.records.map(split.read).as_numpy_iterator())
     assert said(caught.value).endswith(" 2")
+
+
+def test_a_mask_of_another_size_than_its_image_is_said(masks):
+    split = of_masks(masks[0], values=(1, 2)).open().splits["train"]
+    cut = split.records.map(lambda record: record | {"seen": record["seen"][:, :9]})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a mask is not as large as its image") as caught:
+        list(cut.map(split.read).as_numpy_iterator())
+    assert said(caught.value).endswith(": 8 10 8 9")
