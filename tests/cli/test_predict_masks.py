@@ -1,0 +1,113 @@
+"""`predict` and `evaluate` with a segmenter of photographs, typed at the command line: masks, windows, pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasvision import api
+from kerasvision.cli.main import main
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.ops.components import largest
+from kerasvision.train.fit import train
+
+SIDE = 32
+
+
+def scene(number, hw=(SIDE, SIDE), specks=0):
+    """A bright square on noise, uint8 [H, W, 3], and its mask. specks: single bright pixels that belong to nothing."""
+    rng = np.random.default_rng(number)
+    image, mask = rng.integers(0, 80, (*hw, 3)).astype(np.uint8), np.zeros(hw, np.uint8)
+    y, x = rng.integers(2, hw[0] - 16), rng.integers(2, hw[1] - 16)
+    mask[y : y + 14, x : x + 14] = 1
+    image[mask == 1] = rng.integers(200, 256, 3)
+    image[rng.integers(0, hw[0], specks), rng.integers(0, hw[1], specks)] = 255
+    return image, mask
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small U-Net that has learned the square. Tests must not change it."""
+    root = tmp_path_factory.mktemp("squares")
+    for number in range(40):
+        split = "test" if number >= 32 else "train"
+        for kind, pixels in zip(("images", "masks"), scene(number), strict=True):
+            save(root / "data" / kind / split / f"{number}.png", pixels)
+    (root / "data" / "classes.txt").write_text("background\nsquare\n")
+    backbone = create("backbones/convnet", width=8, blocks=(1, 1, 1))
+    recipe = Recipe(
+        name="squares",
+        model=create("semantic_segmentation/unet", image_size=(SIDE, SIDE), backbone=backbone, width=8),
+        data=create("sources/image_mask", path=str(root / "data")),
+        optimizer=create("optimizers/adamw", learning_rate=1e-2),
+        epochs=8,
+        batch_size=4,
+        validation_fraction=0.0,
+    )
+    train(recipe, root / "run")
+    return root / "run"
+
+
+def answered(run, file, out, *words):
+    """The ids in the PNG that `predict --out` writes."""
+    assert main(["predict", str(run), str(file), "--out", str(out), *words]) == 0
+    with Image.open(out / f"{file.stem}.png") as picture:
+        assert picture.mode == "P"
+        return np.asarray(picture)
+
+
+def test_a_mask_is_a_palette_png_of_what_python_answers(run, tmp_path, capsys):
+    image, mask = scene(50, (40, 56))
+    file = save(tmp_path / "case.png", image)
+    found = answered(run, file, tmp_path / "out", "--json")
+    wanted, described = api.load(run).image(image)
+    np.testing.assert_array_equal(found, wanted["mask"])
+    assert 2 * (found * mask).sum() / (found.sum() + mask.sum()) > 0.9, "the square is not where it was drawn"
+    answer = json.loads(capsys.readouterr().out)["prediction"]
+    assert answer["mask"] == str(tmp_path / "out" / "case.png")
+    assert answer["classes"] == described["classes"] and answer["classes"]["square"] == found.sum()
+
+
+def test_windows_and_mirrored_images_answer_otherwise(run, tmp_path):
+    """An image three times as large is stretched to the graph's size, or seen in windows at its own."""
+    image, mask = scene(51, (SIDE * 3, SIDE * 3))
+    file = save(tmp_path / "case.png", image)
+    stretched = answered(run, file, tmp_path / "a")
+    words = ["--set", "resize=windows", "overlap=0.5", "flips=(1,)"]
+    windows = answered(run, file, tmp_path / "b", *words)
+    np.testing.assert_array_equal(windows, api.load(run, words[1:]).image(image)[0]["mask"])
+    assert (windows != stretched).any() and 2 * (windows * mask).sum() / (windows.sum() + mask.sum()) > 0.85
+    settings = ([*words[1:3], flips] for flips in ("flips=()", "flips=(1,)"))
+    plain, mirrored = (api.load(run, held).image(image)[0]["confidence"] for held in settings)
+    assert np.abs(plain - mirrored).max() > 1e-4
+
+
+def test_the_largest_component_is_kept(run, tmp_path):
+    file = save(tmp_path / "case.png", scene(52, (64, 64), specks=120)[0])
+    before = answered(run, file, tmp_path / "plain", "--set", "resize=windows")
+    after = answered(run, file, tmp_path / "tidied", "--set", "resize=windows", "--largest")
+    np.testing.assert_array_equal(after, largest(before))
+    assert (before != after).any(), "the specks were not found, so nothing is shown"
+
+
+def test_predictions_and_worst_cases_are_drawn(run, tmp_path, capsys):
+    image, mask = scene(53, (120, 120))
+    file = save(tmp_path / "case.png", image)
+    assert main(["predict", str(run), str(file), "--draw", str(tmp_path / "drawn.png")]) == 0
+    drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB")).astype(int)
+    spread = drawn.max(-1) - drawn.min(-1)  # the noise is nearly gray, an overlay is not
+    assert (spread > 60).sum() > 0.5 * mask.sum()
+    assert (run / "worst.png").is_file()
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--draw", str(tmp_path / "evaluated"), "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert min(Image.open(tmp_path / "evaluated" / "worst.png").size) > 100
+    assert 0 < metrics["test/boundary_f_low"] <= metrics["test/boundary_f"] <= metrics["test/boundary_f_high"] <= 1
