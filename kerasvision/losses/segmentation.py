@@ -15,7 +15,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 # keeps the slope of x^(1 / gamma) finite at 0; so small that its own root, the least loss, stays next to 0
-_TINY = 1e-24
+_ROUNDING = 2.0**-23  # of float32, below 1
 
 
 def cross_entropy(targets, logits, class_weights=None):
@@ -74,7 +74,9 @@ def focal_tversky(targets, logits, alpha=0.3, beta=0.7, gamma=4.0 / 3.0, backgro
     arXiv:1810.07842, equation 4, where it is the sum over classes). The paper's alpha weights false negatives and its
     beta false positives; here they mean what they mean to `tversky`, so the paper's 0.7 and 0.3 are 0.3 and 0.7.
     """
-    losses = tf.pow(tf.maximum(_tversky_losses(targets, logits, alpha, beta), _TINY), 1.0 / gamma)
+    errors = _tversky_losses(targets, logits, alpha, beta)
+    # a softmax may miss 1 by a rounding, of which a root makes 0.003 and a slope that drowns all others
+    losses = tf.where(errors > _ROUNDING, tf.pow(tf.maximum(errors, _ROUNDING), 1.0 / gamma), 0.0)
     return _mean_of_present(targets, losses, background)
 
 

@@ -71,7 +71,7 @@ def test_windows_agree_with_the_whole_image(trained):
     """
     case, run = trained
     (key,) = run.arch.prepared_inputs()
-    times, name, fields = {"image": (3, "image_size", {"resize": "windows"}), "volume": (8, "volume_size", {})}[key]
+    times, name, fields = {"image": (4, "image_size", {"resize": "windows"}), "volume": (8, "volume_size", {})}[key]
     inputs = larger(case, 2 * times)
     size = (*run.arch.size[:-2], *(times * side for side in run.arch.size[-2:]))
     whole = probabilities(as_large(run, inputs), inputs)
