@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import ndimage
 
-# keeps the slope of x^(1 / gamma) finite at 0; so small that its own root, the least loss, stays next to 0
-_ROUNDING = 2.0**-23  # of float32, below 1
+# what a softmax may miss of 1
+_ROUNDING = 2.0**-23
 
 
 def cross_entropy(targets, logits, class_weights=None):
