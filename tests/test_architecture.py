@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "necks": ("core", "ops", "layers"),
     "data": ("core", "ops"),
     "tasks": ("core", "ops", "layers", "losses", "metrics", "backbones", "necks"),
-    "train": ("core", "losses", "tasks.base", "data", "export.served", "export.evaluation"),
+    "train": ("core", "losses", "tasks.base", "data", "export.served", "export.evaluation", "export.record"),
     "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode"),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),

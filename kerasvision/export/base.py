@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import gzip
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -66,6 +67,10 @@ class Exporter(Component):
     """Abstract. Final subclasses are frozen dataclasses; `spec` is how the command line names one."""
 
     kind = "exporters"
+    # below the folder that an export goes to; with `{version}` in it all versions are kept, else the newest alone
+    home: typing.ClassVar[str] = "saved_models/{name}/{version}"
+    contract_path: typing.ClassVar[str] = "assets.extra/contract.json"  # below `home`
+    suffixes: typing.ClassVar[tuple[str, ...]] = ()  # of the files that `load` opens with it by their suffix alone
 
     @property
     @abc.abstractmethod
@@ -95,16 +100,23 @@ class Exporter(Component):
     def zeros(self, path):
         """Share of zeros among the weights of the kernels in an artifact, 0..1; None where the format does not tell."""
 
-    def tolerance(self, arithmetic):
-        """Largest admissible error of a score against the trained model, or None when only the budget decides.
-
-        arithmetic: an `Arithmetic` of the graph.
+    @property
+    def precision(self):
+        """The arithmetic whose rounding bounds how far an artifact's answers are from the trained model's: "float32" or
+        "float16" (`export.rounding`). None: integers, of which no bound is known; the recipe's budget decides.
         """
-        return arithmetic.float32
+        return "float32"
 
     def package(self, job):
         """The folder that leaves the staging folder as one piece, and where its contract.json stands in it."""
-        return job.saved_model, "assets.extra/contract.json"
+        return job.root / self.home.format(name=job.name, version=job.version), self.contract_path
+
+    def check(self, path, job, judge):
+        """What the measurement of its answers does not see of an artifact at `path`: its other signatures, and files
+        that travel with it. judge: an `export.verification.Judge`. Yields a line for each thing that is wrong.
+        """
+        # every runtime joins and parts batches in its own way
+        yield from judge.batches(self.open(path, job.served.arch))
 
     def finish(self, job, out):  # noqa: B027 (most exporters have nothing to do)
         """After the packages are in place below `out`: files that describe them all."""

@@ -3,21 +3,20 @@
 An artifact without its own measured metric, agreement, operators, size and latency does not leave this module.
 """
 
-import contextlib
 import dataclasses
-import json
 import pathlib
-import shutil
-import tempfile
 
 import numpy as np
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
 from kerasvision.export.base import Job, batches_of_one
 from kerasvision.export.contract import contract_json, write_contract
-from kerasvision.export.measurement import measure, reference_of
+from kerasvision.export.measurement import drawn_rounding, measure
+from kerasvision.export.placing import next_version, put_in_place, staging
+from kerasvision.export.record import judged_split, read_record
 from kerasvision.export.table import print_table
+from kerasvision.export.verification import Judge, check_metric, check_record
 
 CALIBRATION_EXAMPLES = 100
 
@@ -32,73 +31,31 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
     out = pathlib.Path(out)
     name = trained.recipe.name
-    version = _version(out, name, version)
+    version = next_version(out, name, exporters, version)
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
-    split_name = next(s for s in ("test", "validation", "train") if s in splits)
-    served = trained.served()
-    reference = reference_of(served, trained.graph, splits[split_name], split_name, limit)
-    with _staging(out) as root:
+    split_name = judged_split(splits)
+    split, served = splits[split_name], trained.served()
+    with staging(out) as root:
         job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        artifacts = [
-            measure(exporter, path, job, splits[split_name], reference, trained.recipe.budget, limit)
-            for exporter, path in written
-        ]
+        rounding = drawn_rounding(served, exporters, split)
+        record = read_record(trained.folder)
+        doubts = check_record(record, trained, served, split, rounding)
+        reference, artifacts = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
+        check_metric(record, reference, served.arch.main_metric, limit)
+        artifacts = _checked(written, artifacts, Judge(job, trained.graph, rounding), doubts)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
-        _put_in_place(job, _packages(exporters, job, contract, artifacts), out)
+        put_in_place(root, _packages(exporters, job, contract, artifacts), out)
         for exporter in exporters:
             exporter.finish(job, out)
     return [dataclasses.replace(a, path=out / a.path.relative_to(root)) for a in artifacts], contract
-
-
-def _version(out, name, version):
-    """The version to write: `tflite/` and `onnx/` hold one each, `saved_models/` all of them."""
-    folder = out / "saved_models" / name
-    held = [int(p.name) for p in folder.glob("*") if p.name.isdigit()] if folder.exists() else []
-    for contract in (out / "tflite" / "models" / name / "contract.json", out / "onnx" / name / "contract.json"):
-        if contract.exists():
-            held.append(json.loads(contract.read_text(encoding="utf-8"))["version"])
-    if version is None:
-        return max(held, default=0) + 1
-    if version in held:
-        raise KerasVisionError(
-            f"version {version} of {name} exists in {out} and is never overwritten; the next free one is "
-            f"{max(held) + 1}"
-        )
-    return version
-
-
-class _staging:
-    """A folder beside the destination, on the same file system, gone afterwards whatever happens.
-
-    After an error the destination is gone too, if it was not there before.
-    """
-
-    def __init__(self, out):
-        self._out = out
-        self._new = [p for p in (out, *out.parents) if not p.exists()]
-
-    def __enter__(self):
-        try:
-            self._out.mkdir(parents=True, exist_ok=True)
-            self._root = pathlib.Path(tempfile.mkdtemp(prefix=".export-", dir=self._out))
-        except OSError as error:
-            raise KerasVisionError(f"cannot write to {self._out}: {error.strerror}; choose another --out") from None
-        return self._root
-
-    def __exit__(self, kind, error, trace):
-        shutil.rmtree(self._root, ignore_errors=True)
-        if error:
-            with contextlib.suppress(OSError):  # something was put there meanwhile
-                for folder in self._new:
-                    folder.rmdir()
-        if isinstance(error, OSError):
-            raise KerasVisionError(f"cannot write to {self._out}: {error.strerror}; nothing was exported") from None
 
 
 def _written(exporter, job):
@@ -126,6 +83,16 @@ def _real_inputs(splits, split_name, arch):
     return calibration, samples
 
 
+def _checked(written, artifacts, judge, doubts):
+    """The artifacts with what an exporter's own `check` finds wrong, and what could not be compared as notes."""
+    checked = []
+    for (exporter, path), artifact in zip(written, artifacts, strict=True):
+        wrong = () if artifact.failures else tuple(dict.fromkeys(exporter.check(path, judge.job, judge)))
+        notes = (*artifact.notes, *doubts)
+        checked.append(dataclasses.replace(artifact, failures=(*artifact.failures, *wrong), notes=notes))
+    return checked
+
+
 def _refuse_failures(artifacts):
     failed = [f"{a.kind} {reason}" for a in artifacts for reason in a.failures]
     if failed:
@@ -140,25 +107,3 @@ def _packages(exporters, job, contract, artifacts):
     for (folder, contract_path), held in packages.items():
         write_contract(contract, held, folder, contract_path)
     return list(dict.fromkeys(folder for folder, _ in packages))
-
-
-def _put_in_place(job, packages, out):
-    """Each package to its place by one rename; when one fails, those before it go back."""
-    begun = []
-    try:
-        for folder in packages:
-            inside = folder.relative_to(job.root)
-            target, old = out / inside, job.root / "replaced" / inside
-            target.parent.mkdir(parents=True, exist_ok=True)
-            old.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.rename(old)
-            begun.append((target, old))
-            folder.rename(target)
-    except OSError:
-        for target, old in reversed(begun):
-            if target.exists():
-                shutil.rmtree(target)
-            if old.exists():
-                old.rename(target)
-        raise

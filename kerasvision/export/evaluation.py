@@ -60,13 +60,20 @@ def picture_folder(folder, evaluator, name):
     return folder
 
 
-def _images(split, arch, numbers):
-    """number -> the picture or the volume of some examples of a split, without batch axis; only those are read."""
+def examples_at(split, arch, numbers):
+    """number -> serving inputs of that example of a split, numpy with a batch axis of 1; only those are read."""
     wanted = sorted(int(n) for n in numbers)
+    if not wanted:
+        return {}
     listed = tf.constant(wanted, tf.int64)
     records = split.records.enumerate().filter(lambda i, _: tf.reduce_any(i == listed)).map(lambda _, record: record)
     rows = raw_examples(dataclasses.replace(split, records=records, size=len(wanted)), arch, batch_size=1)
-    return dict(zip(wanted, (next(iter(inputs.values()))[0] for inputs, _, _ in rows), strict=True))
+    return dict(zip(wanted, (inputs for inputs, _, _ in rows), strict=True))
+
+
+def _images(split, arch, numbers):
+    """number -> the picture or the volume of some examples of a split, without batch axis."""
+    return {n: next(iter(inputs.values()))[0] for n, inputs in examples_at(split, arch, numbers).items()}
 
 
 def stacked(batches):

@@ -1,4 +1,8 @@
-"""What is measured of an exported file: metrics, agreement with the trained model, operators, size and latency."""
+"""What is measured of exported files: metrics, agreement with the trained model, operators, size and latency.
+
+The examples pass once: each batch is answered by the trained model and by every file, and what stays in memory is a few
+numbers an example and what the evaluators keep, not the answers.
+"""
 
 import dataclasses
 import hashlib
@@ -7,16 +11,25 @@ import statistics
 import time
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
-from kerasvision.export.arithmetic import arithmetic_of
 from kerasvision.export.base import files_below, gzip_bytes, size_bytes
+from kerasvision.export.evaluation import examples_at
 from kerasvision.export.profile import Profile
+from kerasvision.export.rounding import Rounding
+from kerasvision.export.verdict import (
+    change_of,
+    examples_needed,
+    failures_of,
+    fold_metrics,
+    notes_of,
+    require_finite,
+)
 
-FOLDS = 20  # of the jackknife
 LATENCY_RUNS = 30
+DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split
+LOOKED_AT = 4  # of the examples that are furthest off, and of those that are decided otherwise: drawn for once more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +39,10 @@ class Artifact:
     signature: what the file itself says it takes and gives. gzip_bytes: of all its files, each compressed by gzip -9:
     what a download weighs. zeros: share of zeros among the weights of kernels, None where a format does not tell.
 
-    agreement holds `max_error` (largest difference of a score), `tolerance` (None: no bound can be derived for integer
-    arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric minus the trained model's) with
-    `metric_change_interval` (95 %, jackknife), `worst` (the example of the largest difference).
+    agreement holds `max_error` (largest difference of a score), `tolerance` (what rounding explains of it; None: no
+    bound can be derived for integer arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric
+    minus the trained model's) with `metric_change_interval` (95 %), `examples_needed` (0: those measured were enough to
+    tell whether the budget is kept) and `worst` (the example of the largest difference).
     """
 
     kind: str
@@ -50,7 +64,7 @@ class Artifact:
         """`pass`; `FAIL` where the evidence is against it; `unclear` where the examples are too few to tell."""
         if self.failures:
             return "FAIL"
-        return "unclear" if any("too few" in note for note in self.notes) else "pass"
+        return "unclear" if self.agreement["examples_needed"] else "pass"
 
     @property
     def select_ops(self):
@@ -60,142 +74,125 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """The trained model on the evaluation split: its predictions in order, its metrics, the scale of its raw, and what
+    """The trained model on the evaluation split: its metrics, those of its main metric without each fold, and what
     inputs and answers looked like (`export.profile`).
     """
 
     split: str
     size: int
-    predictions: list
     metrics: dict
     folds: list
-    arithmetic: object
     profile: dict
 
 
-def reference_of(served, graph, split, split_name, limit):
-    held, scale = [], 0.0
-    evaluator, profile = served.arch.evaluator(served.classes), Profile()
-    raw_scale = _raw_scale(served)
-    for inputs, truth, _ in raw_examples(split, served.arch, limit=limit):
-        prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
-        scale = max(scale, float(raw_scale(inputs)))
-        held.append(prediction)
+class _Subject:
+    """One exported file on its way through the examples."""
+
+    def __init__(self, exporter, path, served):
+        self.exporter, self.path = exporter, path
+        self.runner = exporter.open(path, served.arch)
+        self.evaluator = served.arch.evaluator(served.classes)
+        self.errors, self.flips = [], []
+
+    def see(self, judged, inputs, truth, names):
+        answer = self.runner(inputs)
+        errors, flips = self.runner.arch.compare(judged, answer)
+        wrong = np.flatnonzero(~np.isfinite(errors))
+        if len(wrong):  # NaN is larger than no tolerance, and no metric can be made of it
+            raise KerasVisionError(
+                f"nothing was exported: {self.exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
+            )
+        self.evaluator.update(answer, truth)
+        self.errors.extend(map(float, errors))
+        self.flips.extend(map(bool, flips))
+
+
+def drawn_rounding(served, exporters, split):
+    """A `Rounding` of the precisions that these exporters are bound by, drawn for a few examples of a split."""
+    rounding = Rounding(served, {"float32"} | {e.precision for e in exporters} - {None})
+    numbers = np.linspace(0, split.size - 1, min(split.size, DRAWN_EXAMPLES)).astype(int)
+    for inputs in examples_at(split, served.arch, set(numbers.tolist())).values():
+        rounding.see(inputs)
+    return rounding
+
+
+def measure(written, job, split, split_name, budget, limit, rounding):
+    """(`Reference`, one `Artifact` for each of `written`), on at most `limit` examples of a split.
+
+    written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. rounding: a `Rounding` that
+    has seen examples.
+    """
+    served, subjects = job.served, [_Subject(exporter, path, job.served) for exporter, path in written]
+    arch = served.arch
+    evaluator, profile, names = arch.evaluator(served.classes), Profile(), []
+    for inputs, truth, batch_names in raw_examples(split, arch, limit=limit):
+        judged = {k: v.numpy() for k, v in served.judge(inputs).items()}
+        prediction = {k: v for k, v in judged.items() if k in arch.gives}
         evaluator.update(prediction, truth)
         profile.see(inputs, prediction, served.features(inputs)["features"].numpy() if served.features else None)
-    size = sum(_count(p) for p in held)
-    folds, arithmetic = _folds(evaluator, size), arithmetic_of(graph, scale)
-    return Reference(split_name, size, held, evaluator.result(), folds, arithmetic, profile.result())
+        for subject in subjects:
+            subject.see(judged, inputs, truth, batch_names)
+        names += batch_names
+    metrics = evaluator.result()
+    require_finite(metrics, arch.main_metric, "the trained model")
+    folds = fold_metrics(evaluator, arch.main_metric, len(names))
+    reference = Reference(split_name, len(names), metrics, folds, profile.result())
+    return reference, [_artifact(s, reference, names, job, split, rounding, budget) for s in subjects]
 
 
-def _raw_scale(served):
-    """A function: serving inputs -> the largest magnitude in raw, of what becomes scores: pixels (`_xyxy`) do not."""
-
-    def largest(inputs):
-        prepared, _ = served.arch.geometry(inputs)
-        raw = served.apply_graph(served.arch.normalize(served.arch.own_size(prepared)))
-        return tf.reduce_max(
-            [tf.reduce_max(tf.abs(tf.cast(v, tf.float32))) for k, v in raw.items() if not k.endswith("_xyxy")]
-        )
-
-    return tf.function(largest, input_signature=[served.arch.serving_inputs()], autograph=False)
-
-
-def _count(prediction):
-    return len(next(iter(prediction.values())))
-
-
-def _folds(evaluator, size):
-    """The metrics of all examples but each fold's: None where that leaves nothing to evaluate."""
-    fold = np.arange(size) % FOLDS
-    return [_result(evaluator, np.flatnonzero(fold != k)) for k in range(FOLDS)]
-
-
-def _result(evaluator, examples):
-    try:
-        return evaluator.result(examples) if len(examples) else None
-    except ValueError:
-        return None
-
-
-def measure(exporter, path, job, split, reference, budget, limit):
-    arch = job.served.arch
-    runner = exporter.open(path, arch)
-    evaluator = arch.evaluator(job.served.classes)
-    errors, flips, names = [], [], []
-    batches = zip(reference.predictions, raw_examples(split, arch, limit=limit), strict=True)
-    for expected, (inputs, truth, batch_names) in batches:
-        prediction = runner(inputs)
-        error, flip = arch.compare(expected, prediction)
-        evaluator.update(prediction, truth)
-        errors, flips, names = [*errors, *error], [*flips, *flip], [*names, *batch_names]
-    _refuse_not_finite(exporter, errors, names)
-    metrics, folds = evaluator.result(), _folds(evaluator, len(errors))
-    tolerance = exporter.tolerance(reference.arithmetic)
-    agreement = _agreement(arch, reference, metrics, folds, np.array(errors), np.array(flips), names, tolerance)
-    size, latency = size_bytes(path), _latency(runner, job.samples[0])
-    weights = gzip_bytes(path), exporter.zeros(path)
-    ops = exporter.ops(path)
-    failures = _failures(exporter, agreement, size, latency, ops, budget)
-    notes = () if getattr(runner, "delegate", "xnnpack") == "xnnpack" else ("runs without XNNPACK",)
-    if not failures and -agreement["metric_change"] > budget.accuracy_drop:
-        notes = (*notes, f"{len(errors)} examples are too few to tell whether it keeps the budget")
-    signature, digest = exporter.signature(path), sha256(path)
-    measured = (*weights, latency, metrics, agreement, signature, ops, notes, failures)
-    return Artifact(exporter.spec, path, digest, size, *measured)
-
-
-def _refuse_not_finite(exporter, errors, names):
-    """NaN is larger than no tolerance, and no metric can be made of it."""
-    wrong = np.flatnonzero(~np.isfinite(errors))
-    if len(wrong):
-        raise KerasVisionError(
-            f"nothing was exported: {exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
-        )
-
-
-def _agreement(arch, reference, metrics, folds, errors, flips, names, tolerance):
-    change = metrics[arch.main_metric] - reference.metrics[arch.main_metric]
-    pairs = [(a, b) for a, b in zip(folds, reference.folds, strict=True) if a and b]
-    changes = np.array([a[arch.main_metric] - b[arch.main_metric] for a, b in pairs])
-    # delete-a-group jackknife: Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics 17(4), equation 2
-    spread = (
-        1.96 * np.sqrt((len(changes) - 1) / len(changes) * ((changes - change) ** 2).sum()) if len(changes) else 0.0
-    )
-    worst = int(errors.argmax())
-    return {
-        "examples": len(errors),
-        "max_error": float(errors.max()),
+def _artifact(subject, reference, names, job, split, rounding, budget):
+    exporter, path, arch = subject.exporter, subject.path, job.served.arch
+    metrics, metric = subject.evaluator.result(), arch.main_metric
+    require_finite(metrics, metric, exporter.spec)
+    folds = fold_metrics(subject.evaluator, metric, len(names))
+    tolerance, unexplained = _explained(subject, names, split, arch, rounding)
+    flips, worst = sum(subject.flips), int(np.argmax(subject.errors))
+    agreement = {
+        "examples": len(names),
+        "max_error": max(subject.errors),
         "tolerance": tolerance,
-        "flips": int(flips.sum()),
-        "flip_rate": float(flips.mean()),
-        "metric": arch.main_metric,
-        "metric_change": float(change),
-        "metric_change_interval": [float(change - spread), float(change + spread)],
+        "flips": flips,
+        "flip_rate": flips / len(names),
         "worst": names[worst],
-    }
+    } | change_of(metric, metrics[metric], reference.metrics[metric], folds, reference.folds, flips, len(names))
+    agreement["examples_needed"] = 0 if unexplained else examples_needed(agreement, budget.accuracy_drop)
+    size, latency, ops = size_bytes(path), _latency(subject.runner, job.samples[0]), exporter.ops(path)
+    failures = (*unexplained, *failures_of(exporter, agreement, size, latency, ops, budget))
+    if failures:
+        agreement["examples_needed"] = 0
+    notes = notes_of(agreement, budget, getattr(subject.runner, "delegate", "xnnpack"))
+    weights = gzip_bytes(path), exporter.zeros(path)
+    measured = (*weights, latency, metrics, agreement, exporter.signature(path), ops, notes, failures)
+    return Artifact(exporter.spec, path, sha256(path), size, *measured)
 
 
-def _failures(exporter, agreement, size, latency, ops, budget):
-    failures = []
-    if agreement["tolerance"] is not None and agreement["max_error"] > agreement["tolerance"]:
-        failures.append(
-            f"differs from the trained model by {agreement['max_error']:.2g} on {agreement['worst']}; its arithmetic "
-            f"explains {agreement['tolerance']:.2g}"
-        )
-    if agreement["metric_change_interval"][1] < -budget.accuracy_drop:
-        failures.append(
-            f"{agreement['metric']} falls by {-agreement['metric_change']:.4f} (worst on {agreement['worst']}); "
-            f"budget.accuracy_drop is {budget.accuracy_drop:g}"
-        )
-    if budget.size_bytes is not None and size > budget.size_bytes:
-        failures.append(f"has {size} bytes; budget.size_bytes is {budget.size_bytes}")
-    if budget.latency_ms is not None and latency > budget.latency_ms:
-        failures.append(f"needs {latency:.2f} ms; budget.latency_ms is {budget.latency_ms:g}")
-    flex = [op for op in ops if op.startswith("Flex")]
-    if exporter.spec.startswith(("tflite", "mediapipe")) and flex:
-        failures.append(f"needs Select-TF operators, which phones lack: {', '.join(flex)}")
-    return tuple(failures)
+def _explained(subject, names, split, arch, rounding):
+    """(what rounding explains of a file's differences, lines about what it does not); (None, ()) of integer files.
+
+    The bound comes from a few examples. Where one is further off, or is decided otherwise, rounding is drawn for that
+    very example: some hang by a thread.
+    """
+    precision = subject.exporter.precision
+    if precision is None:
+        return None, ()
+    errors, flips = np.array(subject.errors), np.array(subject.flips)
+    tolerance = rounding.tolerance(precision)
+    order = np.argsort(-errors, kind="stable")
+    far = [i for i in order[:LOOKED_AT] if errors[i] > tolerance]
+    decided = [i for i in order if flips[i]][:LOOKED_AT]
+    lines = []
+    for number, inputs in examples_at(split, arch, {*far, *decided}).items():
+        own, may_flip = rounding.of(inputs, precision)
+        if number in far and errors[number] > own:
+            explained = f"its arithmetic explains {max(own, tolerance):.2g}"
+            line = f"differs from the trained model by {errors[number]:.2g} on {names[number]}; {explained}"
+            lines.append((number, line))
+        elif number in decided and not may_flip:
+            line = f"decides otherwise than the trained model on {names[number]}; its arithmetic does not explain that"
+            lines.append((number, line))
+        tolerance = max(tolerance, min(own, errors[number]))
+    lines.sort(key=lambda row: -errors[row[0]])
+    return tolerance, tuple(line for _, line in lines[:1])
 
 
 def _latency(runner, sample):

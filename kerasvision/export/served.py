@@ -26,6 +26,7 @@ class Served(tf.Module):
         specs = self._prepared_specs()
         self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
+        self.judge = tf.function(self._judge, input_signature=[arch.serving_inputs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
 
     def _prepared_specs(self):
@@ -49,6 +50,13 @@ class Served(tf.Module):
         with tf.name_scope("kv_geometry"):
             prepared, geometry = self.arch.geometry(inputs)
         return self.answer_prepared(prepared, geometry)
+
+    def _judge(self, inputs):
+        """Serving inputs -> the prediction, and what it was decided from (`Architecture.judged`): what other answers to
+        the same inputs are compared with.
+        """
+        prepared, geometry = self.arch.geometry(inputs)
+        return self.arch.answer(self._answer, prepared, geometry, self.arch.judged)
 
     @property
     def takes_image(self):

@@ -146,8 +146,11 @@ class Ensemble(Architecture):
     def receive(self, sample):
         return self._first.receive(sample)
 
-    def answer(self, ask, prepared, geometry):
-        return self._first.answer(ask, prepared, geometry)
+    def judged(self, raw, geometry):
+        return self._first.judged(raw, geometry)
+
+    def answer(self, ask, prepared, geometry, decode=None):
+        return self._first.answer(ask, prepared, geometry, decode)
 
     def answer_through(self, infer, prepared, geometry):
         return self._first.answer_through(infer, prepared, geometry)

@@ -178,7 +178,7 @@ class Dense(Architecture):
         found = self.finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
         return {k: v.numpy() for k, v in found.items()}
 
-    def answer(self, ask, prepared, geometry):
+    def answer(self, ask, prepared, geometry, decode=None):
         (key,) = prepared
 
         def probabilities(inputs):

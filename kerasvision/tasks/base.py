@@ -140,9 +140,17 @@ class Architecture(Task):
         """A sample as its source gives it -> as augmentations get it, where they need more than the raw data."""
         return sample
 
-    def answer(self, ask, prepared, geometry):
-        """Prepared inputs -> prediction. ask: (inputs of the graph's own size, raw -> answer) -> answer."""
-        return ask(prepared, lambda raw: self.decode(raw, geometry))
+    def judged(self, raw, geometry):
+        """As `decode`, with what the prediction was decided from where a decision hides how far two answers are apart:
+        further keys, which `compare` looks at in its reference.
+        """
+        return self.decode(raw, geometry)
+
+    def answer(self, ask, prepared, geometry, decode=None):
+        """Prepared inputs -> prediction. ask: (inputs of the graph's own size, raw -> answer) -> answer. decode:
+        (raw, geometry) -> prediction, `decode` unless given; what is blended of windows is decoded in its own way.
+        """
+        return ask(prepared, lambda raw: (decode or self.decode)(raw, geometry))
 
     def answer_through(self, infer, prepared, geometry):
         """The same through a file that takes inputs of the graph's own size: infer, numpy in and out.

@@ -14,6 +14,7 @@ from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
+from kerasvision.export.record import judged_split, record_of, write_record
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
@@ -276,6 +277,8 @@ def _finish(session, graph):
     trained = Trained(recipe, graph, session.classes, metrics, session.folder, session.chief)
     if session.chief:
         save_run(trained)
+        judged = judged_split(session.splits)
+        write_record(record_of(trained, judged, session.splits[judged]), session.folder)
         draw_curves(session.folder / "history.csv", session.folder / "curves.png")
         if "test" in evaluators:
             draw_evaluation(evaluators["test"], session.folder, session.splits["test"], arch)

@@ -41,8 +41,11 @@ class Planted(Exporter):
     def spec(self):
         return self.folder
 
-    def package(self, job):
-        return job.root / self.folder / job.name, "contract.json"
+    @property
+    def home(self):
+        return f"{self.folder}/{{name}}"
+
+    contract_path = "contract.json"
 
     def write(self, job):
         folder, _ = self.package(job)
@@ -65,8 +68,9 @@ class Planted(Exporter):
             "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape]} for k, g in gives.items()},
         }
 
-    def tolerance(self, arithmetic):
-        return arithmetic.float32 if self.bound else None
+    @property
+    def precision(self):
+        return "float32" if self.bound else None
 
 
 class PlantedRunner(Runner):

@@ -1,6 +1,7 @@
 """What a certificate says of an artifact with known faults: counts, the change of the metric, and its interval."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -79,9 +80,22 @@ def test_the_interval_is_a_paired_bootstrap_s(digits_run, examples, tmp_path, sh
     assert (low + high) / 2 == pytest.approx(difference.mean())
 
 
-def test_no_change_has_no_interval(digits_run, tmp_path):
-    agreement = certified(digits_run, tmp_path, None, limit=40)[0].agreement
-    assert agreement["metric_change_interval"] == [0.0, 0.0] and agreement["flips"] == 0
+def test_no_changed_decision_of_40_excludes_only_seven_points_and_a_half(digits_run, tmp_path):
+    """The rule of three: at 95 %, 1 - 0.05 ** (1 / 40) = 0.0722 of decisions may change; 3 / 40 is its usual form."""
+    for accuracy_drop, verdict in ((0.074, "unclear"), (0.076, "pass")):
+        artifact, row = certified(digits_run, tmp_path, None, accuracy_drop, limit=40)
+        agreement = artifact.agreement
+        assert agreement["flips"] == 0 and agreement["metric_change_interval"] == [-0.075, 0.075]
+        assert artifact.verdict == verdict == row["verdict"]
+    assert certified(digits_run, tmp_path, None, 0.005, limit=40)[1]["notes"] == [
+        "40 examples are too few to tell whether it keeps the budget of 0.005; about 601 would"
+    ]
+
+
+def test_a_file_within_the_bound_of_its_arithmetic_needs_no_statistics(digits_run, tmp_path):
+    exporter = Planted(digits_run.served())
+    (artifact,), _ = export(digits_run, [exporter], tmp_path, limit=40, verbose=False)
+    assert artifact.agreement["tolerance"] and artifact.verdict == "pass"
 
 
 def test_a_lower_metric_is_refused_on_evidence(digits_run, examples, tmp_path):
@@ -92,8 +106,10 @@ def test_a_lower_metric_is_refused_on_evidence(digits_run, examples, tmp_path):
     assert "planted accuracy falls by 0.1671 (worst on " in str(caught.value)
     assert str(caught.value).endswith("budget.accuracy_drop is 0.05") and "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
-    _, row = certified(digits_run, tmp_path, spoil, accuracy_drop=0.17)
-    assert not row["notes"]
+    kept, row = certified(digits_run, tmp_path, spoil, accuracy_drop=0.23)
+    assert kept.agreement["metric_change_interval"][0] > -0.23 and not row["notes"] and kept.verdict == "pass"
+    unclear, _ = certified(digits_run, tmp_path, spoil, accuracy_drop=0.17)
+    assert unclear.verdict == "unclear" and unclear.agreement["examples_needed"] > 359
 
 
 def test_too_few_examples_to_tell_are_said_to_be_too_few(digits_run, examples, tmp_path):
@@ -101,9 +117,16 @@ def test_too_few_examples_to_tell_are_said_to_be_too_few(digits_run, examples, t
     spoil = wrong_on(images, np.flatnonzero(right)[:1])
     _, row = certified(digits_run, tmp_path, spoil, accuracy_drop=0.005, limit=30)
     assert row["agreement"]["metric_change"] == pytest.approx(-1 / 30)
-    assert row["notes"] == ["30 examples are too few to tell whether it keeps the budget"]
+    (note,) = row["notes"]
+    about = re.fullmatch(
+        "30 examples are too few to tell whether it keeps the budget of 0.005; about (\\d+) would", note
+    )
+    # one change in 30: its interval of +-0.065 must shrink to the 0.0283 between the change and the budget
+    spread = row["agreement"]["metric_change"] - row["agreement"]["metric_change_interval"][0]
+    assert int(about[1]) == pytest.approx(30 * (spread / (1 / 30 - 0.005)) ** 2, abs=2)
 
 
 def test_fewer_examples_than_folds_are_enough(digits_run, tmp_path):
     agreement = certified(digits_run, tmp_path, None, limit=1)[0].agreement
-    assert agreement["examples"] == 1 and agreement["metric_change_interval"] == [0.0, 0.0]
+    assert agreement["examples"] == 1 and agreement["metric_change_interval"] == [-1.0, 1.0]
+    assert agreement["folds_left_out"] == 1

@@ -1,6 +1,7 @@
 """ONNX (opset 17) through tf2onnx."""
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 
@@ -15,12 +16,13 @@ OPSET = 17  # tf2onnx refuses 20
 class ONNX(Exporter):
     """`onnx/<name>/model.onnx`: any batch, the graph's own size, uint8 pixels in, the prediction's keys out."""
 
+    home: typing.ClassVar[str] = "onnx/{name}"
+    contract_path: typing.ClassVar[str] = "contract.json"
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".onnx",)
+
     @property
     def spec(self):
         return "onnx"
-
-    def package(self, job):
-        return job.root / "onnx" / job.name, "contract.json"
 
     def write(self, job):
         import tf2onnx
@@ -43,6 +45,10 @@ class ONNX(Exporter):
 
     def open(self, path, arch):
         return ONNXRunner(path, arch)
+
+    def check(self, path, job, judge):
+        yield from super().check(path, job, judge)
+        yield from judge.names(path.parent / "labels.txt")
 
     def ops(self, path):
         import onnx

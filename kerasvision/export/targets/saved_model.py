@@ -1,8 +1,10 @@
 """TensorFlow SavedModel with everything inside: from encoded bytes or raw pixels to the prediction."""
 
 import dataclasses
+import io
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.registry import exporters
@@ -40,6 +42,10 @@ class SavedModel(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
+    def check(self, path, job, judge):
+        yield from super().check(path, job, judge)
+        yield from check_signatures(path, judge)
+
 
 def write_saved_model(served, path):
     """Save a bare module: variables, functions and the label asset, no Keras object."""
@@ -74,6 +80,51 @@ def _spelled(function, specs):
 
     named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
     return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
+
+
+def check_signatures(path, judge):
+    """Yields a line for each signature beside the default one, and each asset, that is not the trained model's."""
+    signatures = tf.saved_model.load(str(path)).signatures
+    yield from judge.names(path / "assets" / "labels.txt")
+    if "serving_bytes" in signatures:
+        yield from _check_bytes(signatures["serving_bytes"], judge)
+    if FEATURES in signatures:
+        yield from _check_features(signatures[FEATURES], judge)
+
+
+def _check_bytes(signature, judge):
+    """The samples encoded by Pillow, against the trained model's answers to their pixels."""
+    numbers = list(reversed(range(len(judge.samples))))
+    encoded = [_png(judge.samples[number]["image"][0]) for number in numbers]
+    requests = [[n] for n in range(len(numbers))] if judge.arch.varies else [list(range(len(numbers)))]
+    for request in requests:
+        together = signature(image_bytes=tf.constant([encoded[n] for n in request]))
+        for at, number in enumerate(numbers[n] for n in request):
+            expected, answer = judge.expected(number), {}
+            for key, value in together.items():  # what is as large as its image is padded to the largest one
+                inside = tuple(slice(0, side) for side in expected[key].shape[1:])
+                answer[key] = value[at : at + 1].numpy()[(slice(None), *inside)]
+            yield from judge.answers("serving_bytes", number, answer)
+
+
+def _png(pixels):
+    from PIL import Image
+
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
+def _check_features(signature, judge):
+    """Features are what the last layer makes logits of: its kernel and bias must turn the ones into the others."""
+    kernel, bias = judge.graph.get_layer("logits").get_weights()
+    for number, sample in enumerate(judge.samples):
+        features = signature(**{k: tf.constant(v) for k, v in sample.items()})["features"].numpy()
+        logits = judge.raw(number)["logits"]
+        # far above float32's rounding, and far below what another order or another example does to them
+        if np.abs(features @ kernel + bias - logits).max() > 1e-3 * max(1.0, np.abs(logits).max()):
+            yield f"{FEATURES} gives other features than those that the model's logits are made of"
+            return
 
 
 def _meta_graph(path):

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.files import write_text
@@ -11,12 +12,14 @@ from kerasvision.export import deployment, labels
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets.saved_model import (
     SavedModelRunner,
+    check_signatures,
     saved_model_ops,
     saved_model_signature,
     write_saved_model,
 )
 
 WARMUP = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
+WARMUP_REQUESTS = 3
 
 
 @exporters.register("tf_serving")
@@ -48,6 +51,11 @@ class TFServing(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
+    def check(self, path, job, judge):
+        yield from super().check(path, job, judge)
+        yield from check_signatures(path, judge)
+        yield from _check_warmup(path, judge)
+
     def finish(self, job, out):
         folder = out / "saved_models"
         labels.write(folder, labels.history(folder))
@@ -63,7 +71,7 @@ def _write_warmup(path, job):
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for sample in job.samples[:3]:
+        for sample in job.samples[:WARMUP_REQUESTS]:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = job.name
             request.model_spec.signature_name = "serving_default"
@@ -82,6 +90,20 @@ def warmup_requests(path):
     for record in tf.data.TFRecordDataset(str(path / WARMUP)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         yield {k: tf.make_ndarray(v) for k, v in request.inputs.items()}, request.model_spec.signature_name
+
+
+def _check_warmup(path, judge):
+    """Each request is a real example, and the model answers it."""
+    requests, runner = list(warmup_requests(path)), SavedModelRunner(path, judge.arch)
+    real = judge.samples[:WARMUP_REQUESTS]
+    if len(requests) != len(real):
+        yield f"has {len(requests)} warm-up requests in place of {len(real)}"
+        return
+    for number, ((inputs, signature), sample) in enumerate(zip(requests, real, strict=True)):
+        if signature != "serving_default" or any(not np.array_equal(inputs.get(k), v) for k, v in sample.items()):
+            yield "has other warm-up requests than the real examples that they were made of"
+            return
+        yield from judge.answers("a warm-up request", number, runner.infer(inputs))
 
 
 class ServingRunner(SavedModelRunner):

@@ -26,6 +26,10 @@ class TFLite(Exporter):
     gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
     """
 
+    home: typing.ClassVar[str] = "tflite/models/{name}"
+    contract_path: typing.ClassVar[str] = "contract.json"
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".tflite",)
+
     quantize: Quantize = "float32"
     io: typing.Literal["mixed", "float32", "uint8"] = "mixed"
 
@@ -46,9 +50,6 @@ class TFLite(Exporter):
         if len(options) > len(names):
             raise UsageError(f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]], as in tflite:int8:uint8")
         return cls(**dict(zip(names, options, strict=False)))
-
-    def package(self, job):
-        return job.root / "tflite" / "models" / job.name, "contract.json"
 
     def write(self, job):
         folder, _ = self.package(job)
@@ -72,10 +73,14 @@ class TFLite(Exporter):
         run = _interpreter(model_path=str(path), delegates=False).get_signature_runner()
         return {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
 
-    def tolerance(self, arithmetic):
-        if self.quantize == "float32":
-            return arithmetic.float32
-        return arithmetic.float16 if self.quantize == "float16" else None
+    def check(self, path, job, judge):
+        yield from super().check(path, job, judge)
+        yield from judge.names(path.parent / "labels.txt")
+        yield from judge.goldens(path.parent / "golden.npz")
+
+    @property
+    def precision(self):
+        return self.quantize if self.quantize in ("float32", "float16") else None
 
 
 def write_beside(folder, job):

@@ -93,6 +93,17 @@ class Detection(ImageArchitecture):
     def decode(self, raw, geometry):
         return self.found(*self.candidates(raw), geometry)[0]
 
+    def judged(self, raw, geometry):
+        """Also what suppression chose from: `candidates_xyxy` [B, C, 4] in pixels of the original image, their
+        `candidate_scores` and `candidate_labels` [B, C], down to half the score that counts.
+        """
+        boxes, scores = self.candidates(raw)
+        clipped = box_ops.clip(boxes, self.image_size)
+        best = top_candidates(clipped, scores, 2 * CANDIDATES, self.suppression.score_threshold / 2)
+        original = box_ops.clip(geo.restore_boxes(best[0], geometry), geometry["image_hw"])
+        pool = {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
+        return self.decode(raw, geometry) | pool
+
     def found(self, boxes_xyxy, scores, geometry):
         """What `candidates` gives -> (prediction, the candidate 0..A-1 that each detection is, int32 [B, D])."""
         boxes = box_ops.clip(boxes_xyxy, self.image_size)
@@ -115,8 +126,11 @@ class Detection(ImageArchitecture):
         return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
 
     def compare(self, reference, other):
-        """error: of detections that pair up, the largest difference of a score or of 1 - IoU. flip: a detection with a
-        score of at least 0.5 has no partner of its class with an IoU of at least 0.5.
+        """Before suppression: every detection of `other` is told from the nearest of the candidates that the reference
+        chose from (of a plain prediction: its detections), of the same class and with an IoU of at least 0.5. error:
+        the largest difference of a score, or of a corner in parts of the image's longer side; 1 where there is no such
+        candidate. flip, what suppression decided: a detection with a score of at least 0.5 has no partner of its class
+        with an IoU of at least 0.5 in the other prediction, one to one.
         """
         pairs = [
             _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
@@ -198,8 +212,28 @@ def _pairs(reference, other):
 
 def _compare(reference, other):
     """One image."""
-    rows, columns, overlap, apart = _pairs(reference, other)
-    error = np.maximum(apart[rows, columns], 1 - overlap[rows, columns]).max(initial=0.0)
+    rows, columns, _, _ = _pairs(reference, other)
     sides = ((reference, rows), (other, columns))
     alone = [np.delete(p["scores"][: p["count"]], held) for p, held in sides]
-    return float(error), bool(any((scores >= DECIDED).any() for scores in alone))
+    return _away(reference, other), bool(any((scores >= DECIDED).any() for scores in alone))
+
+
+def _away(reference, other):
+    """The largest distance of a detection of one image from the nearest candidate, see `Detection.compare`."""
+    names = ("boxes_xyxy", "scores", "labels")
+    boxes, scores, labels = (other[k][: other["count"]] for k in names)
+    if not len(scores):
+        return 0.0
+    pool = [reference[k][: reference["count"]] for k in names]
+    if "candidates_xyxy" in reference:
+        chosen_from = (reference[k] for k in ("candidates_xyxy", "candidate_scores", "candidate_labels"))
+        pool = [np.concatenate(pair) for pair in zip(pool, chosen_from, strict=True)]
+    away = np.abs(boxes[:, None] - pool[0][None]).max(-1, initial=0.0)  # [D, C] pixels
+    overlap = np.where(away <= SAME_PX, 1.0, box_ops.pairwise_iou(boxes, pool[0]).numpy())
+    fits = (labels[:, None] == pool[2][None]) & (overlap >= 0.5) & (pool[1][None] > 0)
+    longer = max(float(np.max(pool[0], initial=0.0)), float(np.max(boxes, initial=0.0)), 1.0)
+    apart = np.maximum(away / longer, np.abs(scores[:, None] - pool[1][None]))
+    # a score or a box that is no number fits nothing, and must not pass as a candidate that is not there
+    found = np.where(fits, apart, 1.0).min(1, initial=1.0)
+    finite = np.isfinite(scores) & np.isfinite(boxes).all(-1)
+    return float(np.where(finite, found, np.nan).max())

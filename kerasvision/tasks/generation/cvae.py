@@ -143,8 +143,8 @@ class CVAE(Generation):
             "divergence": self.beta * tf.reduce_sum(divergence, 1) / values,
         }
 
-    def answer(self, ask, prepared, geometry):
-        prediction = super().answer(ask, prepared, geometry)
+    def answer(self, ask, prepared, geometry, decode=None):
+        prediction = super().answer(ask, prepared, geometry, decode)
         if not self.samples:
             return prediction
         drawn = []

@@ -135,11 +135,16 @@ class MaskRCNN(TwoStage):
         return restored | {"masks": masks, "image_hw": np.asarray(geometry["image_hw"], np.int32)}
 
     def compare(self, reference, other):
-        """A detector's, and the largest difference of a mask's probability where detections pair up."""
+        """A detector's, and the largest difference of a mask's probability, before it is pasted, where two detections
+        come from one box: their corners lie within a hundredth of the image's longer side.
+        """
         errors, flips = super().compare(reference, other)
         for i in range(len(errors)):
-            rows, columns = paired(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
-            apart = np.abs(reference["masks"][i][rows] - other["masks"][i][columns])
+            a, b = ({k: v[i] for k, v in p.items()} for p in (reference, other))
+            rows, columns = paired(a, b)
+            away = np.abs(a["boxes_xyxy"][rows] - b["boxes_xyxy"][columns]).max(-1, initial=0.0)
+            one = away <= 0.01 * max(a["image_hw"])
+            apart = np.abs(a["masks"][rows[one]] - b["masks"][columns[one]])
             errors[i] = max(errors[i], apart.max(initial=0.0))
         return errors, flips
 

@@ -1,0 +1,94 @@
+"""Where an export goes: its version, the folder it is made in, and its way to its place, all of it or nothing."""
+
+import contextlib
+import json
+import pathlib
+import shutil
+import tempfile
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import exporters as registered
+
+
+def next_version(out, name, exporters, version=None):
+    """The version to write. exporters: of this export; those of others below `out` count as well.
+
+    A home with a place for each version (`{version}` in its path) holds all of them, another the newest alone. Versions
+    only rise: a client that has seen 3 must never be handed an older or another 3.
+    """
+    if version is not None and version < 1:
+        raise UsageError(f"version {version}; allowed: 1 and above, or none for the next free one")
+    homes = {e.home: e.contract_path for e in (*exporters, *(registered[n]() for n in registered.names()))}
+    held = [v for home, contract in homes.items() for v in _held(pathlib.Path(out), name, home, contract)]
+    following = max(held, default=0) + 1
+    if version is None or version >= following:
+        return version or following
+    if version in held:
+        raise KerasVisionError(
+            f"version {version} of {name} exists in {out} and is never overwritten; the next free one is {following}"
+        )
+    raise KerasVisionError(
+        f"version {version} of {name} is below {following - 1}, which {out} holds, and versions only rise; the next "
+        f"one is {following}"
+    )
+
+
+def _held(out, name, home, contract):
+    """Versions that one exporter has left below `out`."""
+    if "{version}" in home:
+        folder = out / home.format(name=name, version="0")
+        return [int(p.name) for p in folder.parent.glob("*") if p.name.isdigit()] if folder.parent.exists() else []
+    path = out / home.format(name=name) / contract
+    return [json.loads(path.read_text(encoding="utf-8"))["version"]] if path.exists() else []
+
+
+class staging:
+    """A folder beside the destination, on the same file system, gone afterwards whatever happens.
+
+    After an error the destination is gone too, if it was not there before.
+    """
+
+    def __init__(self, out):
+        self._out = out
+        self._new = [p for p in (out, *out.parents) if not p.exists()]
+
+    def __enter__(self):
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            self._root = pathlib.Path(tempfile.mkdtemp(prefix=".export-", dir=self._out))
+        except OSError as error:
+            raise KerasVisionError(f"cannot write to {self._out}: {error.strerror}; choose another --out") from None
+        return self._root
+
+    def __exit__(self, kind, error, trace):
+        shutil.rmtree(self._root, ignore_errors=True)
+        if error:
+            with contextlib.suppress(OSError):  # something was put there meanwhile
+                for folder in self._new:
+                    folder.rmdir()
+        if isinstance(error, OSError):
+            raise KerasVisionError(f"cannot write to {self._out}: {error.strerror}; nothing was exported") from None
+
+
+def put_in_place(root, packages, out):
+    """Each package below the staging folder `root` to its place below `out` by one rename; when one fails, those before
+    it go back.
+    """
+    begun = []
+    try:
+        for folder in packages:
+            inside = folder.relative_to(root)
+            target, old = out / inside, root / "replaced" / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            old.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(old)
+            begun.append((target, old))
+            folder.rename(target)
+    except OSError:
+        for target, old in reversed(begun):
+            if target.exists():
+                shutil.rmtree(target)
+            if old.exists():
+                old.rename(target)
+        raise

@@ -1,0 +1,111 @@
+"""What the figures of an exported file say: how its metric changed, with an interval, failures, and what is unclear."""
+
+import math
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError
+
+FOLDS = 20  # of the jackknife
+
+
+def fold_metrics(evaluator, metric, size):
+    """The metric of all examples but each fold's; None where that leaves nothing to evaluate."""
+    fold = np.arange(size) % FOLDS
+    return [_metric(evaluator, metric, np.flatnonzero(fold != k)) for k in range(FOLDS)]
+
+
+def _metric(evaluator, metric, examples):
+    try:
+        value = evaluator.result(examples).get(metric) if len(examples) else None
+    except ValueError:
+        return None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def change_of(metric, ours, theirs, our_folds, their_folds, flips, examples):
+    """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
+
+    The 95 % interval is a delete-a-group jackknife's (Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics
+    17(4), equation 2). Where no decision changed it cannot be narrower than 3 / examples on either side: of so many
+    examples without an event, up to that share may have one at 95 % (Hanley and Lippman-Hand 1983, "If nothing goes
+    wrong, is everything all right?", JAMA 249(13)). `folds_left_out`: folds without any figure.
+    """
+    change = ours - theirs
+    pairs = [(a, b) for a, b in zip(our_folds, their_folds, strict=True) if a is not None and b is not None]
+    changes = np.array([a - b for a, b in pairs])
+    spread = 0.0
+    if len(changes):
+        spread = 1.96 * float(np.sqrt((len(changes) - 1) / len(changes) * ((changes - change) ** 2).sum()))
+    if not flips:
+        spread = max(spread, min(1.0, 3 / examples))
+    interval = [float(change - spread), float(change + spread)]
+    left_out = FOLDS - len(pairs)
+    return {
+        "metric": metric,
+        "metric_change": float(change),
+        "metric_change_interval": interval,
+        "folds_left_out": left_out,
+    }
+
+
+def examples_needed(agreement, accuracy_drop):
+    """How many examples would tell whether a file keeps the budget, 0 where these do.
+
+    Of a file whose answers stay within a bound of its arithmetic (`tolerance`), with every changed decision explained
+    by it, that bound is the evidence. Else the interval of the metric's change is: it lies above minus the budget
+    (kept), below it (broken), or on both sides. Its width falls with the square root of the number of examples, and
+    where no decision changed with the number itself.
+    """
+    low, high = agreement["metric_change_interval"]
+    if agreement["tolerance"] is not None or low > -accuracy_drop or high < -accuracy_drop:
+        return 0
+    distance = abs(agreement["metric_change"] + accuracy_drop)
+    if not distance:
+        return math.inf
+    times = (agreement["metric_change"] - low) / distance
+    return math.ceil(agreement["examples"] * (times if not agreement["flips"] else times**2)) + 1
+
+
+def notes_of(agreement, budget, delegate):
+    """Lines that are no failures, but that a reader of the certificate must know."""
+    notes = [] if delegate == "xnnpack" else ["runs without XNNPACK"]
+    if needed := agreement["examples_needed"]:
+        about = f"about {needed} would" if math.isfinite(needed) else "no number of them would: it lies on the budget"
+        notes.append(
+            f"{agreement['examples']} examples are too few to tell whether it keeps the budget of "
+            f"{budget.accuracy_drop:g}; {about}"
+        )
+    if agreement["folds_left_out"]:
+        notes.append(
+            f"{agreement['folds_left_out']} of {FOLDS} folds have no {agreement['metric']}; the interval is made of "
+            "the others"
+        )
+    return tuple(notes)
+
+
+def failures_of(exporter, agreement, size, latency, ops, budget):
+    """Lines that refuse the file; none of those whose differences are within what rounding explains."""
+    failures = []
+    if agreement["metric_change_interval"][1] < -budget.accuracy_drop:
+        failures.append(
+            f"{agreement['metric']} falls by {-agreement['metric_change']:.4f} (worst on {agreement['worst']}); "
+            f"budget.accuracy_drop is {budget.accuracy_drop:g}"
+        )
+    if budget.size_bytes is not None and size > budget.size_bytes:
+        failures.append(f"has {size} bytes; budget.size_bytes is {budget.size_bytes}")
+    if budget.latency_ms is not None and latency > budget.latency_ms:
+        failures.append(f"needs {latency:.2f} ms; budget.latency_ms is {budget.latency_ms:g}")
+    flex = [op for op in ops if op.startswith("Flex")]
+    if exporter.spec.startswith(("tflite", "mediapipe")) and flex:
+        failures.append(f"needs Select-TF operators, which phones lack: {', '.join(flex)}")
+    return tuple(failures)
+
+
+def require_finite(metrics, metric, whose):
+    """Raise where the main metric is missing or no finite number: no comparison with it could fail."""
+    value = metrics.get(metric)
+    if value is None or not math.isfinite(value):
+        raise KerasVisionError(
+            f"nothing was exported: {metric} of {whose} is {value}, which can be compared with nothing"
+        )

@@ -1,0 +1,175 @@
+"""What is held against an export beside its metric: the run's own record, and everything that travels with a file.
+
+`measure` compares a file with the trained model as this process has it. Were that model, its preprocessing or its
+decoding wrong, both would be wrong alike; so the model is held against what the run answered when it was evaluated
+(`record`), and each signature and each accompanying file against what it is said to be.
+"""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.export import record as records
+from kerasvision.export.base import batches_of_one
+
+SHUFFLED = ((4, 2), (0, 3, 1, 4, 2), (1,), (3, 0))  # batches of 2, 5 and 1 of five examples, none of them in order
+
+
+def check_record(record, trained, served, split, rounding):
+    """Raise where the model to be exported does not answer as its run did when it was evaluated.
+
+    record: a `Record`, or None. Returns lines about what could not be compared.
+    """
+    if record is None:
+        return ("no record of an evaluation: compared with the model as it was given",)
+    if record.weights != records.weights_sum(trained.graph):
+        raise KerasVisionError(
+            f"nothing was exported: the weights of {trained.folder} are not those that were evaluated when its "
+            "training ended; restore model.weights.h5, or train again"
+        )
+    known = {digest: answer for _, digest, answer in record.answers}
+    for part in (records.recorded_examples(split), split):  # all of it where the data has become other data
+        for inputs, _, names in raw_examples(part, served.arch) if known else ():
+            for name, one in zip(names, batches_of_one(inputs), strict=True):
+                if expected := known.pop(records.sum_of(one), None):
+                    _require_recorded(expected, name, one, trained, served, rounding)
+    if known:
+        return (
+            f"{len(known)} of {len(record.answers)} examples that the run was recorded on are no longer in the data",
+        )
+    return ()
+
+
+def _require_recorded(expected, name, inputs, trained, served, rounding):
+    answer = {k: v.numpy() for k, v in served.serve(inputs).items()}
+    if line := _apart(served.arch, expected, answer, inputs, rounding):
+        who = _blamed(trained, expected, inputs, rounding)
+        raise KerasVisionError(f"nothing was exported: {who} (on {name} it {line})")
+
+
+def _blamed(trained, expected, inputs, rounding):
+    """What differs from the record: the model itself, or the module that exports are made of."""
+    answer = records.answered_by(trained.arch, trained.graph, inputs)
+    if _apart(trained.arch, expected, answer, inputs, rounding):
+        return "preprocessing or decoding is not what it was when the run was evaluated; the model answers otherwise"
+    return "the module that exports are made of does not answer as the trained model does"
+
+
+def check_metric(record, reference, metric, limit):
+    """Raise where the evaluation of this export is not the one in the run's metrics.json."""
+    if record is None or limit or record.size != reference.size or record.split != reference.split:
+        return
+    before, now = record.metrics.get(metric), reference.metrics[metric]
+    most = max(records.MOVED, records.MOVED_EXAMPLES / record.size)
+    if before is not None and abs(before - now) > most:
+        raise KerasVisionError(
+            f"nothing was exported: the model has {metric} {now:.4f} on the {record.split} split and had {before:.4f} "
+            f"when its run was evaluated, more than {most:.2g} apart; its data or its code has changed"
+        )
+
+
+def _apart(arch, expected, answer, inputs, rounding):
+    """A line about what rounding does not explain of two answers to one example; None: it explains all."""
+    error, flip = (part[0] for part in arch.compare(expected, answer))
+    if np.isfinite(error) and error <= rounding.tolerance("float32") and not flip:
+        return None
+    own, may_flip = rounding.of(inputs, "float32")
+    if not error <= own:
+        return f"differs by {error:.2g}, and rounding explains {own:.2g}"
+    return None if may_flip or not flip else "decides otherwise, which rounding does not explain"
+
+
+class Judge:
+    """What the trained model answers to a few real examples, and what an artifact's other parts are held against.
+
+    job: the export's `Job`. graph: the trained Keras model. rounding: a `Rounding` that has seen float32.
+    """
+
+    def __init__(self, job, graph, rounding):
+        self.job, self.arch, self.graph = job, job.served.arch, graph
+        self.samples = job.samples[:5]
+        self._rounding = rounding
+        self._expected = {}
+
+    def expected(self, number):
+        """The judged prediction of sample `number`, of `keras.Model` itself."""
+        if number not in self._expected:
+            self._expected[number] = records.answered_by(self.arch, self.graph, self.samples[number])
+        return self._expected[number]
+
+    def answers(self, what, number, answer):
+        """Yields a line unless the answer to sample `number` is the trained model's within rounding."""
+        if line := _apart(self.arch, self.expected(number), answer, self.samples[number], self._rounding):
+            yield f"{what} {line}"
+
+    def batches(self, runner):
+        """Yields a line unless examples are answered in a batch, in any order, as they are alone."""
+        alike = self._alike()
+        if len(alike) < 2:
+            return
+        alone = [runner(one) for one in alike]
+        for numbers in SHUFFLED:
+            numbers = [n for n in numbers if n < len(alike)]
+            together = runner({k: np.concatenate([alike[n][k] for n in numbers]) for k in alike[0]})
+            for at, number in enumerate(numbers):
+                answer = {k: v[at : at + 1] for k, v in together.items()}
+                if line := _apart(self.arch, alone[number], answer, alike[number], self._rounding):
+                    yield f"answers an example in a batch of {len(numbers)} otherwise than alone: it {line}"
+                    return
+
+    def _alike(self):
+        """The samples, cut to the same size so that they form a batch; of volumes those with equal spacing."""
+        spacing = self.samples[0].get("spacing_mm")
+        rows = [s for s in self.samples if spacing is None or np.array_equal(s["spacing_mm"], spacing)]
+        least = {k: np.min([row[k].shape for row in rows], 0) for k in rows[0]}
+        return [{k: v[tuple(slice(0, side) for side in least[k])] for k, v in row.items()} for row in rows]
+
+    def names(self, path, text=None):
+        """Yields a line unless a file of class names, one a line, has those of the trained model. text: of the file,
+        where it stands inside of another.
+        """
+        text = pathlib.Path(path).read_text(encoding="utf-8") if text is None else text
+        wanted = "".join(f"{name}\n" for name in self.job.served.classes)
+        if text != wanted:
+            yield f"has other class names in {pathlib.Path(path).name} than the trained model"
+
+    def goldens(self, path):
+        """Yields a line unless golden.npz holds real examples and the trained model's answers to them."""
+        with np.load(path) as held:
+            keys = {part: [k for k in held.files if k.startswith(part)] for part in ("input/", "output/")}
+            for number, sample in enumerate(self.samples):
+                prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in sample.items()})
+                prepared = {k: np.asarray(v) for k, v in self.arch.own_size(prepared).items()}
+                given = {k.removeprefix("input/"): held[k][number : number + 1] for k in keys["input/"]}
+                if any(not np.array_equal(given.get(k), v) for k, v in prepared.items()):
+                    yield f"has other inputs in {path.name} than the examples that it was made of"
+                    return
+                wanted = self._fixed(prepared)
+                answer = {k.removeprefix("output/"): held[k][number : number + 1] for k in keys["output/"]}
+                if set(wanted) != set(answer) or not self._same(wanted, answer, sample):
+                    yield f"has other answers in {path.name} than the trained model gives"
+                    return
+
+    def _same(self, wanted, answer, sample):
+        if set(wanted) == set(self.arch.gives):
+            return _apart(self.arch, wanted, answer, sample, self._rounding) is None
+        most = max(self._rounding.of(sample, "float32")[0], self._rounding.tolerance("float32"))
+        scale = {k: max(1.0, float(np.abs(v).max(initial=0.0))) for k, v in wanted.items()}  # pictures are in 0..255
+        away = {k: np.abs(v.astype(np.float64) - answer[k]).max(initial=0.0) for k, v in wanted.items()}
+        return all(away[k] <= 2 * most * scale[k] for k in wanted)
+
+    def _fixed(self, prepared):
+        """The answer in graph pixels, of `keras.Model`."""
+        raw = self.graph(self.arch.normalize({k: tf.constant(v) for k, v in prepared.items()}), training=False)
+        geometry = self.arch.no_geometry({k: tf.constant(v) for k, v in prepared.items()})
+        answer = self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
+        return {k: v.numpy() for k, v in answer.items()}
+
+    def raw(self, number):
+        """What the graph gives for sample `number`, numpy, of an input of the graph's own size."""
+        prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in self.samples[number].items()})
+        raw = self.graph(self.arch.normalize(self.arch.own_size(prepared)), training=False)
+        return {k: tf.cast(v, tf.float32).numpy() for k, v in raw.items()}
