@@ -29,7 +29,7 @@ from kerasvision.export.verdict import (
 
 LATENCY_RUNS = 30
 DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split
-LOOKED_AT = 4  # of the examples that are furthest off, and of those that are decided otherwise: drawn for once more
+LOOKED_AT = 4  # of the examples that are furthest off: rounding is drawn for each of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +109,9 @@ class _Subject:
 
 def drawn_rounding(served, exporters, split):
     """A `Rounding` of the precisions that these exporters are bound by, drawn for a few examples of a split."""
-    rounding = Rounding(served, {"float32"} | {e.precision for e in exporters} - {None})
     numbers = np.linspace(0, split.size - 1, min(split.size, DRAWN_EXAMPLES)).astype(int)
-    for inputs in examples_at(split, served.arch, set(numbers.tolist())).values():
-        rounding.see(inputs)
-    return rounding
+    examples = examples_at(split, served.arch, set(numbers.tolist())).values()
+    return Rounding(served, {"float32"} | {e.precision for e in exporters} - {None}, examples)
 
 
 def measure(written, job, split, split_name, budget, limit, rounding):
@@ -169,30 +167,22 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
 def _explained(subject, names, split, arch, rounding):
     """(what rounding explains of a file's differences, lines about what it does not); (None, ()) of integer files.
 
-    The bound comes from a few examples. Where one is further off, or is decided otherwise, rounding is drawn for that
-    very example: some hang by a thread.
+    The bound comes from a few examples. Where one is further off, rounding is drawn for that very example: some hang by
+    a thread.
     """
     precision = subject.exporter.precision
     if precision is None:
         return None, ()
-    errors, flips = np.array(subject.errors), np.array(subject.flips)
-    tolerance = rounding.tolerance(precision)
-    order = np.argsort(-errors, kind="stable")
-    far = [i for i in order[:LOOKED_AT] if errors[i] > tolerance]
-    decided = [i for i in order if flips[i]][:LOOKED_AT]
-    lines = []
-    for number, inputs in examples_at(split, arch, {*far, *decided}).items():
-        own, may_flip = rounding.of(inputs, precision)
-        if number in far and errors[number] > own:
-            explained = f"its arithmetic explains {max(own, tolerance):.2g}"
-            line = f"differs from the trained model by {errors[number]:.2g} on {names[number]}; {explained}"
-            lines.append((number, line))
-        elif number in decided and not may_flip:
-            line = f"decides otherwise than the trained model on {names[number]}; its arithmetic does not explain that"
-            lines.append((number, line))
-        tolerance = max(tolerance, min(own, errors[number]))
-    lines.sort(key=lambda row: -errors[row[0]])
-    return tolerance, tuple(line for _, line in lines[:1])
+    errors, tolerance = np.array(subject.errors), rounding.tolerance(precision)
+    far = [i for i in np.argsort(-errors, kind="stable")[:LOOKED_AT] if errors[i] > tolerance]
+    own = rounding.of(examples_at(split, arch, far), precision)
+    for number in far:
+        if errors[number] > own[number]:
+            explained = f"its arithmetic explains {max(own[number], tolerance):.2g}"
+            return tolerance, (
+                f"differs from the trained model by {errors[number]:.2g} on {names[number]}; {explained}",
+            )
+    return max([tolerance, *(errors[i] for i in far)]), ()
 
 
 def _latency(runner, sample):

@@ -24,6 +24,7 @@ LAMBDA = 8.0  # 2 exp(-32) = 2.5e-14: of a million dot products, none in a thous
 # A file's weights are rounded once, ours are drawn a few times over few examples: the largest of few draws is below the
 # largest of many. Four times the half unit in the last place is 7 standard deviations of its rounding error.
 DRAWN_WIDER = 4.0
+BOUND_DRAWS, DRAWS = 4, 16  # for each of the examples that the bound is made of; for one that is beyond it
 FLOOR = 2.0**-20  # a score of 1 passes some operations without weights (softmax, blending): sixteen units of float32
 
 
@@ -65,32 +66,45 @@ def moved_weights(weights, precision, seed):
 class Rounding:
     """How far apart a trained model's answers may be by rounding alone, one number of each precision that is asked for.
 
-    served: a `Served`. precisions: of the files that are compared, "float32" or "float16".
+    served: a `Served`. precisions: of the files that are compared, "float32" or "float16". examples: that the bounds
+    are drawn for, serving inputs with a batch axis of 1.
     """
 
-    def __init__(self, served, precisions):
+    def __init__(self, served, precisions, examples):
         self._served = served
-        self._seen = {precision: [] for precision in precisions}
-
-    def see(self, inputs, draws=4):
-        """Draw for one example. inputs: serving inputs with a batch axis of 1."""
-        for precision, seen in self._seen.items():
-            seen.append(self.of(inputs, precision, draws)[0])
-
-    def of(self, inputs, precision, draws=16):
-        """(the largest error of `draws` draws, whether one of them decides otherwise) of one example."""
-        served, error, flip = self._served, 0.0, False
-        whole = {k: v.numpy() for k, v in served.judge(inputs).items()}
-        for seed in range(draws):
-            with moved_weights(served.weights, precision, seed):
-                moved = {k: v.numpy() for k, v in served.serve(inputs).items()}
-            apart, decided = served.arch.compare(whole, moved)
-            error, flip = max(error, float(apart[0])), flip or bool(decided[0])
-        return error + FLOOR, flip
+        self._known = {}
+        keyed = {("bound", number): inputs for number, inputs in enumerate(examples)}
+        self._bounds = {
+            precision: _bound(list(self.of(keyed, precision, BOUND_DRAWS).values())) for precision in precisions
+        }
 
     def tolerance(self, precision):
-        """The largest error that was drawn for the examples seen, but of no example more than four times the median:
-        one whose decisions hang by a thread must not make the certificate blind for all others.
+        """The largest error that was drawn, but of no example more than four times the median: one whose decisions hang
+        by a thread must not make the certificate blind for all others.
         """
-        seen = self._seen[precision]
-        return float(min(max(seen), 4 * np.median(seen)))
+        return self._bounds[precision]
+
+    def of(self, keyed, precision, draws=DRAWS):
+        """key -> the largest error of `draws` draws.
+
+        keyed: key of an example, the same at every call -> its inputs, drawn for once.
+        """
+        unknown = {k: v for k, v in keyed.items() if (k, precision) not in self._known}
+        arch, judge, serve = self._served.arch, self._served.judge, self._served.serve
+        whole = {k: _numpy(judge(inputs)) for k, inputs in unknown.items()}
+        seen = dict.fromkeys(unknown, 0.0)
+        for seed in range(draws if unknown else 0):
+            with moved_weights(self._served.weights, precision, seed):
+                moved = {k: _numpy(serve(inputs)) for k, inputs in unknown.items()}
+            for key, answer in moved.items():
+                seen[key] = max(seen[key], float(arch.compare(whole[key], answer)[0][0]))
+        self._known |= {(key, precision): error + FLOOR for key, error in seen.items()}
+        return {k: self._known[k, precision] for k in keyed}
+
+
+def _bound(errors):
+    return float(min(max(errors), 4 * np.median(errors)))
+
+
+def _numpy(tensors):
+    return {k: v.numpy() for k, v in tensors.items()}

@@ -35,7 +35,7 @@ def check_record(record, trained, served, split, rounding):
         for inputs, _, names in raw_examples(part, served.arch) if known else ():
             for name, one in zip(names, batches_of_one(inputs), strict=True):
                 if expected := known.pop(records.sum_of(one), None):
-                    _require_recorded(expected, name, one, trained, served, rounding)
+                    _require_recorded(expected, ("recorded", name), one, trained, served, rounding)
     if known:
         return (
             f"{len(known)} of {len(record.answers)} examples that the run was recorded on are no longer in the data",
@@ -43,17 +43,17 @@ def check_record(record, trained, served, split, rounding):
     return ()
 
 
-def _require_recorded(expected, name, inputs, trained, served, rounding):
+def _require_recorded(expected, key, inputs, trained, served, rounding):
     answer = {k: v.numpy() for k, v in served.serve(inputs).items()}
-    if line := _apart(served.arch, expected, answer, inputs, rounding):
-        who = _blamed(trained, expected, inputs, rounding)
-        raise KerasVisionError(f"nothing was exported: {who} (on {name} it {line})")
+    if line := _apart(served.arch, expected, answer, key, inputs, rounding):
+        who = _blamed(trained, expected, key, inputs, rounding)
+        raise KerasVisionError(f"nothing was exported: {who} (on {key[1]} it {line})")
 
 
-def _blamed(trained, expected, inputs, rounding):
+def _blamed(trained, expected, key, inputs, rounding):
     """What differs from the record: the model itself, or the module that exports are made of."""
     answer = records.answered_by(trained.arch, trained.graph, inputs)
-    if _apart(trained.arch, expected, answer, inputs, rounding):
+    if _apart(trained.arch, expected, answer, key, inputs, rounding):
         return "preprocessing or decoding is not what it was when the run was evaluated; the model answers otherwise"
     return "the module that exports are made of does not answer as the trained model does"
 
@@ -71,15 +71,16 @@ def check_metric(record, reference, metric, limit):
         )
 
 
-def _apart(arch, expected, answer, inputs, rounding):
-    """A line about what rounding does not explain of two answers to one example; None: it explains all."""
-    error, flip = (part[0] for part in arch.compare(expected, answer))
-    if np.isfinite(error) and error <= rounding.tolerance("float32") and not flip:
+def _apart(arch, expected, answer, key, inputs, rounding):
+    """A line about what rounding does not explain of two answers to one example; None: it explains all.
+
+    key: of the example, for `Rounding.of`.
+    """
+    error = float(arch.compare(expected, answer)[0][0])
+    if error <= rounding.tolerance("float32"):
         return None
-    own, may_flip = rounding.of(inputs, "float32")
-    if not error <= own:
-        return f"differs by {error:.2g}, and rounding explains {own:.2g}"
-    return None if may_flip or not flip else "decides otherwise, which rounding does not explain"
+    own = rounding.of({key: inputs}, "float32")[key]
+    return None if error <= own else f"differs by {error:.2g}, and rounding explains {own:.2g}"  # NaN is below nothing
 
 
 class Judge:
@@ -102,7 +103,7 @@ class Judge:
 
     def answers(self, what, number, answer):
         """Yields a line unless the answer to sample `number` is the trained model's within rounding."""
-        if line := _apart(self.arch, self.expected(number), answer, self.samples[number], self._rounding):
+        if line := self._apart(self.expected(number), answer, number):
             yield f"{what} {line}"
 
     def batches(self, runner):
@@ -116,7 +117,8 @@ class Judge:
             together = runner({k: np.concatenate([alike[n][k] for n in numbers]) for k in alike[0]})
             for at, number in enumerate(numbers):
                 answer = {k: v[at : at + 1] for k, v in together.items()}
-                if line := _apart(self.arch, alone[number], answer, alike[number], self._rounding):
+                key = ("alike", number)
+                if line := _apart(self.arch, alone[number], answer, key, alike[number], self._rounding):
                     yield f"answers an example in a batch of {len(numbers)} otherwise than alone: it {line}"
                     return
 
@@ -149,14 +151,18 @@ class Judge:
                     return
                 wanted = self._fixed(prepared)
                 answer = {k.removeprefix("output/"): held[k][number : number + 1] for k in keys["output/"]}
-                if set(wanted) != set(answer) or not self._same(wanted, answer, sample):
+                if set(wanted) != set(answer) or not self._same(wanted, answer, number):
                     yield f"has other answers in {path.name} than the trained model gives"
                     return
 
-    def _same(self, wanted, answer, sample):
+    def _apart(self, expected, answer, number):
+        key = ("sample", number)
+        return _apart(self.arch, expected, answer, key, self.samples[number], self._rounding)
+
+    def _same(self, wanted, answer, number):
         if set(wanted) == set(self.arch.gives):
-            return _apart(self.arch, wanted, answer, sample, self._rounding) is None
-        most = max(self._rounding.of(sample, "float32")[0], self._rounding.tolerance("float32"))
+            return self._apart(wanted, answer, number) is None
+        most = self._rounding.tolerance("float32")
         scale = {k: max(1.0, float(np.abs(v).max(initial=0.0))) for k, v in wanted.items()}  # pictures are in 0..255
         away = {k: np.abs(v.astype(np.float64) - answer[k]).max(initial=0.0) for k, v in wanted.items()}
         return all(away[k] <= 2 * most * scale[k] for k in wanted)

@@ -27,10 +27,17 @@ def centered(pixels, size, fill):
     return tf.ensure_shape(cut, [*size, *pixels.shape[len(size) :]])
 
 
-def classes(probabilities):
-    """[B, ..., K] -> `mask` uint8 [B, ...], the likeliest class, and `confidence` float32 [B, ...], its probability."""
+def classes(probabilities, margin=False):
+    """[B, ..., K] -> `mask` uint8 [B, ...], the likeliest class, and `confidence` float32 [B, ...], its probability.
+
+    margin: also `margin` float32 [B, ...], by how much it is likelier than the next class.
+    """
     mask = tf.cast(tf.argmax(probabilities, -1, output_type=tf.int32), tf.uint8)
-    return {"mask": mask, "confidence": tf.reduce_max(probabilities, -1)}
+    found = {"mask": mask, "confidence": tf.reduce_max(probabilities, -1)}
+    if margin:
+        best = tf.math.top_k(probabilities, 2).values
+        found["margin"] = best[..., 0] - best[..., 1]
+    return found
 
 
 def one_hot(mask, count):
@@ -38,22 +45,21 @@ def one_hot(mask, count):
     return tf.one_hot(tf.cast(mask, tf.int32), count)
 
 
-def original_classes(probabilities, geometry):
+def original_classes(probabilities, geometry, margin=False):
     """Probabilities [B, h, w, K] in graph pixels -> what each pixel of the original images is.
 
     geometry of the batch. Returns `mask` uint8 [B, H, W] and `confidence` float32 [B, H, W], the probability of the
-    class; H and W are the largest of the batch, and `IGNORE` and 0 beyond a smaller image. Bilinear.
+    class; H and W are the largest of the batch, and `IGNORE` and 0 beyond a smaller image. Bilinear. margin: as in
+    `classes`.
     """
     size_hw = tf.reduce_max(geometry["image_hw"], 0)
     scale, offset = geometry["scale_xy"], geometry["offset_xy"]
     moved = _project(probabilities, 1.0 / scale, -offset / scale, size_hw, True)
     rows, columns = (tf.range(size_hw[i])[None] < geometry["image_hw"][:, i, None] for i in (0, 1))
     real = rows[:, :, None] & columns[:, None]
-    found = classes(moved)
-    return {
-        "mask": tf.where(real, found["mask"], tf.constant(IGNORE, tf.uint8)),
-        "confidence": tf.where(real, found["confidence"], 0.0),
-    }
+    found = classes(moved, margin)
+    mask = tf.where(real, found.pop("mask"), tf.constant(IGNORE, tf.uint8))
+    return {"mask": mask} | {k: tf.where(real, v, 0.0) for k, v in found.items()}
 
 
 def _project(pixels, scale_xy, offset_xy, size_hw, smooth):

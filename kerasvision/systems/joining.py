@@ -13,6 +13,7 @@ from kerasvision.core.graphs import is_quantized
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.pipeline import evaluation_data, with_validation
 from kerasvision.export.evaluation import evaluate_split, predictions, stacked
+from kerasvision.export.record import judged_split, record_of, write_record
 from kerasvision.export.served import Served
 from kerasvision.systems.ensemble import STACKING, Combine, Ensemble, check_alike, prefix
 from kerasvision.train.run import Trained, load_run, save_run
@@ -57,6 +58,8 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
+    judged = judged_split(splits)
+    write_record(record_of(trained, judged, splits[judged]), out)
     return trained
 
 

@@ -115,8 +115,11 @@ class Dense(Architecture):
         """Whether inputs keep their size, and windows of `size` are blended."""
 
     @abc.abstractmethod
-    def finish(self, probabilities, geometry):
-        """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs."""
+    def finish(self, probabilities, geometry, margin=False):
+        """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs.
+
+        margin: also `margin` float32, by how much the class of each position is likelier than the next.
+        """
 
     def check_classes(self):
         """Raises when the number of classes is not known, or more than a mask of bytes can hold."""
@@ -184,7 +187,7 @@ class Dense(Architecture):
         def probabilities(inputs):
             return ask({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
 
-        return self.finish(self._blended(probabilities, prepared[key]), geometry)
+        return self.finish(self._blended(probabilities, prepared[key]), geometry, margin=decode is not None)
 
     def answer_through(self, infer, prepared, geometry):
         if not (self.in_windows or self.flips):
@@ -206,10 +209,12 @@ class Dense(Architecture):
         return windows.blended(ask, inputs, self.size, self.overlap, self.num_classes)
 
     def compare(self, reference, other):
-        """error: where the class is the same, the largest difference of its probability. flip: more than 0.01 % of the
-        positions have another class.
+        """error: the largest difference of a probability: of that of the class, where it is the same; where it is not,
+        at least half the `margin` between the two likeliest, if the reference has it: the least by which one of them
+        must have moved. flip: more than 0.01 % of the positions have another class.
         """
         same = reference["mask"] == other["mask"]
-        apart = np.where(same, np.abs(reference["confidence"] - other["confidence"]), 0.0)
+        moved = reference["margin"] / 2 if "margin" in reference else 0.0
+        apart = np.where(same, np.abs(reference["confidence"] - other["confidence"]), moved)
         axes = tuple(range(1, same.ndim))
         return apart.max(axes).astype(np.float64), (~same).mean(axes) > FLIPPED

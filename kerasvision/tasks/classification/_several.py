@@ -75,8 +75,14 @@ class SeveralOfMany(Classification):
         return {"logits": 40.0 * targets["logits"] - 20.0}
 
     def compare(self, reference, other):
-        error = np.abs(reference["probabilities"] - other["probabilities"]).max(1)
-        return error, (reference["present"] != other["present"]).any(1)
+        """error: the largest difference of a probability, or, of a label that only one of both has as present, of its
+        probability from the threshold: by so much it must have moved.
+        """
+        changed = reference["present"] != other["present"]
+        cuts = np.float32(self.thresholds or (0.5,) * self.num_classes)
+        error = np.abs(reference["probabilities"] - other["probabilities"])
+        error = np.maximum(error, np.where(changed, np.abs(reference["probabilities"] - cuts), 0.0))
+        return error.max(1), changed.any(1)
 
     def tune(self, predictions, truths):
         thresholds = best_thresholds(predictions["probabilities"], truths["present"] > 0)

@@ -126,14 +126,16 @@ class Detection(ImageArchitecture):
         return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
 
     def compare(self, reference, other):
-        """Before suppression: every detection of `other` is told from the nearest of the candidates that the reference
-        chose from (of a plain prediction: its detections), of the same class and with an IoU of at least 0.5. error:
-        the largest difference of a score, or of a corner in parts of the image's longer side; 1 where there is no such
-        candidate. flip, what suppression decided: a detection with a score of at least 0.5 has no partner of its class
-        with an IoU of at least 0.5 in the other prediction, one to one.
+        """Boxes and scores are compared before suppression, decisions by how close they were.
+
+        error, the largest of: the difference of a score, or of a corner in parts of the image's longer side, between a
+        detection of `other` and the nearest candidate that the reference chose from (of a plain prediction: its
+        detections), of the same class and with an IoU of at least 0.5, or 1 where there is none; and of each detection
+        that has no partner, by how much a score or an IoU must have moved for suppression to have taken it away.
+        flip: a detection with a score of at least 0.5 has no partner of its class with an IoU of at least 0.5.
         """
         pairs = [
-            _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
+            _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)), self.suppression)
             for i in range(len(reference["count"]))
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
@@ -210,12 +212,33 @@ def _pairs(reference, other):
     return rows[held], columns[held], overlap, apart
 
 
-def _compare(reference, other):
+def _compare(reference, other, rule):
     """One image."""
     rows, columns, _, _ = _pairs(reference, other)
-    sides = ((reference, rows), (other, columns))
-    alone = [np.delete(p["scores"][: p["count"]], held) for p, held in sides]
-    return _away(reference, other), bool(any((scores >= DECIDED).any() for scores in alone))
+    error, flip = _away(reference, other), False
+    for ours, theirs, held in ((reference, other, rows), (other, reference, columns)):
+        alone = np.setdiff1d(np.arange(ours["count"]), held)
+        flip |= bool((ours["scores"][alone] >= DECIDED).any())
+        if len(alone) and not rule.soft_sigma:
+            error = max(error, float(_surprise(ours, theirs, alone, rule).max()))
+    return error, flip
+
+
+def _surprise(ours, theirs, alone, rule):
+    """Of detections of `ours` that `theirs` does not have: the least change of a score or an IoU that explains it."""
+    boxes, scores, labels = (ours[k][alone] for k in ("boxes_xyxy", "scores", "labels"))
+    kept = {k: theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")}
+    below = scores - rule.score_threshold  # it did not count
+    if theirs["count"] == rule.max_detections:  # others took all places
+        below = np.minimum(below, scores - kept["scores"].min())
+    if not theirs["count"]:
+        return np.maximum(below, 0.0)
+    overlap = box_ops.pairwise_iou(boxes, kept["boxes_xyxy"]).numpy()
+    if rule.class_aware:
+        overlap = np.where(labels[:, None] == kept["labels"][None], overlap, -1.0)
+    # another one suppressed it, which needs as high a score, and overlaps enough
+    suppressed = np.maximum(scores[:, None] - kept["scores"][None], rule.iou_threshold - overlap)
+    return np.maximum(np.minimum(below, suppressed.min(1)), 0.0)
 
 
 def _away(reference, other):

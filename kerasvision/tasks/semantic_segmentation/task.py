@@ -99,11 +99,11 @@ class SemanticSegmentation(Dense, ImageArchitecture):
         mask = dense.fit_mask(sample["mask"], geometry, size_hw)
         return sample | prepared | {"mask": tf.ensure_shape(mask, prepared["image"].shape[:2])}
 
-    def finish(self, probabilities, geometry):
+    def finish(self, probabilities, geometry, margin=False):
         if not self.in_windows:
-            return dense.original_classes(probabilities, geometry)
+            return dense.original_classes(probabilities, geometry, margin)
         hw = geometry["image_hw"][0]
-        return dense.classes(probabilities[:, : hw[0], : hw[1]])
+        return dense.classes(probabilities[:, : hw[0], : hw[1]], margin)
 
     def describe(self, prediction, classes):
         """`classes`: label -> pixels, of those that are there; `segments`: the pixels of each, as COCO's RLE."""

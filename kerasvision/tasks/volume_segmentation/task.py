@@ -100,12 +100,12 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         mask = dense.centered(sample["mask"], self.volume_size, dense.IGNORE)
         return {"volume": volume}, self.encode({"mask": mask, "spacing_mm": sample["spacing_mm"]})
 
-    def finish(self, probabilities, geometry):
+    def finish(self, probabilities, geometry, margin=False):
         d, h, w = tf.unstack(geometry["fitted_dhw"][0])
         probabilities = probabilities[:, :d, :h, :w]
         if self.spacing_mm:
             probabilities = volumes.resize(probabilities, geometry["volume_dhw"][0])
-        return dense.classes(probabilities)
+        return dense.classes(probabilities, margin)
 
     def describe(self, prediction, classes):
         """`classes`: label -> voxels, of those that are there."""
