@@ -120,7 +120,12 @@ def test_comparison_sees_the_largest_error_and_a_changed_decision(classifier, mu
     np.testing.assert_allclose(error, [0.1, 0.02], atol=1e-6)
     assert flip.tolist() == [False, True]
     a, b = a | {"present": np.array([[1, 0], [1, 0]])}, b | {"present": np.array([[1, 1], [1, 0]])}
-    assert multi_label.compare(a, b)[1].tolist() == [True, False]
+    two_labels = dataclasses.replace(multi_label, num_classes=2, thresholds=(0.5, 0.45))
+    assert two_labels.compare(a, b)[1].tolist() == [True, False]
+    # the same probabilities, and other labels present: as far off as the label is from its threshold
+    error, flip = two_labels.compare(a, a | {"present": np.array([[1, 0], [0, 0]])})
+    np.testing.assert_allclose(error, [0.0, 0.01], atol=1e-6)
+    assert flip.tolist() == [False, True]
 
 
 def test_json_of_an_answer(classifier, multi_label):
