@@ -40,7 +40,7 @@ def file(arch, signature):
         k: row | {"unit": "pixel 0..255" if k in pixels else _unit(row["dtype"])}
         for k, row in signature["inputs"].items()
     }
-    outputs = {k: row | {"unit": gives[k] if k in gives else "not described"} for k, row in signature["outputs"].items()}
+    outputs = {k: row | {"unit": gives.get(k, "not described")} for k, row in signature["outputs"].items()}
     held = {"takes": takes, "inputs": inputs, "outputs": outputs, "restore": restore}
     return held | ({"paste": arch.pasting()} if arch.pasting() else {})
 

@@ -3,9 +3,9 @@
 They are drawn, so no picture of a data set leaves with a model. Keys, for number 00 to 19 (volumes: 00 to 03):
 
 * `encoded/NN` uint8 [N], the bytes of a picture; or `volume/NN` float32 [D, H, W, C] and `spacing_mm/NN` float32 [3].
-* `prepared/NN/<input>`: a window of the prepared input, without batch axis, and `begin/NN/<input>` int64 [axes], where it
-  begins in it. Windows lie in the corners and the middle by turns, so that borders and padding are seen; a small input is
-  there as a whole. `size/NN/<input>` int64 [axes]: of the whole prepared input.
+* `prepared/NN/<input>`: a window of the prepared input, without batch axis, and `begin/NN/<input>` int64 [axes], where
+  it begins in it. Windows lie in the corners and the middle by turns, so that borders and padding are seen; a small
+  input is there as a whole. `size/NN/<input>` int64 [axes]: of the whole prepared input.
 * `geometry/NN/<key>`: where the original went (scale_xy, offset_xy, image_hw).
 """
 

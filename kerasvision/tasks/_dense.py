@@ -117,7 +117,7 @@ class Dense(Architecture):
     @property
     @abc.abstractmethod
     def enlarging(self):
-        """How `finish` brings probabilities to the original's size: "bilinear", "trilinear", or "none": they are cut."""
+        """How `finish` makes probabilities as large as the original: "bilinear", "trilinear"; "none": it cuts them."""
 
     @abc.abstractmethod
     def finish(self, probabilities, geometry):

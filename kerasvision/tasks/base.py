@@ -13,7 +13,6 @@ import tensorflow as tf
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
 
-
 PREPROCESS = 1  # version of what `preprocessing` gives
 
 

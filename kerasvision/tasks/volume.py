@@ -84,8 +84,8 @@ class VolumeArchitecture(Architecture):
         return volumes.resize(volume, tf.maximum(tf.cast(tf.round(sides), tf.int32), 1))
 
     def preprocessing(self):
-        """axes: the RAS orientation, its axes reversed; spacing_mm: null where a volume keeps its own. `resize` is added by
-        those that know.
+        """axes: the RAS orientation, its axes reversed. spacing_mm: None where a volume keeps its own. Those who know
+        add `resize`.
         """
         window = {"rule": "window", **dict(zip(("low", "high"), self.window, strict=False))}
         standard = {"rule": "mean_and_deviation", "least_deviation": LEAST_DEVIATION}

@@ -72,9 +72,7 @@ def _original(rules, encoded, volume, spacing_mm):
     if rules["kind"] == "volume":
         return {"volume": np.float32(volume), "spacing_mm": np.float32(spacing_mm)}
     if "present" in rules:
-        return dict(
-            zip(("image", "present"), pictures.decode_present(encoded, rules["exif_orientation"]), strict=True)
-        )
+        return dict(zip(("image", "present"), pictures.decode_present(encoded, rules["exif_orientation"]), strict=True))
     return {"image": pictures.decode(encoded, rules["exif_orientation"])}
 
 

@@ -137,11 +137,12 @@ def _fields(count, length):
 def shrink(pixels, size, method):
     """`antialias` "blocks", for what shrinks by more than two along an axis: means over blocks, then interpolation.
 
-    A block has length // count pixels along an axis where length > 2 * count, else 1; the last one may be smaller. Output
-    index i looks at block (i + 0.5) * length / (count * block) - 0.5, in float64; blocks beyond the border weigh 0, and
-    the weights are divided by their sum. Rows first.
+    A block has length // count pixels along an axis where length > 2 * count, else 1; the last one may be smaller.
+    Output index i looks at block (i + 0.5) * length / (count * block) - 0.5, in float64; blocks beyond the border
+    weigh 0, and the weights are divided by their sum. Rows first.
     """
-    blocks = [length // count if length > 2 * count else 1 for count, length in zip(size, pixels.shape[:2], strict=True)]
+    sides = zip(size, pixels.shape[:2], strict=True)
+    blocks = [int(length // count) if length > 2 * count else 1 for count, length in sides]
     sums = np.asarray(pixels).astype(np.int64)
     counts = np.ones(pixels.shape[:2], np.int64)[..., None]
     for axis, block in enumerate(blocks):

@@ -62,7 +62,7 @@ class MaskRCNN(TwoStage):
         return boxes | {"keys": boxes["keys"] | {"masks": "masks"}, **recut}
 
     def pasting(self):
-        """A pixel is an object's where its center lies in the box and the probability there is the threshold or more."""
+        """A pixel whose center lies in the box is the object's from the threshold on."""
         return {"masks": "masks", "frame": "box", "resample": "bilinear", "border": "repeat", "threshold": INSIDE}
 
     def evaluator(self, classes):
