@@ -22,10 +22,8 @@ def _geometry(image, scale_yx, offset_yx):
 
 
 def _resized(image, size, rules):
-    shrinks = any(length > 2 * side for side, length in zip(size, image.shape[:2], strict=True))
-    if rules["antialias"] == "blocks" and shrinks:
-        return to_bytes(shrink(image, size, rules["resample"]))
-    return to_bytes(resize(image, size, rules["resample"]))
+    scale = shrink if rules["antialias"] == "area" else resize
+    return to_bytes(scale(image, [int(side) for side in size], rules["resample"]))
 
 
 def _stretch(image, rules):

@@ -31,9 +31,11 @@ def decode(encoded, exif_orientation="ignored"):
 
 
 def decode_present(encoded, exif_orientation="ignored"):
-    """Bytes -> (uint8 [H, W, 3], uint8 [H, W]): 0 in the second where a pixel is wholly transparent; its color is 0."""
+    """Bytes -> (uint8 [H, W, 3], uint8 [H, W]): 0 in the second where a pixel is wholly transparent; its color is 0.
+    A GIF's pixels are all present.
+    """
     image = _opened(encoded)
-    if _has_alpha(image):
+    if _has_alpha(image) and image.format != "GIF":
         present = np.uint8(np.asarray(image.convert("RGBA"))[..., 3] > 0)
     else:
         present = np.ones(image.size[::-1], np.uint8)

@@ -135,42 +135,14 @@ def _fields(count, length):
 
 
 def shrink(pixels, size, method):
-    """`antialias` "blocks", for what shrinks by more than two along an axis: means over blocks, then interpolation.
+    """`antialias` "area": sides that shrink by more than two are averaged, then the others are interpolated.
 
-    A block has length // count pixels along an axis where length > 2 * count, else 1; the last one may be smaller.
-    Output index i looks at block (i + 0.5) * length / (count * block) - 0.5, in float64; blocks beyond the border
-    weigh 0, and the weights are divided by their sum. Rows first.
+    A pixel of the result is the mean of what it covers, those at both ends with the part of them that lies in between;
+    nothing is rounded before interpolation.
     """
     sides = zip(size, pixels.shape[:2], strict=True)
-    blocks = [int(length // count) if length > 2 * count else 1 for count, length in sides]
-    sums = np.asarray(pixels).astype(np.int64)
-    counts = np.ones(pixels.shape[:2], np.int64)[..., None]
-    for axis, block in enumerate(blocks):
-        begins = np.arange(0, pixels.shape[axis], block)
-        sums, counts = (np.add.reduceat(values, begins, axis=axis) for values in (sums, counts))
-    means = sums.astype(np.float32) / counts.astype(np.float32)
-    for axis, (count, block) in enumerate(zip(size, blocks, strict=True)):
-        means = _between_blocks(means, axis, pixels.shape[axis] / (int(count) * block), int(count), method)
-    return means
-
-
-def _between_blocks(means, axis, step, count, method):
-    place, reach = (np.arange(count) + 0.5) * step - 0.5, 1 if method == "bilinear" else 2
-    taps = [np.floor(place) + offset for offset in range(1 - reach, reach + 1)]
-    last = means.shape[axis] - 1
-    weights = [np.where((tap >= 0) & (tap <= last), _weight(np.abs(place - tap), method), 0) for tap in taps]
-    total, found = sum(weights), np.float32(0)
-    for tap, weight in zip(taps, weights, strict=True):
-        rows = np.take(means, np.clip(tap, 0, last).astype(int), axis=axis)
-        found = found + rows * (weight / total).astype(np.float32).reshape([-1, 1, 1] if axis == 0 else [-1, 1])
-    return found
-
-
-def _weight(away, method):
-    if method == "bilinear":
-        return 1 - away
-    near = (1.5 * away - 2.5) * away**2 + 1
-    return np.where(away <= 1, near, ((-0.5 * away + 2.5) * away - 4) * away + 2)
+    averaged = area(pixels, [count if length > 2 * count else length for count, length in sides])
+    return resize(averaged, size, method)
 
 
 METHODS = {"bilinear": bilinear, "bicubic": bicubic, "nearest": nearest, "area": area}
