@@ -95,8 +95,11 @@ def validate(contract):
         raise KerasVisionError(f"contract.json is not valid at {where or 'the top'}: {error.message}") from None
 
 
-def read_contract(path):
-    """The contract that belongs to an artifact's path, or an error that says where it was looked for."""
+def read_contract(path, older=False):
+    """The contract that belongs to an artifact's path, or an error that says where it was looked for.
+
+    older: one of an earlier version is given as it is, for those who list versions and do not ask them.
+    """
     path = pathlib.Path(path)
     places = [path / "assets.extra" / "contract.json", path.parent / "contract.json"]
     places = places[0 if path.is_dir() else 1 :]
@@ -104,6 +107,8 @@ def read_contract(path):
     if place is None:
         raise KerasVisionError(f"{path} has no contract.json; looked for {' and '.join(map(str, places))}")
     contract = _read(place)
+    if older and _version(contract) == 0:
+        return contract
     _check_version(contract, place)
     validate(contract)
     return contract
@@ -123,11 +128,16 @@ def _read(place):
 
 def _check_version(contract, place):
     """One line for a contract of another time: what it says of preprocessing is not what this code would do."""
-    preprocess = contract.get("preprocess")
-    version = preprocess.get("version", 0) if isinstance(preprocess, dict) else 0
+    version = _version(contract)
     if version == PREPROCESS:
         return
     made = contract.get("created_with") or "another version of KerasVision"
     if isinstance(version, int) and version > PREPROCESS:
         raise KerasVisionError(f"{place} was written by {made}, which is newer than this one; upgrade kerasvision")
     raise KerasVisionError(f"{place} was written by an earlier version ({made}); export the model again")
+
+
+def _version(contract):
+    """Of `preprocess`; 0 before there were versions."""
+    preprocess = contract.get("preprocess")
+    return preprocess.get("version", 0) if isinstance(preprocess, dict) else 0

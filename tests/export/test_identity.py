@@ -12,6 +12,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.export import identity
 from kerasvision.export.contract import read_contract
 from kerasvision.export.measurement import sha256
+from kerasvision.export.versions import versions_of
 
 IMAGE = {"image": np.zeros((1, 8, 8, 3), np.uint8)}
 FILES = ("tflite/models/digits/model.tflite", "onnx/digits/model.onnx", "saved_models/digits/1")
@@ -179,6 +180,13 @@ def test_the_server_loads_no_saved_model_that_was_changed(placed, tmp_path):
     contract_of(path).write_text("[")
     with pytest.raises(KerasVisionError, match="is damaged"):
         identity.check_saved_model(path)
+
+
+def test_versions_of_another_time_do_not_hide_those_of_today(placed):
+    """An upgrade leaves versions with earlier contracts in the folder: they are listed, and can be gone back to."""
+    change(placed / FILES[2], lambda c: c["preprocess"].pop("version"))
+    (version,) = versions_of(placed / "saved_models", "digits")
+    assert version.metric[0] == "accuracy" and version.number == 1
 
 
 def test_a_contract_of_an_earlier_version_is_still_served(placed):
