@@ -12,7 +12,8 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
-from kerasvision.core.registry import exporters, pretrained, sources
+from kerasvision.core.registry import pretrained, sources
+from kerasvision.export import identity
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
 from kerasvision.export.served import Served
@@ -92,12 +93,30 @@ def load(what, settings=()):
         path = _newest_version(path)
     if path.is_file() and path.suffix not in (".tflite", ".onnx"):
         raise UsageError(f"{path.name} is no model file; allowed: .tflite, .onnx, a SavedModel folder or a run folder")
-    contract = read_contract(path)
-    recipe = from_json(contract["recipe"])
     if settings and path.is_dir():
         raise UsageError(f"{what} is a SavedModel, which has its settings inside; change them of its run and export it")
+    return _from_file(path, settings)
+
+
+def _from_file(path, settings):
+    """A `Model` from an exported file, once it is known to be the one that its contract describes."""
+    contract = read_contract(path)
+    row = identity.row_of(path, contract)
+    recipe = from_json(contract["recipe"])
+    if not isinstance(recipe, Recipe):
+        raise KerasVisionError(f"{path}: contract.json has no recipe in it; export the model again")
+    identity.check_described(path, contract, recipe.model)
+    identity.tell_of_labels(path, contract)
     recipe = dataclasses.replace(recipe, model=changed(recipe.model, settings))
-    runner = _exporter_of(path, contract).open(path, recipe.model)
+    exporter = from_spec(row["kind"])
+    try:
+        identity.check_signature(path, row, exporter.signature(path))
+        runner = exporter.open(path, recipe.model)
+    except KerasVisionError:
+        raise
+    except Exception as error:  # runtimes raise whatever they like at a file that they cannot read
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise KerasVisionError(f"{path} cannot be opened as {row['kind']}: {reason}; export the model again") from None
     return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
 
 
@@ -111,14 +130,6 @@ def changed(arch, settings):
             raise UsageError(f"--set {setting}: of a trained {arch.registered_name} these may be set: {allowed}")
         arch = with_field(arch, name, text)
     return arch
-
-
-def _exporter_of(path, contract):
-    """The exporter that wrote a file, by its row in the contract; a file that was renamed goes by its suffix."""
-    kinds = {row["path"]: row["kind"] for row in contract["artifacts"]}
-    if path.is_dir():
-        return exporters["saved_model"]()
-    return from_spec(kinds.get(path.name, path.suffix.removeprefix(".")))
 
 
 def exportable(what, data=None):

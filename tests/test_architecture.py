@@ -100,6 +100,18 @@ def test_imports_only_what_the_design_allows(path):
         assert reason, f"{module} imports {target}; {layer} may import {', '.join(MAY_IMPORT[layer]) or 'nothing'}"
 
 
+def test_the_independent_client_shares_no_code_with_what_it_judges():
+    """It imports numpy, Pillow and itself: neither TensorFlow nor whatever trains, exports or serves a model."""
+    files, allowed = sorted((PRODUCT / "export" / "independent").glob("*.py")), {"io", "itertools", "numpy", "PIL"}
+    assert len(files) > 3
+    for path in files:
+        assert all(below(target, "export.independent") for target in imports(path)), path
+        for node in ast.walk(tree(path)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                assert {n.split(".")[0] for n in names} <= {*allowed, "kerasvision"}, f"{path}: {names}"
+
+
 def test_exceptions_are_still_needed():
     for module, target in EXCEPTIONS:
         path = PRODUCT.joinpath(*module.split(".")).with_suffix(".py")

@@ -13,6 +13,8 @@ from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.export.served import Served
 
+BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -138,8 +140,8 @@ def from_spec(spec):
 
 
 def files_below(folder):
-    """The files of an artifact that is a folder, sorted by name; its contract.json is not a part of it."""
-    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "contract.json"]
+    """The files of an artifact that is a folder, sorted by name; less its contract and what that names."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name not in BESIDE]
     return sorted(files, key=lambda p: p.relative_to(folder).as_posix())
 
 

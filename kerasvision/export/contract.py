@@ -1,5 +1,6 @@
 """contract.json: what travels with every artifact, so that a client needs nothing else."""
 
+import hashlib
 import importlib.resources
 import json
 import pathlib
@@ -7,8 +8,12 @@ import pathlib
 import jsonschema
 import numpy as np
 
-from kerasvision.core.component import to_json
+from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.export import described
+from kerasvision.export.examples import NAME as EXAMPLES
+from kerasvision.export.examples import examples_of
+from kerasvision.tasks.base import PREPROCESS
 
 
 def contract_json(trained, version, reference, artifacts):
@@ -22,23 +27,15 @@ def contract_json(trained, version, reference, artifacts):
         "task": arch.name,
         "recipe": to_json(trained.recipe),
         "classes": list(trained.classes),
-        "inputs": {k: _tensor(s) for k, s in arch.serving_inputs().items()},
-        "prepared_inputs": {k: _tensor(s) for k, s in arch.prepared_inputs().items()},
-        "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.gives.items()},
-        "preprocess": arch.preprocessing(),
+        **described.architecture(arch),
         "metrics": {f"{reference.split}/{k}": v for k, v in reference.metrics.items()},
         "profile": reference.profile,
-        "artifacts": [_artifact(a) for a in artifacts],
+        "artifacts": [_artifact(arch, a) for a in artifacts],
         "created_with": f"kerasvision {__version__}",
     }
 
 
-def _tensor(spec):
-    unit = "pixel 0..255" if spec.dtype.name == "uint8" else spec.dtype.name
-    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": unit}
-
-
-def _artifact(a):
+def _artifact(arch, a):
     return {
         "kind": a.kind,
         "path": a.path.name,
@@ -49,7 +46,7 @@ def _artifact(a):
         "latency_ms": round(a.latency_ms, 4),
         "metrics": a.metrics,
         "agreement": a.agreement | {"worst": "/".join(pathlib.PurePath(a.agreement["worst"]).parts[-2:])},
-        **a.signature,
+        **described.file(arch, a.signature),
         "ops": a.ops,
         "select_ops": len(a.select_ops),
         "verdict": a.verdict,
@@ -62,11 +59,20 @@ def write_contract(contract, artifacts, folder, contract_path):
     inside = {a.path: "." if a.path == folder else str(a.path.relative_to(folder)) for a in artifacts}
     rows = {(r["kind"], r["sha256"]): r for r in contract["artifacts"]}
     held = [rows[a.kind, a.sha256] | {"path": inside[a.path]} for a in artifacts]
-    contract = contract | {"artifacts": held}
-    validate(contract)
     path = folder / contract_path
     path.parent.mkdir(parents=True, exist_ok=True)
+    contract = contract | {"artifacts": held} | _with_examples(contract, path.parent)
+    validate(contract)
     path.write_text(json.dumps(contract, indent=2, default=_plain) + "\n", encoding="utf-8")
+
+
+def _with_examples(contract, folder):
+    """`preprocess_examples` of a contract, whose file is written beside it; nothing where there are none."""
+    packed = examples_of(from_json(contract["recipe"]).model)
+    if packed is None:
+        return {}
+    (folder / EXAMPLES).write_bytes(packed)
+    return {"preprocess_examples": {"path": EXAMPLES, "sha256": hashlib.sha256(packed).hexdigest()}}
 
 
 def _plain(value):
@@ -89,13 +95,49 @@ def validate(contract):
         raise KerasVisionError(f"contract.json is not valid at {where or 'the top'}: {error.message}") from None
 
 
-def read_contract(path):
-    """The contract that belongs to an artifact's path, or an error that says where it was looked for."""
+def read_contract(path, older=False):
+    """The contract that belongs to an artifact's path, or an error that says where it was looked for.
+
+    older: one of an earlier version is given as it is, for those who list versions and do not ask them.
+    """
     path = pathlib.Path(path)
     places = [path / "assets.extra" / "contract.json", path.parent / "contract.json"]
-    for place in places[0 if path.is_dir() else 1 :]:
-        if place.exists():
-            contract = json.loads(place.read_text(encoding="utf-8"))
-            validate(contract)
-            return contract
-    raise KerasVisionError(f"{path} has no contract.json; looked for {' and '.join(map(str, places))}")
+    places = places[0 if path.is_dir() else 1 :]
+    place = next((p for p in places if p.exists()), None)
+    if place is None:
+        raise KerasVisionError(f"{path} has no contract.json; looked for {' and '.join(map(str, places))}")
+    contract = _read(place)
+    if older and _version(contract) == 0:
+        return contract
+    _check_version(contract, place)
+    validate(contract)
+    return contract
+
+
+def _read(place):
+    try:
+        contract = json.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KerasVisionError(f"{place} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise KerasVisionError(f"{place} is damaged: it is no JSON; export the model again") from None
+    if not isinstance(contract, dict):
+        raise KerasVisionError(f"{place} is damaged: it is no JSON object; export the model again")
+    return contract
+
+
+def _check_version(contract, place):
+    """One line for a contract of another time: what it says of preprocessing is not what this code would do."""
+    version = _version(contract)
+    if version == PREPROCESS:
+        return
+    made = contract.get("created_with") or "another version of KerasVision"
+    if isinstance(version, int) and version > PREPROCESS:
+        raise KerasVisionError(f"{place} was written by {made}, which is newer than this one; upgrade kerasvision")
+    raise KerasVisionError(f"{place} was written by an earlier version ({made}); export the model again")
+
+
+def _version(contract):
+    """Of `preprocess`; 0 before there were versions."""
+    preprocess = contract.get("preprocess")
+    return preprocess.get("version", 0) if isinstance(preprocess, dict) else 0

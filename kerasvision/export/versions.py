@@ -45,7 +45,7 @@ def versions_of(folder, name=None):
         for path in sorted((p for p in (folder / model).iterdir() if p.name.isdigit()), key=lambda p: int(p.name)):
             number = int(path.name)
             held = tuple(sorted(label for label, v in named.items() if v == number))
-            found.append(Version(model, number, path, read_contract(path), held))
+            found.append(Version(model, number, path, read_contract(path, older=True), held))
     return found
 
 

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.export.identity import check_saved_model
 from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
 from kerasvision.serve.drift import watch_of
@@ -20,6 +21,7 @@ class Servable:
 
     def __init__(self, name, version, path):
         self.name, self.version, self.path = name, version, pathlib.Path(path)
+        check_saved_model(self.path)
         self._model = tf.saved_model.load(str(path))
         self.signature_defs = _signature_defs(self.path)
         self._functions = dict(self._model.signatures)

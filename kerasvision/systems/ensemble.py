@@ -164,6 +164,15 @@ class Ensemble(Architecture):
     def preprocessing(self):
         return self._first.preprocessing()
 
+    def file_gives(self):
+        return self._first.file_gives()
+
+    def restoring(self):
+        return self._first.restoring()
+
+    def pasting(self):
+        return self._first.pasting()
+
     def restore(self, prediction, geometry):
         return self._first.restore(prediction, geometry)
 

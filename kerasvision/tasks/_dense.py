@@ -11,7 +11,7 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
-from kerasvision.tasks.base import Architecture
+from kerasvision.tasks.base import Architecture, Gives
 
 FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
 
@@ -114,6 +114,11 @@ class Dense(Architecture):
     def in_windows(self):
         """Whether inputs keep their size, and windows of `size` are blended."""
 
+    @property
+    @abc.abstractmethod
+    def enlarging(self):
+        """How `finish` makes probabilities as large as the original: "bilinear", "trilinear"; "none": it cuts them."""
+
     @abc.abstractmethod
     def finish(self, probabilities, geometry, margin=False):
         """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs.
@@ -149,13 +154,28 @@ class Dense(Architecture):
             owed["windows"] = {
                 "size": list(self.size),
                 "overlap": self.overlap,
-                "starts": "at even distances, from the first position to the last window that fits",
-                "weights": f"Gaussian about the middle, sigma {windows.SIGMA:g} of the size, of probabilities",
-                "smaller_input": "padded behind its last positions to the size; the answer is cut",
+                "starts": "even",
+                "rounding": "half_to_even",
+                "weights": "gaussian",
+                "sigma": windows.SIGMA,
+                "of": "probabilities",
             }
         if self.flips:
             owed["mirrored_axes"] = [list(axes) for axes in windows.mirrors(self.flips)]
         return owed
+
+    def file_gives(self):
+        shape = (*self.size, self.num_classes)
+        return {"probabilities": Gives("float32", "probability", shape)}
+
+    def restoring(self):
+        return {
+            "rule": "class_map",
+            "probabilities": "probabilities",
+            "enlarge": self.enlarging,
+            "border": "repeat",
+            "order": "enlarge_then_argmax",
+        }
 
     def encode(self, sample):
         return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes), sample.get("spacing_mm"))

@@ -13,6 +13,8 @@ import tensorflow as tf
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
 
+PREPROCESS = 1  # version of what `preprocessing` gives
+
 
 @dataclasses.dataclass(frozen=True)
 class Gives:
@@ -169,7 +171,26 @@ class Architecture(Task):
         return False
 
     def preprocessing(self):
-        """JSON of what a client owes that does not use `geometry`: size, resampling, color order, normalization."""
+        """`preprocess` of contract.json: what a client owes that does not use `geometry`, in enumerations and numbers
+        alone (`export/contract.schema.json`). An architecture that does not say it is of kind "other".
+        """
+        return {"version": PREPROCESS, "kind": "other"}
+
+    def file_gives(self) -> dict[str, Gives]:
+        """What a file of the graph's own size gives, by key: `gives`, where `restore` changes nothing."""
+        return self.gives
+
+    def restoring(self):
+        """`restore` of such a file in contract.json: what a client does with its answer, as `restore` and
+        `answer_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
+        """
+        changed = any(
+            getattr(type(self), name) is not getattr(Architecture, name) for name in ("restore", "answer_through")
+        )
+        return {"rule": "other" if changed else "none"}
+
+    def pasting(self):
+        """`paste` of every file in contract.json: how an answer that is smaller than the image is laid on it."""
         return {}
 
     def prepared_unlike(self, other):

@@ -7,10 +7,19 @@ import tensorflow as tf
 
 from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.ops import geometry as geo
-from kerasvision.tasks.base import Architecture
+from kerasvision.tasks.base import PREPROCESS, Architecture
 
 Resize = typing.Literal["stretch", "letterbox", "center_crop"]
 Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
+
+DECODING = {  # of encoded pictures, as `data.decode` does it
+    "rules": "kv1",
+    "color": "RGB",
+    "exif_orientation": "ignored",
+    "transparency": "over_white",
+    "sixteen_bits": "high_byte",
+    "animation": "first_frame",
+}
 
 
 class Photograph(Architecture):
@@ -51,19 +60,31 @@ class Photograph(Architecture):
     def preprocessing(self):
         normalization = self.normalization
         return {
-            "image_size_hw": list(self.image_size),
+            "version": PREPROCESS,
+            "kind": "image",
+            "size_hw": list(self.image_size),
             "resize": self.resize,
             "resample": self.resample,
             "half_pixel_centers": True,
-            "antialias": False,
-            "crop_fraction": self.crop_fraction,
-            "rounding": "to the nearest of 0..255",
-            "color": "RGB",
-            "exif_orientation": "ignored",
+            "antialias": "none",
+            "rounding": "half_to_even",
+            **self._placement(),
+            **DECODING,
             "mean": list(normalization.mean),
             "std": list(normalization.std),
+            "channel_order": normalization.channels.upper(),
             "normalization_inside_files": True,
         }
+
+    def _placement(self):
+        """What a client owes around the picture, or cuts of it."""
+        if self.resize == "letterbox":
+            rounding = {"inner_size": "half_to_even", "offset": "floor"}
+            return {"letterbox": {"gray": geo.PAD_VALUE, "placement": "center", **rounding}}
+        if self.resize == "center_crop":
+            rounding = {"window_size": "half_to_even", "origin": "floor"}
+            return {"crop_fraction": self.crop_fraction, "crop": {"placement": "center", **rounding}}
+        return {"padding": {"gray": geo.PAD_VALUE, "placement": "end"}} if self.resize == "windows" else {}
 
 
 class ImageArchitecture(Photograph):

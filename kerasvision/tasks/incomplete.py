@@ -40,4 +40,5 @@ class IncompletePhotograph(Photograph):
         return False
 
     def preprocessing(self):
-        return super().preprocessing() | {"missing_pixels": f"present is 0 there; filling inside files: {self.filling}"}
+        present = {"of": "fully_transparent_is_0", "partly": "missing", "padding": "missing"}
+        return super().preprocessing() | {"present": present | {"filling": self.filling, "filling_inside_files": True}}

@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.ops import volumes
-from kerasvision.tasks.base import Architecture
+from kerasvision.tasks.base import PREPROCESS, Architecture
+
+LEAST_DEVIATION = 1e-6  # of a volume's intensities
 
 
 class VolumeArchitecture(Architecture):
@@ -72,7 +74,7 @@ class VolumeArchitecture(Architecture):
             volume = (tf.clip_by_value(volume, low, high) - low) * (2.0 / (high - low)) - 1.0
         else:
             mean, variance = tf.nn.moments(volume, [1, 2, 3, 4], keepdims=True)
-            volume = (volume - mean) / tf.maximum(tf.sqrt(variance), 1e-6)
+            volume = (volume - mean) / tf.maximum(tf.sqrt(variance), LEAST_DEVIATION)
         if not self.spacing_mm:
             return volume
         text = f"{SAYS} a volume's spacing is one positive length of mm for each of its axes, equal within a batch"
@@ -82,12 +84,22 @@ class VolumeArchitecture(Architecture):
         return volumes.resize(volume, tf.maximum(tf.cast(tf.round(sides), tf.int32), 1))
 
     def preprocessing(self):
+        """axes: the RAS orientation, its axes reversed. spacing_mm: None where a volume keeps its own. Those who know
+        add `resize`.
+        """
+        window = {"rule": "window", **dict(zip(("low", "high"), self.window, strict=False))}
+        standard = {"rule": "mean_and_deviation", "least_deviation": LEAST_DEVIATION}
         return {
-            "volume_size_dhw": list(self.volume_size),
-            "axes": "S, A, R: towards superior, anterior and right (the RAS orientation, its axes reversed)",
-            "spacing_mm": list(self.spacing_mm) or "the volume's own",
-            "intensity_window": list(self.window) or "mean and standard deviation of the volume",
+            "version": PREPROCESS,
+            "kind": "volume",
+            "size_dhw": list(self.volume_size),
+            "channels": self.channels,
+            "axes": ["superior", "anterior", "right"],
+            "spacing_mm": list(self.spacing_mm) or None,
+            "intensities": window if self.window else standard,
             "resample": "trilinear",
             "half_pixel_centers": True,
+            "antialias": "none",
+            "rounding": "half_to_even",
             "normalization_inside_files": False,
         }

@@ -11,11 +11,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from kerasvision import api
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
+from kerasvision.export.independent import NotDescribedError
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
 from kerasvision.train.fit import train
-from tests.contract import contracts
+from tests.contract import clients, contracts
 from tests.contract.cases import CASES, names
 
 CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors into a loop over windows, and out of it
@@ -95,6 +96,23 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
             worst = max(worst, arch.compare(expected, answer)[0][0])
         agreement = exported.artifacts[spec].agreement
         assert worst == pytest.approx(agreement["max_error"], abs=1e-6), f"{spec}: the certificate says otherwise"
+
+
+def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
+    """A client without this project's code (`export.independent`) and each file's own runtime, against `load`."""
+    described = exported.trained.arch.preprocessing()["kind"] != "other"
+    assert described != exported.trained.arch.registered_name.startswith("toys/"), "only toys may leave it open"
+    for spec, path in exported.paths.items():
+        ask, model = clients.asker(path), api.load(path)
+        for sample in exported.case.samples()[:3]:
+            if not described:
+                with pytest.raises(NotDescribedError):
+                    clients.answer(path, ask, {"image": np.zeros((9, 9, 3), np.uint8)})
+                continue
+            mine, row = clients.answer(path, ask, sample)
+            theirs = {k: v[0] for k, v in model(serving(exported, sample)).items()}
+            assert row["kind"].split(":")[0] == spec.split(":")[0]
+            clients.check_equal(mine, theirs, row)
 
 
 def test_a_server_answers_over_both_protocols_as_the_file_does(exported):

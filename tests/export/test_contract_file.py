@@ -16,6 +16,7 @@ from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export import contract as contracts
+from kerasvision.export.base import BESIDE
 from tests.export.conftest import SPECS
 
 CONTRACTS = (
@@ -52,7 +53,8 @@ def by_hand(path):
     """What the shell says: sha256sum of a file, or of the list of sha256sums of a folder."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    command = "find . -type f ! -name contract.json | sort | sed 's|^./||' | xargs sha256sum | sha256sum"
+    found = "find . -type f ! -name contract.json ! -name preprocess_examples.npz | sort | sed 's|^./||'"
+    command = f"{found} | xargs sha256sum | sha256sum"
     done = subprocess.run(command, shell=True, cwd=path, env=os.environ | {"LC_ALL": "C"}, capture_output=True)
     return done.stdout.split()[0].decode()
 
@@ -62,7 +64,7 @@ def test_sums_and_sizes_are_those_of_the_files(placed):
     for row in contract["artifacts"]:
         path = package / row["path"]
         assert row["sha256"] == by_hand(path)
-        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and p.name != "contract.json"]
+        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and p.name not in BESIDE]
         assert row["size_bytes"] == sum(len(p.read_bytes()) for p in files)
         assert row["gzip_bytes"] == sum(len(gzip.compress(p.read_bytes(), 9)) for p in files)
 
@@ -140,8 +142,11 @@ def test_every_tflite_says_its_own_types(digits_exports):
         whole = row["kind"] == "tflite:int8:uint8"
         scores = {"dtype": "uint8", "shape": [1, 10], "quantization": [1 / 256, 0]}
         image = {"dtype": "uint8", "shape": [1, 8, 8, 3]}
-        assert row["inputs"] == {"image": image | ({"quantization": [1.0, 0]} if whole else {})}
-        assert row["outputs"] == {"probabilities": scores if whole else {"dtype": "float32", "shape": [1, 10]}}
+        image |= {"unit": "pixel 0..255"} | ({"quantization": [1.0, 0]} if whole else {})
+        scores = scores if whole else {"dtype": "float32", "shape": [1, 10]}
+        assert row["inputs"] == {"image": image}
+        assert row["outputs"] == {"probabilities": scores | {"unit": "probability"}}
+        assert row["takes"] == "prepared" and row["restore"] == {"rule": "none"}
 
 
 def test_the_onnx_takes_and_gives_what_onnxruntime_says(digits_exports):
@@ -162,7 +167,38 @@ def test_the_recipe_in_it_is_the_run_s(placed, digits_run):
     assert placed[0]["task"] == "classification" and placed[0]["version"] == 1
 
 
+def test_the_prepared_examples_are_listed_and_small(placed):
+    contract, package = placed
+    (path,) = package.rglob(contract["preprocess_examples"]["path"])
+    assert path.parent.joinpath("contract.json").exists()
+    assert contract["preprocess_examples"]["sha256"] == by_hand(path)
+    assert path.stat().st_size < 1_000_000 and len([k for k in np.load(path) if k.startswith("encoded/")]) == 20
+
+
+def test_saved_models_take_what_a_user_sends_and_other_files_what_is_prepared(placed):
+    rows = {row["kind"].split(":")[0]: row for row in placed[0]["artifacts"]}
+    for kind, row in rows.items():
+        assert row["takes"] == ("original" if kind in ("saved_model", "tf_serving") else "prepared")
+        assert row["restore"] == {"rule": "none"}
+        assert row["inputs"]["image"]["unit"] == "pixel 0..255"
+        assert row["outputs"]["probabilities"]["unit"] == "probability"
+
+
+def test_preprocessing_is_enumerations_and_numbers(placed):
+    rules = placed[0]["preprocess"]
+    assert rules["version"] == 1 and rules["kind"] == "image" and rules["size_hw"] == [8, 8]
+    assert not [v for v in rules.values() if isinstance(v, str) and " " in v], "a sentence is no enumeration"
+
+
 FAULTS = {
+    "preprocessing without a version": lambda c: c["preprocess"].pop("version"),
+    "preprocessing of another kind": lambda c: c["preprocess"].update(kind="sound"),
+    "a resize that nobody knows": lambda c: c["preprocess"].update(resize="squeeze"),
+    "a letterbox without its gray": lambda c: c["preprocess"].update(resize="letterbox"),
+    "a word that is not in the schema": lambda c: c["preprocess"].update(hint="center it"),
+    "a file that does not say what it takes": lambda c: c["artifacts"][0].pop("takes"),
+    "a file that does not say what is left to do": lambda c: c["artifacts"][0].pop("restore"),
+    "an output without its unit": lambda c: c["artifacts"][0]["outputs"]["probabilities"].pop("unit"),
     "no classes": lambda c: c.pop("classes"),
     "a version of 0": lambda c: c.update(version=0),
     "an artifact without a sum": lambda c: c["artifacts"][0].pop("sha256"),

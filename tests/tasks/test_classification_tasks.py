@@ -187,7 +187,7 @@ def test_preprocessing_tells_a_client_what_the_graph_is_given(classifier):
     pixels = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3)).astype(np.uint8)
     by_hand = (pixels - np.array(told["mean"])) / np.array(told["std"])
     np.testing.assert_allclose(classifier.normalize({"image": tf.constant(pixels)})["image"], by_hand, atol=1e-6)
-    assert told["image_size_hw"] == [16, 16] and told["resize"] == "stretch" and told["color"] == "RGB"
+    assert told["size_hw"] == [16, 16] and told["resize"] == "stretch" and told["color"] == "RGB"
 
 
 @pytest.mark.parametrize(("field", "value"), [("label_smoothing", -0.5), ("label_smoothing", 1.7), ("dropout", 1.5)])

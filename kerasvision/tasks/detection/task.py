@@ -56,6 +56,20 @@ class Detection(ImageArchitecture):
             "count": Gives("int32", "detections"),
         }
 
+    def file_gives(self):
+        boxes = Gives("float32", "pixel of the prepared image", self.gives["boxes_xyxy"].shape)
+        return self.gives | {"boxes_xyxy": boxes}
+
+    def restoring(self):
+        """box of the original = (box - offset_xy) / scale_xy, cut at the image's borders."""
+        return {
+            "rule": "boxes",
+            "keys": {key: key for key in ("boxes_xyxy", "scores", "labels", "count")},
+            "format": "xyxy_pixels",
+            "size_hw": list(self.image_size),
+            "clip": True,
+        }
+
     def require_classes(self):
         """Raise before a graph without classes is built."""
         if self.num_classes < 1:

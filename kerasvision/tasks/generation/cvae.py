@@ -57,6 +57,14 @@ class CVAE(Generation):
             given["samples"] = Gives("float32", "pixel value, 0 to 255", (self.samples, *self.image_size, 3))
         return given
 
+    def preprocessing(self):
+        noise = {"value": 0.0, "shape": [self.latent]}
+        return super().preprocessing() | {"constant_inputs": {"noise": noise}}
+
+    def file_gives(self):
+        """One picture; `samples` are drawn by a run and a SavedModel."""
+        return {k: v for k, v in self.gives.items() if k != "samples"}
+
     def prepared_inputs(self):
         return super().prepared_inputs() | {"noise": tf.TensorSpec([None, self.latent], tf.float32, name="noise")}
 

@@ -17,7 +17,7 @@ from kerasvision.layers.regions import MovedBoxes, RegionFeatures
 from kerasvision.metrics.instances import Instances
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.masks import cut_masks, paste_masks, reframe_masks, run_lengths
+from kerasvision.ops.masks import INSIDE, cut_masks, paste_masks, reframe_masks, run_lengths
 from kerasvision.ops.matching import take
 from kerasvision.tasks.base import Gives
 from kerasvision.tasks.detection._two_stage import TwoStage
@@ -51,6 +51,19 @@ class MaskRCNN(TwoStage):
         most, side = self.suppression.max_detections, 2 * self.mask_side
         masks = Gives("float32", "probability in the frame of its box", (most, side, side))
         return super().gives | {"masks": masks, "image_hw": Gives("int32", "pixel", (2,))}
+
+    def file_gives(self):
+        return super().file_gives() | {"image_hw": Gives("int32", "pixel, size of the prepared image", (2,))}
+
+    def restoring(self):
+        """Masks too: from the frame of each box to the frame of what of it lies in the image."""
+        boxes = super().restoring()
+        recut = {"mask_resample": "bilinear", "mask_border": "zero", "least_side_px": box_ops.MIN_SIDE_PX}
+        return boxes | {"keys": boxes["keys"] | {"masks": "masks"}, **recut}
+
+    def pasting(self):
+        """A pixel whose center lies in the box is the object's from the threshold on."""
+        return {"masks": "masks", "frame": "box", "resample": "bilinear", "border": "repeat", "threshold": INSIDE}
 
     def evaluator(self, classes):
         return Instances(classes)

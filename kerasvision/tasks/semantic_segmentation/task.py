@@ -63,6 +63,10 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     def in_windows(self):
         return self.resize == "windows"
 
+    @property
+    def enlarging(self):
+        return "none" if self.in_windows else "bilinear"
+
     def image_input(self):
         """The graph's input, once the number of classes is known."""
         self.check_classes()

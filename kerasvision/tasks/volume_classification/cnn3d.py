@@ -76,6 +76,12 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
     def example(self, sample):
         return {"volume": self._fit(sample["volume"][None])[0]}, self.encode(sample)
 
+    def preprocessing(self):
+        if not self.spacing_mm:
+            return super().preprocessing() | {"resize": "stretch"}
+        padding = {"value": "minimum", "placement": "center"}
+        return super().preprocessing() | {"resize": "center_crop_or_pad", "padding": padding}
+
     def _fit(self, volume):
         """[B, D, H, W, C] -> [B, *volume_size, C]."""
         if not self.spacing_mm:

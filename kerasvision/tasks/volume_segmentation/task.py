@@ -61,6 +61,13 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     def in_windows(self):
         return True
 
+    @property
+    def enlarging(self):
+        return "trilinear" if self.spacing_mm else "none"
+
+    def preprocessing(self):
+        return super().preprocessing() | {"resize": "windows", "padding": {"value": "minimum", "placement": "end"}}
+
     def volume_input(self):
         """The graph's input, once the number of classes is known."""
         self.check_classes()

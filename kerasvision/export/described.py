@@ -1,0 +1,65 @@
+"""What contract.json says of an architecture and of each file: what it takes, what it gives, and what is left to do."""
+
+DETECTIONS = ("location", "category", "score", "count")  # what TensorFlow Lite's own operator gives of a detector
+UNITS = {
+    "location": "part of the prepared image's height or width; top, left, bottom, right",
+    "category": "class index",
+    "score": "probability",
+    "count": "detections",
+}
+
+
+def architecture(arch):
+    """The parts of a contract that follow from the architecture alone: those of its SavedModel, and `preprocess`."""
+    return {
+        "inputs": {k: _tensor(s) for k, s in arch.serving_inputs().items()},
+        "prepared_inputs": {k: _tensor(s) for k, s in arch.prepared_inputs().items()},
+        "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.gives.items()},
+        "preprocess": arch.preprocessing(),
+    }
+
+
+def _tensor(spec):
+    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": _unit(spec.dtype.name)}
+
+
+def _unit(dtype):
+    return "pixel 0..255" if dtype == "uint8" else dtype
+
+
+def file(arch, signature):
+    """`takes`, `inputs`, `outputs`, `restore` and maybe `paste` of one file's row. signature: what the file itself says
+    (`Exporter.signature`).
+
+    takes: "original", what a user sends, or "prepared", what `preprocess` makes of it. A file that takes the original
+    gives the prediction; of another, `restore` says what makes the prediction of its answer.
+    """
+    takes, gives, restore = _kind(arch, signature)
+    pixels = {k for k, spec in (arch.serving_inputs() | arch.prepared_inputs()).items() if spec.dtype == "uint8"}
+    inputs = {
+        k: row | {"unit": "pixel 0..255" if k in pixels else _unit(row["dtype"])}
+        for k, row in signature["inputs"].items()
+    }
+    outputs = {k: row | {"unit": gives.get(k, "not described")} for k, row in signature["outputs"].items()}
+    held = {"takes": takes, "inputs": inputs, "outputs": outputs, "restore": restore}
+    return held | ({"paste": arch.pasting()} if arch.pasting() else {})
+
+
+def _kind(arch, signature):
+    """(takes, {output: unit}, restore). A file is known by its own signature, whoever wrote it."""
+    sent = {k: spec.shape.as_list() for k, spec in arch.serving_inputs().items()}
+    if {k: row["shape"] for k, row in signature["inputs"].items()} == sent:
+        return "original", {k: g.unit for k, g in arch.gives.items()}, {"rule": "none"}
+    restore = arch.restoring()
+    if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
+        keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))
+        return "prepared", UNITS, restore | {"keys": keys, "format": "tlbr_shares"}
+    return "prepared", {k: g.unit for k, g in arch.file_gives().items()}, restore
+
+
+def signature(row):
+    """What a row says of the file's own signature: the reverse of `file`."""
+    return {
+        part: {k: {name: v for name, v in held.items() if name != "unit"} for k, held in row[part].items()}
+        for part in ("inputs", "outputs")
+    }

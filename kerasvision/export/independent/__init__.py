@@ -1,0 +1,14 @@
+"""What a client does that knows only contract.json, in numpy and Pillow: written from the contract's words alone.
+
+Neither TensorFlow nor any of the code that trained or exported a model has a part in it, so it can tell when that code
+is wrong; and that it answers as `predict` does is the proof that the contract says enough.
+
+    contract = json.loads(pathlib.Path("contract.json").read_text())
+    answer = predict(contract, contract["artifacts"][0], ask, encoded=pathlib.Path("photo.jpg").read_bytes())
+"""
+
+from kerasvision.export.independent.answering import NotDescribedError, predict, prepare, restore
+from kerasvision.export.independent.masks import paste
+from kerasvision.export.independent.pictures import decode, decode_present
+
+__all__ = ["NotDescribedError", "decode", "decode_present", "paste", "predict", "prepare", "restore"]

@@ -1,0 +1,152 @@
+"""From one encoded picture, or one volume, to a prediction in its own pixels, by a contract and a runtime. numpy."""
+
+import numpy as np
+
+from kerasvision.export.independent import pictures
+from kerasvision.export.independent.fitting import fit, fit_present, fit_volume
+from kerasvision.export.independent.masks import enlarged, recut
+from kerasvision.export.independent.resampling import resize_volume
+from kerasvision.export.independent.windows import blended, mirrored
+
+VERSION = 1  # of `preprocess`
+
+
+class NotDescribedError(ValueError):
+    """A contract leaves open what a client would have to know."""
+
+
+def prepare(rules, encoded=None, volume=None, spacing_mm=None):
+    """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
+
+    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]. Inputs have no batch axis; where
+    `resize` is "windows" they are larger than a file takes.
+    """
+    _check(rules)
+    if rules["kind"] == "volume":
+        fitted, geometry = fit_volume(volume, spacing_mm, rules)
+        return {"volume": fitted}, geometry
+    if "present" in rules:
+        image, present = pictures.decode_present(encoded, rules["exif_orientation"])
+        fitted, geometry = fit(image, rules)
+        return {"image": fitted, "present": fit_present(present, rules)} | _constants(rules), geometry
+    fitted, geometry = fit(pictures.decode(encoded, rules["exif_orientation"]), rules)
+    return {"image": fitted} | _constants(rules), geometry
+
+
+def _check(rules):
+    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume"):
+        raise NotDescribedError(f"preprocess {rules.get('version')} of {rules.get('kind')!r} is not described")
+
+
+def _constants(rules):
+    held = rules.get("constant_inputs", {})
+    return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
+
+
+def predict(contract, row, ask, encoded=None, volume=None, spacing_mm=None):
+    """The prediction of one example, without batch axis, in its own pixels.
+
+    row: of `artifacts`. ask: {input: array with batch axis, of the file's own dtype} -> {output: array}, the runtime.
+    """
+    rules = contract["preprocess"]
+    if row["takes"] == "original":
+        _check(rules)
+        return {key: value[0] for key, value in ask(_batch(_original(rules, encoded, volume, spacing_mm))).items()}
+    inputs, geometry = prepare(rules, encoded, volume, spacing_mm)
+    if "windows" not in rules and "mirrored_axes" not in rules:
+        return restore(row, _asked(row, ask, inputs), geometry)
+    ((key, values),) = inputs.items()
+    name = row["restore"]["probabilities"]
+
+    def once(part):
+        return _asked(row, ask, {key: part})[name]
+
+    def answer(part):
+        return mirrored(once, part, rules["mirrored_axes"]) if "mirrored_axes" in rules else once(part)
+
+    found = blended(answer, values, rules["windows"]) if "windows" in rules else answer(values)
+    return restore(row, {name: found}, geometry)
+
+
+def _original(rules, encoded, volume, spacing_mm):
+    if rules["kind"] == "volume":
+        return {"volume": np.float32(volume), "spacing_mm": np.float32(spacing_mm)}
+    if "present" in rules:
+        return dict(zip(("image", "present"), pictures.decode_present(encoded, rules["exif_orientation"]), strict=True))
+    return {"image": pictures.decode(encoded, rules["exif_orientation"])}
+
+
+def _batch(inputs):
+    return {key: value[None] for key, value in inputs.items()}
+
+
+def _asked(row, ask, inputs):
+    """One question in the file's own types; integers that stand for numbers become these."""
+    feed = {key: _typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
+    return {key: _real(value[0], row["outputs"][key]) for key, value in ask(feed).items()}
+
+
+def _typed(value, tensor):
+    if "quantization" in tensor:
+        scale, zero = tensor["quantization"]
+        limits = np.iinfo(tensor["dtype"])
+        value = np.clip(np.round(value / np.float32(scale)) + zero, limits.min, limits.max)
+    return value.astype(tensor["dtype"])
+
+
+def _real(value, tensor):
+    if "quantization" not in tensor:
+        return value
+    scale, zero = tensor["quantization"]
+    return (value.astype(np.float32) - zero) * np.float32(scale)
+
+
+def restore(row, outputs, geometry):
+    """What a file gave for a prepared input, real numbers without batch axis -> the prediction in original pixels."""
+    rule = row["restore"]["rule"]
+    if rule not in RULES:
+        raise NotDescribedError(f"restore rule {rule!r} is not described")
+    return RULES[rule](row["restore"], outputs, geometry)
+
+
+def _boxes(rule, outputs, geometry):
+    """Boxes in original pixels, cut at its borders; rows beyond the count are 0, their label -1."""
+    keys = rule["keys"]
+    count = int(np.asarray(outputs[keys["count"]]).reshape(()))
+    boxes, scores, labels = (np.array(outputs[keys[k]]) for k in ("boxes_xyxy", "scores", "labels"))
+    if rule["format"] == "tlbr_shares":
+        h, w = rule["size_hw"]
+        boxes = np.clip(boxes[..., [1, 0, 3, 2]], 0, 1) * np.float32([w, h, w, h])
+    scale, offset = np.tile(geometry["scale_xy"], 2), np.tile(geometry["offset_xy"], 2)
+    whole = (boxes - offset) / scale
+    h, w = geometry["image_hw"]
+    cut = np.clip(whole, 0, np.float32([w, h, w, h]))
+    real = np.arange(len(scores)) < count
+    answer = {
+        "boxes_xyxy": np.where(real[:, None], cut, 0).astype(np.float32),
+        "scores": np.where(real, scores, 0).astype(np.float32),
+        "labels": np.where(real, labels, -1).astype(np.int32),
+        "count": np.int32(count),
+    }
+    if "masks" in keys:
+        masks = recut(np.array(outputs[keys["masks"]]), whole, answer["boxes_xyxy"], rule["least_side_px"])
+        answer |= {"masks": masks, "image_hw": geometry["image_hw"]}
+    return answer
+
+
+def _class_map(rule, outputs, geometry):
+    """The likeliest class of each position of the original, and its probability."""
+    probabilities = outputs[rule["probabilities"]]
+    if rule["enlarge"] == "bilinear":
+        probabilities = enlarged(probabilities, geometry)
+    elif "fitted_dhw" in geometry:
+        probabilities = probabilities[tuple(slice(int(side)) for side in geometry["fitted_dhw"])]
+        if rule["enlarge"] == "trilinear":
+            probabilities = resize_volume(probabilities, geometry["volume_dhw"])
+    else:
+        h, w = geometry["image_hw"]
+        probabilities = probabilities[:h, :w]
+    return {"mask": probabilities.argmax(-1).astype(np.uint8), "confidence": probabilities.max(-1)}
+
+
+RULES = {"none": lambda rule, outputs, geometry: dict(outputs), "boxes": _boxes, "class_map": _class_map}
