@@ -38,19 +38,21 @@ def is_hidden(name):
 
 def folders(path):
     """The folders in a folder, linked ones too, sorted, without hidden ones."""
-    return [p for p in _entries(path) if p.is_dir() and not is_hidden(p.name)]
+    return [pathlib.Path(e.path) for e in _entries(path) if e.is_dir() and not is_hidden(e.name)]
 
 
 def below(folder):
     """`Below` of a folder. A folder that may not be read is a `KerasVisionError`."""
     top = os.path.realpath(folder)
+    if _holds(top, os.path.realpath(pathlib.Path(folder).parent)):
+        raise KerasVisionError(f"{folder} is a link that leads back to a folder above it; remove it")
     files, left, seen = [], [], {top}
     waiting, links = [pathlib.Path(folder)], []
     while waiting or links:  # links last: what they lead to may lie here as well
         place = waiting.pop() if waiting else links.pop(0)
         if place.is_symlink() and place != folder:
             real = os.path.realpath(place)
-            if real in seen or top.startswith(real.rstrip(os.sep) + os.sep):
+            if real in seen or _holds(real, top):
                 left.append(("links", place, " (leads to a folder that is looked at already)"))
                 continue
             seen.add(real)
@@ -67,22 +69,29 @@ def beside(folder):
 
 def _sort(place, files, left, waiting, links):
     """Adds what lies in a folder to the lists."""
-    for path in _entries(place):
-        if is_hidden(path.name):
+    for entry in _entries(place):
+        path = pathlib.Path(entry.path)
+        if is_hidden(entry.name):
             left.append(("hidden", path, _held(path)))
-        elif path.is_dir():
-            (links if path.is_symlink() else waiting).append(path)
-        elif path.is_file():
+        elif entry.is_dir():
+            (links if entry.is_symlink() else waiting).append(path)
+        elif entry.is_file():
             files.append(path)
-        elif path.is_symlink():
+        elif entry.is_symlink():
             left.append(("links", path, " (leads nowhere)"))
 
 
 def _entries(path):
     try:
-        return sorted(path.iterdir())
+        with os.scandir(path) as held:  # knows what is a folder without a look at each file
+            return sorted(held, key=lambda entry: entry.name)
     except OSError as error:
         raise KerasVisionError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+def _holds(folder, other):
+    """Whether the real path `other` lies in the real path `folder`, or is it."""
+    return (other + os.sep).startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _held(path):

@@ -17,9 +17,11 @@ from kerasvision.data.dicom import files_of
 from kerasvision.data.grid import Grid, UnreadableError
 from kerasvision.data.readable import FULL_BYTES, FULL_FILES
 from kerasvision.data.sources import _files
-from kerasvision.data.sources._files import Entry, Plan, named
+from kerasvision.data.sources._files import Entry, Plan, grouped, named
+from kerasvision.data.sources._guess import Reading, rare, reading
 from kerasvision.data.sources._volumes import find
 from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.text import read_class_names
 from kerasvision.data.volumes import read_grid, read_labels, read_volume
 from kerasvision.ops.dense import IGNORE
 
@@ -58,11 +60,12 @@ class Volumes(Source):
     def open(self):
         what = f"volumes {self.path!r}"
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
-        found = find(self.path, what)
+        found = find(self.path, what, self.classes)
         names = self._names(found, what)
         looks, dropped = self._look(found, what)
+        guessed = ()
         if found.has_masks:
-            names = _check_masks(looks, names, self.values, what)
+            names, guessed = _check_masks(looks, names, self.values, what)
         labels = [look.ids(self.values) if found.has_masks else (names.index(look.case.label),) for look in looks]
         entries = [
             Entry(look.case.path, look.case.name, ids, look.case.split, look.case.group)
@@ -70,12 +73,10 @@ class Volumes(Source):
         ]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, found.has_masks, bool(self.classes))
         by_split, copies = _arrange(entries, looks, names, plan)
-        if found.others:
-            dropped.append(f"not a volume by its name: {named(found.others)}")
         cases = {look.case.path: look.case for look in looks}
         table = {v: i for i, v in enumerate(self.values or range(len(names)))} if found.has_masks else None
-        opened = {n: _split([cases[e.path] for e in held], held, table) for n, held in by_split.items()}
-        return Opened(tuple(names), opened, (*dropped, *copies))
+        opened = {n: grouped(_split([cases[e.path] for e in held], held, table), held) for n, held in by_split.items()}
+        return Opened(tuple(names), opened, (*dropped, *copies, *guessed, *found.lines))
 
     def _names(self, found, what):
         """Names of the classes; () where only the values of masks can tell."""
@@ -120,12 +121,17 @@ class Volumes(Source):
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What a case holds. difference: how its mask lies elsewhere, or None. held: the values of its mask, sorted."""
+    """What a case holds. difference: how its mask lies elsewhere, or None. voxels: value of its mask -> how many."""
 
     case: object
     grid: Grid
     difference: str | None = None
-    held: tuple[int, ...] = ()
+    voxels: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def held(self):
+        """The values of its mask, sorted."""
+        return tuple(sorted(self.voxels))
 
     def ids(self, values):
         """Classes of the mask, sorted."""
@@ -144,16 +150,19 @@ def _look(case, in_full):
         labels = read_labels(case.mask)
     except UnreadableError as error:
         return f"{name} ({error.reason})"
-    return _Look(case, grid, grid.difference(labels.grid), _values(labels.array))
+    return _Look(case, grid, grid.difference(labels.grid), _voxels(labels.array))
 
 
-def _values(array):
-    """The values of an integer array, sorted; plane by plane, to need little memory."""
-    return tuple(sorted({int(v) for plane in array for v in np.unique(plane)}))
+def _voxels(array):
+    """{value: how often} of an integer array; plane by plane, to need little memory."""
+    count = collections.Counter()
+    for plane in array:
+        count.update(dict(zip(*(a.tolist() for a in np.unique(plane, return_counts=True)), strict=True)))
+    return dict(count)
 
 
 def _check_masks(looks, names, values, what):
-    """Names of the classes; masks lie where their volumes do, and hold nothing but classes."""
+    """(names of the classes, lines about guesses); masks lie where their volumes do, and hold nothing but classes."""
     apart = [f"{look.case.mask_name} ({look.difference})" for look in looks if look.difference]
     if apart:
         seen = f"{len(apart)} masks of another size or grid than their image"
@@ -165,10 +174,14 @@ def _check_masks(looks, names, values, what):
         of = f": {len(names)} classes ({named(names)})" if names else ""
         seen = f"{len(lines)} masks hold what is no class: {named(lines)}"
         raise KerasVisionError(f"{what}{of}: {seen}; mend them, or say with classes and values what it means")
-    seen = sorted({v for look in looks for v in look.held})
-    if IGNORE not in values and set(seen) <= {0, IGNORE} and IGNORE in seen:
-        raise KerasVisionError(f"{what}: masks hold 0 and 255 only, and 255 is not learned; say values=(0, 255)")
-    return names or _numbered([v for v in seen if v != IGNORE], what)
+    masks = {look.case.mask_name: look.voxels for look in looks}
+    guess = Reading(False) if values else reading(masks, names, what)
+    if guess.is_white:
+        held = "masks hold 0 and 255" + ("" if guess.others else " only")
+        among = f", and mend {len(guess.others)} that hold 1: {named(guess.others)}" if guess.others else ""
+        raise KerasVisionError(f"{what}: {held}, and 255 is not learned; say values=(0, 255){among}")
+    seen = sorted({v for look in looks for v in look.held} - {IGNORE})
+    return names or _numbered(seen, what), (*guess.lines, *(() if names else rare(masks)))
 
 
 def _numbered(seen, what):
@@ -193,11 +206,7 @@ def _arrange(entries, looks, names, plan):
     series = {look.case.path: look.grid.series for look in looks}
     entries, contents, copies = _files._without_leaks(entries, _contents([e.path for e in entries], series))
     groups = splits.linked(contents, [e.group for e in entries], [series[e.path] for e in entries])
-    strata = splits.rarest([e.labels for e in entries])
-    chosen = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
-    by_split = {n: [e for e, split in zip(entries, chosen, strict=True) if split == n] for n in splits.NAMES}
-    _files._check_training(by_split["train"], entries, names, plan)
-    return {n: held for n, held in by_split.items() if held}, copies
+    return _files.shared_out(entries, groups, names, plan), copies
 
 
 def _contents(paths, series):
@@ -217,13 +226,7 @@ def _hash(folder):
 def _listed(found, what):
     """The lines of classes.txt; () when there is none."""
     file = next((p / "classes.txt" for p in found.places if (p / "classes.txt").is_file()), None)
-    if file is None:
-        return ()
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise KerasVisionError(f"{what}: {file.name}: no text in UTF-8: {error}") from None
-    return tuple(line.strip() for line in lines if line.strip())
+    return read_class_names(file, f"{what}: {file.name}") if file else ()
 
 
 def _bytes(path):
@@ -279,7 +282,7 @@ def _ids(path, volume, table):
     if difference := volume.grid.difference(labels.grid):
         raise UnreadableError(path, f"a mask of another size or grid than its image: {difference}")
     table = {IGNORE: IGNORE} | table
-    held = _values(labels.array)
+    held = sorted(_voxels(labels.array))
     strange = [str(v) for v in held if v not in table]
     if strange:
         raise UnreadableError(path, f"a mask with what is no class: value {named(strange)}")
