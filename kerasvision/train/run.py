@@ -15,6 +15,7 @@ import typing
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
+from kerasvision.data.class_names import read_names, write_names
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
 
@@ -47,7 +48,7 @@ def save_run(trained):
     folder = trained.folder
     save_weights(trained.graph, folder / "model.weights.h5")
     write_text(folder / "recipe.json", trained.recipe.dumps())
-    write_text(folder / "classes.txt", "".join(f"{c}\n" for c in trained.classes))
+    write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
 
 
@@ -72,7 +73,7 @@ def classes_of(folder):
     held = [f for f in (folder / "classes.txt", folder.parent / "classes.txt") if f.exists()]
     if not held:
         raise KerasVisionError(f"{folder} is no finished run (no classes.txt); train with --resume to finish it")
-    return tuple(held[0].read_text(encoding="utf-8").splitlines())
+    return read_names(held[0])
 
 
 def _snapshot(folder):

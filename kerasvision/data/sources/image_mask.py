@@ -77,7 +77,7 @@ class ImageMask(Source):
         entries = [Entry(i, p.name, _labels(masks[i], guess.is_white), p.split, p.group) for i, p in pairs.items()]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several=True)
         by_split, lines = arrange(entries, classes, plan)
-        said = [*guess.lines, *(() if names else rare(seen)), *_soft(pairs, masks)]
+        said = [*guess.lines, *(() if names or guess.is_white else rare(seen)), *_soft(pairs, masks)]
         dropped = (*dropped, *lines, *said, *paired.lines)
         opened = {n: grouped(_split([e.path for e in held], masks, table), held) for n, held in by_split.items()}
         return Opened(tuple(classes), opened, dropped)
@@ -158,15 +158,13 @@ class ImageMask(Source):
             found = list(zip(pairs, pool.map(read, pairs), strict=True))
         faults = [(p, m) for p, m in found if isinstance(m, Fault)]
         bad = [f"{p.mask_name} ({m.reason})" for p, m in faults if m.kind == "unreadable"]
-        if bad and not self.skip_unreadable:
+        if len(bad) == len(pairs) or bad and not self.skip_unreadable:
             raise KerasVisionError(
                 f"{what}: {len(bad)} of {len(pairs)} masks cannot be read: {named(bad)}; mend or remove them, or leave "
                 "them out with skip_unreadable=True (--skip-unreadable)"
             )
         _refuse(faults, what)
         masks = {p.image: m for p, m in found if not isinstance(m, Fault)}
-        if not masks:
-            raise KerasVisionError(f"{what}: no mask is left that can be read")
         return masks, [f"unreadable: {line}" for line in bad]
 
 
