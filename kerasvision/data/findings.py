@@ -11,7 +11,7 @@ FINDINGS = {
     "hidden": ("hidden files and folders", "previews, backups and leftovers are no data"),
     "links": ("links", "a folder is looked at once"),
     "loose": ("images beside the class folders", "they have no class; put each into a class folder"),
-    "folders": ("folders beside those of splits", "they are no splits by their names"),
+    "folders": ("folders beside those that are read", "by their names they are none of these"),
     "splits": ("a guess about names of splits", "rename them where another split is meant"),
     "deep": ("images in folders below their class folder", "they count for the class"),
     "short": ("rows that are cut short", "the missing values are empty"),

@@ -148,6 +148,10 @@ def _of_folder(root, what):
         pairs += [_pair(key, file, by_class[key], both[1], split, root) for key, file in images.items()]
     if "" in covers and len(covers) > 1:
         raise KerasVisionError(f"{what}: masks of one file in one split, and of a file a class in another; keep one")
+    read = {f for both in layout.values() for held in both for f in (held, held.parent)}
+    for other in (f for f in folders(root) if f not in read):
+        count = sum(f.suffix.lower() in SUFFIXES + UNSUPPORTED for f in below(other).files)
+        lines += [f"folders: {other.name} ({count} images)"] if count else []
     places = (root, *dict.fromkeys(p for _, f in layout.values() for p in (f, f.parent)))
     return Paired(tuple(pairs), tuple(lines), places, tuple(sorted(covers - {""})))
 
