@@ -69,9 +69,10 @@ def tell_of(source, opened):
 def said_before_training(source, opened):
     """What `check` says of a source that was opened for training, line by line; of many images, of a part of them.
 
-    A file that training will not be able to decode is a `KerasVisionError`. Of volumes only what opening them found.
+    A file that training will not be able to decode is a `KerasVisionError`. Of what is no image, such as volumes, only
+    what opening the source found.
     """
-    if "volume" in next(iter(opened.splits.values())).read_spec:
+    if not {"image", "image_bytes"} & set(next(iter(opened.splits.values())).read_spec):
         held = findings.of_lines(opened.dropped)
         rows = [findings.finding(kind, found, source) for kind, found in held.items() if found]
         return [line for row in rows for line in findings.spelled(row)]
