@@ -64,7 +64,7 @@ def load_run(folder):
     graph = structure(recipe)
     graph.load_weights(weights)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return Trained(recipe, graph, classes_of(folder), metrics, folder)
+    return Trained(recipe, graph, _fitting(recipe, folder), metrics, folder)
 
 
 def classes_of(folder):
@@ -74,6 +74,19 @@ def classes_of(folder):
     if not held:
         raise KerasVisionError(f"{folder} is no finished run (no classes.txt); train with --resume to finish it")
     return read_names(held[0])
+
+
+def _fitting(recipe, folder):
+    """The classes of a run folder, as many as its model has: a name of two lines would shift all that follow."""
+    classes = classes_of(folder)
+    try:
+        recipe.model.for_classes(classes)
+    except KerasVisionError:
+        raise KerasVisionError(
+            f"{folder / 'classes.txt'} has {len(classes)} lines, and the model another number of classes; mend it: one "
+            "name a line, in the order of training"
+        ) from None
+    return classes
 
 
 def _snapshot(folder):
@@ -86,7 +99,7 @@ def _snapshot(folder):
     graph.load_weights(folder / BEST_WEIGHTS)
     for technique in recipe.phases()[number - 1].techniques:
         graph = technique.strip(recipe.model, graph)
-    return Trained(recipe, graph, classes_of(run), {}, folder)
+    return Trained(recipe, graph, _fitting(recipe, run), {}, folder)
 
 
 def structure(recipe, training=None):

@@ -17,8 +17,7 @@ from kerasvision.data.dicom import files_of
 from kerasvision.data.grid import Grid, UnreadableError
 from kerasvision.data.readable import FULL_BYTES, FULL_FILES
 from kerasvision.data.sources import _files
-from kerasvision.data.sources._files import Entry, Plan, grouped, named
-from kerasvision.data.sources._guess import Reading, rare, reading
+from kerasvision.data.sources._files import Entry, Plan, named
 from kerasvision.data.sources._volumes import find
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.text import read_class_names
@@ -63,9 +62,8 @@ class Volumes(Source):
         found = find(self.path, what, self.classes)
         names = self._names(found, what)
         looks, dropped = self._look(found, what)
-        guessed = ()
         if found.has_masks:
-            names, guessed = _check_masks(looks, names, self.values, what)
+            names = _check_masks(looks, names, self.values, what)
         labels = [look.ids(self.values) if found.has_masks else (names.index(look.case.label),) for look in looks]
         entries = [
             Entry(look.case.path, look.case.name, ids, look.case.split, look.case.group)
@@ -75,8 +73,9 @@ class Volumes(Source):
         by_split, copies = _arrange(entries, looks, names, plan)
         cases = {look.case.path: look.case for look in looks}
         table = {v: i for i, v in enumerate(self.values or range(len(names)))} if found.has_masks else None
-        opened = {n: grouped(_split([cases[e.path] for e in held], held, table), held) for n, held in by_split.items()}
-        return Opened(tuple(names), opened, (*dropped, *copies, *guessed, *found.lines))
+        opened = {n: _split([cases[e.path] for e in held], held, table) for n, held in by_split.items()}
+        opened = {n: _files.grouped(split, by_split[n]) for n, split in opened.items()}
+        return Opened(tuple(names), opened, (*dropped, *copies, *found.lines))
 
     def _names(self, found, what):
         """Names of the classes; () where only the values of masks can tell."""
@@ -121,17 +120,12 @@ class Volumes(Source):
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What a case holds. difference: how its mask lies elsewhere, or None. voxels: value of its mask -> how many."""
+    """What a case holds. difference: how its mask lies elsewhere, or None. held: the values of its mask, sorted."""
 
     case: object
     grid: Grid
     difference: str | None = None
-    voxels: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def held(self):
-        """The values of its mask, sorted."""
-        return tuple(sorted(self.voxels))
+    held: tuple[int, ...] = ()
 
     def ids(self, values):
         """Classes of the mask, sorted."""
@@ -150,19 +144,16 @@ def _look(case, in_full):
         labels = read_labels(case.mask)
     except UnreadableError as error:
         return f"{name} ({error.reason})"
-    return _Look(case, grid, grid.difference(labels.grid), _voxels(labels.array))
+    return _Look(case, grid, grid.difference(labels.grid), _values(labels.array))
 
 
-def _voxels(array):
-    """{value: how often} of an integer array; plane by plane, to need little memory."""
-    count = collections.Counter()
-    for plane in array:
-        count.update(dict(zip(*(a.tolist() for a in np.unique(plane, return_counts=True)), strict=True)))
-    return dict(count)
+def _values(array):
+    """The values of an integer array, sorted; plane by plane, to need little memory."""
+    return tuple(sorted({int(v) for plane in array for v in np.unique(plane)}))
 
 
 def _check_masks(looks, names, values, what):
-    """(names of the classes, lines about guesses); masks lie where their volumes do, and hold nothing but classes."""
+    """Names of the classes; masks lie where their volumes do, and hold nothing but classes."""
     apart = [f"{look.case.mask_name} ({look.difference})" for look in looks if look.difference]
     if apart:
         seen = f"{len(apart)} masks of another size or grid than their image"
@@ -174,14 +165,10 @@ def _check_masks(looks, names, values, what):
         of = f": {len(names)} classes ({named(names)})" if names else ""
         seen = f"{len(lines)} masks hold what is no class: {named(lines)}"
         raise KerasVisionError(f"{what}{of}: {seen}; mend them, or say with classes and values what it means")
-    masks = {look.case.mask_name: look.voxels for look in looks}
-    guess = Reading(False) if values else reading(masks, names, what)
-    if guess.is_white:
-        held = "masks hold 0 and 255" + ("" if guess.others else " only")
-        among = f", and mend {len(guess.others)} that hold 1: {named(guess.others)}" if guess.others else ""
-        raise KerasVisionError(f"{what}: {held}, and 255 is not learned; say values=(0, 255){among}")
-    seen = sorted({v for look in looks for v in look.held} - {IGNORE})
-    return names or _numbered(seen, what), (*guess.lines, *(() if names else rare(masks)))
+    seen = sorted({v for look in looks for v in look.held})
+    if IGNORE not in values and set(seen) <= {0, IGNORE} and IGNORE in seen:
+        raise KerasVisionError(f"{what}: masks hold 0 and 255 only, and 255 is not learned; say values=(0, 255)")
+    return names or _numbered([v for v in seen if v != IGNORE], what)
 
 
 def _numbered(seen, what):
@@ -226,7 +213,9 @@ def _hash(folder):
 def _listed(found, what):
     """The lines of classes.txt; () when there is none."""
     file = next((p / "classes.txt" for p in found.places if (p / "classes.txt").is_file()), None)
-    return read_class_names(file, f"{what}: {file.name}") if file else ()
+    if file is None:
+        return ()
+    return read_class_names(file, f"{what}: {file.name}")
 
 
 def _bytes(path):
@@ -282,7 +271,7 @@ def _ids(path, volume, table):
     if difference := volume.grid.difference(labels.grid):
         raise UnreadableError(path, f"a mask of another size or grid than its image: {difference}")
     table = {IGNORE: IGNORE} | table
-    held = sorted(_voxels(labels.array))
+    held = _values(labels.array)
     strange = [str(v) for v in held if v not in table]
     if strange:
         raise UnreadableError(path, f"a mask with what is no class: value {named(strange)}")

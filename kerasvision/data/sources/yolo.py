@@ -15,7 +15,6 @@ from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._boxes import BoxSource, Picture, sizes, thing_of
 from kerasvision.data.sources._files import named
-from kerasvision.data.sources._walk import below
 
 BEYOND = "kerasvision.json"  # what `data/convert.py` writes beside data.yaml: what the lines cannot say
 
@@ -124,7 +123,7 @@ def _listed(text, base, root, what):
 
 
 def _images(folder):
-    return [f for f in below(folder).files if f.suffix.lower() in SUFFIXES + UNSUPPORTED]
+    return [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in SUFFIXES + UNSUPPORTED and f.is_file()]
 
 
 def _label_file(image):

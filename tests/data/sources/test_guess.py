@@ -163,23 +163,3 @@ def test_masks_that_are_no_pngs_are_called_so(tmp_path, noise):
         for skip in (False, True):
             with pytest.raises(KerasVisionError, match=r"3 of 3 masks cannot be read: .*a mask must be a PNG"):
                 sources["image_mask"](path=str(root), skip_unreadable=skip).open()
-
-
-@pytest.mark.parametrize("one", [False, True])
-def test_volumes_take_no_white_mask_for_ignored(tmp_path, one):
-    nib = pytest.importorskip("nibabel")
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
-    for number in range(4):
-        grid = np.zeros((6, 7, 8), np.uint8)
-        grid[2:4, 2:5, number : number + 3] = 1 if one and number == 2 else 255
-        picture = np.random.default_rng(number).normal(size=grid.shape).astype(np.float32)
-        for name, array in (("images", picture), ("masks", grid)):
-            image = nib.Nifti1Image(array, np.eye(4))
-            image.header.set_sform(np.eye(4), 1)
-            nib.save(image, tmp_path / name / f"{number}.nii.gz")
-    for classes in ((), ("bg", "tumor")):
-        with pytest.raises(KerasVisionError) as error:
-            sources["volumes"](path=str(tmp_path), classes=classes).open()
-        assert "and 255 is not learned; say values=(0, 255)" in str(error.value)
-        assert ("mend 1 that hold 1: masks/2.nii.gz" in str(error.value)) == one
