@@ -126,12 +126,13 @@ def _looked_at(opened, seen, whole):
 
 
 def _unlabeled(opened, seen):
-    """Kind -> lines about splits and classes without a label, where samples have boxes, several labels or masks."""
+    """Kind -> lines about splits and classes without a label, where the source itself has said nothing of them."""
     found = {"empty": [], "unseen": []}
+    told = any(line.startswith("empty: ") for line in opened.dropped)
     for name, split in opened.splits.items():
         keys = set(split.read_spec)
         held = {label for s in seen if s.split == name for label in s.labels}
-        if not held and keys & {"labels", "mask", "boxes_xyxy"}:
+        if not held and keys & {"labels", "mask", "boxes_xyxy"} and not told:
             found["empty"].append(f"{name} ({split.size} images)")
         elif held and "boxes_xyxy" not in keys:
             found["unseen"] += [f"{name}: {c}" for i, c in enumerate(opened.classes) if i not in held]
