@@ -31,7 +31,8 @@ def checked(names, what):
 
 def as_lines(names, what):
     """The text of a file with one name a line, each of them ended; raises as `checked`. what: begins the message."""
-    return "".join(f"{name}\n" for name in checked(names, what))
+    names = checked(names, what)
+    return "".join(f"{name}\n" for name in names)
 
 
 def of_lines(text, what):
