@@ -75,7 +75,6 @@ LAYOUTS = {
         {"cat/1.jpg": "", "dog/1.jpg": "", "about.json": json.dumps({"images": 2, "by": "me"})},
         {"train/cat/1.jpg": "", "test/cat/1.jpg": "", "classes.txt": "cat", "settings.xml": "<project/>"},
         {"images/1.jpg": "", "photos/1.jpg": ""},
-        {"images/1.jpg": "", "labels/1.jpg": ""},
     ],
 }
 

@@ -142,6 +142,7 @@ def test_unreadable_files_are_left_out_on_request(broken):
         "unreadable: eel/scan.tif (TIFF is not supported; convert it to JPEG or PNG)",
         "hidden: eel/.DS_Store",
         "not an image by its name: eel/notes.txt",
+        "deep: 1 in eel/river",
     )
 
 
