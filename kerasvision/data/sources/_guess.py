@@ -60,7 +60,8 @@ def reading(masks, classes, what):
         return _white(masks, white, [*plain, *stray], classes, what)
     if firm and len(white) <= len(firm) or not white and plain:
         only = f"; in {_count(white)} it is all there is beside 0: {named(white)}" if white else ""
-        return Reading(False, (f"ignored: 255, in {len(bright)} of {len(masks)} masks{only}; {_SAY}",))
+        where = f" ({named(bright)})" if 2 * len(bright) < len(masks) else ""
+        return Reading(False, (f"ignored: 255, in {len(bright)} of {len(masks)} masks{where}{only}; {_SAY}",))
     raise KerasVisionError(f"{what}: {_conflict(white, [*plain, *stray, *firm], masks, ids)}: mend them, or {_SAY}")
 
 

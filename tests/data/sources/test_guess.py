@@ -29,9 +29,9 @@ def masks(*kinds):
         ([(WHITE, 9), (STRAY, 1)], True, "1 file has 1, read as 'foreground': 9.png"),
         ([(WHITE, 1), (STRAY, 9)], True, "9 files have 1"),
         ([(FIRM, 10)], False, "255, in 10 of 10 masks; say"),
-        ([(FIRM, 1), (PLAIN, 9)], False, "255, in 1 of 10 masks; say"),
+        ([(FIRM, 1), (PLAIN, 9)], False, "255, in 1 of 10 masks (0.png); say"),
         ([(FIRM, 1), (WHITE, 1)], False, "255, in 2 of 2 masks; in 1 file it is all there is beside 0: 1.png"),
-        ([(PLAIN, 9), (STRAY, 1)], False, "255, in 1 of 10 masks; say"),
+        ([(PLAIN, 9), (STRAY, 1)], False, "255, in 1 of 10 masks (9.png); say"),
     ],
 )
 def test_readings(kinds, is_white, said):
