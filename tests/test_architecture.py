@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "data": ("core", "ops"),
     "tasks": ("core", "ops", "layers", "losses", "metrics", "backbones", "necks"),
     "train": ("core", "losses", "tasks.base", "data", "export.served", "export.evaluation", "export.record"),
-    "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode"),
+    "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode", "data.class_names"),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "train.run", "export.served"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "export.served", "data"),

@@ -213,6 +213,8 @@ def _print(report):
 
 def _lines(report):
     """What stands below the table: sizes, formats, objects, and two lines a finding."""
+    from kerasvision.data.findings import told
+
     for side, held in report["image_size"].items():
         yield f"{side}: {held['min']} to {held['max']} pixels, median {held['median']:g}"
     yield "formats: " + ", ".join(f"{n} {name}" for name, n in report["formats"].items())
@@ -231,9 +233,4 @@ def _lines(report):
         yield "no validation split: training holds out a part of train (the recipe's validation_fraction)"
     if "test" not in report["splits"]:
         yield "no test split: nothing is left to judge the trained model by"
-    for found in report["findings"]:
-        more = ", ..." if found["count"] > len(found["examples"]) else ""
-        yield f"{found['count']} {found['what']}: {found['training']}"
-        yield f"    {', '.join(found['examples'])}{more}"
-    if not report["findings"]:
-        yield "nothing odd was found"
+    yield from told(report)

@@ -3,80 +3,33 @@
 import collections
 import concurrent.futures
 import dataclasses
+import hashlib
 import os
 import pathlib
 import statistics
+import sys
 
 import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
-from kerasvision.core.errors import UsageError
-from kerasvision.data import duplicates, facts, objects
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data import class_names, duplicates, facts, findings, objects
+from kerasvision.data.pipeline import thinned
 from kerasvision.ops.dense import IGNORE
 
-# kind -> (what was found, what training does with it)
-FINDINGS = {
-    "unreadable": ("files that cannot be decoded", "training refuses them; --skip-unreadable leaves them out"),
-    "copy": ("copies of images that judge", "left out of the split that trains, so that the figures stay honest"),
-    "not": ("files beside the images", "ignored"),
-    "boxes": (
-        "images with boxes without area, outside or not finite",
-        "training refuses them; skip_bad_boxes=True leaves them out",
-    ),
-    "margins": ("images with boxes that reach beyond them", "clipped to the image"),
-    "repeated": ("images with a box that stands there twice", "each counts once"),
-    "unlabeled": ("images without a label file", "count as images without objects"),
-    "binary": ("doubt about what 255 means in a mask", "it is learned as a class"),
-    "tiny": (
-        f"images with objects whose shorter side is below {objects.TINY_PX} pixels",
-        "they count; few anchors and no phone will find them: leave them out, or cut the images into parts",
-    ),
-    "long": (
-        f"images with objects more than {objects.LONGEST} times as long as wide",
-        "they count; see `kerasvision data anchors` for anchors of such shapes",
-    ),
-    "whole": ("images with an object that covers all of them", "they count; is it a label of the whole image?"),
-    "twins": (
-        f"images with two boxes of one class that nearly coincide (IoU of {objects.SAME_IOU} or more)",
-        "both count, and suppression will give one; remove what was labeled twice",
-    ),
-    "absent": ("classes without an object in a split that has others", "such a class has no figure there"),
-    "contradiction": (
-        "groups of images with equal bytes but different labels",
-        "training uses all of them; mend the labels",
-    ),
-    "exact_duplicates": ("groups of images with equal bytes", "each image counts; they are kept in one split"),
-    "leak": (
-        "groups of images with equal bytes that lie in several splits",
-        "the figures on the judging split are too good; remove all but one",
-    ),
-    "near_duplicates": ("groups of nearly equal images", "each image counts"),
-    "near_leak": (
-        "groups of nearly equal images that lie in several splits",
-        "the figures may be too good; keep them together with a manifest and its column group",
-    ),
-    "exif_orientation": (
-        "images with an EXIF orientation",
-        "training and serving use the stored pixels and ignore the tag; rotate the files, and serve them rotated",
-    ),
-    "grayscale": ("gray images", "the gray value goes into all three channels"),
-    "alpha": ("images with transparency", "composited over white"),
-    "color_key": ("PNGs with a transparent color", "the color is used as it is stored"),
-    "gif_transparency": ("GIFs with transparency", "transparent pixels become black"),
-    "cmyk": ("CMYK images", "converted to RGB"),
-    "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
-    "animated": ("animations", "the first frame counts"),
-}
 _TRAITS = ("exif_orientation", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk", "sixteen_bit", "animated")
-_EXAMPLES = 5
+_EXAMPLES = 5  # members of a group, that are named
+MOST_BEFORE_TRAINING = 2_000  # images
+_TOLD = set()  # sources of which `tell_of` has told
 
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
     """One image of the source. labels: class indices. boxes_xyxy: of its objects, None where there are none to know.
 
-    pixels: how many of its mask's have each value 0..255; None without a mask.
+    pixels: how many of its mask's have each value 0..255; None without a mask. truth: of all its labels, equal for
+    equal ones.
     """
 
     name: str
@@ -85,6 +38,7 @@ class Seen:
     facts: facts.Facts
     boxes_xyxy: np.ndarray | None = None
     pixels: tuple[int, ...] | None = None
+    truth: bytes = b""
 
 
 def check(source, progress=lambda task, done, total: None):
@@ -92,35 +46,97 @@ def check(source, progress=lambda task, done, total: None):
 
     Unreadable files and bad boxes are reported, not refused. progress: called with "images" or "near duplicates", and
     how many of how many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}},
-    "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "findings": [{"kind",
-    "what", "count", "examples", "training"}]}; for a source of boxes "objects" (`data/objects.py`); for one of masks,
-    whose classes are counted in images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
+    "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "looked_at": {"images",
+    "of", "labels": {name: count}, "checks"}, "findings": [{"kind", "what", "count", "examples", "training",
+    "left_out"}]}; for a source of boxes "objects" (`data/objects.py`); for one of masks, whose classes are counted in
+    images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
-    source = dataclasses.replace(source, **lenient)
-    opened = source.open()
+    opened = dataclasses.replace(source, **lenient).open()
     _refuse_volumes(opened)
+    return examined(source, opened, progress)
+
+
+def tell_of(source, opened):
+    """`said_before_training` to stderr, once in a process: a study trains on one source many times."""
+    key = (repr(source), opened.classes, opened.dropped, tuple((n, s.size) for n, s in opened.splits.items()))
+    if key not in _TOLD:
+        for line in said_before_training(source, opened):
+            print(line, file=sys.stderr)
+        _TOLD.add(key)
+
+
+def said_before_training(source, opened):
+    """What `check` says of a source that was opened for training, line by line; of many images, of a part of them.
+
+    A file that training will not be able to decode is a `KerasVisionError`. Of what is no image, such as volumes, only
+    what opening the source found.
+    """
+    if not {"image", "image_bytes"} & set(next(iter(opened.splits.values())).read_spec):
+        held = findings.of_lines(opened.dropped)
+        rows = [findings.finding(kind, found, source) for kind, found in held.items() if found]
+        return [line for row in rows for line in findings.spelled(row)]
+    report = examined(source, opened, most=MOST_BEFORE_TRAINING)
+    bad = next((f for f in report["findings"] if f["kind"] == "unreadable" and not f["left_out"]), None)
+    if bad:
+        raise KerasVisionError(
+            f"{bad['count']} files of the data cannot be decoded: {', '.join(bad['examples'])}; mend or remove them"
+        )
+    return list(findings.told(report))
+
+
+def examined(source, opened, progress=lambda task, done, total: None, most=None):
+    """As `check`, of an opened source. most: images that are looked at, evenly from each split; None: all."""
     base = pathlib.Path(getattr(source, "path", "")).expanduser()
-    seen = _look(opened, base if base.is_dir() else base.parent, progress)
+    whole = sum(split.size for split in opened.splits.values())
+    looked = opened
+    if most is not None and whole > most:
+        parts = {n: thinned(s, max(1, most * s.size // whole)) for n, s in opened.splits.items()}
+        looked = dataclasses.replace(opened, splits=parts)
+    seen = _look(looked, base if base.is_dir() else base.parent, progress)
     read = [s for s in seen if s.facts.problem is None]
-    findings = _dropped(opened.dropped)
-    findings["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
+    found = findings.of_lines(opened.dropped)
+    found["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
+    found["names"] += class_names.oddities(opened.classes)
     for trait in _TRAITS:
-        findings[trait] += [s.name for s in read if trait in s.facts.traits]
-    _find_exact(seen, findings)
-    _find_near(read, findings, progress)
-    for kind, lines in objects.oddities(read, opened.classes).items():
-        findings[kind] += lines
+        found[trait] += [s.name for s in read if trait in s.facts.traits]
+    _find_exact(seen, found)
+    _find_near(read, found, progress)
+    for kind, lines in (objects.oddities(read, opened.classes) | _unlabeled(looked, seen)).items():
+        found[kind] += lines
     return {
         "source": to_json(source),
         "classes": list(opened.classes),
         "splits": _splits(opened, seen),
         "image_size": _sizes(read),
         "formats": dict(sorted(collections.Counter(s.facts.format for s in read).items())),
-        "findings": [_finding(kind, found) for kind, found in findings.items() if found],
+        "looked_at": _looked_at(looked, seen, whole),
+        "findings": [findings.finding(kind, lines, source) for kind, lines in found.items() if lines],
         **objects.report(read, opened.classes),
         **_pixels(seen, opened),
     }
+
+
+def _looked_at(opened, seen, whole):
+    keys = set(next(iter(opened.splits.values())).read_spec)
+    names = [n for n, key in (("boxes", "boxes_xyxy"), ("masks", "mask"), ("numbers", "targets")) if key in keys]
+    name = names[0] if names else "labels"
+    count = sum(len(s.labels) for s in seen) if name in ("boxes", "labels") else len(seen)
+    return {"images": len(seen), "of": whole, "labels": {name: count}, "checks": list(findings.checks(keys))}
+
+
+def _unlabeled(opened, seen):
+    """Kind -> lines about splits and classes without a label, where the source itself has said nothing of them."""
+    found = {"empty": [], "unseen": []}
+    told = any(line.startswith("empty: ") for line in opened.dropped)
+    for name, split in opened.splits.items():
+        keys = set(split.read_spec)
+        held = {label for s in seen if s.split == name for label in s.labels}
+        if not held and keys & {"labels", "mask", "boxes_xyxy"} and not told:
+            found["empty"].append(f"{name} ({split.size} images)")
+        elif held and "boxes_xyxy" not in keys:
+            found["unseen"] += [f"{name}: {c}" for i, c in enumerate(opened.classes) if i not in held]
+    return found
 
 
 def _refuse_volumes(opened):
@@ -165,26 +181,31 @@ def _see(sample, split, index, base):
     else:
         labels = [i for i, count in enumerate(pixels[:IGNORE]) if count]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
-    return Seen(name, split, tuple(labels), held, sample.get("boxes_xyxy"), pixels and tuple(pixels))
+    boxes = sample.get("boxes_xyxy")
+    return Seen(name, split, tuple(labels), held, boxes, pixels and tuple(pixels), _truth(sample))
 
 
-def _dropped(lines):
-    """Kind -> what the source left out; a line's first word says the kind."""
-    findings = {kind: [] for kind in FINDINGS}
-    for line in lines:
-        kind = line.replace(":", " ").split()[0]
-        findings[kind].append(line.partition(": ")[2])
-    return findings
+def _truth(sample):
+    """A digest of a sample's labels; the order of its objects does not count."""
+    digest = hashlib.sha256()
+    for key in ("label", "targets", "mask"):
+        if key in sample:
+            digest.update(np.asarray(sample[key]).tobytes())
+    if "labels" in sample:
+        rows = [np.asarray(sample["labels"], np.float64)[:, None]]
+        rows += [np.asarray(sample["boxes_xyxy"], np.float64)] if "boxes_xyxy" in sample else []
+        digest.update(repr(sorted(np.concatenate(rows, 1).tolist())).encode())
+    return digest.digest()
 
 
-def _find_exact(seen, findings):
+def _find_exact(seen, found):
     """Groups of equal bytes, by the worst that can be said of each."""
     for group in duplicates.exact([s.facts.digest for s in seen]):
         members = [seen[i] for i in group]
         line = _joined(members, " = ")
-        if len({(m.labels, m.pixels) for m in members}) > 1:
-            findings["contradiction"].append(line)
-        findings["leak" if len({m.split for m in members}) > 1 else "exact_duplicates"].append(line)
+        if len({m.truth for m in members}) > 1:
+            found["contradiction"].append(line)
+        found["leak" if len({m.split for m in members}) > 1 else "exact_duplicates"].append(line)
 
 
 def _joined(members, sign):
@@ -192,7 +213,7 @@ def _joined(members, sign):
     return sign.join(m.name for m in members[:_EXAMPLES]) + more
 
 
-def _find_near(read, findings, progress):
+def _find_near(read, found, progress):
     """Groups of images that are nearly, not all exactly, equal."""
     marked = [s for s in read if s.facts.dhash is not None][: duplicates.MAX_IMAGES]
     if not marked:
@@ -204,7 +225,7 @@ def _find_near(read, findings, progress):
         members = [marked[i] for i in group]
         if len({m.facts.digest for m in members}) > 1:
             kind = "near_leak" if len({m.split for m in members}) > 1 else "near_duplicates"
-            findings[kind].append(_joined(members, " ~ "))
+            found[kind].append(_joined(members, " ~ "))
 
 
 def _splits(opened, seen):
@@ -234,8 +255,3 @@ def _sizes(read):
         return {}
     sides = {side: [getattr(s.facts, side) for s in read] for side in ("height", "width")}
     return {k: {"min": min(v), "median": statistics.median(v), "max": max(v)} for k, v in sides.items()}
-
-
-def _finding(kind, found):
-    what, training = FINDINGS[kind]
-    return {"kind": kind, "what": what, "count": len(found), "examples": found[:_EXAMPLES], "training": training}

@@ -22,6 +22,7 @@ import xml.etree.ElementTree as ET
 from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import UsageError
+from kerasvision.data.class_names import as_lines
 from kerasvision.data.sources._boxes import extras
 from kerasvision.data.sources._records import encoded
 from kerasvision.data.sources.yolo import BEYOND
@@ -131,7 +132,7 @@ def flat_names(arranged):
 def _write_voc(arranged, folder):
     """Annotations/, JPEGImages/, ImageSets/Main/ and classes.txt, the order of the classes."""
     names, placed = flat_names(arranged), []
-    _write(folder / "classes.txt", "".join(f"{name}\n" for name in arranged.classes))
+    _write(folder / "classes.txt", as_lines(arranged.classes, "classes.txt"))
     for split, pictures in arranged.splits.items():
         stems = []
         for picture in pictures:

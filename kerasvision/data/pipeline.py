@@ -17,6 +17,7 @@ from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
 from kerasvision.data.decode import decode, image_hw
 from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
 from kerasvision.data.sources.base import Split
+from kerasvision.data.splits import held_out
 from kerasvision.ops import resample
 from kerasvision.ops.dense import IGNORE
 
@@ -26,8 +27,15 @@ AUTOTUNE = tf.data.AUTOTUNE
 def thinned(split, most):
     """A split of at most `most` examples, evenly from the whole: sources list records class by class."""
     step = -(-split.size // most)
-    records = split.records.enumerate().filter(lambda i, _: i % step == 0).map(lambda _, record: record)
-    return dataclasses.replace(split, records=records, size=-(-split.size // step))
+    return picked(split, np.arange(split.size) % step == 0)
+
+
+def picked(split, kept):
+    """The split's examples where `kept`, bool [N], is true, in their order."""
+    held = tf.constant(kept)
+    records = split.records.enumerate().filter(lambda i, _: held[i]).map(lambda _, r: r, num_parallel_calls=1)
+    about = {k: tuple(itertools.compress(getattr(split, k), kept)) for k in ("groups", "strata")}
+    return dataclasses.replace(split, records=records, size=int(np.count_nonzero(kept)), **about)
 
 
 def split_of(recipe, name):
@@ -42,26 +50,24 @@ def with_validation(opened, fraction):
     """The source's splits, with a validation split held out of the training split when there is none.
 
     Every n-th record is held out, n = round(1 / fraction): sources list records class by class, so this is nearly
-    stratified, and it does not depend on a seed.
+    stratified, and it does not depend on a seed. Where records have groups, whole groups are (`splits.held_out`), so
+    that no neighbor of what is trained on chooses the best epoch.
     """
     splits = {name: dataclasses.replace(split, classes=opened.classes) for name, split in opened.splits.items()}
     if "validation" in splits or not fraction:
         return splits
     train, every = splits["train"], max(2, round(1 / fraction))
-    held = train.size // every
-    if not held:
+    if train.groups:
+        held = held_out(train.groups, train.strata or (0,) * train.size, fraction)
+    else:
+        held = np.arange(train.size) % every == every - 1
+    if not held.any():
+        groups = f" in {len(set(train.groups))} groups that must not part" if train.groups else ""
         raise KerasVisionError(
-            f"the training split has {train.size} examples, too few to hold out a validation split of {fraction:g}; "
-            "bring a validation split or set validation_fraction=0"
+            f"the training split has {train.size} examples{groups}, too few to hold out a validation split of "
+            f"{fraction:g}; bring a validation split or set validation_fraction=0"
         )
-
-    def pick(kept):
-        numbered = train.records.enumerate().filter(lambda i, _: (i % every == every - 1) == kept)
-        return numbered.map(lambda _, record: record, num_parallel_calls=1)
-
-    splits["validation"] = dataclasses.replace(train, records=pick(True), size=held)
-    splits["train"] = dataclasses.replace(train, records=pick(False), size=train.size - held)
-    return splits
+    return splits | {"validation": picked(train, held), "train": picked(train, ~held)}
 
 
 def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), cache=False):

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
+_ABOUT = ("groups", "strata")  # fields of a split with a number a record
+
 
 def labels_of(split):
     """One int32 array for each example, in order: its class, or its classes, each once.
@@ -65,7 +67,8 @@ def repeated(split, times):
         records = numbered.filter(lambda i, _: held[i] > 0).map(lambda _, record: record, num_parallel_calls=1)
     else:
         records = numbered.flat_map(lambda i, record: tf.data.Dataset.from_tensors(record).repeat(held[i]))
-    return dataclasses.replace(split, records=records, size=int(times.sum()))
+    about = {k: tuple(np.repeat(getattr(split, k), times).tolist()) if getattr(split, k) else () for k in _ABOUT}
+    return dataclasses.replace(split, records=records, size=int(times.sum()), **about)
 
 
 def oversampled(split, ratio, seed, what):

@@ -1,6 +1,7 @@
 """Deterministic splits: stratified by class, and whole groups only. Plain Python and numpy, no TensorFlow."""
 
 import collections
+import re
 
 import numpy as np
 
@@ -13,9 +14,24 @@ ALIASES = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "validate": "validation",
+    "dev": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
     "test": "test",
     "testing": "test",
 }
+GUESSED = ("dev", "eval", "evaluation")  # not everybody's word for it: that they are read as validation is said
+_FILLING = {"image", "images", "img", "imgs", "set", "data", "dataset", "split", "folder", "photos", "pictures", "new"}
+
+
+def spelled(name):
+    """The split that a folder's name means beyond `ALIASES`, as "training_set", "val_images" or "test2017"; or None."""
+    words = [w for w in re.split(r"[\W_\d]+", name.lower()) if w]
+    words = [w.removesuffix("set") or w for w in words]
+    meant = {ALIASES[w] for w in words if w in ALIASES}
+    rest = [w for w in words if w not in ALIASES and w not in _FILLING]
+    return meant.pop() if len(meant) == 1 and not rest else None
 
 
 def check_fractions(what, validation, test):
@@ -123,3 +139,38 @@ def rarest(label_sets):
     """
     count = collections.Counter(label for labels in label_sets for label in labels)
     return [min(labels, key=lambda label: (count[label], label)) if len(labels) else -1 for labels in label_sets]
+
+
+def held_out(groups, strata, fraction):
+    """bool [N]: which examples are held out, so that no group parts, without a seed. After all examples' classes.
+
+    groups: a number an example, equal for those that stay together. strata: a class an example; a group counts for its
+    most frequent one. The examples held out are within half of the largest group of `fraction` of all, where groups
+    allow it. First each class gets its first group, the rarest class first, as long as there is room and another group
+    of the class is left to train on; then the class that lacks most of its share gets its next group, and so on.
+    """
+    units = collections.defaultdict(list)
+    for stratum, members in _units(strata, groups):
+        units[stratum].append(members)
+    sizes = {stratum: sum(map(len, held)) for stratum, held in units.items()}
+    room, taken = fraction * len(groups), collections.Counter()
+    chosen = np.zeros(len(groups), bool)
+
+    def take(stratum):
+        """Whether a group of a class could be taken: one that fits, with one left to train on."""
+        fits = [m for m in units[stratum] if chosen.sum() + len(m) / 2 <= room]
+        if not fits or len(units[stratum]) < 2:
+            return False
+        units[stratum].remove(fits[0])
+        chosen[fits[0]] = True
+        taken[stratum] += len(fits[0])
+        return True
+
+    for stratum in sorted(units, key=lambda k: (sizes[k], k)):
+        take(stratum)
+    left = set(units)
+    while left:
+        stratum = max(left, key=lambda k: (fraction * sizes[k] - taken[k], -sizes[k], k))
+        if not take(stratum):
+            left.discard(stratum)
+    return chosen

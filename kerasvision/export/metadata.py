@@ -14,6 +14,8 @@ import zipfile
 import flatbuffers
 import numpy as np
 
+from kerasvision.data.class_names import as_lines
+
 # Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
 # them; a union takes two, its type and then its value.
 MODEL_NAME, MODEL_DESCRIPTION, MODEL_SUBGRAPHS, MODEL_PARSER_VERSION = 0, 1, 3, 7
@@ -132,7 +134,7 @@ def pack(content, about, image, outputs, more, classes):
     }
     held = io.BytesIO(_model(content, list(outputs), _finished(table, b"M001")))
     with zipfile.ZipFile(held, "a") as archive:  # appended, so that its offsets count from the beginning of the file
-        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), "".join(f"{c}\n" for c in classes))
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), as_lines(classes, LABELS_FILE))
     return held.getvalue()
 
 

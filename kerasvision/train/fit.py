@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import shutil
-import sys
 
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
+from kerasvision.data.check import tell_of
 from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.export.record import judged_split, record_of, write_record
@@ -57,8 +57,8 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     folder = _open_folder(pathlib.Path(out), resume)
     scope = make_strategy(strategy)
     opened = recipe.data.open()
-    for line in opened.dropped:
-        print(f"left out: {line}", file=sys.stderr)
+    if is_chief(scope):
+        tell_of(recipe.data, opened)
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
     check_split(arch, splits["train"])

@@ -16,6 +16,7 @@ import typing
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
+from kerasvision.data.class_names import read_names, write_names
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
 
@@ -48,7 +49,7 @@ def save_run(trained):
     folder = trained.folder
     save_weights(trained.graph, folder / "model.weights.h5")
     write_text(folder / "recipe.json", trained.recipe.dumps())
-    write_text(folder / "classes.txt", "".join(f"{c}\n" for c in trained.classes))
+    write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
 
 
@@ -64,7 +65,7 @@ def load_run(folder):
     graph = structure(recipe)
     graph.load_weights(weights)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return Trained(recipe, graph, classes_of(folder), metrics, folder)
+    return Trained(recipe, graph, _fitting(recipe, folder), metrics, folder)
 
 
 def classes_of(folder):
@@ -73,7 +74,20 @@ def classes_of(folder):
     held = [f for f in (folder / "classes.txt", folder.parent / "classes.txt") if f.exists()]
     if not held:
         raise KerasVisionError(f"{folder} is no finished run (no classes.txt); train with --resume to finish it")
-    return tuple(held[0].read_text(encoding="utf-8").splitlines())
+    return read_names(held[0])
+
+
+def _fitting(recipe, folder):
+    """The classes of a run folder, as many as its model has: a name of two lines would shift all that follow."""
+    classes = classes_of(folder)
+    try:
+        recipe.model.for_classes(classes)
+    except KerasVisionError:
+        raise KerasVisionError(
+            f"{folder / 'classes.txt'} has {len(classes)} lines, and the model another number of classes; mend it: one "
+            "name a line, in the order of training"
+        ) from None
+    return classes
 
 
 def _snapshot(folder):
@@ -86,7 +100,7 @@ def _snapshot(folder):
     graph.load_weights(folder / BEST_WEIGHTS)
     for technique in recipe.phases()[number - 1].techniques:
         graph = technique.strip(recipe.model, graph)
-    return Trained(recipe, graph, classes_of(run), {}, folder)
+    return Trained(recipe, graph, _fitting(recipe, run), {}, folder)
 
 
 def structure(recipe, training=None):

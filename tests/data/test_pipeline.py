@@ -10,8 +10,16 @@ from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Phase
-from kerasvision.core.registry import create
-from kerasvision.data.pipeline import augmented, evaluation_data, raw_examples, training_data, with_validation
+from kerasvision.core.registry import create, sources
+from kerasvision.data.pipeline import (
+    augmented,
+    evaluation_data,
+    raw_examples,
+    thinned,
+    training_data,
+    with_validation,
+)
+from kerasvision.data.sampling import repeated
 from kerasvision.data.sources.base import Opened, Split
 
 ARCH = create("classification/classifier", num_classes=10, image_size=(8, 8))
@@ -145,3 +153,57 @@ def test_data_of_another_task_is_one_clear_line(opened):
             raised.value
         )
         assert "coco, voc, yolo" in str(raised.value)
+
+
+@pytest.mark.parametrize("groups", [12, 30])
+def test_validation_is_held_out_by_whole_groups(tmp_path, groups):
+    """Twelve patients with pictures that are alike: none of them judges the epochs that it was trained in."""
+    rng = np.random.default_rng(groups)
+    rows = ["file,label,group"]
+    for number in range(120):
+        name = f"{number:03d}.png"
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / name)
+        rows.append(f"{name},{'ab'[number % groups % 2]},p{number % groups}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    source = sources["manifest"](path=str(tmp_path / "list.csv"), validation_fraction=0.0, test_fraction=0.0)
+    found = with_validation(source.open(), 0.2)
+    numbers = {
+        name: [int(r["path"].decode()[-7:-4]) for r in split.records.as_numpy_iterator()]
+        for name, split in found.items()
+    }
+    assert {n: s.size for n, s in found.items()} == {n: len(held) for n, held in numbers.items()}
+    assert {n: (len(s.groups), len(s.strata)) for n, s in found.items()} == {
+        n: (len(h),) * 2 for n, h in numbers.items()
+    }
+    assert sorted(numbers["train"] + numbers["validation"]) == list(range(120))
+    assert not {n % groups for n in numbers["train"]} & {n % groups for n in numbers["validation"]}
+    assert abs(len(numbers["validation"]) - 24) <= 120 // groups
+    assert {n % groups % 2 for n in numbers["validation"]} == {0, 1}
+    small = thinned(found["train"], 10)
+    assert small.size == len(small.groups) == sum(1 for _ in small.records)
+
+
+def test_groups_of_one_are_held_out_as_without(tmp_path, fill):
+    fill(tmp_path, 20, 1)
+    paths = {}
+    for header, more in (("file,label", ""), ("file,label,group", ",{}")):
+        rows = [f"{n:02d}.png,{'ab'[n % 2]}{more.format(n)}" for n in range(20)]
+        (tmp_path / "list.csv").write_text("\n".join([header, *rows]))
+        source = sources["manifest"](path=str(tmp_path / "list.csv"), validation_fraction=0.0, test_fraction=0.0)
+        held = with_validation(source.open(), 0.2)["validation"]
+        paths[header] = [r["path"].decode()[-6:] for r in held.records.as_numpy_iterator()]
+    assert paths["file,label"] == paths["file,label,group"] == ["04.png", "09.png", "14.png", "19.png"]
+
+
+def test_one_group_cannot_be_parted(opened):
+    train = dataclasses.replace(opened.splits["train"], groups=(7,) * opened.splits["train"].size)
+    with pytest.raises(KerasVisionError, match="in 1 groups that must not part"):
+        with_validation(Opened(opened.classes, {"train": train}), 0.2)
+
+
+def test_repeated_records_keep_their_groups():
+    records = tf.data.Dataset.range(4)
+    split = Split(records, lambda i: {"label": tf.cast(i, tf.int32)}, 4, groups=(0, 0, 1, 2), strata=(5, 5, 6, 7))
+    again = repeated(split, np.array([2, 0, 1, 0]))
+    assert (again.groups, again.strata) == ((0, 0, 1), (5, 5, 6))
+    assert list(again.records.as_numpy_iterator()) == [0, 0, 2]

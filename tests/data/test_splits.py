@@ -84,3 +84,47 @@ def test_rarest():
 def test_fractions_that_leave_nothing(validation, test):
     with pytest.raises(UsageError, match="together below 1"):
         splits.check_fractions("digits", validation, test)
+
+
+def held(groups, strata, fraction):
+    """(chosen, sizes of the groups) of a cut, of which no group parts."""
+    chosen = splits.held_out(groups, strata, fraction)
+    sizes = collections.Counter(groups)
+    assert not {g for g, c in zip(groups, chosen, strict=True) if c} & {
+        g for g, c in zip(groups, chosen, strict=True) if not c
+    }
+    return chosen, sizes
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
+def test_held_out_groups(seed, fraction):
+    rng = np.random.default_rng(seed)
+    groups, strata = [], []
+    for group in range(60):
+        count = int(rng.integers(1, 9))
+        groups += [group] * count
+        strata += [group % 4] * count
+    chosen, sizes = held(groups, strata, fraction)
+    assert abs(chosen.sum() - fraction * len(groups)) <= max(sizes.values())
+    for stratum in range(4):
+        of_it = np.array(strata) == stratum
+        assert abs(chosen[of_it].sum() - fraction * of_it.sum()) <= 2 * max(sizes.values())
+        assert 0 < chosen[of_it].sum() < of_it.sum()
+    assert (chosen == splits.held_out(groups, strata, fraction)).all()
+
+
+def test_held_out_keeps_a_class_in_training():
+    groups, strata = [0] * 5 + list(range(1, 41)), [0] * 5 + [1] * 40  # class 0 is one group
+    chosen, _ = held(groups, strata, 0.2)
+    assert not chosen[:5].any()
+    assert chosen.sum() == 9
+    assert not splits.held_out([0] * 9, [0] * 9, 0.2).any()  # one group only: nothing can be held out
+
+
+def test_held_out_shows_rare_classes_where_there_is_room():
+    groups = list(range(100)) + [100, 100, 101, 101]
+    strata = [0] * 100 + [1, 1, 1, 1]
+    chosen, _ = held(groups, strata, 0.1)
+    assert chosen[100:].sum() == 2
+    assert abs(chosen.sum() - 10.4) <= 2

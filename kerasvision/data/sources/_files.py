@@ -41,21 +41,43 @@ class Plan:
 def open_entries(entries, classes, plan):
     """The opened source. Files of equal bytes, and files of one group, never lie in two splits."""
     by_split, dropped = arrange(entries, classes, plan)
-    return Opened(tuple(classes), {n: _split(held, plan.several) for n, held in by_split.items()}, dropped)
+    opened = {n: grouped(_split(held, plan.several), held) for n, held in by_split.items()}
+    return Opened(tuple(classes), opened, dropped)
 
 
 def arrange(entries, classes, plan):
-    """({split: its entries}, what was left out, one line each)."""
+    """({split: its entries}, what was left out, one line each); a group then also links files of equal bytes."""
     entries, dropped = _readable(entries, plan)
     _check_classes(entries, classes, plan)
     contents = content_keys([e.path for e in entries])
     entries, contents, leaks = _without_leaks(entries, contents)
     groups = splits.linked(contents, [e.group for e in entries])
+    return shared_out(entries, groups, classes, plan), (*dropped, *leaks)
+
+
+def shared_out(entries, groups, classes, plan):
+    """{split: its entries}, each with the number of its group; None where an entry is alone in it."""
     strata = splits.rarest([e.labels for e in entries])
     names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
+    count = collections.Counter(groups)
+    linked = [str(g) if count[g] > 1 else None for g in groups]
+    entries = [dataclasses.replace(e, group=g) for e, g in zip(entries, linked, strict=True)]
     by_split = {n: [e for e, chosen in zip(entries, names, strict=True) if chosen == n] for n in splits.NAMES}
     _check_training(by_split["train"], entries, classes, plan)
-    return {n: held for n, held in by_split.items() if held}, (*dropped, *leaks)
+    return {n: held for n, held in by_split.items() if held}
+
+
+def grouped(split, entries):
+    """The split with the groups and classes of its entries, as `shared_out` gives them; as it is where none share one.
+
+    The split's records are those of the entries, in their order.
+    """
+    count = collections.Counter(e.group for e in entries if e.group is not None)
+    if not any(n > 1 for n in count.values()):
+        return split
+    numbers = {group: -1 - i for i, group in enumerate(count)}
+    groups = tuple(i if e.group is None else numbers[e.group] for i, e in enumerate(entries))
+    return dataclasses.replace(split, groups=groups, strata=tuple(splits.rarest([e.labels for e in entries])))
 
 
 def named(items, shown=_SHOWN):

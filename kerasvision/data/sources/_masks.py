@@ -53,11 +53,19 @@ class Coding:
 
 @dataclasses.dataclass(frozen=True)
 class Mask:
-    """hw: its size. data: zlib's bytes of uint8 [H, W] ids. ids: those it holds, sorted, `IGNORE` among them."""
+    """hw: its size. data: zlib's bytes of uint8 [H, W] ids. pixels: how many have each id that it holds,
+    `IGNORE` among them. is_soft: one of its files, of a class each, holds more values than two.
+    """
 
     hw: tuple[int, int]
     data: bytes
-    ids: tuple[int, ...]
+    pixels: dict
+    is_soft: bool = False
+
+    @property
+    def ids(self):
+        """Those it holds, sorted."""
+        return tuple(self.pixels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +85,15 @@ class _FaultError(Exception):
 def read_mask(files, image_hw, coding):
     """`Mask` or `Fault`. files: one path; or {class id: path of what it covers}. image_hw: None when not known."""
     try:
-        ids = _covers(files, coding, image_hw) if isinstance(files, dict) else _coded(files, coding, image_hw)
+        if isinstance(files, dict):
+            ids, is_soft = _covers(files, coding, image_hw)
+        else:
+            ids, is_soft = _coded(files, coding, image_hw), False
     except _FaultError as error:
         return error.fault
     counts = Image.fromarray(ids).histogram()  # much faster than np.bincount
-    return Mask(ids.shape, zlib.compress(ids.tobytes(), _LEVEL), tuple(i for i, count in enumerate(counts) if count))
+    pixels = {i: count for i, count in enumerate(counts) if count}
+    return Mask(ids.shape, zlib.compress(ids.tobytes(), _LEVEL), pixels, is_soft)
 
 
 def _coded(path, coding, image_hw):
@@ -98,7 +110,7 @@ def _coded(path, coding, image_hw):
 
 
 def _covers(files, coding, image_hw):
-    ids = None
+    ids, is_soft = None, False
     for number in sorted(files):
         try:
             pixels = _stored(files[number], image_hw, False)
@@ -106,13 +118,14 @@ def _covers(files, coding, image_hw):
             folder = pathlib.Path(files[number]).parent.name
             raise _FaultError(error.fault.kind, f"{folder}: {error.fault.reason}") from None
         where = pixels.any(-1) if pixels.ndim == 3 else pixels > 0
+        is_soft |= bool((pixels[where] != pixels.max()).any())
         ids = np.zeros(where.shape, np.uint8) if ids is None else ids
         if where.shape != ids.shape:
             raise _FaultError("size", f"its files have {_spelled(ids.shape)} and {_spelled(where.shape)} pixels")
         if not coding.ordered and ids[where].any():
             raise _FaultError("value", f"{np.count_nonzero(ids[where])} pixels of two classes")
         ids[where] = number
-    return ids
+    return ids, is_soft
 
 
 def _stored(path, image_hw, by_color):

@@ -1,7 +1,6 @@
 """Where images and their masks lie: folders, or a CSV, as pairs of files for `sources/image_mask`."""
 
 import collections
-import csv
 import dataclasses
 import itertools
 import pathlib
@@ -10,10 +9,13 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._table import columns_of, placed, read_table, said_of_paths, same_file
+from kerasvision.data.sources._walk import below, folders
 
 IMAGES = ("images", "image", "imgs", "img")
 MASKS = ("masks", "mask", "labels", "annotations")
 _LOOKED_AT = 200  # files of a folder, to see whether it holds PNGs
+_FORM = "write a header file,mask and one row an image"
 _PLACES = "put images into images/ and masks of equal names into masks/, or name a CSV with the columns file and mask"
 
 
@@ -33,13 +35,14 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Paired:
-    """pairs: at least one. others: names of files that are no pictures. places: folders where classes.txt may lie.
+    """pairs: at least one. lines: what was left out or read as a guess, as `Opened.dropped` has it. places:
+    folders where classes.txt may lie.
 
     covers: names of the classes that have a file each, sorted; () where one file holds all classes.
     """
 
     pairs: tuple[Pair, ...]
-    others: tuple[str, ...]
+    lines: tuple[str, ...]
     places: tuple[pathlib.Path, ...]
     covers: tuple[str, ...] = ()
 
@@ -50,44 +53,40 @@ def pairs_of(path, what):
     if place.is_dir():
         return _of_folder(place, what)
     if place.is_file() and place.suffix.lower() == ".csv":
-        return Paired(tuple(_of_csv(place, what)), (), (place.parent,))
+        pairs, said = _of_csv(place, what)
+        return Paired(tuple(pairs), tuple(said), (place.parent,))
     raise KerasVisionError(f"{what}: {'no folder and no .csv file' if place.exists() else 'no such folder or file'}")
 
 
 def holds_masks(root):
-    """The folder of masks below a folder that has images and PNG masks side by side, or None; its parts may have."""
-    parts = [f for f in _folders(root) if f.name.lower() in splits.ALIASES]
+    """The folder of masks below a folder that has images and masks side by side, or None; its parts may have.
+
+    A folder of masks holds PNGs; one that is called so and holds other pictures is one too, to be told of.
+    """
+    parts = [f for f in folders(root) if f.name.lower() in splits.ALIASES]
     found = (_candidates(place, MASKS) for place in (root, *parts) if _candidates(place, IMAGES))
-    return next((f for masks in found for f in masks if _has_png(f)), None)
+    return next((f for masks in found for f in masks if _has_masks(f)), None)
 
 
 def is_mask_csv(file):
     """Whether a CSV has the columns file and mask, and no label."""
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as held:
-            columns = {c.strip() for c in next(csv.reader(held), [])}
-    except (OSError, csv.Error):
-        return False
+    columns = set(columns_of(file))
     return {"file", "mask"} <= columns and not {"label", "labels"} & columns
 
 
-def _folders(path):
-    """Sub-folders, sorted, without those that a file manager or an archive has left."""
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
-
-
 def _candidates(root, names):
-    return [f for f in _folders(root) if f.name.lower() in names]
+    return [f for f in folders(root) if f.name.lower() in names]
 
 
-def _has_png(folder):
-    return any(f.suffix.lower() == ".png" for f in itertools.islice(folder.rglob("*"), _LOOKED_AT))
+def _has_masks(folder):
+    wanted = SUFFIXES + UNSUPPORTED if folder.name.lower() in ("masks", "mask") else (".png",)
+    return any(f.suffix.lower() in wanted for f in itertools.islice(folder.rglob("*"), _LOOKED_AT))
 
 
 def _two(root, what):
     """(folder of images, folder of masks) in a folder, or None."""
     images, masks = _candidates(root, IMAGES), _candidates(root, MASKS)
-    masks = [f for f in masks if _has_png(f)] if len(masks) > 1 else masks
+    masks = [f for f in masks if _has_masks(f)] if len(masks) > 1 else masks
     for found in (images, masks):
         if len(found) > 1:
             raise KerasVisionError(f"{what}: {named(f.name for f in found)} for one thing; keep one, or name a CSV")
@@ -97,8 +96,8 @@ def _two(root, what):
 def _split_folders(folder, what):
     """{split: sub-folder} of the sub-folders that are named like splits."""
     held = collections.defaultdict(list)
-    for below in _folders(folder):
-        held[splits.ALIASES.get(below.name.lower())].append(below)
+    for inner in folders(folder):
+        held[splits.ALIASES.get(inner.name.lower())].append(inner)
     held.pop(None, None)
     twice = [f.name for found in held.values() for f in found if len(found) > 1]
     if twice:
@@ -131,26 +130,30 @@ def _layout(root, what):
 
 
 def _is_picture_or_folder(path):
-    return path in _folders(path.parent) if path.is_dir() else path.suffix.lower() in SUFFIXES + UNSUPPORTED
+    return path in folders(path.parent) if path.is_dir() else path.suffix.lower() in SUFFIXES + UNSUPPORTED
 
 
 def _of_folder(root, what):
-    pairs, others, covers = [], [], set()
+    pairs, lines, covers = [], [], set()
     layout = _layout(root, what)
-    for split, folders in layout.items():
-        (images, rest), (masks, more) = (_pictures(f, root, what) for f in folders)
-        others += rest + more
+    for split, both in layout.items():
+        (images, rest), (masks, more) = (_pictures(f, root, what) for f in both)
+        lines += rest + more
         is_cover = bool(masks) and all(k.count("/") == 1 for k in masks) and not any("/" in k for k in images)
         by_class = collections.defaultdict(dict)
         for key, file in masks.items():
             by_class[key.split("/")[1] if is_cover else key][key.split("/")[0] if is_cover else ""] = file
         covers |= {k.split("/")[0] if is_cover else "" for k in masks}
-        _check_partners(images, by_class, folders, root, what)
-        pairs += [_pair(key, file, by_class[key], folders[1], split, root) for key, file in images.items()]
+        _check_partners(images, by_class, both, root, what)
+        pairs += [_pair(key, file, by_class[key], both[1], split, root) for key, file in images.items()]
     if "" in covers and len(covers) > 1:
         raise KerasVisionError(f"{what}: masks of one file in one split, and of a file a class in another; keep one")
+    read = {f for both in layout.values() for held in both for f in (held, held.parent)}
+    for other in (f for f in folders(root) if f not in read):
+        count = sum(f.suffix.lower() in SUFFIXES + UNSUPPORTED for f in below(other).files)
+        lines += [f"folders: {other.name} ({count} images)"] if count else []
     places = (root, *dict.fromkeys(p for _, f in layout.values() for p in (f, f.parent)))
-    return Paired(tuple(pairs), tuple(others), places, tuple(sorted(covers - {""})))
+    return Paired(tuple(pairs), tuple(lines), places, tuple(sorted(covers - {""})))
 
 
 def _pair(key, image, held, folder, split, root):
@@ -161,26 +164,27 @@ def _pair(key, image, held, folder, split, root):
 
 
 def _pictures(folder, root, what):
-    """({path below the folder without its suffix: file}, names of files that are no pictures), sorted."""
-    held, others = {}, []
-    for file in sorted(f for f in folder.rglob("*") if f.is_file()):
-        if file.name.startswith(".") or file.name in ("Thumbs.db", "classes.txt"):
+    """({path below the folder without its suffix: file}, lines about what was left out), sorted."""
+    held, found = {}, below(folder)
+    lines = found.lines(root)
+    for file in found.files:
+        if file.name == "classes.txt":
             continue
         if file.suffix.lower() not in SUFFIXES + UNSUPPORTED:
-            others.append(str(file.relative_to(root)))
+            lines.append(f"not an image by its name: {file.relative_to(root)}")
             continue
         key = file.relative_to(folder).with_suffix("").as_posix()
         if key in held:
             twice = f"{held[key].relative_to(root)} and {file.relative_to(root)}"
             raise KerasVisionError(f"{what}: {twice} have one name; keep one, a mask is found by its image's name")
         held[key] = file
-    return held, others
+    return held, lines
 
 
-def _check_partners(images, masks, folders, root, what):
+def _check_partners(images, masks, both, root, what):
     """Every image has a mask and the reverse."""
     if not images and not masks:
-        raise KerasVisionError(f"{what}: no images in {folders[0].relative_to(root)}; {_PLACES}")
+        raise KerasVisionError(f"{what}: no images in {both[0].relative_to(root)}; {_PLACES}")
     alone = [str(f.relative_to(root)) for key, f in images.items() if key not in masks]
     extra = [str(f.relative_to(root)) for key, held in masks.items() if key not in images for f in held.values()]
     if alone or extra:
@@ -190,11 +194,14 @@ def _check_partners(images, masks, folders, root, what):
 
 
 def _of_csv(file, what):
-    rows = _rows(file, what)
+    """(pairs, lines about how rows were read)."""
+    table = read_table(file, what, ("file", "mask", "split", "group"), _FORM)
+    if not {"file", "mask"} <= set(table.columns):
+        raise KerasVisionError(f"{what}: no rows with file and mask; {_FORM}")
     torn = collections.defaultdict(set)
-    pairs = []
-    for line, row in rows:
-        held = {k: (row.get(k) or "").strip() for k in ("file", "mask", "split", "group")}
+    pairs, changed = [], 0
+    for line, row in table.rows:
+        held = {k: row.get(k, "") for k in ("file", "mask", "split", "group")}
         split = held["split"].lower()
         if not held["file"] or not held["mask"]:
             raise KerasVisionError(f"{what}: line {line}: no {'mask' if held['file'] else 'file'}")
@@ -203,27 +210,16 @@ def _of_csv(file, what):
             raise KerasVisionError(f"{what}: line {line}: split {held['split']!r}; allowed: {allowed} or empty")
         split, group = splits.ALIASES.get(split), held["group"] or None
         torn[group] |= {split} - {None}
-        paths = [str(file.parent / held[k]) for k in ("file", "mask")]
-        pairs.append(Pair(paths[0], held["file"], paths[1], held["mask"], split, group))
+        (image, one), (mask, other) = (placed(file.parent, held[k]) for k in ("file", "mask"))
+        changed += one or other
+        pairs.append(Pair(image, held["file"], mask, held["mask"], split, group))
     apart = [g for g, names in torn.items() if g is not None and len(names) > 1]
     if apart:
         raise KerasVisionError(f"{what}: groups in more than one split: {named(apart)}; keep each in one")
     _check_files(pairs, what)
     follows = {g: next(iter(names), None) for g, names in torn.items() if g is not None}
-    return [dataclasses.replace(p, split=p.split or follows.get(p.group)) for p in pairs]
-
-
-def _rows(file, what):
-    """[(line number, row)]."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as held:
-            reader = csv.DictReader(held, skipinitialspace=True)
-            rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasVisionError(f"{what}: no CSV in UTF-8: {error}") from None
-    if not rows or not {"file", "mask"} <= set(rows[0][1]):
-        raise KerasVisionError(f"{what}: no rows with file and mask; write a header file,mask and one row an image")
-    return rows
+    pairs = [dataclasses.replace(p, split=p.split or follows.get(p.group)) for p in pairs]
+    return pairs, [*table.said, *said_of_paths(changed)]
 
 
 def _check_files(pairs, what):
@@ -232,6 +228,6 @@ def _check_files(pairs, what):
     if missing:
         seen = f"{len(missing)} of {len(files)} files do not exist: {named(missing)}"
         raise KerasVisionError(f"{what}: {seen}; paths are relative to the CSV")
-    twice = [path for path, n in collections.Counter(p.image for p in pairs).items() if n > 1]
+    twice = [path for path, n in collections.Counter(same_file(p.image) for p in pairs).items() if n > 1]
     if twice:
         raise KerasVisionError(f"{what}: {len(twice)} images stand in several rows: {named(twice)}; keep one row each")

@@ -1,14 +1,16 @@
 """Where volumes and their masks or classes lie: folders, or a CSV, as cases for `sources/volumes`."""
 
 import collections
-import csv
 import dataclasses
 import itertools
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import dicom, splits
+from kerasvision.data.sources import _labels
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._table import first_row, placed, read_table, said_of_paths, same_file
+from kerasvision.data.sources._walk import below, folders
 from kerasvision.data.volumes import SUFFIXES, has_volume_name
 
 _IMAGES = ("images", "image", "imgs", "img", "volumes", "imagestr")
@@ -20,6 +22,7 @@ _PLACES = (
     "put volumes into images/ and masks of equal names into masks/, or volumes into a folder a class, or name a CSV "
     "with the columns file and mask, or file and label"
 )
+_FORM = "write a header file,mask or file,label and one row a volume"
 _NAMES = "a mask has its volume's name, as in images/1.nii.gz and masks/1.nii.gz (or images/1_0000.nii.gz)"
 
 
@@ -41,19 +44,19 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """cases: at least one. has_masks: else every case has a label. others: names of files that are no volumes.
+    """cases: at least one. has_masks: else every case has a label. lines: as `Opened.dropped` has them.
 
     places: folders where classes.txt may lie.
     """
 
     cases: tuple[Case, ...]
     has_masks: bool
-    others: tuple[str, ...]
+    lines: tuple[str, ...]
     places: tuple[pathlib.Path, ...]
 
 
-def find(path, what):
-    """`Found` below a folder or in a CSV."""
+def find(path, what, classes=()):
+    """`Found` below a folder or in a CSV. classes: those declared."""
     place = pathlib.Path(path).expanduser()
     if place.is_dir():
         try:
@@ -62,7 +65,7 @@ def find(path, what):
         except OSError as error:
             raise KerasVisionError(f"{what}: {error.filename} cannot be read: {str(error.strerror).lower()}") from None
     if place.is_file() and place.suffix.lower() == ".csv":
-        return _of_csv(place, what)
+        return _of_csv(place, what, classes)
     raise KerasVisionError(f"{what}: {'no folder and no .csv file' if place.exists() else 'no such folder or file'}")
 
 
@@ -79,35 +82,25 @@ def holds_volumes(root):
 
 def is_volume_csv(file):
     """Whether the first row of a CSV names a NIfTI or MGH file."""
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as held:
-            row = next(csv.DictReader(held, skipinitialspace=True), {})
-    except (OSError, csv.Error):
-        return False
-    return has_volume_name((row.get("file") or "").strip())
-
-
-def _folders(path):
-    """Sub-folders, sorted, without those that a file manager or an archive has left."""
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+    return has_volume_name(first_row(file).get("file", ""))
 
 
 def _split_folders(folder, what):
     """{split: sub-folder} of the sub-folders that are named like splits."""
     held = {}
-    for below in _folders(folder):
-        split = splits.ALIASES.get(below.name.lower())
+    for inner in folders(folder):
+        split = splits.ALIASES.get(inner.name.lower())
         if split in held:
-            twice = named((held[split].name, below.name))
+            twice = named((held[split].name, inner.name))
             raise KerasVisionError(f"{what}: {folder.name}: two folders for one split: {twice}; keep one")
         if split:
-            held[split] = below
+            held[split] = inner
     return held
 
 
 def _two(root, what):
     """(folder of volumes, folder of masks) in a folder, or None."""
-    images, masks = ([f for f in _folders(root) if f.name.lower() in names] for names in (_IMAGES, _MASKS))
+    images, masks = ([f for f in folders(root) if f.name.lower() in names] for names in (_IMAGES, _MASKS))
     for found in (images, masks):
         if len(found) > 1:
             raise KerasVisionError(f"{what}: {named(f.name for f in found)} for one thing; keep one, or name a CSV")
@@ -145,8 +138,9 @@ def _refuse_loose(folder, what, why):
 
 
 def _volumes(folder, root, what):
-    """({path below the folder without its suffix: file, or folder of a DICOM series}, names of other files), sorted."""
-    held, others = {}, []
+    """({path below the folder without its suffix: file, or folder of a DICOM series}, lines about what is left out)."""
+    held, found = {}, below(folder)
+    lines = found.lines(root)
 
     def add(path, key):
         if key in held:
@@ -154,35 +148,28 @@ def _volumes(folder, root, what):
             raise KerasVisionError(f"{what}: {twice} have one name; keep one, a mask is found by its volume's name")
         held[key] = path
 
-    def walk(place):
-        if dicom.holds_series(place):
-            add(place, place.relative_to(folder).as_posix())
-            return
-        for file in sorted(place.iterdir()):
-            name = file.relative_to(folder).as_posix()
-            if file.name.startswith((".", "__MACOSX")) or file.name in ("Thumbs.db", "classes.txt"):
-                continue
-            if file.is_dir():
-                walk(file)
-            elif has_volume_name(name):
-                add(file, name[: -next(len(s) for s in SUFFIXES if name.lower().endswith(s))])
-            else:
-                others.append(str(file.relative_to(root)))
-
-    walk(folder)
-    return held, others
+    series = {place: dicom.holds_series(place) for place in dict.fromkeys((folder, *(f.parent for f in found.files)))}
+    for place in sorted(p for p, holds in series.items() if holds):
+        add(place, place.relative_to(folder).as_posix())
+    for file in (f for f in found.files if not series[f.parent] and f.name != "classes.txt"):
+        name = file.relative_to(folder).as_posix()
+        if has_volume_name(name):
+            add(file, name[: -next(len(s) for s in SUFFIXES if name.lower().endswith(s))])
+        else:
+            lines.append(f"not a volume by its name: {file.relative_to(root)}")
+    return dict(sorted(held.items(), key=lambda pair: pair[1])), lines
 
 
 def _paired(root, layout, what):
-    cases, others = [], []
-    for split, folders in layout.items():
-        (images, rest), (masks, more) = (_volumes(f, root, what) for f in folders)
-        others += rest + more
+    cases, lines = [], []
+    for split, both in layout.items():
+        (images, rest), (masks, more) = (_volumes(f, root, what) for f in both)
+        lines += rest + more
         mask_of = {key: key if key in masks else key.removesuffix(_FIRST_CHANNEL) for key in images}
         alone = [str(f.relative_to(root)) for key, f in images.items() if mask_of[key] not in masks]
         extra = [str(f.relative_to(root)) for key, f in masks.items() if key not in mask_of.values()]
         if not images and not masks:
-            raise KerasVisionError(f"{what}: no volumes in {folders[0].relative_to(root)}; {_PLACES}")
+            raise KerasVisionError(f"{what}: no volumes in {both[0].relative_to(root)}; {_PLACES}")
         if alone or extra:
             seen = [f"{len(alone)} volumes without a mask: {named(alone)}"] if alone else []
             seen += [f"{len(extra)} masks without a volume: {named(extra)}"] if extra else []
@@ -192,38 +179,46 @@ def _paired(root, layout, what):
             name, mask_name = names
             cases.append(Case(str(image), name, str(masks[mask_of[key]]), mask_name, split=split))
     places = (root, *dict.fromkeys(p for pair in layout.values() for f in pair for p in (f, f.parent)))
-    return Found(tuple(cases), True, tuple(others), places)
+    return Found(tuple(cases), True, tuple(lines), places)
 
 
 def _sorted_by_class(root, what):
     """A folder a class, in folders of splits or not."""
     parts = _split_folders(root, what)
-    layout = parts if "train" in parts and len(parts) == len(_folders(root)) else {None: root}
-    cases, others = [], []
+    layout = parts if "train" in parts and len(parts) == len(folders(root)) else {None: root}
+    cases, lines = [], []
     for split, base in layout.items():
         where = what if base == root else f"{what}: {base.name}"
         _refuse_loose(base, where, f"has no mask and no class; {_PLACES}")
-        held = {folder.name: _volumes(folder, root, what) for folder in _folders(base)}
+        held = {folder.name: _volumes(folder, root, what) for folder in folders(base)}
         if not any(files for files, _ in held.values()):
             raise KerasVisionError(f"{where}: no volumes ({', '.join(SUFFIXES)}, DICOM) in its folders; {_PLACES}")
         for label, (files, rest) in held.items():
             cases += [Case(str(f), str(f.relative_to(root)), label=label, split=split) for f in files.values()]
-            others += rest
-    return Found(tuple(cases), False, tuple(others), (root,))
+            lines += rest
+    return Found(tuple(cases), False, tuple(lines), (root,))
 
 
-def _of_csv(file, what):
-    columns, rows = _rows(file, what)
-    has_masks = "mask" in columns
-    if "file" not in columns or has_masks == ("label" in columns):
-        held = f"it has {', '.join(columns)}"
+def _of_csv(file, what, classes):
+    table = read_table(file, what, ("file", "mask", "label", "split", "group"), _FORM)
+    has_masks = "mask" in table.columns
+    if "file" not in table.columns or has_masks == ("label" in table.columns):
+        held = f"it has {', '.join(table.columns)}"
         raise KerasVisionError(f"{what}: {held}; allowed: the columns file and mask, or file and label")
-    cases = [_case(file, line, row, "mask" if has_masks else "label", what) for line, row in rows]
+    read = [_case(file, line, row, "mask" if has_masks else "label", what) for line, row in table.rows]
+    cases, changed = [case for case, _ in read], sum(found for _, found in read)
+    said = (
+        []
+        if has_masks
+        else _labels.check(
+            [(line, [c.label]) for (line, _), c in zip(table.rows, cases, strict=True)], classes, False, what
+        )
+    )
     missing = [n for c in cases for f, n in ((c.path, c.name), (c.mask, c.mask_name)) if f and not _exists(f)]
     if missing:
         seen = f"{len(missing)} files do not exist: {named(missing)}"
         raise KerasVisionError(f"{what}: {seen}; paths are relative to the CSV")
-    twice = [path for path, n in collections.Counter(c.path for c in cases).items() if n > 1]
+    twice = [path for path, n in collections.Counter(same_file(c.path) for c in cases).items() if n > 1]
     if twice:
         raise KerasVisionError(f"{what}: {len(twice)} volumes stand in several rows: {named(twice)}; keep one row each")
     torn = collections.defaultdict(set)
@@ -234,32 +229,17 @@ def _of_csv(file, what):
         raise KerasVisionError(f"{what}: groups in more than one split: {named(apart)}; keep each in one")
     follows = {g: next(iter(names), None) for g, names in torn.items() if g is not None}
     cases = [dataclasses.replace(c, split=c.split or follows.get(c.group)) for c in cases]
-    return Found(tuple(cases), has_masks, (), (file.parent,))
+    lines = [*table.said, *said, *said_of_paths(changed)]
+    return Found(tuple(cases), has_masks, tuple(lines), (file.parent,))
 
 
 def _exists(path):
     return pathlib.Path(path).exists()
 
 
-def _rows(file, what):
-    """(column names, [(line number, row)])."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as held:
-            reader = csv.DictReader(held, skipinitialspace=True)
-            rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasVisionError(f"{what}: no CSV in UTF-8: {error}") from None
-    if not rows:
-        raise KerasVisionError(f"{what}: no rows; write a header file,mask or file,label and one row a volume")
-    long = next((line for line, row in rows if None in row), None)
-    if long:
-        raise KerasVisionError(f"{what}: line {long} has more values than the header; quote values that hold a comma")
-    return reader.fieldnames, rows
-
-
 def _case(file, line, row, kind, what):
-    """kind: "mask" or "label"."""
-    held = {k: (row.get(k) or "").strip() for k in ("file", kind, "split", "group")}
+    """(case, whether one of its paths was written with \\). kind: "mask" or "label"."""
+    held = {k: row.get(k, "") for k in ("file", kind, "split", "group")}
     for needed in ("file", kind):
         if not held[needed]:
             raise KerasVisionError(f"{what}: line {line}: no {needed}")
@@ -268,7 +248,8 @@ def _case(file, line, row, kind, what):
         allowed = ", ".join(splits.NAMES)
         raise KerasVisionError(f"{what}: line {line}: split {held['split']!r}; allowed: {allowed} or empty")
     about = {"split": splits.ALIASES.get(split), "group": held["group"] or None}
-    place = str(file.parent / held["file"])
+    place, changed = placed(file.parent, held["file"])
     if kind == "label":
-        return Case(place, held["file"], label=held["label"], **about)
-    return Case(place, held["file"], str(file.parent / held["mask"]), held["mask"], **about)
+        return Case(place, held["file"], label=held["label"], **about), changed
+    mask, other = placed(file.parent, held["mask"])
+    return Case(place, held["file"], mask, held["mask"], **about), changed or other

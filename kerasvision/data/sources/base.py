@@ -8,6 +8,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.component import Component
+from kerasvision.data import class_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,9 @@ class Split:
     `targets` float32 [N] for numbers. Or it has `volume` float32 [D, H, W, C], `spacing_mm` float32 [3] and perhaps
     `mask` uint8 [D, H, W].
     size: number of records. shuffle_buffer: how many records may be held in memory for shuffling; a source whose
-    records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in.
+    records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in. groups: a number
+    a record, equal for records that must not part (pictures of one patient, or of equal bytes); empty: none do. strata:
+    where there are groups, a class a record, which the shares of a cut follow.
     """
 
     records: tf.data.Dataset
@@ -28,6 +31,8 @@ class Split:
     size: int
     shuffle_buffer: int = 100_000
     classes: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    strata: tuple[int, ...] = ()
 
     @property
     def read_spec(self):
@@ -46,12 +51,16 @@ class Split:
 class Opened:
     """A source that has been looked at: class names, and the splits by name ("train", "validation", "test").
 
-    dropped: what was left out and why, one line each.
+    dropped: what was left out and why, and what a reader of the data should know, one line each; a line's first word is
+    its kind, one of `data/findings.py`. Names that cannot be lines of a file are refused here, of every source.
     """
 
     classes: tuple[str, ...]
     splits: dict[str, Split]
     dropped: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        class_names.checked(self.classes, "class names of the data")
 
 
 class Source(Component):

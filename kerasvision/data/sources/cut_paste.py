@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -22,9 +21,12 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import readable, splits
 from kerasvision.data.convert import coco_document
+from kerasvision.data.sources import _labels
 from kerasvision.data.sources._boxes import Picture
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._scenes import Studio, load_cutout, render
+from kerasvision.data.sources._table import placed, read_table
+from kerasvision.data.sources._walk import below
 from kerasvision.data.sources.base import Source
 from kerasvision.data.sources.coco import Coco
 
@@ -90,7 +92,11 @@ class CutPaste(Source):
     cache: str = ""
 
     def open(self):
-        return self.rendered().open()
+        opened = self.rendered().open()
+        if self.scenes[1]:
+            return opened
+        line = "kin: no scenes for validation, and scenes of train show the same objects; ask for some with scenes"
+        return dataclasses.replace(opened, dropped=(*opened.dropped, line))
 
     def arranged(self):
         """The labels of the rendered scenes, for `data/convert.py`."""
@@ -209,17 +215,19 @@ _ALLOWED = {
 
 def _pictures(folder):
     """Image files below a folder, sorted by their path in it."""
-    found = [f for f in folder.rglob("*") if f.suffix.lower() in readable.SUFFIXES and f.is_file()]
-    return sorted((f for f in found if not f.name.startswith(".")), key=lambda f: f.relative_to(folder).as_posix())
+    found = [f for f in below(folder).files if f.suffix.lower() in readable.SUFFIXES]
+    return sorted(found, key=lambda f: f.relative_to(folder).as_posix())
 
 
 def _csv_rows(file, what):
     """[(picture, label, group or "")]."""
-    with file.open(encoding="utf-8-sig", newline="") as held:
-        rows = list(csv.DictReader(held))
-    if not rows or not {"file", "label"} <= set(rows[0]):
-        raise KerasVisionError(f"{what}: no rows with file and label; write a header file,label,group and a row a file")
-    return [(file.parent / row["file"], row["label"], row.get("group") or "") for row in rows]
+    form = "write a header file,label,group and a row a file"
+    table = read_table(file, what, ("file", "label", "group"), form)
+    if not {"file", "label"} <= set(table.columns):
+        raise KerasVisionError(f"{what}: no rows with file and label; {form}")
+    _labels.check([(line, [row["label"]]) for line, row in table.rows], (), False, what)
+    places = (placed(file.parent, row["file"])[0] for _, row in table.rows)
+    return [(pathlib.Path(p), r["label"], r.get("group", "")) for p, (_, r) in zip(places, table.rows, strict=True)]
 
 
 def _picture(path, label, group):

@@ -7,7 +7,9 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
+from kerasvision.data.sources._class_folders import layout_of, refuse_flat
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
+from kerasvision.data.sources._walk import below, beside, folders
 from kerasvision.data.sources.base import Source
 
 
@@ -16,10 +18,12 @@ from kerasvision.data.sources.base import Source
 class ImageFolder(Source):
     """Samples: `image_bytes`, `label` int32, `path`. The classes are the folders' names, sorted.
 
-    path: the folder. Below it lies a folder a class (images may lie deeper), or folders train, val (valid, validation)
-    and test with a folder a class each. A split that has no folder is cut out of training, stratified by class:
-    validation_fraction and test_fraction of it, drawn with `seed`; 0 cuts none. Files of equal bytes stay in one split;
-    where the folders themselves put a copy into two, the copy in the judging split counts and the other is dropped.
+    path: the folder. Below it lies a folder a class (images may lie deeper), or folders train, val (valid, validation,
+    dev, eval) and test with a folder a class each; `_class_folders.py` says how one is told from the other. A split
+    that has no folder is cut out of training, stratified by class: validation_fraction and test_fraction of it, drawn
+    with `seed`; 0 cuts none. Files of equal bytes stay in one split; where the folders themselves put a copy into two,
+    the copy in the judging split counts and the other is dropped. Linked folders are followed, hidden ones left out
+    (`_walk.py`), as are images beside the class folders; all that is left out is counted.
     skip_unreadable: leave out files that cannot be decoded, and report them, in place of refusing.
     """
 
@@ -35,79 +39,69 @@ class ImageFolder(Source):
         root = pathlib.Path(self.path).expanduser()
         if not root.is_dir():
             raise KerasVisionError(f"{what}: {'not a folder' if root.exists() else 'no such folder'}")
-        layout = _layout(root, what)
-        scanned = {split: {f.name: _files(f) for f in _folders(base)} for split, base in layout.items()}
-        classes = _classes(scanned, layout, what)
-        entries, ignored = [], []
-        for split, by_class in scanned.items():
+        layout = layout_of(root, what)
+        lines = [*layout.lines, *_beside(root, layout)]
+        scanned = {s: {f.name: below(f) for f in folders(base)} for s, base in layout.splits.items()}
+        images = {s: {name: _images(held.files) for name, held in by.items()} for s, by in scanned.items()}
+        classes = _classes(images, layout.splits, what)
+        entries, deep = [], []
+        for split, by_class in images.items():
             for label, name in enumerate(classes):
-                found, other = by_class[name]
+                found = by_class[name]
                 entries += [Entry(str(p), str(p.relative_to(root)), (label,), split) for p in found]
-                ignored += [str(p.relative_to(root)) for p in other]
+                deep += [p for p in found if p.parent.parent != layout.splits[split]]
+                held = scanned[split][name]
+                lines += [*held.lines(root), *_others(held.files, root)]
         opened = open_entries(entries, classes, Plan(what, fractions, self.seed, self.skip_unreadable))
-        if ignored:
-            line = f"not an image by its name: {named(ignored)}"
-            opened = dataclasses.replace(opened, dropped=(*opened.dropped, line))
-        return opened
+        if deep:
+            inner = named(dict.fromkeys(str(p.parent.relative_to(root)) for p in deep))
+            lines.append(f"deep: {len(deep)} in {inner}")
+        return dataclasses.replace(opened, dropped=(*opened.dropped, *lines))
 
 
-def _folders(path):
-    """Sub-folders, sorted, without those that a file manager or an archive has left."""
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+def _images(files):
+    """TIFF and the like count as images, to be told of."""
+    return [f for f in files if f.suffix.lower() in SUFFIXES + UNSUPPORTED]
 
 
-def _files(path):
-    """(images, other files) below a folder, sorted; missing: none. TIFF and the like count as images, to be told of."""
-    images, other = [], []
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith(".") and file.name != "Thumbs.db":
-            (images if file.suffix.lower() in SUFFIXES + UNSUPPORTED else other).append(file)
-    return images, other
+def _others(files, root):
+    images = set(_images(files))
+    return [f"not an image by its name: {f.relative_to(root)}" for f in files if f not in images]
 
 
-def _layout(root, what):
-    """Split -> the folder that holds its classes; {None: root} when the folders are classes."""
-    folders = _folders(root)
-    held = {splits.ALIASES.get(f.name.lower()): f for f in folders}
-    if not folders:
-        _refuse_flat(root, what)
-    if "train" not in held or None in held:
-        if held and set(held) <= {"validation", "test"}:
-            raise KerasVisionError(f"{what}: {named(f.name for f in folders)} but no train folder beside it")
-        return {None: root}
-    if len(held) < len(folders):
-        raise KerasVisionError(f"{what}: two folders for one split: {named(f.name for f in folders)}; keep one")
-    for folder in held.values():
-        if not _folders(folder):
-            _refuse_flat(folder, f"{what}: {folder.name}")
-    return held
+def _beside(root, layout):
+    """Lines about what lies beside the folders that count."""
+    lines = []
+    for place in dict.fromkeys((root, *layout.splits.values())):
+        held = beside(place)
+        lines += [f"loose: {f.relative_to(root)}" for f in _images(held.files)]
+        lines += [*held.lines(root), *_others(held.files, root)]
+    return lines
 
 
-def _refuse_flat(folder, what):
-    if _files(folder)[0]:
-        raise KerasVisionError(f"{what}: images without a class; put them into one folder a class, as in cats/1.jpg")
-    raise KerasVisionError(f"{what}: no images; put them into one folder a class, as in cats/1.jpg")
-
-
-def _classes(scanned, layout, what):
-    """Sorted class names, equal in all splits, each with a file. scanned: split -> class -> (images, other files)."""
-    named_by = {split: [name for name, (images, _) in held.items() if images] for split, held in scanned.items()}
+def _classes(images, layout, what):
+    """Sorted class names, equal in all splits, each with a file. images: split -> class -> files."""
+    named_by = {split: [name for name, files in held.items() if files] for split, held in images.items()}
     first = next(s for s in named_by if s in (None, "train"))
     classes = named_by[first]
     if not classes:
-        raise KerasVisionError(f"{what}: no images ({', '.join(SUFFIXES)}) below its folders")
+        refuse_flat(layout[first], what)
     for split, names in named_by.items():
         extra, absent = sorted(set(names) - set(classes)), sorted(set(classes) - set(names))
         if extra:
-            raise KerasVisionError(f"{what}: {layout[split].name} holds classes that train has not: {named(extra)}")
+            case = {c.casefold() for c in classes} >= {c.casefold() for c in extra}
+            hint = f"; train spells them otherwise ({named(classes)}): rename one of the two" if case else ""
+            raise KerasVisionError(
+                f"{what}: {layout[split].name} holds classes that train has not: {named(extra)}{hint}"
+            )
         if absent:
             raise KerasVisionError(f"{what}: {layout[split].name} has no images of {named(absent)}, which train has")
-    empty = [name for held in scanned.values() for name, (images, _) in held.items() if not images]
+    empty = [name for held in images.values() for name, files in held.items() if not files]
     if empty:
         raise KerasVisionError(f"{what}: class folders without images: {named(empty)}; fill or remove them")
     if len(classes) == 1:
         only = layout[first] / classes[0]
-        deeper = [f for f in _folders(only) if _files(f)[0]]
+        deeper = [f for f in folders(only) if _images(below(f).files)]
         hint = f"; its folders look like classes: name {str(only)!r} instead" if len(deeper) > 1 else ""
         raise KerasVisionError(f"{what}: one class only, {classes[0]!r}; a classifier needs two or more{hint}")
     return classes

@@ -11,10 +11,12 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.sources._boxes import sizes
-from kerasvision.data.sources._files import Entry, Plan, arrange, named
+from kerasvision.data.sources._files import Entry, Plan, arrange, grouped, named
+from kerasvision.data.sources._guess import Reading, rare, reading, smooth
 from kerasvision.data.sources._masks import Coding, Fault, read_mask
 from kerasvision.data.sources._pairs import pairs_of
 from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.text import read_class_names
 from kerasvision.ops.dense import IGNORE
 
 BACKGROUND = "background"
@@ -32,11 +34,11 @@ class ImageMask(Source):
 
     Masks are PNGs. Gray of 1 to 16 bits and palettes hold values: a value is the id of its class, or values[i] is that
     of class i. colors: one (r, g, b) a class; every mask is then read by what it shows. ignore, with colors
-    ignore_colors: what means 255; None is (255,), and nothing where `values` names 255, or where all masks together
-    hold 0 and 255 only: 255 is then class 1, which is said. A value or color that means nothing is an error. One file
-    a class: masks/CLASS/NAME.png is class CLASS where it is not 0, and the background where no file is; a class that
-    an image has not needs no file. Where two classes overlap, the one later in `classes` is on top; where `classes`
-    gives no order, that is an error.
+    ignore_colors: what means 255; None is (255,), and nothing where `values` names 255, or where masks hold 0 and 255:
+    255 is then class 1, which is said; `_guess.py` has what is read where some files say otherwise. A value or color
+    that means nothing is an error. One file a class: masks/CLASS/NAME.png is class CLASS where it is not 0, and the
+    background where no file is; a class that an image has not needs no file. Where two classes overlap, the one later
+    in `classes` is on top; where `classes` gives no order, that is an error.
 
     classes: the names of all ids, "background" first where there is one; empty takes the lines of classes.txt in the
     folder, else the folders of one file a class in order, else background and foreground of masks of 0 and 255, else
@@ -67,20 +69,18 @@ class ImageMask(Source):
         coding = self._coding(paired, bool(given), what)
         masks, dropped = self._read(paired, names, coding, what)
         pairs = {p.image: p for p in paired.pairs if p.image in masks}
-        is_binary = self._is_binary(paired, names, masks)
-        classes = names or _unnamed(masks, is_binary, coding, what)
+        seen = {p.mask_name: masks[i].pixels for i, p in pairs.items()}
+        guess = reading(seen, names, what) if self._is_open(paired) else Reading(False)
+        classes = names or _unnamed(seen, guess.is_white, what)
         _check_ids(pairs, masks, classes, what)
-        table = _binary_table() if is_binary else None
-        entries = [Entry(i, p.name, _labels(masks[i], is_binary), p.split, p.group) for i, p in pairs.items()]
+        table = _binary_table() if guess.is_white else None
+        entries = [Entry(i, p.name, _labels(masks[i], guess.is_white), p.split, p.group) for i, p in pairs.items()]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several=True)
         by_split, lines = arrange(entries, classes, plan)
-        dropped = [*dropped, *lines]
-        if is_binary:
-            dropped.append(f"binary: masks hold 0 and 255 only: 255 is {classes[1]!r}; ignore=(255,) says otherwise")
-        if paired.others:
-            dropped.append(f"not an image by its name: {named(paired.others)}")
-        opened = {n: _split([e.path for e in held], masks, table) for n, held in by_split.items()}
-        return Opened(tuple(classes), opened, tuple(dropped))
+        said = [*guess.lines, *(() if names or guess.is_white else rare(seen)), *_soft(pairs, masks)]
+        dropped = (*dropped, *lines, *said, *paired.lines)
+        opened = {n: grouped(_split([e.path for e in held], masks, table), held) for n, held in by_split.items()}
+        return Opened(tuple(classes), opened, dropped)
 
     def _check(self, what):
         """The fields fit together."""
@@ -136,10 +136,9 @@ class ImageMask(Source):
                 raise UsageError(f"{what}: {field} with one file a class, where all but 0 is the class; leave it out")
         return Coding(ordered=ordered)
 
-    def _is_binary(self, paired, names, masks):
-        """Whether 255 cannot be meant as "ignore": there is nothing but 0 beside it."""
-        plain = self.ignore is None and not (self.values or self.colors or paired.covers)
-        return plain and len(names) in (0, 2) and {i for m in masks.values() for i in m.ids} == {0, IGNORE}
+    def _is_open(self, paired):
+        """Whether nobody has said what 255 means."""
+        return self.ignore is None and not (self.values or self.colors or paired.covers)
 
     def _read(self, paired, names, coding, what):
         """({image's path: Mask}, one line for each that was left out)."""
@@ -159,15 +158,13 @@ class ImageMask(Source):
             found = list(zip(pairs, pool.map(read, pairs), strict=True))
         faults = [(p, m) for p, m in found if isinstance(m, Fault)]
         bad = [f"{p.mask_name} ({m.reason})" for p, m in faults if m.kind == "unreadable"]
-        if bad and not self.skip_unreadable:
+        if len(bad) == len(pairs) or bad and not self.skip_unreadable:
             raise KerasVisionError(
                 f"{what}: {len(bad)} of {len(pairs)} masks cannot be read: {named(bad)}; mend or remove them, or leave "
                 "them out with skip_unreadable=True (--skip-unreadable)"
             )
         _refuse(faults, what)
         masks = {p.image: m for p, m in found if not isinstance(m, Fault)}
-        if not masks:
-            raise KerasVisionError(f"{what}: no mask is left that can be read")
         return masks, [f"unreadable: {line}" for line in bad]
 
 
@@ -190,28 +187,31 @@ def _refuse_values(lines, what):
 def _listed(paired, what):
     """The lines of classes.txt; () when there is none."""
     file = next((p / "classes.txt" for p in paired.places if (p / "classes.txt").is_file()), None)
-    if file is None:
-        return ()
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise KerasVisionError(f"{what}: {file.name}: no text in UTF-8: {error}") from None
-    return tuple(line.strip() for line in lines if line.strip())
+    return read_class_names(file, f"{what}: {file.name}") if file else ()
 
 
-def _unnamed(masks, is_binary, coding, what):
-    if is_binary:
+def _unnamed(held, is_white, what):
+    """Names by the values of all masks. held: {name: {value: pixels}}."""
+    if is_white:
         return (BACKGROUND, "foreground")
-    seen = sorted({i for m in masks.values() for i in m.ids} - {IGNORE})
+    seen = sorted({i for pixels in held.values() for i in pixels} - {IGNORE})
     if seen != list(range(len(seen))):
+        listed, hint = named(map(str, seen), 8), smooth(held)
+        given = f"values=({', '.join(map(str, seen))})" if len(seen) < 9 else "values"
         raise KerasVisionError(
-            f"{what}: the masks hold the values {named(map(str, seen), 8)}, which are not 0, 1, 2, ...; name the "
-            "classes with classes or classes.txt, or say with values which value is which class"
+            f"{what}: the masks hold the values {listed}, which are not 0, 1, 2, ...{hint}; name the classes with "
+            f"classes or classes.txt, or say with {given} which value is which class"
         )
     if len(seen) < 2:
-        held = f"the value {seen[0]} only" if seen else "nothing but what is ignored"
-        raise KerasVisionError(f"{what}: the masks hold {held}; a segmenter needs two classes or more")
+        only = f"the value {seen[0]} only" if seen else "nothing but what is ignored"
+        raise KerasVisionError(f"{what}: the masks hold {only}; a segmenter needs two classes or more")
     return tuple(f"class_{i}" for i in seen)
+
+
+def _soft(pairs, masks):
+    """A line, in a list, about files of one class that hold more than black and white."""
+    names = [pairs[i].mask_name for i in pairs if masks[i].is_soft]
+    return [f"soft: {named(names)}"] if names else []
 
 
 def _check_ids(pairs, masks, classes, what):

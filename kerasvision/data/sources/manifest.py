@@ -1,7 +1,6 @@
 """A CSV file that names image files and their labels."""
 
 import collections
-import csv
 import dataclasses
 import math
 import pathlib
@@ -10,7 +9,10 @@ import re
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
+from kerasvision.data.readable import SUFFIXES
+from kerasvision.data.sources import _labels
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
+from kerasvision.data.sources._table import placed, read_table, said_of_paths, same_file
 from kerasvision.data.sources.base import Source
 
 _SEPARATORS = re.compile(r"[;|]")
@@ -27,7 +29,8 @@ class Manifest(Source):
     label or labels (separated by ; or |); optional: split (train, validation or val, test; empty: undecided) and group
     (a patient, a camera, an object: never in two splits; empty: none). classes: the class names in order, anything
     else is then an error; empty takes the sorted labels of the file. A split without any row is cut out of training as
-    in `image_folder`; validation_fraction, test_fraction, seed and skip_unreadable are as there.
+    in `image_folder`; validation_fraction, test_fraction, seed and skip_unreadable are as there. How a CSV may be
+    written: `_table.py`; what no label is: `_labels.py`.
     target_columns: columns of numbers, read in place of labels.
     """
 
@@ -48,46 +51,65 @@ class Manifest(Source):
         what = f"manifest {self.path!r}"
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
         base = pathlib.Path(self.path).expanduser()
-        columns, rows = _rows(base, what)
+        table = self._table(base, what)
         if self.target_columns:
-            return self._open_numbers(base, columns, rows, Plan(what, fractions, self.seed, self.skip_unreadable, True))
-        several = self._check_columns(columns, what)
-        named_labels = [self._labels(row, line, several, what) for line, row in rows]
-        classes = self.classes or tuple(sorted({label for labels in named_labels for label in labels}))
+            plan = Plan(what, fractions, self.seed, self.skip_unreadable, declared=True)
+            return self._open_numbers(base, table, plan)
+        several = self._check_columns(table.columns, what)
+        named_labels = [(line, self._labels(row, line, several, what)) for line, row in table.rows]
+        said = _labels.check(named_labels, self.classes, several, what)
+        classes = self.classes or tuple(sorted({label for _, labels in named_labels for label in labels}))
         index = {name: i for i, name in enumerate(classes)}
-        entries = []
-        for (line, row), labels in zip(rows, named_labels, strict=True):
+        for line, labels in named_labels:
             for label in labels:
                 if label not in index:
                     hint = close_matches(label, index)
                     raise KerasVisionError(f"{what}: line {line}: label {label!r} is none of the classes; {hint}")
-            entries.append(self._entry(base, row, line, tuple(sorted({index[label] for label in labels})), what))
-        _check_files(entries, what)
-        entries = _with_groups(entries, what)
+        ids = [tuple(sorted({index[label] for label in labels})) for _, labels in named_labels]
+        entries, more = self._entries(base, table, ids, what)
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
-        return open_entries(entries, classes, plan)
+        opened = open_entries(entries, classes, plan)
+        return dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said, *more))
 
-    def _open_numbers(self, base, columns, rows, plan):
+    def _table(self, base, what):
+        wanted = (self.file_column, self.label_column, self.labels_column, *self.target_columns)
+        wanted = (*wanted, self.split_column, self.group_column)
+        return read_table(base, what, wanted, "write a header file,label and one row a file")
+
+    def _entries(self, base, table, ids, what):
+        """(entries whose files exist, lines about how rows were read)."""
+        held = [self._entry(base, row, line, i, what) for (line, row), i in zip(table.rows, ids, strict=True)]
+        entries = [entry for entry, _ in held]
+        _check_files(entries, what)
+        words = {row.get(self.split_column, "").lower() for _, row in table.rows}
+        said = [f"splits: {word!r} is read as validation" for word in splits.GUESSED if word in words]
+        return _with_groups(entries, what), [*said, *said_of_paths(sum(changed for _, changed in held))]
+
+    def _open_numbers(self, base, table, plan):
         what, wanted = plan.what, (self.file_column, *self.target_columns)
-        missing = [name for name in wanted if name not in columns]
+        missing = [name for name in wanted if name not in table.columns]
         if missing or self.classes:
             seen = f"no column {', '.join(map(repr, missing))}" if missing else "classes do not go with target_columns"
             raise KerasVisionError(
-                f"{what}: {seen}; it has {', '.join(columns)}; target_columns names those of numbers"
+                f"{what}: {seen}; it has {', '.join(table.columns)}; target_columns names those of numbers"
             )
-        entries = []
-        for line, row in rows:
-            entry = self._entry(base, row, line, (), what)
-            targets = tuple(_number(row[name], name, line, what) for name in self.target_columns)
-            entries.append(dataclasses.replace(entry, targets=targets))
-        _check_files(entries, what)
-        return open_entries(_with_groups(entries, what), self.target_columns, plan)
+        entries, said = self._entries(base, table, [()] * len(table.rows), what)
+        targets = [
+            tuple(_number(row[name], name, line, what) for name in self.target_columns) for line, row in table.rows
+        ]
+        entries = [dataclasses.replace(e, targets=t) for e, t in zip(entries, targets, strict=True)]
+        opened = open_entries(entries, self.target_columns, plan)
+        return dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said))
 
     def _check_columns(self, columns, what):
         """Whether the labels are several; the columns that must exist do."""
         held = f"it has {', '.join(columns)}"
         if self.file_column not in columns:
-            raise KerasVisionError(f"{what}: no column {self.file_column!r}; {held}; rename one or set file_column")
+            is_data = any(pathlib.Path(c).suffix.lower() in SUFFIXES for c in columns)
+            first = "; its first line names a file: write a header above it, as file,label" if is_data else ""
+            raise KerasVisionError(
+                f"{what}: no column {self.file_column!r}; {held}{first or '; rename one or set file_column'}"
+            )
         one, several = self.label_column in columns, self.labels_column in columns
         if one == several:
             raise KerasVisionError(
@@ -98,22 +120,23 @@ class Manifest(Source):
 
     def _labels(self, row, line, several, what):
         if several:
-            return [label.strip() for label in _SEPARATORS.split(row[self.labels_column] or "") if label.strip()]
-        label = (row[self.label_column] or "").strip()
+            return [label.strip() for label in _SEPARATORS.split(row[self.labels_column]) if label.strip()]
+        label = row[self.label_column]
         if not label:
             raise KerasVisionError(f"{what}: line {line}: no {self.label_column}")
         return [label]
 
     def _entry(self, base, row, line, labels, what):
-        name = (row[self.file_column] or "").strip()
+        """(entry, whether its path was written with \\)."""
+        name = row[self.file_column]
         if not name:
             raise KerasVisionError(f"{what}: line {line}: no {self.file_column}")
-        split = (row.get(self.split_column) or "").strip().lower()
+        split = row.get(self.split_column, "").lower()
         if split and split not in splits.ALIASES:
             allowed = ", ".join(splits.NAMES)
             raise KerasVisionError(f"{what}: line {line}: {self.split_column} {split!r}; allowed: {allowed} or empty")
-        group = (row.get(self.group_column) or "").strip() or None
-        return Entry(str(base.parent / name), name, labels, splits.ALIASES.get(split), group)
+        path, changed = placed(base.parent, name)
+        return Entry(path, name, labels, splits.ALIASES.get(split), row.get(self.group_column) or None), changed
 
 
 def _number(text, column, line, what):
@@ -126,33 +149,22 @@ def _number(text, column, line, what):
     return value
 
 
-def _rows(path, what):
-    """(column names, [(line number, row)])."""
-    if not path.is_file():
-        raise KerasVisionError(f"{what}: {'not a file' if path.exists() else 'no such file'}")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            rows = [(reader.line_num, row) for row in reader]
-            columns = reader.fieldnames or []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasVisionError(f"{what}: no CSV in UTF-8: {error}") from None
-    if not rows:
-        raise KerasVisionError(f"{what}: no rows; write a header file,label and one row a file")
-    long = next((line for line, row in rows if None in row), None)
-    if long:
-        raise KerasVisionError(f"{what}: line {long} has more values than the header; quote values that hold a comma")
-    return columns, rows
-
-
 def _check_files(entries, what):
     missing = [e.name for e in entries if not pathlib.Path(e.path).is_file()]
     if missing:
         seen = f"{len(missing)} of {len(entries)} files do not exist: {named(missing)}"
         raise KerasVisionError(f"{what}: {seen}; paths are relative to the CSV")
-    twice = [path for path, n in collections.Counter(e.path for e in entries).items() if n > 1]
+    rows = collections.defaultdict(list)
+    for entry in entries:
+        rows[same_file(entry.path)].append(entry)
+    twice = {path: held for path, held in rows.items() if len(held) > 1}
     if twice:
-        raise KerasVisionError(f"{what}: {len(twice)} files stand in several rows: {named(twice)}; keep one row a file")
+        other = sum(len({(e.labels, e.targets) for e in held}) > 1 for held in twice.values())
+        differ = f", {other} of them with other labels" if other else ""
+        listed = named(" = ".join(e.name for e in held) for held in twice.values())
+        raise KerasVisionError(
+            f"{what}: {len(twice)} files stand in several rows{differ}: {listed}; keep one row a file"
+        )
 
 
 def _with_groups(entries, what):

@@ -20,6 +20,7 @@ from kerasvision.data.sources import _files
 from kerasvision.data.sources._files import Entry, Plan, named
 from kerasvision.data.sources._volumes import find
 from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.text import read_class_names
 from kerasvision.data.volumes import read_grid, read_labels, read_volume
 from kerasvision.ops.dense import IGNORE
 
@@ -58,7 +59,7 @@ class Volumes(Source):
     def open(self):
         what = f"volumes {self.path!r}"
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
-        found = find(self.path, what)
+        found = find(self.path, what, self.classes)
         names = self._names(found, what)
         looks, dropped = self._look(found, what)
         if found.has_masks:
@@ -70,12 +71,11 @@ class Volumes(Source):
         ]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, found.has_masks, bool(self.classes))
         by_split, copies = _arrange(entries, looks, names, plan)
-        if found.others:
-            dropped.append(f"not a volume by its name: {named(found.others)}")
         cases = {look.case.path: look.case for look in looks}
         table = {v: i for i, v in enumerate(self.values or range(len(names)))} if found.has_masks else None
         opened = {n: _split([cases[e.path] for e in held], held, table) for n, held in by_split.items()}
-        return Opened(tuple(names), opened, (*dropped, *copies))
+        opened = {n: _files.grouped(split, by_split[n]) for n, split in opened.items()}
+        return Opened(tuple(names), opened, (*dropped, *copies, *found.lines))
 
     def _names(self, found, what):
         """Names of the classes; () where only the values of masks can tell."""
@@ -193,11 +193,7 @@ def _arrange(entries, looks, names, plan):
     series = {look.case.path: look.grid.series for look in looks}
     entries, contents, copies = _files._without_leaks(entries, _contents([e.path for e in entries], series))
     groups = splits.linked(contents, [e.group for e in entries], [series[e.path] for e in entries])
-    strata = splits.rarest([e.labels for e in entries])
-    chosen = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
-    by_split = {n: [e for e, split in zip(entries, chosen, strict=True) if split == n] for n in splits.NAMES}
-    _files._check_training(by_split["train"], entries, names, plan)
-    return {n: held for n, held in by_split.items() if held}, copies
+    return _files.shared_out(entries, groups, names, plan), copies
 
 
 def _contents(paths, series):
@@ -219,11 +215,7 @@ def _listed(found, what):
     file = next((p / "classes.txt" for p in found.places if (p / "classes.txt").is_file()), None)
     if file is None:
         return ()
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise KerasVisionError(f"{what}: {file.name}: no text in UTF-8: {error}") from None
-    return tuple(line.strip() for line in lines if line.strip())
+    return read_class_names(file, f"{what}: {file.name}")
 
 
 def _bytes(path):

@@ -6,6 +6,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.registry import exporters
+from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 
 OPSET = 17  # tf2onnx refuses 20
@@ -40,7 +41,7 @@ class ONNX(Exporter):
         tf2onnx.convert.from_function(
             function, input_signature=named, opset=OPSET, output_path=str(folder / "model.onnx")
         )
-        (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
+        write_names(folder / "labels.txt", job.served.classes)
         return folder / "model.onnx"
 
     def open(self, path, arch):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.registry import exporters
+from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 
 FEATURES = "serving_features"  # the signature
@@ -51,7 +52,7 @@ def write_saved_model(served, path):
     """Save a bare module: variables, functions and the label asset, no Keras object."""
     labels = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}-labels") / "labels.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
-    labels.write_text("".join(f"{c}\n" for c in served.classes), encoding="utf-8")
+    write_names(labels, served.classes)
     module = tf.Module()
     module.weights = list(served.weights)
     module.labels = tf.saved_model.Asset(str(labels))

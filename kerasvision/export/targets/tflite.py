@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import exporters
+from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner, batches_of_one, joined
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -85,7 +86,7 @@ class TFLite(Exporter):
 
 def write_beside(folder, job):
     """What a package of .tflite files holds beside them: the classes' names, and goldens."""
-    (folder / "labels.txt").write_text("".join(f"{c}\n" for c in job.served.classes), encoding="utf-8")
+    write_names(folder / "labels.txt", job.served.classes)
     if not (folder / "golden.npz").exists():
         np.savez_compressed(folder / "golden.npz", **goldens(job))
 

@@ -62,6 +62,7 @@ LAYOUTS = {
         {"images/train/1.jpg": "", "labels/train/1.png": ""},
         {"train/img/1.jpg": "", "train/Mask/cat/1.PNG": "", "val/img/2.jpg": "", "val/Mask/cat/2.PNG": ""},
         {"images/1.jpg": "", "annotations/1.png": "", "annotations/about.json": json.dumps({"by": "me"})},
+        {"images/1.jpg": "", "masks/1.jpg": ""},  # to be told that JPEGs are no masks
     ],
     "volumes": [
         {"images/1.nii.gz": "", "masks/1.nii.gz": "", "classes.txt": "sky"},
@@ -74,7 +75,6 @@ LAYOUTS = {
         {"cat/1.jpg": "", "dog/1.jpg": "", "about.json": json.dumps({"images": 2, "by": "me"})},
         {"train/cat/1.jpg": "", "test/cat/1.jpg": "", "classes.txt": "cat", "settings.xml": "<project/>"},
         {"images/1.jpg": "", "photos/1.jpg": ""},
-        {"images/1.jpg": "", "masks/1.jpg": ""},
     ],
 }
 

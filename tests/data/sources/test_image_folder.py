@@ -140,7 +140,9 @@ def test_unreadable_files_are_left_out_on_request(broken):
         "unreadable: dog/cut.jpg (cut off or damaged)",
         "unreadable: dog/cut.png (cut off or damaged)",
         "unreadable: eel/scan.tif (TIFF is not supported; convert it to JPEG or PNG)",
+        "hidden: eel/.DS_Store",
         "not an image by its name: eel/notes.txt",
+        "deep: 1 in eel/river",
     )
 
 

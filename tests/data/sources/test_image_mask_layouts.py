@@ -155,9 +155,9 @@ def test_csv(lay, tmp_path):
     assert detect(file) == sources["image_mask"](path=str(file))
     for text, said in (
         ("file,label\na/1.png,x", "no rows with file and mask"),
-        ("file,mask", "no rows with file and mask"),
+        ("file,mask", "no rows; write a header file,mask and one row an image"),
         ("file,mask\na/1.png,", "line 2: no mask"),
-        ("file,mask,split\na/1.png,b/m1.png,dev", "line 2: split 'dev'; allowed: train, validation, test or empty"),
+        ("file,mask,split\na/1.png,b/m1.png,dv", "line 2: split 'dv'; allowed: train, validation, test or empty"),
         ("file,mask\na/1.png,b/1.png", "1 of 2 files do not exist: b/1.png; paths are relative to the CSV"),
         ("file,mask\na/1.png,b/m1.png\na/1.png,b/m2.png", "1 images stand in several rows"),
         ("file,mask,split,group\na/1.png,b/m1.png,val,g\na/2.png,b/m2.png,test,g", "more than one split: g"),
@@ -199,7 +199,7 @@ def test_other_files_are_told_of(lay):
     root = lay(("images/1.png", "masks/1.png", 1), ("images/4.png", "masks/4.png", 4))
     (root / "masks" / "notes.md").touch()
     (root / "images" / ".DS_Store").touch()
-    assert opened(root).dropped == ("not an image by its name: masks/notes.md",)
+    assert opened(root).dropped == ("hidden: images/.DS_Store", "not an image by its name: masks/notes.md")
     (root / "images" / "4.png").write_bytes(b"no picture")
     assert "1 of 2 files cannot be read: images/4.png (text, not an image)" in refusal(root, classes=tuple("abc"))
     held = opened(root, skip_unreadable=True, classes=tuple("abc"))

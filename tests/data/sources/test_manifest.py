@@ -137,7 +137,7 @@ def test_a_missing_manifest_and_one_that_is_no_text(tmp_path):
     with pytest.raises(KerasVisionError, match="no such file"):
         sources["manifest"](path=str(tmp_path / "gone.csv")).open()
     (tmp_path / "photo.csv").write_bytes(b"\xff\xd8\xff\xe0\x00\x10")
-    with pytest.raises(KerasVisionError, match="no CSV in UTF-8"):
+    with pytest.raises(KerasVisionError, match="line 1 is no UTF-8"):
         sources["manifest"](path=str(tmp_path / "photo.csv")).open()
 
 
