@@ -27,6 +27,7 @@ FINDINGS = {
     "margins": ("images with boxes that reach beyond them", "clipped to the image"),
     "repeated": ("images with a box that stands there twice", "each counts once"),
     "unlabeled": ("images without a label file", "count as images without objects"),
+    **objects.FINDINGS,
     "binary": ("doubt about what 255 means in a mask", "it is learned as a class"),
     "tiny": (
         f"images with objects whose shorter side is below {objects.TINY_PX} pixels",

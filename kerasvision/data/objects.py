@@ -10,6 +10,38 @@ WHOLE = 0.98  # part of the image's area
 SAME_IOU = 0.9
 SIZES_PX = {"small": (0, 32), "medium": (32, 96), "large": (96, np.inf)}  # COCO's: square root of the area
 
+# kind -> (what was found, what training does with it): what sources of boxes say, as lines that begin with the kind
+FINDINGS = {
+    "elsewhere": ("paths in data.yaml that are not where it says", "what was read is named; mend the path"),
+    "unlisted": ("groups of files that nothing names", "not read"),
+    "filename": (
+        "XML files whose <filename> is another image that is there",
+        "the image of the XML file's own name counts; mend <filename>, or the names of the files",
+    ),
+    "shared": ("label files that several images share by their names", "each of these images has its objects"),
+    "alike": (
+        "class names that differ in case or white space only",
+        "each spelling counts as a class, without the white space around it; write one class in one way",
+    ),
+    "keypoints": ("kind of lines with keypoints", "their boxes count, the keypoints are not read"),
+    "oriented": (
+        "kind of lines with boxes that are turned",
+        "the upright box around each counts, its turn is not read",
+    ),
+    "mixed": ("mixture of boxes and polygons", "lines of five numbers are boxes, longer ones are polygons"),
+    "corners": ("doubt about what the numbers of boxes mean", "they are read as the format says; look at them drawn"),
+    "hulls": (
+        "images with polygons that lie elsewhere than the boxes of their objects",
+        "the boxes count for detection, the polygons as masks; one of the two is wrong",
+    ),
+    "zero_based": (
+        "XML files with a corner of 0, where VOC counts from 1",
+        "corners are read as VOC's; if the tool counted from 0, say one_based=False",
+    ),
+    "shapes": ("XML files with another shape beside a box", "the boxes count"),
+    "empty": ("splits without any object", "nothing can be learned or judged there"),
+}
+
 
 def report(seen, classes):
     """{"objects": {split: {"count", "images_without", "per_image": {"mean", "max"}, "side_px": {"min", "median",

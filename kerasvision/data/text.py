@@ -25,7 +25,7 @@ _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ENDS = re.compile(r"\r\n|\r|\n")
-_SHOWN = 60  # characters of a line in an error
+_SHOWN = 60  # bytes around a wrong one in an error
 
 
 def read_text(path, what):
@@ -60,7 +60,8 @@ def _undecoded(data, coding, error):
     at = error.start + skipped
     number = len(_ENDS.findall(data[:at].decode("latin-1"))) + 1
     start = max(data.rfind(b"\n", 0, at), data.rfind(b"\r", 0, at)) + 1
-    line = _ENDS.split(data[start : start + _SHOWN].decode("cp1252", "replace"))[0]
+    around = data[max(start, at - _SHOWN // 2) : at + _SHOWN // 2].decode("cp1252", "replace")
+    line = _ENDS.split(around)[0]
     seen = f", in Windows-1252 it would be {line!r}" if line.isprintable() else ""
     return f"line {number} is no UTF-8 (byte 0x{data[at]:02x}){seen}"
 

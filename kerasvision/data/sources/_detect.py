@@ -1,5 +1,6 @@
 """From what a person types after `--data` to a source."""
 
+import codecs
 import pathlib
 import re
 
@@ -17,7 +18,7 @@ ALLOWED = (
 )
 _FOLDERS = ("coco", "voc", "yolo", "image_folder", "image_mask", "volumes")  # kinds that a person may put before a path
 _COCO_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
-_HEAD = 65536  # characters of a file that are looked at
+_HEAD = 65536  # bytes of a file that are looked at
 
 
 def detect(path):
@@ -69,7 +70,7 @@ def _named(kind, rest):
 def _folder_kind(root, text):
     """What a folder's layout says. Names are looked at, and the heads of files that may be COCO's JSON or VOC's XML."""
     parts = [f for f in sorted(root.iterdir()) if f.name.lower() in ALIASES and f.is_dir()]
-    xml = (next(place.glob("*.xml"), None) for place in (root / "Annotations", root, *parts))
+    xml = (min(place.glob("*.xml"), default=None) for place in (root / "Annotations", root, *parts))
     documents = (f for place in (root, root / "annotations", *parts) for f in sorted(place.glob("*.json")))
     masks = holds_masks(root)
     yolo = any((root / name).is_file() for name in ("data.yaml", "data.yml"))
@@ -94,12 +95,15 @@ def is_coco(file):
     """Whether a JSON file begins as COCO's do. They may be large, with one of their lists at the end."""
     head = _head(file)
     found = set(_COCO_KEYS.findall(head))
-    return head.lstrip().startswith("{") and len(found) >= (1 if len(head) == _HEAD else 2)
+    return head.lstrip().startswith("{") and len(found) >= (1 if file.stat().st_size > _HEAD else 2)
 
 
 def _head(file):
+    """The beginning of a text in whatever coding: names of keys and tags are ASCII in all of them."""
     try:
-        with file.open(encoding="utf-8") as held:
-            return held.read(_HEAD)
-    except (OSError, UnicodeDecodeError):
+        with file.open("rb") as held:
+            data = held.read(_HEAD)
+    except OSError:
         return ""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")

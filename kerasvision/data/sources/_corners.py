@@ -1,0 +1,54 @@
+"""Whether numbers that should be a center or corner with a size look like two corners; what polygons say of boxes.
+
+Both take the labels of a whole set: of a single box nobody can tell.
+"""
+
+LEAST = 5  # boxes; fewer say nothing
+_INSIDE = 0.01  # of a side: so far beyond 0 and 1 rounding may lead
+_BEYOND, _SHARE = 0.02, 0.1  # as read, so many boxes reach so far beyond their image
+_MIDDLE = (0.35, 0.65)  # large objects in the middle of their picture are explained by themselves
+AGREE_IOU = 0.5  # of a box and the hull of its object's polygons
+
+
+def doubt(quads, read):
+    """ "wrong" where all would be boxes as x1 y1 x2 y2 and many are none as read, "unsure" where both would do, None.
+
+    quads: four numbers each as written, read: the boxes (x1, y1, x2, y2) that they are taken for; both in parts of the
+    image's sides, of equal length.
+    """
+    if len(quads) < LEAST:
+        return None
+    if not all(a < c and b < d and min(a, b) >= -_INSIDE and max(c, d) <= 1 + _INSIDE for a, b, c, d in quads):
+        return None
+    over = sum(min(x1, y1) < -_BEYOND or max(x2, y2) > 1 + _BEYOND for x1, y1, x2, y2 in read)
+    if over >= _SHARE * len(read):
+        return "wrong"
+    centers = ((v + w) / 2 for x1, y1, x2, y2 in read for v, w in ((x1, x2), (y1, y2)))
+    return None if all(_MIDDLE[0] <= c <= _MIDDLE[1] for c in centers) else "unsure"
+
+
+def hull(polygons):
+    """(x1, y1, x2, y2) around polygons [x, y, x, y, ...]; None where they are none."""
+    try:
+        xs, ys = [x for p in polygons for x in p[::2]], [y for p in polygons for y in p[1::2]]
+        return min(xs), min(ys), max(xs), max(ys)
+    except (TypeError, ValueError):
+        return None
+
+
+def apart(thing):
+    """Whether the polygons of a `Thing` lie elsewhere than its box."""
+    if thing.is_crowd or not isinstance(thing.segmentation, list):
+        return False
+    around = hull(thing.segmentation)
+    try:
+        return around is not None and _iou(around, thing.box_xyxy) < AGREE_IOU
+    except TypeError:  # texts in place of numbers: an error where masks are read
+        return False
+
+
+def _iou(a, b):
+    low, high = (max(a[0], b[0]), max(a[1], b[1])), (min(a[2], b[2]), min(a[3], b[3]))
+    shared = max(high[0] - low[0], 0) * max(high[1] - low[1], 0)
+    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / total if total > 0 else 1.0
