@@ -39,6 +39,9 @@ FINDINGS = {
         "corners are read as VOC's; if the tool counted from 0, say one_based=False",
     ),
     "shapes": ("XML files with another shape beside a box", "the boxes count"),
+    "inverted": ("DICOM series whose high numbers are dark", "turned over, so that high is bright"),
+    "ignored": ("kind of masks with 0 and 255 only", "255 is not learned; if it is a class, say so with values"),
+    "guessed": ("classes that only the values of one mask tell", "each is a class; is it a stray voxel?"),
     "empty": ("splits without any object", "nothing can be learned or judged there"),
 }
 

@@ -39,6 +39,17 @@ def read_text(path, what):
         raise KerasVisionError(f"{what}: cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
+def read_head(path, size):
+    """The first bytes of a file as text, to see what it is: what cannot be decoded is replaced, no file is ''."""
+    try:
+        with pathlib.Path(path).open("rb") as file:
+            data = file.read(size)
+    except OSError:
+        return ""
+    coding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    return data.decode(coding, errors="replace")
+
+
 def decode_text(data, what):
     """The text that bytes hold, as `read_text` says."""
     coding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")

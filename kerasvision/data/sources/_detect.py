@@ -1,6 +1,5 @@
 """From what a person types after `--data` to a source."""
 
-import codecs
 import pathlib
 import re
 
@@ -9,6 +8,7 @@ from kerasvision.core.registry import sources
 from kerasvision.data.sources._pairs import holds_masks, is_mask_csv
 from kerasvision.data.sources._volumes import holds_volumes, is_volume_csv
 from kerasvision.data.splits import ALIASES
+from kerasvision.data.text import read_head
 
 ALLOWED = (
     "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text, or of images/ and masks/, of images or NIfTI "
@@ -80,7 +80,7 @@ def _folder_kind(root, text):
     volumes = holds_volumes(root)
     seen = {
         "coco": any(is_coco(f) for f in documents),
-        "voc": any("<annotation" in _head(f) for f in xml if f),
+        "voc": any("<annotation" in read_head(f, _HEAD) for f in xml if f),
         "yolo": yolo and not volumes,  # labels/ and classes.txt are volumes' too
         "image_mask": masks is not None,
         "volumes": volumes,
@@ -93,17 +93,6 @@ def _folder_kind(root, text):
 
 def is_coco(file):
     """Whether a JSON file begins as COCO's do. They may be large, with one of their lists at the end."""
-    head = _head(file)
+    head = read_head(file, _HEAD)
     found = set(_COCO_KEYS.findall(head))
     return head.lstrip().startswith("{") and len(found) >= (1 if file.stat().st_size > _HEAD else 2)
-
-
-def _head(file):
-    """The beginning of a text in whatever coding: names of keys and tags are ASCII in all of them."""
-    try:
-        with file.open("rb") as held:
-            data = held.read(_HEAD)
-    except OSError:
-        return ""
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")

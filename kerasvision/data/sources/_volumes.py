@@ -3,18 +3,21 @@
 import collections
 import csv
 import dataclasses
+import io
 import itertools
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import dicom, splits
 from kerasvision.data.sources._files import named
+from kerasvision.data.text import csv_reader, read_head
 from kerasvision.data.volumes import SUFFIXES, has_volume_name
 
 _IMAGES = ("images", "image", "imgs", "img", "volumes", "imagestr")
 _MASKS = ("masks", "mask", "labels", "labelstr")
 _FIRST_CHANNEL = "_0000"  # what nnU-Net appends to a volume's name
 _LOOKED_AT = 200  # entries of a folder, to see whether it holds volumes
+_HEAD = 65536  # bytes of a CSV that are looked at
 _DEEP = 4  # folders: images/train/case_01/1.nii.gz
 _PLACES = (
     "put volumes into images/ and masks of equal names into masks/, or volumes into a folder a class, or name a CSV "
@@ -80,9 +83,8 @@ def holds_volumes(root):
 def is_volume_csv(file):
     """Whether the first row of a CSV names a NIfTI or MGH file."""
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as held:
-            row = next(csv.DictReader(held, skipinitialspace=True), {})
-    except (OSError, csv.Error):
+        row = next(csv.DictReader(io.StringIO(read_head(file, _HEAD), newline=""), skipinitialspace=True), {})
+    except csv.Error:
         return False
     return has_volume_name((row.get("file") or "").strip())
 
@@ -244,11 +246,10 @@ def _exists(path):
 def _rows(file, what):
     """(column names, [(line number, row)])."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as held:
-            reader = csv.DictReader(held, skipinitialspace=True)
-            rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KerasVisionError(f"{what}: no CSV in UTF-8: {error}") from None
+        reader = csv_reader(file, what)
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise KerasVisionError(f"{what}: no CSV: {error}") from None
     if not rows:
         raise KerasVisionError(f"{what}: no rows; write a header file,mask or file,label and one row a volume")
     long = next((line for line, row in rows if None in row), None)
