@@ -42,8 +42,8 @@ def _ignored(looks, values, what):
     if len(only) > both and not values:
         raise KerasVisionError(
             f"{what}: {len(only)} of {len(looks)} masks hold 0 and 255 only ({named(only)}), {both} hold 255 "
-            "beside other values: is 255 a class, or ignored? Save all masks in one way, or say which values are classes: "
-            "values=(0, 1) ignores 255"
+            "beside other values: is 255 a class, or ignored? Save all masks in one way, or say which values are "
+            "classes: values=(0, 1) ignores 255"
         )
     return [f"ignored: {len(only)} of {len(looks)} masks hold 0 and 255 only: {named(only)}"] if only else []
 
