@@ -6,25 +6,32 @@ Both take the labels of a whole set: of a single box nobody can tell.
 LEAST = 5  # boxes; fewer say nothing
 _INSIDE = 0.01  # of a side: so far beyond 0 and 1 rounding may lead
 _BEYOND, _SHARE = 0.02, 0.1  # as read, so many boxes reach so far beyond their image
+_ODD = 0.05  # part of the boxes that may be unlike the others
 _MIDDLE = (0.35, 0.65)  # large objects in the middle of their picture are explained by themselves
 AGREE_IOU = 0.5  # of a box and the hull of its object's polygons
 
 
-def doubt(quads, read):
-    """ "wrong" where all would be boxes as x1 y1 x2 y2 and many are none as read, "unsure" where both would do, None.
+def doubt(pairs):
+    """ "wrong" where nearly all would be boxes as x1 y1 x2 y2 and many are none as read, "unsure" where both would do.
 
-    quads: four numbers each as written, read: the boxes (x1, y1, x2, y2) that they are taken for; both in parts of the
-    image's sides, of equal length.
+    pairs: for each box, the four numbers as written and the box (x1, y1, x2, y2) that they are taken for, both in parts
+    of the image's sides. A few that cannot be two corners do not decide for the others.
     """
-    if len(quads) < LEAST:
+    count, none, over, middle = 0, 0, 0, True
+    for (a, b, c, d), (x1, y1, x2, y2) in pairs:
+        count += 1
+        if not (a < c and b < d and min(a, b) >= -_INSIDE and max(c, d) <= 1 + _INSIDE):
+            none += 1
+            if none > LEAST and none > 2 * _ODD * count:
+                return None  # most sets end here soon
+            continue
+        over += min(x1, y1) < -_BEYOND or max(x2, y2) > 1 + _BEYOND
+        middle &= all(_MIDDLE[0] <= v <= _MIDDLE[1] for v in ((x1 + x2) / 2, (y1 + y2) / 2))
+    if count < LEAST or none > _ODD * count:
         return None
-    if not all(a < c and b < d and min(a, b) >= -_INSIDE and max(c, d) <= 1 + _INSIDE for a, b, c, d in quads):
-        return None
-    over = sum(min(x1, y1) < -_BEYOND or max(x2, y2) > 1 + _BEYOND for x1, y1, x2, y2 in read)
-    if over >= _SHARE * len(read):
+    if over >= _SHARE * count:
         return "wrong"
-    centers = ((v + w) / 2 for x1, y1, x2, y2 in read for v, w in ((x1, x2), (y1, y2)))
-    return None if all(_MIDDLE[0] <= c <= _MIDDLE[1] for c in centers) else "unsure"
+    return None if middle else "unsure"
 
 
 def hull(polygons):

@@ -73,8 +73,9 @@ def encoded(segmentation, image_hw, where=""):
                 raise ValueError(f"its size is {segmentation['size']}, the image's [{h}, {w}]")
             counts = segmentation["counts"]
             if not isinstance(counts, list):
-                counts = counts.encode() if isinstance(counts, str) else counts
-                return {"size": [h, w], "counts": counts}
+                return {"size": [h, w], "counts": _checked_counts(counts)}
+            if not all(isinstance(run, int) and 0 <= run <= h * w for run in counts):
+                raise ValueError("its counts are not all whole numbers from 0 on")
             return coco_mask.frPyObjects({"size": [h, w], "counts": counts}, h, w)
         for polygon in segmentation:
             if len(polygon) < 6 or len(polygon) % 2 or not np.isfinite(polygon).all():
@@ -84,6 +85,14 @@ def encoded(segmentation, image_hw, where=""):
         return coco_mask.merge(coco_mask.frPyObjects([list(map(float, p)) for p in segmentation], h, w))
     except (ValueError, TypeError, KeyError) as error:
         raise KerasVisionError(f"{where}segmentation: {error}") from None
+
+
+def _checked_counts(counts):
+    """Compressed counts as bytes; pycocotools reads whatever characters there are, and beyond an end that is missing."""
+    data = counts.encode() if isinstance(counts, str) else counts
+    if not isinstance(data, bytes) or not all(48 <= code < 112 for code in data) or data and (data[-1] - 48) & 32:
+        raise ValueError("its counts are neither a list of numbers nor COCO's compressed text")
+    return data
 
 
 def counts_of(compressed):

@@ -89,7 +89,7 @@ def _of_yaml(file, what):
     classes = _names(held, what)
     images, said = {}, []
     for key, split in splits.ALIASES.items():
-        if held.get(key):
+        if held.get(key) not in (None, "", "null", "~"):
             given = held[key] if isinstance(held[key], list) else [held[key]]
             images.setdefault(split, [])
             for text in given:

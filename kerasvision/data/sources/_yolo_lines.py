@@ -173,12 +173,11 @@ def _refuse_keypoints(long, what):
             f"{named(files)}; {_say(len(flagged[0][1].parts))}, or lines='polygons' if they are polygons"
         )
     rest = [line.parts for _, line in long if not _is_square(line.parts)]
-    sizes = collections.Counter(map(len, rest))
-    fit = sum(map(_with_points, rest))
-    if len(rest) >= 3 and len(sizes) == 1 and fit >= _FIT * len(rest):
-        size = next(iter(sizes))
+    size, count = next(iter(collections.Counter(map(len, rest)).most_common(1)), (0, 0))
+    fit = sum(len(parts) == size and _with_points(parts) for parts in rest)
+    if count >= 3 and fit >= _FIT * len(rest):
         raise KerasVisionError(
-            f"{what}: {len(rest)} lines of {size + 1} numbers may be polygons of {size // 2} points or boxes with "
+            f"{what}: {count} lines of {size + 1} numbers may be polygons of {size // 2} points or boxes with "
             f"{(size - 4) // 2} keypoints, and {fit} would do as either; write kpt_shape: [{(size - 4) // 2}, 2] into "
             "data.yaml, or say lines='polygons'"
         )
@@ -186,14 +185,13 @@ def _refuse_keypoints(long, what):
 
 def _check_corners(short, what):
     """Findings of lines of five numbers."""
-    quads = [line.parts for _, line in short if all(map(math.isfinite, line.parts))]
-    seen = _corners.doubt(quads, [_box(q) for q in quads])
+    seen = _corners.doubt((line.parts, _box(line.parts)) for _, line in short)
     if seen == "wrong":
         raise KerasVisionError(
-            f"{what}: all {len(quads)} lines would be boxes as class x1 y1 x2 y2, and as class cx cy w h many reach "
+            f"{what}: the {len(short)} lines would be boxes as class x1 y1 x2 y2, and as class cx cy w h many reach "
             "beyond their images; say lines='corners' or lines='boxes'"
         )
-    line = f"corners: all {len(quads)} lines would be boxes as class x1 y1 x2 y2 too; they are read as class cx cy w h"
+    line = f"corners: the {len(short)} lines would be boxes as class x1 y1 x2 y2 too; they are read as class cx cy w h"
     return [line] if seen else []
 
 

@@ -189,18 +189,19 @@ def _picture(image, place, things, what):
 
 def _check_corners(pictures, what):
     """Boxes that would do as [x1, y1, x2, y2] and, as [x, y, width, height], often reach beyond their images."""
-    sized = [p for p in pictures if p.image_hw and all(p.image_hw)]
-    read = [
-        tuple(v / side for v, side in zip(t.box_xyxy, p.image_hw[::-1] * 2, strict=True))
-        for p in sized
-        for t in p.things
-    ]
-    quads = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in read]
-    if _corners.doubt(quads, read) == "wrong":
+    if _corners.doubt(_pairs(pictures)) == "wrong":
         raise KerasVisionError(
-            f"{what}: all {len(quads)} boxes would do as [x1, y1, x2, y2], and as COCO's [x, y, width, height] many "
-            "reach beyond their images; write bbox as [x1, y1, x2 - x1, y2 - y1]"
+            f"{what}: the {sum(len(p.things) for p in pictures)} boxes would do as [x1, y1, x2, y2], and as COCO's "
+            "[x, y, width, height] many reach beyond their images; write bbox as [x1, y1, x2 - x1, y2 - y1]"
         )
+
+
+def _pairs(pictures):
+    """(bbox as written, the box it is taken for), in parts of the sides, of images whose size is stated."""
+    for picture in (p for p in pictures if all(p.image_hw)):
+        h, w = picture.image_hw
+        for x1, y1, x2, y2 in (thing.box_xyxy for thing in picture.things):
+            yield (x1 / w, y1 / h, (x2 - x1) / w, (y2 - y1) / h), (x1 / w, y1 / h, x2 / w, y2 / h)
 
 
 def _said(pictures, places):

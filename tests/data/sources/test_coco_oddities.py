@@ -44,18 +44,18 @@ def changed(tmp_path, noise):
     return write
 
 
-def each(name, **values):
+def each(kind, /, **values):
     """Every row of a list with new values, functions of the old ones."""
 
     def change(held):
-        for row in held[name]:
+        for row in held[kind]:
             row |= {key: make(row.get(key)) for key, make in values.items()}
 
     return change
 
 
-def row(name, number, **values):
-    return lambda held: held[name][number].update(values)
+def row(kind, number, /, **values):
+    return lambda held: held[kind][number].update(values)
 
 
 def both(*changes):
@@ -194,7 +194,7 @@ def test_ids_of_digits_are_in_the_order_of_numbers(changed):
 def test_corners_in_bbox_are_refused(changed):
     """As [x1, y1, x2, y2] all lie in the picture; as [x, y, width, height] they reach beyond it."""
     change = each("annotations", bbox=lambda b: [b[0], 8, b[0] + 10, 18])
-    assert "all 6 boxes would do as [x1, y1, x2, y2]" in refusal(changed(change))
+    assert "the 6 boxes would do as [x1, y1, x2, y2]" in refusal(changed(change))
 
 
 def test_boxes_beyond_the_image_are_clipped_and_said(changed):

@@ -82,7 +82,7 @@ def test_the_declared_coding_is_read(place, make, name):
         (coded("cp1252", "UTF-8"), "0.xml: line 1 is no UTF-8 (byte 0xe4)"),
         (coded("utf-8", "ISO-8859-1"), "0.xml: it declares the coding iso-8859-1 and is UTF-8"),
         (coded("utf-8", "klingon"), "0.xml: it declares the coding klingon and is none"),
-        (coded("utf-16-le"), "0.xml: has zero bytes: UTF-16 without"),
+        (coded("utf-16-le", name="cheese"), "0.xml: has zero bytes: UTF-16 without"),
         (lambda i: "<project><a/></project>", "0.xml: its root is <project>; VOC's is <annotation>"),
         (lambda i: "", "0.xml: no XML"),
     ],

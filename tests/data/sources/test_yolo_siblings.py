@@ -175,15 +175,23 @@ def corners(i):
 
 def test_two_corners_are_not_taken_for_a_center_and_a_size(labeled):
     place = labeled([[numbers(0, *corners(i))] for i in range(COUNT)])
-    assert "all 10 lines would be boxes as class x1 y1 x2 y2" in refusal(place)
+    assert "the 10 lines would be boxes as class x1 y1 x2 y2" in refusal(place)
     wanted = np.array([corners(i) for i in range(COUNT)]) * [W, H, W, H]
     np.testing.assert_allclose(boxes(opened(place, lines="corners")), wanted, rtol=1e-4)
     assert len(boxes(opened(place, lines="boxes"))) == COUNT
 
 
+def test_one_odd_line_decides_for_no_other(labeled):
+    """One box that cannot be two corners among thirty, and one polygon of another length among keypoints."""
+    lines = [numbers(0, *corners(i % COUNT)) for i in range(30)]
+    assert "x1 y1 x2 y2" in refusal(labeled([[*lines, "0 0.5 0.5 0.2 0.2"]]))
+    lines = [pose(i % COUNT, 3, 2) for i in range(30)]
+    assert "kpt_shape: [3, 2]" in refusal(labeled([[*lines, polygon(3, 7)]]))
+
+
 def test_two_corners_that_would_do_as_boxes_are_said(labeled):
     place = labeled([[numbers(0, 0.2 + 0.01 * i, 0.25, 0.35, 0.4)] for i in range(COUNT)])
-    assert opened(place).dropped[0].startswith("corners: all 10 lines would be boxes as class x1 y1 x2 y2 too")
+    assert opened(place).dropped[0].startswith("corners: the 10 lines would be boxes as class x1 y1 x2 y2 too")
 
 
 def test_large_objects_in_the_middle_are_nothing_odd(labeled):
