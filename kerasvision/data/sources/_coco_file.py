@@ -23,15 +23,19 @@ def document(file, what):
             f"{what}: no list {named(map(repr, missing))}; COCO's detection JSON has {named(_LISTS)}"
         )
     for name, keys in _NEEDS.items():
+        ids = [k for k in keys if k.endswith("id")]
         for number, row in enumerate(held[name]):
-            where = f"{what}: {name}[{number}]"
             if not isinstance(row, dict):
-                raise KerasVisionError(f"{where} is {row!r:.60}; allowed: an object with {named(keys)}")
-            lacking = [k for k in keys if k not in row]
-            if lacking:
-                raise KerasVisionError(f"{where} has no {named(lacking)}")
-            row |= {k: key(row[k], f"{where}: {k}") for k in keys if k.endswith("id")}
-        _check_types(held[name], [k for k in keys if k.endswith("id")], f"{what}: {name}")
+                raise KerasVisionError(
+                    f"{what}: {name}[{number}] is {row!r:.60}; allowed: an object with {named(keys)}"
+                )
+            for k in keys:
+                if k not in row:
+                    raise KerasVisionError(f"{what}: {name}[{number}] has no {k}")
+            for k in ids:
+                if type(row[k]) is not int or abs(row[k]) >= 2**53:  # millions of rows are plain numbers
+                    row[k] = key(row[k], f"{what}: {name}[{number}]: {k}")
+        _check_types(held[name], ids, f"{what}: {name}")
     for number, row in enumerate(held["images"]):
         name = row["file_name"]
         if not isinstance(name, str) or not name.strip() or "\0" in name:

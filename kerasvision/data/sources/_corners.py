@@ -37,9 +37,10 @@ def doubt(pairs):
 def hull(polygons):
     """(x1, y1, x2, y2) around polygons [x, y, x, y, ...]; None where they are none."""
     try:
-        xs, ys = [x for p in polygons for x in p[::2]], [y for p in polygons for y in p[1::2]]
+        points = polygons[0] if len(polygons) == 1 else [v for p in polygons for v in p]
+        xs, ys = points[::2], points[1::2]
         return min(xs), min(ys), max(xs), max(ys)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, KeyError):
         return None
 
 

@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources.base import Split
 
+_CODES = bytes(range(48, 112))  # characters of compressed counts
 _DTYPES = {"is_difficult": bool, "is_truncated": bool, "occlusion": np.float32}
 
 
@@ -88,9 +89,9 @@ def encoded(segmentation, image_hw, where=""):
 
 
 def _checked_counts(counts):
-    """Compressed counts as bytes; pycocotools reads whatever characters there are, and beyond an end that is missing."""
+    """Compressed counts as bytes; pycocotools reads any characters, and on where the last one says that more follow."""
     data = counts.encode() if isinstance(counts, str) else counts
-    if not isinstance(data, bytes) or not all(48 <= code < 112 for code in data) or data and (data[-1] - 48) & 32:
+    if not isinstance(data, bytes) or data.strip(_CODES) or data and (data[-1] - 48) & 32:
         raise ValueError("its counts are neither a list of numbers nor COCO's compressed text")
     return data
 

@@ -61,6 +61,8 @@ def thing_of(label, box_xyxy, held, where="", odd=None):
 
 def is_number(value):
     """Whether a value of JSON is a finite number that a float can hold; true and false are none."""
+    if type(value) is float:
+        return math.isfinite(value)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     try:

@@ -66,6 +66,7 @@ class Volumes(Source):
         if found.has_masks:
             names, said = check_masks(looks, names, self.values, what)
             dropped += said
+        names = check_class_names(names, what)
         labels = [look.ids(self.values) if found.has_masks else (names.index(look.case.label),) for look in looks]
         entries = [
             Entry(look.case.path, look.case.name, ids, look.case.split, look.case.group)
@@ -97,7 +98,7 @@ class Volumes(Source):
                 hint = "; name the background too, as the first" if len(names) == 1 else ""
                 raise KerasVisionError(f"{what}: {len(names)} classes; allowed: 2 to {IGNORE}{hint}")
             return names
-        names = names or check_class_names(sorted({case.label for case in found.cases}), what)
+        names = names or tuple(sorted({case.label for case in found.cases}))
         for case in found.cases:
             if case.label not in names:
                 hint = close_matches(case.label, names)

@@ -5,6 +5,7 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
+from kerasvision.data.sources._detect import detect
 
 W, H = 24, 20  # of `noise`
 COUNT = 4
@@ -70,7 +71,9 @@ def coded(coding, declared=None, name="Käse"):
     ],
 )
 def test_the_declared_coding_is_read(place, make, name):
-    found = opened(place(make))
+    root = place(make)
+    assert detect(str(root)).registered_name == "sources/voc"
+    found = opened(root)
     assert found.classes == (name,) and found.dropped == ()
     np.testing.assert_array_equal(samples(found)[0]["boxes_xyxy"], [[2, 3, 9, 12]])
 

@@ -204,6 +204,19 @@ def test_classes_as_floats_tabs_and_empty_lines(labeled):
     assert found.splits["train"].read(next(iter(found.splits["train"].records)))["labels"].numpy().tolist() == [1, 0]
 
 
+def test_data_check_prints_what_the_source_says(labeled, noise):
+    files = [[numbers(0, 0.2 + 0.01 * i, 0.25, 0.35, 0.4)] for i in range(COUNT)]
+    place = labeled(files, "path: gone", "[cat, Cat]")
+    noise(77).save(place / "images" / "0.jpg")
+    (place / "labels" / "more.txt").write_text("")
+    source = sources["yolo"](path=str(place), validation_fraction=0.0, test_fraction=0.0)
+    said = [line.partition(": ") for line in source.open().dropped]
+    found = {f["kind"]: f["examples"] for f in check(source)["findings"]}
+    assert [kind for kind, _, _ in said] == ["elsewhere", "corners", "unlisted", "shared", "alike"]
+    for kind, _, text in said:
+        assert found[kind] == [text]
+
+
 def test_every_finding_has_its_words():
     kinds = "keypoints oriented mixed corners elsewhere unlisted shared alike empty hulls filename zero_based shapes"
     assert set(kinds.split()) <= set(FINDINGS)
