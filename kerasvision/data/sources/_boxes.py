@@ -32,7 +32,7 @@ from kerasvision.data.sources._files import Entry, Plan, arrange, named
 from kerasvision.data.sources._records import split_of
 from kerasvision.data.sources._things import Thing
 from kerasvision.data.sources.base import Opened, Source
-from kerasvision.data.text import alike, check_class_names
+from kerasvision.data.text import check_class_names
 
 _ROUNDING_PX = 0.5  # a box may reach this far beyond its image without a word
 
@@ -105,7 +105,6 @@ class BoxSource(Source):
         by_split, dropped = arrange(entries, classes, plan)
         kept = {name: [by_path[e.path] for e in held] for name, held in by_split.items()}
         kept, lines = self._checked(kept, what)
-        said += [f"alike: {' and '.join(map(repr, group))}" for group in alike(classes)]
         return Arranged(tuple(classes), kept, (*dropped, *said, *lines, *_without(kept)))
 
     def _what(self):

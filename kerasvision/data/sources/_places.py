@@ -10,8 +10,7 @@ import unicodedata
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.readable import SUFFIXES
-
-_LEFT = ".~"  # first letters of files that tools leave behind
+from kerasvision.data.sources._walk import is_hidden
 
 
 class Places:
@@ -62,7 +61,7 @@ class Places:
 
 def is_picture(name):
     """Whether a file's name is that of a picture, and not of what a tool has left."""
-    return name.lower().endswith(SUFFIXES) and not name.startswith(tuple(_LEFT))
+    return name.lower().endswith(SUFFIXES) and not is_hidden(name)
 
 
 def _key(name):

@@ -55,7 +55,7 @@ def _alone(looks):
         for value in look.held:
             places[value].append(look.case.mask_name)
     one = {v: held[0] for v, held in places.items() if len(held) == 1 and v != IGNORE}
-    return [f"guessed: class_{v} is in {name} only" for v, name in sorted(one.items())] if len(looks) >= _FEW else []
+    return [f"rare: class_{v} is in {name} only" for v, name in sorted(one.items())] if len(looks) >= _FEW else []
 
 
 def _numbered(seen, what):

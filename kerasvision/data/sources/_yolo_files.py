@@ -9,9 +9,8 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._walk import below, folders
 from kerasvision.data.text import check_class_names, read_class_names, read_lines, read_text
-
-_LEFT = ("@eaDir", "__MACOSX")  # folders of thumbnails and of archives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,23 +62,20 @@ def layout(path, what):
         raise KerasVisionError(f"{what}: neither data.yaml nor classes.txt in it; one must name the classes")
     classes = read_class_names(places[0], f"{what}: {places[0].name}")
     inside = next((root / name for name in ("images", "Images") if (root / name).is_dir()), root)
-    folders = {f: splits.ALIASES.get(f.name.lower()) for f in sorted(inside.iterdir()) if f.is_dir() and _is_kept(f)}
-    if "train" in folders.values() and None not in folders.values():
-        images = {}
-        for folder, split in folders.items():
-            images.setdefault(split, []).extend(images_in(folder))
-        return Layout(root, classes, images)
-    return Layout(root, classes, {None: images_in(inside)})
+    parts = {f: splits.ALIASES.get(f.name.lower()) for f in folders(inside)}
+    images, said = {}, []
+    if "train" in parts.values() and None not in parts.values():
+        for folder, split in parts.items():
+            images.setdefault(split, []).extend(_images(folder, root, said))
+        return Layout(root, classes, images, said=tuple(said))
+    return Layout(root, classes, {None: _images(inside, root, said)}, said=tuple(said))
 
 
-def images_in(folder):
-    """Image files of a folder and of those below it, without what file managers leave; sorted."""
-    files = (f for f in sorted(folder.rglob("*")) if f.suffix.lower() in SUFFIXES + UNSUPPORTED)
-    return [f for f in files if all(map(_is_kept, f.relative_to(folder).parents)) and _is_kept(f) and f.is_file()]
-
-
-def _is_kept(path):
-    return not path.name.startswith(".") and path.name not in _LEFT
+def _images(folder, root, said):
+    """Image files of a folder and of those below it, sorted. said: what was left out there, added to."""
+    found = below(folder)
+    said += found.lines(root)
+    return [f for f in found.files if f.suffix.lower() in SUFFIXES + UNSUPPORTED]
 
 
 def _of_yaml(file, what):
@@ -149,7 +145,7 @@ def _listed(text, base, root, what, said):
         said.append(f"elsewhere: {text!r} of path {base!r} is not there; {str(found[0])!r} was read")
     elif any(not place.samefile(found[0]) for place in found[1:] if place.exists() and found[0].exists()):
         said.append(f"elsewhere: {text!r} fits several places; {str(found[0])!r} was read")
-    return _files(found[0], what)
+    return _files(found[0], root, what, said)
 
 
 def _matches(place):
@@ -158,11 +154,11 @@ def _matches(place):
     return [] if fixed is None else sorted(pathlib.Path(*place.parts[:fixed]).glob("/".join(place.parts[fixed:])))
 
 
-def _files(place, what):
+def _files(place, root, what, said):
     if not place.exists():
-        return [file for match in _matches(place) for file in _files(match, what)]
+        return [file for match in _matches(place) for file in _files(match, root, what, said)]
     if place.is_dir():
-        return images_in(place)
+        return _images(place, root, said)
     if place.suffix.lower() in SUFFIXES + UNSUPPORTED:
         return [place]
     return [place.parent / line.replace("\\", "/") for _, line in read_lines(place, f"{what}: {place.name}")]

@@ -60,7 +60,7 @@ def test_255_beside_classes_is_ignored_and_said(masked):
 
 
 def test_a_class_that_one_mask_alone_tells_is_said(masked):
-    assert opened(masked(*[(0, 1)] * 5, (0, 1, 2))).dropped == ("guessed: class_2 is in masks/5.nii.gz only",)
+    assert opened(masked(*[(0, 1)] * 5, (0, 1, 2))).dropped == ("rare: class_2 is in masks/5.nii.gz only",)
     assert opened(masked(*[(0, 1)] * 4, (0, 1, 2), (0, 2))).dropped == ()
 
 

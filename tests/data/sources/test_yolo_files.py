@@ -172,7 +172,9 @@ def test_folders_of_other_case_and_what_tools_leave(place, noise):
     (root / "Labels" / "train" / "gone.txt").write_text(LINE)
     found = opened(root)
     assert found.splits["train"].size == COUNT
-    assert found.dropped == ("unlisted: 1 label files without an image: gone.txt",)
+    hidden = ["hidden: Images/train/._0.png", "hidden: Images/train/.ipynb_checkpoints (1 files)"]
+    hidden += ["hidden: Images/train/@eaDir (1 files)", "unlisted: 1 label files without an image: gone.txt"]
+    assert found.dropped == tuple(hidden)
 
 
 def test_a_label_file_of_two_images_is_said(place, noise):
@@ -181,11 +183,11 @@ def test_a_label_file_of_two_images_is_said(place, noise):
     assert opened(root).dropped == ("shared: 0.txt",)
 
 
-def test_names_that_differ_in_case_and_splits_without_objects_are_said(place):
-    root = place(SPLITS + "names: [cat, Cat]\n")
+def test_splits_without_objects_are_said(place):
+    root = place(SPLITS + "names: [cat, dog]\n")
     for file in (root / "labels" / "val").iterdir():
         file.write_text("")
-    assert opened(root).dropped == ("alike: 'cat' and 'Cat'", f"empty: validation, {COUNT} images without an object")
+    assert opened(root).dropped == (f"empty: validation, {COUNT} images without an object",)
 
 
 def test_boxes_are_those_of_the_closed_form(place):
