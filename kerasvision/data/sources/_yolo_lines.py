@@ -136,11 +136,16 @@ def _holds(parts, points):
 
 
 def _with_flags(parts):
-    """Whether a line is a box with keypoints x y visible: each third number is 0, 1 or 2, and seen points lie in it."""
+    """Whether a line is a box with keypoints x y visible: each third number is 0, 1 or 2.
+
+    Of fewer than three keypoints a polygon along the borders could have that too, so seen points must lie in the box.
+    """
     rest = parts[4:]
     if not rest or len(rest) % 3 or not all(v in (0, 1, 2) for v in rest[2::3]):
         return False
-    return _holds(parts, [(x, y) for x, y, v in zip(rest[::3], rest[1::3], rest[2::3], strict=True) if v])
+    return len(rest) >= 9 or _holds(
+        parts, [(x, y) for x, y, v in zip(rest[::3], rest[1::3], rest[2::3], strict=True) if v]
+    )
 
 
 def _with_points(parts):

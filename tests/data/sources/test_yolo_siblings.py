@@ -75,6 +75,11 @@ def test_keypoints_that_nobody_has_named_are_not_taken_for_polygons(labeled, key
     np.testing.assert_allclose(boxes(opened(place, lines="keypoints")), pose_boxes(), rtol=1e-4)
 
 
+def test_keypoints_beyond_their_box_are_keypoints(labeled):
+    line = "0 0.3 0.3 0.1 0.1 " + " ".join(f"{x} 0.7 1" for x in (0.6, 0.7, 0.8, 0.9))
+    assert "kpt_shape: [4, 3]" in refusal(labeled([[line]]))
+
+
 def test_one_file_of_keypoints_among_polygons_is_named(labeled):
     files = [[polygon(i, 5)] for i in range(COUNT)]
     files[7] = [pose(7, 4, 3, 1)]
