@@ -23,8 +23,8 @@ from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import UsageError
 from kerasvision.data.class_names import as_lines
-from kerasvision.data.sources._boxes import extras
 from kerasvision.data.sources._records import encoded
+from kerasvision.data.sources._things import extras
 from kerasvision.data.sources.yolo import BEYOND
 
 _SHORT = {"train": "train", "validation": "val", "test": "test"}  # as VOC and YOLO spell them
@@ -192,8 +192,11 @@ def _write_yolo(arranged, folder):
             _write(folder / "labels" / place.with_suffix(".txt"), "".join(f"{row}\n" for row in rows))
             placed.append((picture.path, folder / "images" / place))
             beyond[f"images/{place}"] = _picture_extras(picture) | ({"objects": objects} if any(objects) else {})
-    text = "".join(lines) + f"nc: {len(arranged.classes)}\nnames: {json.dumps(list(arranged.classes))}\n"
-    _write(folder / "data.yaml", text)  # a JSON list is YAML too
+    text = (
+        "".join(lines)
+        + f"nc: {len(arranged.classes)}\nnames: {json.dumps(list(arranged.classes), ensure_ascii=False)}\n"
+    )
+    _write(folder / "data.yaml", text)  # a JSON list is YAML too, but for JSON's escapes of two halves of a character
     _write(folder / BEYOND, json.dumps(beyond))
     return placed
 

@@ -3,11 +3,13 @@
 Files count that end in .dcm, or that have no suffix (or only numbers, as UIDs do) and begin as DICOM does; of them,
 those that are images: a DICOMDIR, a report or contours beside the slices are passed over. Slices are put in order by
 their positions along the normal of their plane; names and instance numbers say nothing. Each is rescaled by its own
-slope and intercept. A tilted gantry gives a sheared affine, and voxels stay as they are stored. A single slice is as
-thick as SliceThickness says.
+slope and intercept, or by its ModalityLUTSequence. Of MONOCHROME1, and of a PresentationLUTShape INVERSE, high numbers
+are dark: they are turned over within what BitsStored can hold, so that high is bright in every series. A tilted gantry
+gives a sheared affine, and voxels stay as they are stored. A single slice is as thick as SliceThickness says.
 
 Refused, each in one line: several series, several sizes, spacings or orientations, two slices at one position, a
-missing slice, uneven steps, no spacing or position, color, several frames in a file.
+missing slice, uneven steps, no spacing or position, color, several frames in a file, a slope of 0, and Hounsfield units
+whose high numbers are dark, since turned over they would be no such units.
 """
 
 import collections
@@ -19,7 +21,8 @@ from kerasvision.data.grid import Grid, UnreadableError, first_line, needed, tim
 
 _TAGS = (
     *("SeriesInstanceUID", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing", "SliceThickness"),
-    *("SpacingBetweenSlices", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("SpacingBetweenSlices", "ImagePositionPatient", "ImageOrientationPatient", "PhotometricInterpretation"),
+    *("PresentationLUTShape", "RescaleType"),
 )
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM counts towards Left, Posterior, Superior
 _SAME_MM = 1e-3
@@ -45,7 +48,7 @@ def read_series(folder, pixels=True):
     slices, affine = _placed(folder, slices)
     first = slices[0][1]
     shape = (int(first.Columns), int(first.Rows), len(slices))
-    grid = Grid(shape, affine, series=str(first.get("SeriesInstanceUID", "")) or None)
+    grid = Grid(shape, affine, series=str(first.get("SeriesInstanceUID", "")) or None, inverted=_is_dark(first))
     grid.check(folder)
     if not pixels:
         return None, grid
@@ -105,6 +108,7 @@ def _check_alike(folder, slices):
             raise UnreadableError(folder, f"{seen}, or NIfTI, which dcm2niix makes of it")
         if int(data.get("SamplesPerPixel") or 1) > 1:
             raise UnreadableError(folder, f"{file.name} is in color; allowed: one number a voxel")
+        _check_gray(folder, file, data)
         for tag, count in (("PixelSpacing", 2), ("ImagePositionPatient", 3), ("ImageOrientationPatient", 6)):
             if _numbers(data, tag, count) is None:
                 what = "its spacing is missing: " if tag == "PixelSpacing" else ""
@@ -120,6 +124,22 @@ def _check_alike(folder, slices):
         if apart[other] > _TURNED:
             pair = " and ".join(f"{slices[i][0].name} has {values[i].tolist()}" for i in (0, other))
             raise UnreadableError(folder, f"slices of several {tag}: {pair}; is a localizer among them? keep one stack")
+
+
+def _check_gray(folder, file, data):
+    """The numbers are brightnesses, and say which end is bright."""
+    kind = str(data.get("PhotometricInterpretation", ""))
+    if kind not in ("MONOCHROME1", "MONOCHROME2"):
+        said = f"PhotometricInterpretation {kind!r}"
+        raise UnreadableError(folder, f"{file.name} has {said}; allowed: MONOCHROME1 and MONOCHROME2")
+    if _is_dark(data) and str(data.get("RescaleType", "")).upper() == "HU":
+        seen = "says that high numbers are dark, and that they are Hounsfield units"
+        raise UnreadableError(folder, f"{file.name} {seen}; mend PhotometricInterpretation or RescaleType")
+
+
+def _is_dark(data):
+    """Whether high numbers are dark. MONOCHROME1 and INVERSE say the same, and of both it is still said once."""
+    return data.get("PhotometricInterpretation") == "MONOCHROME1" or data.get("PresentationLUTShape") == "INVERSE"
 
 
 def _numbers(data, tag, count):
@@ -193,15 +213,31 @@ def _step(folder, names, positions, normal):
 def _rescaled(folder, file, data):
     """float32 [rows, columns]."""
     try:
-        pixels = data.pixel_array.astype(np.float32)
+        pixels = data.pixel_array
         if pixels.shape != (data.Rows, data.Columns):
             raise ValueError(f"pixels of {times(pixels.shape)}")
-        slope, intercept = (float(data.get(tag, 0) or 0) for tag in ("RescaleSlope", "RescaleIntercept"))
-    except MemoryError:
+        return _in_units(folder, file, data, pixels)
+    except (MemoryError, UnreadableError):
         raise
     except Exception as error:  # pydicom raises AttributeError, ValueError, RuntimeError, struct.error ...
         if "missing dependencies" in str(error):
             kind = data.file_meta.TransferSyntaxUID.name
             raise UnreadableError(folder, f"{file.name} is compressed ({kind}): pip install pylibjpeg[all]") from None
         raise UnreadableError(folder, f"the pixels of {file.name} cannot be read ({first_line(error)})") from None
-    return pixels * (slope or 1.0) + intercept
+
+
+def _in_units(folder, file, data, pixels):
+    """DICOM PS3.3 C.11.1 (Modality LUT) and C.7.6.3.1.2 (which end is bright), float32."""
+    if data.get("ModalityLUTSequence"):
+        # wider integers: the table's first number may be none that the stored type can hold
+        values = needed("pydicom.pixels").apply_modality_lut(pixels.astype(np.int64), data).astype(np.float32)
+        return 2.0 ** int(data.ModalityLUTSequence[0].LUTDescriptor[2]) - 1 - values if _is_dark(data) else values
+    given = (data.get(tag) for tag in ("RescaleSlope", "RescaleIntercept"))
+    slope, intercept = (usual if v in (None, "") else float(v) for v, usual in zip(given, (1, 0), strict=True))
+    if not slope or not math.isfinite(slope) or not math.isfinite(intercept):
+        raise UnreadableError(folder, f"{file.name} has RescaleSlope {slope:g} and RescaleIntercept {intercept:g}")
+    if _is_dark(data):
+        whole = 2 ** int(data.BitsStored)
+        least = -whole // 2 if int(data.get("PixelRepresentation", 0)) else 0
+        pixels = 2 * least + whole - 1 - pixels.astype(np.int64)
+    return pixels.astype(np.float32) * np.float32(slope) + np.float32(intercept)

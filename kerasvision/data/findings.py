@@ -25,6 +25,7 @@ FINDINGS = {
     "margins": ("images with boxes that reach beyond them", "clipped to the image"),
     "repeated": ("images with a box that stands there twice", "each counts once"),
     "unlabeled": ("images without a label file", "count as images without objects"),
+    **objects.FINDINGS,
     "binary": ("a guess about what 255 means in masks", "it is learned as a class"),
     "ignored": ("a guess about what 255 means in masks", "nothing is learned there, and nothing judged"),
     "rare": ("values that one mask alone holds", "each is a class; is the mask coded otherwise than the rest?"),
@@ -75,8 +76,8 @@ FINDINGS = {
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
     "animated": ("animations", "the first frame counts"),
 }
-_ALWAYS_LEFT = {"copy", "not", "hidden", "links", "loose", "folders"}
-_UNCOUNTED = {"splits", "deep", "short", "paths", "joined", "binary", "ignored", "soft", "kin"}  # a line says how many
+_ALWAYS_LEFT = {"copy", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_UNCOUNTED = {"splits", "deep", "short", "paths", "joined", "binary", "soft", "kin"} | objects.UNCOUNTED  # lines count
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 
 

@@ -44,7 +44,8 @@ class Grid:
 
     shape: the sides (I, J, K) of the file's own array. affine: float64 [4, 4], from the index (i, j, k) of a voxel's
     center to millimeters towards Right, Anterior and Superior. header: of a NIfTI file, which says where these
-    millimeters are measured from; else None. series: SeriesInstanceUID of DICOM, else None.
+    millimeters are measured from; else None. series: SeriesInstanceUID of DICOM, else None. inverted: whether the
+    numbers of DICOM were turned over, because high ones are dark.
 
     Axes are turned by quarters only: of an oblique file, each goes to the direction that it is nearest to.
     """
@@ -53,6 +54,7 @@ class Grid:
     affine: np.ndarray
     header: object = None
     series: str | None = None
+    inverted: bool = False
 
     def check(self, path):
         """`UnreadableError` where the affine spans no voxels."""

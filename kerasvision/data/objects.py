@@ -10,6 +10,40 @@ WHOLE = 0.98  # part of the image's area
 SAME_IOU = 0.9
 SIZES_PX = {"small": (0, 32), "medium": (32, 96), "large": (96, np.inf)}  # COCO's: square root of the area
 
+# kind -> (what was found, what training does with it): what sources of boxes and of volumes say, as lines that begin
+# with the kind
+FINDINGS = {
+    "elsewhere": ("paths in data.yaml that are not where it says", "what was read is named; mend the path"),
+    "unlisted": ("files that nothing names", "they are not read"),
+    "filename": (
+        "XML files whose <filename> is another image that is there",
+        "the image of the XML file's own name counts; mend <filename>, or the names of the files",
+    ),
+    "shared": ("label files that several images share by their names", "each of these images has its objects"),
+    "alike": ("class names with white space around them", "the name without it counts"),
+    "keypoints": ("lines with keypoints", "their boxes count, the keypoints are not read"),
+    "oriented": ("boxes that are turned", "the upright box around each counts, its turn is not read"),
+    "mixed": ("boxes among polygons", "lines of five numbers are boxes, longer ones are polygons"),
+    "corners": ("doubt about what the numbers of boxes mean", "they are read as the format says; look at them drawn"),
+    "hulls": (
+        "images with polygons that lie elsewhere than the boxes of their objects",
+        "the boxes count for detection, the polygons as masks; one of the two is wrong",
+    ),
+    "zero_based": (
+        "XML files with a corner of 0, where VOC counts from 1",
+        "corners are read as VOC's; if the tool counted from 0, say one_based=False",
+    ),
+    "shapes": ("XML files with another shape beside a box", "the boxes count"),
+    "hidden": ("hidden files and folders", "previews, backups and leftovers are no data"),
+    "links": ("links", "a folder is looked at once"),
+    "inverted": ("DICOM series whose high numbers are dark", "turned over, so that high is bright"),
+    "ignored": ("a guess about what 255 means in masks", "nothing is learned there, and nothing judged"),
+    "rare": ("values that one mask alone holds", "each is a class; is the mask coded otherwise than the rest?"),
+    "empty": ("splits without any object", "nothing can be learned from one, or judged by it"),
+}
+LEFT_OUT = {"unlisted"}  # kinds of what is not trained on
+UNCOUNTED = {"unlisted", "keypoints", "oriented", "mixed", "corners", "ignored"}  # kinds whose line says how many
+
 
 def report(seen, classes):
     """{"objects": {split: {"count", "images_without", "per_image": {"mean", "max"}, "side_px": {"min", "median",

@@ -30,32 +30,17 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data import decode, splits
 from kerasvision.data.sources._files import Entry, Plan, arrange, named
 from kerasvision.data.sources._records import split_of
+from kerasvision.data.sources._things import Thing
 from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.text import check_class_names
 
 _ROUNDING_PX = 0.5  # a box may reach this far beyond its image without a word
 
 
 @dataclasses.dataclass(frozen=True)
-class Thing:
-    """One labeled object. None: the labels do not say.
-
-    segmentation: as COCO has it, a list of polygons [x, y, x, y, ...] or {"size": [h, w], "counts": RLE}. area_px: of
-    the object, not its box. occlusion: the part of it that is hidden, 0..1.
-    """
-
-    label: int
-    box_xyxy: tuple[float, float, float, float]
-    is_crowd: bool = False
-    segmentation: list | dict | None = None
-    area_px: float | None = None
-    is_difficult: bool | None = None
-    is_truncated: bool | None = None
-    occlusion: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class Picture:
-    """One image with its objects. name: as the user knows it. image_hw: as the labels say, checked with the file.
+    """One image with its objects. name: as the user knows it. image_hw: as the labels say, checked with the file; None
+    for what they do not say.
 
     split: None when the user named none. illumination: change of the exposure, in EV. unlabeled: no label file.
     """
@@ -64,7 +49,7 @@ class Picture:
     name: str
     things: tuple[Thing, ...]
     split: str | None = None
-    image_hw: tuple[int, int] | None = None
+    image_hw: tuple[int | None, int | None] | None = None
     image_id: int | None = None
     illumination: float | None = None
     unlabeled: bool = False
@@ -93,7 +78,10 @@ class BoxSource(Source):
 
     @abc.abstractmethod
     def read(self):
-        """(class names, pictures) as the files say, unchecked; a file that cannot be understood is one clear error."""
+        """(class names, pictures, findings) as the files say, unchecked; what cannot be understood is one clear error.
+
+        findings: one line each, which begins with its kind: what `data check` and training say of the whole set.
+        """
 
     def open(self):
         arranged = self.arranged()
@@ -109,7 +97,7 @@ class BoxSource(Source):
         if self.max_objects < 0:
             raise UsageError(f"{what}: max_objects={self.max_objects}; allowed: 1 or more, or 0 for any number")
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
-        classes, pictures = self.read()
+        classes, pictures, said = self.read()
         _check_names(what, classes, pictures)
         by_path = {p.path: p for p in numbered(pictures)}
         entries = [Entry(p.path, p.name, tuple(sorted({t.label for t in p.things})), p.split) for p in pictures]
@@ -117,7 +105,7 @@ class BoxSource(Source):
         by_split, dropped = arrange(entries, classes, plan)
         kept = {name: [by_path[e.path] for e in held] for name, held in by_split.items()}
         kept, lines = self._checked(kept, what)
-        return Arranged(tuple(classes), kept, (*dropped, *lines))
+        return Arranged(tuple(classes), kept, (*dropped, *said, *lines, *_without(kept)))
 
     def _what(self):
         return f"{self.registered_name.split('/')[-1]} {self.path!r}"
@@ -128,7 +116,8 @@ class BoxSource(Source):
         found = collections.defaultdict(list)
         by_split = {n: [_clean(p, sized[p.path], found) for p in held] for n, held in by_split.items()}
         if found["size"]:
-            raise KerasVisionError(f"{what}: {named(found['size'])}; its boxes would not fit: mend the labels")
+            count = f"{len(found['size'])} images of another size than their labels say, whose boxes would not fit"
+            raise KerasVisionError(f"{what}: {count}: {named(found['size'])}; mend the labels")
         if found["boxes"] and not self.skip_bad_boxes:
             raise KerasVisionError(
                 f"{what}: {len(found['boxes'])} images with boxes that cannot be used: {named(found['boxes'])}; mend "
@@ -148,12 +137,16 @@ class BoxSource(Source):
             )
 
 
+def _without(by_split):
+    """Lines about splits without any object."""
+    empty = [name for name, held in by_split.items() if not any(p.things for p in held)]
+    return [f"empty: {name}, {len(by_split[name])} images without an object" for name in empty]
+
+
 def _check_names(what, classes, pictures):
     if not pictures:
         raise KerasVisionError(f"{what}: no images")
-    twice = [name for name, n in collections.Counter(classes).items() if n > 1]
-    if twice:
-        raise KerasVisionError(f"{what}: {len(twice)} classes stand there twice: {named(twice)}; keep one of each")
+    check_class_names(classes, what)
     paths = collections.Counter(p.path for p in pictures)
     twice = [p.name for p in {p.path: p for p in pictures}.values() if paths[p.path] > 1]
     if twice:
@@ -191,12 +184,13 @@ def _size(path):
 
 def _clean(picture, image_hw, found):
     """The picture with boxes inside of it. found: kind -> lines, added to."""
-    if picture.image_hw and tuple(picture.image_hw) != tuple(image_hw):
-        (h, w), (said_h, said_w) = image_hw, picture.image_hw
+    said = [s or real for s, real in zip(picture.image_hw or image_hw, image_hw, strict=True)]
+    if said != list(image_hw):
+        (h, w), (said_h, said_w) = image_hw, said
         found["size"].append(f"{picture.name} has {w} x {h} pixels and its labels say {said_w} x {said_h}")
     kept, bad, beyond, repeated = {}, [], [], []
     for number, thing in enumerate(picture.things, 1):
-        reason = problem(thing.box_xyxy, image_hw)
+        reason = thing.odd or problem(thing.box_xyxy, image_hw)
         if reason:
             bad.append(f"box {number} {reason}")
             continue
@@ -233,30 +227,6 @@ def clipped(box_xyxy, image_hw):
     """The part of a box inside an image."""
     limits = (image_hw[1], image_hw[0]) * 2
     return tuple(min(max(float(v), 0.0), float(most)) for v, most in zip(box_xyxy, limits, strict=True))
-
-
-EXTRAS = {  # field of a Thing -> its name in COCO's JSON
-    "is_crowd": "iscrowd",
-    "segmentation": "segmentation",
-    "area_px": "area",
-    "is_difficult": "difficult",
-    "is_truncated": "truncated",
-    "occlusion": "occlusion",
-}
-
-
-def extras(thing):
-    """JSON of what is known of a thing beside class and box; `thing_of` reads it."""
-    held = {name: getattr(thing, field) for field, name in EXTRAS.items()}
-    held = {k: int(v) if isinstance(v, bool) else v for k, v in held.items()}
-    return {k: v for k, v in held.items() if v is not None and (k != "iscrowd" or v)}
-
-
-def thing_of(label, box_xyxy, held):
-    """A Thing of a class, a box, and JSON as `extras` writes it; unknown keys are somebody else's."""
-    given = {field: held[name] for field, name in EXTRAS.items() if held.get(name) not in (None, [])}
-    given |= {k: bool(v) for k, v in given.items() if k.startswith("is_")}
-    return Thing(label, tuple(map(float, box_xyxy)), **given)
 
 
 def extra_keys(pictures):

@@ -8,6 +8,7 @@ from kerasvision.core.registry import sources
 from kerasvision.data.sources._pairs import holds_masks, is_mask_csv
 from kerasvision.data.sources._volumes import holds_volumes, is_volume_csv
 from kerasvision.data.splits import ALIASES
+from kerasvision.data.text import read_head
 
 ALLOWED = (
     "a folder with a folder a class, of COCO JSON, VOC XML or YOLO text, or of images/ and masks/, of images or NIfTI "
@@ -17,7 +18,7 @@ ALLOWED = (
 )
 _FOLDERS = ("coco", "voc", "yolo", "image_folder", "image_mask", "volumes")  # kinds that a person may put before a path
 _COCO_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
-_HEAD = 65536  # characters of a file that are looked at
+_HEAD = 65536  # bytes of a file that are looked at
 
 
 def detect(path):
@@ -69,7 +70,7 @@ def _named(kind, rest):
 def _folder_kind(root, text):
     """What a folder's layout says. Names are looked at, and the heads of files that may be COCO's JSON or VOC's XML."""
     parts = [f for f in sorted(root.iterdir()) if f.name.lower() in ALIASES and f.is_dir()]
-    xml = (next(place.glob("*.xml"), None) for place in (root / "Annotations", root, *parts))
+    xml = (min(place.glob("*.xml"), default=None) for place in (root / "Annotations", root, *parts))
     documents = (f for place in (root, root / "annotations", *parts) for f in sorted(place.glob("*.json")))
     masks = holds_masks(root)
     yolo = any((root / name).is_file() for name in ("data.yaml", "data.yml"))
@@ -79,7 +80,7 @@ def _folder_kind(root, text):
     volumes = holds_volumes(root)
     seen = {
         "coco": any(is_coco(f) for f in documents),
-        "voc": any("<annotation" in _head(f) for f in xml if f),
+        "voc": any("<annotation" in read_head(f, _HEAD) for f in xml if f),
         "yolo": yolo and not volumes,  # labels/ and classes.txt are volumes' too
         "image_mask": masks is not None,
         "volumes": volumes,
@@ -92,14 +93,6 @@ def _folder_kind(root, text):
 
 def is_coco(file):
     """Whether a JSON file begins as COCO's do. They may be large, with one of their lists at the end."""
-    head = _head(file)
+    head = read_head(file, _HEAD)
     found = set(_COCO_KEYS.findall(head))
-    return head.lstrip().startswith("{") and len(found) >= (1 if len(head) == _HEAD else 2)
-
-
-def _head(file):
-    try:
-        with file.open(encoding="utf-8") as held:
-            return held.read(_HEAD)
-    except (OSError, UnicodeDecodeError):
-        return ""
+    return head.lstrip().startswith("{") and len(found) >= (1 if file.stat().st_size > _HEAD else 2)

@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources.base import Split
 
+_CODES = bytes(range(48, 112))  # characters of compressed counts
 _DTYPES = {"is_difficult": bool, "is_truncated": bool, "occlusion": np.float32}
 
 
@@ -73,8 +74,9 @@ def encoded(segmentation, image_hw, where=""):
                 raise ValueError(f"its size is {segmentation['size']}, the image's [{h}, {w}]")
             counts = segmentation["counts"]
             if not isinstance(counts, list):
-                counts = counts.encode() if isinstance(counts, str) else counts
-                return {"size": [h, w], "counts": counts}
+                return {"size": [h, w], "counts": _checked_counts(counts)}
+            if not all(isinstance(run, int) and 0 <= run <= h * w for run in counts):
+                raise ValueError("its counts are not all whole numbers from 0 on")
             return coco_mask.frPyObjects({"size": [h, w], "counts": counts}, h, w)
         for polygon in segmentation:
             if len(polygon) < 6 or len(polygon) % 2 or not np.isfinite(polygon).all():
@@ -84,6 +86,14 @@ def encoded(segmentation, image_hw, where=""):
         return coco_mask.merge(coco_mask.frPyObjects([list(map(float, p)) for p in segmentation], h, w))
     except (ValueError, TypeError, KeyError) as error:
         raise KerasVisionError(f"{where}segmentation: {error}") from None
+
+
+def _checked_counts(counts):
+    """Compressed counts as bytes; pycocotools reads any characters, and on where the last one says that more follow."""
+    data = counts.encode() if isinstance(counts, str) else counts
+    if not isinstance(data, bytes) or data.strip(_CODES) or data and (data[-1] - 48) & 32:
+        raise ValueError("its counts are neither a list of numbers nor COCO's compressed text")
+    return data
 
 
 def counts_of(compressed):

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from pycocotools import mask as coco_mask
 
-from kerasvision.data.sources._boxes import Thing
+from kerasvision.data.sources._things import Thing
 
 GAMMA = 2.2  # of stored pixels: twice the light is 2 ** (1 / GAMMA) times the value
 SOLID = 128  # alpha from which a pixel belongs to its object

@@ -2,15 +2,20 @@
 
 import collections
 import dataclasses
-import json
+import math
 import pathlib
 import re
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
-from kerasvision.data.sources._boxes import BoxSource, Picture, thing_of
+from kerasvision.data.sources import _corners
+from kerasvision.data.sources._boxes import BoxSource, Picture, problem
+from kerasvision.data.sources._coco_file import categories as categories_of
+from kerasvision.data.sources._coco_file import document as document_of
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._places import Places
+from kerasvision.data.sources._things import is_number, stated_number, stated_side, thing_of
 
 _WORDS = re.compile(r"[a-z]+")
 _OTHER_TASKS = {"captions", "keypoints", "panoptic", "stuff", "info"}  # JSON files of COCO that hold no boxes
@@ -51,18 +56,18 @@ class Coco(BoxSource):
     def read(self):
         what = f"coco {self.path!r}"
         root, files = self._files(what)
-        pictures, categories = [], None
+        pictures, categories, places = [], None, Places()
         for split, file in files.items():
-            document = _document(file, f"{what}: {file.name}")
-            held = _categories(document, f"{what}: {file.name}")
+            where = f"{what}: {file.name}"
+            document = document_of(file, where)
+            held = categories_of(document, where)
             if categories not in (None, held):
-                raise KerasVisionError(
-                    f"{what}: {file.name} has other categories than {next(iter(files.values())).name}"
-                )
+                raise KerasVisionError(f"{where} has other categories than {next(iter(files.values())).name}")
             categories = held
             folder = self._folder(root, file, document, what)
-            pictures += _pictures(document, held, folder, split, f"{what}: {file.name}")
-        return tuple(categories.values()), pictures
+            pictures += _pictures(document, held, _Place(folder, split, places), where)
+        _check_corners(pictures, what)
+        return tuple(categories.values()), pictures, _said(pictures, places)
 
     def _files(self, what):
         """(the folder, {split or None: JSON file})."""
@@ -98,8 +103,17 @@ class Coco(BoxSource):
             return folder
         stem = re.sub(r"^(instances_|annotations?_)", "", file.stem)
         bases = (file.parent, root, root / stem, root / "images", root / "images" / stem, root / stem / "images")
-        some = [image["file_name"] for image in document["images"][:20]]
+        some = [image["file_name"].replace("\\", "/") for image in document["images"][:20]]
         return max(bases, key=lambda base: sum((base / name).is_file() for name in some))  # the first of equals
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where the images of a file lie. places: listings of folders, shared by all files."""
+
+    folder: pathlib.Path
+    split: str | None
+    places: Places
 
 
 def _words(file):
@@ -114,36 +128,7 @@ def _found(root, split):
     return [f for f in (*below, *inside) if not _OTHER_TASKS & _words(f)]
 
 
-def _document(file, what):
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise KerasVisionError(f"{what}: no JSON: {error}") from None
-    lists = ("images", "annotations", "categories")
-    missing = [k for k in lists if not isinstance(document, dict) or not isinstance(document.get(k), list)]
-    if missing:
-        raise KerasVisionError(f"{what}: no list {named(map(repr, missing))}; COCO's detection JSON has {named(lists)}")
-    needs = {"images": ("id", "file_name"), "annotations": ("image_id", "category_id"), "categories": ("id", "name")}
-    for name, keys in needs.items():
-        for number, row in enumerate(document[name]):
-            lacking = [k for k in keys if k not in row]
-            if lacking:
-                raise KerasVisionError(f"{what}: {name}[{number}] has no {named(lacking)}")
-    return document
-
-
-def _categories(document, what):
-    """id -> name, in the order of the ids."""
-    rows = document["categories"]
-    ids = [row["id"] for row in rows]
-    if len(set(ids)) < len(ids):
-        raise KerasVisionError(f"{what}: two categories of one id")
-    if not rows:
-        raise KerasVisionError(f"{what}: no categories")
-    return {row["id"]: row["name"] for row in sorted(rows, key=lambda row: row["id"])}
-
-
-def _pictures(document, categories, folder, split, what):
+def _pictures(document, categories, place, what):
     images = document["images"]
     count = collections.Counter(image["id"] for image in images)
     twice = [i for i, n in count.items() if n > 1]
@@ -152,37 +137,81 @@ def _pictures(document, categories, folder, split, what):
     things = collections.defaultdict(list)
     labels = {category: number for number, category in enumerate(categories)}
     names = {image["id"]: image["file_name"] for image in images}
+    _check_ids(document["annotations"], "image_id", names, what, "no image has the id {}")
+    _check_ids(document["annotations"], "category_id", labels, what, "category {} is none of the categories")
     for annotation in document["annotations"]:
         image_id = annotation["image_id"]
-        where = f"{what}: annotation {annotation.get('id', '')} of {names.get(image_id, image_id)}"
-        if image_id not in names:
-            raise KerasVisionError(
-                f"{where}: no image has the id {image_id!r}; remove the annotation or list the image"
-            )
+        where = f"{what}: annotation {annotation.get('id', '')} of {names[image_id]}"
         things[image_id].append(_thing(annotation, labels, where))
-    return [_picture(image, folder, tuple(things[image["id"]]), split) for image in images]
+    return [_picture(image, place, tuple(things[image["id"]]), what) for image in images]
+
+
+def _check_ids(annotations, key, known, what, seen):
+    """Every annotation's id is one that is known. seen: what is said of one that is not, with a place for it."""
+    lost = [a for a in annotations if a[key] not in known]
+    if not lost:
+        return
+    value = lost[0][key]
+    other = str(value) if isinstance(value, int) else int(value) if value.isdecimal() else None
+    hint = "remove them, or list the images" if key == "image_id" else close_matches(value, known)
+    hint = f"there is {other!r}: write both in one way" if other in known else hint
+    count = f"{len(lost)} of {len(annotations)} annotations"
+    raise KerasVisionError(f"{what}: annotation {lost[0].get('id', '')}: {seen.format(repr(value))} ({count}); {hint}")
 
 
 def _thing(annotation, labels, where):
-    if annotation["category_id"] not in labels:
-        hint = close_matches(annotation["category_id"], labels)
-        raise KerasVisionError(f"{where}: category {annotation['category_id']!r} is none of the categories; {hint}")
     box = annotation.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) for v in box):
-        raise KerasVisionError(f"{where}: bbox is {box!r}; allowed: [x, y, width, height] in pixels")
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_float(v) for v in box):
+        raise KerasVisionError(f"{where}: bbox is {box!r:.80}; allowed: [x, y, width, height] in pixels")
     x, y, w, h = box
-    return thing_of(labels[annotation["category_id"]], (x, y, x + w, y + h), annotation)
+    return thing_of(labels[annotation["category_id"]], (x, y, x + w, y + h), annotation, where)
 
 
-def _picture(image, folder, things, split):
-    size = (image.get("height"), image.get("width"))
+def _is_float(value):
+    """A finite number, or NaN and infinity, which are told as boxes that cannot be used."""
+    return is_number(value) or isinstance(value, float)
+
+
+def _picture(image, place, things, what):
     name = image["file_name"]
+    where = f"{what}: {name}"
+    path = place.folder / name
     return Picture(
-        path=str(folder / name),
+        path=place.places.find(path) or str(path),
         name=name,
         things=things,
-        split=split,
-        image_hw=size if all(isinstance(v, int) for v in size) else None,
+        split=place.split,
+        image_hw=tuple(stated_side(image.get(side), f"{where}: {side}") for side in ("height", "width")),
         image_id=image["id"] if isinstance(image["id"], int) else None,
-        illumination=image.get("illumination"),
+        illumination=stated_number(image.get("illumination"), f"{where}: illumination"),
     )
+
+
+def _check_corners(pictures, what):
+    """Boxes that would do as [x1, y1, x2, y2] and, as [x, y, width, height], often reach beyond their images."""
+    if _corners.doubt(_pairs(pictures)) == "wrong":
+        raise KerasVisionError(
+            f"{what}: the {sum(len(p.things) for p in pictures)} boxes would do as [x1, y1, x2, y2], and as COCO's "
+            "[x, y, width, height] many reach beyond their images; write bbox as [x1, y1, x2 - x1, y2 - y1]"
+        )
+
+
+def _pairs(pictures):
+    """(bbox as written, the box it is taken for), in parts of the sides, of images whose size is stated."""
+    for picture in (p for p in pictures if all(p.image_hw)):
+        h, w = picture.image_hw
+        for x1, y1, x2, y2 in (thing.box_xyxy for thing in picture.things):
+            yield (x1 / w, y1 / h, (x2 - x1) / w, (y2 - y1) / h), (x1 / w, y1 / h, x2 / w, y2 / h)
+
+
+def _said(pictures, places):
+    """Findings: polygons that lie elsewhere than boxes, pictures that no file lists."""
+    lines = []
+    for picture in pictures:
+        limits = [side or math.inf for side in picture.image_hw]
+        sound = [(i, t) for i, t in enumerate(picture.things, 1) if not problem(t.box_xyxy, limits)]
+        apart = [f"box {i}" for i, thing in sound if _corners.apart(thing)]
+        lines += [f"hulls: {picture.name} ({named(apart)})"] if apart else []
+    left = places.left([p.path for p in pictures])
+    listed = named(pathlib.PurePath(path).name for path in left)
+    return lines + ([f"unlisted: {len(left)} images beside those of the JSON: {listed}"] if left else [])

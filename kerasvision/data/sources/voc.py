@@ -3,16 +3,19 @@
 import dataclasses
 import json
 import pathlib
-import xml.etree.ElementTree as ET
 
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
-from kerasvision.data import splits
-from kerasvision.data.readable import SUFFIXES
-from kerasvision.data.sources._boxes import BoxSource, Picture, thing_of
+from kerasvision.data.sources import _voc_files
+from kerasvision.data.sources._boxes import BoxSource, Picture
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._places import Places
+from kerasvision.data.sources._things import stated_number, stated_side, thing_of
+from kerasvision.data.text import read_class_names
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_FLAGS = {"1": True, "true": True, "yes": True} | dict.fromkeys(("", "0", "false", "no", "unspecified"), False)
+_OTHER_SHAPES = ("polygon", "robndbox", "segmentation", "mask")  # of tools that write VOC's XML
 
 
 @sources.register("voc")
@@ -50,80 +53,94 @@ class Voc(BoxSource):
         root = pathlib.Path(self.path).expanduser()
         if not root.is_dir():
             raise KerasVisionError(f"{what}: {'not a folder' if root.exists() else 'no such folder'}")
-        listed = _listed(root, what)
-        if not listed:
+        files, said = _voc_files.listed(root, what)
+        if not files:
             raise KerasVisionError(f"{what}: no .xml files in it, its Annotations or its folders train, val and test")
-        trees = [(file, split, _tree(file, f"{what}: {file.name}")) for file, split in listed]
-        seen = {_text(o, "name") for _, _, tree in trees for o in tree.findall("object")}
+        trees = [(file, split, _voc_files.tree(file, f"{what}: {file.name}")) for file, split in files]
+        raw = {o.findtext("name") or "" for _, _, tree in trees for o in tree.findall("object")}
         names = root / "classes.txt"
-        classes = self.classes or tuple(_lines(names) if names.is_file() else sorted(seen - {""}))
+        listed = read_class_names(names, f"{what}: {names.name}") if names.is_file() else None
+        classes = self.classes or listed or tuple(sorted({name.strip() for name in raw} - {""}))
         if not classes:
             raise KerasVisionError(f"{what}: no object in {len(trees)} files; name the classes with classes=(...)")
         labels = {name: i for i, name in enumerate(classes)}
-        return classes, [self._picture(root, file, split, tree, labels, what) for file, split, tree in trees]
+        places, pictures = Places(), []
+        for file, split, tree in trees:
+            path, lost = _voc_files.image(root, file, _text(tree, "filename"), places)
+            pictures.append(self._picture(path, split, tree, labels, f"{what}: {file.name}"))
+            said += [f"filename: {file.name} says {lost}, {pictures[-1].name} was read"] if lost else []
+        said += [f"alike: {name!r} is read as {name.strip()!r}" for name in sorted(raw) if name != name.strip()]
+        return classes, pictures, said + self._said(trees) + _left(files, pictures, places)
 
-    def _picture(self, root, file, split, tree, labels, what):
-        path = _image(root, file, tree)
-        extra = _extra(tree, f"{what}: {file.name}")
-        size = [_text(tree, f"size/{side}") for side in ("height", "width")]
+    def _picture(self, path, split, tree, labels, where):
+        extra = _extra(tree, where)
+        sides = [[stated_side(_text(s, k), f"{where}: {k}") for k in ("height", "width")] for s in tree.findall("size")]
+        if any(other != sides[0] for other in sides):
+            raise KerasVisionError(f"{where}: {len(sides)} different sizes; keep that of the image")
         return Picture(
-            path=str(path),
-            name=path.name,
+            path=path,
+            name=pathlib.PurePath(path).name,
             things=tuple(
-                self._thing(o, labels, f"{what}: {file.name}: object {i}")
-                for i, o in enumerate(tree.findall("object"), 1)
+                self._thing(o, labels, f"{where}: object {i}") for i, o in enumerate(tree.findall("object"), 1)
             ),
             split=split,
-            image_hw=tuple(int(s) for s in size) if all(s.isdigit() and int(s) for s in size) else None,
+            image_hw=tuple(sides[0]) if sides else None,
             image_id=extra.get("image_id"),
-            illumination=extra.get("illumination"),
+            illumination=stated_number(extra.get("illumination"), f"{where}: illumination"),
         )
 
     def _thing(self, element, labels, where):
         name = _text(element, "name")
         if name not in labels:
             raise KerasVisionError(f"{where}: name {name!r} is none of the classes; {close_matches(name, labels)}")
+        boxes = element.findall("bndbox")
+        if len(boxes) != 1:
+            other = [shape for shape in _OTHER_SHAPES if element.find(shape) is not None]
+            hint = f" (it has {named(other)})" if other else ""
+            raise KerasVisionError(f"{where}: {len(boxes)} bndbox{hint}; allowed: one, with {named(_CORNERS, 4)}")
         try:
-            x1, y1, x2, y2 = (float(_text(element, f"bndbox/{corner}")) for corner in _CORNERS)
+            x1, y1, x2, y2 = (float(_text(boxes[0], corner)) for corner in _CORNERS)
         except ValueError:
             raise KerasVisionError(f"{where}: no number in bndbox; allowed: {named(_CORNERS, 4)} in pixels") from None
         box = (x1 - 1, y1 - 1, x2, y2) if self.one_based else (x1, y1, x2, y2)
-        held = {k: _text(element, k) == "1" for k in ("difficult", "truncated")} | _extra(element, where)
-        return thing_of(labels[name], box, held)
+        held = {k: _flag(element, k, where) for k in ("difficult", "truncated")} | _extra(element, where)
+        return thing_of(labels[name], box, held, where)
+
+    def _said(self, trees):
+        """Findings: corners of 0, which VOC does not know, and shapes beside boxes."""
+        zero, shapes = [], []
+        for file, _, tree in trees:
+            objects = tree.findall("object")
+            corners = [_text(o, f"bndbox/{corner}") for o in objects for corner in _CORNERS[:2]]
+            zero += [file.name] if any(_is_zero(c) for c in corners) and self.one_based else []
+            shapes += [file.name] if any(o.find(s) is not None for o in objects for s in _OTHER_SHAPES) else []
+        return [f"zero_based: {name}" for name in zero] + [f"shapes: {name}" for name in shapes]
 
 
-def _listed(root, what):
-    """[(XML file, split or None)]."""
-    annotations = root / "Annotations"
-    sets = root / "ImageSets" / "Main"
-    if annotations.is_dir():
-        lists = {s: sets / f"{a}.txt" for a, s in splits.ALIASES.items() if (sets / f"{a}.txt").is_file()}
-        if "train" not in lists and (sets / "trainval.txt").is_file():
-            lists = {"train": sets / "trainval.txt"} | {k: v for k, v in lists.items() if k == "test"}
-        if not lists:
-            return [(f, None) for f in sorted(annotations.glob("*.xml"))]
-        names = {split: [line.split()[0] for line in _lines(file)] for split, file in lists.items()}
-        found = [(annotations / f"{name}.xml", split) for split, held in names.items() for name in held]
-        missing = [f.name for f, _ in found if not f.is_file()]
-        if missing:
-            raise KerasVisionError(
-                f"{what}: {len(missing)} files of ImageSets are not in Annotations: {named(missing)}"
-            )
-        return found
-    folders = {f: splits.ALIASES[f.name.lower()] for f in sorted(root.iterdir()) if f.name.lower() in splits.ALIASES}
-    inside = [(f, split) for folder, split in folders.items() for f in sorted(folder.rglob("*.xml"))]
-    return inside or [(f, None) for f in sorted(root.glob("*.xml"))]
+def _left(files, pictures, places):
+    """A finding: pictures that have no XML file. What no list names is told by the XML files."""
+    beside = {pathlib.PurePath(n).stem for folder in {f.parent for f, _ in files} for n in _names(folder, places)}
+    left = [p for p in places.left([p.path for p in pictures]) if pathlib.PurePath(p).stem not in beside]
+    some = named(pathlib.PurePath(path).name for path in left)
+    return [f"unlisted: {len(left)} images without an XML file: {some}"] if left else []
 
 
-def _lines(file):
-    return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+def _names(folder, places):
+    return [name for name in places.names(folder) if name.lower().endswith(".xml")]
 
 
-def _tree(file, what):
+def _is_zero(text):
     try:
-        return ET.parse(file).getroot()
-    except ET.ParseError as error:
-        raise KerasVisionError(f"{what}: no XML: {error}") from None
+        return float(text) == 0
+    except ValueError:
+        return False
+
+
+def _flag(element, name, where):
+    text = _text(element, name)
+    if text.lower() not in _FLAGS:
+        raise KerasVisionError(f"{where}: {name} is {text!r}; allowed: 0 or 1")
+    return _FLAGS[text.lower()]
 
 
 def _text(element, path):
@@ -136,12 +153,3 @@ def _extra(element, where):
         return json.loads(_text(element, "kerasvision") or "{}")
     except json.JSONDecodeError as error:
         raise KerasVisionError(f"{where}: kerasvision: no JSON: {error}") from None
-
-
-def _image(root, file, tree):
-    """The image of an XML file: by its `filename`, else by the XML's own name; a missing one is found out later."""
-    folders = (root / "JPEGImages", file.parent, root / "images", root)
-    names = [_text(tree, "filename"), *(file.stem + suffix for suffix in SUFFIXES)]
-    places = [folder / name for name in names if name for folder in folders]
-    first = places[0] if (root / "JPEGImages").is_dir() or names[0] else file.with_suffix(".jpg")
-    return next((p for p in places if p.is_file()), first)

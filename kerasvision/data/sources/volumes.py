@@ -18,6 +18,7 @@ from kerasvision.data.grid import Grid, UnreadableError
 from kerasvision.data.readable import FULL_BYTES, FULL_FILES
 from kerasvision.data.sources import _files
 from kerasvision.data.sources._files import Entry, Plan, named
+from kerasvision.data.sources._volume_masks import check_masks
 from kerasvision.data.sources._volumes import find
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.text import read_class_names
@@ -63,13 +64,15 @@ class Volumes(Source):
         names = self._names(found, what)
         looks, dropped = self._look(found, what)
         if found.has_masks:
-            names = _check_masks(looks, names, self.values, what)
+            names, said = check_masks(looks, names, self.values, what)
+            dropped += said
         labels = [look.ids(self.values) if found.has_masks else (names.index(look.case.label),) for look in looks]
         entries = [
             Entry(look.case.path, look.case.name, ids, look.case.split, look.case.group)
             for look, ids in zip(looks, labels, strict=True)
         ]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, found.has_masks, bool(self.classes))
+        dropped += [f"inverted: {look.case.name}" for look in looks if look.grid.inverted]
         by_split, copies = _arrange(entries, looks, names, plan)
         cases = {look.case.path: look.case for look in looks}
         table = {v: i for i, v in enumerate(self.values or range(len(names)))} if found.has_masks else None
@@ -150,39 +153,6 @@ def _look(case, in_full):
 def _values(array):
     """The values of an integer array, sorted; plane by plane, to need little memory."""
     return tuple(sorted({int(v) for plane in array for v in np.unique(plane)}))
-
-
-def _check_masks(looks, names, values, what):
-    """Names of the classes; masks lie where their volumes do, and hold nothing but classes."""
-    apart = [f"{look.case.mask_name} ({look.difference})" for look in looks if look.difference]
-    if apart:
-        seen = f"{len(apart)} masks of another size or grid than their image"
-        raise KerasVisionError(f"{what}: {seen}: {named(apart)}; save each on its image's grid")
-    known = set(values or range(len(names) or IGNORE)) | {IGNORE}
-    strange = [(look, [v for v in look.held if v not in known]) for look in looks]
-    lines = [f"{look.case.mask_name} (value {named(map(str, found))})" for look, found in strange if found]
-    if lines:
-        of = f": {len(names)} classes ({named(names)})" if names else ""
-        seen = f"{len(lines)} masks hold what is no class: {named(lines)}"
-        raise KerasVisionError(f"{what}{of}: {seen}; mend them, or say with classes and values what it means")
-    seen = sorted({v for look in looks for v in look.held})
-    if IGNORE not in values and set(seen) <= {0, IGNORE} and IGNORE in seen:
-        raise KerasVisionError(f"{what}: masks hold 0 and 255 only, and 255 is not learned; say values=(0, 255)")
-    return names or _numbered([v for v in seen if v != IGNORE], what)
-
-
-def _numbered(seen, what):
-    if seen != list(range(len(seen))):
-        listed = named(map(str, seen), 8)
-        raise KerasVisionError(
-            f"{what}: the masks hold the values {listed}, which are not 0, 1, 2, ...; name the classes with classes or "
-            "classes.txt, or say with values which value is which class"
-        )
-    if len(seen) < 2:
-        raise KerasVisionError(
-            f"{what}: the masks hold the value {seen[0]} only; a segmenter needs two classes or more"
-        )
-    return tuple(f"class_{i}" for i in seen)
 
 
 def _arrange(entries, looks, names, plan):

@@ -1,20 +1,22 @@
 """YOLO's text files: a line an object, in parts of the image's sides. The format of Darknet (J. Redmon, 2013-2016,
-https://pjreddie.com/darknet) with the data.yaml and the polygons of Ultralytics (docs.ultralytics.com/datasets).
+https://pjreddie.com/darknet) with the data.yaml, polygons, keypoints and turned boxes of Ultralytics
+(docs.ultralytics.com/datasets).
 """
 
+import collections
 import dataclasses
-import json
 import math
 import pathlib
 
-import yaml
-
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data import splits
-from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
-from kerasvision.data.sources._boxes import BoxSource, Picture, sizes, thing_of
+from kerasvision.data.sources._boxes import BoxSource, Picture, sizes
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._places import Places
+from kerasvision.data.sources._things import thing_of
+from kerasvision.data.sources._yolo_files import layout
+from kerasvision.data.sources._yolo_lines import Lines, meaning, parsed
+from kerasvision.data.text import read_json, read_lines
 
 BEYOND = "kerasvision.json"  # what `data/convert.py` writes beside data.yaml: what the lines cannot say
 
@@ -25,15 +27,21 @@ class Yolo(BoxSource):
     """Samples: `image_bytes`, `path`, `image_id` int64, `boxes_xyxy` float32 [N, 4], `labels` int32 [N], `is_crowd`
     bool [N] (false), `area_px` float32 [N]; `instance_masks` uint8 [N, H, W] with masks=True.
 
-    path: a data.yaml (`path`, `train`, `val`, `test`, `names`) or a folder with one; or a folder with classes.txt and
-    images, in it or in its folder images. Labels lie beside an image, or in `labels` where its path says `images`.
+    path: a data.yaml (`path`, `train`, `val`, `test`, `names`, `nc`, `kpt_shape`) or a folder with one; or a folder
+    with classes.txt and images, in it or in its folder images. What data.yaml names is sought where it says, then
+    beside it, never in the current folder. Labels lie beside an image, or in `labels` where its path says `images`.
     A line is `class cx cy w h` or, from seven numbers on, `class x y x y x y ...`, a polygon whose hull is the box; all
-    are parts of the stored image's width and height. Five numbers are a box also among polygons. An image without a
-    label file has no objects, which is said; a split without any label file is an error. Splits that data.yaml does
-    not name are cut out of training, as in `image_folder`, by validation_fraction, test_fraction (0: not at all) and
-    seed. masks: of the polygons. max_objects: an image with more is an error; 0 allows any number. An architecture that
-    pads to a number of its own says so too. skip_bad_boxes, skip_unreadable: leave out and report in place of
-    refusing. See `_boxes.py` for every bad input.
+    are parts of the stored image's width and height. Five numbers are a box also among polygons. With `kpt_shape` in
+    data.yaml longer lines are boxes with keypoints, of which the boxes are read.
+
+    lines: "auto" sees what the lines are, and refuses a set that could be two things (`_yolo_lines.py`); "boxes"
+    (`class cx cy w h`), "corners" (`class x1 y1 x2 y2`), "polygons" or "keypoints" (a box, then anything) says it.
+
+    An image without a label file has no objects, which is said; a split without any label file is an error. Splits that
+    data.yaml does not name are cut out of training, as in `image_folder`, by validation_fraction, test_fraction (0: not
+    at all) and seed. masks: of the polygons. max_objects: an image with more is an error; 0 allows any number. An
+    architecture that pads to a number of its own says so too. skip_bad_boxes, skip_unreadable: leave out and report in
+    place of refusing. See `_boxes.py` for every bad input.
     """
 
     path: str
@@ -44,162 +52,121 @@ class Yolo(BoxSource):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+    lines: Lines = "auto"
 
     def read(self):
         what = f"yolo {self.path!r}"
-        root, classes, images = _layout(pathlib.Path(self.path).expanduser(), what)
-        beyond = _beyond(root / BEYOND, what)
-        hw = sizes([str(f) for files in images.values() for f in files])
+        found = layout(pathlib.Path(self.path).expanduser(), what)
+        beyond = _beyond(found.root / BEYOND, what)
+        labels = _label_files(found.images, what)
+        rows = {
+            file: parsed(read_lines(file, f"{what}: {file.name}"), len(found.classes), f"{what}: {file.name}")
+            for file in map(pathlib.Path, dict.fromkeys(filter(None, labels.values())))
+        }
+        names = {file.name if len(rows) == 1 else _key(file, found.root): held for file, held in rows.items()}
+        read, said = meaning(names, self.lines, found.kpt_shape, bool(beyond), what)
+        hw = sizes([str(f) for files in found.images.values() for f in files])
         pictures = []
-        for split, files in images.items():
-            if not files:
-                raise KerasVisionError(f"{what}: no images{f' for {split}' if split else ''}")
-            if not any(_label_file(f).is_file() for f in files):
-                place = _label_file(files[0])
-                raise KerasVisionError(
-                    f"{what}: no label file for any of {len(files)} images; sought {place} and so on"
-                )
+        for split, files in found.images.items():
             for file in files:
-                known = beyond.get(_key(file, root), {})
-                pictures.append(_picture(file, split, hw[str(file)], len(classes), known, what))
-        return classes, pictures
+                label = labels[file] and pathlib.Path(labels[file])
+                known = beyond.get(_key(file, found.root), {})
+                things = _things(rows.get(label, ()), label, read, hw[str(file)] or (1, 1), known, what)
+                pictures.append(_picture(file, split, hw[str(file)], things, known, label is None))
+        return found.classes, pictures, [*found.said, *said, *_left(labels)]
 
 
-def _layout(path, what):
-    """(folder, class names, {split or None: image files})."""
-    root = path if path.is_dir() else path.parent
-    found = [f for f in (root / "data.yaml", root / "data.yml") if f.is_file()] if path.is_dir() else [path]
-    if found and not found[0].is_file():
-        raise KerasVisionError(f"{what}: no such file or folder")
-    if found:
-        return _yaml_layout(found[0], f"{what}: {found[0].name}")
-    names = next((f for f in (root / "classes.txt", root / "labels" / "classes.txt") if f.is_file()), None)
-    if names is None:
-        raise KerasVisionError(f"{what}: neither data.yaml nor classes.txt in it; one must name the classes")
-    classes = tuple(line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip())
-    inside = root / "images" if (root / "images").is_dir() else root
-    folders = {f: splits.ALIASES.get(f.name.lower()) for f in sorted(inside.iterdir()) if f.is_dir()}
-    if "train" in folders.values() and None not in folders.values():
-        return root, classes, {split: _images(f) for f, split in folders.items()}
-    return root, classes, {None: _images(inside)}
+def _label_files(images, what):
+    """{image: path of its label file or None}; a split without any is an error."""
+    places, found = Places(), {}
+    for split, files in images.items():
+        if not files:
+            raise KerasVisionError(f"{what}: no images{f' for {split}' if split else ''}")
+        sought = {file: _sought(file) for file in files}
+        held = {file: next(filter(None, map(places.find, paths)), None) for file, paths in sought.items()}
+        if not any(held.values()):
+            place = sought[files[0]][-1]
+            raise KerasVisionError(f"{what}: no label file for any of {len(files)} images; sought {place} and so on")
+        found |= held
+    return found
 
 
-def _yaml_layout(file, what):
-    try:
-        held = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KerasVisionError(f"{what}: no YAML: {' '.join(str(error).split())}") from None
-    names = held.get("names") if isinstance(held, dict) else None
-    if not names or not isinstance(names, (list, dict)):
-        raise KerasVisionError(f"{what}: no names; write names: [first, second, ...]")
-    if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
-            raise KerasVisionError(
-                f"{what}: names are numbered {named(map(str, sorted(names)))}; allowed: 0, 1, 2, ..."
-            )
-        names = [names[i] for i in range(len(names))]
-    images = {}
-    for key, split in splits.ALIASES.items():
-        if held.get(key):
-            given = held[key] if isinstance(held[key], list) else [held[key]]
-            images.setdefault(split, [])
-            images[split] += [f for text in given for f in _listed(text, held.get("path") or "", file.parent, what)]
-    if "train" not in images:
-        raise KerasVisionError(f"{what}: no train; write train: and the folder of the training images")
-    return file.parent, tuple(map(str, names)), images
-
-
-def _listed(text, base, root, what):
-    """Image files of a folder, or of a text file with one a line. Roboflow writes ../train/images for train/images."""
-    text = str(text)
-    tried = [pathlib.Path(base) / text, root / base / text, root / text, root / text.removeprefix("../")]
-    place = next((p for p in tried if p.exists()), None)
-    if place is None:
-        raise KerasVisionError(f"{what}: {text!r} is not in {str(root / base)!r}")
-    if place.is_dir():
-        return _images(place)
-    lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [place.parent / line for line in lines]
-
-
-def _images(folder):
-    return [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in SUFFIXES + UNSUPPORTED and f.is_file()]
-
-
-def _label_file(image):
-    """Beside the image, or below `labels` in place of the last `images` of its path."""
-    parts = list(image.parts)
+def _sought(image):
+    """Where an image's label file may lie: beside it, or below `labels` in place of the last `images` of its path."""
     beside = image.with_suffix(".txt")
-    if "images" not in parts[:-1] or beside.is_file():
-        return beside
-    last = len(parts) - 2 - parts[-2::-1].index("images")
-    return pathlib.Path(*parts[:last], "labels", *parts[last + 1 :]).with_suffix(".txt")
+    parts = image.parts
+    last = max((i for i, part in enumerate(parts[:-1]) if part.lower() == "images"), default=None)
+    if last is None:
+        return [beside]
+    spelled = {"Images": "Labels", "IMAGES": "LABELS"}.get(parts[last])
+    below = [pathlib.Path(*parts[:last], name, *parts[last + 1 :]) for name in (spelled, "labels") if name]
+    return [beside, *(path.with_suffix(".txt") for path in below)]
 
 
-def _key(image, root):
-    """An image in `BEYOND`: its path below the folder."""
-    return image.relative_to(root).as_posix() if image.is_relative_to(root) else str(image)
+def _left(labels):
+    """Findings: label files that no image has, and those that several have."""
+    places, used = Places(), collections.Counter(filter(None, labels.values()))
+    folders = dict.fromkeys(pathlib.PurePath(path).parent for path in used)
+    beside = {image.parent for image in labels}  # where other text files may lie too
+    names = [folder / name for folder in folders if folder not in beside for name in places.names(folder)]
+    alone = [n.name for n in names if str(n) not in used and n.suffix.lower() == ".txt"]
+    alone = [n for n in alone if n != "classes.txt" and not n.startswith(".")]
+    several = [pathlib.PurePath(path).name for path, count in used.items() if count > 1]
+    said = [f"unlisted: {len(alone)} label files without an image: {named(alone)}"] if alone else []
+    return said + [f"shared: {name}" for name in several]
+
+
+def _key(file, root):
+    """A file's path below the folder, as it stands in `BEYOND`."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
 def _beyond(file, what):
-    if not file.is_file():
-        return {}
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise KerasVisionError(f"{what}: {file.name}: no JSON: {error}") from None
+    held = read_json(file, f"{what}: {file.name}") if file.is_file() else {}
+    if not isinstance(held, dict) or not all(isinstance(v, dict) for v in held.values()):
+        raise KerasVisionError(f"{what}: {file.name} is not what `kerasvision data convert` writes; remove it")
+    return held
 
 
-def _picture(file, split, image_hw, count, known, what):
-    """image_hw: None for an unreadable image, which is refused or left out later."""
-    labels = _label_file(file)
-    rows = []
-    if labels.is_file():
-        lines = labels.read_text(encoding="utf-8").splitlines()
-        held = [(i, line.split()) for i, line in enumerate(lines, 1) if line.strip()]
-        rows = [_numbers(words, count, f"{what}: {labels.name}, line {i}") for i, words in held]
+def _things(rows, label, read, image_hw, known, what):
     objects = known.get("objects") or [{}] * len(rows)
     if len(objects) != len(rows):
         raise KerasVisionError(
-            f"{what}: {labels.name} has {len(rows)} lines and {BEYOND} says {len(objects)}; remove it"
+            f"{what}: {label and label.name} has {len(rows)} lines and {BEYOND} says {len(objects)}; remove it"
         )
+    where = f"{what}: {label and label.name}, line"
+    return tuple(
+        _thing(row, read, image_hw, more, f"{where} {row.number}") for row, more in zip(rows, objects, strict=True)
+    )
+
+
+def _picture(file, split, image_hw, things, known, unlabeled):
+    """image_hw: None for an unreadable image, which is refused or left out later."""
     return Picture(
         path=str(file),
         name=file.name,
-        things=tuple(_thing(*row, image_hw or (1, 1), more) for row, more in zip(rows, objects, strict=True)),
+        things=things,
         split=split,
         image_hw=image_hw,
         image_id=known.get("image_id"),
         illumination=known.get("illumination"),
-        unlabeled=not labels.is_file(),
+        unlabeled=unlabeled,
     )
 
 
-def _numbers(words, count, where):
-    """(label, parts of the sides)."""
-    try:
-        number, *parts = (float(word) for word in words)
-    except ValueError:
-        raise KerasVisionError(f"{where}: {' '.join(words)[:60]!r} is not all numbers") from None
-    if len(parts) < 4 or len(parts) == 5 or len(parts) % 2:
-        hint = "; is the last a confidence? remove it" if len(parts) == 5 else ""
-        raise KerasVisionError(
-            f"{where}: {len(words)} numbers; allowed: class cx cy w h, or class and x y of three points or more{hint}"
-        )
-    if not (number.is_integer() and 0 <= number < count):
-        raise KerasVisionError(f"{where}: class {words[0]}; allowed: 0 to {count - 1}, the classes that are named")
-    return int(number), parts
-
-
-def _thing(label, parts, image_hw, more):
+def _thing(line, read, image_hw, more, where):
     h, w = image_hw
-    if len(parts) == 4:
-        cx, cy, width, height = parts
-        box = ((cx - width / 2) * w, (cy - height / 2) * h, (cx + width / 2) * w, (cy + height / 2) * h)
-        held = {}
-    else:
+    parts, held, kind, large = line.parts, {}, read.kind(line), read.too_large(line)
+    if kind == "polygon":
         xs, ys = [x * w for x in parts[::2]], [y * h for y in parts[1::2]]
         finite = all(map(math.isfinite, parts))
         box = (min(xs), min(ys), max(xs), max(ys)) if finite else (math.nan,) * 4
         held = {"segmentation": [[v for point in zip(xs, ys, strict=True) for v in point]]}
-    return thing_of(label, more.get("box_xyxy", box), held | {k: v for k, v in more.items() if k != "box_xyxy"})
+    elif kind == "corners":
+        box = (parts[0] * w, parts[1] * h, parts[2] * w, parts[3] * h)
+    else:
+        cx, cy, width, height = parts[:4]
+        box = ((cx - width / 2) * w, (cy - height / 2) * h, (cx + width / 2) * w, (cy + height / 2) * h)
+    odd = None if large is None else f"has {large:g}, and parts of a side are 0 to 1: pixels?"
+    held |= {k: v for k, v in more.items() if k != "box_xyxy"}
+    return thing_of(line.label, more.get("box_xyxy", box), held, where, odd)

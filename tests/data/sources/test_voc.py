@@ -128,7 +128,8 @@ def test_bad_boxes(tmp_path, place, box, reason):
 def test_clipped_and_repeated_boxes(tmp_path, place):
     place("a", text(thing("dog", (0, 2, 9, H + 3)), thing("cat", (2, 2, 9, 9)), thing("cat", (2, 2, 9, 9))))
     opened = voc(tmp_path).open()
-    assert opened.dropped == ("margins: a.jpg (1 boxes, by up to 3.0 px)", "repeated: a.jpg (box 3)")
+    margins, repeated = "margins: a.jpg (1 boxes, by up to 3.0 px)", "repeated: a.jpg (box 3)"
+    assert opened.dropped == ("zero_based: a.xml", margins, repeated)
     np.testing.assert_array_equal(samples(opened.splits["train"])[0]["boxes_xyxy"], [[0, 1, 9, H], [1, 1, 9, 9]])
 
 
@@ -143,6 +144,7 @@ def test_refusals(tmp_path, three, place):
     place("d", "<annotation><object>")
     assert "d.xml: no XML" in refusal(voc(tmp_path))
     place("d", text(thing("dog", (2, 2, 9, 9)), filename="a.jpg"))
+    (tmp_path / "JPEGImages" / "d.jpg").unlink()
     assert "1 images stand there twice: a.jpg" in refusal(voc(tmp_path))
     place("d", text(thing("dog", (2, 2, 9, 9))))
     (tmp_path / "JPEGImages" / "d.jpg").unlink()

@@ -41,7 +41,8 @@ def test_boxes_polygons_and_empty_images(tmp_path, place):
     place("c")
     opened = yolo(tmp_path).open()
     assert opened.classes == ("cat", "big dog")
-    assert opened.dropped == ("unlabeled: c.png",)
+    mixed = "mixed: 1 lines are polygons and 2 boxes, in labels/train/a.txt"
+    assert opened.dropped == (mixed, "unlabeled: c.png")
     a, b, c = samples(opened.splits["train"])
     np.testing.assert_allclose(a["boxes_xyxy"], [[6, 0, 18, 10], [2.4, 4, 21.6, 15]], rtol=1e-6)
     assert a["labels"].tolist() == [1, 0]
@@ -106,7 +107,8 @@ def refusal(source):
     [
         ("0 0.5 0.5 -0.1 0.2", "is reversed"),
         ("0 0.5 0.5 0 0.2", "has no area"),
-        ("0 1.5 0.5 0.2 0.2", "lies outside the image"),
+        ("0 1.5 0.5 0.2 0.2", "has 1.5, and parts of a side are 0 to 1: pixels?"),
+        ("0 -0.5 0.5 0.2 0.2", "lies outside the image"),
         ("0 nan 0.5 0.2 0.2", "is not finite"),
         ("0 0.1 0.1 nan 0.2 0.3 0.3", "is not finite"),
     ],
@@ -115,7 +117,7 @@ def test_bad_boxes(tmp_path, place, line, reason):
     place("a", "1 0.5 0.25 0.5 0.5", line)
     assert f"a.png (box 2 {reason})" in refusal(yolo(tmp_path))
     opened = yolo(tmp_path, skip_bad_boxes=True).open()
-    assert opened.dropped == (f"boxes: a.png (box 2 {reason})",)
+    assert opened.dropped[-1] == f"boxes: a.png (box 2 {reason})"
     assert samples(opened.splits["train"])[0]["labels"].tolist() == [1]
 
 
@@ -152,7 +154,7 @@ def test_refusals(tmp_path, place):
     (tmp_path / "list.txt").write_text("images/train/a.png\nimages/train/a.png\n")
     spoiled = {
         "train: list.txt\nnames: [a, b]": "1 images stand there twice: a.png",
-        "train: images\nnames: [a, a]": "1 classes stand there twice: a",
+        "train: images\nnames: [a, a]": "classes 0 and 1 are both 'a'",
         "train: gone\nnames: [a, b]": "'gone' is not in",
         "val: images/val\nnames: [a, b]": "no train",
         "train: images/train": "no names",
