@@ -12,7 +12,7 @@ from PIL import Image
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.serve import rest
+from kerasvision.serve import bodies
 from kerasvision.serve.client import Client
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.models import configs_below
@@ -94,7 +94,7 @@ def test_a_body_without_a_length_is_bounded_too(started):
 
 
 def test_a_slow_body_does_not_hold_its_place_for_ever(started, monkeypatch):
-    monkeypatch.setattr(rest, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
     server = started()
     head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
@@ -135,6 +135,8 @@ def test_bad_words_are_one_line(affine, capsys):
         (["--token-file", str(affine / "none")], "cannot be read"),
         (["--token-file", str(affine / "empty")], "is empty; write the token into it"),
         (["--rest-api-port", "70000"], "--rest-api-port 70000: allowed: 0"),
+        (["--cors", "example.org"], "--cors example.org: allowed: * or an origin"),
+        (["--cors", "https://example.org/page"], "--cors https://example.org/page: allowed: * or an origin"),
         (["--poll", "0"], "--poll 0: seconds, more than 0"),
     ):
         assert main(["serve", str(affine), "--engine", "embedded", *words]) == 2
