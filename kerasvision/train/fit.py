@@ -10,6 +10,7 @@ import sys
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.escaping import line_of
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
@@ -57,7 +58,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     scope = make_strategy(strategy)
     opened = recipe.data.open()
     for line in opened.dropped:
-        print(f"left out: {line}", file=sys.stderr)
+        print(f"left out: {line_of(line)}", file=sys.stderr)
     arch = recipe.model.for_classes(opened.classes)
     splits = with_validation(opened, recipe.validation_fraction)
     check_split(arch, splits["train"])

