@@ -110,14 +110,15 @@ class Batching:
             _answer(jobs, self._seen)
 
     def _next(self):
-        """The longest waiting job and those that can join it; None when there is nothing left to do."""
+        """The longest waiting job and those that can join it; None at the end, when there is nothing left to do."""
         with self._lock:
-            self._lock.wait_for(lambda: self._queue or self._ends)
-            while self._queue:
+            while True:
+                self._lock.wait_for(lambda: self._queue or self._ends)
+                if not self._queue:
+                    return None
                 first = self._queue.popleft()
                 if self._is_taken(first):
                     return [first, *self._company(first)]
-            return [] if not self._ends else None
 
     def _company(self, first):
         jobs, size, kept = [], first.size, collections.deque()

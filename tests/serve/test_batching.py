@@ -147,6 +147,25 @@ def test_what_has_waited_too_long_is_not_computed_alone_or_in_company(engine, no
             assert answer == [2.0 * number]
         else:
             assert answer.code is Code.DEADLINE_EXCEEDED
+    again = one.submit(servable, {"x": np.ones(1)})  # a worker that found nothing worth its time works on
+    assert again.result(timeout=30)["y"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_queue_of_nothing_but_those_who_have_gone_ends_no_worker(engine, workers):
+    servable, one = Slow(0.0), engine(workers=workers)
+    for number in range(3 * workers):
+        servable.gate.clear()
+        held = [one.submit(servable, {"x": np.zeros(1)}) for _ in range(workers)]
+        while one.waiting:
+            time.sleep(0.001)
+        gone = one.submit(servable, {"x": np.zeros((1, number + 2))})
+        assert gone.cancel()
+        servable.gate.set()
+        for answer in held:
+            answer.result(timeout=30)
+    assert one.submit(servable, {"x": np.ones(1)}).result(timeout=30)["y"].tolist() == [2.0]
+    assert all(worker.is_alive() for worker in one._workers)
 
 
 def test_outputs_are_those_that_each_request_asks_for(engine):

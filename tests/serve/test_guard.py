@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -93,6 +94,16 @@ def test_a_body_without_a_length_is_bounded_too(started):
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
         connection.sendall(head + b"1000\r\n" + b"1" * 0x1000 + b"\r\n0\r\n\r\n")
         assert b" 429 " in connection.recv(1000)
+
+
+def test_a_packed_message_of_grpc_is_bounded_too(started):
+    """5 MB of zeros are 5 kB as gzip, and gRPC counts what it unpacks."""
+    server = started(largest_body=20_000)
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}", compression=grpc.Compression.Gzip)
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    with channel, pytest.raises(grpc.RpcError) as caught:
+        call(b"\0" * 5_000_000, timeout=30)
+    assert caught.value.code().name == "RESOURCE_EXHAUSTED"
 
 
 def test_a_slow_body_does_not_hold_its_place_for_ever(started, monkeypatch):
