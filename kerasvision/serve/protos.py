@@ -85,7 +85,7 @@ def _shape(proto, size, room):
     if proto.unknown_rank or len(shape) > DEEPEST or min(shape, default=0) < 0:
         raise invalid(f"{'an unknown rank' if proto.unknown_rank else shape[: DEEPEST + 1]} is no shape of a tensor")
     if math.prod(max(1, d) for d in shape) * size > room:
-        raise invalid(f"{shape} would have more than the {LARGEST_REQUEST} bytes that a request's tensors may have")
+        raise invalid(f"{shape} has more than {LARGEST_REQUEST} bytes, which the tensors of a request may have")
     return shape, math.prod(shape)
 
 
@@ -140,7 +140,7 @@ def _strings(proto, count, room):
     rest = count - len(values)
     last = values[-1] if values else b""
     if sum(map(len, values)) + rest * len(last) + count * _OBJECT > room:
-        raise invalid(f"its strings have more than the {LARGEST_REQUEST} bytes that a request's tensors may have")
+        raise invalid(f"its strings have more than {LARGEST_REQUEST} bytes, which the tensors of a request may have")
     flat = np.empty(count, object)
     flat[:] = values + [last] * rest
     return flat

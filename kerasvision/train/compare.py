@@ -182,8 +182,8 @@ HEADER = ("recipe", "mean", "sd", "runs", "change", "95 % interval")
 def write_report(title, rows, out, command=""):
     """report.md and report.png into a folder; returns the path of the text."""
     out = pathlib.Path(out)
-    said = markdown_text(title)
-    lines = [f"# {said}", "", markdown_text(conclusion(rows)), "", f"![{said}](report.png)", ""]
+    picture = "![a panel for each metric, a row for each recipe](report.png)"
+    lines = [f"# {markdown_text(title)}", "", markdown_text(conclusion(rows)), "", picture, ""]
     for metric in dict.fromkeys(r.metric for r in rows):
         head = ["| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
         lines += [f"## {markdown_text(metric)}", "", *head]
