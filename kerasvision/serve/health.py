@@ -33,7 +33,7 @@ class Health:
     """services: names, each of them as well as the server as a whole (""). None serves before it is `look`ed at."""
 
     def __init__(self, services):
-        self._services = ("", *services)
+        self._services = (*services, "")  # the whole last: who hears of it may ask for any
         self._held = _Servicer()
         self._last = None
         self._set(health_pb2.HealthCheckResponse.NOT_SERVING)
