@@ -56,17 +56,17 @@ def watch_of_confidence(kept_examples, sure, seen=500):
     watch.see({}, {"probabilities": scores})
     row = watch.report()["confidence"]
     p = sure / seen
-    assert row["psi"] == pytest.approx((2 * p - 1) * np.log(p / (1 - p)), abs=1e-4)  # of two bins, against halves
+    assert row["psi"] == pytest.approx((p - 0.5) * np.log(p / (1 - p)), abs=1e-4)  # of two bins, against halves
     return row["shifted"]
 
 
 def test_a_shift_must_be_large_and_beyond_chance():
     """PSI from 0.25 and from four times chance, here 4 (1 / 500 + 1 / N): each bound by itself on both its sides."""
     many = 1_000_000
-    assert not watch_of_confidence(many, 335) and watch_of_confidence(many, 338)  # 0.2408 and 0.2589; chance 0.002
-    assert not watch_of_confidence(15, 338) and watch_of_confidence(16, 338)  # 4 chance: 0.2747 and 0.2580
-    assert not watch_of_confidence(many, 275)  # 0.0201: five times chance, and small
-    assert not watch_of_confidence(2, 335)
+    assert not watch_of_confidence(many, 369) and watch_of_confidence(many, 370)  # 0.2465 and 0.2510; chance 0.002
+    assert not watch_of_confidence(16, 370) and watch_of_confidence(17, 370)  # 4 chance: 0.2580 and 0.2433
+    assert not watch_of_confidence(many, 275)  # 0.0100: five times chance, and small
+    assert not watch_of_confidence(2, 370)
 
 
 class Clock:
