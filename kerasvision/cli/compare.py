@@ -36,18 +36,19 @@ def print_rows(rows):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.core.escaping import cell, line_of
     from kerasvision.train.compare import HEADER, cells, conclusion
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
     for metric in dict.fromkeys(r.metric for r in rows):
-        table = Table(title=metric)
+        table = Table(title=cell(metric))
         for number, name in enumerate(HEADER):
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
             if row.metric == metric:
-                table.add_row(*cells(row))
+                table.add_row(*map(cell, cells(row)))
         console.print(table)
-    console.print(conclusion(rows), highlight=False)
+    console.print(line_of(conclusion(rows)), highlight=False, markup=False)
 
 
 def _finite(value):

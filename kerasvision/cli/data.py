@@ -4,6 +4,7 @@ import json
 import sys
 
 from kerasvision.cli.progress import progress_bar
+from kerasvision.core.escaping import cell, line_of
 
 HELP = (
     "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, or "
@@ -76,7 +77,7 @@ def _suspects(args):
         print(json.dumps(report | ({"planted": known} if known else {}), indent=2))
         return 0
     for row in rows:
-        print(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})")
+        print(line_of(f"{row['input']}  {row['label']} -> {row['suggested']}?  ({row['quality']:.3f})"))
     print(f"{len(rows)} of {split.size} labels of {args.split} are suspicious")
     if known:
         half = "-" if known["precision_at_half"] is None else f"{known['precision_at_half']:.1%}"
@@ -192,23 +193,23 @@ def _print(report):
 
     splits = report["splits"]
     objects = report.get("objects", {}).get("train")
-    table = Table("class", title=report["source"]["@"].split("/")[-1], title_justify="left")
+    table = Table("class", title=cell(report["source"]["@"].split("/")[-1]), title_justify="left")
     for name in splits:
-        table.add_column(name, justify="right")
+        table.add_column(cell(name), justify="right")
     if objects:
         table.add_column("images in train", justify="right")
         table.add_column("median side, px", justify="right")
     for name in report["classes"]:
         counts = [str(split["classes"][name]) for split in splits.values()]
         held = objects["classes"][name] if objects else None
-        table.add_row(name, *counts, *([str(held["images"]), str(held["median_side_px"] or "")] if held else []))
+        table.add_row(cell(name), *counts, *([str(held["images"]), str(held["median_side_px"] or "")] if held else []))
     table.add_section()
     if objects:
         table.add_row("objects", *(str(held["count"]) for held in report["objects"].values()))
     table.add_row("images", *(str(split["size"]) for split in splits.values()))
     Console().print(table)
     for line in _lines(report):
-        print(line)
+        print(line_of(line))
 
 
 def _lines(report):

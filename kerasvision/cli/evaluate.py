@@ -23,6 +23,7 @@ def configure(parser):
 def run(args):
     """Print the metrics of one split."""
     from kerasvision.api import evaluate
+    from kerasvision.core.escaping import line_of
 
     if args.draw and args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
@@ -32,7 +33,8 @@ def run(args):
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:
-        width = max(map(len, metrics))
-        for name, value in metrics.items():
+        shown = {line_of(name): value for name, value in metrics.items()}
+        width = max(map(len, shown))
+        for name, value in shown.items():
             print(f"{name:<{width}}  {value:.4f}")
     return 0

@@ -41,6 +41,7 @@ def run(args):
 def _explained(model, method, called, name, image, chosen):
     import numpy as np
 
+    from kerasvision.core.escaping import line_of
     from kerasvision.explain.picture import Explained
 
     prepared = model.prepared(image)
@@ -48,5 +49,5 @@ def _explained(model, method, called, name, image, chosen):
     indices = chosen or [int(i) for i in np.argsort(-scores, kind="stable")[:2]]
     rows = [(f"{model.classes[i]} {scores[i]:.3f}", method.explain(model, prepared, i)) for i in indices]
     said = ", ".join(text for text, _ in rows)
-    print(f"{name}: {said}")
+    print(line_of(f"{name}: {said}"))
     return Explained(f"{pathlib.Path(name).name}, {called}", prepared, rows)

@@ -6,6 +6,7 @@ import os
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError, said
+from kerasvision.core.escaping import lines_of
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
@@ -28,10 +29,10 @@ def main(argv=None):
             import_tensorflow_quietly()
         return args.run(args) or 0
     except UsageError as error:
-        print(f"kerasvision: {error}", file=sys.stderr)
+        print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
         return 2
     except KerasVisionError as error:
-        print(f"kerasvision: {error}", file=sys.stderr)
+        print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
         return 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
     except KeyboardInterrupt:
         print("kerasvision: interrupted", file=sys.stderr)
@@ -42,7 +43,7 @@ def main(argv=None):
     except Exception as error:  # what an assertion inside of a graph says; anything else is a defect, to be seen whole
         if (line := said(error)) is None:
             raise
-        print(f"kerasvision: {line}", file=sys.stderr)
+        print(f"kerasvision: {lines_of(line)}", file=sys.stderr)
         return 1
 
 

@@ -57,6 +57,7 @@ def _list(args):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.core.escaping import cells
     from kerasvision.core.format import human_bytes
     from kerasvision.export.versions import versions_of
 
@@ -72,7 +73,7 @@ def _list(args):
     table = Table("model", "version", "labels", "metric", "size", "ms")
     for row in rows:
         numbers = f"{row['metric']} {row['value']:.4f}", human_bytes(row["size_bytes"]), f"{row['latency_ms']:.2f}"
-        table.add_row(row["name"], str(row["version"]), ", ".join(row["labels"]), *numbers)
+        table.add_row(*cells(row["name"], row["version"], ", ".join(row["labels"]), *numbers))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)
     return 0
 
@@ -95,14 +96,15 @@ def _rollback(args):
 
 
 def _diff(args):
+    from kerasvision.core.escaping import line_of
     from kerasvision.export.versions import changes, differences, version_of
 
     old, new = (version_of(args.folder, args.name, number) for number in args.versions)
     noticed = differences(old, new)
     for line in noticed:
-        print(f"interface: {line}")
+        print(line_of(f"interface: {line}"))
     for what, before, after in changes(old, new):
-        print(f"{what}: {before} became {after}")
+        print(line_of(f"{what}: {before} became {after}"))
     if not noticed:
         print("the interface is the same")
     return 1 if noticed else 0

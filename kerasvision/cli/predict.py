@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import lines_of
 
 HELP = "predict images or volumes with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
@@ -129,7 +130,7 @@ def _show_error(name, error, as_json):
     if as_json:
         print(json.dumps({"input": name, "error": str(error)}), flush=True)
     else:
-        print(f"kerasvision: {error}", file=sys.stderr)
+        print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
 
 
 def _looked_for(arch):
@@ -164,11 +165,12 @@ def _print_table(rows):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.core.escaping import cells
     from kerasvision.export.words import in_words
 
     table = Table()
     table.add_column("input")
     table.add_column("prediction")
     for name, answer in rows:
-        table.add_row(name, in_words(answer))
+        table.add_row(*cells(name, in_words(answer)))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)

@@ -50,15 +50,16 @@ def _print(found, severities):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.core.escaping import cell
     from kerasvision.robustness.report import mean
 
     title = f"{found['name']}: {found['metric']} on {found['examples']} examples of {found['split']}"
-    table = Table("corruption", title=title)
+    table = Table("corruption", title=cell(title))
     for name in map(str, severities):
         table.add_column(name, justify="right")
     table.add_row("none", f"{found['clean']:.4f}")
     for name, row in found["corruptions"].items():
-        table.add_row(name, *(f"{value:.4f}" for value in row.values()))
+        table.add_row(cell(name), *(f"{value:.4f}" for value in row.values()))
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(table)
     console.print(f"mean {mean(found):.4f}, {mean(found) - found['clean']:+.4f} from clean images", highlight=False)

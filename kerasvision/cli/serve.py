@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import shutil
 import ssl
 import sys
@@ -10,6 +11,7 @@ import sys
 from kerasvision.core.errors import KerasVisionError, UsageError
 
 HELP = "serve exported models through TensorFlow Serving's REST and gRPC APIs"
+_ORIGIN = re.compile(r"https?://[^/?#\s@]+", re.IGNORECASE)
 BINARY, EVERYWHERE = "tensorflow_model_server", "0.0.0.0"  # noqa: S104 (what is asked for)
 
 
@@ -36,6 +38,7 @@ def configure(parser):
     parser.add_argument(
         "--log", choices=("text", "json"), default="text", help="lines for people, or JSON with a line each request"
     )
+    parser.add_argument("--cors", metavar="ORIGIN", help="pages of this origin may ask over REST; '*' for any page")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
 
 
@@ -48,10 +51,15 @@ def run(args):
         raise UsageError("--certificate and --key go together")
     if args.poll <= 0:
         raise UsageError(f"--poll {args.poll:g}: seconds, more than 0")
-    guarded = args.token_file or args.certificate or args.trust
+    if args.cors and args.cors != "*" and not _ORIGIN.fullmatch(args.cors):
+        raise UsageError(
+            f"--cors {args.cors}: allowed: * or an origin as browsers send it, such as https://example.org"
+        )
+    guarded = args.token_file or args.certificate or args.trust or (args.cors not in (None, "*"))
     if guarded and args.engine == "tensorflow_serving":
         raise UsageError(
-            f"--token-file, --certificate and --trust are the embedded server's; {BINARY} has none of them"
+            f"--token-file, --certificate, --trust and --cors but for * are the embedded server's; {BINARY} has none "
+            "of them"
         )
     installed = None if guarded else shutil.which(BINARY)
     if installed and args.engine == "auto" and args.host != EVERYWHERE:
@@ -82,6 +90,7 @@ def _serve_with(binary, args):
     words += [
         "--allow_version_labels_for_unavailable_models=true"
     ]  # a label and its version come with one configuration
+    words += ["--rest_api_enable_cors_support=true"] if args.cors else []
     os.execv(binary, words)  # noqa: S606 (the program that was asked for)
 
 
@@ -112,9 +121,10 @@ def _check_pair(certificate, key):
 
 
 def _serve_embedded(args):
-    from kerasvision.serve.models import configs_below, read_config
+    from kerasvision.serve.models import configs_below
 
     try:
+        from kerasvision.serve.configs import read_config
         from kerasvision.serve.server import Options, Server
     except ImportError as error:
         raise KerasVisionError(f"the embedded server needs {error.name}: pip install kerasvision[serve]") from None
@@ -137,6 +147,7 @@ def _serve_embedded(args):
         key=key,
         log=args.log,
         trust=args.trust or "",
+        cors=args.cors or "",
     )
     server = Server(configs, options, base).start()
     scheme = "https" if args.certificate else "http"

@@ -23,11 +23,12 @@ def run(args):
     from kerasvision.cli.compare import print_rows
     from kerasvision.cli.recipes import load_study
     from kerasvision.cli.train import finish
+    from kerasvision.core.escaping import file_name
     from kerasvision.train.compare import compared, write_report
     from kerasvision.train.study import changed, trained_runs
 
     study = changed(load_study(args.what), args.settings, args.seeds, args.only)
-    out = pathlib.Path(args.out or f"runs/{study.name}")
+    out = pathlib.Path(args.out or pathlib.Path("runs", file_name(study.name)))
     rows = compared(trained_runs(study, out, args.strategy, finish), study.metrics)
     print_rows(rows)
     report = write_report(study.name, rows, out, f"kerasvision study {args.what} --out {out}")

@@ -52,9 +52,11 @@ def report(trained):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{trained.recipe.name}: {trained.folder}")
+    from kerasvision.core.escaping import cell
+
+    table = Table(title=cell(f"{trained.recipe.name}: {trained.folder}"))
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in trained.metrics.items():
-        table.add_row(name, f"{value:.4f}")
+        table.add_row(cell(name), f"{value:.4f}")
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)

@@ -93,17 +93,19 @@ def _print_table(tuned):
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.core.escaping import cell, cells
+
     paths = list(dict.fromkeys(path for t in tuned.trials for path in t.settings))
-    table = Table(title=f"{tuned.recipe.name}: {tuned.folder}")
+    table = Table(title=cell(f"{tuned.recipe.name}: {tuned.folder}"))
     for title in ("trial", "state", tuned.metric, *paths):
-        table.add_column(title, justify="left" if title == "state" else "right")
+        table.add_column(cell(title), justify="left" if title == "state" else "right")
     for t in sorted(tuned.trials, key=lambda t: (t.state != "complete", -(t.value or 0))):
         value = "" if t.value is None else f"{t.value:.4f}"
-        table.add_row(str(t.number), t.state, value, *(_short(t.settings.get(path, "")) for path in paths))
+        table.add_row(*cells(t.number, t.state, value, *(_short(t.settings.get(path, "")) for path in paths)))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
     console.print(table)
     if tuned.best:
-        console.print(f"best: {_best_path(tuned)}, trained in {tuned.run_of(tuned.best)}", soft_wrap=True)
+        console.print(f"best: {_best_path(tuned)}, trained in {tuned.run_of(tuned.best)}", soft_wrap=True, markup=False)
 
 
 def _short(text):

@@ -6,6 +6,7 @@ import re
 
 from kerasvision.core.component import Component, from_json, part, plain, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import file_name
 from kerasvision.core.registry import optimizers
 
 
@@ -74,8 +75,9 @@ class Recipe(Component):
 
     def __post_init__(self):
         super().__post_init__()
-        plain_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) is not None
-        _check(plain_name, "Recipe.name", self.name, "letters, digits, _ - and . (it names folders)")
+        plain_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) and file_name(self.name) == self.name
+        allowed = "letters, digits, _ - and . (it names folders, also on systems that have no folder con or nul)"
+        _check(plain_name, "Recipe.name", self.name, allowed)
         _check(self.epochs >= 1, "Recipe.epochs", self.epochs, "1 or more")
         _check(self.batch_size >= 1, "Recipe.batch_size", self.batch_size, "1 or more")
         fraction = self.validation_fraction

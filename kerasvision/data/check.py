@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import line_of
 from kerasvision.data import class_names, duplicates, facts, findings, objects
 from kerasvision.data.pipeline import thinned
 from kerasvision.ops.dense import IGNORE
@@ -62,7 +63,7 @@ def tell_of(source, opened):
     key = (repr(source), opened.classes, opened.dropped, tuple((n, s.size) for n, s in opened.splits.items()))
     if key not in _TOLD:
         for line in said_before_training(source, opened):
-            print(line, file=sys.stderr)
+            print(line_of(line), file=sys.stderr)
         _TOLD.add(key)
 
 

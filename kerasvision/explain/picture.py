@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from kerasvision.core.escaping import plot_text
 from kerasvision.core.files import write_figure
 
 MOST = 12  # rows of one picture
@@ -30,13 +31,13 @@ def draw(explained, path):
         for axis in line:
             axis.set_axis_off()
         line[0].imshow(one.prepared)
-        line[0].set_title(one.title, fontsize=9)
+        line[0].set_title(plot_text(one.title), fontsize=9)
         gray = one.prepared.mean(-1)
         for axis, (text, heat) in zip(line[1:], one.rows, strict=False):
             axis.imshow(gray, cmap="gray", vmin=0, vmax=255)
             heat = np.maximum(heat, 0)
             axis.imshow(heat, cmap="inferno", vmin=0, vmax=max(float(heat.max()), 1e-12), alpha=0.55)
-            axis.set_title(text, fontsize=9)
+            axis.set_title(plot_text(text), fontsize=9)
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_figure(figure, path)

@@ -5,10 +5,10 @@ not said.
 
 import base64
 import dataclasses
-import html
 import json
 import re
 
+from kerasvision.core.escaping import html_text, markdown_code, markdown_text
 from kerasvision.core.format import human_bytes
 
 NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
@@ -33,7 +33,7 @@ def markdown(contract, words=Words(), robustness=None, explanations=""):
     explain` drew, as the card links it, or "".
     """
     parts = [
-        f"# {contract['name']}, version {contract['version']}",
+        f"# {markdown_text(contract['name'])}, version {contract['version']}",
         _details(contract),
         f"## Intended use\n\n{words.intended_use or NOT_SAID}",
         f"## Data\n\n{words.data or NOT_SAID}\n\n{_source(contract)}",
@@ -50,17 +50,24 @@ def markdown(contract, words=Words(), robustness=None, explanations=""):
 
 
 def page(text, title, pictures=()):
-    """The card as one HTML page that needs nothing else. pictures: link -> bytes of a PNG, to be held in it."""
+    """The card as one HTML page that needs nothing else. pictures: link -> bytes of a PNG, to be held in it. HTML in
+    the Markdown is text there, and nothing in the page can run or be loaded.
+    """
     import markdown as converter
 
-    body = converter.markdown(text, extensions=["tables"])
+    convert = converter.Markdown(extensions=["tables"])
+    convert.preprocessors.deregister("html_block")
+    convert.inlinePatterns.deregister("html")
+    body = convert.convert(text)
     for link, content in dict(pictures).items():
         encoded = base64.b64encode(content).decode()
         body = body.replace(f'src="{link}"', f'src="data:image/png;base64,{encoded}"')
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{_STYLE}'
+    head = f'<meta charset="utf-8">{_POLICY}<title>{html_text(title)}</title>{_STYLE}'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
 
+_POLICY = """<meta http-equiv="Content-Security-Policy"
+content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">"""
 _STYLE = """<style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
@@ -79,38 +86,46 @@ def _details(contract):
     model, classes = contract["recipe"]["model"], contract["classes"]
     backbone = model.get("backbone")
     rows = {
-        "task": contract["task"].replace("_", " "),
-        "architecture": f"`{model['@'].removeprefix('architectures/')}`",
-        "backbone": f"`{backbone['@']}`" + (f", weights {backbone['weights']}" if backbone.get("weights") else "")
-        if backbone
-        else None,
-        f"{len(classes)} classes": ", ".join(classes[:40]) + (", ..." if len(classes) > 40 else ""),
+        "task": markdown_text(contract["task"].replace("_", " ")),
+        "architecture": markdown_code(model["@"].removeprefix("architectures/")),
+        "backbone": _backbone(backbone) if backbone else None,
+        f"{len(classes)} classes": ", ".join(map(markdown_text, classes[:40])) + (", ..." if len(classes) > 40 else ""),
         "takes": _tensors(contract["inputs"]),
         "gives": _tensors(contract["outputs"]),
-        "made with": contract["created_with"],
+        "made with": markdown_text(contract["created_with"]),
     }
     return _table(("", ""), [(k, v) for k, v in rows.items() if v])
 
 
+def _backbone(held):
+    weights = f", weights {markdown_text(held['weights'])}" if held.get("weights") else ""
+    return f"{markdown_code(held['@'])}{weights}"
+
+
 def _tensors(rows):
-    return "; ".join(
-        f"`{name}` {row['dtype']} {['?' if n is None else n for n in row['shape']]} ({row['unit']})".replace("'", "")
-        for name, row in rows.items()
-    )
+    parts = []
+    for name, row in rows.items():
+        shape = ", ".join("?" if n is None else str(n) for n in row["shape"])
+        about = f"{row['dtype']} [{shape}] ({row['unit']})"
+        parts.append(f"{markdown_code(name)} {markdown_text(about)}")
+    return "; ".join(parts)
 
 
 def _source(contract):
     data = contract["recipe"]["data"]
     fields = {k: v for k, v in data.items() if k != "@" and v not in ("", None, [], {})}
     shown = json.dumps(fields, default=str)
-    return f"Read by `{data['@']}`: `{shown if len(shown) < 400 else shown[:400] + '...'}`"
+    return f"Read by {markdown_code(data['@'])}: {markdown_code(shown if len(shown) < 400 else shown[:400] + '...')}"
 
 
 def _figures(contract):
     row = _any_artifact(contract)
     examples = row["agreement"]["examples"]
     split = next(iter(contract["metrics"]), "test/").split("/")[0]
-    held = [(k.split("/", 1)[1], f"{v:.4f}") for k, v in contract["metrics"].items() if k.count("/") == 1]
+    held = [
+        (markdown_text(k.split("/", 1)[1]), f"{v:.4f}") for k, v in contract["metrics"].items() if k.count("/") == 1
+    ]
+    split = markdown_text(split)
     return f"Of the trained model, on {examples} examples of the {split} split.\n\n{_table(('metric', 'value'), held)}"
 
 
@@ -129,11 +144,11 @@ def _groups(contract):
     if not found:
         return []
     rows = [
-        (name, *(f"{held[name]:.4f}" if name in held else "" for held in found.values()))
+        (markdown_text(name), *(f"{held[name]:.4f}" if name in held else "" for held in found.values()))
         for name in contract["classes"]
     ]
     rows = [row for row in rows if any(row[1:])]
-    return [f"## Figures of each class\n\n{_table(('class', *found), rows)}"]
+    return [f"## Figures of each class\n\n{_table(('class', *map(markdown_text, found)), rows)}"]
 
 
 def _robustness(found):
@@ -141,14 +156,15 @@ def _robustness(found):
         return []
     severities = sorted({severity for row in found["corruptions"].values() for severity in row})
     rows = [
-        (name.replace("_", " "), *(f"{row[severity]:.4f}" for severity in severities))
+        (markdown_text(name.replace("_", " ")), *(f"{row[severity]:.4f}" for severity in severities))
         for name, row in found["corruptions"].items()
     ]
     said = (
-        f"{found['metric']} under corruptions of rising severity (Hendrycks, Dietterich 2019, arXiv:1903.12261), on "
-        f"{found['examples']} examples of the {found['split']} split; {found['clean']:.4f} without."
+        f"{markdown_text(found['metric'])} under corruptions of rising severity (Hendrycks, Dietterich 2019, "
+        f"arXiv:1903.12261), on {found['examples']} examples of the {markdown_text(found['split'])} split; "
+        f"{found['clean']:.4f} without."
     )
-    return [f"## Robustness\n\n{said}\n\n{_table(('corruption', *severities), rows)}"]
+    return [f"## Robustness\n\n{said}\n\n{_table(('corruption', *map(markdown_text, severities)), rows)}"]
 
 
 def _explanations(link):
@@ -165,16 +181,16 @@ def _files(contract):
         low, high = g["metric_change_interval"]
         rows.append(
             (
-                f"`{a['kind']}`",
+                markdown_code(a["kind"]),
                 human_bytes(a["size_bytes"]),
                 f"{a['latency_ms']:.2f}",
                 f"{a['metrics'][g['metric']]:.4f}",
                 f"{g['metric_change']:+.4f} ({low:+.4f} to {high:+.4f})",
                 f"{g['flips']} of {g['examples']}",
-                f"`{a['sha256'][:16]}...`",
+                markdown_code(f"{a['sha256'][:16]}..."),
             )
         )
-    metric = _any_artifact(contract)["agreement"]["metric"]
+    metric = markdown_text(_any_artifact(contract)["agreement"]["metric"])
     head = ("file", "size", "ms", metric, "change from the trained model (95 %)", "changed answers", "sha256")
     return _table(head, rows)
 
@@ -186,18 +202,20 @@ def _limits(contract, robustness):
     for metric, held in _by_class(contract).items():
         weak = sorted(held.items(), key=lambda row: row[1])[:_WORST_CLASSES]
         if len(held) > _WORST_CLASSES:
-            lines.append(f"Lowest {metric}: " + ", ".join(f"{name} {value:.2f}" for name, value in weak) + ".")
+            shown = ", ".join(f"{markdown_text(name)} {value:.2f}" for name, value in weak)
+            lines.append(f"Lowest {markdown_text(metric)}: {shown}.")
         break
     doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
     if doubtful:
-        lines.append(f"Too few examples to tell whether these keep their budget: {', '.join(doubtful)}.")
+        shown = ", ".join(map(markdown_text, doubtful))
+        lines.append(f"Too few examples to tell whether these keep their budget: {shown}.")
     but = ", but for their corruptions" if robustness else ""
     lines.append(f"Nothing is measured of pictures unlike those of the data above{but}.")
     return "\n".join(f"- {line}" for line in lines)
 
 
 def _owed(contract):
-    rows = [(k.replace("_", " "), f"{v}") for k, v in contract["preprocess"].items()]
+    rows = [(markdown_text(k.replace("_", " ")), markdown_text(v)) for k, v in contract["preprocess"].items()]
     return "Files that take the graph's own size are owed this; a SavedModel does it itself.\n\n" + _table(
         ("", ""), rows
     )

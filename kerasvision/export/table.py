@@ -5,13 +5,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from kerasvision.core.escaping import cell
 from kerasvision.core.format import human_bytes
 
 
 def print_table(trained, reference, artifacts):
     """One row an artifact, below one for the trained model, on stdout."""
     metric = trained.arch.main_metric
-    table = Table(title=f"{trained.recipe.name}: {reference.size} examples of the {reference.split} split")
+    table = Table(title=cell(f"{trained.recipe.name}: {reference.size} examples of the {reference.split} split"))
     columns = (
         "artifact",
         metric,
@@ -31,7 +32,7 @@ def print_table(trained, reference, artifacts):
         g = a.agreement
         low, high = g["metric_change_interval"]
         table.add_row(
-            a.kind,
+            cell(a.kind),
             f"{a.metrics[metric]:.4f}",
             f"{g['metric_change']:+.4f}",
             f"{low:+.4f} {high:+.4f}",

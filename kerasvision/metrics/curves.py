@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
+from kerasvision.core.escaping import plot_text
 from kerasvision.metrics.detection import accumulate
 from kerasvision.ops.drawing import PAPER, Mark, beside, marked, save, sheet
 
@@ -87,7 +88,8 @@ def _draw_curves(axis, recall, curves):
     colors = dict(zip(sorted(curves), itertools.cycle(palette), strict=False))
     for name in ranked:
         if name in shown:
-            axis.plot(recall, curves[name], lw=1.3, color=colors[name], label=f"{name}  {curves[name].mean():.2f}")
+            label = plot_text(f"{name}  {curves[name].mean():.2f}")
+            axis.plot(recall, curves[name], lw=1.3, color=colors[name], label=label)
         else:
             axis.plot(recall, curves[name], lw=0.5, color="0.75")
     if curves:

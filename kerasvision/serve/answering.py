@@ -35,10 +35,10 @@ class Asked:
     def __init__(self, servable, engine, seen):
         self.servable, self._engine, self._seen = servable, engine, seen
 
-    def predict(self, inputs, signature="", output_filter=()):
-        """Name -> array for name -> array."""
+    def predict(self, inputs, signature="", output_filter=(), seconds=None):
+        """Name -> array for name -> array. seconds: how long the client waits, where that is known."""
         self._note(inputs)
-        return self._watched(inputs, self._engine.predict(self.servable, inputs, signature, output_filter))
+        return self._watched(inputs, self._engine.predict(self.servable, inputs, signature, output_filter, seconds))
 
     async def predict_later(self, inputs, signature=""):
         """The same, while the thread does other things."""

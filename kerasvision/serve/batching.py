@@ -41,10 +41,10 @@ class _Job:
 
 
 class Batching:
-    """Answers requests; see the module. seen: called with the number of examples of each batch."""
+    """Answers requests; see the module. seen: called with the number of examples of each batch. clock: seconds."""
 
-    def __init__(self, limits=Limits(), seen=lambda size: None):
-        self.limits, self._seen = limits, seen
+    def __init__(self, limits=Limits(), seen=lambda size: None, clock=time.monotonic):
+        self.limits, self._seen, self._clock = limits, seen, clock
         self._lock = threading.Condition()
         self._queue = collections.deque()
         self._waiting = 0
@@ -59,13 +59,14 @@ class Batching:
         """Examples that wait."""
         return self._waiting
 
-    def submit(self, servable, inputs, signature="", output_filter=()):
+    def submit(self, servable, inputs, signature="", output_filter=(), seconds=None):
         """A future of `Servable.predict`. The servable checks names and types before they can join a batch, and a full
-        queue refuses: both raise here. Who waits longer than the deadline waits for ever.
+        queue refuses: both raise here. seconds: how long its client waits, if that is less than the deadline; a request
+        that has waited longer is not computed.
         """
         ready = servable.checked(inputs, signature, output_filter)
         size, key = _size(ready), _key(servable, ready, signature)
-        expires = time.monotonic() + self.limits.deadline
+        expires = self._clock() + self._patience(seconds)
         job = _Job(servable, signature, ready, size or 1, key if size else object(), expires, tuple(output_filter))
         with self._lock:
             if self._ends:
@@ -80,14 +81,17 @@ class Batching:
             self._lock.notify()
         return job.answer
 
-    def predict(self, servable, inputs, signature="", output_filter=()):
+    def predict(self, servable, inputs, signature="", output_filter=(), seconds=None):
         """See `submit`; waits for the answer."""
-        answer = self.submit(servable, inputs, signature, output_filter)
+        answer = self.submit(servable, inputs, signature, output_filter, seconds)
         try:
-            return answer.result(self.limits.deadline)
+            return answer.result(self._patience(seconds))
         except concurrent.futures.TimeoutError:
             answer.cancel()
             raise self.too_late() from None
+
+    def _patience(self, seconds):
+        return self.limits.deadline if seconds is None else max(0.0, min(seconds, self.limits.deadline))
 
     def too_late(self):
         """The error of an answer that did not come in time."""
@@ -106,54 +110,67 @@ class Batching:
             _answer(jobs, self._seen)
 
     def _next(self):
-        """The longest waiting job and those that can join it; None when there is nothing left to do."""
+        """The longest waiting job and those that can join it; None at the end, when there is nothing left to do."""
         with self._lock:
-            self._lock.wait_for(lambda: self._queue or self._ends)
-            while self._queue:
+            while True:
+                self._lock.wait_for(lambda: self._queue or self._ends)
+                if not self._queue:
+                    return None
                 first = self._queue.popleft()
-                self._waiting -= first.size
-                if first.answer.set_running_or_notify_cancel() and time.monotonic() < first.expires:
+                if self._is_taken(first):
                     return [first, *self._company(first)]
-            return [] if not self._ends else None
 
     def _company(self, first):
         jobs, size, kept = [], first.size, collections.deque()
         for job in self._queue:
-            fits = job.key == first.key and size + job.size <= self.limits.largest
-            if fits and job.answer.set_running_or_notify_cancel():
+            if job.key != first.key or size + job.size > self.limits.largest:
+                kept.append(job)
+            elif self._is_taken(job):
                 jobs.append(job)
                 size += job.size
-                self._waiting -= job.size
-            elif fits:  # its client has gone
-                self._waiting -= job.size
-            else:
-                kept.append(job)
         self._queue = kept
         return jobs
+
+    def _is_taken(self, job):
+        """Whether a job that leaves the queue is to be run: its client waits, and its time has not passed."""
+        self._waiting -= job.size
+        if not job.answer.set_running_or_notify_cancel():
+            return False
+        if self._clock() >= job.expires:
+            job.answer.set_exception(self.too_late())
+            return False
+        return True
 
 
 def _answer(jobs, seen):
     """Run the jobs as one batch. If that fails each runs alone, so that one bad image spoils nobody else's answer."""
-    first = jobs[0]
     try:
-        alone = len(jobs) == 1
-        joined = first.inputs if alone else {k: np.concatenate([j.inputs[k] for j in jobs]) for k in first.inputs}
-        outputs = first.servable.run(joined, first.signature, ())
-        if not alone and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
-            raise ValueError("an output has no batch axis")
+        answers = _run(jobs)
         seen(sum(job.size for job in jobs))
     except Exception as error:
         if len(jobs) == 1:
-            first.answer.set_exception(error)
+            jobs[0].answer.set_exception(error)
             return
         for job in jobs:
             _answer([job], seen)
         return
-    start = 0
+    for job, answer in zip(jobs, answers, strict=True):
+        job.answer.set_result(answer)
+
+
+def _run(jobs):
+    """Of each job the outputs that it asks for."""
+    first, alone = jobs[0], len(jobs) == 1
+    joined = first.inputs if alone else {k: np.concatenate([j.inputs[k] for j in jobs]) for k in first.inputs}
+    outputs = first.servable.run(joined, first.signature)
+    if not alone and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
+        raise ValueError("an output has no batch axis")
+    answers, start = [], 0
     for job in jobs:
-        names = job.output_filter or outputs
-        job.answer.set_result({k: outputs[k] if alone else outputs[k][start : start + job.size] for k in names})
+        rows = slice(start, start + job.size)
+        answers.append({k: outputs[k] if alone else outputs[k][rows] for k in job.output_filter or outputs})
         start += job.size
+    return answers
 
 
 def _size(inputs):

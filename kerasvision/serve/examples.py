@@ -5,8 +5,6 @@ examples, are served all the same.
 """
 
 import abc
-import base64
-import binascii
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +12,7 @@ from tensorflow_serving.apis import classification_pb2, inference_pb2, regressio
 
 from kerasvision.serve.servable import DEFAULT
 from kerasvision.serve.status import Code, ServingError, invalid
-from kerasvision.serve.tensors import shown
+from kerasvision.serve.tensors import base64_content, shown
 
 INPUTS = "inputs"  # of a signature for examples
 _LARGEST = 2**63
@@ -230,10 +228,10 @@ def _add(feature, name, value):
 def _bytes(name, value):
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise invalid(f"Unable to base64 decode feature: {name}") from None
+    content = base64_content(value["b64"]) if isinstance(value["b64"], str) else None
+    if content is None:
+        raise invalid(f"Unable to base64 decode feature: {name}")
+    return content
 
 
 def _type_of(value):

@@ -7,6 +7,7 @@ import struct
 import grpc
 from PIL import Image, UnidentifiedImageError
 
+from kerasvision.serve.health import PREFIX
 from kerasvision.serve.status import Code, ServingError, invalid
 
 PNG, OTHERS = b"\x89PNG\r\n\x1a\n", (b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")  # how files begin that are decoded
@@ -27,7 +28,9 @@ class TokenInterceptor(grpc.ServerInterceptor):
         self._token = token
 
     def intercept_service(self, continuation, handler_call_details):
-        """Lets a call pass that carries the token."""
+        """Lets a call pass that carries the token, and a probe, which has none."""
+        if handler_call_details.method.startswith(PREFIX):
+            return continuation(handler_call_details)
         held = dict(handler_call_details.invocation_metadata).get("authorization", "")
         try:
             check_token(held, self._token)

@@ -7,6 +7,8 @@ import sys
 import time
 import uuid
 
+from kerasvision.core.escaping import lines_of
+
 HEADER = "x-request-id"
 _GIVEN = re.compile(r"[\w.:-]{1,128}")
 
@@ -27,7 +29,7 @@ class Log:
 
     def event(self, text):
         """Something that happened to a model."""
-        self._write(text if self.form == "text" else self._object({"event": text}))
+        self._write(lines_of(text) if self.form == "text" else self._object({"event": text}))
 
     def request(self, row):
         """A request that has been answered. row: its fields, JSON values."""

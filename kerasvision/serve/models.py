@@ -10,6 +10,7 @@ import typing
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.export.labels import names_below, present
+from kerasvision.serve.files import mark_of
 from kerasvision.serve.log import Log
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
@@ -63,15 +64,17 @@ class Version:
 class Models:
     """Thread-safe. A new version is loaded and warmed up beside the old one, which goes on answering until then; a
     version that cannot be loaded changes nothing but its own status. What goes is let go when its last request ends.
-    log: takes a line of text. check: raises on a version's folder that may not be loaded.
+    log: takes a line of text. check: raises on a version's folder that may not be loaded. changed: called after every
+    look at the disk with whether every model answers.
     """
 
-    def __init__(self, configs, log=None, check=lambda path: None):
-        self._log, self._check = log or Log().event, check
+    def __init__(self, configs, log=None, check=lambda path: None, changed=lambda is_ready: None):
+        self._log, self._check, self._changed = log or Log().event, check, changed
         self._lock = threading.Condition()
         self._configs = {}
         self._held = collections.defaultdict(dict)  # name -> version number -> Version
         self._loading = threading.Lock()  # one reload at a time
+        self._looked = {}  # path of a version that does not answer -> its mark at the last look
         self._stopped, self._told = threading.Event(), False
         self.configure(configs)
 
@@ -79,18 +82,21 @@ class Models:
         """`configure` by a request: the list is no longer read from the disk."""
         self.configure(configs, is_told=True)
 
-    def configure(self, configs, is_told=False):
-        """Another list of models takes the place of the present one, and is loaded."""
-        names = [c.name for c in configs]
-        if len(set(names)) < len(names):
-            raise invalid(f"Duplicate model names in the list: {', '.join(sorted(names))}")
-        self.refresh({c.name: c for c in configs}, is_told)
+    def configure(self, configs, is_told=False, waits=False):
+        """Another list of models takes the place of the present one, and is loaded. waits: see `refresh`."""
+        twice = sorted(name for name, count in collections.Counter(c.name for c in configs).items() if count > 1)
+        if twice:
+            raise UsageError(
+                f"Duplicate model names in the list: {', '.join(map(repr, twice))}; a model has one config"
+            )
+        self.refresh({c.name: c for c in configs}, is_told, waits)
 
-    def refresh(self, configs=None, is_told=False):
+    def refresh(self, configs=None, is_told=False, waits=False):
         """Look at the disk: load what is new, let go what is no longer wanted.
 
         configs: name -> another `ModelConfig`, which counts from when its versions have been loaded: a label that moves
         names a version that answers at every moment. is_told: by a request, after which none from the disk counts.
+        waits: a version is loaded only when its files are those of the look before, since it may be being copied.
         """
         with self._loading:
             if configs is None or (self._told and not is_told):
@@ -99,20 +105,31 @@ class Models:
             with self._lock:
                 held = set(self._held)
             wanted = {name: configs[name].wanted() if name in configs else {} for name in {*configs, *held}}
+            before, self._looked = self._looked, {}
             for name, versions in sorted(wanted.items()):
                 for number, path in versions.items():
-                    if self._is_new(name, number, path):
+                    if self._is_due(name, number, path, before if waits else None):
                         self._load(name, number, path)
+            for name in sorted(set(configs) - set(self._configs)):
+                if not wanted[name]:
+                    self._log(f"{name} has no version yet: nothing like {configs[name].base_path}/1/saved_model.pb")
             with self._lock:
                 self._configs = configs
             for name, versions in wanted.items():
                 self._retire(name, set(versions))
+            self._changed(self.ready)
 
-    def _is_new(self, name, number, path):
-        """Whether a version has never been loaded, or has been let go, or failed and has other files by now."""
+    def _is_due(self, name, number, path, before):
+        """Whether a version has never been loaded, or has been let go, or failed and has other files by now. before:
+        marks of the last look's versions, which must be the same; None: it is tried at once.
+        """
         with self._lock:
             held = self._held[name].get(number)
-            return held is None or (held.state == "END" and (held.error is None or held.mark != _mark(path)))
+        if held and held.state != "END":
+            return False
+        mark = self._looked[path] = mark_of(path)
+        is_known = held and held.error and held.mark == mark
+        return not is_known and (before is None or before.get(path) == mark)
 
     def _retire(self, name, wanted):
         """Let go what is not wanted, once something that is wanted answers."""
@@ -128,13 +145,15 @@ class Models:
             self._let_go(name, version)
 
     def _load(self, name, number, path):
-        version = Version(number, "LOADING", _mark(path))
+        version = Version(number, "LOADING", mark_of(path))
         with self._lock:
             self._held[name][number] = version
         started = time.monotonic()
         try:
             self._check(path)
             servable = Servable(name, number, path)
+            if mark_of(path) != version.mark:
+                raise KerasVisionError("its files changed while they were read")
         except Exception as error:  # whatever TensorFlow finds wrong with the files: the others go on
             text = str(error).split("\n")[0][:500] or type(error).__name__
             with self._lock:
@@ -223,7 +242,7 @@ class Models:
             return all(any(v.state == "AVAILABLE" for v in self._held[n].values()) for n in self._configs)
 
     def watch(self, seconds, configs=None):
-        """Look at the disk every so often, in a thread, until `stop`.
+        """Look at the disk every so often, in a thread, until `stop`; what is still being copied has to wait.
 
         configs: () -> the list of models, asked each time, so that a label that moves is followed, until a request has
         brought another list; None: the list stays.
@@ -232,7 +251,8 @@ class Models:
         def loop():
             while not self._stopped.wait(seconds):
                 try:
-                    self.configure(configs()) if configs and not self._told else self.refresh()
+                    is_from_disk = configs and not self._told
+                    self.configure(configs(), waits=True) if is_from_disk else self.refresh(waits=True)
                 except Exception as error:  # a disk that is away for a moment must not end the watch
                     self._log(f"looking for versions failed: {error}")
 
@@ -241,12 +261,6 @@ class Models:
     def stop(self):
         """End the watch."""
         self._stopped.set()
-
-
-def _mark(path):
-    """What tells that files of a version, or its signature, have changed: when they were written."""
-    places = (path, path / "saved_model.pb", path / "variables", path.with_name(f"{path.name}.signature.json"))
-    return tuple(place.stat().st_mtime_ns if place.exists() else 0 for place in places)
 
 
 def configs_below(folder):
@@ -262,33 +276,3 @@ def configs_below(folder):
     named = {name: present(folder, name) for name in names}
     which = {name: tuple(sorted(set(held.values()))) or "latest" for name, held in named.items()}
     return [ModelConfig(name, str(folder / name), which[name], labels=named[name]) for name in names]
-
-
-def read_config(path):
-    """[`ModelConfig`] of a models.config in TensorFlow Serving's text form; relative paths count from the file."""
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
-
-    path = pathlib.Path(path)
-    try:
-        parsed = text_format.Parse(path.read_text(encoding="utf-8"), model_server_config_pb2.ModelServerConfig())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except text_format.ParseError as error:
-        raise UsageError(f"{path} is no models.config: {error}") from None
-    return [config_of(row, path.parent) for row in parsed.model_config_list.config]
-
-
-def config_of(row, base):
-    """A `ModelConfig` of TensorFlow Serving's message."""
-    policy, versions, latest = row.model_version_policy, "latest", 1
-    kind = policy.WhichOneof("policy_choice")
-    if kind == "all":
-        versions = "all"
-    elif kind == "specific":
-        versions = tuple(policy.specific.versions)
-    elif kind == "latest":
-        latest = policy.latest.num_versions or 1
-    path = pathlib.Path(row.base_path)
-    place = path if path.is_absolute() else base / path
-    return ModelConfig(row.name, str(place), versions, latest, dict(row.version_labels))

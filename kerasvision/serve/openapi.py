@@ -1,5 +1,7 @@
 """The REST API as an OpenAPI document."""
 
+PROMETHEUS = "/monitoring/prometheus/metrics"  # where TensorFlow Serving has it
+
 
 def document_of(names, needs_token):
     """OpenAPI 3.1 of a server of models with these names."""
@@ -96,7 +98,7 @@ def _paths():
     paths = {
         "/overview": {"get": _operation("Models, versions, latency and drift", {"type": "object"})},
         "/drift": {"get": _operation("Drift of each version", {"type": "object"})},
-        "/metrics": {"get": _operation("For Prometheus", text, "text/plain")},
+        **{p: {"get": _operation("For Prometheus", text, "text/plain")} for p in ("/metrics", PROMETHEUS)},
         "/draw/{model}": {
             "parameters": model,
             "post": _operation(

@@ -1,38 +1,39 @@
 """TensorFlow Serving's REST API on starlette, and the server's own: health, metrics, drift and a page."""
 
-import asyncio
 import contextlib
 import dataclasses
 import json
 import re
-import traceback
 
 from anyio import CapacityLimiter, to_thread
 from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from kerasvision.serve import examples, messages, page, tensors
 from kerasvision.serve.answering import here
+from kerasvision.serve.bodies import LARGEST_BODY, Bodies
+from kerasvision.serve.boundary import refusal
 from kerasvision.serve.guard import check_token
 from kerasvision.serve.log import HEADER, request_id
-from kerasvision.serve.openapi import document_of
+from kerasvision.serve.openapi import PROMETHEUS, document_of
 from kerasvision.serve.outputs import dump_outputs
 from kerasvision.serve.status import Code, ServingError, invalid
 
-LARGEST_BODY = 64 * 2**20  # bytes
-BODIES = 8  # of the largest ones that are held at once
 SLOW = 16  # threads for requests that wait in one
 SMALL_BODY = 2**18  # bytes that are read and written in less than a millisecond
-BODY_SECONDS = 30.0  # for a body to come in whole: a slow client must not hold a place for ever
+_ALIKE = ("GET", "HEAD")  # of which the second is answered without its body
 _JSON = "application/json"
 # versions and labels as in TensorFlow Serving's own patterns, which do not mind upper and lower case
 _ASK = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE)
 _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(/metadata)?", re.IGNORECASE)
+_ANY = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]  # of which those that mean nothing are malformed
 _METHODS = {"classify": examples.CLASSIFY, "regress": examples.REGRESS}
 
 
@@ -50,16 +51,16 @@ class _Question:
 
 class Rest:
     """The application. answering: `Answering`. observer: `Observer`. largest_body: bytes of a request. token: see
-    `guard.check_token`.
+    `guard.check_token`. cors: the origin whose pages may ask, "*" for any, "" for none.
     """
 
-    def __init__(self, answering, observer, largest_body=LARGEST_BODY, token=""):
+    def __init__(self, answering, observer, largest_body=LARGEST_BODY, token="", cors=""):
         self._answering, self._models = answering, answering.models
         self._observer, self._metrics, self._log = observer, observer.metrics, observer.log
-        self._largest_body, self._token = largest_body, token
+        self._bodies, self._token = Bodies(largest_body), token
         limits = answering.engine.limits
         self._busy, self._most = 0, limits.bound + limits.workers * limits.largest
-        self._bytes, self._slow = 0, CapacityLimiter(SLOW)
+        self._slow = CapacityLimiter(SLOW)
         self.draining = False
         self.app = Starlette(
             routes=[
@@ -68,11 +69,13 @@ class Rest:
                 Route("/readyz", self._ready),
                 Route("/openapi.json", self._guarded(self._openapi)),
                 Route("/metrics", self._guarded(self._text)),
+                Route(PROMETHEUS, self._guarded(self._text)),
                 Route("/drift", self._guarded(self._drift)),
                 Route("/overview", self._guarded(self._overview)),
                 Route("/draw/{name}", self._guarded(self._draw), methods=["POST"]),
-                Route("/v1/{rest:path}", self._guarded(self._v1), methods=["GET", "POST"]),
+                Route("/v1/{rest:path}", self._guarded(self._v1), methods=_ANY),
             ],
+            middleware=_cors(cors),
             exception_handlers={HTTPException: _malformed},
         )
 
@@ -86,13 +89,11 @@ class Rest:
             try:
                 check_token(request.headers.get("authorization", ""), self._token)
                 response = await answer(request)
-            except ServingError as error:
-                response = JSONResponse({"error": str(error)}, error.code.http)
             except ClientDisconnect:
                 response = Response(status_code=499)
-            except Exception:  # a mistake of ours: the log says where, the client that it was not the client's
-                self._log.event(f"request {request.state.headers[HEADER]}: {traceback.format_exc()}")
-                response = JSONResponse({"error": "internal error"}, Code.INTERNAL.http)
+            except Exception as error:
+                told = refusal(error, self._log, f"request {request.state.headers[HEADER]}")
+                response = JSONResponse({"error": str(told)}, told.code.http)
             response.headers[HEADER] = request.state.headers[HEADER]
             return response
 
@@ -142,7 +143,7 @@ class Rest:
                 else:
                     answer = await to_thread.run_sync(self._evaluate, question, limiter=self._slow)
             return Response(answer, media_type=_JSON)
-        if request.method == "GET" and (found := _STATUS.fullmatch(path)):
+        if request.method in _ALIKE and (found := _STATUS.fullmatch(path)):
             return Response(await run_in_threadpool(self._look, *found.groups()), media_type=_JSON)
         raise invalid(f"Malformed request: {request.method} {path}")
 
@@ -156,36 +157,11 @@ class Rest:
                 text = f"{self._busy} requests are being answered, and {self._most} may; try again later"
                 raise ServingError(Code.RESOURCE_EXHAUSTED, text)
             self._busy += 1
-            held = []
             try:
-                yield seen, await self._body(request, held)
+                async with self._bodies.of(request) as body:
+                    yield seen, body
             finally:
                 self._busy -= 1
-                self._bytes -= sum(map(len, held))
-
-    async def _body(self, request, parts):
-        """The whole body, of a bounded size whatever its header says. parts: gets what has come of it."""
-        too_large = ServingError(
-            Code.RESOURCE_EXHAUSTED, f"a request may have {self._largest_body} bytes; send fewer instances at once"
-        )
-        with contextlib.suppress(ValueError):
-            if int(request.headers.get("content-length", 0)) > self._largest_body:
-                raise too_large
-        size = 0
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for part in request.stream():
-                    size += len(part)
-                    if size > self._largest_body:
-                        raise too_large
-                    parts.append(part)
-                    self._bytes += len(part)
-                    if self._bytes > BODIES * self._largest_body:
-                        text = f"{self._bytes} bytes of requests are being read; try again later"
-                        raise ServingError(Code.RESOURCE_EXHAUSTED, text)
-        except TimeoutError:
-            raise ServingError(Code.DEADLINE_EXCEEDED, f"the body did not come in {BODY_SECONDS:g} seconds") from None
-        return b"".join(parts)
 
     def _opened(self, question):
         return self._answering.asked(question.seen, question.name, question.version, question.label)
@@ -230,6 +206,15 @@ def _read(servable, body):
     signature = tensors.signature_of(document)
     inputs, in_rows = tensors.read_inputs(document, servable.inputs_of(signature))
     return inputs, signature, in_rows
+
+
+def _cors(origin):
+    """What lets pages of another origin ask (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+    if not origin:
+        return []
+    sent = ["Authorization", "Content-Type", "Content-Encoding", HEADER]
+    rules = {"allow_origins": [origin], "allow_methods": ["GET", "POST"], "allow_headers": sent}
+    return [Middleware(CORSMiddleware, **rules, expose_headers=[HEADER])]
 
 
 def _malformed(request, error):

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.core.errors import said
 from kerasvision.export.identity import check_saved_model
 from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
@@ -37,12 +38,12 @@ class Servable:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
         return self.signature_defs[name].inputs
 
-    def predict(self, inputs, signature="", output_filter=()):
-        """Name -> array for name -> array. signature: "" for the default one. output_filter: names to keep, or all."""
-        return self.run(self.checked(inputs, signature, output_filter), signature, output_filter)
+    def predict(self, inputs, signature=""):
+        """Name -> array for name -> array. signature: "" for the default one."""
+        return self.run(self.checked(inputs, signature), signature)
 
-    def checked(self, inputs, signature, output_filter):
-        """Inputs as arrays of the dtypes that the signature asks for, or an error."""
+    def checked(self, inputs, signature, output_filter=()):
+        """Inputs as arrays of the dtypes that the signature asks for, or an error; also if it has not all outputs."""
         definition = self.check_names(inputs, signature)
         for key in output_filter:
             if key not in definition.outputs:
@@ -65,14 +66,17 @@ class Servable:
         _check_names(set(names), set(definition.inputs))
         return definition
 
-    def run(self, inputs, signature, output_filter):
-        """`predict` of inputs that are `checked`."""
+    def run(self, inputs, signature):
+        """`predict` of inputs that are `checked`. An argument that the graph finds wrong is the client's mistake; any
+        other error of the graph is raised as it is.
+        """
         try:
             answer = self._functions[signature or DEFAULT](**{k: tf.constant(v) for k, v in inputs.items()})
-        except tf.errors.OpError as error:
-            code = Code.INVALID_ARGUMENT if isinstance(error, tf.errors.InvalidArgumentError) else Code.INTERNAL
-            raise ServingError(code, _reason(error.message)) from None
-        return {key: answer[key].numpy() for key in (output_filter or answer)}
+        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            raise invalid(said(error) or _reason(error.message)) from None
+        except tf.errors.ResourceExhaustedError:
+            raise ServingError(Code.RESOURCE_EXHAUSTED, "there is not the memory for it; send less at once") from None
+        return {key: value.numpy() for key, value in answer.items()}
 
     def _features(self, images):
         return self._functions[FEATURES](image=tf.constant(images))["features"].numpy()

@@ -10,6 +10,7 @@ import time
 
 import grpc
 import uvicorn
+from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
     model_service_pb2,
@@ -22,17 +23,20 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.export.signing import trusting
 from kerasvision.serve.answering import Answering
 from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.bodies import LARGEST_BODY
+from kerasvision.serve.boundary import Boundary
 from kerasvision.serve.guard import TokenInterceptor
+from kerasvision.serve.health import Health
 from kerasvision.serve.log import Log
 from kerasvision.serve.metrics import Metrics
 from kerasvision.serve.models import Models
 from kerasvision.serve.observing import Observer
-from kerasvision.serve.rest import LARGEST_BODY, Rest
+from kerasvision.serve.rest import Rest
 from kerasvision.serve.rpc import Management, Prediction
 
 REST_PORT, GRPC_PORT = 8501, 8500  # TensorFlow Serving's
 _FILES = (prediction_service_pb2, model_service_pb2)  # in which the services are described
-SERVICES = (*(n.full_name for f in _FILES for n in f.DESCRIPTOR.services_by_name.values()), reflection.SERVICE_NAME)
+SERVICES = tuple(n.full_name for f in _FILES for n in f.DESCRIPTOR.services_by_name.values())
 DRAIN = 30.0  # seconds that requests get to end
 
 
@@ -41,7 +45,8 @@ class Options:
     """host: where to listen, this machine alone unless said. Ports: 0 for any free one. poll: seconds between looks at
     the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
     token: that every request must carry ("": none). certificate, key: PEM files for TLS on both ports, or neither.
-    log: see `log.Log`. trust: a PEM file; only versions that are signed by its key are loaded ("": all).
+    log: see `log.Log`. trust: a PEM file; only versions that are signed by its key are loaded ("": all). cors: see
+    `rest.Rest`.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +61,7 @@ class Options:
     key: str = ""
     log: str = "text"
     trust: str = ""
+    cors: str = ""
 
 
 class Server:
@@ -69,10 +75,11 @@ class Server:
         self.log, metrics = Log(options.log), Metrics()
         self._configs = configs if callable(configs) else None
         check = trusting(options.trust) if options.trust else lambda path: None
-        self.models = Models(configs() if callable(configs) else configs, self.log.event, check)
+        self._health = Health(SERVICES)
+        self.models = Models(configs() if callable(configs) else configs, self.log.event, check, self._health.look)
         self._engine = Batching(options.limits, metrics.batch)
         observer, answering = Observer(metrics, self.log), Answering(self.models, self._engine)
-        self._rest = Rest(answering, observer, options.largest_body, options.token)
+        self._rest = Rest(answering, observer, options.largest_body, options.token, options.cors)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
         self._grpc = self._grpc_server(answering, observer, base)
         self._uvicorn = self._uvicorn_server()
@@ -80,14 +87,16 @@ class Server:
 
     def _grpc_server(self, answering, observer, base):
         options = self.options
-        guards = [TokenInterceptor(options.token)] if options.token else []
+        guards = [*([TokenInterceptor(options.token)] if options.token else []), Boundary(self.log)]
         # a port is one server's: by default a second one would share it, and take half of the calls
         limit = [("grpc.max_receive_message_length", options.largest_body), ("grpc.so_reuseport", 0)]
         most = options.threads + options.limits.bound  # beyond them one is refused at once
         server = grpc.server(self._pool, interceptors=guards, options=limit, maximum_concurrent_rpcs=most)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(answering, observer), server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base, self.log), server)
-        reflection.enable_server_reflection(SERVICES, server)  # grpcurl then needs no .proto files
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(Management(self.models, base), server)
+        self._health.add_to(server)
+        # grpcurl then needs no .proto files
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         return server
 
     def _uvicorn_server(self):
@@ -137,6 +146,7 @@ class Server:
     def stop(self):
         """Takes no new request, and answers those that it has."""
         self._rest.draining = True
+        self._health.end()
         self.models.stop()
         ended = self._grpc.stop(DRAIN)
         self._uvicorn.should_exit = True

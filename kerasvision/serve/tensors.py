@@ -6,14 +6,25 @@ https://www.tensorflow.org/tfx/serving/api_rest. Error messages are that server'
 import base64
 import binascii
 import json
+import math
 
 import numpy as np
 import orjson
 import tensorflow as tf
 
-from kerasvision.serve.status import invalid
+from kerasvision.serve.status import Code, ServingError, invalid
 
 DEEPEST = 32  # of nested lists: no tensor has more axes, and a stack has an end
+_INTEGERS = (tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
+_TAKEN = (tf.string, tf.bool, tf.float16, tf.float32, tf.float64, *_INTEGERS)
+_SPACE, _PADDING = b" \t\n\v\f\r", b"=."  # "." too, as the library there has it
+
+
+_TOO_BIG = "JSON Parse error: Number too big to be stored in double. at offset: 0"
+
+
+class _WithConstants(dict):
+    """A document in which NaN and Infinity may have been written; in any other an infinity is a number too large."""
 
 
 def parse(body):
@@ -31,9 +42,9 @@ def parse(body):
 
 def _parse_lenient(body):
     try:
-        document = json.loads(body.decode("utf-8"))
+        document = json.loads(body.decode("utf-8"), parse_float=_finite)
         json.dumps(document, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no text
-        return document
+        return _WithConstants(document) if isinstance(document, dict) else document
     except UnicodeEncodeError as error:
         raise invalid(f"JSON Parse error: The surrogate pair in string is invalid. at offset: {error.start}") from None
     except UnicodeDecodeError as error:
@@ -41,7 +52,13 @@ def _parse_lenient(body):
     except json.JSONDecodeError as error:
         raise invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}") from None
     except (ValueError, RecursionError):  # a number of thousands of digits
-        raise invalid("JSON Parse error: Number too big to be stored in double. at offset: 0") from None
+        raise invalid(_TOO_BIG) from None
+
+
+def _finite(text):
+    if math.isinf(value := float(text)):
+        raise ValueError(text)
+    return value
 
 
 def signature_of(document):
@@ -68,10 +85,17 @@ def read_inputs(document, infos):
             raise invalid(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
         if not rows:
             raise invalid(f"JSON Value: {shown(document)} No values in 'instances' array")
-        return _from_rows(rows, dtypes), True
+        return _finite_unless_written(_from_rows(rows, dtypes), document), True
     if "inputs" in document:
-        return _from_columns(document["inputs"], dtypes), False
+        return _finite_unless_written(_from_columns(document["inputs"], dtypes), document), False
     raise invalid("Missing 'inputs' or 'instances' key")
+
+
+def _finite_unless_written(arrays, document):
+    is_written = isinstance(document, _WithConstants)
+    if not is_written and any(v.dtype.kind == "f" and np.isinf(v).any() for v in arrays.values()):
+        raise invalid(_TOO_BIG)
+    return arrays
 
 
 def _from_rows(rows, dtypes):
@@ -115,7 +139,7 @@ def _stacked(rows, dtype):
             if arrays and array.shape != arrays[0].shape:
                 expected, got = (f"[{','.join(map(str, a.shape))}]" for a in (arrays[0], array))
                 raise invalid(f"Expecting shape {expected} but got: {got}")
-        except Exception as error:
+        except ServingError as error:
             raise invalid(f"Failed to process {what} of 'instances' list. Error: INVALID_ARGUMENT: {error}") from None
         arrays.append(array)
     return np.stack(arrays)
@@ -143,6 +167,8 @@ def _is_object(value):
 
 def to_array(value, dtype):
     """A JSON value, nested lists, as an array of a TensorFlow dtype."""
+    if dtype not in _TAKEN:
+        raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {dtype.name}")
     shape = _shape(value)
     wanted = dtype.as_numpy_dtype
     if dtype == tf.string:
@@ -161,7 +187,7 @@ def to_array(value, dtype):
         array = held.astype(np.float64 if dtype.is_floating else bool if dtype == tf.bool else np.int64)
     except OverflowError:
         if dtype.is_floating:
-            raise invalid("JSON Parse error: Number too big to be stored in double. at offset: 0") from None
+            raise invalid(_TOO_BIG) from None
         array = held
     return _fitting(array, dtype)
 
@@ -235,10 +261,28 @@ def _leaf(value, dtype):
 def _from_base64(value):
     if set(value) != {"b64"} or not isinstance(value["b64"], str):
         raise invalid(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
+    content = base64_content(value["b64"])
+    if content is None:
+        raise invalid("Unable to base64 decode")
+    return content
+
+
+def base64_content(text):
+    """The bytes of base64, or None. As `absl::Base64Unescape`: the standard alphabet, white space (such as line breaks)
+    anywhere, padding in full or not at all, bits that are left over passed over.
+    """
     try:
-        return base64.b64decode(value["b64"], validate=True)
+        packed = text.encode("ascii").translate(None, _SPACE)
+    except UnicodeEncodeError:
+        return None
+    bare = packed.rstrip(_PADDING)
+    missing = -len(bare) % 4
+    if missing == 3 or len(packed) - len(bare) not in (0, missing):
+        return None
+    try:
+        return base64.b64decode(bare + b"=" * missing, validate=True)
     except (binascii.Error, ValueError):
-        raise invalid("Unable to base64 decode") from None
+        return None
 
 
 def shown(value):

@@ -9,6 +9,7 @@ import statistics
 from scipy import stats
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.escaping import markdown_code, markdown_text, plot_text
 from kerasvision.core.files import write_figure, write_text
 
 MOST_METRICS = 6  # that are compared when nobody names them
@@ -181,12 +182,14 @@ HEADER = ("recipe", "mean", "sd", "runs", "change", "95 % interval")
 def write_report(title, rows, out, command=""):
     """report.md and report.png into a folder; returns the path of the text."""
     out = pathlib.Path(out)
-    lines = [f"# {title}", "", conclusion(rows), "", f"![{title}](report.png)", ""]
+    picture = "![a panel for each metric, a row for each recipe](report.png)"
+    lines = [f"# {markdown_text(title)}", "", markdown_text(conclusion(rows)), "", picture, ""]
     for metric in dict.fromkeys(r.metric for r in rows):
-        lines += [f"## {metric}", "", "| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
-        lines += ["| " + " | ".join(cells(r)) + " |" for r in rows if r.metric == metric] + [""]
+        head = ["| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
+        lines += [f"## {markdown_text(metric)}", "", *head]
+        lines += ["| " + " | ".join(map(markdown_text, cells(r))) + " |" for r in rows if r.metric == metric] + [""]
     if command:
-        lines += [f"Made by `{command}`.", ""]
+        lines += [f"Made by {markdown_code(command)}.", ""]
     out.mkdir(parents=True, exist_ok=True)
     draw(rows, out / "report.png")
     write_text(out / "report.md", "\n".join(lines))
@@ -208,10 +211,9 @@ def draw(rows, path):
             deviation = 0.0 if math.isnan(row.deviation) else row.deviation
             axis.errorbar(row.mean, place, xerr=deviation, color=color, fmt="s", capsize=4, markersize=6)
             axis.plot(row.values, [place] * len(row.values), "o", color=color, alpha=0.4, markersize=4)
-        axis.set_yticks(
-            range(len(held)), [r.name for r in held] if axis.get_subplotspec().is_first_col() else [""] * len(held)
-        )
+        is_first = axis.get_subplotspec().is_first_col()
+        axis.set_yticks(range(len(held)), [plot_text(r.name) if is_first else "" for r in held])
         axis.invert_yaxis()
-        axis.set_title(metric + (" (less is better)" if less_is_better(metric) else ""), fontsize=10)
+        axis.set_title(plot_text(metric) + (" (less is better)" if less_is_better(metric) else ""), fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     write_figure(figure, path)

@@ -7,6 +7,7 @@ import time
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError, close_matches
+from kerasvision.core.escaping import line_of
 from kerasvision.core.files import write_text
 from kerasvision.core.overrides import override
 from kerasvision.train.compare import read_run
@@ -36,7 +37,8 @@ def trained_runs(study, out, strategy, finish):
         if (folder / "finished").exists():
             continue
         left = f", {(time.monotonic() - started) / done * (len(every) - number + 1) / 60:.0f} min left" if done else ""
-        print(f"{study.name}: {recipe.name}, seed {recipe.seed} ({number} of {len(every)}{left})", file=sys.stderr)
+        said = f"{study.name}: {recipe.name}, seed {recipe.seed} ({number} of {len(every)}{left})"
+        print(line_of(said), file=sys.stderr)
         trained = train(recipe, folder, strategy=strategy, resume=folder.exists())
         if trained.chief:
             finish(trained, recipe)

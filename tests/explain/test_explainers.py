@@ -79,6 +79,38 @@ def test_occlusion_is_the_mean_fall_over_the_squares_that_hide_a_pixel(looks_at_
     np.testing.assert_allclose(explainer.explain(looks_at_a_corner, image, 1), -heat, atol=1e-5)
 
 
+class Weighted:
+    """Logits that are sums of weighted pixels: hiding some takes off exactly what they give."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def logits(self, images):
+        return tf.constant(np.tensordot(np.asarray(images, float), self.weights, 3)[:, None])
+
+
+@pytest.mark.parametrize(("height", "width", "square", "stride"), [(16, 16, 0.25, 0.0625), (16, 24, 0.3125, 0.0625)])
+def test_occlusion_is_the_mean_over_all_squares_also_where_they_overlap(height, width, square, stride):
+    """At a stride of one pixel the falls are one box filter of what each pixel gives, and the heat is another one of
+    them, divided by how many squares there are: by scipy, and at a corner, which one square hides, by hand.
+    """
+    from scipy.signal import convolve2d
+
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    weights = rng.normal(size=(height, width, 3))
+    explainer = create("explainers/occlusion", square=square, stride=stride)
+    heat = explainer.heat(Weighted(weights), image, 0)
+    given = (weights * (image - np.rint(image.mean((0, 1))))).sum(-1)
+    box = np.ones([round(square * min(height, width))] * 2)
+    falls = convolve2d(given, box, "valid")
+    expected = convolve2d(falls, box) / convolve2d(np.ones_like(falls), box)
+    np.testing.assert_allclose(heat, expected, rtol=1e-9, atol=1e-9)
+    side = len(box)
+    np.testing.assert_allclose(heat[0, 0], given[:side, :side].sum(), rtol=1e-9)
+    np.testing.assert_allclose(heat[-1, -1], given[-side:, -side:].sum(), rtol=1e-9)
+
+
 def test_scores_are_those_of_predict(digits_run, digit):
     wanted = load(digits_run.folder)({"image": digit[None]})["probabilities"][0]
     np.testing.assert_allclose(asked(digits_run).scores(digit), wanted, atol=1e-6)

@@ -1,5 +1,6 @@
 """The model card and the bill of materials of a real export."""
 
+import html
 import importlib.metadata
 import json
 import re
@@ -7,7 +8,8 @@ import re
 import pytest
 
 from kerasvision.cli.main import main
-from kerasvision.export.card import NOT_SAID, Words, markdown
+from kerasvision.core.escaping import line_of
+from kerasvision.export.card import NOT_SAID, Words, markdown, page
 from kerasvision.export.contract import read_contract
 
 
@@ -40,6 +42,43 @@ def test_the_command_writes_markdown_html_and_the_packages(artifact, tmp_path, c
     for name in ("tensorflow", "numpy", "tf-keras", "flatbuffers"):
         assert held[name] == importlib.metadata.version(name)
     assert len({row["purl"] for row in bill["components"]}) == len(bill["components"])
+
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "a|b", "`x`", "[x](javascript:alert(1))", "=cmd", "\x1b[31mred", "**b**")
+
+
+def renamed(value, names):
+    """A contract in which each name stands for another."""
+    if isinstance(value, dict):
+        return {renamed(k, names): renamed(v, names) for k, v in value.items()}
+    if isinstance(value, list):
+        return [renamed(v, names) for v in value]
+    if isinstance(value, str):
+        *before, last = value.split("/", 2)
+        return "/".join([*before, names.get(last, last)])
+    return value
+
+
+def test_names_in_a_contract_are_text_in_the_page_and_nothing_else(artifact):
+    """Classes, the model's name, a tensor's, a unit, and what the recipe says of its data."""
+    contract = read_contract(artifact)
+    names = dict(zip(contract["classes"], HOSTILE, strict=False))
+    contract = renamed(contract, names | {"digits": HOSTILE[0], "probabilities": HOSTILE[2]})
+    contract["recipe"]["data"] = {"@": "sources/image_folder", "path": f"/{HOSTILE[0]}`<b>x</b>`"}
+    contract["recipe"]["model"]["@"] = contract["recipe"]["model"]["@"].replace(HOSTILE[0], "classifier")
+    contract["created_with"] = HOSTILE[0]
+    text = markdown(contract, Words(intended_use="<script>alert(1)</script> and <b>more</b>"))
+    made = page(text, HOSTILE[0])
+    body = made[made.index("<body>") :]
+    found = set(re.findall(r"<(/?[a-z0-9]+)", body))
+    allowed = "body h1 h2 p table thead tbody tr th td code em ul li html"
+    assert {tag.removeprefix("/") for tag in found} == set(allowed.split(" "))
+    shown = html.unescape(re.sub(r"<[^>]*>", "", body))
+    for name in HOSTILE:
+        assert shown.count(line_of(name)) >= 2, name  # among the classes, and in the table of each class
+    assert "<script>alert(1)</script> and <b>more</b>" in shown
+    assert f"<title>{html.escape(HOSTILE[0])}</title>" in made
+    assert "default-src 'none'" in made and "\x1b" not in made + text
 
 
 def test_no_contract_is_one_line(tmp_path, capsys):

@@ -10,6 +10,7 @@ from kerasvision.api import load_run
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
+from kerasvision.robustness import familiar
 from kerasvision.robustness.familiar import FILE, familiar_with
 from kerasvision.train.fit import train
 from tests.train import tiny
@@ -51,6 +52,44 @@ def test_ranks_are_even_among_what_was_held_out_and_high_for_strangers(run, fold
         assert 0.3 < np.median(rank) < 0.7, name
     for name in ("mahalanobis", "nearest"):
         assert familiar.scores({"image": strangers()})[name][1].mean() > 0.95, name
+
+
+class Given:
+    """A score that stands in a column of what are called features."""
+
+    def __init__(self, column):
+        self.column = column
+
+    def score(self, features):
+        return features[:, self.column]
+
+
+def ranked(percents):
+    """(`Familiar` whose three ranks of the rows asked for are these percents, the serving inputs that ask for them)."""
+    scores = np.float64(percents) - 0.5  # of the scores 0 to 99 as many are below
+    held = dict.fromkeys(familiar.METHODS, np.arange(100.0))
+    made = familiar.Familiar(lambda inputs: (inputs["image"], inputs["image"]), Given(1), Given(2), held)
+    return made, {"image": scores}
+
+
+RANKS = [(0, 0, 0), (99, 0, 0), (98, 98, 100), (99, 98, 99), (0, 99, 99), (99, 99, 0), (100, 100, 100), (98, 98, 98)]
+
+
+def test_two_of_three_ranks_make_an_image_foreign(monkeypatch):
+    """99 % is foreign, 98 % is not, whichever method says so; one alone is not believed."""
+    monkeypatch.setattr(familiar, "energy", lambda logits: logits[:, 0])
+    expected = [sum(rank >= 99 for rank in row) >= 2 for row in RANKS]
+    assert expected == [False, False, False, True, True, True, True, False]
+    for row, is_foreign in zip(RANKS, expected, strict=True):
+        made, inputs = ranked([row])
+        said = made.describe(inputs)
+        assert [said[name]["rank"] for name in familiar.METHODS] == [rank / 100 for rank in row]
+        assert said["foreign"] is is_foreign, row
+    made, inputs = ranked(RANKS)
+    monkeypatch.setattr(familiar, "familiar_with", lambda trained: made)
+    names = familiar.foreign_images(None, [(inputs, None, [str(row) for row in RANKS])])
+    assert names[0] == "(100, 100, 100)"  # the most foreign first
+    assert set(names) == {str(row) for row, is_foreign in zip(RANKS, expected, strict=True) if is_foreign}
 
 
 def test_what_was_seen_is_kept_with_the_run(run):

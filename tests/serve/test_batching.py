@@ -21,7 +21,7 @@ class Slow:
     def checked(self, inputs, signature, output_filter):
         return inputs
 
-    def run(self, inputs, signature, output_filter):
+    def run(self, inputs, signature):
         self.gate.wait()
         time.sleep(self.seconds)
         self.sizes.append(len(inputs["x"]))
@@ -34,8 +34,8 @@ class Slow:
 def engine():
     made = []
 
-    def make(**limits):
-        made.append(Batching(Limits(**{"workers": 1} | limits)))
+    def make(clock=time.monotonic, **limits):
+        made.append(Batching(Limits(**{"workers": 1} | limits), clock=clock))
         return made[-1]
 
     yield make
@@ -117,9 +117,77 @@ def test_a_deadline_ends_the_wait_and_the_request_is_not_run(engine):
     assert len(servable.sizes) == 1  # the one that was already running
 
 
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.mark.parametrize(("now", "seen"), [(4.999, [1, 4]), (5.0, [1, 2]), (9.999, [1, 2]), (10.0, [1])])
+def test_what_has_waited_too_long_is_not_computed_alone_or_in_company(engine, now, seen):
+    """Two that may wait 5 seconds and two that may wait 10 stand behind one that is being run; nobody cancels."""
+    clock, servable = Clock(), Slow(0.0)
+    one = engine(clock, deadline=10.0, largest=8)
+    servable.gate.clear()
+    first = one.submit(servable, {"x": np.zeros(1)})
+    while one.waiting:
+        time.sleep(0.001)
+    patience = [5.0, None, 5.0, 60.0]  # no client waits longer than the server's own deadline
+    later = [one.submit(servable, {"x": np.full(1, i)}, seconds=seconds) for i, seconds in enumerate(patience)]
+    clock.now = now
+    servable.gate.set()
+    found = [f.exception(timeout=30) or f.result()["y"].tolist() for f in later]
+    assert first.result(timeout=30)["y"].tolist() == [0.0] and one.waiting == 0
+    assert servable.sizes == seen
+    for number, answer in enumerate(found):
+        if now < (5.0, 10.0)[number % 2]:
+            assert answer == [2.0 * number]
+        else:
+            assert answer.code is Code.DEADLINE_EXCEEDED
+    again = one.submit(servable, {"x": np.ones(1)})  # a worker that found nothing worth its time works on
+    assert again.result(timeout=30)["y"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_queue_of_nothing_but_those_who_have_gone_ends_no_worker(engine, workers):
+    servable, one = Slow(0.0), engine(workers=workers)
+    for number in range(3 * workers):
+        servable.gate.clear()
+        held = [one.submit(servable, {"x": np.zeros(1)}) for _ in range(workers)]
+        while one.waiting:
+            time.sleep(0.001)
+        gone = one.submit(servable, {"x": np.zeros((1, number + 2))})
+        assert gone.cancel()
+        servable.gate.set()
+        for answer in held:
+            answer.result(timeout=30)
+    assert one.submit(servable, {"x": np.ones(1)}).result(timeout=30)["y"].tolist() == [2.0]
+    assert all(worker.is_alive() for worker in one._workers)
+
+
+def test_outputs_are_those_that_each_request_asks_for(engine):
+    class Two(Slow):
+        def run(self, inputs, signature):
+            return super().run(inputs, signature) | {"z": inputs["x"] + 1}
+
+    servable, one = Two(0.0), engine(largest=8)
+    servable.gate.clear()
+    first = one.submit(servable, {"x": np.zeros(1)}, output_filter=("z",))
+    while one.waiting:
+        time.sleep(0.001)
+    asked = [one.submit(servable, {"x": np.ones(1)}, output_filter=names) for names in ((), ("y",), ("z",))]
+    servable.gate.set()
+    assert list(first.result(timeout=30)) == ["z"]
+    assert [sorted(f.result(timeout=30)) for f in asked] == [["y", "z"], ["y"], ["z"]]
+    assert servable.sizes == [1, 3]
+
+
 def test_what_has_no_batch_axis_is_answered_alone(engine):
     class Total(Slow):
-        def run(self, inputs, signature, output_filter):
+        def run(self, inputs, signature):
             return {"y": inputs["x"].sum() + np.zeros(())}
 
     one = engine()

@@ -25,8 +25,84 @@ def test_the_index_is_the_formula_and_chance_is_chi_squared():
     index, chance = profile.stability_index(kept, values)
     p = np.histogram(values, [-np.inf, *kept["edges"], np.inf])[0] / 400
     assert index == pytest.approx(stats.entropy(p, kept["shares"]) + stats.entropy(kept["shares"], p))
-    means = [profile.stability_index(kept, rng.normal(size=400))[0] for _ in range(200)]
-    assert np.mean(means) == pytest.approx(chance, rel=0.5)
+
+
+@pytest.mark.parametrize(("examples", "kept_examples"), [(2000, 400), (400, 2000), (600, 600)])
+def test_chance_is_what_chance_makes(examples, kept_examples):
+    """The mean of 600 comparisons of one distribution with itself, both sides drawn each time. Half of the variance is
+    the profile's in the first case, and all but a sixth of it: without that part, or without the other, it is off by
+    16 % to 84 %; the mean of 600 nearly chi-squared values of 9 degrees has an error of 2 % (one standard deviation).
+    """
+    rng, means = np.random.default_rng(5), []
+    for _ in range(600):
+        kept = profile._binned("brightness", rng.normal(size=kept_examples))
+        index, chance = profile.stability_index(kept, rng.normal(size=examples))
+        means.append(index)
+    assert np.mean(means) == pytest.approx(chance, rel=0.08)
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0, 2.0, 0.5], [1.0], [2.0, 2.0], [0.999999, 1.0, 1.000001, 1.999999, 2.5]])
+def test_a_value_on_an_edge_lies_above_it(values):
+    """As numpy.histogram has it: bins hold their lower edge."""
+    found = profile.shares(values, [1.0, 2.0])
+    counts = np.maximum(np.histogram(values, [-np.inf, 1.0, 2.0, np.inf])[0], 0.5)
+    assert found == pytest.approx(counts / counts.sum())
+
+
+def watch_of_confidence(kept_examples, sure, seen=500):
+    """What is said of a classifier that was sure in half of its examples, and is in `sure` of those that came."""
+    watch = Watch({"confidence": {"edges": [0.75], "shares": [0.5, 0.5], "examples": kept_examples}})
+    scores = np.where(np.arange(seen)[:, None] < sure, [[0.9, 0.1]], [[0.6, 0.4]])
+    watch.see({}, {"probabilities": scores})
+    row = watch.report()["confidence"]
+    p = sure / seen
+    assert row["psi"] == pytest.approx((p - 0.5) * np.log(p / (1 - p)), abs=1e-4)  # of two bins, against halves
+    return row["shifted"]
+
+
+def test_a_shift_must_be_large_and_beyond_chance():
+    """PSI from 0.25 and from four times chance, here 4 (1 / 500 + 1 / N): each bound by itself on both its sides."""
+    many = 1_000_000
+    assert not watch_of_confidence(many, 369) and watch_of_confidence(many, 370)  # 0.2465 and 0.2510; chance 0.002
+    assert not watch_of_confidence(16, 370) and watch_of_confidence(17, 370)  # 4 chance: 0.2580 and 0.2433
+    assert not watch_of_confidence(many, 275)  # 0.0100: five times chance, and small
+    assert not watch_of_confidence(2, 370)
+
+
+class Clock:
+    """A processor on which each look takes `cost` seconds, and nothing else any."""
+
+    def __init__(self, cost):
+        self.now, self.cost, self.looks = 0.0, cost, 0
+
+    def perf_counter(self):
+        return self.now
+
+    def look(self, answer):
+        self.now += self.cost
+        self.looks += 1
+        return answer
+
+
+@pytest.mark.parametrize("features", [False, True])
+def test_looking_takes_no_more_than_its_share_of_the_time(monkeypatch, features):
+    """Half a second at first and 5 % of what has passed, for pictures and as much for their features: at 0.1 s a look
+    the sixth is begun, when all of it but 25 ms is spent; the seventh is not. After 100 s of rest 52 more are.
+    """
+    clock, seen = Clock(0.1), Clock(0.0)
+    monkeypatch.setattr(drift, "time", clock)
+    plain = profile.of_image
+    costly = seen if features else clock
+    monkeypatch.setattr(profile, "of_image", lambda image: costly.look(plain(image)))
+    kept = {"brightness": {"edges": [1.0], "shares": [0.5, 0.5], "examples": 10}}
+    watch = Watch(kept, (lambda image: clock.look(np.zeros((1, 4)))) if features else None)
+    images = np.zeros((200, 4, 4, 3), np.uint8)
+    watch.see({"image": images}, {})
+    assert clock.looks == 6 and (seen.looks == 200 if features else watch.report() == {})
+    clock.now += 100.0
+    watch.see({"image": images}, {})
+    # k looks are spent 0.1 k; the next is begun while that is at most 0.5 + 0.05 (100 + 0.1 k)
+    assert clock.looks == int((0.5 + 5.0) / 0.095) + 1
 
 
 def test_statistics_of_a_picture(photographs):

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from kerasvision.serve import examples, outputs, tensors
 from kerasvision.serve.models import configs_below
-from kerasvision.serve.rpc import _array
+from kerasvision.serve.protos import array_of
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import ServingError
 from tests.serve.conftest import QUIET, Client, save_affine, save_half_plus_two, save_mixed
@@ -117,7 +117,7 @@ def test_what_is_written_is_read_again(numbers):
 )
 def test_any_tensor_of_grpc_is_read_or_refused(proto):
     try:
-        assert _array("x", proto, 2**20).nbytes <= 2**20
+        assert array_of(proto, 2**20).nbytes <= 2**20
     except ServingError as error:
         assert error.code.http == 400 and str(error)
 

@@ -6,16 +6,19 @@ import socket
 import subprocess
 import time
 
+import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.serve import rest
+from kerasvision.serve import bodies, page
 from kerasvision.serve.client import Client
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.models import configs_below
+from kerasvision.serve.servable import Servable
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import Code, ServingError
 from tests.serve import conftest
@@ -93,8 +96,18 @@ def test_a_body_without_a_length_is_bounded_too(started):
         assert b" 429 " in connection.recv(1000)
 
 
+def test_a_packed_message_of_grpc_is_bounded_too(started):
+    """5 MB of zeros are 5 kB as gzip, and gRPC counts what it unpacks."""
+    server = started(largest_body=20_000)
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}", compression=grpc.Compression.Gzip)
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    with channel, pytest.raises(grpc.RpcError) as caught:
+        call(b"\0" * 5_000_000, timeout=30)
+    assert caught.value.code().name == "RESOURCE_EXHAUSTED"
+
+
 def test_a_slow_body_does_not_hold_its_place_for_ever(started, monkeypatch):
-    monkeypatch.setattr(rest, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
     server = started()
     head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
@@ -122,6 +135,60 @@ def test_a_small_file_of_a_huge_picture_is_refused():
         check_images(np.array([b"\xff\xd8\xff\xe0 no JPEG"], object))
 
 
+@pytest.fixture
+def lengths(tmp_path, monkeypatch):
+    """(a server of a model of `image_bytes`, the sizes of the batches that its graph has seen)."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+    def length(image_bytes):
+        return {"bytes": tf.strings.length(image_bytes)}
+
+    signatures = {"serving_default": length.get_concrete_function()}
+    tf.saved_model.save(module, str(tmp_path / "lengths" / "1"), signatures=signatures)
+    server, seen, run = Server(configs_below(tmp_path), conftest.QUIET, tmp_path).start(), [], Servable.run
+
+    def counted(self, inputs, signature):
+        seen.append(len(inputs["image_bytes"]))
+        return run(self, inputs, signature)
+
+    monkeypatch.setattr(Servable, "run", counted)
+    yield server, seen
+    server.stop()
+
+
+def encoded(side, mode="1"):
+    held = io.BytesIO()
+    Image.new(mode, (side, side)).save(held, "PNG")
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_bomb_is_refused_before_the_graph_sees_it(lengths, protocol, before):
+    """Alone, and behind others (more than are looked at in the thread of the event loop); 8000 x 8000 is allowed."""
+    server, seen = lengths
+    port = server.rest_port if protocol == "http" else server.grpc_port
+    fine, bomb = [encoded(4)] * before, encoded(8001)
+    with Client(f"{protocol}://127.0.0.1:{port}", tries=1) as client:
+        with pytest.raises(ServingError, match="64,000,000 pixels") as caught:
+            client.predict("lengths", {"image_bytes": np.array([*fine, bomb], object)})
+        assert caught.value.code is Code.INVALID_ARGUMENT and seen == []
+        (answer,) = client.predict("lengths", {"image_bytes": np.array([*fine, encoded(8000)], object)}).values()
+        assert len(answer) == before + 1 and seen == [before + 1]
+
+
+def test_a_bomb_is_not_drawn(lengths, monkeypatch):
+    class Takes:
+        def serving_inputs(self):
+            return {"image": None}
+
+    monkeypatch.setattr(page, "_described", lambda path: (Takes(), ()))
+    monkeypatch.setattr(page, "decode", lambda content: pytest.fail("it has been decoded"))
+    status, answer = conftest.Client(lengths[0].rest_port).ask("POST", "/draw/lengths", encoded(8001))
+    assert status == 400 and "64,000,000 pixels" in answer["error"]
+
+
 def test_two_servers_do_not_share_a_port(started):
     server = started()
     with pytest.raises(KerasVisionError, match=f"port {server.grpc_port} of 127.0.0.1 cannot be listened on"):
@@ -135,6 +202,8 @@ def test_bad_words_are_one_line(affine, capsys):
         (["--token-file", str(affine / "none")], "cannot be read"),
         (["--token-file", str(affine / "empty")], "is empty; write the token into it"),
         (["--rest-api-port", "70000"], "--rest-api-port 70000: allowed: 0"),
+        (["--cors", "example.org"], "--cors example.org: allowed: * or an origin"),
+        (["--cors", "https://example.org/page"], "--cors https://example.org/page: allowed: * or an origin"),
         (["--poll", "0"], "--poll 0: seconds, more than 0"),
     ):
         assert main(["serve", str(affine), "--engine", "embedded", *words]) == 2

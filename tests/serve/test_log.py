@@ -70,6 +70,12 @@ def test_what_could_not_stand_in_a_log_is_replaced(given):
     assert len(request_id({"x-request-id": given})) == 32
 
 
+def test_what_models_are_called_is_not_obeyed_by_a_terminal():
+    held = io.StringIO()
+    Log("text", held).event("\x1b[31mred version 1 cannot be served: \x9b2J\r\nnext line")
+    assert held.getvalue() == "\\x1b[31mred version 1 cannot be served: \\x9b2J\\r\nnext line\n"
+
+
 def test_a_full_disk_ends_no_log():
     class Full(io.StringIO):
         tried = 0

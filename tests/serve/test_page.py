@@ -15,6 +15,7 @@ from kerasvision.api import load
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.serve.models import configs_below
+from kerasvision.serve.page import POLICY, html
 from kerasvision.serve.server import Options, Server
 from kerasvision.train.fit import train
 from tests.contract import contracts
@@ -159,3 +160,10 @@ def test_a_page_of_a_guarded_server_asks_for_the_token(tmp_path, page):
         page.wait_for_selector("#models .card")
     finally:
         server.stop()
+
+
+def test_the_page_writes_text_and_never_html():
+    """What a class, a model or a file is called reaches it as text alone."""
+    for written in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "srcdoc", "eval(", "DOMParser"):
+        assert written not in html()
+    assert "textContent" in html() and "unsafe-eval" not in POLICY and POLICY.startswith("default-src 'none'")

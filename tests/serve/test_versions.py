@@ -15,7 +15,8 @@ import pytest
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.export.versions import promote
-from kerasvision.serve.models import ModelConfig, configs_below, read_config
+from kerasvision.serve.configs import read_config
+from kerasvision.serve.models import ModelConfig, configs_below
 from kerasvision.serve.server import Server
 from tests.serve.conftest import QUIET, Client, png, save_affine
 
@@ -120,12 +121,42 @@ def test_bad_starts_are_one_line(tmp_path, capsys):
         configs_below(tmp_path / "no")
     with pytest.raises(UsageError, match="holds no model"):
         configs_below(tmp_path)
-    (tmp_path / "models.config").write_text("nonsense {")
-    with pytest.raises(UsageError, match="is no models.config"):
-        read_config(tmp_path / "models.config")
     assert main(["serve", str(tmp_path / "no"), "--engine", "embedded"]) == 2
     assert main(["serve", str(tmp_path), "--engine", "tensorflow_serving"]) == 2
     assert "is not on PATH" in capsys.readouterr().err
+
+
+ONE = 'model_config_list {{ config {{ name: "a" base_path: "a" {} }} }}'
+CONFIGS = {
+    "nonsense {": "is no models.config: 1:1 ",
+    "": "is no models.config: it holds no model_config_list",
+    "custom_model_config { }": "it holds no model_config_list",
+    'model_config_list { config { base_path: "/m" } }': 'a config without a name: name: "..." belongs beside base_path',
+    'model_config_list { config { name: "a" } }': "'a': base_path: got ''; allowed: a folder of this machine",
+    'model_config_list { config { name: "a" base_path: "s3://a/b" } }': "'a': base_path: got 's3://a/b'; allowed: a f",
+    ONE.format('model_platform: "onnx"'): "model_platform: got 'onnx'",
+    ONE.format("model_version_policy { specific { } }"): "names no version",
+    ONE.format("model_version_policy { oldest { } }"): "no field named",
+    ONE.format('} config { name: "a" base_path: "b"'): "Duplicate model n",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+def test_a_list_that_is_wrong_is_one_line(tmp_path, capsys, text):
+    (tmp_path / "models.config").write_text(text)
+    words = ["--engine", "embedded", "--rest-api-port", "0", "--port", "0"]
+    assert main(["serve", *words, "--model-config-file", str(tmp_path / "models.config")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and CONFIGS[text] in said
+
+
+def test_a_list_that_cannot_be_read_is_one_line(tmp_path, capsys):
+    (tmp_path / "latin.config").write_bytes(b"model_config_list { config { name: '\xe9' } }")
+    words = ["serve", "--engine", "embedded", "--rest-api-port", "0", "--port", "0", "--model-config-file"]
+    for name, said in (("none.config", "cannot be read"), (".", "cannot be read"), ("latin.config", "is not UTF-8")):
+        assert main([*words, str(tmp_path / name)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and said in told
 
 
 def test_the_command_serves_until_it_is_told_to_end(served_folder):
@@ -174,11 +205,14 @@ def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder,
         "8601",
         "--host",
         "0.0.0.0",
+        "--cors",
+        "*",
     ]
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == 0
     words = dict(line.removeprefix("--").split("=") for line in (tmp_path / "words").read_text().splitlines())
     assert words["rest_api_port"] == "8601" and words["port"] == "8500"
+    assert words["rest_api_enable_cors_support"] == "true"
     (config,) = read_config(words["model_config_file"])
     assert config.base_path == str(folder / "digits") and config.versions == "latest"
     promote(folder, "digits", 1)
