@@ -11,6 +11,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.component import Component
+from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError
 
 
@@ -28,7 +29,7 @@ class Task(Component):
 
     name: typing.ClassVar[str]  # "classification"
     needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
-    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch; larger is better
+    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
@@ -39,6 +40,16 @@ class Task(Component):
     @abc.abstractmethod
     def evaluator(self, classes):
         """A fresh `metrics.base.Evaluator`. classes: tuple of names."""
+
+    def main_direction(self, classes):
+        """Which way the main metric is better, "max" or "min": whoever chooses by it asks here."""
+        direction = direction_of(self.evaluator(classes).directions, self.main_metric)
+        if direction not in ("max", "min"):
+            raise KerasVisionError(
+                f"{self.registered_name} is chosen by {self.main_metric!r}, whose direction is {direction!r}; its "
+                'evaluator has to state "max" or "min" in `directions`'
+            )
+        return direction
 
     @abc.abstractmethod
     def compare(self, reference, other):
