@@ -118,6 +118,11 @@ class Dense(Architecture):
     def finish(self, probabilities, geometry):
         """Probabilities [B, ..., K] of prepared inputs -> the prediction, in the positions of the original inputs."""
 
+    @property
+    def mixes(self):
+        """Distances to a boundary are not those of a pasted part."""
+        return {} if self.objective.boundary else {"logits": "pixels"}
+
     def check_classes(self):
         """Raises when the number of classes is not known, or more than a mask of bytes can hold."""
         if not 2 <= self.num_classes <= dense.IGNORE:

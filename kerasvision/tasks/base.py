@@ -24,6 +24,11 @@ class Gives:
     shape: tuple = ()
 
 
+# probabilities: of classes, whose weighted mean is one too; numbers: whose weighted mean belongs to an
+# image between both; pixels: one row a pixel of the prepared image, which goes with that pixel and is not averaged
+Mix = typing.Literal["probabilities", "numbers", "pixels"]
+
+
 class Task(Component):
     """What goes in, what comes out and how it is judged. One abstract subclass a family."""
 
@@ -75,6 +80,13 @@ class Architecture(Task):
 
     # whether training draws: a sample then has `seed` int32 [2] for `example`
     draws_noise: typing.ClassVar[bool] = False
+
+    @property
+    def mixes(self) -> dict[str, Mix]:
+        """Every key of the targets -> how two examples' targets become those of one mixed example. Empty, as it is
+        unless an architecture says otherwise: they cannot be mixed, and augmentations of a batch are refused.
+        """
+        return {}
 
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:

@@ -12,7 +12,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
-from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
+from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.export.served import Served
 from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
@@ -63,6 +63,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     check_split(arch, splits["train"])
     arch = arch.for_data(splits["train"])
     for phase in recipe.phases():
+        check_augmentations(phase.augment, arch)
         for technique in phase.techniques:
             technique.earliest(phase.epochs)  # refuses now what would be refused when the phase begins
     session = Session(
