@@ -48,13 +48,20 @@ def finish(trained, recipe):
 
 
 def report(trained):
-    """The run's metrics as a table on stdout."""
+    """The run's metrics as a table on stdout; of single classes, the worst few."""
     from rich.console import Console
     from rich.table import Table
 
+    from kerasvision.cli.figures import shown
+
+    directions = trained.arch.evaluator(trained.classes).directions
+    figures, line = shown(trained.metrics, directions, trained.folder / "metrics.json")
     table = Table(title=f"{trained.recipe.name}: {trained.folder}")
     table.add_column("metric")
     table.add_column("value", justify="right")
-    for name, value in trained.metrics.items():
+    for name, value in figures.items():
         table.add_row(name, f"{value:.4f}")
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
+    console.print(table)
+    if line:
+        console.print(line, highlight=False, soft_wrap=True)

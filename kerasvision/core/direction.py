@@ -43,9 +43,9 @@ def goodness(value, direction):
 
 
 def is_better(value, than, direction):
-    """Whether a value is better than another one, or than none (None or NaN). What is NaN is better than nothing."""
+    """Whether a value is better than another one, or than none: any number is better than NaN, and NaN than None."""
     if than is None or math.isnan(than):
-        return True
+        return than is None or not math.isnan(value)
     return goodness(value, direction) > goodness(than, direction)
 
 
