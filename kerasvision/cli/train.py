@@ -64,4 +64,4 @@ def report(trained):
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
     console.print(table)
     if line:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
