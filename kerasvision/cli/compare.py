@@ -27,7 +27,7 @@ def run(args):
     if args.json:
         listed = [
             dataclasses.asdict(r)
-            | {"mean": r.mean, "deviation": _finite(r.deviation), "direction": to_json(r.direction)}
+            | {"mean": r.mean, "deviation": _finite(r.deviation), "direction": to_json(r.direction), "beyond": r.beyond}
             for r in rows
         ]
         print(json.dumps({"rows": listed, "conclusion": conclusion(rows), "note": note(rows)}, indent=2))
