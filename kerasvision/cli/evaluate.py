@@ -22,19 +22,24 @@ def configure(parser):
 
 def run(args):
     """Print the metrics of one split."""
-    from kerasvision.api import evaluate
+    from kerasvision.api import evaluate, load
+    from kerasvision.cli.figures import shown
     from kerasvision.core.escaping import line_of
 
     if args.draw and args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
-    metrics = evaluate(args.model, args.split, args.draw)
+    model = load(args.model)
+    metrics = evaluate(model, args.split, args.draw)
     if args.draw:
         print(f"drawn into {args.draw}", file=sys.stderr)
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:
-        shown = {line_of(name): value for name, value in metrics.items()}
-        width = max(map(len, shown))
-        for name, value in shown.items():
+        figures, line = shown(metrics, model.arch.evaluator(model.classes).directions, "what --json prints")
+        figures = {line_of(name): value for name, value in figures.items()}
+        width = max(map(len, figures))
+        for name, value in figures.items():
             print(f"{name:<{width}}  {value:.4f}")
+        if line:
+            print(line, file=sys.stderr)
     return 0

@@ -48,15 +48,21 @@ def finish(trained, recipe):
 
 
 def report(trained):
-    """The run's metrics as a table on stdout."""
+    """The run's metrics as a table on stdout; of single classes, the worst few."""
     from rich.console import Console
     from rich.table import Table
 
-    from kerasvision.core.escaping import cell
+    from kerasvision.cli.figures import shown
+    from kerasvision.core.escaping import cell, line_of
 
+    directions = trained.arch.evaluator(trained.classes).directions
+    figures, line = shown(trained.metrics, directions, trained.folder / "metrics.json")
     table = Table(title=cell(f"{trained.recipe.name}: {trained.folder}"))
     table.add_column("metric")
     table.add_column("value", justify="right")
-    for name, value in trained.metrics.items():
+    for name, value in figures.items():
         table.add_row(cell(name), f"{value:.4f}")
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
+    console.print(table)
+    if line:
+        console.print(line_of(line), highlight=False, markup=False, soft_wrap=True)

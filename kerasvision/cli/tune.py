@@ -99,7 +99,7 @@ def _print_table(tuned):
     table = Table(title=cell(f"{tuned.recipe.name}: {tuned.folder}"))
     for title in ("trial", "state", tuned.metric, *paths):
         table.add_column(cell(title), justify="left" if title == "state" else "right")
-    for t in sorted(tuned.trials, key=lambda t: (t.state != "complete", -(t.value or 0))):
+    for t in sorted(tuned.trials, key=lambda t: (t.state != "complete", -tuned.goodness(t) if t.value else 0.0)):
         value = "" if t.value is None else f"{t.value:.4f}"
         table.add_row(*cells(t.number, t.state, value, *(_short(t.settings.get(path, "")) for path in paths)))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)

@@ -28,16 +28,22 @@ class Budget(Component):
 @plain("phase")
 @dataclasses.dataclass(frozen=True)
 class Phase(Component):
-    """One `fit`: how long, with which optimizer, augmentations and techniques."""
+    """One `fit`: how long, with which optimizer, augmentations and techniques.
+
+    patience: it ends when the main metric of the validation split has not become better for so many epochs; None: what
+    the recipe says.
+    """
 
     epochs: int
     optimizer: part("optimizers")
     augment: tuple[part("augmentations"), ...] = ()
     techniques: tuple[part("techniques"), ...] = ()
+    patience: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         _check(self.epochs >= 1, "Phase.epochs", self.epochs, "1 or more")
+        _check_patience(self)
 
 
 LARGEST_SEED = 2_000_000_000  # int32, with room for a stream of its own for each phase
@@ -54,8 +60,9 @@ class Recipe(Component):
 
     A part may be given by its name where its defaults will do: data="digits". name: also names folders and files.
     batch_size: examples in one step over all replicas. then: further phases, each starting from the weights of the
-    one before. exports: exporters that `train` runs at the end. validation_fraction: part of the training split held
-    out when the source has no validation split.
+    one before; the best of those that can be compared gives the run its weights. exports: exporters that `train` runs
+    at the end. validation_fraction: part of the training split held out when the source has no validation split.
+    patience: of every phase that has none of its own; None: all epochs.
     """
 
     name: str
@@ -72,6 +79,7 @@ class Recipe(Component):
     validation_fraction: float = 0.1
     cache: bool = False
     seed: int = 0
+    patience: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -79,6 +87,7 @@ class Recipe(Component):
         allowed = "letters, digits, _ - and . (it names folders, also on systems that have no folder con or nul)"
         _check(plain_name, "Recipe.name", self.name, allowed)
         _check(self.epochs >= 1, "Recipe.epochs", self.epochs, "1 or more")
+        _check_patience(self)
         _check(self.batch_size >= 1, "Recipe.batch_size", self.batch_size, "1 or more")
         fraction = self.validation_fraction
         _check(0 <= fraction < 1, "Recipe.validation_fraction", fraction, "0 <= validation_fraction < 1")
@@ -86,7 +95,8 @@ class Recipe(Component):
 
     def phases(self):
         """The phases in order; the first is made of the recipe's own fields."""
-        return (Phase(self.epochs, self.optimizer, self.augment, self.techniques), *self.then)
+        own = Phase(self.epochs, self.optimizer, self.augment, self.techniques)
+        return tuple(dataclasses.replace(p, patience=p.patience or self.patience) for p in (own, *self.then))
 
     def dumps(self):
         """JSON text, with two spaces of indent."""
@@ -102,6 +112,11 @@ class Recipe(Component):
         if not isinstance(recipe, Recipe):
             raise KerasVisionError(f'a recipe\'s JSON begins with {{"@": "recipe"; seen: {text[:40]!r}')
         return recipe
+
+
+def _check_patience(part):
+    named = f"{type(part).__name__}.patience"
+    _check(part.patience is None or part.patience >= 1, named, part.patience, "1 or more epochs, or None")
 
 
 def _check(holds, field, value, allowed):

@@ -102,7 +102,8 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
         prepared, targets = pair
         # a stream of its own, away from the examples' seeds, and apart for each worker
         root = tf.random.experimental.stateless_fold_in(stream_seed(seed, step), 1_000_003 + worker)
-        for number, part in enumerate([*batch_parts, *(t.batch for t in phase.techniques)]):
+        mixing = [functools.partial(p, mixes=arch.mixes) for p in batch_parts]
+        for number, part in enumerate([*mixing, *(t.batch for t in phase.techniques)]):
             part_seed = tf.random.experimental.stateless_fold_in(root, number)
             prepared, targets = part(prepared, targets, part_seed)
         return arch.normalize(prepared), targets
@@ -112,7 +113,9 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
 
 
 def check_augmentations(parts, arch):
-    """Raises where a recipe augments images and its architecture takes volumes, or the other way around."""
+    """Raises where a recipe augments images and its architecture takes volumes, or the other way around, and where
+    targets cannot be mixed as an augmentation of a batch would. Reads nothing.
+    """
     taken = list(arch.serving_inputs())
     for part in parts:
         if {"image", "volume"} & set(taken) and not set(part.works_on) & set(taken):
@@ -124,6 +127,8 @@ def check_augmentations(parts, arch):
                 f"{part.registered_name} works on {works_on}, and {arch.registered_name} takes {', '.join(taken)}; "
                 f"augmentations of that are {fitting}"
             )
+        if isinstance(part, BatchAugmentation):
+            part.check(arch)
 
 
 def evaluation_data(split: Split, arch, *, batch_size, cache=False):

@@ -68,7 +68,7 @@ def _mixed(samples, arch, parts, seed, classes):
     prepared, targets = (tf.nest.map_structure(lambda *v: tf.stack(v), *rows) for rows in (prepared, targets))
     for number, part in enumerate(parts):
         part_seed = tf.random.experimental.stateless_fold_in(stream_seed(seed, 0), number)
-        prepared, targets = part(prepared, targets, part_seed)
+        prepared, targets = part(prepared, targets, part_seed, arch.mixes)
     shares = next((v.numpy() for v in targets.values() if v.shape[1:] == (len(classes),)), None)
     images = prepared["image"].numpy()
     if shares is None:

@@ -8,8 +8,10 @@ import dataclasses
 import json
 import re
 
+from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.escaping import html_text, markdown_code, markdown_text
 from kerasvision.core.format import human_bytes
+from kerasvision.export.directions import directions_in
 
 NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
 FEW = 100  # examples, below which figures are called rough
@@ -200,10 +202,11 @@ def _limits(contract, robustness):
     if examples < FEW:
         lines.append(f"Figures come of {examples} examples only, and are rough.")
     for metric, held in _by_class(contract).items():
-        weak = sorted(held.items(), key=lambda row: row[1])[:_WORST_CLASSES]
+        direction = direction_of(directions_in(contract), metric) or "max"
+        weak = sorted(held.items(), key=lambda row: goodness(row[1], direction))[:_WORST_CLASSES]
         if len(held) > _WORST_CLASSES:
-            shown = ", ".join(f"{markdown_text(name)} {value:.2f}" for name, value in weak)
-            lines.append(f"Lowest {markdown_text(metric)}: {shown}.")
+            named = ", ".join(f"{markdown_text(name)} {value:.2f}" for name, value in weak)
+            lines.append(f"{'Lowest' if direction == 'max' else 'Worst'} {markdown_text(metric)}: {named}.")
         break
     doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
     if doubtful:

@@ -4,9 +4,11 @@ import dataclasses
 import pathlib
 import re
 
+from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.export import labels
 from kerasvision.export.contract import read_contract
+from kerasvision.export.directions import directions_in
 from kerasvision.export.measurement import sha256
 
 INTERFACE = ("task", "inputs", "outputs", "classes")  # of a contract: what clients depend on
@@ -86,7 +88,7 @@ def promote(folder, name, number, label="stable", drop=0.0):
     """Let a label name a version from now on; returns the one that it named before, or None.
 
     Refused when the files are not those of the contract, when clients of the present version would notice another
-    interface, and when its metric is lower by more than `drop`.
+    interface, and when its metric is worse by more than `drop`.
     """
     if not _LABEL.fullmatch(label):
         raise UsageError(f"--label {label}: allowed: letters, digits, _ and -, a letter first")
@@ -123,7 +125,8 @@ def _refuse_worse(old, new, label, drop):
             "clients would break: promote it under another label"
         )
     (name, before), (_, after) = old.metric, new.metric
-    if after < before - drop:
+    direction = direction_of(directions_in(new.contract), name) or "max"
+    if goodness(after, direction) < goodness(before, direction) - drop:
         raise KerasVisionError(
             f"{new.name} {new.number} has {name} {after:.4f} and {old.number}, which is {label}, {before:.4f}; "
             f"--accuracy-drop allows {drop:g}"

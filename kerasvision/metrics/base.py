@@ -5,6 +5,8 @@ import typing
 
 import numpy as np
 
+from kerasvision.core.direction import Direction
+
 
 def chosen(batches, examples):
     """Batches of arrays as one array along the batch axis, of the examples that count: all where that is None."""
@@ -13,9 +15,17 @@ def chosen(batches, examples):
 
 
 class Evaluator(abc.ABC):
-    """Takes predictions batch by batch, on the host; larger `result()[task.main_metric]` is better."""
+    """Takes predictions batch by batch, on the host."""
 
     draws: typing.ClassVar[bool] = False  # whether `draw` writes pictures
+
+    @property
+    @abc.abstractmethod
+    def directions(self) -> dict[str, Direction]:
+        """Name of each figure that `result` may give -> "max", "min", `core.direction.Target(value)` (the nearer, the
+        better) or "none" (neither). Figures of single classes, NAME/CLASS, and the ends of intervals, NAME_low and
+        NAME_high, go with NAME. What picks the best epoch, recipe, trial or version looks here, not at names.
+        """
 
     @abc.abstractmethod
     def update(self, prediction, truth):

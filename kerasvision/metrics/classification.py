@@ -31,6 +31,11 @@ class SingleLabel(Evaluator):
         self._classes = classes
         self._probabilities, self._labels = [], []
 
+    @property
+    def directions(self):
+        more = ("accuracy", "balanced_accuracy", "macro_f1", "macro_average_precision", "matthews", "top_5_accuracy")
+        return dict.fromkeys((*more, "recall"), "max") | {"log_loss": "min", "calibration_error": "min"}
+
     def update(self, prediction, truth):
         self._probabilities.append(prediction["probabilities"])
         self._labels.append(truth["label"])
@@ -68,6 +73,12 @@ class MultiLabel(Evaluator):
     def __init__(self, classes):
         self._classes = classes
         self._probabilities, self._present, self._truth = [], [], []
+
+    @property
+    def directions(self):
+        precisions = ("mean_average_precision", "ranking_average_precision")
+        more = (*precisions, "micro_f1", "macro_f1", "example_f1", "subset_accuracy")
+        return dict.fromkeys(more, "max") | dict.fromkeys(("hamming_loss", "ranking_loss", "coverage_error"), "min")
 
     def update(self, prediction, truth):
         self._probabilities.append(prediction["probabilities"])

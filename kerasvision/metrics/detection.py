@@ -74,6 +74,13 @@ class Detection(Evaluator):
         self._masks = masks
         self._held = {}
 
+    @property
+    def directions(self):
+        figures = ("ap", *_IOUS, "ar", *(f"ap_{size}" for size in SIZES if size))
+        names = [f"{prefix}{name}" for prefix in ("", "mask_") for name in figures]
+        names += [f"ap_occlusion_{band}" for band in OCCLUSION] + [f"ap_illumination_{band}" for band in ILLUMINATION]
+        return dict.fromkeys(names, "max")
+
     def update(self, prediction, truth):
         self._held = {}
         for number in range(len(prediction["scores"])):

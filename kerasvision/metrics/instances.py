@@ -17,6 +17,10 @@ class Instances(Evaluator):
     def __init__(self, classes):
         self.whole = Detection(classes, masks=True)
 
+    @property
+    def directions(self):
+        return self.whole.directions
+
     def update(self, prediction, truth):
         for i, count in enumerate(prediction["count"]):
             one = {k: v[i : i + 1] for k, v in prediction.items()}

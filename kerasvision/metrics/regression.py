@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasvision.core.direction import Target
 from kerasvision.metrics.base import Evaluator, chosen
 
 NORMAL_95 = 1.959964  # standard deviations to either side that hold 95 % of a normal distribution
@@ -18,6 +19,13 @@ class Numbers(Evaluator):
     def __init__(self, names, levels=()):
         self._names, self._levels = names, np.asarray(levels)
         self._held = {}
+
+    @property
+    def directions(self):
+        stated = {"r2": "max", "mae": "min", "rmse": "min", "pinball": "min", "coverage_95": Target(0.95)}
+        if len(self._levels):  # an interval that holds more than it says is too wide
+            stated["coverage"] = Target(float(f"{self._levels.max() - self._levels.min():.6g}"))
+        return stated
 
     def update(self, prediction, truth):
         for key, value in (*prediction.items(), ("targets", truth["targets"])):

@@ -34,6 +34,10 @@ class Restoration(Evaluator):
     def __init__(self):
         self._rows, self._shown, self._worst = [], [], []
 
+    @property
+    def directions(self):
+        return {"r2": "max", "psnr": "max", "mae": "min", "rmse": "min", "rmse_of_zeros": "none"}  # of the data alone
+
     def update(self, prediction, truth):
         for number in range(len(truth["whole"])):
             whole, missing = truth["whole"][number], truth["present"][number] == 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.metrics.base import Evaluator
 from kerasvision.metrics.overlays import Case, draw_cases
@@ -51,6 +52,13 @@ class Segmentation(Evaluator):
         self._with_boundaries, self._with_surfaces = boundaries, surfaces
         self._counts = []  # [3, K] of each case: pixels that are right, in the truth, in the prediction
         self._boundary, self._hd95, self._spacing, self._worst = [], [], [], []
+
+    @property
+    def directions(self):
+        more = ("miou", "iou", "foreground_iou", "pixel_accuracy", "dice", "case_dice", "boundary_f")
+        less = ("hd95", "missed", "spurious", "volume_error", "area_error")
+        biases = {"volume_bias": Target(0.0), "area_bias": Target(0.0)}
+        return dict.fromkeys(more, "max") | dict.fromkeys(less, "min") | biases
 
     def update(self, prediction, truth):
         for i, true in enumerate(truth["mask"]):

@@ -126,6 +126,11 @@ class Dense(Architecture):
         margin: also `margin` float32, by how much the class of each position is likelier than the next.
         """
 
+    @property
+    def mixes(self):
+        """Distances to a boundary are not those of a pasted part."""
+        return {} if self.objective.boundary else {"logits": "pixels"}
+
     def check_classes(self):
         """Raises when the number of classes is not known, or more than a mask of bytes can hold."""
         if not 2 <= self.num_classes <= dense.IGNORE:

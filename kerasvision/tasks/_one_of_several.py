@@ -52,6 +52,10 @@ class OneOfSeveral(Architecture):
     def gives(self):
         return {"probabilities": Gives("float32", "probability", (self.num_classes,))}
 
+    @property
+    def mixes(self):
+        return {"logits": "probabilities"}
+
     def evaluator(self, classes):
         return SingleLabel(classes)
 

@@ -11,6 +11,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.component import Component
+from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError
 
 PREPROCESS = 1  # version of what `preprocessing` gives
@@ -25,12 +26,17 @@ class Gives:
     shape: tuple = ()
 
 
+# probabilities: of classes, whose weighted mean is one too; numbers: whose weighted mean belongs to an
+# image between both; pixels: one row a pixel of the prepared image, which goes with that pixel and is not averaged
+Mix = typing.Literal["probabilities", "numbers", "pixels"]
+
+
 class Task(Component):
     """What goes in, what comes out and how it is judged. One abstract subclass a family."""
 
     name: typing.ClassVar[str]  # "classification"
     needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
-    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch; larger is better
+    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
@@ -41,6 +47,16 @@ class Task(Component):
     @abc.abstractmethod
     def evaluator(self, classes):
         """A fresh `metrics.base.Evaluator`. classes: tuple of names."""
+
+    def main_direction(self, classes):
+        """Which way the main metric is better, "max" or "min": whoever chooses by it asks here."""
+        direction = direction_of(self.evaluator(classes).directions, self.main_metric)
+        if direction not in ("max", "min"):
+            raise KerasVisionError(
+                f"{self.registered_name} is chosen by {self.main_metric!r}, whose direction is {direction!r}; its "
+                'evaluator has to state "max" or "min" in `directions`'
+            )
+        return direction
 
     @abc.abstractmethod
     def compare(self, reference, other):
@@ -66,6 +82,13 @@ class Architecture(Task):
 
     # whether training draws: a sample then has `seed` int32 [2] for `example`
     draws_noise: typing.ClassVar[bool] = False
+
+    @property
+    def mixes(self) -> dict[str, Mix]:
+        """Every key of the targets -> how two examples' targets become those of one mixed example. Empty, as it is
+        unless an architecture says otherwise: they cannot be mixed, and augmentations of a batch are refused.
+        """
+        return {}
 
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, tf.TensorSpec]:

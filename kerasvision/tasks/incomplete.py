@@ -17,6 +17,10 @@ class IncompletePhotograph(Photograph):
 
     filling: Filling
 
+    @property
+    def mixes(self):
+        return {}  # a pixel that is missing in one of two images cannot be mixed
+
     def serving_inputs(self):
         return super().serving_inputs() | {"present": tf.TensorSpec([None, None, None], tf.uint8, name="present")}
 

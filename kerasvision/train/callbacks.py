@@ -8,10 +8,12 @@ import pathlib
 import sys
 import time
 
+import tensorflow as tf
 import tf_keras as keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kerasvision.core.direction import is_better
 from kerasvision.core.files import write_text
 from kerasvision.export.evaluation import evaluate_served
 
@@ -53,37 +55,81 @@ class Evaluate(keras.callbacks.Callback):
         logs["learning_rate"] = float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
 
-class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the largest metric, or of the last epoch where there is no such metric.
-
-    graph: on this process alone. folder: of the phase; `best.weights.h5` and `best.json` survive a restart. They are
-    written beside and renamed by the chief. first: epochs before this one, counted from 0, do not count.
+class Agree(keras.callbacks.Callback):
+    """After every epoch of several workers: the chief's metric is everybody's, so that all keep the same epoch and stop
+    after the same one, whatever rounding their processors differ by. Every worker runs it. replicas: of this worker.
     """
 
-    def __init__(self, graph, folder, metric, chief, first=0):
+    def __init__(self, metric, chief, replicas):
         super().__init__()
-        self._first = first
+        self._metric, self._chief, self._replicas = metric, chief, replicas
+
+    def on_epoch_end(self, epoch, logs=None):
+        own = logs[self._metric] / self._replicas if self._chief else 0.0
+        logs[self._metric] = float(_summed(self.model.distribute_strategy, tf.constant(own, tf.float64)))
+
+
+@tf.function(autograph=False)
+def _summed(strategy, value):
+    """Of a worker's value, held by each of its replicas, the sum over all replicas of all workers."""
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: value), axis=None)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the best metric, or of the last epoch where there is no such metric.
+
+    graph: on this process alone. folder: of the phase; `best.weights.h5` and `best.json` survive a restart. They are
+    written beside and renamed by the chief. first: epochs before this one, counted from 0, do not count. direction: of
+    the metric, "max" or "min". patience: training ends after so many epochs that were not better; None: it goes on.
+    """
+
+    def __init__(self, graph, folder, metric, chief, first=0, direction="max", patience=None):
+        super().__init__()
+        self._first, self._direction, self._patience = first, direction, patience
         self._graph, self._metric, self._chief = graph, metric, chief
         self._folder = pathlib.Path(folder)
-        self._best, self._weights = None, None
+        self._best, self._epoch, self._weights = None, 0, None  # epoch: of the best, counted from 1
+        self.stopped = ""  # why training ended before its last epoch, in a line
 
     @property
     def path(self):
         """Where the best weights are, once an epoch has ended."""
         return self._folder / BEST_WEIGHTS
 
-    def on_train_begin(self, logs=None):
+    @property
+    def value(self):
+        """The best metric, also from before a restart; None where there is none."""
+        self._recall()
+        return self._best
+
+    def ended(self, epochs):
+        """The line that says why training ended after so many epochs; "" while it is worth going on."""
+        self._recall()
+        if not self._patience or not self._epoch or epochs - self._epoch < self._patience:
+            return ""
+        return (
+            f"stopped after epoch {epochs}: {self._metric} has not become better than {self._best:.4f}, of epoch "
+            f"{self._epoch}, for {self._patience} epoch{'s' if self._patience > 1 else ''}"
+        )
+
+    def _recall(self):
         score = self._folder / "best.json"
-        if score.exists():
-            self._best = json.loads(score.read_text())[self._metric]
+        if not self._epoch and score.exists():
+            held = json.loads(score.read_text())
+            self._best, self._epoch = held[self._metric], held["epoch"]
+
+    def on_train_begin(self, logs=None):
+        self._recall()
 
     def on_epoch_end(self, epoch, logs=None):
         value = logs.get(self._metric)
         if epoch < self._first:
             return
-        if value is not None and self._best is not None and value <= self._best:
+        if value is not None and self._best is not None and not is_better(value, self._best, self._direction):
+            if self.ended(epoch + 1) and epoch + 1 < self.params["epochs"]:
+                self.stopped, self.model.stop_training = self.ended(epoch + 1), True
             return
-        self._best, self._weights = value, self._graph.get_weights()
+        self._best, self._epoch, self._weights = value, epoch + 1, self._graph.get_weights()
         if self._chief:
             save_weights(self._graph, self.path)
             write_text(self._folder / "best.json", json.dumps({self._metric: value, "epoch": epoch + 1}))

@@ -6,59 +6,73 @@ import math
 import pathlib
 import statistics
 
-from scipy import stats
-
+from kerasvision.core.component import from_json
+from kerasvision.core.direction import (
+    DIRECTIONS,
+    Direction,
+    direction_of,
+    distance,
+    goodness,
+    read_directions,
+    said,
+)
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.escaping import markdown_code, markdown_text, plot_text
 from kerasvision.core.files import write_figure, write_text
+from kerasvision.train.chance import LEVEL, judged
 
 MOST_METRICS = 6  # that are compared when nobody names them
-FILE_FIGURES = ("size_bytes", "gzip_bytes", "zeros", "latency_ms")
-LESS_IS_BETTER = (
-    "loss",
-    "error",
-    "mae",
-    "rmse",
-    "mse",
-    "hd95",
-    "size_bytes",
-    "gzip_bytes",
-    "latency_ms",
-    "nll",
-    "ece",
-    "coverage",
-    "pinball",
-    "missed",
-    "spurious",
-)
-CONFIDENCE = 0.95
+FILE_FIGURES = {"size_bytes": "min", "gzip_bytes": "min", "zeros": "max", "latency_ms": "min"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a run folder says of itself. values: the metrics of its splits and of its exported files."""
+    """What a run folder says of itself. values: the metrics of its splits and of its exported files. directions: of
+    each metric, without split and class, as its evaluator states them.
+    """
 
     name: str
     seed: int
     folder: pathlib.Path
     values: dict[str, float]
+    directions: dict[str, Direction] = dataclasses.field(default_factory=dict)
+
+    def direction(self, metric):
+        """Of a metric as `values` names it; None where nobody stated one."""
+        return direction_of(self.directions | FILE_FIGURES, metric.split("/", 1)[-1])
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A recipe's figures of one metric. change: mean difference to the baseline; interval: of that mean, 95 % by
-    Student's t over paired seeds, None with fewer than two pairs or of the baseline itself.
+    """A recipe's figures of one metric. direction: of the metric. change: mean difference to the baseline, of a metric
+    with a target the difference of the distances from it. comparisons: how many recipes are compared with the baseline
+    on this metric; for as many interval (of that mean, 95 % for all at once) and p are corrected (`train.chance`). Both
+    None of the baseline itself, with fewer than two common seeds, and where no seed differs from the others.
     """
 
     name: str
     metric: str
     values: tuple[float, ...]
+    direction: Direction | None = None
+    pairs: int = 0
     change: float | None = None
     interval: tuple[float, float] | None = None
+    p: float | None = None
+    comparisons: int = 0
 
     @property
     def mean(self):
         return statistics.fmean(self.values)
+
+    @property
+    def goodness(self):
+        """The larger, the better the recipe does; NaN where nothing says which is better."""
+        return statistics.fmean(goodness(v, self.direction) for v in self.values)
+
+    @property
+    def beyond(self):
+        """Whether the change is more than seeds explain."""
+        return self.p is not None and self.p <= LEVEL
 
     @property
     def deviation(self):
@@ -80,7 +94,19 @@ def read_run(folder):
         for artifact in json.loads(contract.read_text(encoding="utf-8"))["artifacts"]:
             figures = artifact["metrics"] | {k: artifact.get(k) for k in FILE_FIGURES}
             values |= {f"{artifact['kind']}/{k}": v for k, v in figures.items() if v is not None}
-    return Run(recipe["name"], recipe["seed"], folder, values)
+    return Run(recipe["name"], recipe["seed"], folder, values, _stated(folder, recipe))
+
+
+def _stated(folder, recipe):
+    """The directions of a run's metrics; of a run that does not hold them, what its architecture's evaluator says."""
+    if (folder / DIRECTIONS).exists():
+        return read_directions(folder)
+    from kerasvision.train.run import classes_of  # which imports TensorFlow
+
+    try:
+        return from_json(recipe["model"]).evaluator(classes_of(folder)).directions
+    except (KeyError, KerasVisionError):  # its parts are registered no longer
+        return {}
 
 
 def compared(runs, metrics=()):
@@ -92,7 +118,7 @@ def compared(runs, metrics=()):
             held = close_matches(metric, missing[0].values)
             raise UsageError(f"{missing[0].folder} has no metric {metric!r}; {held}")
     baseline = next(iter(groups.values()))
-    return [_row(name, metric, group, baseline) for metric in metrics for name, group in groups.items()]
+    return [row for metric in metrics for row in _rows(metric, groups, baseline)]
 
 
 def _groups(runs):
@@ -118,42 +144,53 @@ def _common(runs):
     raise KerasVisionError("these runs have no metric in common; name one that each has with --metrics")
 
 
-def _row(name, metric, group, baseline):
-    values = tuple(r.values[metric] for r in group)
-    if group is baseline:
-        return Row(name, metric, values)
-    before = {r.seed: r.values[metric] for r in baseline}
-    pairs = [r.values[metric] - before[r.seed] for r in group if r.seed in before]
-    if not pairs:
-        return Row(name, metric, values, statistics.fmean(values) - statistics.fmean(before.values()))
-    change = statistics.fmean(pairs)
-    if len(pairs) < 2:
-        return Row(name, metric, values, change)
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(pairs) - 1) * statistics.stdev(pairs) / math.sqrt(len(pairs))
-    return Row(name, metric, values, change, (change - reach, change + reach))
+def _rows(metric, groups, baseline):
+    """The rows of one metric, judged together."""
+    before = {r.seed: _distance(r, metric) for r in baseline}
+    rows, changes = [], []
+    for name, group in groups.items():
+        held = tuple(r.values[metric] for r in group)
+        paired = [_distance(r, metric) - before[r.seed] for r in group if r.seed in before]
+        row = Row(name, metric, held, group[0].direction(metric), len(paired))
+        if group is not baseline:
+            apart = statistics.fmean(_distance(r, metric) for r in group) - statistics.fmean(before.values())
+            row = dataclasses.replace(row, change=statistics.fmean(paired) if paired else apart)
+        rows.append(row)
+        changes.append([] if group is baseline else paired)
+    count = sum(len(c) > 1 for c in changes)
+    return [
+        dataclasses.replace(row, interval=seen.interval, p=seen.p, comparisons=count)
+        for row, seen in zip(rows, judged(changes), strict=True)
+    ]
 
 
-def less_is_better(metric):
-    """Whether a small value is a good one, by the metric's name."""
-    parts = metric.split("/")  # split or file, metric, perhaps a class
-    name = parts[min(1, len(parts) - 1)].removesuffix("_low").removesuffix("_high")
-    return any(name.endswith(word) for word in LESS_IS_BETTER)
+def _distance(run, metric):
+    return distance(run.values[metric], run.direction(metric))
 
 
 def conclusion(rows):
     """One sentence on the first metric."""
-    metric, sign = rows[0].metric, -1 if less_is_better(rows[0].metric) else 1
-    held = [r for r in rows if r.metric == metric]
-    if len(held) == 1:
-        return f"{metric} of {held[0].name} is {spread(held[0])}; there is nothing to compare it with."
-    best = max(held[1:], key=lambda r: sign * r.mean)
-    said = f"On {metric}, {best.name} is the best of {len(held) - 1} beside the baseline {held[0].name}: {spread(best)}"
-    said += f" against {spread(held[0])}"
-    if best.interval is None:
-        return f"{said}; one run each says nothing of chance."
-    low, high = best.interval
-    proved = "beyond" if low * high > 0 else "not beyond"
-    return f"{said}, a change of {best.change:+.4f} [{low:+.4f}, {high:+.4f}], {proved} what seeds explain."
+    held = [r for r in rows if r.metric == rows[0].metric]
+    metric, baseline, others = rows[0].metric, held[0], held[1:]
+    if not others:
+        return f"{metric} of {baseline.name} is {spread(baseline)}; there is nothing to compare it with."
+    if baseline.direction in (None, "none"):
+        return f"On {metric}, no recipe is the best: nothing says whether more or less of it is better."
+    best = max(others, key=lambda r: r.goodness)
+    begin = f"On {metric}, {best.name} is the best of {len(others)} beside the baseline {baseline.name}: "
+    begin += f"{spread(best)} against {spread(baseline)}"
+    if best.pairs < 2:
+        return f"{begin}; fewer than two seeds in common say nothing of chance."
+    if best.p is None:
+        return f"{begin}; all seeds changed by {best.change:+.4f}, which leaves no spread to judge chance by."
+    low, high = best.interval or (0.0, 0.0)
+    beyond = f"{'' if best.beyond else 'not '}beyond what seeds explain (p = {best.p:.3g}{corrected(best)})"
+    return f"{begin}, a change of {best.change:+.4f} [{low:+.4f}, {high:+.4f}], {beyond}."
+
+
+def corrected(row):
+    """How many comparisons a row's p and interval are corrected for; "" for one."""
+    return f", Holm's correction for {row.comparisons} comparisons" if row.comparisons > 1 else ""
 
 
 def spread(row):
@@ -169,14 +206,34 @@ def number(value):
 
 
 def cells(row):
-    """The texts of a table's row: recipe, mean, deviation, runs, change, interval."""
+    """The texts of a table's row: recipe, mean, deviation, runs, change, interval, p."""
     change = "" if row.change is None else f"{row.change:+.4f}" if abs(row.change) < 1000 else f"{row.change:+,.0f}"
     interval = "" if row.interval is None else f"{row.interval[0]:+.4f} {row.interval[1]:+.4f}"
     deviation = "" if math.isnan(row.deviation) else number(row.deviation)
-    return row.name, number(row.mean), deviation, str(len(row.values)), change, interval
+    p = "" if row.p is None else f"{row.p:.2g}"
+    return row.name, number(row.mean), deviation, str(len(row.values)), change, interval, p
 
 
-HEADER = ("recipe", "mean", "sd", "runs", "change", "95 % interval")
+HEADER = ("recipe", "mean", "sd", "runs", "change", "95 % interval", "p")
+
+
+def note(rows):
+    """How intervals and p are to be read; "" where there are none."""
+    if not (count := max(r.comparisons for r in rows)):
+        return ""
+    many = f", for all {count} recipes at once (Bonferroni)" if count > 1 else ""
+    steps = f", corrected by Holm's steps for the {count} comparisons of each metric" if count > 1 else ""
+    ends = " An interval that these steps alone part from 0 ends there." if count > 1 else ""
+    return (
+        f"Changes are paired by seed. Intervals hold with 95 %{many}, by Student's t. A change with p of {LEVEL:g} or "
+        f"less is beyond what seeds explain{steps}.{ends}"
+    )
+
+
+def heading(row):
+    """A metric's name, and which way it is better where that is not up."""
+    words = said(row.direction)
+    return row.metric + (f" ({words})" if words else "")
 
 
 def write_report(title, rows, out, command=""):
@@ -184,9 +241,10 @@ def write_report(title, rows, out, command=""):
     out = pathlib.Path(out)
     picture = "![a panel for each metric, a row for each recipe](report.png)"
     lines = [f"# {markdown_text(title)}", "", markdown_text(conclusion(rows)), "", picture, ""]
+    lines += [markdown_text(note(rows)), ""] if note(rows) else []
     for metric in dict.fromkeys(r.metric for r in rows):
         head = ["| " + " | ".join(HEADER) + " |", "|---|" + "---:|" * (len(HEADER) - 1)]
-        lines += [f"## {markdown_text(metric)}", "", *head]
+        lines += [f"## {markdown_text(heading(next(r for r in rows if r.metric == metric)))}", "", *head]
         lines += ["| " + " | ".join(map(markdown_text, cells(r))) + " |" for r in rows if r.metric == metric] + [""]
     if command:
         lines += [f"Made by {markdown_code(command)}.", ""]
@@ -214,6 +272,6 @@ def draw(rows, path):
         is_first = axis.get_subplotspec().is_first_col()
         axis.set_yticks(range(len(held)), [plot_text(r.name) if is_first else "" for r in held])
         axis.invert_yaxis()
-        axis.set_title(plot_text(metric) + (" (less is better)" if less_is_better(metric) else ""), fontsize=10)
+        axis.set_title(plot_text(heading(held[0])), fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     write_figure(figure, path)

@@ -38,7 +38,7 @@ def find_rate(recipe, low=1e-6, high=1.0, steps=200):
     sweep = techniques["sweep_rate"](low, high, steps)
     kept = tuple(t for t in recipe.techniques if t.updates(steps) == steps)
     swept = dataclasses.replace(
-        recipe, techniques=(*kept, sweep), epochs=steps, then=(), exports=(), validation_fraction=0.0
+        recipe, techniques=(*kept, sweep), epochs=steps, then=(), exports=(), validation_fraction=0.0, patience=None
     )
     watch = _Losses(steps)
     with tempfile.TemporaryDirectory() as folder:

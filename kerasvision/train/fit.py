@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 
@@ -12,38 +11,17 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.check import tell_of
-from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
+from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.export.record import judged_split, record_of, write_record
 from kerasvision.export.served import Served
-from kerasvision.train.callbacks import Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
+from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
+from kerasvision.train.phases import Contest
 from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure
+from kerasvision.train.session import Session, open_folder, refuse_another_recipe, refuse_patience
 from kerasvision.train.strategy import is_chief, make_strategy, workers
-
-
-@dataclasses.dataclass
-class Session:
-    """One call of `train`: what all its phases share. recipe: with the number of classes filled in."""
-
-    recipe: object
-    arch: object
-    classes: tuple
-    splits: dict
-    strategy: object
-    folder: pathlib.Path
-    watchers: tuple = ()
-
-    @property
-    def chief(self):
-        """Whether this process writes files."""
-        return is_chief(self.strategy)
-
-    @property
-    def steps_per_epoch(self):
-        """Whole batches in the training split; at least one."""
-        return max(1, self.splits["train"].size // self.recipe.batch_size)
 
 
 def train(recipe, out, strategy="default", resume=False, watchers=()):
@@ -54,7 +32,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     """
     require_tf_keras()
     keras.utils.set_random_seed(recipe.seed)
-    folder = _open_folder(pathlib.Path(out), resume)
+    folder = open_folder(pathlib.Path(out), resume)
     scope = make_strategy(strategy)
     opened = recipe.data.open()
     if is_chief(scope):
@@ -64,65 +42,40 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     check_split(arch, splits["train"])
     arch = arch.for_data(splits["train"])
     for phase in recipe.phases():
+        check_augmentations(phase.augment, arch)
         for technique in phase.techniques:
             technique.earliest(phase.epochs)  # refuses now what would be refused when the phase begins
-    session = Session(
-        dataclasses.replace(recipe, model=arch), arch, opened.classes, splits, scope, folder, tuple(watchers)
-    )
+    own, direction = dataclasses.replace(recipe, model=arch), arch.main_direction(opened.classes)
+    session = Session(own, arch, opened.classes, splits, scope, folder, tuple(watchers), direction)
+    refuse_patience(session)
     if recipe.batch_size % scope.num_replicas_in_sync:
         raise KerasVisionError(
             f"batch_size={recipe.batch_size} cannot be shared by {scope.num_replicas_in_sync} replicas; set a multiple"
         )
-    _refuse_another_recipe(session)
+    refuse_another_recipe(session)
     with explained_disk(folder):
         if session.chief:
             write_text(folder / "recipe.json", session.recipe.dumps())
             record = environment(strategy, scope.num_replicas_in_sync)
             write_text(folder / "environment.json", json.dumps(record, indent=2) + "\n")
-        return _finish(session, _fit_phases(session))
-
-
-def _open_folder(folder, resume):
-    """The run folder, made and tried. Several workers do this at once, so each has a probe of its own."""
-    probe = folder / f".writable-{os.getpid()}"
-    try:
-        held = [p for p in folder.iterdir() if not p.name.startswith(".writable-")] if folder.exists() else []
-        if held and not resume:
-            raise KerasVisionError(f"{folder} is not empty; choose another --out, or go on with that run by --resume")
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
-    return folder
-
-
-def _refuse_another_recipe(session):
-    """The steps behind a backup mean nothing to another recipe. Exports, budget and caching may be changed."""
-    held = session.folder / "recipe.json"
-    if not held.exists():
-        return
-    before, now = json.loads(held.read_text(encoding="utf-8")), json.loads(session.recipe.dumps())
-    tuned = {"model"} if (session.folder / "model.weights.h5").exists() else set()  # by the training itself
-    changed = [k for k in now if before.get(k) != now[k] and k not in {*tuned, "name", "exports", "budget", "cache"}]
-    if changed:
-        raise KerasVisionError(
-            f"{session.folder} was started with another recipe (seen in: {', '.join(changed)}), and --resume goes on "
-            "with the same one; choose another --out, where techniques/warm_start can take a finished run's weights"
-        )
+        return _finish(session, *_fit_phases(session))
 
 
 def _fit_phases(session):
     with session.strategy.scope():
         graph = session.arch.build()
         session.arch.load_pretrained(graph)
-    for number, phase in enumerate(session.recipe.phases(), start=1):
-        graph = _fit_phase(session, graph, phase, number)
-    return graph
+    phases = session.recipe.phases()
+    contest = Contest(phases, session.metric, session.direction, session.say)
+    for number, phase in enumerate(phases, start=1):
+        contest.begin(number, graph)
+        graph, value = _fit_phase(session, graph, phase, number)
+        contest.end(number, graph, value)
+    return graph, contest.finish(graph)
 
 
 def _fit_phase(session, graph, phase, number):
-    """One compile and fit; returns the stripped graph with the best weights."""
+    """One compile and fit; returns the stripped graph with the best weights, and the metric that they have."""
     folder = session.folder / f"phase-{number}"
     finished = folder / "finished"
     session, phase = _with_data(session, phase)
@@ -135,9 +88,11 @@ def _fit_phase(session, graph, phase, number):
         learner = _learner(session, graph, phase)
     local = graph if session.strategy.num_replicas_in_sync == 1 else structure(session.recipe, training=number)
     first = max((t.earliest(phase.epochs) for t in phase.techniques), default=0)
-    best = KeepBest(local, folder, f"validation/{session.arch.main_metric}", session.chief, first)
+    best = KeepBest(local, folder, session.metric, session.chief, first, session.direction, phase.patience)
     if not finished.exists():
-        _run_fit(session, learner, phase, number, local, best)
+        steps = session.steps_per_epoch
+        if not best.ended(start_step(folder / "backup", steps) // steps):  # interrupted between its end and its mark
+            _run_fit(session, learner, phase, number, local, best)
     best.restore(graph)
     if session.chief:
         write_text(finished, "")
@@ -145,7 +100,7 @@ def _fit_phase(session, graph, phase, number):
     with session.strategy.scope():
         for technique in phase.techniques:
             graph = technique.strip(session.arch, graph)
-    return graph
+    return graph, best.value
 
 
 def _with_data(session, phase):
@@ -195,9 +150,8 @@ def _own_step(session, graph, phase):
 def _run_fit(session, learner, phase, number, local, best):
     """local: the trained graph, or a copy of it on this process alone when it has several replicas."""
     steps = session.steps_per_epoch
-    metric = f"validation/{session.arch.main_metric}"
     title = session.recipe.name if len(session.recipe.phases()) == 1 else f"{session.recipe.name} phase {number}"
-    progress = ShowProgress(title, phase.epochs, steps, session.recipe.batch_size, metric)
+    progress = ShowProgress(title, phase.epochs, steps, session.recipe.batch_size, session.metric)
     callbacks = _callbacks(session, phase, number, learner.graph, local, best, progress)
     data = _distributed(session, phase, number)
     try:
@@ -205,6 +159,8 @@ def _run_fit(session, learner, phase, number, local, best):
             learner.fit(data, epochs=phase.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     finally:
         progress.close()
+    if line := best.stopped:
+        session.say(f"{title} {line}")
 
 
 def _callbacks(session, phase, number, graph, local, best, progress):
@@ -218,6 +174,9 @@ def _callbacks(session, phase, number, graph, local, best, progress):
         split = session.splits["validation"]
         data = evaluation_data(split, session.arch, batch_size=session.recipe.batch_size, cache=session.recipe.cache)
         callbacks.append(Evaluate(Served(session.arch, local, session.classes), data))
+        if (processes := workers(session.strategy)) > 1:
+            replicas = session.strategy.num_replicas_in_sync // processes
+            callbacks.append(Agree(session.metric, session.chief, replicas))
     callbacks.append(best)
     if session.chief:
         callbacks += [
@@ -258,8 +217,8 @@ def _distributed(session, phase, number):
     return session.strategy.distribute_datasets_from_function(dataset)
 
 
-def _finish(session, graph):
-    """The trained model with its metrics, on this process alone, in the run folder."""
+def _finish(session, graph, figures):
+    """The trained model with its metrics, on this process alone, in the run folder. figures: of the phases."""
     arch, metrics = session.arch, {}
     if session.strategy.num_replicas_in_sync > 1:
         trained, graph = graph, structure(session.recipe)
@@ -274,7 +233,7 @@ def _finish(session, graph):
             evaluators[name] = evaluated(served, data)
             metrics |= {f"{name}/{k}": v for k, v in evaluators[name].result().items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
-    trained = Trained(recipe, graph, session.classes, metrics, session.folder, session.chief)
+    trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief)
     if session.chief:
         save_run(trained)
         judged = judged_split(session.splits)

@@ -1,8 +1,9 @@
 """The run folder: what a training leaves behind, and how it is loaded again.
 
 recipe.json, classes.txt, weights.h5: the trained model. reference.npz: what it answered when it was evaluated, for
-exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; with a test split also
-pictures, a detector's precision_recall.png and errors.png, a segmenter's worst.png.
+exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; directions.json: whether
+more or less of each metric is better; with a test split also pictures, a detector's precision_recall.png and errors.png,
+a segmenter's worst.png.
 phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
 """
 
@@ -13,6 +14,7 @@ import pathlib
 import platform
 import typing
 
+from kerasvision.core.direction import write_directions
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
@@ -51,6 +53,7 @@ def save_run(trained):
     write_text(folder / "recipe.json", trained.recipe.dumps())
     write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
+    write_directions(folder, trained.arch.evaluator(trained.classes).directions)
 
 
 def load_run(folder):

@@ -12,6 +12,7 @@ import sys
 
 import tf_keras as keras
 
+from kerasvision.core.direction import goodness
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.overrides import override
@@ -106,17 +107,22 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """A study's trials in order, and the metric that is to be large."""
+    """A study's trials in order, and the metric that is to be large, or small where direction is "min"."""
 
     recipe: Recipe
     metric: str
     trials: tuple[Trial, ...]
     folder: pathlib.Path
+    direction: str = "max"
 
     @property
     def best(self):
-        """The complete trial with the largest metric; None before there is one."""
-        return max((t for t in self.trials if t.state == "complete"), key=lambda t: t.value, default=None)
+        """The complete trial with the best metric; None before there is one."""
+        return max((t for t in self.trials if t.state == "complete"), key=self.goodness, default=None)
+
+    def goodness(self, trial):
+        """The larger, the better a trial with a value is."""
+        return goodness(trial.value, self.direction)
 
     def recipe_of(self, trial):
         """The recipe that a trial trained, with its exports."""
@@ -141,15 +147,17 @@ def tune(recipe, search, trials, out):
     if len({d.path for d in search}) < len(search):
         raise UsageError("--search names a field twice; give all its values in one")
     metric = f"validation/{recipe.model.main_metric}"
-    if "validation" not in with_validation(recipe.data.open(), recipe.validation_fraction):
+    opened = recipe.data.open()
+    if "validation" not in with_validation(opened, recipe.validation_fraction):
         raise UsageError(
             f"tune compares {metric}, and there is no validation split; type --set validation_fraction=0.1"
         )
-    study = _open_study(optuna, recipe, search, out)
+    direction = recipe.model.for_classes(opened.classes).main_direction(opened.classes)
+    study = _open_study(optuna, recipe, search, out, direction)
     while sum(t.state.is_finished() for t in study.get_trials(deepcopy=False)) < trials:
         _run_trial(optuna, study, recipe, search, metric, out)
-        _record(_tuned(study, recipe, metric, out))
-    tuned = _tuned(study, recipe, metric, out)
+        _record(_tuned(study, recipe, metric, out, direction))
+    tuned = _tuned(study, recipe, metric, out, direction)
     _record(tuned)
     return tuned
 
@@ -163,7 +171,7 @@ def _optuna():
     return optuna
 
 
-def _open_study(optuna, recipe, search, out):
+def _open_study(optuna, recipe, search, out, direction):
     """The study in a folder, made where there is none; another recipe's or search's is refused."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -174,7 +182,7 @@ def _open_study(optuna, recipe, search, out):
     study = optuna.create_study(
         storage=f"sqlite:///{out / 'study.db'}",
         study_name="tune",
-        direction="maximize",
+        direction={"max": "maximize", "min": "minimize"}[direction],
         pruner=pruner,
         load_if_exists=True,
     )
@@ -236,12 +244,12 @@ def _run_folder(out, number):
 _STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "running"}
 
 
-def _tuned(study, recipe, metric, out):
+def _tuned(study, recipe, metric, out, direction):
     def seen(t):
         settings = {k: v if isinstance(v, str) else repr(v) for k, v in t.params.items()}
         return Trial(t.number, _STATES[t.state.name], t.value, settings, t.user_attrs.get("error"))
 
-    return Tuned(recipe, metric, tuple(seen(t) for t in study.get_trials(deepcopy=False)), out)
+    return Tuned(recipe, metric, tuple(seen(t) for t in study.get_trials(deepcopy=False)), out, direction)
 
 
 def _record(tuned):
@@ -256,13 +264,13 @@ def draw_history(tuned, path):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4), layout="constrained")
-    axis, best = figure.subplots(), []
+    axis, best, choose = figure.subplots(), [], min if tuned.direction == "min" else max
     for state, marker in (("complete", "o"), ("stopped", "x")):
         held = [t for t in tuned.trials if t.state == state and t.value is not None]
         axis.plot([t.number for t in held], [t.value for t in held], marker, label=state)
     for trial in tuned.trials:
         if trial.state == "complete":
-            best.append((trial.number, max(trial.value, best[-1][1] if best else trial.value)))
+            best.append((trial.number, choose(trial.value, best[-1][1] if best else trial.value)))
     axis.step(*(zip(*best, strict=True) if best else ((), ())), where="post", label="best so far")
     axis.set_xlabel("trial")
     axis.set_ylabel(tuned.metric)

@@ -11,6 +11,7 @@ import tf_keras as keras
 from tf_keras.src.engine.functional import Functional
 
 from kerasvision.core.component import from_json, to_json
+from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.recipe import Budget, Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.served import Served
@@ -163,6 +164,26 @@ def check_gives(arch, graph, case):
         error, flip = arch.compare(one, {k: v.numpy() for k, v in alone.items()})
         assert error[0] < 1e-5 and not flip[0], "an example's answer depends on the others in its batch"
         json.dumps(arch.describe({k: v[0] for k, v in one.items()}, case.classes), allow_nan=False)
+
+
+def check_directions(arch, case):
+    """Every figure has a stated direction, the main metric one to choose by; and the truth is better than nonsense."""
+    evaluator, worse = (arch.evaluator(case.classes) for _ in range(2))
+    prepared, geometry, targets = batch_of(arch, case)
+    perfect = arch.perfect(targets)
+    for judge, raw in ((evaluator, perfect), (worse, {k: tf.roll(v, 1, 0) for k, v in perfect.items()})):
+        for number, sample in enumerate(case.samples()):
+            one = {k: v[number : number + 1] for k, v in raw.items()}
+            place = {k: v[number : number + 1] for k, v in geometry.items()}
+            answer = arch.decode(one, place)
+            truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
+            judge.update({k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in truth.items()})
+    stated, figures = evaluator.directions, evaluator.result()
+    unsaid = [key for key in figures if direction_of(stated, key) is None]
+    assert not unsaid, f"nothing says whether more or less of {', '.join(unsaid)} is better"
+    direction = arch.main_direction(case.classes)
+    better, other = figures[arch.main_metric], worse.result()[arch.main_metric]
+    assert goodness(better, direction) > goodness(other, direction), f"{arch.main_metric} is not better for the truth"
 
 
 def recipe_of(name, arch, epochs=1, copies=1):

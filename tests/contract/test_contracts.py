@@ -57,6 +57,10 @@ def test_prediction_is_what_gives_says(arch, graph, case):
     contracts.check_gives(arch, graph, case)
 
 
+def test_every_figure_says_which_way_it_is_better(arch, case):
+    contracts.check_directions(arch, case)
+
+
 def test_json_round_trip(name, arch):
     contracts.check_json(name, arch)
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.core.direction import Target
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel
@@ -258,6 +259,10 @@ class FoundPoints(Evaluator):
 
     def __init__(self):
         self._rows = []  # of each example: points found, true, given
+
+    @property
+    def directions(self):
+        return {"recall": "max", "surplus": Target(0.0)}
 
     def update(self, prediction, truth):
         for points, count, true in zip(prediction["points_xy"], prediction["count"], truth["points_xy"], strict=True):

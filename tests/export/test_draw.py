@@ -118,6 +118,10 @@ class Curious(Evaluator):
     def __init__(self, wanted):
         self.wanted, self.held = wanted, None
 
+    @property
+    def directions(self):
+        return {}
+
     def update(self, prediction, truth):
         pass
 

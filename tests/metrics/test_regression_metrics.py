@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
 from kerasvision.metrics.regression import Numbers
@@ -41,6 +42,19 @@ def test_intervals():
     assert seen["pinball"] == pytest.approx(np.mean(expected))
     assert seen["coverage"] == pytest.approx(((quantiles[..., 0] <= T) & (quantiles[..., 2] >= T)).mean())
     assert seen["coverage_95"] == pytest.approx((np.abs(Y - T) <= 1.959964 * np.array([0.5, 5.0])).mean())
+
+
+def test_the_interval_of_a_deviation_is_the_normal_distribution_s():
+    """Errors a ten-thousandth of a deviation to either side of what scipy's normal distribution has at 97.5 %."""
+    edge = stats.norm.ppf(0.975)
+    error = np.array([[edge - 1e-4], [edge + 1e-4], [1e-4 - edge], [-1e-4 - edge], [0.0], [2.0], [-2.0], [3.0]])
+    for deviation in (1.0, 0.01, 250.0):
+        held = Numbers(("one",))
+        truth = np.full_like(error, 7.0)
+        held.update(
+            {"values": truth + deviation * error, "deviation": np.full_like(error, deviation)}, {"targets": truth}
+        )
+        assert held.result()["coverage_95"] == 3 / 8
 
 
 def test_a_truth_that_does_not_vary():

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from kerasvision.core.direction import Target, write_directions
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.train import compare
 
@@ -20,6 +21,7 @@ def write_run(folder, name, seed, **values):
     folder.mkdir(parents=True)
     (folder / "recipe.json").write_text(json.dumps({"@": "recipe", "name": name, "seed": seed}))
     (folder / "metrics.json").write_text(json.dumps({f"test/{k}": v for k, v in values.items()}))
+    write_directions(folder, {"accuracy": "max", "loss": "min", "bias": Target(0.0), "counted": "none"})
     return folder
 
 
@@ -54,7 +56,7 @@ def test_seeds_are_paired_by_number_and_not_by_place(folders):
 def test_one_run_each_has_a_change_without_an_interval(folders):
     base, better = rows_of([folders[0], folders[3]], "test/accuracy")
     assert better.change == pytest.approx(0.05) and better.interval is None and math.isnan(base.deviation)
-    assert "nothing of chance" in compare.conclusion([base, better])
+    assert "fewer than two seeds in common say nothing of chance" in compare.conclusion([base, better])
 
 
 def test_the_conclusion_knows_that_less_loss_is_better(folders):
@@ -64,23 +66,45 @@ def test_the_conclusion_knows_that_less_loss_is_better(folders):
     assert "+0.0500" in reversed_said
 
 
-@pytest.mark.parametrize(
-    ("metric", "less"),
-    [
-        ("test/hd95", True),
-        ("test/hd95/organ", True),
-        ("test/hd95_low", True),
-        ("validation/volume_error/organ", True),
-        ("test/missed/organ", True),
-        ("tflite:int8/latency_ms", True),
-        ("loss", True),
-        ("test/dice/organ", False),
-        ("test/recall/error", False),  # a class of this name
-        ("tflite:int8/accuracy", False),
-    ],
-)
-def test_whether_less_is_better_is_told_by_the_metric_not_by_its_class(metric, less):
-    assert compare.less_is_better(metric) == less
+def test_the_best_is_by_the_metric_s_own_direction_and_not_by_its_name(tmp_path):
+    """Beside the baseline, the largest, the smallest and the one nearest to 0 are each the best of one metric."""
+    held = []
+    for name, value in (("base", 0.5), ("large", 0.9), ("small", -0.7), ("near", 0.1)):
+        for s in (0, 1):
+            values = dict.fromkeys(("accuracy", "loss", "bias", "counted", "unknown"), value + 0.01 * s)
+            held.append(write_run(tmp_path / f"{name}-{s}", name, s, **values))
+    for metric, best in (("accuracy", "large"), ("loss", "small"), ("bias", "near")):
+        assert f"{best} is the best of 3" in compare.conclusion(rows_of(held, f"test/{metric}"))
+    for metric in ("counted", "unknown"):
+        assert "no recipe is the best: nothing says" in compare.conclusion(rows_of(held, f"test/{metric}"))
+
+
+def test_a_change_of_a_figure_with_a_target_is_that_of_its_distance(tmp_path):
+    """From -0.5 to +0.3 is 0.2 nearer to 0, not 0.8 more."""
+    held = [write_run(tmp_path / f"a-{s}", "a", s, bias=-0.5 - 0.01 * s) for s in (0, 1, 2)]
+    held += [write_run(tmp_path / f"b-{s}", "b", s, bias=0.3 + 0.03 * s) for s in (0, 1, 2)]
+    base, other = rows_of(held, "test/bias")
+    nearer = [-0.2, -0.18, -0.16]
+    assert other.change == pytest.approx(np.mean(nearer)) and other.mean == pytest.approx(0.33)
+    assert other.p == pytest.approx(stats.ttest_1samp(nearer, 0.0).pvalue)
+    assert compare.heading(base) == "test/bias (nearer to 0 is better)"
+
+
+def test_figures_of_files_have_directions_too():
+    run = compare.Run("x", 0, None, {}, {"accuracy": "max"})
+    keys = ("accuracy", "size_bytes", "latency_ms", "gzip_bytes")
+    assert [run.direction(f"tflite:int8/{k}") for k in keys] == ["max", "min", "min", "min"]
+
+
+def test_a_run_without_directions_asks_its_architecture(digits_run, tmp_path):
+    """Of runs that were trained before they kept them; and nothing is guessed where nobody can say."""
+    for name in ("recipe.json", "metrics.json", "classes.txt"):
+        (tmp_path / name).write_bytes((digits_run.folder / name).read_bytes())
+    run = compare.read_run(tmp_path)
+    assert run.direction("test/log_loss") == "min" and run.direction("test/recall/3") == "max"
+    assert run.directions == compare.read_run(digits_run.folder).directions
+    (tmp_path / "recipe.json").write_text('{"name": "gone", "seed": 0, "model": {"@": "architectures/gone"}}')
+    assert compare.read_run(tmp_path).direction("test/log_loss") is None
 
 
 def test_two_runs_of_one_name_and_seed_are_named_by_folder(tmp_path):

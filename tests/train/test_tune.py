@@ -146,3 +146,14 @@ def test_optuna_is_named_where_it_is_missing(recipe_file, tmp_path, capsys, monk
     monkeypatch.setitem(sys.modules, "optuna", None)
     code, _, text = called(recipe_file, tmp_path / "study", 1, capsys)
     assert (code, text.strip()) == (1, 'kerasvision: tune needs optuna: pip install "kerasvision[tune]"')
+
+
+@pytest.mark.parametrize(("direction", "best"), [("max", 1), ("min", 2)])
+def test_the_best_trial_is_by_the_metric_s_direction(direction, best, tmp_path):
+    values = (0.5, 0.9, 0.1, None)
+    states = ("complete", "complete", "complete", "failed")
+    trials = tuple(module.Trial(n, s, v, {}) for n, (s, v) in enumerate(zip(states, values, strict=True)))
+    tuned = module.Tuned(tiny.recipe(), "validation/x", trials, tmp_path, direction)
+    assert tuned.best.number == best
+    module.draw_history(tuned, tmp_path / "history.png")
+    assert (tmp_path / "history.png").stat().st_size > 1000

@@ -5,6 +5,7 @@ import dataclasses
 import typing
 
 from kerasvision.core.component import Component
+from kerasvision.core.errors import UsageError
 
 
 class Augmentation(Component):
@@ -47,10 +48,25 @@ class BatchAugmentation(Component):
     kind = "augmentations"
     needs: typing.ClassVar[tuple[str, ...]] = ()
     works_on: typing.ClassVar[tuple[str, ...]] = ("image",)
+    able: typing.ClassVar[tuple[str, ...]]  # how it can mix targets: values of an architecture's `mixes`
 
     @abc.abstractmethod
-    def __call__(self, inputs, targets, seed):
-        """inputs: dict of [B, ...], `image` uint8; targets: dict of float32 [B, ...]; seed: int32 [2]."""
+    def __call__(self, inputs, targets, seed, mixes):
+        """inputs: dict of [B, ...], `image` uint8; targets: dict of float32 [B, ...]; seed: int32 [2]. mixes: the
+        architecture's, key of the targets -> how it is mixed.
+        """
+
+    def check(self, arch):
+        """Raises where the architecture's targets cannot be mixed in this way. Before training; reads nothing."""
+        cannot = [f"{key!r} ({how})" for key, how in arch.mixes.items() if how not in self.able]
+        if arch.mixes and not cannot:
+            return
+        seen = ", ".join(cannot) or "targets of which none can be mixed"
+        objects = "; what combines pictures with their objects is combining/*" if "boxes_xyxy" in arch.needs else ""
+        raise UsageError(
+            f"{self.registered_name} mixes {' and '.join(self.able)}, and {arch.registered_name} has {seen}{objects}; "
+            "leave it out of augment"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

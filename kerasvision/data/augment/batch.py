@@ -1,10 +1,13 @@
 """Augmentations of a whole batch: each example is mixed with another, its targets in the same proportion.
 
-Targets must be such that a mixture means something: probabilities of classes, or anything a loss is linear in.
+An architecture says in `mixes` what a mixture of its targets is, and what no mixture means anything of is refused
+before training: matched anchors, boxes, distances. Class probabilities are averaged; classes of pixels go with their
+pixels.
 """
 
 import dataclasses
 import math
+import typing
 
 import tensorflow as tf
 
@@ -35,20 +38,40 @@ def _complete(inputs, part):
     return inputs["image"]
 
 
-def _mix_targets(targets, partner, weight, part):
-    """weight * own + (1 - weight) * the partner's, of every target. partner: int32 [B]; weight: float32 [B]."""
+def _mix_targets(targets, partner, weight, part, mixes, pasted=None):
+    """Every target as `mixes` says: weight * own + (1 - weight) * the partner's, or the partner's where pixels were
+    pasted. partner: int32 [B]; weight: float32 [B]; pasted: bool [B, H, W].
+    """
     for name, value in targets.items():
-        if not value.dtype.is_floating:
+        if mixes.get(name) not in part.able:
+            raise KerasVisionError(
+                f"{part.registered_name} cannot mix the target {name!r} ({mixes.get(name, 'nothing is said of it')}); "
+                f"it mixes {' and '.join(part.able)}; leave it out of augment"
+            )
+        if not value.dtype.is_floating and mixes[name] != "pixels":
             raise KerasVisionError(
                 f"{part.registered_name} cannot mix the target {name!r} of type {value.dtype.name}; allowed: floating "
                 "point, such as class probabilities; leave it out of augment"
             )
 
-    def mix(value):
+    def mix(name, value):
+        other = tf.gather(value, partner)
+        if mixes[name] == "pixels":
+            return _pasted(value, other, pasted, name, part)
         own = tf.cast(_expand(weight, value), value.dtype)
-        return own * value + (1.0 - own) * tf.gather(value, partner)
+        return own * value + (1.0 - own) * other
 
-    return {name: mix(value) for name, value in targets.items()}
+    return {name: mix(name, value) for name, value in targets.items()}
+
+
+def _pasted(value, other, pasted, name, part):
+    """The partner's rows where its pixels are."""
+    if value.shape[1:3] != pasted.shape[1:3]:
+        raise KerasVisionError(
+            f"{part.registered_name} cannot paste the target {name!r} of {tuple(value.shape[1:3])} into images of "
+            f"{tuple(pasted.shape[1:3])}; pixels of a target have to be those of the image"
+        )
+    return tf.where(tf.reshape(pasted, [-1, *value.shape[1:3], *[1] * (value.shape.rank - 3)]), other, value)
 
 
 def _expand(weight, value):
@@ -69,12 +92,13 @@ class Mixup(BatchAugmentation):
     """
 
     alpha: float = 0.2
+    able: typing.ClassVar[tuple[str, ...]] = ("probabilities", "numbers")
 
     def __post_init__(self):
         super().__post_init__()
         draws.check(self, alpha=(1e-3, math.inf))
 
-    def __call__(self, inputs, targets, seed):
+    def __call__(self, inputs, targets, seed, mixes):
         weight_seed, partner_seed = draws.split(seed, 2)
         image = _complete(inputs, self)
         count = tf.shape(image)[0]
@@ -82,7 +106,7 @@ class Mixup(BatchAugmentation):
         own = tf.cast(image, tf.float32)
         other = tf.gather(own, partner)
         mixed = as_uint8(other + _expand(weight, own) * (own - other))
-        return inputs | {"image": mixed}, _mix_targets(targets, partner, weight, self)
+        return inputs | {"image": mixed}, _mix_targets(targets, partner, weight, self, mixes)
 
 
 @augmentations.register("batch/cutmix")
@@ -92,16 +116,18 @@ class Cutmix(BatchAugmentation):
 
     S. Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features, 2019,
     arXiv:1905.04899, equations 1 and 2. alpha: of Beta(alpha, alpha). The weight of the targets is that of the pixels
-    really replaced, after the rectangle is clipped to the image.
+    really replaced, after the rectangle is clipped to the image; classes of pixels are pasted with their pixels (French
+    et al. 2020, arXiv:1906.01916). Numbers are refused: of those, the part of an image that is pasted has no share.
     """
 
     alpha: float = 1.0
+    able: typing.ClassVar[tuple[str, ...]] = ("probabilities", "pixels")
 
     def __post_init__(self):
         super().__post_init__()
         draws.check(self, alpha=(1e-3, math.inf))
 
-    def __call__(self, inputs, targets, seed):
+    def __call__(self, inputs, targets, seed, mixes):
         weight_seed, partner_seed, place_seed = draws.split(seed, 3)
         image = _complete(inputs, self)
         count, height, width = tf.unstack(tf.shape(image)[:3])
@@ -109,10 +135,10 @@ class Cutmix(BatchAugmentation):
         unit = tf.random.stateless_uniform([2, count], place_seed)
         rows = _stretch(unit[0], weight, height)
         columns = _stretch(unit[1], weight, width)
-        pasted = rows[:, :, None] & columns[:, None]  # [B, H, W]
+        pasted = tf.ensure_shape(rows[:, :, None] & columns[:, None], image.shape[:3])  # [B, H, W]
         mixed = tf.where(pasted[..., None], tf.gather(image, partner), image)
         kept = 1.0 - tf.reduce_mean(tf.cast(pasted, tf.float32), axis=[1, 2])
-        return inputs | {"image": mixed}, _mix_targets(targets, partner, kept, self)
+        return inputs | {"image": mixed}, _mix_targets(targets, partner, kept, self, mixes, pasted)
 
 
 def _stretch(unit, weight, length):

@@ -46,6 +46,10 @@ class SeveralOfMany(Classification):
             "present": Gives("int32", "1 where the class is on", shape),
         }
 
+    @property
+    def mixes(self):
+        return {"logits": "probabilities"}
+
     def evaluator(self, classes):
         return MultiLabel(classes)
 

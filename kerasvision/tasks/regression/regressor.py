@@ -59,6 +59,12 @@ class Regressor(Regression):
             given["deviation"] = Gives("float32", unit, (self.num_outputs,))
         return given
 
+    @property
+    def mixes(self):
+        return dict.fromkeys(
+            ("values", "log_variance") if self.objective == "heteroscedastic" else ("values",), "numbers"
+        )
+
     def evaluator(self, classes):
         return Numbers(classes, self.levels)
 

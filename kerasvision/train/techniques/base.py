@@ -1,5 +1,7 @@
 """The hooks of a training technique. Each does nothing by default; a technique overrides the few it needs."""
 
+import typing
+
 from kerasvision.core.component import Component
 
 
@@ -7,6 +9,10 @@ class Technique(Component):
     """Abstract. Final subclasses are frozen dataclasses."""
 
     kind = "techniques"
+    # with which phases one that has this technique may be compared, for the best weights of a run to be kept: "any";
+    # "alike", those with an equal one, as it is after something that the main metric does not count; "none", as what it
+    # makes of the weights is not evaluated
+    rivals: typing.ClassVar[typing.Literal["any", "alike", "none"]] = "any"
 
     def look_at(self, arch, split):
         """The technique with what it takes from the training split (how many examples a class has); once a phase."""

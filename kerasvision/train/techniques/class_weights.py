@@ -28,6 +28,8 @@ class ClassWeights(Technique):
     anything is repeated or left out.
     """
 
+    rivals: typing.ClassVar[str] = "alike"
+
     scheme: typing.Literal["inverse", "effective_number"] = "inverse"
     beta: float = 0.999
     counts: tuple[int, ...] = ()

@@ -31,6 +31,8 @@ class Cluster(Technique):
     preserve="clusters".
     """
 
+    rivals: typing.ClassVar[str] = "alike"
+
     number: int = 16
     init: typing.Literal["kmeans++", "linear"] = "kmeans++"
     skip: tuple[typing.Literal["first", "last"], ...] = ()

@@ -8,6 +8,7 @@ calibrated.
 
 import dataclasses
 import math
+import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
@@ -27,6 +28,8 @@ class CostMatrix(Technique):
     replaces: the cross-entropy is left out. The gradient of what is left vanishes where the graph is sure, also of an
     error, so training from scratch is slow; start from a phase with cross-entropy. For one class an example.
     """
+
+    rivals: typing.ClassVar[str] = "alike"
 
     costs: tuple[tuple[float, ...], ...] = ()
     rarity: float = 0.5

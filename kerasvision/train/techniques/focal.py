@@ -3,6 +3,7 @@ arXiv:1708.02002, equation 4. On softmax for one class an example, on sigmoid fo
 """
 
 import dataclasses
+import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
@@ -19,6 +20,8 @@ class Focal(Technique):
     gamma: 0 is the cross-entropy. The paper's alpha is techniques/class_weights, named after this one. The
     architecture's label smoothing stays.
     """
+
+    rivals: typing.ClassVar[str] = "alike"
 
     gamma: float = 2.0
 

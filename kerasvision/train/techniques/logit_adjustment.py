@@ -6,6 +6,7 @@ prior, so what the graph returns is adjusted to classes of equal frequency, and 
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class LogitAdjustment(Technique):
     tau: 0 changes nothing, 1 fits the error averaged over classes. counts: examples of each class; empty counts them in
     the training split, before anything is repeated or left out. For one class an example.
     """
+
+    rivals: typing.ClassVar[str] = "alike"
 
     tau: float = 1.0
     counts: tuple[int, ...] = ()

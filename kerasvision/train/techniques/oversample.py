@@ -1,6 +1,7 @@
 """Oversampling: examples of rare classes come several times a pass."""
 
 import dataclasses
+import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
@@ -18,6 +19,8 @@ class Oversample(Technique):
     most, and `seed` draws which come once more. An epoch becomes as much longer. Repeats are augmented each in its own
     way; with the recipe's cache each is held in memory. For one class an example.
     """
+
+    rivals: typing.ClassVar[str] = "alike"
 
     ratio: float = 1.0
     seed: int = 0

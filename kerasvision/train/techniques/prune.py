@@ -32,6 +32,8 @@ class Prune(Technique):
     unless they have `prune` again, `cluster`, or `qat` with preserve="sparsity".
     """
 
+    rivals: typing.ClassVar[str] = "alike"
+
     sparsity: float = 0.8
     begin: float = 0.0
     end: float = 0.5

@@ -27,6 +27,8 @@ class QAT(Technique):
     is, zeros of `prune` ("sparsity") or equal values of `cluster`, its zeros included ("clusters"); int8 has them too.
     """
 
+    rivals: typing.ClassVar[str] = "alike"
+
     preserve: typing.Literal["none", "sparsity", "clusters"] = "none"
 
     def start(self, arch, graph):

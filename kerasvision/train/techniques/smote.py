@@ -44,6 +44,8 @@ class Smote(Technique):
     changes is not evaluated on the validation split before it is kept.
     """
 
+    rivals: typing.ClassVar[str] = "none"
+
     variant: typing.Literal["smote", "borderline", "svm", "adasyn"] = "smote"
     neighbors: int = 5
     l2: float = 1e-3

@@ -1,6 +1,7 @@
 """Undersampling: of frequent classes only a part comes."""
 
 import dataclasses
+import typing
 
 from kerasvision.core.registry import techniques
 from kerasvision.data.sampling import undersampled
@@ -17,6 +18,8 @@ class Undersample(Technique):
     ratio: 1 makes all equal. seed: which examples stay, the same ones throughout the phase. An epoch becomes as much
     shorter: give the phase more of them. For one class an example.
     """
+
+    rivals: typing.ClassVar[str] = "alike"
 
     ratio: float = 1.0
     seed: int = 0

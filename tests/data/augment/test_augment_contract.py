@@ -131,7 +131,7 @@ def case(name):
 def applied(part, seed, size=(30, 44)):
     """A flat dict of the result."""
     if isinstance(part, BatchAugmentation):
-        inputs, targets = part(*batch_of(size), seed)
+        inputs, targets = part(*batch_of(size), seed, {"probabilities": "probabilities", "map": "probabilities"})
         return inputs | targets
     if isinstance(part, Combination):
         partners = [sample_of(hw, 1 + i) for i, hw in enumerate([(21, 37), size, (50, 16)][: part.count])]

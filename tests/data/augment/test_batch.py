@@ -10,6 +10,7 @@ from kerasvision.core.registry import augmentations
 from kerasvision.data.augment.batch import beta
 
 COUNT, SIZE = 12, (21, 34)
+MIXES = dict.fromkeys(("probabilities", "vector", "x", "label"), "probabilities")
 
 
 def seed_of(number):
@@ -27,7 +28,9 @@ def batch():
 @pytest.mark.parametrize("seed", range(4))
 def test_mixup_mixes_images_as_its_targets_say(seed):
     images, targets = batch()
-    inputs, mixed = augmentations["batch/mixup"](alpha=1.0)({"image": tf.constant(images)}, targets, seed_of(seed))
+    inputs, mixed = augmentations["batch/mixup"](alpha=1.0)(
+        {"image": tf.constant(images)}, targets, seed_of(seed), MIXES
+    )
     weights = mixed["probabilities"].numpy().astype(float)  # row i: the share of each original in image i
     np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
     assert ((weights > 0).sum(1) <= 2).all()
@@ -44,7 +47,7 @@ def test_mixup_mixes_images_as_its_targets_say(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_cutmix_targets_are_measured_areas(seed):
     images, targets = batch()
-    inputs, mixed = augmentations["batch/cutmix"]()({"image": tf.constant(images)}, targets, seed_of(seed))
+    inputs, mixed = augmentations["batch/cutmix"]()({"image": tf.constant(images)}, targets, seed_of(seed), MIXES)
     weights = mixed["probabilities"].numpy().astype(float)
     for index, image in enumerate(inputs["image"].numpy()):
         same = (image[None] == images).all(-1)  # [originals, H, W]: noise, so a pixel tells where it is from
@@ -64,7 +67,7 @@ def test_cutmix_rectangles_have_the_images_aspect_and_the_drawn_area():
         np.uint8
     )
     targets = {"probabilities": tf.eye(400)}
-    inputs, _ = augmentations["batch/cutmix"](alpha=1.0)({"image": tf.constant(images)}, targets, seed_of(0))
+    inputs, _ = augmentations["batch/cutmix"](alpha=1.0)({"image": tf.constant(images)}, targets, seed_of(0), MIXES)
     pasted = (inputs["image"].numpy() != images).any(-1)
     rows, columns = pasted.any(2), pasted.any(1)
     whole = ~(rows[:, 0] | rows[:, -1] | columns[:, 0] | columns[:, -1]) & rows.any(1)
@@ -95,7 +98,7 @@ def test_tiny_alpha_is_finite():
 def test_integer_targets_are_refused(name):
     images, _ = batch()
     with pytest.raises(KerasVisionError, match="target 'label' of type int32"):
-        augmentations[name]()({"image": tf.constant(images)}, {"label": tf.range(COUNT)}, seed_of(0))
+        augmentations[name]()({"image": tf.constant(images)}, {"label": tf.range(COUNT)}, seed_of(0), MIXES)
 
 
 @pytest.mark.parametrize("name", ["batch/mixup", "batch/cutmix"])
@@ -103,12 +106,14 @@ def test_images_with_missing_pixels_are_refused(name):
     images, _ = batch()
     inputs = {"image": tf.constant(images), "present": tf.ones(images.shape[:3], tf.uint8)}
     with pytest.raises(UsageError, match=f"augmentations/{name} cannot mix images with missing pixels"):
-        augmentations[name]()(inputs, {"x": tf.ones([COUNT, 3])}, seed_of(0))
+        augmentations[name]()(inputs, {"x": tf.ones([COUNT, 3])}, seed_of(0), MIXES)
 
 
 @pytest.mark.parametrize("name", ["batch/mixup", "batch/cutmix"])
 def test_batch_of_one_is_itself(name):
     images, _ = batch()
-    inputs, targets = augmentations[name]()({"image": tf.constant(images[:1])}, {"x": tf.ones([1, 3])}, seed_of(0))
+    inputs, targets = augmentations[name]()(
+        {"image": tf.constant(images[:1])}, {"x": tf.ones([1, 3])}, seed_of(0), MIXES
+    )
     np.testing.assert_array_equal(inputs["image"], images[:1])
     np.testing.assert_array_equal(targets["x"], np.ones([1, 3]))
