@@ -14,12 +14,18 @@ Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
 
 
 class Photograph(Architecture):
-    """Abstract. Concrete ones have these fields; image_size is (h, w)."""
+    """Abstract. Concrete ones have these fields; image_size is (h, w).
+
+    antialias: sides that shrink by more than two are averaged, in place of bilinear and bicubic interpolation
+    (`ops.geometry` has the rule). Windows keep an image's size, so it does not concern them. What was saved before
+    there was the field does without.
+    """
 
     image_size: tuple[int, int]
     resize: Resize
     resample: Resample
     crop_fraction: float
+    antialias: bool
 
     @property
     @abc.abstractmethod
@@ -34,9 +40,13 @@ class Photograph(Architecture):
 
     def geometry(self, inputs):
         """`cropped` among the inputs: an augmentation has cut the window already, so it is stretched."""
-        resize = "stretch" if "cropped" in inputs else self.resize
-        image, geometry = geo.fit_images(inputs["image"], self.image_size, resize, self.resample, self.crop_fraction)
+        image, geometry = self.fitted(inputs["image"], "cropped" in inputs)
         return {"image": image}, geometry
+
+    def fitted(self, pixels, is_cropped):
+        """uint8 [B, H, W, C] -> (the same of the graph's size, geometry)."""
+        resize = "stretch" if is_cropped else self.resize
+        return geo.fit_images(pixels, self.image_size, resize, self.resample, self.crop_fraction, self.antialias)
 
     def normalize(self, prepared):
         return {"image": self.normalization(tf.cast(prepared["image"], tf.float32))}
@@ -55,7 +65,7 @@ class Photograph(Architecture):
             "resize": self.resize,
             "resample": self.resample,
             "half_pixel_centers": True,
-            "antialias": False,
+            "antialias": self.antialias and self.resample in geo.INTERPOLATED,
             "crop_fraction": self.crop_fraction,
             "rounding": "to the nearest of 0..255",
             "color": "RGB",

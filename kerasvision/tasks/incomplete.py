@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from kerasvision.ops import filling as fillings
-from kerasvision.ops import geometry as geo
 from kerasvision.ops.filling import Filling
 from kerasvision.tasks.image import Photograph
 
@@ -27,8 +26,7 @@ class IncompletePhotograph(Photograph):
     def geometry(self, inputs):
         prepared, geometry = super().geometry(inputs)
         seen = tf.where(inputs["present"] > 0, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
-        resize = "stretch" if "cropped" in inputs else self.resize
-        seen, _ = geo.fit_images(seen[..., None], self.image_size, resize, self.resample, self.crop_fraction)
+        seen, _ = self.fitted(seen[..., None], "cropped" in inputs)
         return prepared | {"present": tf.cast(tf.equal(seen[..., 0], 255), tf.uint8)}, geometry
 
     def normalize(self, prepared):

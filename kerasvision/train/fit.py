@@ -12,6 +12,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
+from kerasvision.core.recipe import Recipe
 from kerasvision.data.pipeline import check_split, evaluation_data, training_data, with_validation
 from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.export.served import Served
@@ -101,7 +102,8 @@ def _refuse_another_recipe(session):
     held = session.folder / "recipe.json"
     if not held.exists():
         return
-    before, now = json.loads(held.read_text(encoding="utf-8")), json.loads(session.recipe.dumps())
+    saved = Recipe.loads(held.read_text(encoding="utf-8"))  # fields that it is too old for mean what it did
+    before, now = json.loads(saved.dumps()), json.loads(session.recipe.dumps())
     tuned = {"model"} if (session.folder / "model.weights.h5").exists() else set()  # by the training itself
     changed = [k for k in now if before.get(k) != now[k] and k not in {*tuned, "name", "exports", "budget", "cache"}]
     if changed:
