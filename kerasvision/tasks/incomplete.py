@@ -10,8 +10,9 @@ from kerasvision.tasks.image import Photograph
 class IncompletePhotograph(Photograph):
     """Abstract. Takes `present` uint8 [B, H, W] beside `image`: 0 where a pixel is missing, whatever `image` has there.
 
-    Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture;
-    what `letterbox` adds is missing. Concrete ones have the field filling, which stands in for missing pixels.
+    Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture (a
+    part of less than 1/510, which moves no pixel by half a level, does not count); what `letterbox` adds is missing.
+    Concrete ones have the field filling, which stands in for missing pixels.
     """
 
     filling: Filling
