@@ -1,5 +1,7 @@
 """Sides that shrink by more than two are averaged: against sums in numpy, Pillow, and what can be seen."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,17 +10,21 @@ from PIL import Image
 from kerasvision.ops import geometry as geo
 
 H, W = 20, 24  # of the graph
-ANY_SIZE = tf.TensorSpec([None, None, None, 3], tf.uint8)
+
+
+@functools.cache
+def compiled(resize, method, antialias, crop_fraction, size_hw):
+    """As a SavedModel has it: for pictures of any size."""
+    return tf.function(
+        lambda images: geo.fit_images(images, size_hw, resize, method, crop_fraction, antialias)[0],
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
+        autograph=False,
+    )
 
 
 def fitted(images, resize="stretch", method="bilinear", antialias=True, crop_fraction=1.0, size_hw=(H, W)):
-    """uint8 [B, H, W, 3] -> uint8 [B, h, w, 3], numpy, by a graph for any size."""
-    fit = tf.function(
-        lambda x: geo.fit_images(x, size_hw, resize, method, crop_fraction, antialias)[0],
-        input_signature=[ANY_SIZE],
-        autograph=False,
-    )
-    return fit(images).numpy()
+    """uint8 [B, H, W, 3] -> uint8 [B, h, w, 3], numpy."""
+    return compiled(resize, method, antialias, crop_fraction, size_hw)(images).numpy()
 
 
 def noise(*shape):
@@ -112,12 +118,7 @@ def test_pictures_of_a_batch_do_not_mix():
 
 def test_no_float_copy_of_a_large_picture_is_made():
     """Bytes are averaged as they are: in the graph nothing turns them into floats before they are few."""
-    fit = tf.function(
-        lambda x: geo.fit_images(x, (H, W), "letterbox", "bilinear", 1.0, True)[0],
-        input_signature=[ANY_SIZE],
-        autograph=False,
-    )
-    graph = fit.get_concrete_function().graph.as_graph_def()
+    graph = compiled("letterbox", "bilinear", True, 1.0, (H, W)).get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
     assert any(n.op == "ResizeArea" and n.attr["T"].type == tf.uint8.as_datatype_enum for n in nodes)
     assert not [n.name for n in nodes if n.op == "Cast" and n.attr["SrcT"].type == tf.uint8.as_datatype_enum]

@@ -133,15 +133,10 @@ def detector_of(root, image_hw, boxes_wh):
         ((640, 640), (62, 66), 416),  # 31.98 at 320, 41.6 at 416
         ((640, 640), (25, 100), 416),  # 50: 25 and 32.5; its longer side would take 320, its shorter one 512
         ((640, 640), (24, 100), 512),  # 48.99: 24.5, 31.8, 39.2
-        ((640, 640), (5, 5), 512),  # small at any size: the largest
         ((640, 640), (5, 320), 512),  # 40: 20, 26, 32
-        ((480, 960), (96, 96), 320),  # a third of 960: 32
-        ((480, 960), (90, 90), 416),  # 30 and 39; 512 is larger than these pictures' shorter side
-        ((480, 960), (10, 10), 416),
-        ((330, 330), (10, 10), 320),
+        ((480, 960), (10, 10), 416),  # 512 is larger than these pictures' shorter side
         ((300, 400), (10, 10), 320),  # none is as small: the next multiple of 32
         ((161, 200), (10, 10), 192),
-        ((160, 200), (100, 100), 160),
         ((30, 40), (10, 10), 64),
     ],
 )
