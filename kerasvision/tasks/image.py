@@ -62,6 +62,11 @@ class Photograph(Architecture):
     def is_prepared(self, inputs):
         return self.resize != "center_crop" and inputs["image"].shape[1:3] == self.image_size
 
+    @property
+    def _averages(self):
+        """Whether `antialias` is of any effect."""
+        return self.antialias and self.resample in geo.INTERPOLATED and self.resize != "windows"
+
     def preprocessing(self):
         normalization = self.normalization
         return {
@@ -69,7 +74,7 @@ class Photograph(Architecture):
             "resize": self.resize,
             "resample": self.resample,
             "half_pixel_centers": True,
-            "antialias": self.antialias and self.resample in geo.INTERPOLATED,
+            "antialias": "area" if self._averages else "none",
             "crop_fraction": self.crop_fraction,
             "rounding": "to the nearest of 0..255",
             "color": "RGB",

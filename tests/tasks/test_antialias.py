@@ -75,7 +75,7 @@ def test_parts_within_parts_are_as_old():
 
 def test_models_that_differ_in_it_are_not_merged():
     new, old = (recipe(antialias=a).model for a in (True, False))
-    assert new.prepared_unlike(old) == ["antialias False and not True"]
+    assert new.prepared_unlike(old) == ["antialias none and not area"]
     assert not new.prepared_unlike(new) and not old.prepared_unlike(old)
     nearest, as_well = (recipe(antialias=a, resample="area").model for a in (True, False))
     assert not nearest.prepared_unlike(as_well), "area is antialiased whatever the field says"
@@ -97,6 +97,8 @@ def test_windows_keep_the_pictures_own_pixels():
     arch = create("semantic_segmentation/unet", num_classes=2, image_size=(32, 32), resize="windows")
     prepared, _ = arch.geometry({"image": tf.constant(LARGE)})
     np.testing.assert_array_equal(prepared["image"], LARGE)
+    assert arch.preprocessing()["antialias"] == "none"
+    assert dataclasses.replace(arch, resize="letterbox").preprocessing()["antialias"] == "area"
     assert "antialias" in arch.after_training
 
 
