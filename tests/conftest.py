@@ -1,6 +1,7 @@
 """What every test shares: quiet TensorFlow on its share of the processors, one tiny trained run, real photographs."""
 
 import os
+import signal
 
 import kerasvision  # noqa: F401  first of all: it chooses tf_keras before TensorFlow is imported
 
@@ -25,6 +26,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         one = item.callspec.params.get("exported", "") if hasattr(item, "callspec") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {one}".strip()))
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C does what it does by default, here and in processes that a test starts.
+
+    A shell has it ignored by what it starts in the background, and children inherit that, but no handler of ours.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

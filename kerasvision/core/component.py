@@ -39,6 +39,14 @@ def part(kind):
 
 
 _MISFIT = object()
+_BEFORE = "before"  # key of a field's metadata
+
+
+def since(default, before):
+    """A field that parts did not always have. before: what they did without it, which its lack in JSON means."""
+    return dataclasses.field(default=default, metadata={_BEFORE: before})
+
+
 MOST = 8  # names spelled out in a message
 
 
@@ -125,16 +133,21 @@ def to_json(value):
     raise KerasVisionError(f"{value!r} ({type(value).__name__}) cannot be written in a recipe")
 
 
-def from_json(value):
-    """The component that `to_json` wrote. Unknown names and fields are errors."""
+def from_json(value, typed=False):
+    """The component that `to_json` wrote. Unknown names and fields are errors.
+
+    A field that is not there is younger than the JSON, and gets what parts did before it (`since`); unless a person
+    typed the JSON, who leaves out what shall have its default.
+    """
     if isinstance(value, list):
-        return tuple(from_json(v) for v in value)
+        return tuple(from_json(v, typed) for v in value)
     if not isinstance(value, dict):
         return value
     if "@" not in value:
         raise KerasVisionError(f'a part in a recipe needs "@", its name; seen: {sorted(value)}')
     cls = _PLAIN.get(value["@"]) or registry.find(value["@"])
-    return registry.make(cls, {k: from_json(v) for k, v in value.items() if k != "@"})
+    before = {} if typed else {f.name: f.metadata[_BEFORE] for f in dataclasses.fields(cls) if _BEFORE in f.metadata}
+    return registry.make(cls, before | {k: from_json(v, typed) for k, v in value.items() if k != "@"})
 
 
 _PLAIN = {}

@@ -51,7 +51,7 @@ def _parse(text, hint, held, path):
     """Text as Python would read it; a bare word stays a string, JSON of a part becomes the part."""
     if text.startswith("{"):
         try:
-            return from_json(json.loads(text))
+            return from_json(json.loads(text), typed=True)
         except json.JSONDecodeError as error:
             raise UsageError(f"--set {path}={text}: not JSON: {error}") from None
     try:

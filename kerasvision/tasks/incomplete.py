@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from kerasvision.ops import filling as fillings
-from kerasvision.ops import geometry as geo
 from kerasvision.ops.filling import Filling
 from kerasvision.tasks.image import Photograph
 
@@ -11,8 +10,9 @@ from kerasvision.tasks.image import Photograph
 class IncompletePhotograph(Photograph):
     """Abstract. Takes `present` uint8 [B, H, W] beside `image`: 0 where a pixel is missing, whatever `image` has there.
 
-    Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture;
-    what `letterbox` adds is missing. Concrete ones have the field filling, which stands in for missing pixels.
+    Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture (a
+    part of less than 1/510, which moves no pixel by half a level, does not count); what `letterbox` adds is missing.
+    Concrete ones have the field filling, which stands in for missing pixels.
     """
 
     filling: Filling
@@ -31,8 +31,7 @@ class IncompletePhotograph(Photograph):
     def geometry(self, inputs):
         prepared, geometry = super().geometry(inputs)
         seen = tf.where(inputs["present"] > 0, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
-        resize = "stretch" if "cropped" in inputs else self.resize
-        seen, _ = geo.fit_images(seen[..., None], self.image_size, resize, self.resample, self.crop_fraction)
+        seen, _ = self.fitted(seen[..., None], "cropped" in inputs)
         return prepared | {"present": tf.cast(tf.equal(seen[..., 0], 255), tf.uint8)}, geometry
 
     def normalize(self, prepared):

@@ -1,9 +1,9 @@
 """The run folder: what a training leaves behind, and how it is loaded again.
 
 recipe.json, classes.txt, weights.h5: the trained model. reference.npz: what it answered when it was evaluated, for
-exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; directions.json: whether
-more or less of each metric is better; with a test split also pictures, a detector's precision_recall.png and errors.png,
-a segmenter's worst.png.
+exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; directions.json:
+whether more or less of each metric is better; with a test split also pictures, a detector's precision_recall.png and
+errors.png, a segmenter's worst.png.
 phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
 """
 

@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
 from kerasvision.train.strategy import is_chief
 
 
@@ -74,7 +75,8 @@ def refuse_another_recipe(session):
     held = session.folder / "recipe.json"
     if not held.exists():
         return
-    before, now = json.loads(held.read_text(encoding="utf-8")), json.loads(session.recipe.dumps())
+    saved = Recipe.loads(held.read_text(encoding="utf-8"))  # fields that it is too old for mean what it did
+    before, now = json.loads(saved.dumps()), json.loads(session.recipe.dumps())
     tuned = {"model"} if (session.folder / "model.weights.h5").exists() else set()  # by the training itself
     changed = [k for k in now if before.get(k) != now[k] and k not in {*tuned, "name", "exports", "budget", "cache"}]
     if changed:

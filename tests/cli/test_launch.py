@@ -98,6 +98,7 @@ sys.exit(main(["launch", "--workers", "2", "--", "sleep", "sleep"]))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.usefixtures("interruptible")
 def test_no_worker_is_left_behind(tmp_path, number, code):
     """The signal goes to `launch` alone, as from a supervisor; its workers end with it."""
     worker, pids = tmp_path / "worker.py", tmp_path / "worker.py.pids"

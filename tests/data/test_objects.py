@@ -1,11 +1,13 @@
 """What `data check` says of boxes, against a folder whose oddities were put there."""
 
 import json
+import types
 
 import numpy as np
 import pytest
 
 from kerasvision.core.registry import create
+from kerasvision.data import objects
 from kerasvision.data.check import check
 from tests.data.drawn import draw_coco
 
@@ -70,6 +72,26 @@ def test_odd_boxes_are_found_and_named(report):
     assert found["twins"] == ["train/10.png (box 30 x 29 at 10, 10)"]
     assert found["absent"] == ["train: ghost"]
     assert all(f["training"] for f in report["findings"])
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"),
+    [
+        ((31, 33), "small"),  # an area of 1023
+        ((32, 32), "medium"),
+        ((16, 64), "medium"),
+        ((95, 97), "medium"),  # 9215
+        ((96, 96), "large"),
+        ((1, 1), "small"),
+        ((2000, 3000), "large"),
+    ],
+)
+def test_sizes_change_at_an_area_of_32_and_of_96_squared(sides, size):
+    """COCO's areas: small below 32**2, large from 96**2 on, as pycocotools has them but for its closed upper ends."""
+    box = np.array([[5.0, 7.0, 5.0 + sides[0], 7.0 + sides[1]]], np.float32)
+    seen = [types.SimpleNamespace(split="train", boxes_xyxy=box, labels=[0])]
+    sizes = objects.report(seen, ("thing",))["objects"]["train"]["sizes"]
+    assert sizes == {name: int(name == size) for name in ("small", "medium", "large")}
 
 
 def test_sources_without_boxes_say_nothing_of_objects():

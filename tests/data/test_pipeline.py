@@ -11,6 +11,7 @@ from PIL import Image
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create, sources
+from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.pipeline import (
     augmented,
     evaluation_data,
@@ -137,6 +138,43 @@ def test_batch_augmentations_see_targets_and_differ_from_step_to_step(opened):
     np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
     assert ((targets > 0.01).sum(1) == 2).any()
     assert len(np.unique(targets.round(4), axis=0)) > 20
+
+
+@dataclasses.dataclass(frozen=True)
+class TellSeed(BatchAugmentation):
+    """Writes the seed that it gets beside the targets."""
+
+    key: str
+
+    def __call__(self, inputs, targets, seed):
+        return inputs, targets | {self.key: tf.tile(seed[None], [tf.shape(inputs["image"])[0], 1])}
+
+
+def told_seeds(split, shard, seed=3, **options):
+    """{(step, part): seed} of a worker's first steps, two parts a batch."""
+    phase = Phase(epochs=1, optimizer=SGD, augment=(TellSeed("first"), TellSeed("second")))
+    data = training_data(split, ARCH, phase, batch_size=4, seed=seed, shard=shard, **options)
+    rows = enumerate(data.take(5).as_numpy_iterator(), start=options.get("start_step", 0))
+    found = {}
+    for step, (_, targets) in rows:
+        for part in ("first", "second"):
+            assert len(np.unique(targets[part], axis=0)) == 1, "a batch has one seed"
+            found[step, part] = tuple(targets[part][0].tolist())
+    return found
+
+
+def test_no_two_batches_draw_alike(opened):
+    """Of other workers, steps, parts and recipes: else two workers would mix their batches by the same draws."""
+    split, seeds = opened.splits["train"], {}
+    for recipe_seed in (3, 4):
+        for workers in (1, 2, 3):
+            for worker in range(workers):
+                told = told_seeds(split, (worker, workers), recipe_seed)
+                seeds |= {(recipe_seed, worker, *k): v for k, v in told.items()}  # of one worker as of many
+    assert len(seeds) == 2 * 3 * 5 * 2
+    assert len(set(seeds.values())) == len(seeds)
+    later = told_seeds(split, (1, 2), start_step=3)
+    assert later[3, "first"] == seeds[3, 1, 3, "first"] and later[4, "second"] == seeds[3, 1, 4, "second"]
 
 
 def test_data_of_another_task_is_one_clear_line(opened):

@@ -88,6 +88,23 @@ def test_a_crowd_is_neither_learned_nor_background(name):
     assert sum(without.values()) > sum(right.values()) + 1, "the same head costs nothing where there is no crowd"
 
 
+@pytest.mark.parametrize("name", DETECTORS)
+def test_what_is_said_of_an_object_goes_with_its_box(name):
+    """A crop of 32 px about the center leaves three of six boxes; labels, crowds and masks stay in line with them."""
+    arch = dataclasses.replace(CASES[name].make(), resize="center_crop", crop_fraction=0.5)
+    boxes = [(0, 0, 10, 10), (20, 20, 30, 40), (50, 50, 64, 64), (10, 40, 22, 60), (2, 20, 14, 44), (40, 18, 60, 30)]
+    labels, is_crowd = [0, 1, 2, 3, 0, 2], [True, False, True, True, False, True]
+    left = [1, 3, 5]
+    sample = {k: tf.constant(v) for k, v in sample_of(boxes, labels, is_crowd=is_crowd).items()}
+    moved = arch.prepare_sample(sample)[2]
+    expected = np.clip((np.array(boxes, float)[left] - 16) * 2, 0, 64)  # graphs of these cases have 64 px
+    np.testing.assert_allclose(moved["boxes_xyxy"], expected, atol=1e-4)
+    assert moved["labels"].numpy().tolist() == [labels[i] for i in left]
+    assert moved["is_crowd"].numpy().tolist() == [is_crowd[i] for i in left]
+    if "box_masks" in moved:  # each box is filled by its mask
+        assert len(moved["box_masks"]) == len(left) and moved["box_masks"].numpy().mean() > 0.9
+
+
 @pytest.mark.parametrize("image_hw", [(1, 1), (40, 10_000), (10_000, 40)])
 @pytest.mark.parametrize("name", DETECTORS)
 def test_pictures_of_odd_shapes_have_an_answer_within_them(name, image_hw):

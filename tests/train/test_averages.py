@@ -87,6 +87,7 @@ def test_training_itself_goes_on_as_without(name, tmp_path):
 
 @pytest.mark.parametrize("name", AVERAGES)
 @pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_average_ends_where_it_would_have_ended(name, epoch, tmp_path):
     folders = tmp_path / "whole", tmp_path / "resumed"
     for folder, marker in zip(folders, ("there", "absent"), strict=True):

@@ -5,8 +5,9 @@ import math
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
-from kerasvision.train.callbacks import History, KeepBest, read_history
+from kerasvision.train.callbacks import History, KeepBest, copy_weights, read_history
 from tests.train import tiny
 
 METRIC = "validation/accuracy"
@@ -77,3 +78,43 @@ def test_only_the_chief_writes(tmp_path):
     fed(keeper, graph, (0.5, 0.7, 0.6))
     assert kept(keeper, graph) == 1
     assert not list(tmp_path.iterdir())
+
+
+class Pair(keras.layers.Layer):
+    """Two normalizations in one layer: frozen, its weights stand in another order than when it learns."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        self.first, self.second = keras.layers.BatchNormalization(), keras.layers.BatchNormalization()
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+def pairs():
+    x = image = keras.Input((4,))
+    for name in ("a", "b"):
+        x = Pair(name)(x)
+    return keras.Model(image, x)
+
+
+@pytest.mark.parametrize("source_frozen", [(True, True), (True, False), (False, False)])
+@pytest.mark.parametrize("target_frozen", [(False, False), (False, True), (True, True)])
+def test_weights_are_copied_to_their_own_place_whatever_is_frozen(source_frozen, target_frozen):
+    """All weights have one shape, so a wrong order would raise nothing."""
+    source, target = pairs(), pairs()
+    numbers = {}
+    for model, frozen in ((source, source_frozen), (target, target_frozen)):
+        for layer, held in zip(model.layers[1:], frozen, strict=True):
+            layer.trainable = not held
+    for layer in source.layers[1:]:
+        for inner in (layer.first, layer.second):
+            for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+                numbers[layer.name, inner is layer.second, name] = value = float(len(numbers) + 1)
+                getattr(inner, name).assign(np.full(4, value))
+    copy_weights(source, target)
+    for (layer, second, name), value in numbers.items():
+        held = target.get_layer(layer)
+        weight = getattr(held.second if second else held.first, name)
+        np.testing.assert_array_equal(weight, np.full(4, value), err_msg=f"{layer} {second} {name}")
+    assert [layer.trainable for layer in target.layers[1:]] == [not held for held in source_frozen]

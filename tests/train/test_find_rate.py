@@ -12,7 +12,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create, techniques
 from kerasvision.core.source_code import recipe_source
-from kerasvision.train.find_rate import find_rate, smoothed, steepest
+from kerasvision.train.find_rate import _Enough, _Losses, find_rate, smoothed, steepest
 from tests.train import tiny
 
 
@@ -85,6 +85,53 @@ def test_the_steepest_descent_is_found():
     losses = 2.3 - 2 / (1 + np.exp(-3 * (np.log10(rates) + 2.5))) + np.where(rates > 0.1, 50 * (rates - 0.1), 0)
     assert -2.6 < np.log10(steepest(rates, losses)) < -1.9  # at 10**-2.5, and the mean lags behind
     assert smoothed([3.0] * 5) == pytest.approx([3.0] * 5)
+
+
+def smooth_by_words(losses):
+    """Each loss weighs 0.9 times the one after it; the weights' sum is 1."""
+    weights = [0.9 ** np.arange(n)[::-1] for n in range(1, len(losses) + 1)]
+    return [float((w * losses[: len(w)]).sum() / w.sum()) for w in weights]
+
+
+@pytest.mark.parametrize("fall", [3.0, 0.5])
+def test_what_happens_after_the_least_loss_does_not_count(fall):
+    """Falls by 1 in the steps 40 to 80, slowly before; diverges, and then falls back faster than it ever did before."""
+    rates = np.geomspace(1e-6, 1, 200)
+    losses = np.interp(np.arange(200), [0, 40, 80, 110, 130, 135, 199], [2.3, 2.2, 1.2, 1.15, 8.0, 8.0 - fall, 6.0])
+    at = int(np.searchsorted(rates, steepest(rates, losses)))
+    assert 45 <= at <= 95, "the mean lags behind by some ten steps"
+    seen = np.array(smooth_by_words(losses))
+    np.testing.assert_allclose(smoothed(list(losses)), seen, rtol=1e-9)
+    slope = np.gradient(seen, np.log(rates))
+    assert at == slope[: seen.argmin() + 1].argmin()
+    if fall == 3.0:
+        assert slope.argmin() > 130, "else this curve would show nothing"
+
+
+def test_a_loss_that_only_rises_takes_one_of_the_first_rates():
+    rates = np.geomspace(1e-6, 1, 50)
+    assert steepest(rates, np.linspace(1, 50, 50)) in rates[:3]
+    with pytest.raises(KerasVisionError, match="2 steps are too few"):
+        steepest(rates[:2], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(("jump", "ends"), [(20.5, True), (21.5, True), (19.5, False)])
+def test_the_test_ends_where_the_smoothed_loss_is_three_times_its_least(jump, ends):
+    """After many losses of 1 one loss of x makes the mean 0.9 + 0.1 x: 3 at x = 21, less early on."""
+    watch = _Losses(steps=10_000)
+    count = 200 if jump > 21 or not ends else 30  # of 30 losses the last weighs 1 / (1 - 0.9**31) times as much
+    watch.on_epoch_begin(0)
+    for batch in range(count):
+        watch.on_train_batch_end(batch, {"loss": 1.0})
+    mean = (count + jump) / (count + 1)
+    last = smooth_by_words([1.0] * count + [jump])[-1]
+    assert (last > 3) == ends
+    if ends:
+        with pytest.raises(_Enough):
+            watch.on_train_batch_end(count, {"loss": mean})
+    else:
+        watch.on_train_batch_end(count, {"loss": mean})
+    assert watch.losses[-1] == pytest.approx(jump)
 
 
 def test_the_command_says_a_rate_and_draws(tmp_path, capsys):

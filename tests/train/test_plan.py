@@ -1,6 +1,7 @@
 """The recipe for someone who names only an architecture and data."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
@@ -105,3 +106,48 @@ def test_volumes_get_patches_and_leave_their_longest_voxels_alone_at_first(tmp_p
     assert patch.size == recipe.model.volume_size
     assert [e.registered_name for e in recipe.exports][-1] == "exporters/onnx"
     assert executed(recipe) == recipe
+
+
+def detector_of(root, image_hw, boxes_wh):
+    """What is planned for blank pictures of one size with such boxes, one a picture, in COCO's layout."""
+    (root / "annotations").mkdir(parents=True)
+    (root / "train").mkdir()
+    h, w = image_hw
+    images = [{"id": i, "file_name": f"{i}.png", "height": h, "width": w} for i in range(len(boxes_wh))]
+    for row in images:
+        Image.new("RGB", (w, h), (row["id"], 0, 0)).save(root / "train" / row["file_name"])
+    boxes = [
+        {"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "bbox": [0, 0, *box], "area": box[0] * box[1]}
+        for i, box in enumerate(boxes_wh)
+    ]
+    document = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "thing"}]}
+    (root / "annotations" / "train.json").write_text(json.dumps(document))
+    return plan("detection/yolo", str(root)).model.image_size
+
+
+@pytest.mark.parametrize(
+    ("image_hw", "box_wh", "side"),
+    [
+        # of 640 px pictures: 320 halves, 416 is 0.65, 512 is 0.8; a side is the root of the area
+        ((640, 640), (64, 64), 320),  # 32 px at 320
+        ((640, 640), (62, 66), 416),  # 31.98 at 320, 41.6 at 416
+        ((640, 640), (25, 100), 416),  # 50: 25 and 32.5; its longer side would take 320, its shorter one 512
+        ((640, 640), (24, 100), 512),  # 48.99: 24.5, 31.8, 39.2
+        ((640, 640), (5, 320), 512),  # 40: 20, 26, 32
+        ((480, 960), (10, 10), 416),  # 512 is larger than these pictures' shorter side
+        ((300, 400), (10, 10), 320),  # none is as small: the next multiple of 32
+        ((161, 200), (10, 10), 192),
+        ((30, 40), (10, 10), 64),
+    ],
+)
+def test_a_detector_s_pictures_are_as_large_as_their_objects_need(tmp_path, image_hw, box_wh, side):
+    """The smallest size at which half of the objects have a side of 32 px."""
+    assert detector_of(tmp_path, image_hw, [box_wh] * 8) == (side, side)
+
+
+def test_half_of_the_objects_decide(tmp_path):
+    """Not their mean, and not the smallest one."""
+    large, middling, small = [(600, 600)], [(52, 52)], [(4, 4)]  # some are held out for validation and test
+    assert detector_of(tmp_path / "a", (640, 640), 14 * middling + 6 * large) == (416, 416)
+    assert detector_of(tmp_path / "b", (640, 640), 14 * middling + 6 * small) == (416, 416)
+    assert detector_of(tmp_path / "c", (640, 640), 14 * small + 6 * large) == (512, 512)

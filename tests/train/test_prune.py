@@ -97,6 +97,7 @@ def test_a_later_phase_of_pruning_keeps_the_zeros_and_goes_further(tmp_path):
             assert not array[first[key] == 0].any()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_with_its_zeros(tmp_path):
     def recipe(marker):
         end = tiny.EndOnce(marker=str(marker), epoch=2, step=3, number=int(signal.SIGINT))

@@ -70,6 +70,7 @@ def test_kill_9_loses_the_steps_since_the_last_epoch_and_nothing_else(whole, tmp
     assert_same(folder, whole)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_control_c_says_how_to_resume(whole, tmp_path, capfd):
     folder, recipe = tmp_path / "run", recipe_for(tmp_path / "marker", number=signal.SIGINT)
     path, done = command_line(folder, recipe)
@@ -85,6 +86,7 @@ def test_control_c_says_how_to_resume(whole, tmp_path, capfd):
     assert tiny.largest_difference(seen, expected) < 1e-6
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_long_epoch_is_backed_up_on_the_way(whole, tmp_path, monkeypatch):
     """Every third step here; interrupted after 13, behind the backup of step 12."""
     for module in (fit, interruption):

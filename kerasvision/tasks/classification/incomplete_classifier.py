@@ -48,7 +48,7 @@ class IncompleteClassifier(IncompletePhotograph, OneOfSeveral, Classification):
             raise UsageError(f'model.stem="partial_convolution" wants even sides; seen: image_size={self.image_size}')
         if self.restorer is None:
             return
-        for field in ("image_size", "resize", "resample", "crop_fraction", "filling"):
+        for field in ("image_size", "resize", "resample", "crop_fraction", "antialias", "filling"):
             theirs = getattr(self.restorer, field, None)
             if theirs != getattr(self, field):
                 raise UsageError(

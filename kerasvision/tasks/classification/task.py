@@ -7,6 +7,7 @@ import typing
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
+from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
@@ -19,7 +20,8 @@ class Classification(ImageArchitecture):
 
     num_classes: 0 takes the number from the data. image_size: (h, w) in pixels, what the graph sees.
     pooling: over the last level's positions. label_smoothing: 0..1 (Szegedy et al. 2016, arXiv:1512.00567).
-    resize, resample, crop_fraction: how an image of any size gets to `image_size`, in training and in every export.
+    resize, resample, crop_fraction, antialias: how an image of any size gets to `image_size`, in training and in every
+    export.
     """
 
     num_classes: int = 0
@@ -28,6 +30,7 @@ class Classification(ImageArchitecture):
     resize: Resize = "stretch"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
     pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
     dropout: float = 0.0
     label_smoothing: float = 0.0

@@ -10,6 +10,7 @@ import tf_keras as keras
 from scipy.optimize import linear_sum_assignment
 
 from kerasvision.backbones.base import Backbone
+from kerasvision.core.component import since
 from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.metrics.detection import Detection as DetectionEvaluator
@@ -40,6 +41,7 @@ class Detection(ImageArchitecture):
     resize: Resize = "letterbox"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
     suppression: Suppression = Suppression()
 
     name: typing.ClassVar[str] = "detection"

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Normalization
+from kerasvision.core.component import since
 from kerasvision.core.errors import UsageError
 from kerasvision.layers.missing import Composite
 from kerasvision.metrics.restoration import Restoration
@@ -36,6 +37,7 @@ class Generation(IncompletePhotograph):
     resize: Resize = "stretch"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
 
     name: typing.ClassVar[str] = "generation"
     needs: typing.ClassVar[tuple[str, ...]] = ("whole",)

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
+from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.pooling import pool
@@ -39,6 +40,7 @@ class Regressor(Regression):
     resize: Resize = "stretch"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
     pooling: typing.Literal["average", "max", "gem", "spatial_pyramid"] = "average"
     dropout: float = 0.0
 

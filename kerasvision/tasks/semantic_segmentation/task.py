@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
+from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
@@ -36,6 +37,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     resize: typing.Literal["stretch", "letterbox", "center_crop", "windows"] = "stretch"
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
     objective: DenseLoss = DenseLoss()
     overlap: float = 0.5
     flips: tuple[int, ...] = ()
@@ -43,7 +45,14 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     name: typing.ClassVar[str] = "semantic_segmentation"
     needs: typing.ClassVar[tuple[str, ...]] = ("mask",)
     main_metric: typing.ClassVar[str] = "miou"
-    after_training: typing.ClassVar[tuple[str, ...]] = ("resize", "resample", "crop_fraction", "overlap", "flips")
+    after_training: typing.ClassVar[tuple[str, ...]] = (
+        "resize",
+        "resample",
+        "crop_fraction",
+        "antialias",
+        "overlap",
+        "flips",
+    )
 
     @property
     def gives(self):
