@@ -64,7 +64,7 @@ def _list(args):
     rows = []
     for version in versions_of(args.folder):
         metric, value = version.metric
-        (served,) = (row for row in version.contract["artifacts"] if row["path"] == ".")
+        served = next(row for row in version.contract["artifacts"] if row["path"] == ".")  # of two targets one folder
         figures = {"metric": metric, "value": value} | {k: served[k] for k in ("size_bytes", "latency_ms")}
         rows.append({"name": version.name, "version": version.number, "labels": list(version.labels)} | figures)
     if args.json:

@@ -12,6 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
 from kerasvision.export.base import Job, batches_of_one
 from kerasvision.export.contract import contract_json, write_contract
+from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.record import judged_split, read_record
@@ -47,12 +48,15 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
         doubts = check_record(record, trained, served, split, rounding)
         reference, artifacts = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
         check_metric(record, reference, served.arch.main_metric, limit)
-        artifacts = _checked(written, artifacts, Judge(job, trained.graph, rounding), doubts)
+        judge = Judge(job, trained.graph, rounding)
+        artifacts = _checked(written, artifacts, judge, doubts)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
-        put_in_place(root, _packages(exporters, job, contract, artifacts), out)
+        packages = _packages(exporters, job, contract, artifacts)
+        _refuse_wrong_contracts(packages, written, judge)
+        put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
     return [dataclasses.replace(a, path=out / a.path.relative_to(root)) for a in artifacts], contract
@@ -100,10 +104,19 @@ def _refuse_failures(artifacts):
 
 
 def _packages(exporters, job, contract, artifacts):
-    """The folders that leave the staging folder, each with its contract in it."""
+    """[(folder that leaves the staging folder, where its contract stands in it)], with the contracts written."""
     packages = {}
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
         write_contract(contract, held, folder, contract_path)
-    return list(dict.fromkeys(folder for folder, _ in packages))
+    return list(packages)
+
+
+def _refuse_wrong_contracts(packages, written, judge):
+    for folder, contract_path in packages:
+        held = [(e, path) for e, path in written if e.package(judge.job) == (folder, contract_path)]
+        wrong = list(dict.fromkeys(wrong_in(folder, contract_path, held, judge)))
+        if wrong:
+            specs = ", ".join(e.spec for e, _ in held)
+            raise KerasVisionError(f"nothing was exported: {specs}: {'; '.join(wrong)}")

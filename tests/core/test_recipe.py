@@ -37,6 +37,7 @@ EVERYTHING = Recipe(
     exports=(create("exporters/tflite", quantize="int8"), create("exporters/onnx")),
     budget=Budget(accuracy_drop=0.0, size_bytes=10_000, latency_ms=2.5),
     validation_fraction=0.25,
+    patience=3,
     cache=True,
     seed=11,
 )
