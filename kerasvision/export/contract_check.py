@@ -92,6 +92,17 @@ def _wrong_preprocess(contract, examples, judge):
             if not _alike(value, prepared[key][0].numpy()):
                 yield f"preprocess of contract.json does not make the graph's {key} of an example"
                 return
+        if "mean" in contract["preprocess"] and not _normalized_alike(contract["preprocess"], prepared, arch):
+            yield "preprocess of contract.json has another mean or std than what normalizes inside of the files"
+            return
+
+
+def _normalized_alike(rules, prepared, arch):
+    """Whether the stated mean, std and order of channels turn a prepared image into what the graph gets."""
+    image = arch.own_size(prepared)["image"].numpy()
+    ordered = image[..., ::-1] if rules.get("channel_order") == "BGR" else image
+    mine = (ordered - np.float32(rules["mean"])) / np.float32(rules["std"])
+    return _alike(mine, arch.normalize(arch.own_size(prepared))["image"].numpy())
 
 
 def _wrong_pairs(contract, folder):

@@ -90,12 +90,12 @@ class Rounding:
         keyed: key of an example, the same at every call -> its inputs, drawn for once.
         """
         unknown = {k: v for k, v in keyed.items() if (k, precision) not in self._known}
-        arch, judge, serve = self._served.arch, self._served.judge, self._served.serve
+        arch, judge = self._served.arch, self._served.judge
         whole = {k: _numpy(judge(inputs)) for k, inputs in unknown.items()}
         seen = dict.fromkeys(unknown, 0.0)
         for seed in range(draws if unknown else 0):
             with moved_weights(self._served.weights, precision, seed):
-                moved = {k: _numpy(serve(inputs)) for k, inputs in unknown.items()}
+                moved = {k: _numpy(judge(inputs)) for k, inputs in unknown.items()}
             for key, answer in moved.items():
                 seen[key] = max(seen[key], float(arch.compare(whole[key], answer)[0][0]))
         self._known |= {(key, precision): error + FLOOR for key, error in seen.items()}

@@ -104,6 +104,7 @@ WRONG = {
     "validation_fraction": (1.0, "0 <= validation_fraction < 1"),
     "cache": (1, "bool"),
     "seed": (2**40, "0 to 2000000000"),
+    "patience": (0, "1 or more epochs, or None"),
 }
 
 

@@ -144,10 +144,10 @@ class Detection(ImageArchitecture):
     def compare(self, reference, other):
         """Boxes and scores are compared before suppression, decisions by how close they were.
 
-        error, the largest of: the difference of a score, or of a corner in parts of the image's longer side, between a
-        detection of `other` and the nearest candidate that the reference chose from (of a plain prediction: its
-        detections), of the same class and with an IoU of at least 0.5, or 1 where there is none; and of each detection
-        that has no partner, by how much a score or an IoU must have moved for suppression to have taken it away.
+        error, the largest of: the distance of a detection of `other` from the nearest candidate of its class that the
+        reference chose from (of a plain prediction: its detections); and, of each detection that has no partner in the
+        other prediction, by how much a score, an IoU or a corner must have moved for that. A distance is the difference
+        of scores or that of corners in parts of the image's longer side, whichever is larger; 1 where there is nothing.
         flip: a detection with a score of at least 0.5 has no partner of its class with an IoU of at least 0.5.
         """
         pairs = [
@@ -241,20 +241,31 @@ def _compare(reference, other, rule):
 
 
 def _surprise(ours, theirs, alone, rule):
-    """Of detections of `ours` that `theirs` does not have: the least change of a score or an IoU that explains it."""
+    """[n], of detections of `ours` that `theirs` does not have: the least change that explains it, of a score, an IoU or
+    a corner.
+    """
     boxes, scores, labels = (ours[k][alone] for k in ("boxes_xyxy", "scores", "labels"))
-    kept = {k: theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")}
-    below = scores - rule.score_threshold  # it did not count
+    kept = [theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")]
+    least = scores - rule.score_threshold  # it did not count
     if theirs["count"] == rule.max_detections:  # others took all places
-        below = np.minimum(below, scores - kept["scores"].min())
-    if not theirs["count"]:
-        return np.maximum(below, 0.0)
-    overlap = box_ops.pairwise_iou(boxes, kept["boxes_xyxy"]).numpy()
-    if rule.class_aware:
-        overlap = np.where(labels[:, None] == kept["labels"][None], overlap, -1.0)
-    # another one suppressed it, which needs as high a score, and overlaps enough
-    suppressed = np.maximum(scores[:, None] - kept["scores"][None], rule.iou_threshold - overlap)
-    return np.maximum(np.minimum(below, suppressed.min(1)), 0.0)
+        least = np.minimum(least, scores - kept[1].min())
+    if theirs["count"]:
+        overlap = box_ops.pairwise_iou(boxes, kept[0]).numpy()
+        if rule.class_aware:
+            overlap = np.where(labels[:, None] == kept[2][None], overlap, -1.0)
+        # another one suppressed it, which needs as high a score, and overlaps enough
+        suppressed = np.maximum(scores[:, None] - kept[1][None], rule.iou_threshold - overlap)
+        moved = _distances((boxes, scores, labels), kept)  # it is there, of so little area that it overlaps nothing
+        least = np.minimum(least, np.minimum(suppressed, moved).min(1))
+    return np.maximum(least, 0.0)
+
+
+def _distances(found, pool):
+    """[D, C] of detections from candidates, each (boxes, scores, labels); 1 between two classes."""
+    away = np.abs(found[0][:, None] - pool[0][None]).max(-1, initial=0.0)
+    longer = max(float(np.max(pool[0], initial=0.0)), float(np.max(found[0], initial=0.0)), 1.0)
+    apart = np.maximum(away / longer, np.abs(found[1][:, None] - pool[1][None]))
+    return np.where((found[2][:, None] == pool[2][None]) & (pool[1][None] > 0), apart, 1.0)
 
 
 def _away(reference, other):
@@ -267,12 +278,7 @@ def _away(reference, other):
     if "candidates_xyxy" in reference:
         chosen_from = (reference[k] for k in ("candidates_xyxy", "candidate_scores", "candidate_labels"))
         pool = [np.concatenate(pair) for pair in zip(pool, chosen_from, strict=True)]
-    away = np.abs(boxes[:, None] - pool[0][None]).max(-1, initial=0.0)  # [D, C] pixels
-    overlap = np.where(away <= SAME_PX, 1.0, box_ops.pairwise_iou(boxes, pool[0]).numpy())
-    fits = (labels[:, None] == pool[2][None]) & (overlap >= 0.5) & (pool[1][None] > 0)
-    longer = max(float(np.max(pool[0], initial=0.0)), float(np.max(boxes, initial=0.0)), 1.0)
-    apart = np.maximum(away / longer, np.abs(scores[:, None] - pool[1][None]))
-    # a score or a box that is no number fits nothing, and must not pass as a candidate that is not there
-    found = np.where(fits, apart, 1.0).min(1, initial=1.0)
+    found = _distances((boxes, scores, labels), pool).min(1, initial=1.0)
+    # a score or a box that is no number is near nothing, and must not pass as a candidate that is not there
     finite = np.isfinite(scores) & np.isfinite(boxes).all(-1)
     return float(np.where(finite, found, np.nan).max())
