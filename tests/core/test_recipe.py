@@ -37,7 +37,7 @@ EVERYTHING = Recipe(
     exports=(create("exporters/tflite", quantize="int8"), create("exporters/onnx")),
     budget=Budget(accuracy_drop=0.0, size_bytes=10_000, latency_ms=2.5),
     validation_fraction=0.25,
-    patience=3,
+    patience=4,
     cache=True,
     seed=11,
 )
@@ -102,9 +102,9 @@ WRONG = {
     "exports": (("tflite:int8",), "no exporters named 'tflite:int8'"),
     "budget": (0.01, "Budget"),
     "validation_fraction": (1.0, "0 <= validation_fraction < 1"),
+    "patience": (0, "1 or more epochs, or None"),
     "cache": (1, "bool"),
     "seed": (2**40, "0 to 2000000000"),
-    "patience": (0, "1 or more epochs, or None"),
 }
 
 

@@ -168,6 +168,7 @@ def test_a_bad_second_phase_that_nobody_interrupts(tmp_path, capfd):
     check_first_is_kept(train(made, tmp_path / "run", resume=True), capfd.readouterr().err)
 
 
+@pytest.mark.slow
 def test_a_good_second_phase_is_kept(tmp_path, capfd):
     trained = train(recipe(tiny.sgd(0.03)), tmp_path / "run")
     second = tiny.weights(tmp_path / "run" / "phase-2" / "best.weights.h5")

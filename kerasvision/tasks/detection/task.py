@@ -241,8 +241,8 @@ def _compare(reference, other, rule):
 
 
 def _surprise(ours, theirs, alone, rule):
-    """[n], of detections of `ours` that `theirs` does not have: the least change that explains it, of a score, an IoU or
-    a corner.
+    """[n], of detections of `ours` that `theirs` does not have: the least change that explains it, of a score, an IoU
+    or a corner.
     """
     boxes, scores, labels = (ours[k][alone] for k in ("boxes_xyxy", "scores", "labels"))
     kept = [theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")]
