@@ -27,7 +27,7 @@ class Photograph(Architecture):
 
     antialias: sides that shrink by more than two are averaged, in place of bilinear and bicubic interpolation
     (`ops.geometry` has the rule). Windows keep an image's size, so it does not concern them. What was saved before
-    there was the field does without. Of 184 pictures of 0.4 to 12 megapixels EfficientNet-Lite0 calls 93 % what it
+    there was the field does without. Of 184 pictures of 0.5 to 15 megapixels EfficientNet-Lite0 calls 93 % what it
     calls them well shrunk (Pillow's bicubic), without it 79 %; its frozen features tell objects of 34 graph pixels in
     0.556 of cases, without it in 0.513, and objects of 134 pixels in as many. It costs 18 ms for 12 megapixels, whose
     JPEG takes 44 ms to decode, and 0.7 ms for 500 x 375 (2 cores, AVX-512;
