@@ -41,7 +41,11 @@ def examples_of(arch):
 
 def _picture(arch, number):
     encoded = drawn(number)
-    read = decode_present(tf.constant(encoded)) if "present" in arch.serving_inputs() else {"image": decode(encoded)}
+    read = (
+        decode_present(tf.constant(encoded))
+        if "present" in arch.serving_inputs()
+        else {"image": decode(tf.constant(encoded))}
+    )
     return {("encoded", ""): np.frombuffer(encoded, np.uint8)} | _prepared(arch, read, number)
 
 
