@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kerasvision.data.decode import decode, image_hw
 
@@ -39,7 +39,7 @@ READABLE = [
 
 def expected(path):
     """The documented rules, in Pillow."""
-    image = Image.open(path)
+    image = ImageOps.exif_transpose(Image.open(path))
     if image.mode.startswith("I"):  # 16 bits: the high byte
         high = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)
         return np.stack([high] * 3, axis=-1)
