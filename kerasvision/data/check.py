@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import hints, to_json
 from kerasvision.core.errors import UsageError
-from kerasvision.data import duplicates, facts, objects
+from kerasvision.data import duplicates, facts, objects, readable
 from kerasvision.ops.dense import IGNORE
 
 # kind -> (what was found, what training does with it)
@@ -58,17 +58,27 @@ FINDINGS = {
     ),
     "exif_orientation": (
         "images with an EXIF orientation",
-        "training and serving use the stored pixels and ignore the tag; rotate the files, and serve them rotated",
+        "applied in training and serving: labels count on the upright picture; orientation='stored' says otherwise",
     ),
+    "exif_taken_away": (
+        "images with an EXIF orientation, of a source with orientation='stored'",
+        "labels and training count on stored pixels; serving applies the tag: serve such files without it",
+    ),
+    "turned": ("what the labels' own sizes say of EXIF orientations", "as the source's orientation says"),
     "grayscale": ("gray images", "the gray value goes into all three channels"),
     "alpha": ("images with transparency", "composited over white"),
     "color_key": ("PNGs with a transparent color", "the color is used as it is stored"),
     "gif_transparency": ("GIFs with transparency", "transparent pixels become black"),
     "cmyk": ("CMYK images", "converted to RGB"),
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
+    "dark_sixteen_bit": (
+        "images of 16 bits a channel whose values use 12 bits or fewer",
+        "the high 8 bits count, which are black or nearly so; save them as 8 bits, or multiply the values to fill 16",
+    ),
     "animated": ("animations", "the first frame counts"),
 }
-_TRAITS = ("exif_orientation", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk", "sixteen_bit", "animated")
+_TRAITS = ("exif_orientation", "exif_taken_away", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk")
+_TRAITS += ("sixteen_bit", "dark_sixteen_bit", "animated")
 _EXAMPLES = 5
 
 
@@ -101,7 +111,8 @@ def check(source, progress=lambda task, done, total: None):
     opened = source.open()
     _refuse_volumes(opened)
     base = pathlib.Path(getattr(source, "path", "")).expanduser()
-    seen = _look(opened, base if base.is_dir() else base.parent, progress)
+    is_stored = getattr(source, "orientation", "") == "stored"
+    seen = _look(opened, base if base.is_dir() else base.parent, is_stored, progress)
     read = [s for s in seen if s.facts.problem is None]
     findings = _dropped(opened.dropped)
     findings["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
@@ -134,7 +145,7 @@ def _refuse_volumes(opened):
         )
 
 
-def _look(opened, base, progress):
+def _look(opened, base, is_stored, progress):
     """Every image of every split, looked at by a few threads."""
     total = sum(split.size for split in opened.splits.values())
     threads = min(16, 2 * (os.cpu_count() or 1))
@@ -144,7 +155,7 @@ def _look(opened, base, progress):
             samples = split.records.map(split.read, tf.data.AUTOTUNE).prefetch(64).as_numpy_iterator()
             waiting = collections.deque()
             for index, sample in enumerate(samples):
-                waiting.append(pool.submit(_see, sample, name, index, base))
+                waiting.append(pool.submit(_see, sample, name, index, base, is_stored))
                 if len(waiting) >= 4 * threads:  # bounded: only so many images are held in memory
                     seen.append(waiting.popleft().result())
                     progress("images", len(seen), total)
@@ -153,7 +164,7 @@ def _look(opened, base, progress):
     return seen
 
 
-def _see(sample, split, index, base):
+def _see(sample, split, index, base, is_stored):
     name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
     pixels = np.bincount(sample["mask"].ravel(), minlength=IGNORE + 1).tolist() if "mask" in sample else None
     if "labels" in sample:
@@ -165,6 +176,8 @@ def _see(sample, split, index, base):
     else:
         labels = [i for i, count in enumerate(pixels[:IGNORE]) if count]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
+    if is_stored and "path" in sample and readable.orientation(pathlib.Path(sample["path"].decode()).read_bytes()) > 1:
+        held = dataclasses.replace(held, traits=held.traits | {"exif_taken_away"})
     return Seen(name, split, tuple(labels), held, sample.get("boxes_xyxy"), pixels and tuple(pixels))
 
 

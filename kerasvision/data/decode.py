@@ -30,8 +30,9 @@ import tensorflow as tf
 from kerasvision.data.encoded import bmp, exif, gif, jpeg, png, webp
 from kerasvision.data.encoded.strings import MOST_PIXELS, cut, refused
 
-__all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "stored"]
+__all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "still", "stored"]
 
+_WEBP = 2  # of `_kind`
 _NO_IMAGE = "it is no JPEG, PNG, GIF, BMP or WebP"
 
 
@@ -95,9 +96,7 @@ def look(image_bytes):
     def of_none():
         return tf.zeros([2], tf.int32), tf.constant(exif.UPRIGHT), tf.constant(_NO_IMAGE)
 
-    hw, orientation, problem = tf.switch_case(
-        _kind(image_bytes), [of_jpeg, of_png, of_webp, of_gif, of_bmp, of_none]
-    )
+    hw, orientation, problem = tf.switch_case(_kind(image_bytes), [of_jpeg, of_png, of_webp, of_gif, of_bmp, of_none])
     return {"hw": exif.turned_hw(hw, orientation), "orientation": orientation, "problem": problem}
 
 
@@ -106,6 +105,14 @@ def stored(image_bytes):
     same = [lambda: tf.identity(image_bytes)] * 3
     taken = [lambda part=part: part.without_exif(image_bytes) for part in (jpeg, png, webp)]
     return tf.switch_case(_kind(image_bytes), [*taken, *same])
+
+
+def still(image_bytes):
+    """The bytes, or of an animated WebP those of its first frame, which any decoder may have. Only where `look` finds
+    no problem.
+    """
+    is_webp = tf.equal(_kind(image_bytes), _WEBP)
+    return tf.cond(is_webp, lambda: webp.still(image_bytes), lambda: tf.identity(image_bytes))
 
 
 @functools.cache

@@ -59,7 +59,7 @@ class Photograph(Architecture):
             "crop_fraction": self.crop_fraction,
             "rounding": "to the nearest of 0..255",
             "color": "RGB",
-            "exif_orientation": "ignored",
+            "exif_orientation": "applied",
             "mean": list(normalization.mean),
             "std": list(normalization.std),
             "normalization_inside_files": True,

@@ -4,7 +4,7 @@ CIPA DC-008 (Exif 3.0), tag 0x0112 of the first directory of a TIFF header:
 
 | tag | shown as |
 |---|---|
-| 1 | stored | 
+| 1 | stored |
 | 2, 4 | mirrored left to right, top to bottom |
 | 3 | turned by half |
 | 6, 8 | turned by a quarter, clockwise and counterclockwise |
@@ -23,8 +23,8 @@ _ENTRY = 12  # bytes
 def of_tiff(tiff):
     """int32 1..8 of a TIFF header with its directories; 1 where there is no such tag or it is ill-formed.
 
-    A tag is one SHORT or LONG of 1 to 8. Of several entries the last counts, and a directory that is cut off counts as
-    far as it goes, as in Pillow.
+    A tag is a SHORT (or two, of which the first counts) or a LONG of 1 to 8. Of several entries the last counts, and a
+    directory that is cut off counts as far as it goes, as in Pillow.
     """
     tiff = tf.strings.regex_replace(tiff, r"^(?:Exif\x00\x00)+", "", replace_global=False)
     is_little = tf.equal(cut(tiff, 0, 4), b"II*\0")
@@ -43,7 +43,9 @@ def of_tiff(tiff):
     row = rows[tf.reduce_max(found * tf.range(tf.shape(rows)[0]))]  # row 0 is no entry
     kind = number(row, 2, 2)
     value = tf.where(tf.equal(kind, _SHORT), number(row, 8, 2), number(row, 8, 4))
-    fits = (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG)) & tf.equal(number(row, 4, 4), 1)
+    count = number(row, 4, 4)
+    fits = tf.equal(count, 1) & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
+    fits |= tf.equal(count, 2) & tf.equal(kind, _SHORT)  # four bytes hold two: the first counts
     return tf.where(fits & (value >= 1) & (value <= 8), value, UPRIGHT)
 
 
@@ -54,6 +56,7 @@ def exchanges(orientation):
 
 def _flips(orientation):
     """(top to bottom, left to right): what is done after rows and columns have perhaps been exchanged."""
+
     def one_of(*tags):
         return tf.reduce_any(tf.equal(orientation, tags))
 

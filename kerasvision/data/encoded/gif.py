@@ -7,7 +7,7 @@ second frame is there only if the first was read to its end.
 
 import tensorflow as tf
 
-from kerasvision.data.encoded.strings import cut, first_problem, head, little, refused, too_large
+from kerasvision.data.encoded.strings import MOST_STEPS, cut, first_problem, head, little, refused, too_large
 
 _HEADER, _DESCRIPTOR = 13, 10  # bytes
 _EXTENSION, _FRAME, _CONTROL = 0x21, 0x2C, 0xF9
@@ -104,7 +104,7 @@ def _first_frame(values, at, size):
 
     at = tf.minimum(at, size)
     start = (at, tf.constant(False), tf.constant(0), at >= size)
-    at, _, clear_at, _ = tf.while_loop(lambda at, inside, clear_at, done: ~done, step, start)
+    at, _, clear_at, _ = tf.while_loop(lambda *held: ~held[-1], step, start, maximum_iterations=MOST_STEPS)
     return at, clear_at
 
 
@@ -115,6 +115,7 @@ def _behind(values, at, size):
         length = tf.cast(values[at], tf.int32)
         return at + 1 + length, tf.equal(length, 0) | (at + 1 + length >= size)
 
-    at, done = tf.while_loop(lambda at, done: ~done, step, (tf.minimum(at, size), at >= size))
-    ended = tf.equal(values[tf.clip_by_value(at - 1, 0, size)], 0)
+    start = (tf.minimum(at, size), at >= size)
+    at, done = tf.while_loop(lambda at, done: ~done, step, start, maximum_iterations=MOST_STEPS)
+    ended = done & tf.equal(values[tf.clip_by_value(at - 1, 0, size)], 0)
     return tf.where(ended, at, size + 1)

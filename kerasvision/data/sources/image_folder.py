@@ -8,12 +8,12 @@ from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
-from kerasvision.data.sources.base import Source
+from kerasvision.data.sources.base import Pictures
 
 
 @sources.register("image_folder")
 @dataclasses.dataclass(frozen=True)
-class ImageFolder(Source):
+class ImageFolder(Pictures):
     """Samples: `image_bytes`, `label` int32, `path`. The classes are the folders' names, sorted.
 
     path: the folder. Below it lies a folder a class (images may lie deeper), or folders train, val (valid, validation)
@@ -48,7 +48,7 @@ class ImageFolder(Source):
         if ignored:
             line = f"not an image by its name: {named(ignored)}"
             opened = dataclasses.replace(opened, dropped=(*opened.dropped, line))
-        return opened
+        return self.as_labeled(opened)
 
 
 def _folders(path):

@@ -11,14 +11,14 @@ from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
-from kerasvision.data.sources.base import Source
+from kerasvision.data.sources.base import Pictures
 
 _SEPARATORS = re.compile(r"[;|]")
 
 
 @sources.register("manifest")
 @dataclasses.dataclass(frozen=True)
-class Manifest(Source):
+class Manifest(Pictures):
     """Samples: `image_bytes`, `path`, and `label` int32, or with several labels a file `labels` int32 [N], N from 0 on.
 
     Or `targets` float32 [N] from N numeric columns, whose names then stand for the classes.
@@ -65,7 +65,7 @@ class Manifest(Source):
         _check_files(entries, what)
         entries = _with_groups(entries, what)
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
-        return open_entries(entries, classes, plan)
+        return self.as_labeled(open_entries(entries, classes, plan))
 
     def _open_numbers(self, base, columns, rows, plan):
         what, wanted = plan.what, (self.file_column, *self.target_columns)
@@ -81,7 +81,7 @@ class Manifest(Source):
             targets = tuple(_number(row[name], name, line, what) for name in self.target_columns)
             entries.append(dataclasses.replace(entry, targets=targets))
         _check_files(entries, what)
-        return open_entries(_with_groups(entries, what), self.target_columns, plan)
+        return self.as_labeled(open_entries(_with_groups(entries, what), self.target_columns, plan))
 
     def _check_columns(self, columns, what):
         """Whether the labels are several; the columns that must exist do."""

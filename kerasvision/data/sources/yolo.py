@@ -13,8 +13,9 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
-from kerasvision.data.sources._boxes import BoxSource, Picture, sizes, thing_of
+from kerasvision.data.sources._boxes import BoxSource, Picture, thing_of
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._sizes import sizes
 
 BEYOND = "kerasvision.json"  # what `data/convert.py` writes beside data.yaml: what the lines cannot say
 
@@ -28,7 +29,7 @@ class Yolo(BoxSource):
     path: a data.yaml (`path`, `train`, `val`, `test`, `names`) or a folder with one; or a folder with classes.txt and
     images, in it or in its folder images. Labels lie beside an image, or in `labels` where its path says `images`.
     A line is `class cx cy w h` or, from seven numbers on, `class x y x y x y ...`, a polygon whose hull is the box; all
-    are parts of the stored image's width and height. Five numbers are a box also among polygons. An image without a
+    are parts of the image's width and height. Five numbers are a box also among polygons. An image without a
     label file has no objects, which is said; a split without any label file is an error. Splits that data.yaml does
     not name are cut out of training, as in `image_folder`, by validation_fraction, test_fraction (0: not at all) and
     seed. masks: of the polygons. max_objects: an image with more is an error; 0 allows any number. An architecture that
@@ -49,7 +50,7 @@ class Yolo(BoxSource):
         what = f"yolo {self.path!r}"
         root, classes, images = _layout(pathlib.Path(self.path).expanduser(), what)
         beyond = _beyond(root / BEYOND, what)
-        hw = sizes([str(f) for files in images.values() for f in files])
+        hw = sizes([str(f) for files in images.values() for f in files], self.orientation)
         pictures = []
         for split, files in images.items():
             if not files:
