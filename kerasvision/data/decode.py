@@ -28,7 +28,7 @@ import functools
 import tensorflow as tf
 
 from kerasvision.data.encoded import bmp, exif, gif, jpeg, png, webp
-from kerasvision.data.encoded.strings import MOST_PIXELS, cut, refused
+from kerasvision.data.encoded.strings import MOST_PIXELS, cut, refused, refused_where
 
 __all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "still", "stored"]
 
@@ -39,8 +39,9 @@ _NO_IMAGE = "it is no JPEG, PNG, GIF, BMP or WebP"
 def decode(image_bytes, window=None):
     """One encoded image -> uint8 [H, W, 3].
 
-    image_bytes: string scalar. window: int32 [4] (y, x, height, width) inside the upright image, cut while a JPEG is
-    decoded; other formats are decoded, then cut. Bytes that are no such image are a `tf.errors.InvalidArgumentError`.
+    image_bytes: string scalar. window: int32 [4] (y, x, height, width) inside the upright image, or a function that
+    gives it for the image's int32 [2] (height, width). It is cut while a JPEG is decoded; other formats are decoded,
+    then cut. Bytes that are no such image are a `tf.errors.InvalidArgumentError`.
     """
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
@@ -78,7 +79,8 @@ def look(image_bytes):
 
     def of_jpeg():
         hw = jpeg.hw(image_bytes)
-        return hw, _jpeg_orientation(image_bytes), jpeg.problem(image_bytes, hw)
+        many = jpeg.has_many_scans(image_bytes, hw)
+        return hw, _jpeg_orientation(image_bytes), tf.where(many, jpeg.MANY_SCANS, "")
 
     def of_png():
         return png.hw(image_bytes), png.orientation(image_bytes), png.problem(image_bytes, png.hw(image_bytes))
@@ -139,11 +141,17 @@ def _decode_jpeg(image_bytes, window):
 
     def turned():
         orientation = jpeg.orientation(image_bytes)
-        part = None if window is None else exif.stored_window(window, hw, orientation)
+        part = _known(window, exif.turned_hw(hw, orientation))
+        part = None if part is None else exif.stored_window(part, hw, orientation)
         return exif.turned(jpeg.pixels(image_bytes, part), orientation)
 
-    with tf.control_dependencies([refused(jpeg.problem(image_bytes, hw))]):
-        return tf.cond(jpeg.may_be_tagged(image_bytes), turned, lambda: jpeg.pixels(image_bytes, window))
+    with tf.control_dependencies([refused_where(jpeg.has_many_scans(image_bytes, hw), jpeg.MANY_SCANS)]):
+        return tf.cond(jpeg.may_be_tagged(image_bytes), turned, lambda: jpeg.pixels(image_bytes, _known(window, hw)))
+
+
+def _known(window, hw):
+    """The window of an image of this size: see `decode`."""
+    return window(hw) if callable(window) else window
 
 
 def _upright(image_bytes):
@@ -189,6 +197,7 @@ def _over_white(color, alpha):
 
 
 def _cut(image, window):
+    window = _known(window, tf.shape(image)[:2])
     if window is None:
         return image
     y, x, height, width = tf.unstack(tf.cast(window, tf.int32), num=4)

@@ -106,6 +106,13 @@ def red_of(image):
 
 
 @pytest.fixture(scope="module")
+def lower_part():
+    """A window that the size of the image says."""
+    cut = tf.function(autograph=False, input_signature=[tf.TensorSpec([], tf.string)])
+    return cut(lambda data: decode(data, lambda hw: tf.stack([hw[0] // 2, 1, hw[0] // 2, hw[1] - 1])))
+
+
+@pytest.fixture(scope="module")
 def windowed():
     specs = [tf.TensorSpec([], tf.string), tf.TensorSpec([4], tf.int32)]
     return tf.function(decode, input_signature=specs, autograph=False)
@@ -113,7 +120,7 @@ def windowed():
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("tag", TAGS)
-def test_pixels_windows_and_sizes_equal_pillow(tag, kind, windowed):
+def test_pixels_windows_and_sizes_equal_pillow(tag, kind, windowed, lower_part):
     data = FORMATS[kind](turned_back(drawn(), tag), tag)
     want = expected(data)
     assert want.shape == (48, 32, 3) and red_of(want) == BOX  # Pillow has seen the tag
@@ -124,6 +131,7 @@ def test_pixels_windows_and_sizes_equal_pillow(tag, kind, windowed):
     assert int(on_host(look)(encoded)["orientation"]) == tag
     for y, x, h, w in ((0, 0, 48, 32), (30, 4, 14, 10), (5, 20, 17, 12), (47, 31, 1, 1)):
         np.testing.assert_array_equal(windowed(encoded, tf.constant([y, x, h, w])), want[y : y + h, x : x + w])
+    np.testing.assert_array_equal(lower_part(encoded), want[24:, 1:])
     plain = on_host(stored)(encoded)
     np.testing.assert_array_equal(on_host(decode)(plain), np.asarray(turned_back(Image.fromarray(want), tag)))
 

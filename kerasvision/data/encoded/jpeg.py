@@ -3,10 +3,11 @@
 import tensorflow as tf
 
 from kerasvision.data.encoded import exif
-from kerasvision.data.encoded.strings import MOST_STEPS, big, cut, first_problem, head
+from kerasvision.data.encoded.strings import MOST_STEPS, big, cut, head
 
 MOST_SCANS = 100  # a progressive file has about 10; each scan goes over all coefficients, however few bytes it has
 _HARMLESS = 10**11  # pixels x bytes: below, no number of scans takes long
+MANY_SCANS = f"a JPEG of more than {MOST_SCANS} scans; write it anew"
 _EXIF = b"Exif\0\0"
 _APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
 _DCT = "INTEGER_ACCURATE"
@@ -24,12 +25,14 @@ def hw(image_bytes):
     return tf.image.extract_jpeg_shape(image_bytes)[:2]
 
 
-def problem(image_bytes, hw):
-    """Why it must not be decoded, or "". In coded data 0xFF is never followed by 0xDA, so that scans can be counted."""
-    size = tf.cast(tf.strings.length(image_bytes), tf.int64)
-    work = tf.cast(hw[0], tf.int64) * tf.cast(hw[1], tf.int64) * size
-    scans = tf.cond(work > _HARMLESS, lambda: _count(image_bytes, b"\xff\xda", -1), lambda: tf.constant(0, tf.int64))
-    return first_problem((scans > MOST_SCANS, f"a JPEG of more than {MOST_SCANS} scans; write it anew"))
+def has_many_scans(image_bytes, hw):
+    """bool: whether it would take long. In coded data 0xFF is never followed by 0xDA, so that scans can be counted."""
+    work = tf.reduce_prod(tf.cast(hw, tf.int64)) * tf.cast(tf.strings.length(image_bytes), tf.int64)
+    return tf.cond(
+        work > _HARMLESS,
+        lambda: _count(image_bytes, b"\xff\xda", -1) > MOST_SCANS,
+        lambda: tf.constant(False),
+    )
 
 
 def may_be_tagged(image_bytes):

@@ -48,4 +48,9 @@ def too_large(height, width):
 
 def refused(problem):
     """An operation that fails with one line where `problem`, a string, is not ""."""
-    return tf.debugging.Assert(tf.equal(problem, ""), [f"{SAYS} the image cannot be decoded:", problem])
+    return refused_where(tf.not_equal(problem, ""), problem)
+
+
+def refused_where(holds, text):
+    """The same where `holds`, a bool."""
+    return tf.debugging.Assert(~holds, [f"{SAYS} the image cannot be decoded:", text])
