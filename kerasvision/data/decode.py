@@ -6,8 +6,9 @@ JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a clie
   windows are of the upright picture. The tag stands in a JPEG's first APP1 segment of EXIF before its first scan, a
   PNG's chunk `eXIf` (before or behind the pixels), or a WebP's chunk `EXIF` that its header announces. Anything
   ill-formed is orientation 1; XMP and text chunks are not asked. `stored` takes the tag away.
-* Gray becomes three equal channels; CMYK JPEG becomes RGB; 16 bits keep their high byte, so that a file of 16 bits
-  which uses the low 8 only is black.
+* Gray becomes three equal channels. CMYK JPEG becomes RGB, within one level of Pillow's: inverted, as Adobe writes it,
+  where Adobe's marker stands, and as it is where none does (Pillow inverts both). 16 bits keep their high byte, so that
+  a file of 16 bits which uses the low 8 only is black.
 * Transparency (PNG, WebP) is composited over white, as a browser shows it: colors below full transparency are whatever
   the writer left there. Pillow: `Image.alpha_composite(Image.new("RGBA", size, "white"), image.convert("RGBA"))`.
 * Of an animation, the first frame. A GIF's is laid on its screen; what it leaves free is black where it has a
@@ -20,7 +21,7 @@ JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a clie
 Native decoders trust headers, so these are read first, here and by `look`, which servers and readers ask. Refused in
 one line: what is none of the five formats; more than 178,956,970 pixels (Pillow's limit); a JPEG of more than 100
 scans where they would take long; a BMP that TensorFlow would misread (fewer than 8 or 16 bits, compressed, OS/2, masks
-of its own); a file that is shorter than it says.
+of its own); a WebP whose header denies the transparency that it holds; a file that is shorter than it says.
 """
 
 import functools
@@ -46,7 +47,7 @@ def decode(image_bytes, window=None):
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
         lambda: _decode_jpeg(image_bytes, window),
-        lambda: _cut(_flatten(_upright(image_bytes)), window),
+        lambda: _cut(_flatten(on_host(_upright)(image_bytes)), window),
     )
     return tf.ensure_shape(image, [None, None, 3])
 
@@ -55,7 +56,8 @@ def decode_present(image_bytes):
     """One encoded image with transparency -> `image` uint8 [H, W, 3], and `present` uint8 [H, W]: 0 where a pixel is
     wholly transparent, whose color is 0. Without transparency every pixel is present.
     """
-    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: _upright(image_bytes))
+    other = on_host(_upright)
+    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: other(image_bytes))
     alpha = tf.where(tf.equal(tf.shape(held)[-1] % 2, 0), held[..., -1:], tf.constant(255, tf.uint8))
     present = tf.cast(alpha > 0, tf.uint8)
     return {"image": tf.ensure_shape(_flatten(held) * present, [None, None, 3]), "present": present[..., 0]}
@@ -65,7 +67,7 @@ def image_hw(image_bytes):
     """int32 [2] (height, width) of the upright image, from the file's header; the same errors as `decode`'s for what
     a header shows.
     """
-    seen = look(image_bytes)
+    seen = on_host(look)(image_bytes)
     with tf.control_dependencies([refused(seen["problem"])]):
         return tf.identity(seen["hw"])
 
@@ -119,7 +121,9 @@ def still(image_bytes):
 
 @functools.cache
 def on_host(function):
-    """One of the functions above, of bytes, traced: faster, and its errors read as a served graph's do."""
+    """One of the functions above, of bytes, traced once: faster on the host, where its errors then read as a served
+    graph's do, and within the graphs that call it, which are made in a fraction of the time.
+    """
     return tf.function(function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 
 
@@ -132,7 +136,7 @@ def _kind(image_bytes):
 
 def _jpeg_orientation(image_bytes):
     tagged = jpeg.may_be_tagged(image_bytes)
-    return tf.cond(tagged, lambda: jpeg.orientation(image_bytes), lambda: tf.constant(exif.UPRIGHT))
+    return tf.cond(tagged, lambda: on_host(jpeg.orientation)(image_bytes), lambda: tf.constant(exif.UPRIGHT))
 
 
 def _decode_jpeg(image_bytes, window):
@@ -140,7 +144,7 @@ def _decode_jpeg(image_bytes, window):
     hw = jpeg.hw(image_bytes)
 
     def turned():
-        orientation = jpeg.orientation(image_bytes)
+        orientation = on_host(jpeg.orientation)(image_bytes)
         part = _known(window, exif.turned_hw(hw, orientation))
         part = None if part is None else exif.stored_window(part, hw, orientation)
         return exif.turned(jpeg.pixels(image_bytes, part), orientation)

@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 
 def expected(image_bytes):
@@ -13,8 +13,15 @@ def expected(image_bytes):
     return pixels_of(ImageOps.exif_transpose(Image.open(io.BytesIO(image_bytes))), Image.open(io.BytesIO(image_bytes)))
 
 
+def most_off(image_bytes):
+    """Levels by which a decoder may differ: CMYK has no one way to become RGB."""
+    return int(Image.open(io.BytesIO(image_bytes)).mode == "CMYK")
+
+
 def pixels_of(image, opened):
     """uint8 [H, W, 3] of a Pillow image by its format's rules. opened: as the file opens, whose header is asked."""
+    if opened.mode == "CMYK" and "adobe" not in opened.info:
+        image = ImageChops.invert(image)
     if image.mode.startswith("I"):  # 16 bits: the high byte
         high = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)
         return np.stack([high] * 3, axis=-1)

@@ -5,6 +5,8 @@ Prints one line of JSON. FILE holds the picture that is being decoded, so that a
 
 import collections
 import contextlib
+import ctypes
+import gc
 import json
 import pathlib
 import random
@@ -18,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.data.decode import decode, image_hw, on_host
-from tests.data.by_pillow import expected, seeds
+from tests.data.by_pillow import expected, most_off, seeds
 
 SECONDS = 20  # of processor time that one picture may take
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -133,11 +135,17 @@ def compared(data):
     if got.shape != want.shape:
         return "different", f"Pillow {want.shape}, decoded {got.shape}"
     off = np.abs(got.astype(int) - want)
-    return ("equal", "") if not off.any() else ("different", f"{(off > 0).mean():.3f} of pixels, by up to {off.max()}")
+    return (
+        ("equal", "")
+        if off.max(initial=0) <= most_off(data)
+        else ("different", f"{(off > 0).mean():.3f} of pixels, by up to {off.max()}")
+    )
 
 
 def resident():
-    """Bytes in memory."""
+    """Bytes in memory that are in use: what has been given back is handed to the system first."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 

@@ -1,7 +1,7 @@
 """Mutated pictures in processes of their own: nothing dies, hangs or leaks, and what is decoded equals Pillow.
 
-`KERASVISION_FUZZ=200000 pytest -n 0 -s -m slow tests/data/test_decode_fuzz.py` runs as many, in four processes one after
-the other, and prints seeds and counts.
+`KERASVISION_FUZZ=200000 pytest -n 0 -s -m slow tests/data/test_decode_fuzz.py` runs as many, in four processes one
+after the other, and prints seeds and counts.
 """
 
 import json
@@ -15,8 +15,6 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FEW = 1_500
 MOST_GROWN = 64 * 2**20  # bytes of memory between the middle and the end
-# where Pillow and TensorFlow are known to part, as `data/decode.py` says; of the pictures that both decode
-MOST_DIFFERENT = 0.0
 
 
 def run(seed, count, folder):

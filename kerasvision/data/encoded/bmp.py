@@ -64,7 +64,6 @@ def _look_up(image_bytes, fields, stored):
     pixel beyond the palette is black.
     """
     at = _FILE_HEADER + fields["header"]
-    named = tf.where((fields["colors"] > 0) & (fields["colors"] < 256), fields["colors"], 256)
-    count = tf.minimum(named, (fields["start"] - at) // 4)
+    count = tf.where((fields["colors"] > 0) & (fields["colors"] < 256), fields["colors"], 256)
     raw = tf.io.decode_raw(cut(image_bytes, at, 4 * count), tf.uint8, fixed_length=1024)
     return tf.gather(tf.reshape(raw, [256, 4])[:, 2::-1], tf.cast(stored[..., 0], tf.int32))

@@ -39,9 +39,12 @@ def problem(image_bytes, hw):
     known = tf.reduce_any(tf.equal(kind, [b"VP8 ", b"VP8L", b"VP8X"]))
     whole = little(head(image_bytes, 4, 4), 0, 4) <= tf.strings.length(image_bytes) - 8
     frame_problem = tf.cond(is_animated(image_bytes), lambda: _frame_problem(image_bytes), lambda: tf.constant(""))
+    is_opaque = tf.equal(kind, b"VP8X") & ~_has(image_bytes, _ALPHA) & ~is_animated(image_bytes)
+    denies_alpha = tf.cond(is_opaque, lambda: _find(image_bytes, b"ALPH")[0] > 0, lambda: tf.constant(False))
     return first_problem(
         (~known | ~whole | tf.reduce_any(hw <= 0), "cut off or damaged"),
         too_large(hw[0], hw[1]),
+        (denies_alpha, "a WebP whose header denies its transparency; write it anew"),
         (tf.not_equal(frame_problem, ""), frame_problem),
     )
 
