@@ -166,6 +166,8 @@ def unreadable(paths, full_files=FULL_FILES, full_bytes=FULL_BYTES, progress=lam
     All files are glanced at. If they are at most `full_files` with `full_bytes` in all, each is decoded too; else only
     those whose end looks wrong. progress: called with the number of files done.
     """
+    for function in (look, decode):
+        on_host(function).get_concrete_function()  # traced here: threads would hinder one another
     threads = min(32, 2 * (os.cpu_count() or 1))
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         seen = list(pool.map(glance, paths))
