@@ -13,7 +13,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FEW = 1_500
+FEW = 1_000
 MOST_GROWN = 64 * 2**20  # bytes of memory between the middle and the end
 
 

@@ -26,7 +26,8 @@ BACK |= {7: TURN.TRANSVERSE, 8: TURN.ROTATE_270}  # upright -> stored
 
 
 WHOLE = {"validation_fraction": 0.0, "test_fraction": 0.0}
-KINDS = ["jpeg big", "png behind", "webp lossless"]
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("png behind", "webp lossless")]  # seconds each
+KINDS = ["jpeg big", *SLOW]
 
 
 def drawn(seed=0):
@@ -285,7 +286,7 @@ def served(tmp_path_factory):
     return tf.saved_model.load(folder).signatures["serving_bytes"], held.serve
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["jpeg big", "png behind", "webp lossless"])
 def test_a_saved_model_of_bytes_answers_for_the_upright_picture(kind, served):
     of_bytes, of_pixels = served
     files = [FORMATS[kind](turned_back(drawn(), tag), tag) for tag in TAGS]
