@@ -8,7 +8,7 @@ import typing
 import numpy as np
 
 from kerasvision.core.component import from_json
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches, said
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
@@ -173,9 +173,16 @@ def read_image(image):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
             raise KerasVisionError(f"an image is uint8 [H, W, 3]; seen: {image.dtype} {list(image.shape)}")
         return image
+    from kerasvision.data.decode import decode
+
+    return _decoded(decode, image)
+
+
+def _decoded(function, image):
+    """What one of `data.decode`'s functions makes of a path or of encoded bytes, on the host."""
     import tensorflow as tf
 
-    from kerasvision.data.decode import decode
+    from kerasvision.data.decode import on_host
 
     try:
         encoded = image if isinstance(image, bytes) else pathlib.Path(image).read_bytes()
@@ -185,23 +192,20 @@ def read_image(image):
     if not encoded:
         raise KerasVisionError(f"{name} is empty (0 bytes)")
     try:
-        return decode(tf.constant(encoded)).numpy()
+        return tf.nest.map_structure(lambda t: t.numpy(), on_host(function)(tf.constant(encoded)))
     except tf.errors.InvalidArgumentError as error:
-        reason = error.message.split(" [Op")[0].strip().splitlines()[0]
+        reason = (said(error) or "cut off or damaged").removeprefix("the image cannot be decoded: ")
         raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
 
 
 def read_incomplete(image):
     """Inputs of one picture some of whose pixels are missing: those that a PNG or WebP has wholly transparent."""
-    pixels = read_image(image)
     if isinstance(image, np.ndarray):
+        pixels = read_image(image)
         return {"image": pixels, "present": np.ones(pixels.shape[:2], np.uint8)}
-    import tensorflow as tf
-
     from kerasvision.data.decode import decode_present
 
-    encoded = image if isinstance(image, bytes) else pathlib.Path(image).read_bytes()
-    return {k: v.numpy() for k, v in decode_present(tf.constant(encoded)).items()}
+    return _decoded(decode_present, image)
 
 
 def tidying(arch, keep_largest=False, fill_holes=False):

@@ -15,11 +15,12 @@ import tensorflow as tf
 from kerasvision.core.component import hints, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import line_of
-from kerasvision.data import class_names, duplicates, facts, findings, objects
+from kerasvision.data import class_names, duplicates, facts, findings, objects, readable
 from kerasvision.data.pipeline import thinned
 from kerasvision.ops.dense import IGNORE
 
-_TRAITS = ("exif_orientation", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk", "sixteen_bit", "animated")
+_TRAITS = ("exif_orientation", "exif_taken_away", "grayscale", "alpha", "color_key", "gif_transparency", "cmyk")
+_TRAITS += ("sixteen_bit", "dark_sixteen_bit", "animated")
 _EXAMPLES = 5  # members of a group, that are named
 MOST_BEFORE_TRAINING = 2_000  # images
 _TOLD = set()  # sources of which `tell_of` has told
@@ -94,7 +95,8 @@ def examined(source, opened, progress=lambda task, done, total: None, most=None)
     if most is not None and whole > most:
         parts = {n: thinned(s, max(1, most * s.size // whole)) for n, s in opened.splits.items()}
         looked = dataclasses.replace(opened, splits=parts)
-    seen = _look(looked, base if base.is_dir() else base.parent, progress)
+    is_stored = getattr(source, "orientation", "") == "stored"
+    seen = _look(looked, base if base.is_dir() else base.parent, is_stored, progress)
     read = [s for s in seen if s.facts.problem is None]
     found = findings.of_lines(opened.dropped)
     found["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
@@ -151,7 +153,7 @@ def _refuse_volumes(opened):
         )
 
 
-def _look(opened, base, progress):
+def _look(opened, base, is_stored, progress):
     """Every image of every split, looked at by a few threads."""
     total = sum(split.size for split in opened.splits.values())
     threads = min(16, 2 * (os.cpu_count() or 1))
@@ -161,7 +163,7 @@ def _look(opened, base, progress):
             samples = split.records.map(split.read, tf.data.AUTOTUNE).prefetch(64).as_numpy_iterator()
             waiting = collections.deque()
             for index, sample in enumerate(samples):
-                waiting.append(pool.submit(_see, sample, name, index, base))
+                waiting.append(pool.submit(_see, sample, name, index, base, is_stored))
                 if len(waiting) >= 4 * threads:  # bounded: only so many images are held in memory
                     seen.append(waiting.popleft().result())
                     progress("images", len(seen), total)
@@ -170,7 +172,7 @@ def _look(opened, base, progress):
     return seen
 
 
-def _see(sample, split, index, base):
+def _see(sample, split, index, base, is_stored):
     name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
     pixels = np.bincount(sample["mask"].ravel(), minlength=IGNORE + 1).tolist() if "mask" in sample else None
     if "labels" in sample:
@@ -182,6 +184,8 @@ def _see(sample, split, index, base):
     else:
         labels = [i for i, count in enumerate(pixels[:IGNORE]) if count]
     held = facts.of_bytes(sample["image_bytes"]) if "image_bytes" in sample else facts.of_array(sample["image"])
+    if is_stored and "path" in sample and readable.orientation(pathlib.Path(sample["path"].decode()).read_bytes()) > 1:
+        held = dataclasses.replace(held, traits=held.traits | {"exif_taken_away"})
     boxes = sample.get("boxes_xyxy")
     return Seen(name, split, tuple(labels), held, boxes, pixels and tuple(pixels), _truth(sample))
 

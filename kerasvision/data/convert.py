@@ -19,9 +19,11 @@ import shutil
 import tempfile
 import xml.etree.ElementTree as ET
 
+import tensorflow as tf
 from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import UsageError
+from kerasvision.data import decode
 from kerasvision.data.class_names import as_lines
 from kerasvision.data.sources._records import encoded
 from kerasvision.data.sources._things import extras
@@ -51,14 +53,18 @@ def convert(source, kind, out, link=False, progress=lambda done, total: None):
         placed = writers[kind](arranged, folder)
         for done, (origin, target) in enumerate(placed, 1):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _place(pathlib.Path(origin), target, link)
+            _place(pathlib.Path(origin), target, link, getattr(source, "orientation", "") == "stored")
             progress(done, len(placed))
         folder.replace(out)
     return out
 
 
-def _place(origin, target, link):
-    if link:
+def _place(origin, target, link, is_stored):
+    """is_stored: labels are of stored pixels, so that the picture is written without an EXIF orientation."""
+    encoded = origin.read_bytes() if is_stored else b""
+    if encoded and (plain := decode.on_host(decode.stored)(tf.constant(encoded)).numpy()) != encoded:
+        target.write_bytes(plain)
+    elif link:
         target.symlink_to(origin.resolve())
     else:
         shutil.copyfile(origin, target)

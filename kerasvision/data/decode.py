@@ -2,31 +2,52 @@
 
 JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a client without TensorFlow can repeat:
 
-* Stored pixels count: the EXIF orientation is ignored.
-* Gray becomes three equal channels; CMYK JPEG becomes RGB; 16 bits keep their high byte.
+* Upright pixels count: an EXIF orientation is applied, as Pillow's `ImageOps.exif_transpose` does it, and sizes and
+  windows are of the upright picture. The tag stands in a JPEG's first APP1 segment of EXIF before its first scan, a
+  PNG's chunk `eXIf` (before or behind the pixels), or a WebP's chunk `EXIF` that its header announces. Anything
+  ill-formed is orientation 1; XMP and text chunks are not asked. `stored` takes the tag away.
+* Gray becomes three equal channels. CMYK JPEG becomes RGB, within one level of Pillow's: inverted, as Adobe writes it,
+  where Adobe's marker stands, and as it is where none does (Pillow inverts both). 16 bits keep their high byte, so that
+  a file of 16 bits which uses the low 8 only is black.
 * Transparency (PNG, WebP) is composited over white, as a browser shows it: colors below full transparency are whatever
   the writer left there. Pillow: `Image.alpha_composite(Image.new("RGBA", size, "white"), image.convert("RGBA"))`.
-* Of an animation, the first frame. A PNG's color key is ignored, a GIF's transparent pixels become black, a BMP's
-  alpha is dropped: TensorFlow hands out none of these, and the fourth byte of a BMP pixel is mostly unused.
+* Of an animation, the first frame. A GIF's is laid on its screen; what it leaves free is black where it has a
+  transparent color, else the palette's color 0. A WebP's must cover its canvas; any other is refused.
+* A PNG's color key is ignored, a GIF's transparent pixels become black, a BMP's alpha is dropped: TensorFlow hands out
+  none of these, and the fourth byte of a BMP pixel is mostly unused.
 * JPEG uses the accurate integer DCT, which is also libjpeg-turbo's default in Pillow and Android: equal to the bit.
   TensorFlow's own default is the fast one, up to 12 levels off.
+
+Native decoders trust headers, so these are read first, here and by `look`, which servers and readers ask. Refused in
+one line: what is none of the five formats; more than 178,956,970 pixels (Pillow's limit); a JPEG of more than 100
+scans where they would take long; a BMP that TensorFlow would misread (fewer than 8 or 16 bits, compressed, OS/2, masks
+of its own); a WebP whose header denies the transparency that it holds; a file that is shorter than it says.
 """
+
+import functools
 
 import tensorflow as tf
 
-_DCT = "INTEGER_ACCURATE"
+from kerasvision.data.encoded import bmp, exif, gif, jpeg, png, webp
+from kerasvision.data.encoded.strings import MOST_PIXELS, cut, refused, refused_where
+
+__all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "still", "stored"]
+
+_WEBP = 2  # of `_kind`
+_NO_IMAGE = "it is no JPEG, PNG, GIF, BMP or WebP"
 
 
 def decode(image_bytes, window=None):
     """One encoded image -> uint8 [H, W, 3].
 
-    image_bytes: string scalar. window: int32 [4] (y, x, height, width) inside the image, cut while a JPEG is decoded;
-    other formats are decoded, then cut. Bytes that are no such image are a `tf.errors.InvalidArgumentError`.
+    image_bytes: string scalar. window: int32 [4] (y, x, height, width) inside the upright image, or a function that
+    gives it for the image's int32 [2] (height, width). It is cut while a JPEG is decoded; other formats are decoded,
+    then cut. Bytes that are no such image are a `tf.errors.InvalidArgumentError`.
     """
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
         lambda: _decode_jpeg(image_bytes, window),
-        lambda: _cut(_decode_other(image_bytes), window),
+        lambda: _cut(_flatten(on_host(_upright)(image_bytes)), window),
     )
     return tf.ensure_shape(image, [None, None, 3])
 
@@ -35,43 +56,143 @@ def decode_present(image_bytes):
     """One encoded image with transparency -> `image` uint8 [H, W, 3], and `present` uint8 [H, W]: 0 where a pixel is
     wholly transparent, whose color is 0. Without transparency every pixel is present.
     """
-    stored = tf.ensure_shape(tf.io.decode_image(image_bytes, channels=0, expand_animations=False), [None, None, None])
-    has_alpha = tf.equal(tf.shape(stored)[-1] % 2, 0)
-    alpha = tf.cond(
-        has_alpha, lambda: stored[..., -1], lambda: tf.fill(tf.shape(stored)[:2], tf.constant(255, tf.uint8))
-    )
+    other = on_host(_upright)
+    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: other(image_bytes))
+    alpha = tf.where(tf.equal(tf.shape(held)[-1] % 2, 0), held[..., -1:], tf.constant(255, tf.uint8))
     present = tf.cast(alpha > 0, tf.uint8)
-    return {"image": decode(image_bytes) * present[..., None], "present": present}
+    return {"image": tf.ensure_shape(_flatten(held) * present, [None, None, 3]), "present": present[..., 0]}
 
 
 def image_hw(image_bytes):
-    """int32 [2] (height, width). JPEG and PNG are asked for their header, other formats are decoded."""
-    return tf.cond(
-        tf.io.is_jpeg(image_bytes),
-        lambda: tf.image.extract_jpeg_shape(image_bytes)[:2],
-        lambda: tf.cond(_is_png(image_bytes), lambda: _png_hw(image_bytes), lambda: _other_hw(image_bytes)),
-    )
+    """int32 [2] (height, width) of the upright image, from the file's header; the same errors as `decode`'s for what
+    a header shows.
+    """
+    seen = on_host(look)(image_bytes)
+    with tf.control_dependencies([refused(seen["problem"])]):
+        return tf.identity(seen["hw"])
+
+
+def look(image_bytes):
+    """What the header of an encoded image says, without decoding it.
+
+    {"hw": int32 [2] of the upright image, "orientation": int32 1..8, "problem": why `decode` refuses it, or ""}. A JPEG
+    whose header cannot be read is a `tf.errors.InvalidArgumentError`.
+    """
+
+    def of_jpeg():
+        hw = jpeg.hw(image_bytes)
+        many = jpeg.has_many_scans(image_bytes, hw)
+        return hw, _jpeg_orientation(image_bytes), tf.where(many, jpeg.MANY_SCANS, "")
+
+    def of_png():
+        return png.hw(image_bytes), png.orientation(image_bytes), png.problem(image_bytes, png.hw(image_bytes))
+
+    def of_webp():
+        return webp.hw(image_bytes), webp.orientation(image_bytes), webp.problem(image_bytes, webp.hw(image_bytes))
+
+    def of_gif():
+        hw, problem = gif.look(image_bytes)
+        return hw, tf.constant(exif.UPRIGHT), problem
+
+    def of_bmp():
+        return bmp.hw(image_bytes), tf.constant(exif.UPRIGHT), bmp.problem(image_bytes, bmp.hw(image_bytes))
+
+    def of_none():
+        return tf.zeros([2], tf.int32), tf.constant(exif.UPRIGHT), tf.constant(_NO_IMAGE)
+
+    hw, orientation, problem = tf.switch_case(_kind(image_bytes), [of_jpeg, of_png, of_webp, of_gif, of_bmp, of_none])
+    return {"hw": exif.turned_hw(hw, orientation), "orientation": orientation, "problem": problem}
+
+
+def stored(image_bytes):
+    """The bytes without their EXIF orientation, so that stored pixels count."""
+    same = [lambda: tf.identity(image_bytes)] * 3
+    taken = [lambda part=part: part.without_exif(image_bytes) for part in (jpeg, png, webp)]
+    return tf.switch_case(_kind(image_bytes), [*taken, *same])
+
+
+def still(image_bytes):
+    """The bytes, or of an animated WebP those of its first frame, which any decoder may have. Only where `look` finds
+    no problem.
+    """
+    is_webp = tf.equal(_kind(image_bytes), _WEBP)
+    return tf.cond(is_webp, lambda: webp.still(image_bytes), lambda: tf.identity(image_bytes))
+
+
+@functools.cache
+def on_host(function):
+    """One of the functions above, of bytes, traced once: faster on the host, where its errors then read as a served
+    graph's do, and within the graphs that call it, which are made in a fraction of the time.
+    """
+    return tf.function(function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+
+
+def _kind(image_bytes):
+    """int32: of the branches of `look`; by the first bytes, as `tf.io.decode_image` tells formats apart."""
+    is_webp = tf.equal(cut(image_bytes, 0, 4), b"RIFF") & tf.equal(cut(image_bytes, 8, 4), b"WEBP")
+    firsts = [tf.equal(cut(image_bytes, 0, len(m)), m) for m in (b"\xff\xd8\xff", png.MAGIC, b"GIF8", b"BM")]
+    return tf.argmax(tf.stack([*firsts[:2], is_webp, *firsts[2:], True]), output_type=tf.int32)
+
+
+def _jpeg_orientation(image_bytes):
+    tagged = jpeg.may_be_tagged(image_bytes)
+    return tf.cond(tagged, lambda: on_host(jpeg.orientation)(image_bytes), lambda: tf.constant(exif.UPRIGHT))
 
 
 def _decode_jpeg(image_bytes, window):
-    if window is None:
-        return tf.io.decode_jpeg(image_bytes, channels=3, dct_method=_DCT)
-    return tf.image.decode_and_crop_jpeg(image_bytes, window, channels=3, dct_method=_DCT)
+    """uint8 [H, W, 3]. Nearly all files have no tag, or that of an upright picture: those cost next to nothing more."""
+    hw = jpeg.hw(image_bytes)
+
+    def turned():
+        orientation = on_host(jpeg.orientation)(image_bytes)
+        part = _known(window, exif.turned_hw(hw, orientation))
+        part = None if part is None else exif.stored_window(part, hw, orientation)
+        return exif.turned(jpeg.pixels(image_bytes, part), orientation)
+
+    with tf.control_dependencies([refused_where(jpeg.has_many_scans(image_bytes, hw), jpeg.MANY_SCANS)]):
+        return tf.cond(jpeg.may_be_tagged(image_bytes), turned, lambda: jpeg.pixels(image_bytes, _known(window, hw)))
 
 
-def _decode_other(image_bytes):
-    """`decode_image` finds the format itself, so a graph holds no op that an older server does not know."""
-    stored = tf.io.decode_image(image_bytes, channels=0, expand_animations=False)
-    stored = tf.ensure_shape(stored, [None, None, None])
-    is_bmp = tf.equal(tf.strings.substr(image_bytes, 0, 2), "BM")
-    return tf.cond(is_bmp, lambda: _bmp_colors(image_bytes, stored), lambda: _flatten(stored))
+def _known(window, hw):
+    """The window of an image of this size: see `decode`."""
+    return window(hw) if callable(window) else window
 
 
-def _flatten(stored):
+def _upright(image_bytes):
+    """uint8 [H, W, 1 to 4], upright, of what is no JPEG: gray, gray + alpha, RGB or RGBA."""
+
+    def of_png():
+        return _with_alpha(image_bytes, png.problem(image_bytes, png.hw(image_bytes)), png.orientation(image_bytes))
+
+    def of_webp():
+        problem = webp.problem(image_bytes, webp.hw(image_bytes))
+        return _with_alpha(image_bytes, problem, webp.orientation(image_bytes), webp.still)
+
+    def of_bmp():
+        with tf.control_dependencies([refused(bmp.problem(image_bytes, bmp.hw(image_bytes)))]):
+            return bmp.pixels(tf.identity(image_bytes))
+
+    def of_none():
+        with tf.control_dependencies([refused(_NO_IMAGE)]):
+            return tf.zeros([1, 1, 3], tf.uint8)
+
+    # of a JPEG nothing is asked here
+    branches = [of_none, of_png, of_webp, lambda: gif.pixels(image_bytes), of_bmp, of_none]
+    return tf.ensure_shape(tf.switch_case(_kind(image_bytes), branches), [None, None, None])
+
+
+def _with_alpha(image_bytes, problem, orientation, still=tf.identity):
+    with tf.control_dependencies([refused(problem)]):
+        safe = still(tf.identity(image_bytes))
+    held = tf.io.decode_image(safe, channels=0, expand_animations=False)
+    return exif.turned(tf.ensure_shape(held, [None, None, None]), orientation)
+
+
+def _flatten(held):
     """Gray, gray + alpha, RGB or RGBA, uint8 [H, W, 1 to 4] -> RGB."""
-    channels = tf.shape(stored)[-1]
-    color = tf.cond(channels < 3, lambda: tf.tile(stored[..., :1], [1, 1, 3]), lambda: stored[..., :3])
-    return tf.cond(tf.equal(channels % 2, 0), lambda: _over_white(color, stored[..., -1:]), lambda: color)
+    channels = tf.shape(held)[-1]
+    color = tf.cond(channels < 3, lambda: tf.tile(held[..., :1], [1, 1, 3]), lambda: held[..., :3])
+    return tf.cond(tf.equal(channels % 2, 0), lambda: _over_white(color, held[..., -1:]), lambda: color)
 
 
 def _over_white(color, alpha):
@@ -79,21 +200,8 @@ def _over_white(color, alpha):
     return tf.cast((color * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 
 
-def _bmp_colors(image_bytes, stored):
-    """TensorFlow returns the indices of a BMP with 8 bits a pixel; its palette of B, G, R, 0 lies after the header."""
-    channels = tf.shape(stored)[-1]
-    return tf.cond(channels < 3, lambda: _look_up(image_bytes, stored[..., 0]), lambda: stored[..., :3])
-
-
-def _look_up(image_bytes, indices):
-    start = 14 + _little_endian(image_bytes, 14, tf.int32)
-    stop = _little_endian(image_bytes, 10, tf.int32)
-    palette = tf.io.decode_raw(tf.strings.substr(image_bytes, start, stop - start), tf.uint8)
-    palette = tf.reshape(palette[: tf.size(palette) // 4 * 4], [-1, 4])[:, 2::-1]
-    return tf.gather(palette, tf.cast(indices, tf.int32))
-
-
 def _cut(image, window):
+    window = _known(window, tf.shape(image)[:2])
     if window is None:
         return image
     y, x, height, width = tf.unstack(tf.cast(window, tf.int32), num=4)
@@ -101,20 +209,3 @@ def _cut(image, window):
     inside = (y >= 0) & (x >= 0) & (height > 0) & (width > 0) & (y + height <= bounds[0]) & (x + width <= bounds[1])
     with tf.control_dependencies([tf.debugging.Assert(inside, ["window outside the image:", window, bounds])]):
         return tf.identity(image[y : y + height, x : x + width])
-
-
-def _is_png(image_bytes):
-    return tf.equal(tf.strings.substr(image_bytes, 0, 8), b"\x89PNG\r\n\x1a\n")
-
-
-def _png_hw(image_bytes):
-    width_height = tf.io.decode_raw(tf.strings.substr(image_bytes, 16, 8), tf.int32, little_endian=False)
-    return tf.reshape(width_height[::-1], [2])
-
-
-def _other_hw(image_bytes):
-    return tf.shape(_decode_other(image_bytes))[:2]
-
-
-def _little_endian(image_bytes, at, dtype):
-    return tf.io.decode_raw(tf.strings.substr(image_bytes, at, dtype.size), dtype)[0]

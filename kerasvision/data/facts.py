@@ -5,11 +5,14 @@ import hashlib
 import io
 
 import numpy as np
-from PIL import ExifTags, Image
+import tensorflow as tf
+from PIL import Image
 
-from kerasvision.data.readable import bytes_problem, sniff
+from kerasvision.data.decode import look, on_host
+from kerasvision.data.readable import bytes_problem, sniff, upright
 
 THUMB = 16  # side of the gray thumbnail, pixels
+DARK = 16  # high bytes below: of 16 bits no more than 12 are used
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +38,16 @@ def of_bytes(image_bytes):
     digest = hashlib.sha256(image_bytes).digest()
     try:
         with Image.open(io.BytesIO(image_bytes)) as image:
-            kind, (width, height) = image.format.lower(), image.size
-            traits = set(_stored_traits(image, image_bytes))
+            kind, seen = image.format.lower(), on_host(look)(tf.constant(image_bytes))
+            height, width = seen["hw"].numpy().tolist()
+            traits = set(_stored_traits(image, image_bytes)) | (
+                {"exif_orientation"} if seen["orientation"] > 1 else set()
+            )
             image.draft("L" if image.mode == "L" else "RGB", (8 * THUMB, 8 * THUMB))  # JPEG: decode a smaller picture
             flat, clear = _flatten(image)
-            dhash, thumb = fingerprint(flat)
+            dhash, thumb = fingerprint(upright(flat, image_bytes))
+            if "sixteen_bit" in traits and max(e[1] for e in _extrema(flat)) < DARK:
+                traits.add("dark_sixteen_bit")
     except Exception:  # Pillow's plug-ins raise OSError, SyntaxError, ValueError, struct.error ...
         return Facts(digest, sniff(image_bytes) or "", problem=bytes_problem(image_bytes))
     return Facts(digest, kind, height, width, frozenset(traits | clear), dhash, thumb)
@@ -56,8 +64,6 @@ def of_array(image):
 
 def _stored_traits(image, image_bytes):
     """Names of the properties that stand in the header and that training treats in a way worth telling."""
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        yield "exif_orientation"
     if image.mode in ("1", "L", "LA", "I", "I;16", "I;16B"):
         yield "grayscale"
     if image.mode == "CMYK":
@@ -66,6 +72,12 @@ def _stored_traits(image, image_bytes):
         yield "sixteen_bit"
     if getattr(image, "is_animated", False):
         yield "animated"
+
+
+def _extrema(image):
+    """[(least, largest)] of each channel of a Pillow image."""
+    found = image.getextrema()
+    return found if isinstance(found[0], tuple) else [found]
 
 
 def _flatten(image):

@@ -26,6 +26,15 @@ FINDINGS = {
     "repeated": ("images with a box that stands there twice", "each counts once"),
     "unlabeled": ("images without a label file", "count as images without objects"),
     **objects.FINDINGS,
+    "exif_taken_away": (
+        "images with an EXIF orientation, of a source with orientation='stored'",
+        "labels and training count on stored pixels; serving applies the tag: serve such files without it",
+    ),
+    "turned": ("what the labels' own sizes say of EXIF orientations", "as the source's orientation says"),
+    "dark_sixteen_bit": (
+        "images of 16 bits a channel whose values use 12 bits or fewer",
+        "the high 8 bits count, which are black or nearly so; save them as 8 bits, or multiply the values to fill 16",
+    ),
     "binary": ("a guess about what 255 means in masks", "it is learned as a class"),
     "ignored": ("a guess about what 255 means in masks", "nothing is learned there, and nothing judged"),
     "rare": ("values that one mask alone holds", "each is a class; is the mask coded otherwise than the rest?"),
@@ -66,7 +75,7 @@ FINDINGS = {
     ),
     "exif_orientation": (
         "images with an EXIF orientation",
-        "training and serving use the stored pixels and ignore the tag; rotate the files, and serve them rotated",
+        "applied in training and serving: labels count on the upright picture; orientation='stored' says otherwise",
     ),
     "grayscale": ("gray images", "the gray value goes into all three channels"),
     "alpha": ("images with transparency", "composited over white"),
@@ -77,7 +86,17 @@ FINDINGS = {
     "animated": ("animations", "the first frame counts"),
 }
 _ALWAYS_LEFT = {"copy", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
-_UNCOUNTED = {"splits", "deep", "short", "paths", "joined", "binary", "soft", "kin"} | objects.UNCOUNTED  # lines count
+_UNCOUNTED = {
+    "splits",
+    "deep",
+    "short",
+    "paths",
+    "joined",
+    "binary",
+    "soft",
+    "kin",
+    "turned",
+} | objects.UNCOUNTED  # lines count
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
-from kerasvision.data.decode import decode, image_hw
+from kerasvision.data.decode import decode
 from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
 from kerasvision.data.sources.base import Split
 from kerasvision.data.splits import held_out
@@ -236,9 +236,8 @@ def _alone(fit, sample, numbered, seed):
     cuts = parts and isinstance(parts[0], WindowAugmentation)
     if cuts and "image_bytes" in sample and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
         encoded = sample["image_bytes"]
-        window = parts[0].window(image_hw(encoded), seeds[0])
-        sample = {k: v for k, v in sample.items() if k != "image_bytes"}
-        sample |= {"image": decode(encoded, window), "cropped": tf.constant(True)}
+        cut = decode(encoded, lambda image_hw: parts[0].window(image_hw, seeds[0]))
+        sample = {k: v for k, v in sample.items() if k != "image_bytes"} | {"image": cut, "cropped": tf.constant(True)}
     elif cuts:
         sample = parts[0](_decoded(sample), seeds[0])
     if cuts:

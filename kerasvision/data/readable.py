@@ -9,7 +9,8 @@ import struct
 import tensorflow as tf
 from PIL import Image
 
-from kerasvision.data.decode import decode
+from kerasvision.core.errors import said
+from kerasvision.data.decode import decode, look, on_host
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 UNSUPPORTED = (
@@ -28,6 +29,7 @@ UNSUPPORTED = (
     ".nef",
 )
 
+_DAMAGED = "cut off or damaged"
 FULL_FILES, FULL_BYTES = 5_000, 2**30  # up to here every file is decoded once; beyond, only those in doubt
 
 _FOREIGN = (
@@ -73,13 +75,12 @@ def glance(path):
     kind = sniff(head)
     if kind is None:
         return _stranger(head), False
-    if kind == "bmp":
-        return _bmp_problem(head), False
     whole = {
+        "bmp": lambda: False,  # its kind is read where it is decoded
         "jpeg": lambda: _jpeg_ends(tail),
         "png": lambda: tail[-8:-4] == b"IEND",
         "gif": lambda: tail.endswith(b";"),
-        "webp": lambda: struct.unpack("<I", head[4:8])[0] + 8 <= size,
+        "webp": lambda: struct.unpack("<I", head[4:8])[0] + 8 <= size and head[12:16] != b"VP8X",
     }[kind]
     return None, not whole()
 
@@ -90,16 +91,6 @@ def _stranger(head):
             return f"{name} is not supported; convert it to JPEG or PNG"
     text = all(b in b"\t\r\n\f" or b >= 32 for b in head)
     return "text, not an image" if text else "not an image"
-
-
-def _bmp_problem(head):
-    if len(head) < 34:
-        return "cut off"
-    bits, compression = struct.unpack("<HI", head[28:34])
-    if bits not in (8, 24, 32) or compression not in (0, 3):
-        squeezed = ", compressed," if compression not in (0, 3) else ""
-        return f"BMP of {bits} bits a pixel{squeezed} is not supported; convert it to PNG"
-    return None
 
 
 def decode_problem(path):
@@ -113,25 +104,56 @@ def decode_problem(path):
 def bytes_problem(image_bytes):
     """Why training could not decode these bytes, or None.
 
-    Pillow judges a JPEG that ends as it should: it is built on the same libjpeg-turbo, decodes to an eighth of the
-    size (every bit is read, most arithmetic is spared), and does not print to stderr as TensorFlow does.
+    Pillow judges a JPEG that ends as it should and whose header `look` passes: it is built on the same libjpeg-turbo,
+    decodes to an eighth of the size (every bit is read, most arithmetic is spared), and does not print to stderr as
+    TensorFlow does.
     """
-    if sniff(image_bytes) == "jpeg":
-        try:
-            with Image.open(io.BytesIO(image_bytes)) as image:
-                image.draft("RGB", (image.width // 8, image.height // 8))
-                image.load()
-            if _jpeg_ends(image_bytes[-16:]):
-                return None
-        except Image.DecompressionBombError:
-            pass  # too large for Pillow's taste: TensorFlow decides
-        except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ...
-            return "cut off or damaged"
+    encoded = tf.constant(image_bytes)
     try:
-        decode(tf.constant(image_bytes))
-    except tf.errors.InvalidArgumentError:
-        return "cut off or damaged"
+        problem = on_host(look)(encoded)["problem"].numpy().decode()
+        if problem or (sniff(image_bytes) == "jpeg" and _jpeg_ends(image_bytes[-16:])):
+            return problem or _jpeg_problem(image_bytes)
+        on_host(decode)(encoded)
+    except tf.errors.InvalidArgumentError as error:
+        return (said(error) or _DAMAGED).removeprefix("the image cannot be decoded: ")
     return None
+
+
+def _jpeg_problem(image_bytes):
+    try:
+        with Image.open(io.BytesIO(image_bytes)) as image:
+            image.draft("RGB", (image.width // 8, image.height // 8))
+            image.load()
+    except Image.DecompressionBombError:
+        return None  # too large for Pillow's taste, which `look` has not found too large
+    except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ...
+        return _DAMAGED
+    return None
+
+
+_TURNS = (  # of Pillow's, by EXIF orientation from 2 on
+    Image.Transpose.FLIP_LEFT_RIGHT,
+    Image.Transpose.ROTATE_180,
+    Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+
+
+def upright(image, image_bytes):
+    """A Pillow image with stored pixels, as `decode` turns them. image_bytes: what it was read from."""
+    tag = orientation(image_bytes)
+    return image if tag == 1 else image.transpose(_TURNS[tag - 2])
+
+
+def orientation(image_bytes):
+    """The EXIF orientation, 1 to 8, as `decode` reads it; 1 of what is no image."""
+    try:
+        return int(on_host(look)(tf.constant(image_bytes))["orientation"])
+    except tf.errors.InvalidArgumentError:
+        return 1
 
 
 def _jpeg_ends(tail):
@@ -144,6 +166,8 @@ def unreadable(paths, full_files=FULL_FILES, full_bytes=FULL_BYTES, progress=lam
     All files are glanced at. If they are at most `full_files` with `full_bytes` in all, each is decoded too; else only
     those whose end looks wrong. progress: called with the number of files done.
     """
+    for function in (look, decode):
+        on_host(function).get_concrete_function()  # traced here: threads would hinder one another
     threads = min(32, 2 * (os.cpu_count() or 1))
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         seen = list(pool.map(glance, paths))

@@ -2,14 +2,14 @@
 
 import collections
 import contextlib
-import io
 import json
 import threading
 import time
 
 import numpy as np
-from PIL import Image
+import tensorflow as tf
 
+from kerasvision.data.decode import decode, on_host
 from kerasvision.export import profile
 
 WINDOW = 500  # of the latest examples that are compared
@@ -51,7 +51,7 @@ class Watch:
         image = None
         with self._time_for("picture") as is_there:
             # what the graph has answered need not be readable here
-            with contextlib.suppress(OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError):
+            with contextlib.suppress(tf.errors.InvalidArgumentError, TypeError, ValueError):
                 image = read() if is_there else None
             if image is not None:
                 yield profile.of_image(image)
@@ -93,8 +93,7 @@ class Watch:
 
 
 def _decoded(encoded):
-    with Image.open(io.BytesIO(encoded)) as image:
-        return np.asarray(image.convert("RGB"))
+    return on_host(decode)(tf.constant(encoded)).numpy()
 
 
 def watch_of(path, features=None):

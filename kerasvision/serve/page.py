@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Recipe
-from kerasvision.data.decode import decode, decode_present
+from kerasvision.data.decode import decode, decode_present, on_host
 from kerasvision.export.contract import read_contract
 from kerasvision.export.draw import drawable, picture_of
 from kerasvision.export.words import in_words
@@ -76,10 +76,10 @@ def _read(arch, encoded):
     wanted = set(arch.serving_inputs())
     if wanted not in ({"image"}, {"image", "present"}):
         raise invalid(f"this model takes {', '.join(sorted(wanted))}, which no picture is")
-    check_images(np.array([encoded], object))
+    encoded = tf.constant(check_images(np.array([encoded], object))[0])
     try:
-        read = decode_present(tf.constant(encoded)) if "present" in wanted else {"image": decode(tf.constant(encoded))}
+        read = on_host(decode_present)(encoded) if "present" in wanted else {"image": on_host(decode)(encoded)}
     except tf.errors.InvalidArgumentError:
-        raise invalid("this is no picture that can be decoded; send a JPEG, PNG, BMP or GIF") from None
+        raise invalid("this is no picture that can be decoded; send a JPEG, PNG, BMP, GIF or WebP") from None
     inputs = {key: value.numpy() for key, value in read.items()}
     return inputs, inputs["image"]

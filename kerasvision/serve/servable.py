@@ -54,7 +54,7 @@ class Servable:
                 )
         arrays = {key: _checked(key, np.asarray(value), definition.inputs[key]) for key, value in inputs.items()}
         if IMAGES in arrays:
-            check_images(arrays[IMAGES])
+            arrays[IMAGES] = check_images(arrays[IMAGES])
         return arrays
 
     def check_names(self, names, signature):

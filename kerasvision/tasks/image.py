@@ -15,7 +15,7 @@ Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
 DECODING = {  # of encoded pictures, as `data.decode` does it
     "rules": "kv1",
     "color": "RGB",
-    "exif_orientation": "ignored",
+    "exif_orientation": "applied",
     "transparency": "over_white",
     "sixteen_bits": "high_byte",
     "animation": "first_frame",

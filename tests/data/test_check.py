@@ -115,7 +115,7 @@ def test_command_prints_json_only(folder, capsys):
 def test_command_prints_a_line_for_each_finding(folder, capsys):
     assert main(["data", "check", str(folder)]) == 0
     text = capsys.readouterr().out
-    assert "1 images with an EXIF orientation: training and serving use the stored pixels and ignore the tag" in text
+    assert "1 images with an EXIF orientation: applied in training and serving" in text
     assert "1 CMYK images: converted to RGB" in text
     assert "height: 20 to 200 pixels" in text
 

@@ -95,7 +95,7 @@ WANTED = {
 def test_traits(name, zoo):
     seen = facts.of_bytes(zoo[name].read_bytes())
     assert seen.traits == WANTED[name]
-    assert (seen.height, seen.width) == (101, 77)
+    assert (seen.height, seen.width) == ((77, 101) if name == "rotated.jpg" else (101, 77))
     assert seen.format == zoo[name].suffix[1:].replace("jpg", "jpeg")
     assert seen.problem is None
 
@@ -105,7 +105,7 @@ def test_facts_of_pixels_and_of_damage(zoo):
     assert facts.of_array(gray).traits == {"grayscale"}
     assert facts.of_array(gray + np.array([0, 1, 0], np.uint8)).traits == set()
     assert facts.of_bytes(zoo["rgb.png"].read_bytes()[:500]).problem == "cut off or damaged"
-    assert facts.of_bytes(b"text").problem == "cut off or damaged"
+    assert facts.of_bytes(b"text").problem == "it is no JPEG, PNG, GIF, BMP or WebP"
 
 
 def test_the_search_ends_among_frames_that_are_all_alike(monkeypatch):

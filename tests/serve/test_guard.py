@@ -126,7 +126,9 @@ def test_a_small_file_of_a_huge_picture_is_refused():
     Image.new("1", (30000, 30000)).save(bomb, "PNG")  # beyond what Pillow opens
     with pytest.raises(ServingError, match="an image may have"):
         check_images(np.array([bomb.getvalue()], object))
-    check_images(np.array([b"no image", b""], object))  # which the graph's decoder refuses
+    for nothing in (b"no image", b""):
+        with pytest.raises(ServingError, match="it is no JPEG, PNG, GIF, BMP or WebP"):
+            check_images(np.array([nothing], object))
     damaged = bytearray(held.getvalue())
     damaged[33:33] = b"\0\0\0\4tEXta\0bcXXXX"  # a chunk of text with a wrong checksum, which decoders pass over
     with pytest.raises(ServingError, match="an image may have"):
@@ -187,6 +189,61 @@ def test_a_bomb_is_not_drawn(lengths, monkeypatch):
     monkeypatch.setattr(page, "decode", lambda content: pytest.fail("it has been decoded"))
     status, answer = conftest.Client(lengths[0].rest_port).ask("POST", "/draw/lengths", encoded(8001))
     assert status == 400 and "64,000,000 pixels" in answer["error"]
+
+
+def save_decoder(path):
+    """A SavedModel of somebody else's: it decodes without looking, as ours of before did."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+    def first_pixel(image_bytes):
+        def one(encoded):
+            image = tf.ensure_shape(tf.io.decode_image(encoded, 3, expand_animations=False), [None, None, 3])
+            return tf.cast(image[0, 0], tf.int32)
+
+        return {"pixel": tf.map_fn(one, image_bytes, fn_output_signature=tf.TensorSpec([3], tf.int32))}
+
+    tf.saved_model.save(module, str(path), signatures={"serving_default": first_pixel.get_concrete_function()})
+
+
+def picture(kind, **options):
+    noise = np.random.default_rng(5).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
+    held, (first, *others) = io.BytesIO(), map(Image.fromarray, noise)
+    first.save(held, kind, **({"save_all": True, "append_images": others} if kind == "WEBP" else {}), **options)
+    return held.getvalue(), noise[0, 0, 0].tolist()
+
+
+def test_pictures_are_looked_at_before_any_model_decodes_them(tmp_path):
+    """One request with an animated WebP would end the process, one with a huge header fill its memory."""
+    save_decoder(tmp_path / "decoder" / "1")
+    server = Server(configs_below(tmp_path), conftest.QUIET, tmp_path).start()
+    try:
+        client = Client(f"http://127.0.0.1:{server.rest_port}")
+        for kind, options in (("WEBP", {"lossless": True}), ("PNG", {})):
+            data, pixel = picture(kind, **options)
+            (answer,) = client.predict("decoder", {"image_bytes": np.array([data], object)}).values()
+            assert np.asarray(answer).tolist() == [pixel]
+        bomb = io.BytesIO()
+        Image.new("1", (9000, 9000)).save(bomb, "PNG")
+        cut_off = picture("WEBP")[0][:60]
+        for data, said in ((bomb.getvalue(), "64,000,000 pixels"), (b"words", "no JPEG, PNG"), (cut_off, "cut off")):
+            with pytest.raises(ServingError, match=said) as caught:
+                client.predict("decoder", {"image_bytes": np.array([data], object)})
+            assert caught.value.code is Code.INVALID_ARGUMENT
+    finally:
+        server.stop()
+
+
+def test_an_animation_becomes_its_first_frame():
+    data, _ = picture("WEBP", lossless=True)
+    (safe,) = check_images(np.array([data], object))
+    shown = Image.open(io.BytesIO(safe))
+    assert not getattr(shown, "is_animated", False)
+    np.testing.assert_array_equal(
+        np.asarray(shown.convert("RGB")), np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    )
+    png = picture("PNG")[0]
+    assert check_images(np.array([png], object))[0] == png
 
 
 def test_two_servers_do_not_share_a_port(started):

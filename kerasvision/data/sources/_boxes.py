@@ -1,7 +1,8 @@
 """What the sources of labeled boxes share: the labels on the host, what is checked of them, and how they are opened.
 
-Boxes are (x1, y1, x2, y2) in pixels of the stored image, measured from its outer corner as in `ops/resample.py`: a box
-around the pixels of columns a..b reaches from a to b + 1. Each source converts its own convention where it reads.
+Boxes are (x1, y1, x2, y2) in pixels of the image as it is shown (as it is stored, where the source's `orientation` says
+so), measured from its outer corner as in `ops/resample.py`: a box around the pixels of columns a..b reaches from a to
+b + 1. Each source converts its own convention where it reads.
 
 Bad input, the same in every source:
 
@@ -18,20 +19,16 @@ Bad input, the same in every source:
 
 import abc
 import collections
-import concurrent.futures
 import dataclasses
 import math
-import os
-
-import tensorflow as tf
-from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.data import decode, splits
+from kerasvision.data import splits
 from kerasvision.data.sources._files import Entry, Plan, arrange, named
 from kerasvision.data.sources._records import split_of
+from kerasvision.data.sources._sizes import OTHER, measured, refuse_other, said_of
 from kerasvision.data.sources._things import Thing
-from kerasvision.data.sources.base import Opened, Source
+from kerasvision.data.sources.base import Opened, Pictures
 from kerasvision.data.text import check_class_names
 
 _ROUNDING_PX = 0.5  # a box may reach this far beyond its image without a word
@@ -64,7 +61,7 @@ class Arranged:
     dropped: tuple[str, ...]
 
 
-class BoxSource(Source):
+class BoxSource(Pictures):
     """Abstract. Final subclasses are frozen dataclasses that have these fields."""
 
     path: str
@@ -89,7 +86,7 @@ class BoxSource(Source):
         keys = extra_keys(every)
         what = f"{self._what()}: "
         opened = {name: split_of(held, keys, self.masks, what) for name, held in arranged.splits.items()}
-        return Opened(arranged.classes, opened, arranged.dropped)
+        return self.as_labeled(Opened(arranged.classes, opened, arranged.dropped))
 
     def arranged(self):
         """The checked labels on the host, by split: what `open` reads from and `data/convert.py` writes."""
@@ -112,9 +109,13 @@ class BoxSource(Source):
 
     def _checked(self, by_split, what):
         """(pictures by split with sizes and clean boxes, lines about what was left out)."""
-        sized = sizes([p.path for held in by_split.values() for p in held])
+        pictures = [p for held in by_split.values() for p in held]
+        sized = measured([p.path for p in pictures])
+        states = [(sized[p.path], p.image_hw is not None) for p in pictures]
+        self._refuse_turned(pictures, sized, what)
         found = collections.defaultdict(list)
-        by_split = {n: [_clean(p, sized[p.path], found) for p in held] for n, held in by_split.items()}
+        hw = {path: size.hw(self.orientation) for path, size in sized.items()}
+        by_split = {n: [_clean(p, hw[p.path], found) for p in held] for n, held in by_split.items()}
         if found["size"]:
             count = f"{len(found['size'])} images of another size than their labels say, whose boxes would not fit"
             raise KerasVisionError(f"{what}: {count}: {named(found['size'])}; mend the labels")
@@ -125,7 +126,13 @@ class BoxSource(Source):
             )
         self._check_count([p for held in by_split.values() for p in held], what)
         kinds = ("boxes", "margins", "repeated", "unlabeled")
-        return by_split, [f"{kind}: {line}" for kind in kinds for line in found[kind]]
+        lines = [f"{kind}: {line}" for kind in kinds for line in found[kind]]
+        return by_split, lines + said_of(states, self.orientation)
+
+    def _refuse_turned(self, pictures, sized, what):
+        other = OTHER[self.orientation]
+        stated = [(p, sized[p.path]) for p in pictures if p.image_hw and sized[p.path].tells]
+        refuse_other(what, [p.name for p, size in stated if tuple(p.image_hw) == size.hw(other)], self.orientation)
 
     def _check_count(self, pictures, what):
         largest = max(pictures, key=lambda p: len(p.things))
@@ -162,24 +169,6 @@ def numbered(pictures):
             picture, following = dataclasses.replace(picture, image_id=following), following + 1
         done.append(picture)
     return done
-
-
-def sizes(paths):
-    """path -> (height, width) as stored, from the files' headers; None where there is no such image."""
-    with concurrent.futures.ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
-        return dict(zip(paths, pool.map(_size, paths), strict=True))
-
-
-def _size(path):
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except Exception:  # what Pillow refuses, such as a picture it finds too large, TensorFlow may still read
-        pass
-    try:
-        return tuple(decode.image_hw(tf.io.read_file(path)).numpy().tolist())
-    except tf.errors.OpError:
-        return None
 
 
 def _clean(picture, image_hw, found):

@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from kerasvision.data.readable import sniff
+from kerasvision.data.readable import sniff, upright
 from kerasvision.ops.dense import IGNORE
 
 _UNKNOWN = -1
@@ -28,13 +28,15 @@ class Coding:
     """What is stored for a class: values[i] or colors[i] for class i; without either a value is its own class.
 
     ignore: values, or with colors colors, that mean `IGNORE`. ordered: where the files of two classes overlap, the
-    class with the larger id is on top; else an overlap is a fault.
+    class with the larger id is on top; else an overlap is a fault. is_upright: an EXIF orientation of a mask's own is
+    applied, as that of an image is; else neither counts.
     """
 
     values: tuple[int, ...] = ()
     colors: tuple[tuple[int, int, int], ...] = ()
     ignore: tuple = ()
     ordered: bool = False
+    is_upright: bool = True
 
     @functools.cached_property
     def table(self):
@@ -97,7 +99,7 @@ def read_mask(files, image_hw, coding):
 
 
 def _coded(path, coding, image_hw):
-    pixels = _stored(path, image_hw, bool(coding.colors))
+    pixels = _stored(path, image_hw, bool(coding.colors), coding.is_upright)
     keys = _packed_pixels(pixels) if coding.colors else _values(pixels)
     ids = coding.table[keys]
     strange = ids == _UNKNOWN
@@ -113,7 +115,7 @@ def _covers(files, coding, image_hw):
     ids, is_soft = None, False
     for number in sorted(files):
         try:
-            pixels = _stored(files[number], image_hw, False)
+            pixels = _stored(files[number], image_hw, False, coding.is_upright)
         except _FaultError as error:
             folder = pathlib.Path(files[number]).parent.name
             raise _FaultError(error.fault.kind, f"{folder}: {error.fault.reason}") from None
@@ -128,7 +130,7 @@ def _covers(files, coding, image_hw):
     return ids, is_soft
 
 
-def _stored(path, image_hw, by_color):
+def _stored(path, image_hw, by_color, is_upright):
     """[H, W] of bool, uint8 or uint16, or uint8 [H, W, 3], as the file has it."""
     try:
         data = pathlib.Path(path).read_bytes()
@@ -143,6 +145,7 @@ def _stored(path, image_hw, by_color):
             image.load()
     except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ...
         raise _FaultError("unreadable", "cut off or damaged") from None
+    image = upright(image, data) if is_upright else image
     if image_hw is not None and image.size != (image_hw[1], image_hw[0]):
         raise _FaultError("size", f"{_spelled(image.size[::-1])} pixels, its image {_spelled(image_hw)}")
     return _pixels(image, data[24], by_color)

@@ -10,7 +10,7 @@ import functools
 import math
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 from pycocotools import mask as coco_mask
 
 from kerasvision.data.sources._things import Thing
@@ -92,7 +92,7 @@ def _load_background(path, side_px):
     """The photograph, its shorter side not above `side_px`."""
     with Image.open(path) as image:
         image.draft("RGB", (side_px, side_px))
-        photo = image.convert("RGB")
+        photo = ImageOps.exif_transpose(image).convert("RGB")
     scale = side_px / min(photo.size)
     if scale < 1:
         photo = photo.resize([max(1, round(v * scale)) for v in photo.size], Image.Resampling.LANCZOS)
@@ -103,7 +103,7 @@ def _load_background(path, side_px):
 def load_cutout(path, side_px):
     """RGBA, cut to what is solid, its longer side not above `side_px`; None when nothing or everything is solid."""
     with Image.open(path) as image:
-        cut = image.convert("RGBA")
+        cut = ImageOps.exif_transpose(image).convert("RGBA")
     solid = cut.getchannel("A").point(lambda a: 255 * (a >= SOLID))
     if solid.getbbox() is None or solid.getextrema()[0]:
         return None

@@ -16,6 +16,11 @@ class Wrapping(Source):
         """Where the data lie, as `of` has it."""
         return getattr(self.of, "path", "")
 
+    @property
+    def orientation(self):
+        """Which pixels the labels were drawn on, as `of` has it."""
+        return getattr(self.of, "orientation", "upright")
+
     def lenient(self, *names):
         """`of` with those of the named fields set that are set here and that it has."""
         held = hints(type(self.of))

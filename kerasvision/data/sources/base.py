@@ -8,7 +8,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.component import Component
-from kerasvision.data import class_names
+from kerasvision.data import class_names, decode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +71,30 @@ class Source(Component):
     @abc.abstractmethod
     def open(self) -> Opened:
         """Look at the data. Anything wrong with it is one clear `KerasVisionError`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures(Source):
+    """Abstract. A source of encoded pictures, which may carry an EXIF orientation.
+
+    orientation: which pixels the labels were drawn on. "upright": on the picture as it is shown, as every tool for
+    labeling does today. "stored": on the stored pixels, by a tool that ignores the tag; the tag is then taken away
+    where a sample is read, from masks as well, and stored pixels count. Sizes and boxes are of these pixels.
+    """
+
+    orientation: typing.Literal["upright", "stored"] = dataclasses.field(default="upright", kw_only=True)
+
+    def as_labeled(self, opened):
+        """What was opened, whose samples have the pixels that the labels were drawn on."""
+        if self.orientation == "upright":
+            return opened
+        splits = {n: dataclasses.replace(s, read=_of_stored(s.read)) for n, s in opened.splits.items()}
+        return dataclasses.replace(opened, splits=splits)
+
+
+def _of_stored(read):
+    def changed(record):
+        sample = read(record)
+        return sample | {"image_bytes": decode.stored(sample["image_bytes"])}
+
+    return changed

@@ -10,12 +10,12 @@ from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._class_folders import layout_of, refuse_flat
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
 from kerasvision.data.sources._walk import below, beside, folders
-from kerasvision.data.sources.base import Source
+from kerasvision.data.sources.base import Pictures
 
 
 @sources.register("image_folder")
 @dataclasses.dataclass(frozen=True)
-class ImageFolder(Source):
+class ImageFolder(Pictures):
     """Samples: `image_bytes`, `label` int32, `path`. The classes are the folders' names, sorted.
 
     path: the folder. Below it lies a folder a class (images may lie deeper), or folders train, val (valid, validation,
@@ -56,7 +56,7 @@ class ImageFolder(Source):
         if deep:
             inner = named(dict.fromkeys(str(p.parent.relative_to(root)) for p in deep))
             lines.append(f"deep: {len(deep)} in {inner}")
-        return dataclasses.replace(opened, dropped=(*opened.dropped, *lines))
+        return self.as_labeled(dataclasses.replace(opened, dropped=(*opened.dropped, *lines)))
 
 
 def _images(files):

@@ -10,12 +10,12 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
-from kerasvision.data.sources._boxes import sizes
 from kerasvision.data.sources._files import Entry, Plan, arrange, grouped, named
 from kerasvision.data.sources._guess import Reading, rare, reading, smooth
 from kerasvision.data.sources._masks import Coding, Fault, read_mask
 from kerasvision.data.sources._pairs import pairs_of
-from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.sources._sizes import OTHER, measured, refuse_other, said_of
+from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.data.text import read_class_names
 from kerasvision.ops.dense import IGNORE
 
@@ -25,7 +25,7 @@ _LARGEST = 2**16 - 1  # of a mask's values
 
 @sources.register("image_mask")
 @dataclasses.dataclass(frozen=True)
-class ImageMask(Source):
+class ImageMask(Pictures):
     """Samples: `image_bytes`, `mask` uint8 [H, W] of class ids, 255 where no class is to be learned, and `path`.
 
     path: a folder with images/ and masks/ (or image, imgs, img; mask, labels, annotations), paired by the names of
@@ -80,7 +80,7 @@ class ImageMask(Source):
         said = [*guess.lines, *(() if names or guess.is_white else rare(seen)), *_soft(pairs, masks)]
         dropped = (*dropped, *lines, *said, *paired.lines)
         opened = {n: grouped(_split([e.path for e in held], masks, table), held) for n, held in by_split.items()}
-        return Opened(tuple(classes), opened, dropped)
+        return self.as_labeled(Opened(tuple(classes), opened, dropped))
 
     def _check(self, what):
         """The fields fit together."""
@@ -143,12 +143,14 @@ class ImageMask(Source):
     def _read(self, paired, names, coding, what):
         """({image's path: Mask}, one line for each that was left out)."""
         pairs = paired.pairs
-        hw = sizes([p.image for p in pairs])
+        sized = measured([p.image for p in pairs])
+        hw = {path: size and size.hw(self.orientation) for path, size in sized.items()}
+        coding = dataclasses.replace(coding, is_upright=self.orientation == "upright")
         number = {name: i for i, name in enumerate(names) if i}
         if coding.colors:
             coding.table  # noqa: B018  made once, before there are threads
 
-        def read(pair):
+        def read(pair, hw=hw):
             files = pair.mask
             if isinstance(files, dict):  # the background's own file says nothing that the others do not
                 files = {number.get(name, 0): path for name, path in files.items()}
@@ -163,9 +165,17 @@ class ImageMask(Source):
                 f"{what}: {len(bad)} of {len(pairs)} masks cannot be read: {named(bad)}; mend or remove them, or leave "
                 "them out with skip_unreadable=True (--skip-unreadable)"
             )
+        self._refuse_turned([p for p, m in faults if m.kind == "size"], sized, read, what)
         _refuse(faults, what)
         masks = {p.image: m for p, m in found if not isinstance(m, Fault)}
-        return masks, [f"unreadable: {line}" for line in bad]
+        turned = said_of([(sized[i], True) for i in masks if sized[i]], self.orientation)
+        return masks, [f"unreadable: {line}" for line in bad] + turned
+
+    def _refuse_turned(self, pairs, sized, read, what):
+        """pairs: whose masks are not of the image's size."""
+        other = {p.image: sized[p.image].hw(OTHER[self.orientation]) for p in pairs}
+        turned = [p.name for p in pairs if sized[p.image].tells and not isinstance(read(p, other), Fault)]
+        refuse_other(what, turned, self.orientation)
 
 
 def _refuse(faults, what):

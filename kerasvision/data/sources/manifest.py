@@ -13,14 +13,14 @@ from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources import _labels
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
 from kerasvision.data.sources._table import placed, read_table, said_of_paths, same_file
-from kerasvision.data.sources.base import Source
+from kerasvision.data.sources.base import Pictures
 
 _SEPARATORS = re.compile(r"[;|]")
 
 
 @sources.register("manifest")
 @dataclasses.dataclass(frozen=True)
-class Manifest(Source):
+class Manifest(Pictures):
     """Samples: `image_bytes`, `path`, and `label` int32, or with several labels a file `labels` int32 [N], N from 0 on.
 
     Or `targets` float32 [N] from N numeric columns, whose names then stand for the classes.
@@ -69,7 +69,8 @@ class Manifest(Source):
         entries, more = self._entries(base, table, ids, what)
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
         opened = open_entries(entries, classes, plan)
-        return dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said, *more))
+        dropped = (*opened.dropped, *table.said, *said, *more)
+        return self.as_labeled(dataclasses.replace(opened, dropped=dropped))
 
     def _table(self, base, what):
         wanted = (self.file_column, self.label_column, self.labels_column, *self.target_columns)
@@ -99,7 +100,7 @@ class Manifest(Source):
         ]
         entries = [dataclasses.replace(e, targets=t) for e, t in zip(entries, targets, strict=True)]
         opened = open_entries(entries, self.target_columns, plan)
-        return dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said))
+        return self.as_labeled(dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said)))
 
     def _check_columns(self, columns, what):
         """Whether the labels are several; the columns that must exist do."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data.decode import image_hw
-from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.ops.dense import IGNORE
 
 _SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
@@ -21,7 +21,7 @@ _SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
 
 @sources.register("tfds")
 @dataclasses.dataclass(frozen=True)
-class Tfds(Source):
+class Tfds(Pictures):
     """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32, `labels` int32 [N] or
     `mask` uint8 [H, W].
 
@@ -60,7 +60,7 @@ class Tfds(Source):
                 splits[role] = self._split(tfds, builder, expression, labels, f"{what}: {role}={expression!r}")
         if "train" not in splits:
             raise UsageError(f"{what}: no training split; it has {', '.join(builder.info.splits)}; set train=SPLIT")
-        return Opened(tuple(names), splits)
+        return self.as_labeled(Opened(tuple(names), splits))
 
     def _builder(self, tfds, what):
         try:

@@ -10,9 +10,10 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data.sources._boxes import BoxSource, Picture, sizes
+from kerasvision.data.sources._boxes import BoxSource, Picture
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._places import Places
+from kerasvision.data.sources._sizes import sizes
 from kerasvision.data.sources._things import thing_of
 from kerasvision.data.sources._yolo_files import layout
 from kerasvision.data.sources._yolo_lines import Lines, meaning, parsed
@@ -31,7 +32,7 @@ class Yolo(BoxSource):
     with classes.txt and images, in it or in its folder images. What data.yaml names is sought where it says, then
     beside it, never in the current folder. Labels lie beside an image, or in `labels` where its path says `images`.
     A line is `class cx cy w h` or, from seven numbers on, `class x y x y x y ...`, a polygon whose hull is the box; all
-    are parts of the stored image's width and height. Five numbers are a box also among polygons. With `kpt_shape` in
+    are parts of the image's width and height. Five numbers are a box also among polygons. With `kpt_shape` in
     data.yaml longer lines are boxes with keypoints, of which the boxes are read.
 
     lines: "auto" sees what the lines are, and refuses a set that could be two things (`_yolo_lines.py`); "boxes"
@@ -65,7 +66,7 @@ class Yolo(BoxSource):
         }
         names = {file.name if len(rows) == 1 else _key(file, found.root): held for file, held in rows.items()}
         read, said = meaning(names, self.lines, found.kpt_shape, bool(beyond), what)
-        hw = sizes([str(f) for files in found.images.values() for f in files])
+        hw = sizes([str(f) for files in found.images.values() for f in files], self.orientation)
         pictures = []
         for split, files in found.images.items():
             for file in files:

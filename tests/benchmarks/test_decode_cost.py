@@ -1,0 +1,61 @@
+"""What reading a file's header and its EXIF orientation costs a training's input: images a second, with and without."""
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kerasvision.data.decode import decode
+from tests.data.by_pillow import exif_of, segment, written
+
+IMAGES, ROUNDS = 200, 15
+
+
+def plainly(image_bytes):
+    """Decoding without looking: what `decode` did before there was anything to look for."""
+    jpeg = tf.io.is_jpeg(image_bytes)
+    image = tf.cond(
+        jpeg,
+        lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(image_bytes, channels=3, expand_animations=False),
+    )
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def running(function, data):
+    """A traced function that decodes IMAGES pictures and resizes them to 224, one after the other."""
+
+    def one(number):
+        image = function(tf.gather(tf.constant([data]), number % 1))
+        return tf.reduce_sum(tf.cast(tf.image.resize(image[None], (224, 224)), tf.int32))
+
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    pictures = tf.data.Dataset.range(IMAGES).map(tf.autograph.experimental.do_not_convert(one), 1).with_options(options)
+    return tf.function(lambda: pictures.reduce(0, lambda total, value: total + value % 2), autograph=False)
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("tag", [None, 1, 6])
+def test_cost_of_looking(tag):
+    """Medians of ratios of rounds that alternate; of 500 x 375 pixels at quality 90, shrunk to 224."""
+    data = pytest.importorskip("skimage.data")
+    image = Image.fromarray(np.ascontiguousarray(data.chelsea())).resize((500, 375), Image.Resampling.LANCZOS)
+    jpeg = written(image, "JPEG", quality=90)
+    jpeg = jpeg if tag is None else jpeg[:2] + segment(0xE1, b"Exif\0\0" + exif_of(tag)) + jpeg[2:]
+    ways = {"plainly": running(plainly, jpeg), "looking": running(decode, jpeg)}
+    spent = {name: [] for name in ways}
+    for _ in range(ROUNDS + 1):
+        for name, run in ways.items():
+            began = time.process_time()
+            run()
+            spent[name].append(time.process_time() - began)
+    seconds = {name: statistics.median(held[1:]) for name, held in spent.items()}
+    ratio = statistics.median(a / b for a, b in zip(spent["looking"][1:], spent["plainly"][1:], strict=True))
+    rates = ", ".join(f"{name} {IMAGES / value:.0f}" for name, value in seconds.items())
+    print(f"\ntag {tag}, {len(jpeg)} bytes: images/s {rates}; {100 * (ratio - 1):+.1f} % of time")
+    assert ratio < (1.5 if tag == 6 else 1.1)

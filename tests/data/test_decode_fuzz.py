@@ -1,0 +1,49 @@
+"""Mutated pictures in processes of their own: nothing dies, hangs or leaks, and what is decoded equals Pillow.
+
+`KERASVISION_FUZZ=200000 pytest -n 0 -s -m slow tests/data/test_decode_fuzz.py` runs as many, in four processes one
+after the other, and prints seeds and counts.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FEW = 1_000
+MOST_GROWN = 64 * 2**20  # bytes of memory between the middle and the end
+
+
+def run(seed, count, folder):
+    """The JSON of one process. Prints the seed and what became of the pictures."""
+    current = folder / f"{seed}.bin"
+    command = [sys.executable, "-m", "tests.data.fuzzing", str(seed), str(count), str(current)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    died = f"seed {seed}: exit code {done.returncode} on {current.read_bytes().hex() if current.exists() else 'start'}"
+    assert done.returncode == 0, f"{died}\n{done.stderr[-2000:].decode(errors='replace')}"
+    report = json.loads(done.stdout)
+    print(f"seed {seed}: {report['counts']}, memory grew by {report['grown'] / 2**20:.1f} MB")
+    return report
+
+
+def check(report):
+    assert report["odd_count"] == 0, report["odd"][:5]
+    assert report["grown"] < MOST_GROWN
+    assert report["counts"]["equal"] > 0 and report["counts"]["refused"] > 0  # neither all was passed nor all refused
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_few_mutated_pictures(tmp_path):
+    check(run(1, FEW, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_many_mutated_pictures(tmp_path):
+    count = int(os.environ.get("KERASVISION_FUZZ", "20000"))
+    for seed in range(2, 2 + 4):
+        check(run(seed, count // 4, tmp_path))
