@@ -86,6 +86,7 @@ FINDINGS = {
     "animated": ("animations", "the first frame counts"),
 }
 _ALWAYS_LEFT = {"copy", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+# kinds whose line says how many
 _UNCOUNTED = {
     "splits",
     "deep",
@@ -96,7 +97,7 @@ _UNCOUNTED = {
     "soft",
     "kin",
     "turned",
-} | objects.UNCOUNTED  # lines count
+} | objects.UNCOUNTED
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 
 
