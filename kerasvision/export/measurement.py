@@ -152,7 +152,9 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
         "flips": flips,
         "flip_rate": flips / len(names),
         "worst": names[worst],
-    } | change_of(metric, metrics[metric], reference.metrics[metric], folds, reference.folds, flips, len(names))
+    }
+    both = metrics[metric], reference.metrics[metric], folds, reference.folds
+    agreement |= change_of(metric, arch.main_direction(job.served.classes), *both, flips, len(names))
     agreement["examples_needed"] = 0 if unexplained else examples_needed(agreement, budget.accuracy_drop)
     size, latency, ops = size_bytes(path), _latency(subject.runner, job.samples[0]), exporter.ops(path)
     failures = (*unexplained, *failures_of(exporter, agreement, size, latency, ops, budget))

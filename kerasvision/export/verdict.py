@@ -23,8 +23,10 @@ def _metric(evaluator, metric, examples):
     return value if value is not None and math.isfinite(value) else None
 
 
-def change_of(metric, ours, theirs, our_folds, their_folds, flips, examples):
+def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, examples):
     """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
+
+    direction: "max" or "min", which of the metric is better.
 
     The 95 % interval is a delete-a-group jackknife's (Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics
     17(4), equation 2). Where no decision changed it cannot be narrower than 3 / examples on either side: of so many
@@ -43,6 +45,7 @@ def change_of(metric, ours, theirs, our_folds, their_folds, flips, examples):
     left_out = FOLDS - len(pairs)
     return {
         "metric": metric,
+        "direction": direction,
         "metric_change": float(change),
         "metric_change_interval": interval,
         "folds_left_out": left_out,
@@ -57,14 +60,21 @@ def examples_needed(agreement, accuracy_drop):
     (kept), below it (broken), or on both sides. Its width falls with the square root of the number of examples, and
     where no decision changed with the number itself.
     """
-    low, high = agreement["metric_change_interval"]
+    low, high, gain = gained(agreement)
     if agreement["tolerance"] is not None or low > -accuracy_drop or high < -accuracy_drop:
         return 0
-    distance = abs(agreement["metric_change"] + accuracy_drop)
+    distance = abs(gain + accuracy_drop)
     if not distance:
         return math.inf
-    times = (agreement["metric_change"] - low) / distance
+    times = (gain - low) / distance
     return math.ceil(agreement["examples"] * (times if not agreement["flips"] else times**2)) + 1
+
+
+def gained(agreement):
+    """(low end of the interval, high end, change) of the metric, above 0 where the file is better."""
+    low, high = agreement["metric_change_interval"]
+    change = agreement["metric_change"]
+    return (-high, -low, -change) if agreement["direction"] == "min" else (low, high, change)
 
 
 def notes_of(agreement, budget, delegate):
@@ -86,10 +96,11 @@ def notes_of(agreement, budget, delegate):
 
 def failures_of(exporter, agreement, size, latency, ops, budget):
     """Lines that refuse the file; none of those whose differences are within what rounding explains."""
-    failures = []
-    if agreement["metric_change_interval"][1] < -budget.accuracy_drop:
+    failures, (_, high, gain) = [], gained(agreement)
+    if high < -budget.accuracy_drop:
+        falls = "rises" if agreement["direction"] == "min" else "falls"
         failures.append(
-            f"{agreement['metric']} falls by {-agreement['metric_change']:.4f} (worst on {agreement['worst']}); "
+            f"{agreement['metric']} {falls} by {-gain:.4f} (worst on {agreement['worst']}); "
             f"budget.accuracy_drop is {budget.accuracy_drop:g}"
         )
     if budget.size_bytes is not None and size > budget.size_bytes:

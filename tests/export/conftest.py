@@ -9,6 +9,12 @@ import pytest
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.base import Exporter, Runner, from_spec
+from tests.export.sabotage import (  # noqa: F401  fixtures
+    case_source,
+    recorded_classifier,
+    recorded_detector,
+    recorded_segmenter,
+)
 
 SPECS = ("saved_model", "tf_serving", "tflite:float32", "tflite:float16", "tflite:int8", "tflite:int8:uint8", "onnx")
 

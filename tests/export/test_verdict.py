@@ -1,0 +1,72 @@
+"""What figures say of a file: intervals and verdicts by hand, on both sides of every threshold."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.recipe import Budget
+from kerasvision.export import verdict
+
+FOLDS = verdict.FOLDS
+
+
+def agreement(direction, change, spread, flips=1, tolerance=None, examples=100):
+    held = {"metric": "m", "direction": direction, "metric_change": change, "flips": flips, "examples": examples}
+    interval = [change - spread, change + spread]
+    return held | {"metric_change_interval": interval, "tolerance": tolerance, "worst": "a.png", "folds_left_out": 0}
+
+
+class Exporter:
+    spec = "tflite:int8"
+
+
+def failures(held, drop=0.05):
+    return verdict.failures_of(Exporter, held, 1, 1.0, {}, Budget(accuracy_drop=drop))
+
+
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_only_an_interval_on_one_side_of_the_budget_decides(direction):
+    """A budget of 0.05: the file is worse by 0.02 to 0.04 (kept), 0.04 to 0.06 (unclear), 0.06 to 0.08 (broken)."""
+    worse = -1 if direction == "max" else 1
+    kept, unclear, broken = (agreement(direction, worse * change, 0.01) for change in (0.03, 0.05 + 1e-9, 0.07))
+    assert not verdict.examples_needed(kept, 0.05) and not failures(kept)
+    assert verdict.examples_needed(unclear, 0.05) > 100 and not failures(unclear)
+    assert not verdict.examples_needed(broken, 0.05)
+    (line,) = failures(broken)
+    assert line.startswith(f"m {'falls' if direction == 'max' else 'rises'} by 0.0700 (worst on a.png); budget")
+    better = agreement(direction, -worse * 0.5, 0.01)
+    assert not verdict.examples_needed(better, 0.05) and not failures(better)
+
+
+def test_the_number_of_examples_that_would_decide():
+    """The width falls with the root of the number: from 0.04 to the 0.02 that are left takes four times as many."""
+    assert verdict.examples_needed(agreement("max", -0.03, 0.04), 0.05) == pytest.approx(400, abs=1)
+    # without any changed decision with the number itself: 3 / n must fall from 0.03 to 0.005
+    assert verdict.examples_needed(agreement("max", 0.0, 0.03, flips=0), 0.005) == pytest.approx(600, abs=1)
+    assert verdict.examples_needed(agreement("max", -0.05, 0.04), 0.05) == math.inf
+
+
+def test_a_bound_of_the_arithmetic_is_evidence_enough():
+    assert verdict.examples_needed(agreement("max", 0.0, 0.9, flips=0, tolerance=1e-5), 0.005) == 0
+
+
+def test_the_interval_is_the_delete_a_group_jackknife_s():
+    """1.96 sqrt((G - 1) / G * sum of squares about the whole), of paired differences, by hand for two odd folds."""
+    ours, theirs = [0.9] * FOLDS, [0.9] * FOLDS
+    ours[0], ours[1] = 0.8, None
+    held = verdict.change_of("m", "max", 0.88, 0.9, ours, theirs, 3, 500)
+    squares = (-0.1 + 0.02) ** 2 + (FOLDS - 2) * 0.02**2
+    spread = 1.96 * math.sqrt((FOLDS - 2) / (FOLDS - 1) * squares)
+    np.testing.assert_allclose(held["metric_change_interval"], [-0.02 - spread, -0.02 + spread])
+    assert held["folds_left_out"] == 1
+    said = verdict.notes_of(held | {"examples_needed": 0, "examples": 500}, Budget(), "xnnpack")
+    assert said == ("1 of 20 folds have no m; the interval is made of the others",)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_a_metric_that_is_no_number_is_refused(value):
+    with pytest.raises(KerasVisionError, match=f"nothing was exported: m of tflite:int8 is {value}"):
+        verdict.require_finite({"m": value} if value is not None else {}, "m", "tflite:int8")
+    verdict.require_finite({"m": 0.0}, "m", "tflite:int8")
