@@ -154,7 +154,7 @@ def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path, monkeypatch):
     from kerasvision.train import fit
 
     class Three:
-        num_replicas_in_sync = 3
+        num_replicas_in_sync, cluster_resolver = 3, None
 
     monkeypatch.setattr(fit, "make_strategy", lambda name: Three())
     with pytest.raises(KerasVisionError, match="batch_size=16 cannot be shared by 3 replicas; set a multiple"):
