@@ -124,7 +124,10 @@ def on_host(function):
     """One of the functions above, of bytes, traced once: faster on the host, where its errors then read as a served
     graph's do, and within the graphs that call it, which are made in a fraction of the time.
     """
-    return tf.function(function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    # not inlined, so that a program which only ever sees JPEGs never prepares what the other formats need
+    attributes = {"_noinline": True}
+    spec = [tf.TensorSpec([], tf.string)]
+    return tf.function(function, input_signature=spec, autograph=False, experimental_attributes=attributes)
 
 
 def _kind(image_bytes):
@@ -161,24 +164,28 @@ def _known(window, hw):
 def _upright(image_bytes):
     """uint8 [H, W, 1 to 4], upright, of what is no JPEG: gray, gray + alpha, RGB or RGBA."""
 
-    def of_png():
-        return _with_alpha(image_bytes, png.problem(image_bytes, png.hw(image_bytes)), png.orientation(image_bytes))
-
-    def of_webp():
-        problem = webp.problem(image_bytes, webp.hw(image_bytes))
-        return _with_alpha(image_bytes, problem, webp.orientation(image_bytes), webp.still)
-
-    def of_bmp():
-        with tf.control_dependencies([refused(bmp.problem(image_bytes, bmp.hw(image_bytes)))]):
-            return bmp.pixels(tf.identity(image_bytes))
-
     def of_none():
         with tf.control_dependencies([refused(_NO_IMAGE)]):
             return tf.zeros([1, 1, 3], tf.uint8)
 
     # of a JPEG nothing is asked here
-    branches = [of_none, of_png, of_webp, lambda: gif.pixels(image_bytes), of_bmp, of_none]
-    return tf.ensure_shape(tf.switch_case(_kind(image_bytes), branches), [None, None, None])
+    formats = [lambda part=part: on_host(part)(image_bytes) for part in (_png, _webp, gif.pixels, _bmp)]
+    held = tf.switch_case(_kind(image_bytes), [of_none, *formats, of_none])
+    return tf.ensure_shape(held, [None, None, None])
+
+
+def _png(image_bytes):
+    return _with_alpha(image_bytes, png.problem(image_bytes, png.hw(image_bytes)), png.orientation(image_bytes))
+
+
+def _webp(image_bytes):
+    problem = webp.problem(image_bytes, webp.hw(image_bytes))
+    return _with_alpha(image_bytes, problem, webp.orientation(image_bytes), webp.still)
+
+
+def _bmp(image_bytes):
+    with tf.control_dependencies([refused(bmp.problem(image_bytes, bmp.hw(image_bytes)))]):
+        return bmp.pixels(tf.identity(image_bytes))
 
 
 def _with_alpha(image_bytes, problem, orientation, still=tf.identity):
