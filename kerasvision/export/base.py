@@ -113,12 +113,13 @@ class Exporter(Component):
         """The folder that leaves the staging folder as one piece, and where its contract.json stands in it."""
         return job.root / self.home.format(name=job.name, version=job.version), self.contract_path
 
-    def check(self, path, job, judge):
+    def check(self, path, runner, judge):
         """What the measurement of its answers does not see of an artifact at `path`: its other signatures, and files
-        that travel with it. judge: an `export.verification.Judge`. Yields a line for each thing that is wrong.
+        that travel with it. runner: of the artifact. judge: an `export.verification.Judge`. Yields a line for each
+        thing that is wrong.
         """
         # every runtime joins and parts batches in its own way
-        yield from judge.batches(self.open(path, job.served.arch))
+        yield from judge.batches(runner)
 
     def finish(self, job, out):  # noqa: B027 (most exporters have nothing to do)
         """After the packages are in place below `out`: files that describe them all."""

@@ -42,20 +42,21 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     split, served = splits[split_name], trained.served()
     with staging(out) as root:
         job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
-        written = [(exporter, _written(exporter, job)) for exporter in exporters]
         rounding = drawn_rounding(served, exporters, split)
         record = read_record(trained.folder)
         doubts = check_record(record, trained, served, split, rounding)
-        reference, artifacts = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
+        written = [(exporter, _written(exporter, job)) for exporter in exporters]
+        reference, artifacts, runners = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
         check_metric(record, reference, served.arch.main_metric, limit)
         judge = Judge(job, trained.graph, rounding)
-        artifacts = _checked(written, artifacts, judge, doubts)
+        artifacts = _checked(written, artifacts, runners, judge, doubts)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts)
-        _refuse_wrong_contracts(packages, written, judge)
+        opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
+        _refuse_wrong_contracts(packages, opened, judge)
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -87,11 +88,11 @@ def _real_inputs(splits, split_name, arch):
     return calibration, samples
 
 
-def _checked(written, artifacts, judge, doubts):
+def _checked(written, artifacts, runners, judge, doubts):
     """The artifacts with what an exporter's own `check` finds wrong, and what could not be compared as notes."""
     checked = []
-    for (exporter, path), artifact in zip(written, artifacts, strict=True):
-        wrong = () if artifact.failures else tuple(dict.fromkeys(exporter.check(path, judge.job, judge)))
+    for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
+        wrong = () if artifact.failures else tuple(dict.fromkeys(exporter.check(path, runner, judge)))
         notes = (*artifact.notes, *doubts)
         checked.append(dataclasses.replace(artifact, failures=(*artifact.failures, *wrong), notes=notes))
     return checked
@@ -113,10 +114,10 @@ def _packages(exporters, job, contract, artifacts):
     return list(packages)
 
 
-def _refuse_wrong_contracts(packages, written, judge):
+def _refuse_wrong_contracts(packages, opened, judge):
     for folder, contract_path in packages:
-        held = [(e, path) for e, path in written if e.package(judge.job) == (folder, contract_path)]
+        held = [row for row in opened if row[0].package(judge.job) == (folder, contract_path)]
         wrong = list(dict.fromkeys(wrong_in(folder, contract_path, held, judge)))
         if wrong:
-            specs = ", ".join(e.spec for e, _ in held)
+            specs = ", ".join(exporter.spec for exporter, _, _ in held)
             raise KerasVisionError(f"nothing was exported: {specs}: {'; '.join(wrong)}")

@@ -25,7 +25,8 @@ ASKED = 2  # examples that are answered by the contract alone
 def wrong_in(folder, contract_path, held, judge):
     """Yields a line for each thing that a written contract says wrongly.
 
-    folder, contract_path: of a package. held: [(exporter, path)] of its files. judge: `export.verification.Judge`.
+    folder, contract_path: of a package. held: [(exporter, path, runner)] of its files. judge: a
+    `verification.Judge`.
     """
     place = folder / contract_path
     contract = json.loads(place.read_text(encoding="utf-8"))
@@ -36,8 +37,8 @@ def wrong_in(folder, contract_path, held, judge):
         examples = [_example(sample) for sample in judge.samples[:ASKED]]
         yield from _wrong_preprocess(contract, examples, judge)
         yield from _wrong_pairs(contract, place.parent)
-        for exporter, path in held:
-            yield from _wrong_answers(contract, _row(contract, folder, path), exporter, path, examples, judge)
+        for _, path, runner in held:
+            yield from _wrong_answers(contract, _row(contract, folder, path), runner, examples, judge)
     except independent.NotDescribedError:
         return  # an architecture that says nothing of its preprocessing: then the contract says so
 
@@ -48,7 +49,7 @@ def _row(contract, folder, path):
 
 
 def _wrong_files(contract, folder, held):
-    for exporter, path in held:
+    for exporter, path, _ in held:
         row = _row(contract, folder, path)
         if row is None or row["sha256"] != _sum(path):
             yield f"its contract does not have the sha256 of {path.name}"
@@ -124,9 +125,8 @@ def _alike(mine, theirs):
     return np.abs(mine - theirs).max(initial=0.0) <= 1e-4 * max(1.0, float(np.abs(theirs).max(initial=0.0)))
 
 
-def _wrong_answers(contract, row, exporter, path, examples, judge):
+def _wrong_answers(contract, row, runner, examples, judge):
     """What the file says through the contract alone, against what it says through its own runner."""
-    runner = exporter.open(path, judge.arch)
     ask = getattr(runner, "raw", runner.infer)
     for number, example in enumerate(examples):
         answer = {k: v[None] for k, v in independent.predict(contract, row, ask, **example).items()}

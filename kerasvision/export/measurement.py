@@ -115,7 +115,7 @@ def drawn_rounding(served, exporters, split):
 
 
 def measure(written, job, split, split_name, budget, limit, rounding):
-    """(`Reference`, one `Artifact` for each of `written`), on at most `limit` examples of a split.
+    """(`Reference`, an `Artifact` and its open `Runner` for each of `written`), on at most `limit` examples of a split.
 
     written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. rounding: a `Rounding` that
     has seen examples.
@@ -135,7 +135,8 @@ def measure(written, job, split, split_name, budget, limit, rounding):
     require_finite(metrics, arch.main_metric, "the trained model")
     folds = fold_metrics(evaluator, arch.main_metric, len(names))
     reference = Reference(split_name, len(names), metrics, folds, profile.result())
-    return reference, [_artifact(s, reference, names, job, split, rounding, budget) for s in subjects]
+    artifacts = [_artifact(s, reference, names, job, split, rounding, budget) for s in subjects]
+    return reference, artifacts, [s.runner for s in subjects]
 
 
 def _artifact(subject, reference, names, job, split, rounding, budget):

@@ -222,7 +222,10 @@ class Architecture(Task):
             {"prepared": {k: list(s.shape) for k, s in arch.prepared_inputs().items()}} | arch.preprocessing()
             for arch in (other, self)
         )
-        return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in ours if theirs.get(key) != ours[key]]
+        apart = [key for key in ours if theirs.get(key) != ours[key]]
+        # what only one of them has to say follows from another difference, if there is one
+        told = [key for key in apart if key in theirs] or apart
+        return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in told]
 
     def restore(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""

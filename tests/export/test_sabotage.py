@@ -17,6 +17,7 @@ from tests.export.sabotage import refusal, wrap
 OTHERWISE = "the model answers otherwise"
 
 
+@pytest.mark.slow
 def test_what_is_not_broken_passes(recorded_classifier, tmp_path):
     specs = ("tf_serving", "tflite:float32", "mediapipe:float32", "onnx")
     artifacts, _ = export(recorded_classifier, [from_spec(s) for s in specs], tmp_path, verbose=False)
@@ -68,17 +69,20 @@ def test_other_weights_than_were_evaluated_are_refused(recorded_classifier, tmp_
     assert "weights of" in message and "are not those that were evaluated" in message
 
 
+@pytest.mark.slow
 def test_a_module_that_is_not_the_trained_model_is_refused(recorded_classifier, tmp_path, monkeypatch):
     wrap(monkeypatch, served.Served, "_serve", lambda answer, *_: {k: v[:, ::-1] for k, v in answer.items()})
     message = refusal(recorded_classifier, ["saved_model"], tmp_path)
     assert "the module that exports are made of does not answer as the trained model does" in message
 
 
+@pytest.mark.slow
 def test_transposed_boxes_are_refused(recorded_detector, tmp_path, monkeypatch):
     wrap(monkeypatch, Detection, "decode", transposed)
     assert OTHERWISE in refusal(recorded_detector, ["saved_model"], tmp_path)
 
 
+@pytest.mark.slow
 def test_boxes_that_a_file_s_runner_transposes_are_refused(recorded_detector, tmp_path, monkeypatch):
     def change(found, *_):
         return found | {"boxes_xyxy": found["boxes_xyxy"][..., [1, 0, 3, 2]]}
@@ -89,6 +93,7 @@ def test_boxes_that_a_file_s_runner_transposes_are_refused(recorded_detector, tm
     )
 
 
+@pytest.mark.slow
 def test_another_class_for_each_pixel_is_refused(recorded_segmenter, tmp_path, monkeypatch):
     def change(found, arch, *_):
         return found | {"mask": (found["mask"] + 1) % arch.num_classes}

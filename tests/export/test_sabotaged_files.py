@@ -38,6 +38,7 @@ def test_labels_beside_a_tflite_in_another_order_are_refused(recorded_classifier
     assert "tflite:float32 has other class names in labels.txt than the trained model" in message
 
 
+@pytest.mark.slow
 def test_labels_inside_of_mediapipe_s_file_in_another_order_are_refused(recorded_classifier, tmp_path, monkeypatch):
     whole = metadata.pack
     monkeypatch.setattr(metadata, "pack", lambda *args: whole(*args[:-1], tuple(reversed(args[-1]))))
@@ -45,6 +46,7 @@ def test_labels_inside_of_mediapipe_s_file_in_another_order_are_refused(recorded
     assert "has other class names in model_mediapipe.tflite" in message
 
 
+@pytest.mark.slow
 def test_reversed_goldens_are_refused(recorded_classifier, tmp_path, monkeypatch):
     def change(held, *_):
         return held | {k: v[::-1] for k, v in held.items() if "output" in k}
@@ -55,6 +57,7 @@ def test_reversed_goldens_are_refused(recorded_classifier, tmp_path, monkeypatch
     )
 
 
+@pytest.mark.slow
 def test_goldens_of_other_examples_are_refused(recorded_classifier, tmp_path, monkeypatch):
     wrap(monkeypatch, tflite, "goldens", lambda held, *_: {k: v[::-1] for k, v in held.items()})
     assert "other inputs in golden.npz" in refusal(recorded_classifier, ["tflite:float32"], tmp_path)
@@ -66,6 +69,7 @@ def test_a_batch_in_another_order_is_refused(recorded_classifier, tmp_path, monk
     assert "in a batch of" in message or "differs from the trained model" in message
 
 
+@pytest.mark.slow
 def test_a_saved_model_that_reverses_batches_of_two_alone_is_refused(recorded_classifier, tmp_path, monkeypatch):
     def change(answer, *_):
         return {k: v[::-1] if len(v) == 2 else v for k, v in answer.items()}
@@ -74,11 +78,13 @@ def test_a_saved_model_that_reverses_batches_of_two_alone_is_refused(recorded_cl
     assert "in a batch of 2 otherwise than alone" in refusal(recorded_classifier, ["saved_model"], tmp_path)
 
 
+@pytest.mark.slow
 def test_encoded_images_with_swapped_channels_are_refused(recorded_classifier, tmp_path, monkeypatch):
     wrap(monkeypatch, served, "decode", lambda pixels, *_: pixels[..., ::-1])
     assert "saved_model serving_bytes differs" in refusal(recorded_classifier, ["saved_model"], tmp_path)
 
 
+@pytest.mark.slow
 def test_reversed_features_are_refused(recorded_classifier, tmp_path, monkeypatch):
     def change(function, *_):
         turned = tf.function(
@@ -92,6 +98,7 @@ def test_reversed_features_are_refused(recorded_classifier, tmp_path, monkeypatc
     assert "serving_features gives other features" in refusal(recorded_classifier, ["saved_model"], tmp_path)
 
 
+@pytest.mark.slow
 def test_warm_up_requests_of_other_examples_are_refused(recorded_classifier, tmp_path, monkeypatch):
     whole = tf_serving._write_warmup
 
@@ -108,6 +115,7 @@ def test_a_contract_with_classes_in_another_order_is_refused(recorded_classifier
 
 
 @pytest.mark.parametrize("said", [{"mean": [0.0, 0.0, 9.0]}, {"resize": "stretch"}, {"antialias": "none"}])
+@pytest.mark.slow
 def test_a_contract_with_other_preprocessing_is_refused(recorded_classifier, tmp_path, monkeypatch, said):
     def change(held, *_):
         return held | {"preprocess": held["preprocess"] | said}
@@ -116,11 +124,13 @@ def test_a_contract_with_other_preprocessing_is_refused(recorded_classifier, tmp
     assert "preprocess of contract.json" in refusal(recorded_classifier, ["onnx"], tmp_path)
 
 
+@pytest.mark.slow
 def test_a_contract_with_another_sum_is_refused(recorded_classifier, tmp_path, monkeypatch):
     monkeypatch.setattr(measurement, "sha256", lambda path: "0" * 64)
     assert "does not have the sha256 of model.onnx" in refusal(recorded_classifier, ["onnx"], tmp_path)
 
 
+@pytest.mark.slow
 def test_a_contract_with_other_shapes_is_refused(recorded_classifier, tmp_path, monkeypatch):
     def change(rows, *_):
         rows[0]["outputs"]["probabilities"]["shape"] = [None, 4]
@@ -131,6 +141,7 @@ def test_a_contract_with_other_shapes_is_refused(recorded_classifier, tmp_path, 
     assert "model.onnx gives" in message and "its contract.json says" in message
 
 
+@pytest.mark.slow
 def test_boxes_that_a_contract_calls_original_pixels_are_refused(recorded_detector, tmp_path, monkeypatch):
     """Fixed-size files give pixels of the graph: who restores nothing gets boxes elsewhere."""
 
@@ -141,6 +152,7 @@ def test_boxes_that_a_contract_calls_original_pixels_are_refused(recorded_detect
     assert "answers otherwise by what its contract says" in refusal(recorded_detector, ["tflite:float32"], tmp_path)
 
 
+@pytest.mark.slow
 def test_onnx_labels_are_looked_at(recorded_classifier, tmp_path, monkeypatch):
     whole = onnx.ONNX.write
 
@@ -153,6 +165,7 @@ def test_onnx_labels_are_looked_at(recorded_classifier, tmp_path, monkeypatch):
     assert "onnx has other class names in labels.txt" in refusal(recorded_classifier, ["onnx"], tmp_path)
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_not_the_recorded_one_is_refused(recorded_classifier, tmp_path, monkeypatch):
     class Other:
         """Says of everything that it is a tenth worse."""
@@ -172,6 +185,7 @@ def test_a_metric_that_is_not_the_recorded_one_is_refused(recorded_classifier, t
     assert "accuracy" in message and "when its run was evaluated" in message
 
 
+@pytest.mark.slow
 def test_data_that_has_become_other_data_is_said(recorded_classifier, tmp_path, monkeypatch):
     """Not refused, since data may grow; but that nothing was compared must be seen."""
     monkeypatch.setattr("kerasvision.export.verification.records.sum_of", lambda inputs: "0" * 64)
@@ -179,6 +193,7 @@ def test_data_that_has_become_other_data_is_said(recorded_classifier, tmp_path, 
     assert any("recorded on are no longer in the data" in note for note in artifact.notes)
 
 
+@pytest.mark.slow
 def test_the_check_itself_reads_what_was_written(recorded_classifier, tmp_path, monkeypatch):
     """A contract that is changed after it was written is seen: nothing is held in memory in its place."""
     whole = contract_check.wrong_in

@@ -187,7 +187,7 @@ REFUSED = {
         "digits",
         '{"signature_name": "serving_bytes", "instances": [{"b64": "aGVsbG8="}]}',
         400,
-        "Unknown image file format",
+        "no JPEG, PNG",
     ),
 }
 

@@ -99,11 +99,11 @@ class MediaPipe(Exporter):
     def signature(self, path):
         return self._plain.signature(path)
 
-    def check(self, path, job, judge):
+    def check(self, path, runner, judge):
         yield from (
-            self._plain.check(path, job, judge)
-            if task_of(job.served.arch) != DETECTOR
-            else super().check(path, job, judge)
+            self._plain.check(path, runner, judge)
+            if task_of(judge.arch) != DETECTOR
+            else super().check(path, runner, judge)
         )
         with zipfile.ZipFile(path) as inside:  # where MediaPipe reads them
             yield from judge.names(path, inside.read("labels.txt").decode("utf-8"))

@@ -47,8 +47,8 @@ class ONNX(Exporter):
     def open(self, path, arch):
         return ONNXRunner(path, arch)
 
-    def check(self, path, job, judge):
-        yield from super().check(path, job, judge)
+    def check(self, path, runner, judge):
+        yield from super().check(path, runner, judge)
         yield from judge.names(path.parent / "labels.txt")
 
     def ops(self, path):

@@ -43,9 +43,9 @@ class SavedModel(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
-    def check(self, path, job, judge):
-        yield from super().check(path, job, judge)
-        yield from check_signatures(path, judge)
+    def check(self, path, runner, judge):
+        yield from super().check(path, runner, judge)
+        yield from check_signatures(path, runner.signatures, judge)
 
 
 def write_saved_model(served, path):
@@ -83,9 +83,8 @@ def _spelled(function, specs):
     return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
 
 
-def check_signatures(path, judge):
+def check_signatures(path, signatures, judge):
     """Yields a line for each signature beside the default one, and each asset, that is not the trained model's."""
-    signatures = tf.saved_model.load(str(path)).signatures
     yield from judge.names(path / "assets" / "labels.txt")
     if "serving_bytes" in signatures:
         yield from _check_bytes(signatures["serving_bytes"], judge)
@@ -165,6 +164,11 @@ class SavedModelRunner(Runner):
         self._signature = self._model.signatures["serving_default"]
         # structured_input_signature names the inputs as they were saved
         self._names = list(self._signature.structured_input_signature[1])
+
+    @property
+    def signatures(self):
+        """Name -> function, of all that the file answers to."""
+        return self._model.signatures
 
     def infer(self, inputs):
         answer = self._signature(**{k: tf.constant(inputs[k]) for k in self._names})

@@ -51,10 +51,10 @@ class TFServing(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
-    def check(self, path, job, judge):
-        yield from super().check(path, job, judge)
-        yield from check_signatures(path, judge)
-        yield from _check_warmup(path, judge)
+    def check(self, path, runner, judge):
+        yield from super().check(path, runner, judge)
+        yield from check_signatures(path, runner.signatures, judge)
+        yield from _check_warmup(path, runner, judge)
 
     def finish(self, job, out):
         folder = out / "saved_models"
@@ -92,9 +92,9 @@ def warmup_requests(path):
         yield {k: tf.make_ndarray(v) for k, v in request.inputs.items()}, request.model_spec.signature_name
 
 
-def _check_warmup(path, judge):
+def _check_warmup(path, runner, judge):
     """Each request is a real example, and the model answers it."""
-    requests, runner = list(warmup_requests(path)), SavedModelRunner(path, judge.arch)
+    requests = list(warmup_requests(path))
     real = judge.samples[:WARMUP_REQUESTS]
     if len(requests) != len(real):
         yield f"has {len(requests)} warm-up requests in place of {len(real)}"

@@ -74,8 +74,8 @@ class TFLite(Exporter):
         run = _interpreter(model_path=str(path), delegates=False).get_signature_runner()
         return {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
 
-    def check(self, path, job, judge):
-        yield from super().check(path, job, judge)
+    def check(self, path, runner, judge):
+        yield from super().check(path, runner, judge)
         yield from judge.names(path.parent / "labels.txt")
         yield from judge.goldens(path.parent / "golden.npz")
 
