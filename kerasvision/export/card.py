@@ -218,10 +218,20 @@ def _limits(contract, robustness):
 
 
 def _owed(contract):
-    rows = [(markdown_text(k.replace("_", " ")), markdown_text(v)) for k, v in contract["preprocess"].items()]
+    rows = [(markdown_text(k), markdown_text(v)) for k, v in _flat(contract["preprocess"])]
     return "Files that take the graph's own size are owed this; a SavedModel does it itself.\n\n" + _table(
         ("", ""), rows
     )
+
+
+def _flat(held, before=""):
+    """(name in words, value) of each entry, also of those within entries."""
+    for key, value in held.items():
+        name = before + key.replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}: ")
+        else:
+            yield name, value
 
 
 def _any_artifact(contract):

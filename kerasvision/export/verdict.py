@@ -17,7 +17,7 @@ def fold_metrics(evaluator, metric, size):
 
 def _metric(evaluator, metric, examples):
     try:
-        value = evaluator.result(examples).get(metric) if len(examples) else None
+        value = evaluator.figure(metric, examples) if len(examples) else None
     except ValueError:
         return None
     return value if value is not None and math.isfinite(value) else None

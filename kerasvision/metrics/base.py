@@ -35,6 +35,10 @@ class Evaluator(abc.ABC):
     def result(self, examples=None):
         """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
 
+    def figure(self, name, examples):
+        """One figure of `result(examples)`, None where it is undefined; overridden where the other figures are dear."""
+        return self.result(examples).get(name)
+
     def draw(self, folder, images):
         """Write pictures of what was seen into an existing folder; returns their paths. Most have none.
 

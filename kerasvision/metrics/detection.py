@@ -102,6 +102,11 @@ class Detection(Evaluator):
                 out |= _named(f"ap_illumination_{band}", _mean(self._precision("bbox", None, inside)[..., :1]))
         return out
 
+    def figure(self, name, examples):
+        if name == "ap":  # without those of bands of occlusion and light
+            return _mean(self._precision("bbox", None, np.asarray(examples, int))[..., 0]) or 0.0
+        return super().figure(name, examples)
+
     def draw(self, folder, images):
         """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""
         from kerasvision.metrics import curves  # which imports this module, and matplotlib
