@@ -47,7 +47,7 @@ def decode(image_bytes, window=None):
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
         lambda: _decode_jpeg(image_bytes, window),
-        lambda: _cut(_flatten(on_host(_upright)(image_bytes)), window),
+        lambda: _cut(_flatten(_any_other(image_bytes)), window),
     )
     return tf.ensure_shape(image, [None, None, 3])
 
@@ -56,8 +56,7 @@ def decode_present(image_bytes):
     """One encoded image with transparency -> `image` uint8 [H, W, 3], and `present` uint8 [H, W]: 0 where a pixel is
     wholly transparent, whose color is 0. Without transparency every pixel is present.
     """
-    other = on_host(_upright)
-    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: other(image_bytes))
+    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: _any_other(image_bytes))
     alpha = tf.where(tf.equal(tf.shape(held)[-1] % 2, 0), held[..., -1:], tf.constant(255, tf.uint8))
     present = tf.cast(alpha > 0, tf.uint8)
     return {"image": tf.ensure_shape(_flatten(held) * present, [None, None, 3]), "present": present[..., 0]}
@@ -159,6 +158,11 @@ def _decode_jpeg(image_bytes, window):
 def _known(window, hw):
     """The window of an image of this size: see `decode`."""
     return window(hw) if callable(window) else window
+
+
+def _any_other(image_bytes):
+    """`_upright`; one picture that is read by itself needs the branch of its own format alone."""
+    return _upright(image_bytes) if tf.executing_eagerly() else on_host(_upright)(image_bytes)
 
 
 def _upright(image_bytes):
