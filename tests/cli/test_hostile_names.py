@@ -1,6 +1,7 @@
 """What commands print and write of names that would color a terminal, be markup, or run in a page."""
 
 import html
+import pathlib
 import re
 import types
 import unicodedata
@@ -19,6 +20,9 @@ from kerasvision.train.compare import Row, write_report
 NAMES = ("<img src=x onerror=alert(1)>", "a|b", "\x1b[31mred", "[red]x[/red]", "=cmd|' C'!A0", "`x`", "$\\frac{", "_x")
 
 
+JUDGED = types.SimpleNamespace(evaluator=lambda classes: types.SimpleNamespace(directions={}))  # an architecture
+
+
 def shown(text):
     """What a terminal shows of it; nothing in it may be obeyed."""
     assert all(unicodedata.category(c) not in ("Cc", "Zl", "Zp") for c in text.replace("\n", ""))
@@ -30,8 +34,8 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
     rows = [Row(name, f"test/{name}", (0.5, 0.6)), Row("plain", f"test/{name}", (0.5, 0.7), 0.05, (0.0, 0.1))]
     compare.print_rows(rows)
     predict._print_table([(name, {"top": [{"label": name, "score": 0.5}]})])
-    trained = types.SimpleNamespace(recipe=types.SimpleNamespace(name=name), folder=name, metrics={f"test/{name}": 1.0})
-    train.report(trained)
+    held = {"folder": pathlib.Path(name), "metrics": {f"test/{name}": 1.0}, "arch": JUDGED, "classes": ()}
+    train.report(types.SimpleNamespace(recipe=types.SimpleNamespace(name=name), **held))
     found = {"name": name, "metric": name, "examples": 3, "split": name, "clean": 0.5}
     found |= {"corruptions": {name: {"1": 0.4}}}
     robustness._print(found, [1])
@@ -42,6 +46,7 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
 def test_evaluate_says_the_name(monkeypatch, capsys):
     metrics = {f"recall/{name}": 0.5 for name in NAMES}
     monkeypatch.setattr("kerasvision.api.evaluate", lambda *args: metrics)
+    monkeypatch.setattr("kerasvision.api.load", lambda what: types.SimpleNamespace(arch=JUDGED, classes=()))
     evaluate.run(types.SimpleNamespace(model="m", split="test", draw=None, json=False))
     told = capsys.readouterr().out
     assert shown(told) and [line.rsplit("  ", 1)[0].rstrip() for line in told.splitlines()] == [
@@ -70,7 +75,7 @@ def test_a_picture_of_predictions_is_drawn_whatever_classes_are_called():
 
 
 def test_a_check_of_data_says_the_names(tmp_path, capsys):
-    rng, names = np.random.default_rng(0), [name.replace("/", "") for name in NAMES]
+    rng, names = np.random.default_rng(0), [name.replace("/", "") for name in NAMES if name.isprintable()]
     for name in names:
         (tmp_path / name).mkdir()
         for number in range(4):
@@ -80,6 +85,16 @@ def test_a_check_of_data_says_the_names(tmp_path, capsys):
     told = shown(capsys.readouterr().out)
     for name in names:
         assert re.sub(r"\s+", "", line_of(name)) in told, name
+
+
+def test_a_class_that_would_color_a_terminal_is_refused_in_a_line_that_does_not(tmp_path, capsys):
+    for name in ("plain", "\x1b[31mred"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(tmp_path / name / f"{number}.png")
+    assert main(["data", "check", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "red" in shown(told.splitlines()[-1])
 
 
 WORDS = (["card", "\x1b[31m/x"], ["train", "\x1b]0;x\x07.py"], ["models", "list", "--dir", "\x9b1m"])

@@ -21,6 +21,7 @@ import abc
 import collections
 import dataclasses
 import math
+import typing
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data import splits
@@ -63,6 +64,8 @@ class Arranged:
 
 class BoxSource(Pictures):
     """Abstract. Final subclasses are frozen dataclasses that have these fields."""
+
+    states_size: typing.ClassVar[bool] = True  # whether labels say how large their image is
 
     path: str
     masks: bool
@@ -111,7 +114,7 @@ class BoxSource(Pictures):
         """(pictures by split with sizes and clean boxes, lines about what was left out)."""
         pictures = [p for held in by_split.values() for p in held]
         sized = measured([p.path for p in pictures])
-        states = [(sized[p.path], p.image_hw is not None) for p in pictures]
+        states = [(sized[p.path], self.states_size and p.image_hw is not None) for p in pictures]
         self._refuse_turned(pictures, sized, what)
         found = collections.defaultdict(list)
         hw = {path: size.hw(self.orientation) for path, size in sized.items()}

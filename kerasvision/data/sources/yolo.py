@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import math
 import pathlib
+import typing
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
@@ -44,6 +45,8 @@ class Yolo(BoxSource):
     architecture that pads to a number of its own says so too. skip_bad_boxes, skip_unreadable: leave out and report in
     place of refusing. See `_boxes.py` for every bad input.
     """
+
+    states_size: typing.ClassVar[bool] = False
 
     path: str
     masks: bool = False
