@@ -19,7 +19,7 @@ def outcome(request, tmp_path_factory):
     asked = [item.callspec.params["name"] for item in request.session.items if item.module is request.module]
     command = [sys.executable, "-m", "tests.contract.replicas", str(tmp_path_factory.mktemp("replicas")), *asked]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_NUM_")}  # replicas wait for each other
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
