@@ -136,6 +136,7 @@ def arrays(graph):
     return {v.name: v.numpy() for v in graph.variables}
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_bad_second_phase_gives_back_the_first_one_s_weights(tmp_path, capfd):
     """Bit by bit; also when it was interrupted, so that the first one's come out of its file."""
     end = tiny.EndOnce(str(tmp_path / "marker"), epoch=0, step=3, number=int(signal.SIGINT))
