@@ -112,8 +112,8 @@ class Judge:
         if len(alike) < 2:
             return
         alone = [runner(one) for one in alike]
-        for numbers in SHUFFLED:
-            numbers = [n for n in numbers if n < len(alike)]
+        for order in SHUFFLED:
+            numbers = [n for n in order if n < len(alike)] or [1, 0]
             together = runner({k: np.concatenate([alike[n][k] for n in numbers]) for k in alike[0]})
             for at, number in enumerate(numbers):
                 answer = {k: v[at : at + 1] for k, v in together.items()}

@@ -144,9 +144,11 @@ def test_batch_augmentations_see_targets_and_differ_from_step_to_step(opened):
 class TellSeed(BatchAugmentation):
     """Writes the seed that it gets beside the targets."""
 
+    able = ("probabilities",)
+
     key: str
 
-    def __call__(self, inputs, targets, seed):
+    def __call__(self, inputs, targets, seed, mixes):
         return inputs, targets | {self.key: tf.tile(seed[None], [tf.shape(inputs["image"])[0], 1])}
 
 

@@ -182,7 +182,7 @@ def test_what_cannot_be_joined_is_one_line(runs, tmp_path):
     arch = tiny.classifier(num_classes=10)
     for fields, message in (
         ({"num_classes": 7}, "member 2 has 7 classes and the first 10"),
-        ({"image_size": (16, 16)}, r"image_size_hw \[16, 16\] and not \[8, 8\]"),
+        ({"image_size": (16, 16)}, r"size_hw \[16, 16\] and not \[8, 8\]"),
         ({"resize": "letterbox"}, "other preprocessing than the first: resize letterbox and not stretch"),
     ):
         with pytest.raises(KerasVisionError, match=message):

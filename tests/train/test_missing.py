@@ -82,6 +82,7 @@ def test_transparent_pixels_of_files_are_missing(tmp_path, photographs):
         for number in range(6):
             rgba = np.dstack([photographs["chelsea"][:40, :50], np.full((40, 50), 255, np.uint8)])
             rgba[:20, 10:, 3] = 0
+            rgba[-1, -1, :2] = number, ord(name)  # files of equal bytes would not part
             Image.fromarray(rgba).save(folder / f"{number}.png")
     source = create("sources/incomplete", of=create("sources/image_folder", path=str(tmp_path / "data")))
     split = source.open().splits["train"]

@@ -90,6 +90,7 @@ def test_training_ends_and_each_phase_has_its_own(tmp_path, capfd):
     assert said.count("tiny phase 2 stopped after epoch 2: ") == 1 and "for 1 epoch\n" in said
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_before_the_phase_is_marked_trains_no_more(tmp_path, capfd, monkeypatch):
     """The epoch after which it ended is backed up, the phase is not marked as finished; and one in the midst of it."""
     end = tiny.EndOnce(str(tmp_path / "marker"), epoch=1, step=3, number=int(signal.SIGINT))
