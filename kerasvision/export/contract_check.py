@@ -99,7 +99,12 @@ def _wrong_preprocess(contract, examples, judge):
 
 
 def _normalized_alike(rules, prepared, arch):
-    """Whether the stated mean, std and order of channels turn a prepared image into what the graph gets."""
+    """Whether the stated mean, std and order of channels turn a prepared image into what the graph gets.
+
+    Of images alone: where pixels are missing, what stands in for them is the architecture's.
+    """
+    if set(prepared) != {"image"}:
+        return True
     image = arch.own_size(prepared)["image"].numpy()
     ordered = image[..., ::-1] if rules.get("channel_order") == "BGR" else image
     mine = (ordered - np.float32(rules["mean"])) / np.float32(rules["std"])
