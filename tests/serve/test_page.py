@@ -61,7 +61,7 @@ def test_a_picture_is_answered_as_predict_answers_and_drawn(detector):
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
-        ("/draw/ssd", b"no picture", 400, "this is no picture that can be decoded"),
+        ("/draw/ssd", b"no picture", 400, "no JPEG, PNG"),
         ("/draw/no", b"", 404, "Servable not found for request: Latest(no)"),
         ("/draw/plain", b"", 400, "no contract of this version to be drawn by"),
         ("/draw/ssd?version=9", b"", 404, "Servable not found for request: Specific(ssd, 9)"),

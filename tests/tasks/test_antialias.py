@@ -14,7 +14,7 @@ from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, create
 from kerasvision.tasks.image import Photograph
-from kerasvision.train.fit import _refuse_another_recipe
+from kerasvision.train.session import refuse_another_recipe
 
 PHOTOGRAPHS = [name for name in architectures.names() if issubclass(architectures[name], Photograph)]
 LARGE = np.random.default_rng(0).integers(0, 256, (1, 300, 400, 3)).astype(np.uint8)
@@ -87,10 +87,10 @@ def test_a_run_from_before_is_resumed_as_it_began_or_not_at_all(tmp_path, antial
     (tmp_path / "recipe.json").write_text(json.dumps(without(json.loads(started.dumps()))))
     session = types.SimpleNamespace(folder=tmp_path, recipe=recipe(antialias=antialias))
     if not antialias:
-        _refuse_another_recipe(session)
+        refuse_another_recipe(session)
         return
     with pytest.raises(KerasVisionError, match=r"another recipe \(seen in: model\)"):
-        _refuse_another_recipe(session)
+        refuse_another_recipe(session)
 
 
 def test_windows_keep_the_pictures_own_pixels():
