@@ -5,7 +5,8 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data.findings import FINDINGS, check
+from kerasvision.data.check import check
+from kerasvision.data.findings import FINDINGS
 
 W, H = 24, 20  # of `noise`
 COUNT = 10
