@@ -34,12 +34,7 @@ FINDINGS = {
         "corners are read as VOC's; if the tool counted from 0, say one_based=False",
     ),
     "shapes": ("XML files with another shape beside a box", "the boxes count"),
-    "hidden": ("hidden files and folders", "previews, backups and leftovers are no data"),
-    "links": ("links", "a folder is looked at once"),
     "inverted": ("DICOM series whose high numbers are dark", "turned over, so that high is bright"),
-    "ignored": ("a guess about what 255 means in masks", "nothing is learned there, and nothing judged"),
-    "rare": ("values that one mask alone holds", "each is a class; is the mask coded otherwise than the rest?"),
-    "empty": ("splits without any object", "nothing can be learned from one, or judged by it"),
 }
 LEFT_OUT = {"unlisted"}  # kinds of what is not trained on
 UNCOUNTED = {"unlisted", "keypoints", "oriented", "mixed", "corners", "ignored"}  # kinds whose line says how many
