@@ -16,16 +16,35 @@ import pytest  # noqa: E402
 
 from kerasvision.core.recipe import Recipe  # noqa: E402
 from kerasvision.core.registry import create  # noqa: E402
+from tests.costs import Costs, Turn, dearest_first  # noqa: E402
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record-costs", action="store_true", help="write tests/costs.json from this run")
+    parser.addoption("--turn", metavar="K/N", help="of the groups of tests that are left, every N-th, from the K-th on")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Costs(config), "costs")
+    if config.getoption("turn"):
+        config.pluginmanager.register(Turn(config.getoption("turn"), _group_of), "turn")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     """A worker takes a file, as its fixtures are shared; of exports, which take minutes, one architecture."""
-    for item in items:
-        one = item.callspec.params.get("exported", "") if hasattr(item, "callspec") else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.nodeid.partition('::')[0]} {one}".strip()))
+    groups = [_group_of(item) for item in items]
+    for item, group in zip(items, groups, strict=True):
+        item.add_marker(pytest.mark.xdist_group(group))
+    dearest_first(items, groups)
+
+
+def _group_of(item):
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    one = params.get("name" if "representative" in item.name else "exported", "")
+    return f"{item.nodeid.partition('::')[0]} {one}".strip()
 
 
 @pytest.fixture

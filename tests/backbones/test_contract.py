@@ -27,6 +27,11 @@ TINY = {  # a registered backbone without a line here fails
     "unet_encoder": [{"width": 4}],
 }
 CASES = [(name, fields) for name, every in TINY.items() for fields in every]
+LARGE = ("densenet", "efficientnet", "inception")  # hundreds of layers: seconds for each graph
+GRADED = [  # the large ones, and the second and further versions of the rest, are nightly
+    pytest.param(c, marks=pytest.mark.nightly if c[0] in LARGE or (c[0] != "convnet" and c[1] != TINY[c[0]][0]) else ())
+    for c in CASES
+]
 # keras.applications modules whose preprocess_input computes something (those of the others pass pixels on, because
 # the graph preprocesses; test_applications.py compares with those graphs)
 PREPROCESSING = [
@@ -59,7 +64,7 @@ def scatter(graph, seed=0):
                 weight.assign(rng.normal(size=shape) * 0.1)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda c: "-".join([c[0], *map(str, c[1].values())]))
+@pytest.fixture(scope="module", params=GRADED, ids=lambda c: "-".join([c[0], *map(str, c[1].values())]))
 def case(request):
     name, fields = request.param
     backbone = backbones[name](**fields)

@@ -6,6 +6,7 @@ A registered architecture that is not in CASES, and whose family has no default,
 import dataclasses
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
@@ -162,9 +163,29 @@ EXEMPT_FROM_QAT = {
 }
 
 
+# One of each family, and of each way a family's graphs differ from the others': what costs minutes runs for these by
+# default, and for every architecture under the mark `nightly`.
+REPRESENTATIVES = (
+    "classification/classifier",
+    "classification/incomplete_classifier",  # knows which pixels are there
+    "detection/retinanet",
+    "generation/cvae",
+    "instance_segmentation/mask_rcnn",  # two stages, and masks
+    "regression/regressor",
+    "semantic_segmentation/unet",
+    "toys/siamese",  # two images
+    "volume_segmentation/unet3d",
+)
+
+
 def names():
     """Every architecture there is, and every case: what is in one and not in the other must fail."""
     return sorted({*architectures.names(), *CASES})
+
+
+def graded():
+    """`names` for `parametrize`, nightly where a representative of the family stands in for the rest by default."""
+    return [pytest.param(n, marks=() if n in REPRESENTATIVES else pytest.mark.nightly) for n in names()]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,24 @@
 """Every registered architecture, tiny, against every contract that needs no export."""
 
 import pytest
+import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
-from tests.contract.cases import CASES, EXEMPT_FROM_QAT, names
+from tests.contract.cases import CASES, EXEMPT_FROM_QAT, graded, names
 
-pytestmark = pytest.mark.parametrize("name", names())
+EVERY = pytest.mark.parametrize("name", names(), scope="module")  # of the module: one architecture after the other
+GRADED = pytest.mark.parametrize("name", graded(), scope="module")
+
+
+@pytest.fixture(scope="module")
+def held(name):
+    """(architecture, its graph, the graph's first weights), built once for all contracts."""
+    arch = CASES[name].make()
+    graph = contracts.built(arch)
+    yield arch, graph, graph.get_weights()
+    keras.backend.clear_session()
 
 
 @pytest.fixture
@@ -16,59 +27,72 @@ def case(name):
 
 
 @pytest.fixture
-def arch(case):
-    return case.make()
+def arch(held):
+    return held[0]
 
 
 @pytest.fixture
-def graph(arch):
-    return contracts.built(arch)
+def graph(held):
+    held[1].set_weights(held[2])
+    return held[1]
 
 
+@EVERY
 def test_graph_is_flat_and_functional(graph):
     contracts.check_flat(graph)
 
 
+@EVERY
 def test_inputs_are_what_was_promised(arch, graph, case):
     contracts.check_inputs(arch, graph, case)
 
 
+@EVERY
 def test_targets_are_shaped_like_raw(arch, graph, case):
     contracts.check_targets(arch, graph, case)
 
 
+@EVERY
 def test_loss_reaches_every_weight(arch, graph, case):
     contracts.check_gradient(arch, graph, case)
 
 
+@GRADED
 def test_one_batch_can_be_overfitted(arch, graph, case):
     contracts.check_overfits(arch, graph, case)
 
 
+@EVERY
 def test_oracle_gives_the_truth_back(arch, case):
     contracts.check_oracle(arch, case)
 
 
+@EVERY
 def test_the_loss_agrees_with_the_oracle(arch, case):
     contracts.check_least_loss(arch, case)
 
 
+@EVERY
 def test_prediction_is_what_gives_says(arch, graph, case):
     contracts.check_gives(arch, graph, case)
 
 
+@EVERY
 def test_every_figure_says_which_way_it_is_better(arch, case):
     contracts.check_directions(arch, case)
 
 
+@EVERY
 def test_json_round_trip(name, arch):
     contracts.check_json(name, arch)
 
 
+@EVERY
 def test_run_keeps_every_weight(name, arch, graph, case, tmp_path):
     contracts.check_saved(name, arch, graph, case, tmp_path)
 
 
+@GRADED
 def test_quantization_aware_training(name, arch, graph, case):
     if name not in EXEMPT_FROM_QAT:
         contracts.check_quantization_aware(arch, graph, case)

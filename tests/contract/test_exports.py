@@ -1,5 +1,6 @@
 """Every registered architecture through `train`, every export, and back through `load`: equal answers everywhere."""
 
+import csv
 import dataclasses
 
 import numpy as np
@@ -17,8 +18,9 @@ from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
 from kerasvision.train.fit import train
 from tests.contract import clients, contracts
-from tests.contract.cases import CASES, names
+from tests.contract.cases import CASES, REPRESENTATIVES, graded, names
 
+FLOATS = ("tf_serving", "tflite:float32")
 CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors into a loop over windows, and out of it
 
 
@@ -33,10 +35,14 @@ class Exported:
     paths: dict
 
 
-@pytest.fixture(scope="module", params=names())
+@pytest.fixture(scope="module", params=graded())
 def exported(request, tmp_path_factory):
-    case, out = CASES[request.param], tmp_path_factory.mktemp("exported")
-    recipe = contracts.recipe_of(request.param, case.make(), epochs=case.epochs, copies=15)
+    return _exported(request.param, tmp_path_factory.mktemp("exported"), CASES[request.param].exports)
+
+
+def _exported(name, out, specs):
+    case = dataclasses.replace(CASES[name], exports=specs)
+    recipe = contracts.recipe_of(name, case.make(), epochs=case.epochs, copies=15)
     trained = train(recipe, out / "run")
     artifacts, _ = export(trained, [from_spec(s) for s in case.exports], out, verbose=False)
     places = {
@@ -48,6 +54,17 @@ def exported(request, tmp_path_factory):
     }
     paths = {spec: places[spec] for spec in case.exports}
     return Exported(case, out / "run", trained, {a.kind: a for a in artifacts}, paths)
+
+
+@pytest.mark.parametrize("name", [n for n in names() if n not in REPRESENTATIVES])
+def test_whoever_is_not_a_representative_learns_and_has_its_float_files(name, tmp_path):
+    """The certificate of `export` compares each file with the trained model, and refuses what differs."""
+    exported = _exported(name, tmp_path, tuple(s for s in FLOATS if s in CASES[name].exports))
+    with (exported.run / "history.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+    test_every_export_left_its_file_and_its_measurements(exported)
+    test_float_exports_stay_within_what_rounding_explains(exported)
 
 
 def serving(exported, sample):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.contract.cases import CASES, names
+from tests.contract.cases import CASES, graded
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def outcome(request, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", graded())
 def test_two_replicas_train_as_one_does(name, outcome):
     assert name in CASES and outcome[name]["moved"] > 1e-3, "nothing was trained"
     assert outcome[name]["apart"] < CASES[name].replicas_apart

