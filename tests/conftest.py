@@ -16,6 +16,7 @@ import pytest  # noqa: E402
 
 from kerasvision.core.recipe import Recipe  # noqa: E402
 from kerasvision.core.registry import create  # noqa: E402
+from tests import store  # noqa: E402
 from tests.costs import Costs, Turn, dearest_first  # noqa: E402
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
@@ -28,6 +29,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.pluginmanager.register(Costs(config), "costs")
+    store.remove_old()
     if config.getoption("turn"):
         config.pluginmanager.register(Turn(config.getoption("turn"), _group_of), "turn")
 
@@ -82,8 +84,20 @@ def digits_recipe():
 
 
 @pytest.fixture(scope="session")
-def digits_run(digits_recipe, tmp_path_factory):
-    """`Trained` on digits, in a run folder of its own. Tests must not change either."""
-    from kerasvision.train.fit import train
+def digits_run(digits_recipe):
+    """`Trained` on digits, in a run folder that all tests share. Tests must not change either."""
+    from kerasvision.train.run import load_run
 
-    return train(digits_recipe, tmp_path_factory.mktemp("digits") / "run")
+    return load_run(store.trained(digits_recipe))
+
+
+@pytest.fixture(scope="session")
+def digits_served(digits_recipe):
+    """Folder `saved_models` with version 1 of the digits, that all tests share. Tests must not change it."""
+    return store.exported(digits_recipe, ("tf_serving",), 20)[2] / "saved_models"
+
+
+@pytest.fixture(scope="session")
+def digits_tflite(digits_recipe):
+    """A .tflite of the digits, that all tests share. Tests must not change it."""
+    return store.exported(digits_recipe, ("tflite",), 40)[2] / "tflite" / "models" / "digits" / "model.tflite"

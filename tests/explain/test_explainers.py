@@ -13,8 +13,6 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create, explainers
 from kerasvision.explain.base import Asked, asked
-from kerasvision.export.base import from_spec
-from kerasvision.export.certificate import export
 
 SIDE = 32
 
@@ -155,12 +153,11 @@ def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp
         asked(types.SimpleNamespace(arch=detector, graph=None, classes=("a", "b")))
 
 
-def test_the_card_holds_the_picture(digits_run, digit, tmp_path, capsys):
+def test_the_card_holds_the_picture(digits_run, digits_tflite, digit, tmp_path, capsys):
     Image.fromarray(digit).save(tmp_path / "digit.png")
     picture, card = str(tmp_path / "seen.png"), tmp_path / "card"
     assert main(["explain", str(digits_run.folder), str(tmp_path / "digit.png"), "--out", picture]) == 0
-    export(digits_run, [from_spec("tflite")], tmp_path, limit=40, verbose=False)
-    artifact = str(tmp_path / "tflite" / "models" / "digits" / "model.tflite")
+    artifact = str(digits_tflite)
     assert main(["card", artifact, "--out", str(card), "--explanations", picture]) == 0
     assert "](explanations.png)" in (card / "card.md").read_text()
     assert (card / "explanations.png").read_bytes() == (tmp_path / "seen.png").read_bytes()

@@ -8,7 +8,8 @@ import pytest
 
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
-from kerasvision.export.base import Exporter, Runner, from_spec
+from kerasvision.export.base import Exporter, Runner
+from tests import store
 from tests.export.sabotage import (  # noqa: F401  fixtures
     case_source,
     recorded_classifier,
@@ -20,13 +21,9 @@ SPECS = ("saved_model", "tf_serving", "tflite:float32", "tflite:float16", "tflit
 
 
 @pytest.fixture(scope="session")
-def digits_exports(digits_run, tmp_path_factory):
+def digits_exports(digits_recipe):
     """(artifact by spec, the contract that was returned, the folder). Tests must not change it."""
-    from kerasvision.export.certificate import export
-
-    out = tmp_path_factory.mktemp("digits-exports")
-    artifacts, contract = export(digits_run, [from_spec(s) for s in SPECS], out, limit=120, verbose=False)
-    return {a.kind: a for a in artifacts}, contract, out
+    return store.exported(digits_recipe, SPECS, 120)
 
 
 @dataclasses.dataclass(frozen=True)

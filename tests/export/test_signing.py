@@ -106,11 +106,8 @@ def test_a_server_loads_what_is_signed_and_keeps_it_beside_what_is_not(keys, ver
         server.stop()
 
 
-def test_the_command_signs_an_export(keys, digits_run, tmp_path, capsys):
-    from kerasvision.export.base import from_spec
-    from kerasvision.export.certificate import export
-
-    export(digits_run, [from_spec("tf_serving")], tmp_path, limit=20, verbose=False)
+def test_the_command_signs_an_export(keys, digits_served, tmp_path, capsys):
+    shutil.copytree(digits_served, tmp_path / "saved_models")
     words = ["models", "sign", "digits", "1", "--dir", str(tmp_path / "saved_models")]
     assert main([*words, "--key", str(keys / "own.pem")]) == 0
     trusting(keys / "own.pub")(tmp_path / "saved_models" / "digits" / "1")

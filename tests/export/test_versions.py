@@ -16,12 +16,10 @@ from kerasvision.export.certificate import export
 from kerasvision.export.versions import differences, promote, rollback, version_of, versions_of
 
 
-@pytest.fixture(scope="module")
-def exported(digits_run, tmp_path_factory):
-    """The digits' SavedModel, exported once."""
-    out = tmp_path_factory.mktemp("exported")
-    export(digits_run, [from_spec("tf_serving")], out, limit=20, verbose=False)
-    return out / "saved_models" / "digits" / "1"
+@pytest.fixture
+def exported(digits_served):
+    """The digits' SavedModel."""
+    return digits_served / "digits" / "1"
 
 
 @pytest.fixture

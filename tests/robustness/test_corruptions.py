@@ -8,8 +8,6 @@ import pytest
 
 from kerasvision.api import evaluate, load
 from kerasvision.cli.main import main
-from kerasvision.export.base import from_spec
-from kerasvision.export.certificate import export
 from kerasvision.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from kerasvision.robustness.report import measured
 
@@ -19,12 +17,10 @@ def found(digits_run):
     return measured(load(digits_run.folder), severities=(1, 5))
 
 
-@pytest.fixture(scope="module")
-def artifact(digits_run, tmp_path_factory):
+@pytest.fixture
+def artifact(digits_tflite):
     """A .tflite of the run, as the command line names it."""
-    out = tmp_path_factory.mktemp("exports")
-    export(digits_run, [from_spec("tflite")], out, limit=40, verbose=False)
-    return str(out / "tflite" / "models" / "digits" / "model.tflite")
+    return str(digits_tflite)
 
 
 def corrupted(image, name, severity, seed=0):

@@ -3,12 +3,12 @@
 import http.client
 import io
 import json
+import shutil
 
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasvision.export.base import from_spec
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
 
@@ -108,13 +108,10 @@ class Client:
 
 
 @pytest.fixture(scope="session")
-def served_folder(digits_run, tmp_path_factory):
+def served_folder(digits_served, tmp_path_factory):
     """half_plus_three 1 and 2 (x / 2 + 3, then + 30), half_plus_two 1, mixed 1, digits 1."""
-    from kerasvision.export.certificate import export
-
-    out = tmp_path_factory.mktemp("served")
-    export(digits_run, [from_spec("tf_serving")], out, limit=20, verbose=False)
-    folder = out / "saved_models"
+    folder = tmp_path_factory.mktemp("served") / "saved_models"
+    shutil.copytree(digits_served, folder)
     save_affine(folder / "half_plus_three" / "1", 0.5, 3.0)
     save_affine(folder / "half_plus_three" / "2", 0.5, 30.0)
     save_mixed(folder / "mixed" / "1")
