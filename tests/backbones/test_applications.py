@@ -41,18 +41,20 @@ def apart(a, b):
 
 
 # our fields, the published model, what it does to pixels before its graph (None: inside), the level it ends with
-SLOW = pytest.mark.slow
+SLOW, NIGHTLY = pytest.mark.slow, pytest.mark.nightly
 PUBLISHED = [
     ("resnet", {}, APPS.ResNet50, APPS.resnet.preprocess_input, "c5"),
     pytest.param("resnet", {"version": 2}, APPS.ResNet50V2, APPS.resnet_v2.preprocess_input, "c5", marks=SLOW),
     ("mobilenet", {}, APPS.MobileNetV2, APPS.mobilenet_v2.preprocess_input, "head"),
-    ("mobilenet", {"version": "v3_small"}, APPS.MobileNetV3Small, None, "head"),
+    pytest.param("mobilenet", {"version": "v3_small"}, APPS.MobileNetV3Small, None, "head", marks=NIGHTLY),
     pytest.param("mobilenet", {"version": "v3_large"}, APPS.MobileNetV3Large, None, "head", marks=SLOW),
-    ("efficientnet", {"variant": "v2_b0"}, APPS.EfficientNetV2B0, None, "head"),
+    pytest.param("efficientnet", {"variant": "v2_b0"}, APPS.EfficientNetV2B0, None, "head", marks=NIGHTLY),
     pytest.param("efficientnet", {"variant": "v2_s"}, APPS.EfficientNetV2S, None, "head", marks=SLOW),
     pytest.param("densenet", {}, APPS.DenseNet121, APPS.densenet.preprocess_input, "c5", marks=SLOW),
-    ("inception", {"padding": "valid"}, APPS.InceptionV3, APPS.inception_v3.preprocess_input, "c5"),
-    ("convnext", {}, APPS.ConvNeXtTiny, None, "head"),
+    pytest.param(
+        "inception", {"padding": "valid"}, APPS.InceptionV3, APPS.inception_v3.preprocess_input, "c5", marks=NIGHTLY
+    ),
+    pytest.param("convnext", {}, APPS.ConvNeXtTiny, None, "head", marks=NIGHTLY),
 ]
 
 
@@ -75,6 +77,7 @@ def test_equals_the_published_graph_with_its_weights_file(name, fields, build, p
     keras.backend.clear_session()
 
 
+@NIGHTLY
 def test_efficientnet_v1_equals_the_published_graph_and_its_documented_preprocessing(tmp_path):
     """The published graph divides by 255 and normalizes with the weights' own moments, (0, 1) in a fresh one."""
     published = APPS.EfficientNetB0(weights=None, include_top=False, input_shape=(*SIZE, 3))

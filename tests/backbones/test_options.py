@@ -22,7 +22,10 @@ def names(built, kind):
     return [layer.name for layer in built.layers if isinstance(layer, kind)]
 
 
-@pytest.mark.parametrize("kind", ["se", "eca", "cbam"])
+NIGHTLY = pytest.mark.nightly
+
+
+@pytest.mark.parametrize("kind", ["se", *(pytest.param(k, marks=NIGHTLY) for k in ("eca", "cbam"))])
 def test_gates_stand_in_every_block_before_the_addition(kind):
     for built, blocks in (
         (graph("convnet", width=4, blocks=(1, 2), attention=kind), 3),
@@ -35,7 +38,7 @@ def test_gates_stand_in_every_block_before_the_addition(kind):
             assert isinstance(after.layer, keras.layers.Add)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, pytest.param(2, marks=NIGHTLY)])
 def test_attention_over_positions_stands_where_the_papers_put_it(version):
     (block,) = names(graph("resnet", version=version, attention="non_local"), DotProductAttention)
     assert block == "backbone_conv4_block5_attention_softmax"  # the sixth and last block of c4 comes after it
@@ -79,7 +82,10 @@ def test_stochastic_depth_leaves_whole_branches_out_and_keeps_the_mean():
     assert drop_path(x, 0.0, "none") is x
 
 
-@pytest.mark.parametrize(("name", "fields", "blocks"), [("convnet", {"blocks": (2, 2)}, 4), ("resnet", {}, 16)])
+@pytest.mark.parametrize(
+    ("name", "fields", "blocks"),
+    [("convnet", {"blocks": (2, 2)}, 4), pytest.param("resnet", {}, 16, marks=NIGHTLY)],
+)
 def test_rates_grow_linearly(name, fields, blocks):
     built = graph(name, drop_path=0.4, **fields)
     rates = [layer.rate for layer in built.layers if layer.name.endswith("_drop")]
