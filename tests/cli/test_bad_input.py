@@ -64,6 +64,8 @@ def test_unreadable_files_are_listed_and_refused_unless_skipped(folder, tmp_path
     assert "bad.jpg" in line
     assert "skip-unreadable" in line
     assert not (tmp_path / "run").exists()
+    if kind != "truncated":  # one training tells of all three what is left out
+        return
     settings = ["epochs=1", "exports=()", 'backbone={"@": "backbones/convnet", "width": 8, "blocks": [1]}']
     assert main([*_train(folder, tmp_path / "run"), "--skip-unreadable", "--set", *settings]) == 0
     assert "left out" in capsys.readouterr().err
