@@ -22,18 +22,21 @@ Native decoders trust headers, so these are read first, here and by `look`, whic
 one line: what is none of the five formats; more than 178,956,970 pixels (Pillow's limit); a JPEG of more than 100
 scans where they would take long; a BMP that TensorFlow would misread (fewer than 8 or 16 bits, compressed, OS/2, masks
 of its own); a WebP whose header denies the transparency that it holds; a file that is shorter than it says.
-"""
 
-import functools
+The graph is kept small, and what only some files need is in functions that are prepared when the first such file comes:
+see `test_the_graph_is_small`.
+"""
 
 import tensorflow as tf
 
 from kerasvision.data.encoded import bmp, exif, gif, jpeg, png, webp
-from kerasvision.data.encoded.strings import MOST_PIXELS, cut, refused, refused_where
+from kerasvision.data.encoded.strings import MOST_PIXELS, on_host, refused, refused_unless
 
 __all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "still", "stored"]
 
-_WEBP = 2  # of `_kind`
+_MAGICS = [png.MAGIC, b"RIFF\0\0\0\0WEBP", b"GIF8", b"BM", b"\xff\xd8\xff", b""]  # in the order of `_kind`; 0: any
+_WEBP = 1  # of `_kind`
+_IMAGE, _NUMBER = tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([], tf.int32)
 _NO_IMAGE = "it is no JPEG, PNG, GIF, BMP or WebP"
 
 
@@ -47,7 +50,7 @@ def decode(image_bytes, window=None):
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
         lambda: _decode_jpeg(image_bytes, window),
-        lambda: _cut(_flatten(_any_other(image_bytes)), window),
+        lambda: _cut(_flatten(_upright(image_bytes)), window),
     )
     return tf.ensure_shape(image, [None, None, 3])
 
@@ -56,7 +59,7 @@ def decode_present(image_bytes):
     """One encoded image with transparency -> `image` uint8 [H, W, 3], and `present` uint8 [H, W]: 0 where a pixel is
     wholly transparent, whose color is 0. Without transparency every pixel is present.
     """
-    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: _any_other(image_bytes))
+    held = tf.cond(tf.io.is_jpeg(image_bytes), lambda: _decode_jpeg(image_bytes, None), lambda: _upright(image_bytes))
     alpha = tf.where(tf.equal(tf.shape(held)[-1] % 2, 0), held[..., -1:], tf.constant(255, tf.uint8))
     present = tf.cast(alpha > 0, tf.uint8)
     return {"image": tf.ensure_shape(_flatten(held) * present, [None, None, 3]), "present": present[..., 0]}
@@ -78,36 +81,36 @@ def look(image_bytes):
     whose header cannot be read is a `tf.errors.InvalidArgumentError`.
     """
 
+    def of_upright(part):
+        hw, problem = part.look(image_bytes)
+        return hw, tf.constant(exif.UPRIGHT), problem
+
+    def of_png():
+        hw, problem = png.look(image_bytes)
+        return hw, png.orientation(image_bytes), problem
+
+    def of_webp():
+        header = webp.read_header(image_bytes)
+        return header["hw"], webp.orientation(image_bytes, header), webp.problem(image_bytes, header)
+
     def of_jpeg():
         hw = jpeg.hw(image_bytes)
         many = jpeg.has_many_scans(image_bytes, hw)
         return hw, _jpeg_orientation(image_bytes), tf.where(many, jpeg.MANY_SCANS, "")
 
-    def of_png():
-        return png.hw(image_bytes), png.orientation(image_bytes), png.problem(image_bytes, png.hw(image_bytes))
-
-    def of_webp():
-        return webp.hw(image_bytes), webp.orientation(image_bytes), webp.problem(image_bytes, webp.hw(image_bytes))
-
-    def of_gif():
-        hw, problem = gif.look(image_bytes)
-        return hw, tf.constant(exif.UPRIGHT), problem
-
-    def of_bmp():
-        return bmp.hw(image_bytes), tf.constant(exif.UPRIGHT), bmp.problem(image_bytes, bmp.hw(image_bytes))
-
     def of_none():
         return tf.zeros([2], tf.int32), tf.constant(exif.UPRIGHT), tf.constant(_NO_IMAGE)
 
-    hw, orientation, problem = tf.switch_case(_kind(image_bytes), [of_jpeg, of_png, of_webp, of_gif, of_bmp, of_none])
+    formats = [of_png, of_webp, lambda: of_upright(gif), lambda: of_upright(bmp), of_jpeg, of_none]
+    hw, orientation, problem = tf.switch_case(_kind(image_bytes), formats)
     return {"hw": exif.turned_hw(hw, orientation), "orientation": orientation, "problem": problem}
 
 
 def stored(image_bytes):
     """The bytes without their EXIF orientation, so that stored pixels count."""
-    same = [lambda: tf.identity(image_bytes)] * 3
-    taken = [lambda part=part: part.without_exif(image_bytes) for part in (jpeg, png, webp)]
-    return tf.switch_case(_kind(image_bytes), [*taken, *same])
+    taken = [lambda part=part: part.without_exif(image_bytes) for part in (png, webp, jpeg)]
+    same = [lambda: tf.identity(image_bytes)] * 2
+    return tf.switch_case(_kind(image_bytes), [*taken[:2], *same, taken[2], same[0]])
 
 
 def still(image_bytes):
@@ -118,22 +121,13 @@ def still(image_bytes):
     return tf.cond(is_webp, lambda: webp.still(image_bytes), lambda: tf.identity(image_bytes))
 
 
-@functools.cache
-def on_host(function):
-    """One of the functions above, of bytes, traced once: faster on the host, where its errors then read as a served
-    graph's do, and within the graphs that call it, which are made in a fraction of the time.
-    """
-    # not inlined, so that a program which only ever sees JPEGs never prepares what the other formats need
-    attributes = {"_noinline": True}
-    spec = [tf.TensorSpec([], tf.string)]
-    return tf.function(function, input_signature=spec, autograph=False, experimental_attributes=attributes)
-
-
 def _kind(image_bytes):
     """int32: of the branches of `look`; by the first bytes, as `tf.io.decode_image` tells formats apart."""
-    is_webp = tf.equal(cut(image_bytes, 0, 4), b"RIFF") & tf.equal(cut(image_bytes, 8, 4), b"WEBP")
-    firsts = [tf.equal(cut(image_bytes, 0, len(m)), m) for m in (b"\xff\xd8\xff", png.MAGIC, b"GIF8", b"BM")]
-    return tf.argmax(tf.stack([*firsts[:2], is_webp, *firsts[2:], True]), output_type=tf.int32)
+    size = max(map(len, _MAGICS))
+    asked = [list(magic.ljust(size, b"\0")) for magic in _MAGICS]
+    first = tf.io.decode_raw(tf.strings.substr(image_bytes, 0, size), tf.uint8, fixed_length=size)
+    same = tf.equal(first, tf.constant(asked, tf.uint8)) | [[byte == 0 for byte in magic] for magic in asked]
+    return tf.argmax(tf.reduce_all(same, 1), output_type=tf.int32)
 
 
 def _jpeg_orientation(image_bytes):
@@ -149,9 +143,9 @@ def _decode_jpeg(image_bytes, window):
         orientation = on_host(jpeg.orientation)(image_bytes)
         part = _known(window, exif.turned_hw(hw, orientation))
         part = None if part is None else exif.stored_window(part, hw, orientation)
-        return exif.turned(jpeg.pixels(image_bytes, part), orientation)
+        return _turned(jpeg.pixels(image_bytes, part), orientation)
 
-    with tf.control_dependencies([refused_where(jpeg.has_many_scans(image_bytes, hw), jpeg.MANY_SCANS)]):
+    with tf.control_dependencies([refused_unless(~jpeg.has_many_scans(image_bytes, hw), jpeg.MANY_SCANS)]):
         return tf.cond(jpeg.may_be_tagged(image_bytes), turned, lambda: jpeg.pixels(image_bytes, _known(window, hw)))
 
 
@@ -160,50 +154,47 @@ def _known(window, hw):
     return window(hw) if callable(window) else window
 
 
-def _any_other(image_bytes):
-    """`_upright`; one picture that is read by itself needs the branch of its own format alone."""
-    return _upright(image_bytes) if tf.executing_eagerly() else on_host(_upright)(image_bytes)
-
-
 def _upright(image_bytes):
     """uint8 [H, W, 1 to 4], upright, of what is no JPEG: gray, gray + alpha, RGB or RGBA."""
 
     def of_none():
-        with tf.control_dependencies([refused(_NO_IMAGE)]):
+        with tf.control_dependencies([refused_unless(False, _NO_IMAGE)]):
             return tf.zeros([1, 1, 3], tf.uint8)
 
-    # of a JPEG nothing is asked here
-    formats = [lambda part=part: on_host(part)(image_bytes) for part in (_png, _webp, gif.pixels, _bmp)]
-    held = tf.switch_case(_kind(image_bytes), [of_none, *formats, of_none])
+    # a JPEG or none of the formats is the last branch, as every number beyond it is
+    formats = [lambda part=part: on_host(part)(image_bytes) for part in (_png, _webp, gif.pixels, bmp.pixels)]
+    held = tf.switch_case(_kind(image_bytes), [*formats, of_none])
     return tf.ensure_shape(held, [None, None, None])
 
 
 def _png(image_bytes):
-    return _with_alpha(image_bytes, png.problem(image_bytes, png.hw(image_bytes)), png.orientation(image_bytes))
+    _, problem = png.look(image_bytes)
+    return _with_alpha(image_bytes, problem, png.orientation(image_bytes))
 
 
 def _webp(image_bytes):
-    problem = webp.problem(image_bytes, webp.hw(image_bytes))
-    return _with_alpha(image_bytes, problem, webp.orientation(image_bytes), webp.still)
+    header = webp.read_header(image_bytes)
+    problem, orientation = webp.problem(image_bytes, header), webp.orientation(image_bytes, header)
+    return _with_alpha(webp.still(image_bytes, header), problem, orientation)
 
 
-def _bmp(image_bytes):
-    with tf.control_dependencies([refused(bmp.problem(image_bytes, bmp.hw(image_bytes)))]):
-        return bmp.pixels(tf.identity(image_bytes))
-
-
-def _with_alpha(image_bytes, problem, orientation, still=tf.identity):
+def _with_alpha(image_bytes, problem, orientation):
     with tf.control_dependencies([refused(problem)]):
-        safe = still(tf.identity(image_bytes))
+        safe = tf.identity(image_bytes)
     held = tf.io.decode_image(safe, channels=0, expand_animations=False)
-    return exif.turned(tf.ensure_shape(held, [None, None, None]), orientation)
+    return _turned(tf.ensure_shape(held, [None, None, None]), orientation)
+
+
+def _turned(image, orientation):
+    return on_host(exif.turned, _IMAGE, _NUMBER)(image, orientation)
 
 
 def _flatten(held):
     """Gray, gray + alpha, RGB or RGBA, uint8 [H, W, 1 to 4] -> RGB."""
-    channels = tf.shape(held)[-1]
-    color = tf.cond(channels < 3, lambda: tf.tile(held[..., :1], [1, 1, 3]), lambda: held[..., :3])
-    return tf.cond(tf.equal(channels % 2, 0), lambda: _over_white(color, held[..., -1:]), lambda: color)
+    *_, channels = tf.unstack(tf.shape(held))
+    is_clear = tf.equal(channels % 2, 0)
+    color = tf.cond(is_clear, lambda: _over_white(held[..., :-1], held[..., -1:]), lambda: held)
+    return tf.tile(color, tf.stack([1, 1, tf.where(channels < 3, 3, 1)]))  # by 1: the same memory
 
 
 def _over_white(color, alpha):

@@ -2,61 +2,60 @@
 
 import tensorflow as tf
 
-from kerasvision.data.encoded.strings import cut, first_problem, head, little, too_large
+from kerasvision.data.encoded.strings import cut, first_problem, numbers, padded, refused, too_large
 
-_FILE_HEADER, _SHORTEST = 14, 40  # bytes; the header of OS/2 is shorter, and its fields stand elsewhere
+_FILE_HEADER, _SHORTEST, _BOTH = 14, 40, 54  # bytes; the header of OS/2 is shorter, and its fields stand elsewhere
+_FIELDS = {"start": (10, 4), "header": (14, 4), "width": (18, 4), "height": (22, 4), "bits": (28, 2)}
+_FIELDS |= {"compression": (30, 4), "colors": (46, 4)}  # (place, bytes)
 _MASKS = b"\0\0\xff\0" + b"\0\xff\0\0" + b"\xff\0\0\0"  # of red, green and blue in 32 bits, as without masks
 
 
+def look(image_bytes):
+    """(int32 [2] size, why it must not be decoded or "")."""
+    fields = _fields(image_bytes)
+    return fields["hw"], _problem(image_bytes, fields)
+
+
 def _fields(image_bytes):
-    values = head(image_bytes, 0, 54)
-    at = {"start": (10, 4), "header": (14, 4), "width": (18, 4), "height": (22, 4), "bits": (28, 2)}
-    at |= {"compression": (30, 4), "colors": (46, 4)}
-    return {name: little(values, *place) for name, place in at.items()}
+    """Those of the header; hw: int32 [2]; size: int64, of the pixels, whose rows are padded to four bytes."""
+    values = tf.unstack(numbers(padded(image_bytes, 0, _BOTH), *zip(*_FIELDS.values(), strict=True)), num=len(_FIELDS))
+    fields = dict(zip(_FIELDS, values, strict=True))
+    height = tf.abs(fields["height"])  # rows may be stored from the top, which a negative height says
+    row = (tf.cast(fields["width"], tf.int64) * tf.cast(fields["bits"] // 8, tf.int64) + 3) // 4 * 4
+    return fields | {"hw": tf.stack([height, fields["width"]]), "size": row * tf.cast(height, tf.int64)}
 
 
-def hw(image_bytes):
-    """int32 [2]; rows may be stored from the top, which a negative height says."""
-    fields = _fields(image_bytes)
-    return tf.stack([tf.abs(fields["height"]), fields["width"]])
-
-
-def problem(image_bytes, hw):
-    """Why it must not be decoded, or ""."""
-    fields = _fields(image_bytes)
-    bits, compression = fields["bits"], fields["compression"]
+def _problem(image_bytes, fields):
+    bits, compression, hw = fields["bits"], fields["compression"], fields["hw"]
     is_masked = tf.equal(compression, 3)
-    squeezed = tf.where(tf.equal(compression, 0) | is_masked, "", ", compressed,")
-    kind = tf.strings.join(["BMP of ", tf.strings.as_string(bits), " bits a pixel", squeezed, " is not supported"])
-    known = tf.reduce_any(tf.equal(bits, [8, 24, 32])) & tf.equal(squeezed, "")
-    odd = is_masked & (tf.not_equal(bits, 32) | tf.not_equal(cut(image_bytes, 54, 12), _MASKS))
+    is_plain = tf.equal(compression, 0) | is_masked
+    is_known = tf.reduce_any(tf.equal(bits, [8, 24, 32]))
+    odd = is_masked & (tf.not_equal(bits, 32) | tf.not_equal(cut(image_bytes, _BOTH, 12), _MASKS))
     start, end = fields["start"], tf.strings.length(image_bytes)
     misplaced = (start - _FILE_HEADER < fields["header"]) | (start > end)  # a header of 40 or more, by then
-    cut_off = _bytes_of(hw, bits) > tf.cast(end - start, tf.int64)
-    return first_problem(
-        (end < 54, "cut off or damaged"),
+    cut_off = fields["size"] > tf.cast(end - start, tf.int64)
+    found = first_problem(
+        (end < _BOTH, "cut off or damaged"),
         (fields["header"] < _SHORTEST, "BMP of OS/2 is not supported; convert it to PNG"),
-        (~known, tf.strings.join([kind, "; convert it to PNG"])),
+        (~is_plain, "BMP of # bits a pixel, compressed, is not supported; convert it to PNG"),
+        (~is_known, "BMP of # bits a pixel is not supported; convert it to PNG"),
         (odd, "BMP with masks of its own is not supported; convert it to PNG"),
         (tf.reduce_any(hw <= 0), "cut off or damaged"),
-        too_large(hw[0], hw[1]),
+        too_large(hw),
         (misplaced | cut_off, "cut off or damaged"),
     )
-
-
-def _bytes_of(hw, bits):
-    """int64: of the pixels, whose rows are padded to four bytes."""
-    row = (tf.cast(hw[1], tf.int64) * tf.cast(bits // 8, tf.int64) + 3) // 4 * 4
-    return row * tf.cast(hw[0], tf.int64)
+    return tf.strings.regex_replace(found, "#", tf.strings.as_string(bits))
 
 
 def pixels(image_bytes):
-    """uint8 [H, W, 3]. Only for bytes without a `problem`; what stands behind the pixels is cut off."""
+    """uint8 [H, W, 3]; bytes with a problem are an error. What stands behind the pixels is cut off."""
     fields = _fields(image_bytes)
-    size = fields["start"] + tf.cast(_bytes_of(hw(image_bytes), fields["bits"]), tf.int32)
-    stored = tf.io.decode_image(cut(image_bytes, 0, size), channels=0, expand_animations=False)
+    with tf.control_dependencies([refused(_problem(image_bytes, fields))]):
+        whole = cut(image_bytes, 0, fields["start"] + tf.cast(fields["size"], tf.int32))
+    stored = tf.io.decode_image(whole, channels=0, expand_animations=False)
     stored = tf.ensure_shape(stored, [None, None, None])
-    return tf.cond(tf.shape(stored)[-1] < 3, lambda: _look_up(image_bytes, fields, stored), lambda: stored[..., :3])
+    *_, channels = tf.unstack(tf.shape(stored))
+    return tf.cond(channels < 3, lambda: _look_up(image_bytes, fields, stored), lambda: stored[..., :3])
 
 
 def _look_up(image_bytes, fields, stored):
@@ -66,4 +65,5 @@ def _look_up(image_bytes, fields, stored):
     at = _FILE_HEADER + fields["header"]
     count = tf.where((fields["colors"] > 0) & (fields["colors"] < 256), fields["colors"], 256)
     raw = tf.io.decode_raw(cut(image_bytes, at, 4 * count), tf.uint8, fixed_length=1024)
-    return tf.gather(tf.reshape(raw, [256, 4])[:, 2::-1], tf.cast(stored[..., 0], tf.int32))
+    palette = tf.gather(tf.reshape(raw, [256, 4]), [2, 1, 0], axis=1)
+    return tf.gather(palette, tf.cast(tf.squeeze(stored, 2), tf.int32))

@@ -11,42 +11,65 @@ CIPA DC-008 (Exif 3.0), tag 0x0112 of the first directory of a TIFF header:
 | 5, 7 | with rows and columns exchanged, along the main and the other diagonal |
 """
 
+import itertools
+import struct
+
+import numpy as np
 import tensorflow as tf
 
-from kerasvision.data.encoded.strings import big, cut, head, little
+from kerasvision.data.encoded.strings import cut, padded
 
 UPRIGHT = 1
 _TAG, _SHORT, _LONG = 0x0112, 3, 4
 _ENTRY = 12  # bytes
+# of each tag (top to bottom, left to right): what is done after rows and columns have perhaps been exchanged
+_FLIPS = [(tag in (3, 4, 7, 8), tag in (2, 3, 6, 7)) for tag in range(9)]
+
+
+def _well_formed():
+    """(uint16 [N, 6]: every entry that counts, low bytes first; bool [N, 6]: what of it is not asked; int32 [N]: what
+    it says). A tag is a SHORT (or two, of which the first counts) or a LONG of 1 to 8.
+    """
+    forms = (("HHIHH", _SHORT, 1), ("HHIHH", _SHORT, 2), ("HHII", _LONG, 1))
+    every = list(itertools.product("<>", forms, range(1, 9)))
+    entries = b"".join(
+        struct.pack(order + code, _TAG, kind, count, *([value, 0] if kind == _SHORT else [value]))
+        for order, (code, kind, count), value in every
+    )
+    unasked = [[False] * 5 + [kind == _SHORT] for _, (_, kind, _), _ in every]
+    return np.frombuffer(entries, "<u2").reshape(-1, 6).astype(np.int32), unasked, [value for *_, value in every]
+
+
+_ENTRIES, _UNASKED, _VALUES = _well_formed()
 
 
 def of_tiff(tiff):
     """int32 1..8 of a TIFF header with its directories; 1 where there is no such tag or it is ill-formed.
 
-    A tag is a SHORT (or two, of which the first counts) or a LONG of 1 to 8. Of several entries the last counts, and a
-    directory that is cut off counts as far as it goes, as in Pillow.
+    Of several entries the last counts, and a directory that is cut off counts as far as it goes, as in Pillow.
     """
     tiff = tf.strings.regex_replace(tiff, r"^(?:Exif\x00\x00)+", "", replace_global=False)
-    is_little = tf.equal(cut(tiff, 0, 4), b"II*\0")
-    is_big = tf.equal(cut(tiff, 0, 4), b"MM\0*")
+    magic = tf.strings.substr(tiff, 0, 4)
+    is_little, is_big = tf.equal(magic, b"II*\0"), tf.equal(magic, b"MM\0*")
+    end = tf.strings.length(tiff)
+    start = _number(tiff, 4, tf.int32, is_little)
+    start = tf.where((is_little | is_big) & (start >= 0), start, end)  # at the end there is no entry
+    count = tf.minimum(_number(tiff, start, tf.uint16, is_little), (end - start - 2) // _ENTRY)
+    # low bytes first, whatever the order, as in the table of entries
+    raw = tf.io.decode_raw(cut(tiff, start + 2, _ENTRY * count), tf.uint16)
+    rows = tf.reshape(tf.cast(raw, tf.int32), [-1, _ENTRY // 2])
+    tagged = tf.equal(tf.unstack(rows, axis=1)[0], tf.where(is_little, _TAG, _TAG % 256 * 256 + _TAG // 256))
+    row = tf.pad(tf.gather_nd(rows, tf.where(tagged)), [[1, 0], [0, 0]])[-1]  # of zeros where there is none
+    is_this = tf.reduce_all(tf.equal(row, _ENTRIES) | _UNASKED, 1)
+    return tf.reduce_max(tf.where(is_this, _VALUES, UPRIGHT))
 
-    def number(values, at, size):
-        return tf.where(is_little, little(values, at, size), big(values, at, size))
 
-    start = number(head(tiff, 0, 8), 4, 4)
-    start = tf.where((start < 0) | (start > tf.strings.length(tiff)), tf.strings.length(tiff), start)
-    count = tf.minimum(number(head(tiff, start, 2), 0, 2), (tf.strings.length(tiff) - start - 2) // _ENTRY)
-    count = tf.where(is_little | is_big, tf.maximum(count, 0), 0)
-    raw = tf.io.decode_raw(cut(tiff, start + 2, _ENTRY * count), tf.uint8)
-    rows = tf.concat([tf.zeros([1, _ENTRY], tf.int32), tf.reshape(tf.cast(raw, tf.int32), [-1, _ENTRY])], 0)
-    found = tf.cast(tf.equal(number(rows, 0, 2), _TAG), tf.int32)
-    row = rows[tf.reduce_max(found * tf.range(tf.shape(rows)[0]))]  # row 0 is no entry
-    kind = number(row, 2, 2)
-    value = tf.where(tf.equal(kind, _SHORT), number(row, 8, 2), number(row, 8, 4))
-    count = number(row, 4, 4)
-    fits = tf.equal(count, 1) & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
-    fits |= tf.equal(count, 2) & tf.equal(kind, _SHORT)  # four bytes hold two: the first counts
-    return tf.where(fits & (value >= 1) & (value <= 8), value, UPRIGHT)
+def _number(tiff, at, dtype, is_little):
+    """int32: of the bytes at this place in the file's order; 0 stands behind the end."""
+    # padded: the operator is not asked for bytes beyond those that it is given
+    held = padded(tiff, at, dtype.size)
+    low, high = (tf.io.decode_raw(held, dtype, little_endian=o, fixed_length=dtype.size) for o in (True, False))
+    return tf.cast(tf.squeeze(tf.where(is_little, low, high), 0), tf.int32)
 
 
 def exchanges(orientation):
@@ -54,35 +77,26 @@ def exchanges(orientation):
     return orientation > 4
 
 
-def _flips(orientation):
-    """(top to bottom, left to right): what is done after rows and columns have perhaps been exchanged."""
-
-    def one_of(*tags):
-        return tf.reduce_any(tf.equal(orientation, tags))
-
-    return one_of(3, 4, 7, 8), one_of(2, 3, 6, 7)
-
-
 def turned(image, orientation):
     """Stored pixels [H, W, C] -> upright ones, [W, H, C] where rows and columns are exchanged."""
 
     def turn():
-        upright = tf.cond(exchanges(orientation), lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
-        return tf.reverse(upright, tf.where(tf.stack(_flips(orientation)))[:, 0])
+        upright = tf.transpose(image, tf.where(exchanges(orientation), [1, 0, 2], [0, 1, 2]))
+        return tf.reverse(upright, tf.squeeze(tf.where(tf.gather(_FLIPS, orientation)), 1))
 
     return tf.cond(tf.equal(orientation, UPRIGHT), lambda: image, turn)
 
 
 def turned_hw(hw, orientation):
     """int32 [2] of the stored picture -> of the upright one."""
-    return tf.where(exchanges(orientation), hw[::-1], hw)
+    return tf.where(exchanges(orientation), tf.reverse(hw, [0]), hw)
 
 
 def stored_window(window, hw, orientation):
     """A window of upright pixels, int32 [4] (y, x, height, width) -> the same of stored ones. hw: stored, int32 [2]."""
     y, x, height, width = tf.unstack(tf.cast(window, tf.int32), num=4)
     upright = turned_hw(hw, orientation)
-    down, across = _flips(orientation)
+    down, across = tf.unstack(tf.gather(_FLIPS, orientation))
     y = tf.where(down, upright[0] - y - height, y)
     x = tf.where(across, upright[1] - x - width, x)
     return tf.where(exchanges(orientation), tf.stack([x, y, width, height]), tf.stack([y, x, height, width]))

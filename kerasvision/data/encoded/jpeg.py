@@ -3,14 +3,16 @@
 import tensorflow as tf
 
 from kerasvision.data.encoded import exif
-from kerasvision.data.encoded.strings import MOST_STEPS, big, cut, head
+from kerasvision.data.encoded.strings import MOST_STEPS, cut, holds, on_host
 
 MOST_SCANS = 100  # a progressive file has about 10; each scan goes over all coefficients, however few bytes it has
 _HARMLESS = 10**11  # pixels x bytes: below, no number of scans takes long
 MANY_SCANS = f"a JPEG of more than {MOST_SCANS} scans; write it anew"
-_EXIF = b"Exif\0\0"
+_EXIF = "Exif\0\0"
 _APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
 _DCT = "INTEGER_ACCURATE"
+# of each marker: what is passed over, with its length's worth or without. 0 and 0xFF are none, but filling
+_PASSED = [(1, 0) if m in (0, 0xFF) else (2, 0 if m == 1 or 0xD0 <= m <= 0xD8 else 1) for m in range(256)]
 
 
 def pixels(image_bytes, window):
@@ -28,27 +30,20 @@ def hw(image_bytes):
 def has_many_scans(image_bytes, hw):
     """bool: whether it would take long. In coded data 0xFF is never followed by 0xDA, so that scans can be counted."""
     work = tf.reduce_prod(tf.cast(hw, tf.int64)) * tf.cast(tf.strings.length(image_bytes), tf.int64)
-    return tf.cond(
-        work > _HARMLESS,
-        lambda: _count(image_bytes, b"\xff\xda", -1) > MOST_SCANS,
-        lambda: tf.constant(False),
-    )
+    counted = tf.where(work > _HARMLESS, image_bytes, "")
+    parts = tf.raw_ops.StringSplitV2(input=tf.stack([counted]), sep=b"\xff\xda").values
+    return tf.size(parts) > MOST_SCANS + 1
 
 
 def may_be_tagged(image_bytes):
-    """False where the bytes of an EXIF segment are nowhere: a tenth of the time that walking would take."""
-    return _count(image_bytes, _EXIF, 1) > 0
-
-
-def _count(image_bytes, part, most):
-    """int64: how often `part` stands in the bytes, up to `most` (-1: all)."""
-    return tf.raw_ops.StringSplitV2(input=image_bytes[None], sep=part, maxsplit=most).shape[1] - 1
+    """False where the bytes of an EXIF segment are nowhere."""
+    return holds(image_bytes, _EXIF)
 
 
 def orientation(image_bytes):
     """int32 1..8, of the first APP1 segment with EXIF that stands before the first scan."""
     exif_at, size = _find_exif(image_bytes)
-    return exif.of_tiff(cut(image_bytes, exif_at + 4 + len(_EXIF), size - 2 - len(_EXIF)))
+    return on_host(exif.of_tiff)(cut(image_bytes, exif_at + 4 + len(_EXIF), size - 2 - len(_EXIF)))
 
 
 def without_exif(image_bytes):
@@ -59,19 +54,20 @@ def without_exif(image_bytes):
 
 
 def _find_exif(image_bytes):
-    """(where its marker stands, its length as the segment says: 0 when there is none)."""
+    """(where its marker stands, its length as the segment says); 0, 0 when there is none."""
     end = tf.strings.length(image_bytes)
 
-    def step(at, _, found):
-        values = head(image_bytes, at, 4)
-        marker, size = values[1], big(values, 2, 2)
-        is_marker = tf.equal(values[0], 0xFF) & (marker > 0) & (marker < 0xFF)
-        alone = (marker >= 0xD0) & (marker <= 0xD8) | tf.equal(marker, 1)  # without a length
-        hit = is_marker & tf.equal(marker, _APP1) & tf.equal(cut(image_bytes, at + 4, len(_EXIF)), _EXIF)
-        last = is_marker & (tf.equal(marker, _SOS) | tf.equal(marker, _EOI))
-        following = at + tf.where(is_marker, tf.where(alone, 2, 2 + tf.maximum(size, 2)), 1)  # else filling
-        return tf.where(hit, at, following), hit | last | (following + 4 > end), tf.where(hit, size, found)
+    def step(at, found, held):
+        front = tf.strings.substr(image_bytes, at, 4 + len(_EXIF))  # there are four
+        values = tf.cast(tf.io.decode_raw(front, tf.uint8, fixed_length=4), tf.int32)
+        first, marker, high, low = tf.unstack(values)
+        marker, size = tf.where(tf.equal(first, 0xFF), marker, 0), 256 * high + low
+        hit = tf.equal(marker, _APP1) & tf.strings.regex_full_match(front, rf"\C{{4}}{_EXIF}")
+        last = tf.reduce_any(tf.equal(marker, [_SOS, _EOI]))
+        passed, lengths = tf.unstack(tf.gather(_PASSED, marker))
+        following = at + passed + lengths * tf.maximum(size, 2)
+        return tf.where(hit | last, end, following), tf.where(hit, at, found), tf.where(hit, size, held)
 
-    start = (tf.constant(2), tf.constant(False), tf.constant(0))
-    at, _, size = tf.while_loop(lambda at, done, size: ~done, step, start, maximum_iterations=MOST_STEPS)
+    start = (tf.constant(2), tf.constant(0), tf.constant(0))
+    _, at, size = tf.while_loop(lambda at, *_: at + 4 <= end, step, start, maximum_iterations=MOST_STEPS)
     return at, size
