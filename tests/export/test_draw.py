@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 from kerasvision.data.sources.base import Split
 from kerasvision.export import draw
 from kerasvision.export.draw import draw_predictions, worth_showing
-from kerasvision.export.evaluation import draw_evaluation
+from kerasvision.inference.evaluation import draw_evaluation
 from kerasvision.metrics.base import Evaluator
 from kerasvision.ops.drawing import color_of
 
