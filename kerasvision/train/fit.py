@@ -10,7 +10,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
-from kerasvision.data.check import tell_of
+from kerasvision.data.inspect.check import tell_of
 from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
 from kerasvision.inference.evaluation import draw_evaluation, evaluated, predictions, stacked
 from kerasvision.inference.record import judged_split, record_of, write_record

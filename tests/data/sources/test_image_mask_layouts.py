@@ -10,9 +10,9 @@ from kerasvision.cli.main import main
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import augmentations, sources
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
+from kerasvision.data.inspect.sheet import TILE_PX, write_sheet
 from kerasvision.data.pipeline import augmented, stream_seed
-from kerasvision.data.sheet import TILE_PX, write_sheet
 from kerasvision.data.sources._detect import detect
 from kerasvision.ops.drawing import color_of
 
