@@ -21,7 +21,7 @@ import tempfile
 import time
 
 SOURCES = pathlib.Path(__file__).parents[1] / "kerasvision"
-ASIDE = ("cli", "explain", "robustness", "serve")  # make neither a run nor an export
+ASIDE = ("cli", "experiments", "explain", "robustness", "serve")  # make neither a run nor an export
 PACKAGES = ("tensorflow", "tf-keras", "numpy", "tf2onnx", "ai-edge-litert", "tensorflow-model-optimization")
 KEPT_DAYS = 7
 FINISHED = "finished"

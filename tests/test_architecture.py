@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "tasks": ("core", "ops", "layers", "losses", "metrics", "backbones", "necks"),
     "inference": ("core", "tasks.base", "data.pipeline", "data.decode"),
     "train": ("core", "losses", "tasks.base", "data", "inference"),
+    "experiments": ("core", "data", "train"),
     "export": ("core", "ops", "tasks.base", "data.pipeline", "data.decode", "data.class_names", "inference"),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "train.run", "inference"),
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": ("core", "export", "data.decode"),
     "api": ("core", "ops", "data", "inference", "export", "train"),
-    "cli": ("core", "data", "export", "train", "api", "explain", "robustness", "systems", "serve"),
+    "cli": ("core", "data", "export", "train", "experiments", "api", "explain", "robustness", "systems", "serve"),
     "__main__": ("cli",),
     "": (),
 }
