@@ -42,7 +42,7 @@ def test_the_sum_is_of_the_sources_that_make_it(tmp_path, monkeypatch):
     for place, run_changes, export_changes in (
         ("serve/server.py", False, False),
         ("cli/main.py", False, False),
-        ("export/card.py", False, True),
+        ("export/package/card.py", False, True),
         ("inference/served.py", True, True),
         ("ops/nms.py", True, True),
     ):
