@@ -12,7 +12,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, augmentations, sources
 from kerasvision.data.inspect import sheet
 from kerasvision.data.inspect.sheet import CAPTION_PX, TILE_PX, recipe_sheet, write_sheet
-from kerasvision.ops.drawing import color_of
+from kerasvision.drawing.pictures import color_of
 
 GAP = 6
 

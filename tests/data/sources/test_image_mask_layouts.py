@@ -14,7 +14,7 @@ from kerasvision.data.inspect.check import check
 from kerasvision.data.inspect.sheet import TILE_PX, write_sheet
 from kerasvision.data.pipeline import augmented, stream_seed
 from kerasvision.data.sources._detect import detect
-from kerasvision.ops.drawing import color_of
+from kerasvision.drawing.pictures import color_of
 
 H, W = 18, 22
 COLORS, VOID = ((0, 0, 0), (200, 10, 10), (10, 200, 10), (200, 10, 200)), (224, 224, 192)
