@@ -110,6 +110,28 @@ def test_imports_only_what_the_design_allows(path):
         assert reason, f"{module} imports {target}; {layer} may import {', '.join(MAY_IMPORT[layer]) or 'nothing'}"
 
 
+def circles(graph):
+    """The sets of two and more modules that import one another, by way of others too: names, sorted."""
+    reach = {module: set(targets) for module, targets in graph.items()}
+    for middle in graph:
+        for module in graph:
+            if middle in reach[module]:
+                reach[module] |= reach[middle]
+    sets = {frozenset(b for b in graph if b in reach[a] and a in reach[b]) for a in graph}
+    return sorted(sorted(held) for held in sets if held)
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}
+    assert circles(graph) == [["a", "b", "c"]]
+
+
+def test_no_modules_import_one_another():
+    """Also by imports within functions: each module can be read after those that it imports."""
+    modules = {dotted(path) for path in FILES}
+    assert not circles({dotted(path): imports(path) & modules for path in FILES})
+
+
 def test_the_independent_client_shares_no_code_with_what_it_judges():
     """It imports numpy, Pillow and itself: neither TensorFlow nor whatever trains, exports or serves a model."""
     files, allowed = sorted((PRODUCT / "export" / "independent").glob("*.py")), {"io", "itertools", "numpy", "PIL"}
