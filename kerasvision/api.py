@@ -16,7 +16,7 @@ from kerasvision.core.registry import pretrained, sources
 from kerasvision.export import identity
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.ops import components
 from kerasvision.train.run import Trained, load_run
 
@@ -249,7 +249,7 @@ def evaluate(model, split="test", draw=None):
     worst.png.
     """
     from kerasvision.data.pipeline import raw_examples, split_of
-    from kerasvision.export.evaluation import draw_evaluation, picture_folder
+    from kerasvision.inference.evaluation import draw_evaluation, picture_folder
 
     model = model if isinstance(model, Model) else load(model)
     if model.recipe is None:

@@ -21,8 +21,7 @@ import tempfile
 import time
 
 SOURCES = pathlib.Path(__file__).parents[1] / "kerasvision"
-ASIDE = ("cli", "explain", "robustness", "serve")  # make neither a run nor an export
-MEASURING = ("served.py", "evaluation.py", "record.py")  # of `export`, which training uses
+ASIDE = ("cli", "experiments", "explain", "robustness", "serve")  # make neither a run nor an export
 PACKAGES = ("tensorflow", "tf-keras", "numpy", "tf2onnx", "ai-edge-litert", "tensorflow-model-optimization")
 KEPT_DAYS = 7
 FINISHED = "finished"
@@ -32,7 +31,7 @@ def trained(recipe):
     """Folder of the finished run of a recipe."""
     from kerasvision.train.fit import train
 
-    parts = [recipe.dumps(), *_sources(lambda place: place[0] != "export" or place[-1] in MEASURING)]
+    parts = [recipe.dumps(), *_sources(lambda place: place[0] != "export")]
     return _kept("run", parts, lambda folder: train(recipe, folder / "run")) / "run"
 
 

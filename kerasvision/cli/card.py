@@ -33,9 +33,9 @@ def run(args):
     """Write the three files, and the picture beside them."""
     from kerasvision.core.errors import KerasVisionError
     from kerasvision.core.files import write_bytes, write_text
-    from kerasvision.export.card import Words, markdown, page
     from kerasvision.export.contract import read_contract
-    from kerasvision.export.sbom import bill_of_materials
+    from kerasvision.export.package.card import Words, markdown, page
+    from kerasvision.export.package.sbom import bill_of_materials
 
     contract = read_contract(args.artifact)
     found, drawn = _robustness(args, contract), _explanations(args)

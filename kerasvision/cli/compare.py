@@ -18,7 +18,7 @@ def configure(parser):
 def run(args):
     """Print the table, or JSON; write the report where it is wanted."""
     from kerasvision.core.direction import to_json
-    from kerasvision.train.compare import compared, conclusion, note, read_run, write_report
+    from kerasvision.experiments.compare import compared, conclusion, note, read_run, write_report
 
     rows = compared([read_run(folder) for folder in args.runs], args.metrics)
     if args.out:
@@ -42,7 +42,7 @@ def print_rows(rows):
     from rich.table import Table
 
     from kerasvision.core.escaping import cell, line_of
-    from kerasvision.train.compare import HEADER, cells, conclusion, heading, note
+    from kerasvision.experiments.compare import HEADER, cells, conclusion, heading, note
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
     for metric in dict.fromkeys(r.metric for r in rows):

@@ -63,8 +63,8 @@ def run(args):
 def _suspects(args):
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
+    from kerasvision.data.inspect.suspects import planted_found, suspects_of
     from kerasvision.data.pipeline import split_of
-    from kerasvision.data.suspects import planted_found, suspects_of
 
     model = load(args.run_folder)
     if model.recipe is None:
@@ -102,7 +102,7 @@ def _source(text):
 
 def _show(args):
     from kerasvision.cli.recipes import load_recipe
-    from kerasvision.data.sheet import recipe_sheet
+    from kerasvision.data.inspect.sheet import recipe_sheet
 
     recipe_sheet(load_recipe(args.recipe), args.out, count=args.count)
     print(args.out)
@@ -110,7 +110,7 @@ def _show(args):
 
 
 def _convert(args):
-    from kerasvision.data.convert import convert
+    from kerasvision.data.inspect.convert import convert
 
     source, _ = _source(args.source)
     with progress_bar() as progress:
@@ -119,7 +119,7 @@ def _convert(args):
 
 
 def _anchors(args):
-    from kerasvision.data.anchors import draw, fit
+    from kerasvision.data.inspect.anchors import draw, fit
 
     source, recipe = _source(args.source)
     held = getattr(recipe, "model", None)  # a recipe knows its size, strides and resize
@@ -157,7 +157,7 @@ def _print_anchors(summary, out):
 
 
 def _check(args):
-    from kerasvision.data.check import check
+    from kerasvision.data.inspect.check import check
 
     source, _ = _source(args.source)
     with progress_bar() as progress:
@@ -214,7 +214,7 @@ def _print(report):
 
 def _lines(report):
     """What stands below the table: sizes, formats, objects, and two lines a finding."""
-    from kerasvision.data.findings import told
+    from kerasvision.data.inspect.findings import told
 
     for side, held in report["image_size"].items():
         yield f"{side}: {held['min']} to {held['max']} pixels, median {held['median']:g}"

@@ -46,8 +46,8 @@ def run(args):
 
 
 def _sign(args):
-    from kerasvision.export.signing import sign
-    from kerasvision.export.versions import version_of
+    from kerasvision.export.package.signing import sign
+    from kerasvision.export.package.versions import version_of
 
     print(f"signed: {sign(version_of(args.folder, args.name, args.version).path, args.key)}")
     return 0
@@ -59,7 +59,7 @@ def _list(args):
 
     from kerasvision.core.escaping import cells
     from kerasvision.core.format import human_bytes
-    from kerasvision.export.versions import versions_of
+    from kerasvision.export.package.versions import versions_of
 
     rows = []
     for version in versions_of(args.folder):
@@ -79,7 +79,7 @@ def _list(args):
 
 
 def _promote(args):
-    from kerasvision.export.versions import promote
+    from kerasvision.export.package.versions import promote
 
     before = promote(args.folder, args.name, args.version, args.label, args.accuracy_drop)
     was = f"it was {before}" if before is not None else "it named none before"
@@ -88,7 +88,7 @@ def _promote(args):
 
 
 def _rollback(args):
-    from kerasvision.export.versions import rollback
+    from kerasvision.export.package.versions import rollback
 
     before, now = rollback(args.folder, args.name, args.label)
     print(f"{args.label} of {args.name} is version {now} again; it was {before}")
@@ -97,7 +97,7 @@ def _rollback(args):
 
 def _diff(args):
     from kerasvision.core.escaping import line_of
-    from kerasvision.export.versions import changes, differences, version_of
+    from kerasvision.export.package.versions import changes, differences, version_of
 
     old, new = (version_of(args.folder, args.name, number) for number in args.versions)
     noticed = differences(old, new)

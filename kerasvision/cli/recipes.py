@@ -50,6 +50,6 @@ def recipe_for(what, data, skip_unreadable=False):
         raise UsageError(f"no architecture or recipe file named {what!r}; {close_matches(what, architectures)}")
     if not data:
         raise UsageError(f"train {what} needs data: --data FOLDER, --data FILE.csv, --data tfds:NAME or --data digits")
-    from kerasvision.train.plan import plan
+    from kerasvision.experiments.plan import plan
 
     return plan(what, data, skip_unreadable)

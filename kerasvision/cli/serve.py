@@ -77,7 +77,7 @@ def run(args):
 
 def _serve_with(binary, args):
     """Replaces this process by TensorFlow Serving."""
-    from kerasvision.export.labels import write_local
+    from kerasvision.export.package.labels import write_local
     from kerasvision.serve.models import configs_below
 
     if args.host != EVERYWHERE:

@@ -24,8 +24,8 @@ def run(args):
     from kerasvision.cli.recipes import load_study
     from kerasvision.cli.train import finish
     from kerasvision.core.escaping import file_name
-    from kerasvision.train.compare import compared, write_report
-    from kerasvision.train.study import changed, trained_runs
+    from kerasvision.experiments.compare import compared, write_report
+    from kerasvision.experiments.study import changed, trained_runs
 
     study = changed(load_study(args.what), args.settings, args.seeds, args.only)
     out = pathlib.Path(args.out or pathlib.Path("runs", file_name(study.name)))

@@ -35,7 +35,7 @@ def run(args):
     from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.errors import KerasVisionError
     from kerasvision.core.overrides import override
-    from kerasvision.train.tune import parse_dimension, tune
+    from kerasvision.experiments.tune import parse_dimension, tune
 
     if args.find_rate:
         return _find_rate(args)
@@ -59,7 +59,7 @@ def _find_rate(args):
     from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.errors import UsageError
     from kerasvision.core.overrides import override
-    from kerasvision.train.find_rate import draw_rates, find_rate
+    from kerasvision.experiments.find_rate import draw_rates, find_rate
 
     if args.search:
         raise UsageError("--find-rate and --search are two things; type one of them")

@@ -52,7 +52,8 @@ def html_text(text):
 
 def markdown_text(text):
     """Text within a line, a heading or a table's cell of Markdown, but not within a link's words, where brackets count.
-    What would have a meaning becomes a character reference, which has none (https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references).
+    What would have a meaning becomes a character reference, which has none
+    (https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references).
     """
     return _MARKDOWN.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), line_of(text))
 

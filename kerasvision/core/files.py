@@ -1,5 +1,10 @@
 """Files that are either whole or not there."""
 
+import contextlib
+import pathlib
+
+from kerasvision.core.errors import KerasVisionError
+
 
 def write_text(path, text):
     """Text to a file, written beside and renamed."""
@@ -9,13 +14,29 @@ def write_text(path, text):
 def write_bytes(path, content):
     """Bytes to a file, written beside and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_bytes(content)
-    beside.replace(path)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
 
 
 def write_figure(figure, path):
     """A matplotlib figure to a PNG, written beside and renamed."""
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, dpi=110, format="png")
-    beside.replace(path)
+    partial = path.with_name(f".{path.name}")
+    figure.savefig(partial, dpi=110, format="png")
+    partial.replace(path)
+
+
+@contextlib.contextmanager
+def beside(path):
+    """A path to write a picture to, renamed to `path` when that went well. What the disk refuses is one clear line."""
+    path = pathlib.Path(path)
+    held = path.with_name(f".{path.name}.partial")
+    try:
+        yield held
+        held.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            held.unlink(missing_ok=True)
+        raise KerasVisionError(
+            f"cannot write {path}: {error.strerror}; give a file in a folder you can write"
+        ) from None

@@ -9,8 +9,6 @@ a few more, which may stand within a name: whoever counts lines must not use it.
 """
 
 import codecs
-import csv
-import io
 import json
 import pathlib
 import re
@@ -94,11 +92,6 @@ def read_json(path, what):
         return json.loads(read_text(path, what))
     except (ValueError, RecursionError) as error:  # ValueError also of a number of thousands of digits
         raise KerasVisionError(f"{what}: no JSON: {error}") from None
-
-
-def csv_reader(path, what):
-    """`csv.DictReader` of a file, with blanks behind commas left out."""
-    return csv.DictReader(io.StringIO(read_text(path, what), newline=""), skipinitialspace=True)
 
 
 def read_class_names(path, what):

@@ -21,9 +21,9 @@ import zlib
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.files import beside
 from kerasvision.data import dicom
 from kerasvision.data.grid import Grid, UnreadableError, first_line, needed, times
-from kerasvision.ops.drawing import beside
 
 SUFFIXES = (".nii.gz", ".nii", ".mgz")
 _HEAD = 540  # bytes: of a NIfTI-2 header

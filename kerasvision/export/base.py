@@ -6,12 +6,11 @@ import gzip
 import pathlib
 import typing
 
-import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 
 BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
 
@@ -154,14 +153,3 @@ def size_bytes(path):
 def gzip_bytes(path):
     """The same files, each compressed as `gzip -9` does."""
     return sum(len(gzip.compress(p.read_bytes(), 9)) for p in ([path] if path.is_file() else files_below(path)))
-
-
-def batches_of_one(inputs):
-    """One batch of numpy inputs -> its examples, each with a batch axis of 1."""
-    count = len(next(iter(inputs.values())))
-    return [{k: v[i : i + 1] for k, v in inputs.items()} for i in range(count)]
-
-
-def joined(predictions):
-    """Predictions of single examples -> one batch."""
-    return {k: np.concatenate([p[k] for p in predictions]) for k in predictions[0]}

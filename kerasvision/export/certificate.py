@@ -10,14 +10,15 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
-from kerasvision.export.base import Job, batches_of_one
+from kerasvision.export.base import Job
 from kerasvision.export.contract import contract_json, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
-from kerasvision.export.record import judged_split, read_record
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
+from kerasvision.inference.batches import batches_of_one
+from kerasvision.inference.record import judged_split, read_record
 
 CALIBRATION_EXAMPLES = 100
 

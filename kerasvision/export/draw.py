@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.ops.drawing import Mark, as_rgb, color_of, marked, save, sheet, shown_slice
+from kerasvision.drawing.pictures import Mark, as_rgb, color_of, marked, save, sheet, shown_slice
 from kerasvision.ops.masks import segments
 
 LEAST_SCORE = 0.3  # objects with less are left out: a detector gives up to a hundred, most of them guesses

@@ -15,7 +15,6 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.base import files_below, gzip_bytes, size_bytes
-from kerasvision.export.evaluation import examples_at
 from kerasvision.export.profile import Profile
 from kerasvision.export.rounding import Rounding
 from kerasvision.export.verdict import (
@@ -26,6 +25,7 @@ from kerasvision.export.verdict import (
     notes_of,
     require_finite,
 )
+from kerasvision.inference.evaluation import examples_at
 
 LATENCY_RUNS = 30
 DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split

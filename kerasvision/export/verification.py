@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
-from kerasvision.export import record as records
-from kerasvision.export.base import batches_of_one
+from kerasvision.inference import record as records
+from kerasvision.inference.batches import batches_of_one
 
 SHUFFLED = ((4, 2), (0, 3, 1, 4, 2), (1,), (3, 0))  # batches of 2, 5 and 1 of five examples, none of them in order
 

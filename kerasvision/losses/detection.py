@@ -24,24 +24,6 @@ def focal(targets, logits, alpha=0.25, gamma=2.0):
     return tf.reduce_sum(loss, -1)
 
 
-def quality_focal(targets, logits, beta=2.0):
-    """Sum over classes of |y - p|^beta times the cross-entropy of p and y, which is a quality in 0..1.
-
-    "Generalized Focal Loss" (Li et al. 2020, arXiv:2006.04388, equation 2). targets, logits: [..., C] -> [...].
-    """
-    miss = tf.abs(targets - tf.sigmoid(logits))
-    return tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits) * _power(miss, beta), -1)
-
-
-def varifocal(targets, logits, alpha=0.75, gamma=2.0):
-    """Sum over classes of the cross-entropy weighted by q where q > 0, and by alpha p^gamma where q = 0.
-
-    "VarifocalNet" (Zhang et al. 2020, arXiv:2008.13367, equation 2). targets: q in 0..1, logits: [..., C] -> [...].
-    """
-    weight = tf.where(targets > 0.0, targets, alpha * _power(tf.sigmoid(logits), gamma))
-    return tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits) * weight, -1)
-
-
 def _power(base, exponent):
     """base^exponent of a base in 0..1, with a finite gradient at 0 whatever the exponent."""
     return tf.square(base) if exponent == 2.0 else tf.pow(tf.maximum(base, _TINY), exponent)

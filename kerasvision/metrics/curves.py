@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kerasvision.core.escaping import plot_text
-from kerasvision.metrics.detection import accumulate
-from kerasvision.ops.drawing import PAPER, Mark, beside, marked, save, sheet
+from kerasvision.core.files import beside
+from kerasvision.drawing.pictures import PAPER, Mark, marked, save, sheet
+from kerasvision.metrics.matching import accumulate
 
 _NAMED = 12  # classes that are drawn in colors of their own
 _TRUE, _FALSE = (44, 160, 44), (214, 39, 40)

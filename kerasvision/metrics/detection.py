@@ -3,22 +3,15 @@
 T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, 2014, arXiv:1405.0312; its evaluation: cocodataset.org.
 """
 
-import contextlib
-import copy
 import dataclasses
-import io
 
 import numpy as np
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.metrics.base import Evaluator
+from kerasvision.metrics.matching import SIZES, accumulate, matched
 
-MOST = 100  # detections of an image that count, those with the largest scores
-_EVERY = (0, 1e10)
-SIZES = {"": _EVERY, "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}  # area, pixels
 _IOUS = {"ap50": 0, "ap75": 5}  # index of IoU 0.50 and 0.75 in pycocotools' 0.50, 0.55, ..., 0.95
 # P. Dollar et al., Pedestrian Detection: An Evaluation of the State of the Art, TPAMI 34(4), 2012, section 2.2.1
 OCCLUSION = {"none": (0, 0.01), "partial": (0.01, 0.35), "heavy": (0.35, np.inf)}  # hidden part, low <= v < high
@@ -41,14 +34,6 @@ class Example:
     found_labels: np.ndarray
     scores: np.ndarray
     found_masks: list | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Matches:
-    """What pycocotools has matched: `table` object [K, A, I] of classes, ranges of area and images, and its params."""
-
-    table: np.ndarray
-    params: object
 
 
 class Detection(Evaluator):
@@ -109,14 +94,14 @@ class Detection(Evaluator):
 
     def draw(self, folder, images):
         """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""
-        from kerasvision.metrics import curves  # which imports this module, and matplotlib
+        from kerasvision.metrics import curves  # which imports matplotlib
 
         return curves.draw_all(self, folder, images, self._masks)
 
     def matches(self, kind="bbox", occlusion=None):
         """`Matches` of all examples, made once. kind: "bbox" or "segm"; occlusion: a band, only its objects count."""
         if (kind, occlusion) not in self._held:
-            self._held[kind, occlusion] = _match(self.examples, len(self.classes), kind, occlusion)
+            self._held[kind, occlusion] = matched(self.examples, len(self.classes), kind, occlusion)
         return self._held[kind, occlusion]
 
     def _headline(self, kind, prefix, wanted):
@@ -188,62 +173,3 @@ def _packed(masks, count, hw=()):
         return []
     h, w = hw if hw and all(hw) else np.asarray(masks).shape[1:]
     return [coco_mask.encode(np.asfortranarray(np.asarray(m)[:h, :w] > 0, np.uint8)) for m in masks[:count]]
-
-
-def _match(examples, classes, kind, occlusion):
-    """pycocotools' matching of every image, class and range of area (with an occlusion band: every area)."""
-    truths, found = [], []
-    for image, example in enumerate(examples):
-        ignored = example.ignored
-        if occlusion:
-            ignored = ignored | (example.occlusion < occlusion[0]) | (example.occlusion >= occlusion[1])
-        # pycocotools ignores what lies outside the range of area, and overwrites any other mark
-        areas = np.where(ignored, -1.0, example.area_px)
-        rows = zip(example.boxes_xyxy, example.labels, areas, example.is_crowd, strict=True)
-        for number, (box, label, area, crowd) in enumerate(rows):
-            row = _row(len(truths) + 1, image, label, box, example.masks, number)
-            truths.append(row | {"area": area, "iscrowd": int(crowd)})
-        rows = zip(example.found_xyxy, example.found_labels, example.scores, strict=True)
-        for number, (box, label, score) in enumerate(rows):
-            row = _row(len(found) + 1, image, label, box, example.found_masks, number)
-            size = row["bbox"][2] * row["bbox"][3] if kind == "bbox" else float(coco_mask.area(row["segmentation"]))
-            found.append(row | {"area": size, "iscrowd": 0, "score": score})
-    with contextlib.redirect_stdout(io.StringIO()):
-        done = COCOeval(*(_index(rows, len(examples), classes) for rows in (truths, found)), iouType=kind)
-        done.params.maxDets = [MOST]
-        done.params.areaRng = [list(limits) for limits in ([_EVERY] if occlusion else SIZES.values())]
-        done.params.areaRngLbl = ["all"] if occlusion else ["all", *list(SIZES)[1:]]
-        done.evaluate()
-    table = np.empty(len(done.evalImgs), object)
-    table[:] = done.evalImgs
-    return Matches(table.reshape(classes, len(done.params.areaRng), len(examples)), done.params)
-
-
-def _row(number, image, label, box, masks, index):
-    x1, y1, x2, y2 = (float(v) for v in box)
-    row = {"id": number, "image_id": image, "category_id": int(label)}
-    row["bbox"] = [x1, y1, max(0.0, x2 - x1), max(0.0, y2 - y1)]
-    return row | ({} if masks is None else {"segmentation": masks[index]})
-
-
-def _index(rows, images, classes):
-    held = COCO()
-    held.dataset = {
-        "images": [{"id": i, "height": 0, "width": 0} for i in range(images)],
-        "categories": [{"id": k} for k in range(classes)],
-        "annotations": rows,
-    }
-    held.createIndex()
-    return held
-
-
-def accumulate(matches, images):
-    """(precision [T, R, K, A], recall [T, K, A]) of some images, by pycocotools."""
-    part = COCOeval(iouType="bbox")
-    part.params = copy.copy(matches.params)
-    part.params.imgIds = list(range(len(images)))
-    part._paramsEval = part.params
-    part.evalImgs = matches.table[..., images].ravel().tolist()
-    with contextlib.redirect_stdout(io.StringIO()):
-        part.accumulate()
-    return part.eval["precision"][..., 0], part.eval["recall"][..., 0]

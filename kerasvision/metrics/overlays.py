@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from kerasvision.drawing.pictures import PAPER, as_rgb, color_of, cover, save, sheet, strip
 from kerasvision.ops.dense import IGNORE
-from kerasvision.ops.drawing import PAPER, as_rgb, color_of, cover, save, sheet, strip
 
 _PANEL_PX = 320
 _COVER = 0.45  # how much a class hides of the image

@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from kerasvision.drawing.pictures import save, sheet, strip
 from kerasvision.metrics.base import Evaluator
-from kerasvision.ops.drawing import save, sheet, strip
 
 _SHOWN, _WORST, _PANEL_PX = 8, 4, 200
 _MISSING = (255, 0, 255)  # a color that few photographs have

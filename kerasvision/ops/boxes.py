@@ -19,16 +19,6 @@ MAX_LOG_SCALE = math.log(1000.0 / 16.0)  # Girshick et al., Detectron 2018: a de
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
 
-def from_xywh(boxes):
-    """COCO's x, y of the first corner, width, height -> xyxy."""
-    return tf.concat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], -1)
-
-
-def to_xywh(boxes_xyxy):
-    """xyxy -> x, y of the first corner, width, height."""
-    return tf.concat([boxes_xyxy[..., :2], boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]], -1)
-
-
 def from_cxcywh(boxes):
     """YOLO's x, y of the center, width, height -> xyxy."""
     half = boxes[..., 2:] / 2.0

@@ -127,11 +127,6 @@ def _letterbox(images, size_hw, method, image_hw, antialias):
     }
 
 
-def move_points(points_xy, geometry):
-    """Original to graph pixels. points_xy: [..., 2]; geometry of one image (no batch axis)."""
-    return points_xy * geometry["scale_xy"] + geometry["offset_xy"]
-
-
 def move_boxes(boxes_xyxy, geometry):
     """Original to graph pixels. boxes_xyxy: [N, 4]; geometry of one image."""
     return boxes_xyxy * tf.tile(geometry["scale_xy"], [2]) + tf.tile(geometry["offset_xy"], [2])

@@ -13,20 +13,13 @@ import tensorflow as tf
 from kerasvision.ops import boxes as box_ops
 
 
-def roi_align(features, boxes_xyxy, stride, size=(7, 7), samples=2):
-    """Features of boxes. features: [B, H, W, C], H and W known; boxes_xyxy: [B, R, 4] pixels; stride: pixels a feature.
-
-    Each box is cut into size = (rows, columns) bins, and a bin is the mean of samples x samples bilinear samples; those
-    more than one feature outside of the map are 0. Returns [B, R, rows, columns, C]. No gradient reaches the boxes.
-    """
-    level = tf.zeros(tf.shape(boxes_xyxy)[:2], tf.int32)
-    return _align([features], [stride], boxes_xyxy, level, size, samples)
-
-
 def pyramid_roi_align(levels, boxes_xyxy, size=(7, 7), samples=2, canonical_px=224.0, canonical_level=4):
-    """`roi_align` on the level of a feature pyramid that fits each box's size.
+    """Features of boxes, each from the level of a feature pyramid that fits its size.
 
-    levels: {"p2": [B, H, W, C], "p3": ...}, consecutive, stride 2**k. Other arguments as `roi_align` and `level_of`.
+    levels: {"p2": [B, H, W, C], "p3": ...}, consecutive, stride 2**k, H and W known; boxes_xyxy: [B, R, 4] pixels.
+    Each box is cut into size = (rows, columns) bins, and a bin is the mean of samples x samples bilinear samples; those
+    more than one feature outside of the map are 0. Other arguments as `level_of`. Returns [B, R, rows, columns, C]. No
+    gradient reaches the boxes.
     """
     numbers = sorted(int(name[1:]) for name in levels)
     level = level_of(boxes_xyxy, numbers[0], numbers[-1], canonical_px, canonical_level)

@@ -11,7 +11,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_bytes
 from kerasvision.data.pipeline import raw_examples, thinned, with_validation
-from kerasvision.export.served import features_of
+from kerasvision.inference.served import features_of
 from kerasvision.robustness.outliers import Mahalanobis, Nearest, energy
 
 FILE = "familiar.npz"  # in the run's folder

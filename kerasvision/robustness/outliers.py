@@ -12,12 +12,6 @@ from kerasvision.core.errors import UsageError
 BLOCK = 1024  # rows that are compared at once
 
 
-def softmax_score(logits):
-    """-max_k p_k of logits [N, K] -> [N]: the baseline of Hendrycks and Gimpel 2017, arXiv:1610.02136."""
-    shifted = logits - logits.max(1, keepdims=True)
-    return -1.0 / np.exp(shifted).sum(1)
-
-
 def energy(logits, temperature=1.0):
     """-T log sum_k exp(f_k / T) of logits [N, K] -> [N]: "Energy-based Out-of-distribution Detection" (Liu, Wang,
     Owens, Li 2020, arXiv:2010.03759, equation 4).

@@ -9,7 +9,7 @@ import time
 import typing
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.export.labels import names_below, present
+from kerasvision.export.package.labels import names_below, present
 from kerasvision.serve.files import mark_of
 from kerasvision.serve.log import Log
 from kerasvision.serve.servable import Servable

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.export.signing import trusting
+from kerasvision.export.package.signing import trusting
 from kerasvision.serve.answering import Answering
 from kerasvision.serve.batching import Batching, Limits
 from kerasvision.serve.bodies import LARGEST_BODY

@@ -12,9 +12,9 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.pipeline import evaluation_data, with_validation
-from kerasvision.export.evaluation import evaluate_split, predictions, stacked
-from kerasvision.export.record import judged_split, record_of, write_record
-from kerasvision.export.served import Served
+from kerasvision.inference.evaluation import evaluate_split, predictions, stacked
+from kerasvision.inference.record import judged_split, record_of, write_record
+from kerasvision.inference.served import Served
 from kerasvision.systems.ensemble import STACKING, Combine, Ensemble, check_alike, prefix
 from kerasvision.train.run import Trained, load_run, save_run
 

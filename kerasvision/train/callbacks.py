@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kerasvision.core.direction import is_better
 from kerasvision.core.files import write_text
-from kerasvision.export.evaluation import evaluate_served
+from kerasvision.inference.evaluation import evaluate_served
 
 BEST_WEIGHTS = "best.weights.h5"  # in the folder of a phase
 

@@ -10,11 +10,11 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
-from kerasvision.data.check import tell_of
+from kerasvision.data.inspect.check import tell_of
 from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
-from kerasvision.export.evaluation import draw_evaluation, evaluated, predictions, stacked
-from kerasvision.export.record import judged_split, record_of, write_record
-from kerasvision.export.served import Served
+from kerasvision.inference.evaluation import draw_evaluation, evaluated, predictions, stacked
+from kerasvision.inference.record import judged_split, record_of, write_record
+from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner

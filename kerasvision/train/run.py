@@ -19,7 +19,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")

@@ -12,7 +12,7 @@ import pytest
 
 from kerasvision.cli.recipes import load_recipe
 from kerasvision.core.registry import create
-from kerasvision.data.convert import convert
+from kerasvision.data.inspect.convert import convert
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.train.fit import train
 from tests.benchmarks.torch_python import torch_python

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerasvision.core.registry import pretrained
-from kerasvision.export.served import Served
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
+from kerasvision.inference.served import Served
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,8 +7,8 @@ import pytest
 
 from kerasvision.api import Model, ServedRunner
 from kerasvision.core.registry import create
-from kerasvision.export.served import Served
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
+from kerasvision.inference.served import Served
 from tests.benchmarks.ratios import paired
 
 pytestmark = pytest.mark.benchmark

@@ -25,8 +25,8 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasvision.core.registry import create
-from kerasvision.export.served import Served
 from kerasvision.export.targets.saved_model import write_saved_model
+from kerasvision.inference.served import Served
 from kerasvision.serve.batching import Batching
 from kerasvision.serve.servable import Servable
 

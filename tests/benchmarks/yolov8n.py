@@ -1,8 +1,8 @@
 """A program, not a test, for a Python with torch and ultralytics: YOLOv8n from its configuration, without downloaded
 weights, trained for so many seconds, and what it finds on the test split.
 
-`python yolov8n.py FOLDER SECONDS OUT.json`; FOLDER is what `kerasvision.data.convert` wrote as "yolo". OUT.json holds
-{file name: {"boxes_xyxy": [[x1, y1, x2, y2], ...], "scores": [...], "labels": [...]}}, in pixels.
+`python yolov8n.py FOLDER SECONDS OUT.json`; FOLDER is what `kerasvision.data.inspect.convert` wrote as "yolo". OUT.json
+holds {file name: {"boxes_xyxy": [[x1, y1, x2, y2], ...], "scores": [...], "labels": [...]}}, in pixels.
 """
 
 import json

@@ -13,7 +13,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
 from kerasvision.data.sources._detect import detect
-from kerasvision.train.plan import plan
+from kerasvision.experiments.plan import plan
 from tests.data.drawn import draw_coco
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from kerasvision.cli import compare, evaluate, predict, robustness, train
 from kerasvision.cli.main import main
 from kerasvision.core.escaping import line_of
+from kerasvision.experiments.compare import Row, write_report
 from kerasvision.export.draw import picture_of
-from kerasvision.train.compare import Row, write_report
 
 NAMES = ("<img src=x onerror=alert(1)>", "a|b", "\x1b[31mred", "[red]x[/red]", "=cmd|' C'!A0", "`x`", "$\\frac{", "_x")
 

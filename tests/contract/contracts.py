@@ -14,7 +14,7 @@ from kerasvision.core.component import from_json, to_json
 from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.recipe import Budget, Recipe
 from kerasvision.core.registry import create
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, load_run, save_run

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.tasks.base import Gives
 from tests.contract import contracts
 from tests.contract.cases import CASES

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.ops.dense import IGNORE
 from kerasvision.train.fit import train
 from tests.contract import contracts

@@ -185,7 +185,8 @@ class Points(Architecture):
         return geo.identity(tf.tile([list(self.image_size)], [tf.shape(prepared["image"])[0], 1]))
 
     def move_labels(self, sample, prepared, geometry):
-        return sample | prepared | {"points_xy": geo.move_points(sample["points_xy"], geometry)}
+        points_xy = sample["points_xy"] * geometry["scale_xy"] + geometry["offset_xy"]
+        return sample | prepared | {"points_xy": points_xy}
 
     def normalize(self, prepared):
         return {"image": tf.cast(prepared["image"], tf.float32) / 127.5 - 1.0}

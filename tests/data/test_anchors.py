@@ -10,7 +10,7 @@ from PIL import Image
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
-from kerasvision.data import anchors as fitting
+from kerasvision.data.inspect import anchors as fitting
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.anchors import Anchors
 from tests.data.drawn import draw_coco

@@ -11,7 +11,7 @@ from PIL import Image
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data import check as checking
+from kerasvision.data.inspect import check as checking
 from kerasvision.data.sources._detect import detect
 
 

@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data.convert import convert
+from kerasvision.data.inspect.convert import convert
 from kerasvision.data.sources._records import encoded
 
 WHOLE = {"validation_fraction": 0.0, "test_fraction": 0.0}

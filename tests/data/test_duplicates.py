@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from kerasvision.data import duplicates, facts
+from kerasvision.data.inspect import duplicates, facts
 
 
 def encoded(image, kind="PNG", **options):

@@ -10,10 +10,10 @@ from PIL import Image
 
 from kerasvision.api import read_image
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.data import check as checking
 from kerasvision.data import readable
 from kerasvision.data.decode import MOST_PIXELS, decode, image_hw, look, on_host
 from kerasvision.data.encoded import webp
+from kerasvision.data.inspect import check as checking
 from kerasvision.data.sources.image_folder import ImageFolder
 from tests.data.by_pillow import chunk, expected, interlaced, riff, seeds, small_frame, top_down, written
 

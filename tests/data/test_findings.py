@@ -10,8 +10,8 @@ from PIL import Image
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data import check as checking
-from kerasvision.data import findings
+from kerasvision.data.inspect import check as checking
+from kerasvision.data.inspect import findings
 from kerasvision.data.sources.base import Opened, Split
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 20, 24, 3), np.uint8)

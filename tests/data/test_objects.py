@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kerasvision.core.registry import create
-from kerasvision.data import objects
-from kerasvision.data.check import check
+from kerasvision.data.inspect import objects
+from kerasvision.data.inspect.check import check
 from tests.data.drawn import draw_coco
 
 

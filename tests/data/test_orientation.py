@@ -11,11 +11,11 @@ from PIL import Image
 from kerasvision.core.component import hints
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create, sources
-from kerasvision.data import check as checking
-from kerasvision.data.convert import convert
 from kerasvision.data.decode import decode, decode_present, image_hw, look, on_host, stored
+from kerasvision.data.inspect import check as checking
+from kerasvision.data.inspect.convert import convert
 from kerasvision.data.pipeline import raw_examples
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from tests.data.by_pillow import chunk, exif_of, expected, riff, segment, written
 
 TAGS = range(1, 9)

@@ -10,9 +10,9 @@ from PIL import Image
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, augmentations, sources
-from kerasvision.data import sheet
-from kerasvision.data.sheet import CAPTION_PX, TILE_PX, recipe_sheet, write_sheet
-from kerasvision.ops.drawing import color_of
+from kerasvision.data.inspect import sheet
+from kerasvision.data.inspect.sheet import CAPTION_PX, TILE_PX, recipe_sheet, write_sheet
+from kerasvision.drawing.pictures import color_of
 
 GAP = 6
 

@@ -9,7 +9,7 @@ import pytest
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
-from kerasvision.data.suspects import suspects, suspects_of
+from kerasvision.data.inspect.suspects import suspects, suspects_of
 from kerasvision.train.fit import train
 from tests.train import tiny
 

@@ -18,7 +18,7 @@ import tf_keras as keras  # isort: skip
 from kerasvision.core.recipe import Budget  # isort: skip
 from kerasvision.export.base import Job, from_spec  # isort: skip
 from kerasvision.export.measurement import drawn_rounding, measure  # isort: skip
-from kerasvision.export.served import Served  # isort: skip
+from kerasvision.inference.served import Served  # isort: skip
 from tests.contract.cases import CASES, CaseSamples  # isort: skip
 
 NAMES = (

@@ -11,7 +11,7 @@ from kerasvision.core.registry import create, sources
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.export.record import record_of, write_record
+from kerasvision.inference.record import record_of, write_record
 from kerasvision.train.run import Trained
 from tests.contract.cases import CASES, CaseSamples
 from tests.export.random_models import randomized

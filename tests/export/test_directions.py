@@ -7,8 +7,8 @@ import pytest
 from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create
-from kerasvision.export import card, versions
 from kerasvision.export.directions import directions_in
+from kerasvision.export.package import card, versions
 
 CLASSES = ("a", "b", "c", "d", "e")
 

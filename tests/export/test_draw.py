@@ -7,11 +7,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.data.sources.base import Split
+from kerasvision.drawing.pictures import color_of
 from kerasvision.export import draw
 from kerasvision.export.draw import draw_predictions, worth_showing
-from kerasvision.export.evaluation import draw_evaluation
+from kerasvision.inference.evaluation import draw_evaluation
 from kerasvision.metrics.base import Evaluator
-from kerasvision.ops.drawing import color_of
 
 GRAY = np.full((720, 960, 3), 120, np.uint8)  # as large as a single picture is drawn
 

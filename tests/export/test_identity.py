@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.export import identity
 from kerasvision.export.contract import read_contract
 from kerasvision.export.measurement import sha256
-from kerasvision.export.versions import versions_of
+from kerasvision.export.package.versions import versions_of
 
 IMAGE = {"image": np.zeros((1, 8, 8, 3), np.uint8)}
 FILES = ("tflite/models/digits/model.tflite", "onnx/digits/model.onnx", "saved_models/digits/1")

@@ -18,8 +18,8 @@ from kerasvision.core.registry import architectures, create, sources
 from kerasvision.export import metadata as md
 from kerasvision.export.base import Job, from_spec
 from kerasvision.export.certificate import export
-from kerasvision.export.served import Served
 from kerasvision.export.targets.mediapipe import SEGMENTER, MediaPipe, task_of
+from kerasvision.inference.served import Served
 from kerasvision.train.fit import train
 from tests.contract import contracts, segmentation_cases
 from tests.contract.cases import CASES, CaseSamples

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasvision.export import served
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets import mediapipe
+from kerasvision.inference import served
 from kerasvision.ops import geometry
 from kerasvision.tasks import _one_of_several, image
 from kerasvision.tasks.detection.task import Detection

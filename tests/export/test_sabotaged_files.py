@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from kerasvision.export import certificate, contract, contract_check, measurement, metadata, served
+from kerasvision.export import certificate, contract, contract_check, measurement, metadata
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets import onnx, saved_model, tf_serving, tflite
+from kerasvision.inference import served
 from tests.export.sabotage import refusal, wrap
 
 

@@ -107,7 +107,7 @@ def real_digits(trained, count):
 def from_qat(trained):
     """The digits graph with fake quantization, its ranges observed on real images."""
     from kerasvision.core.registry import create
-    from kerasvision.export.served import Served
+    from kerasvision.inference.served import Served
 
     graph = create("techniques/qat").graph(trained.arch, trained.graph)
     images = trained.arch.normalize({"image": tf.constant(real_digits(trained, 200))})

@@ -14,7 +14,7 @@ import json, sys
 import kerasvision
 import numpy as np
 from kerasvision.core.registry import create
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 
 if sys.argv[1] == "image":
     backbone = create("backbones/unet_encoder", width=8, depth=2)

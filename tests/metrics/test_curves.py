@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasvision.drawing.pictures import line_px
 from kerasvision.metrics.base import Evaluator
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
-from kerasvision.ops.drawing import line_px
 
 SIDE = 480  # as large as a tile: pixels of the picture are those of the image
 RED, GREEN = (214, 39, 40), (44, 160, 44)

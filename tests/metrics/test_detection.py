@@ -227,7 +227,7 @@ def test_some_examples_alone():
 
 def test_truths_as_the_pipeline_stacks_them():
     """Ragged batches: also an image without objects, and masks of unequal size."""
-    from kerasvision.export.evaluation import _numpy
+    from kerasvision.inference.evaluation import _numpy
 
     pairs = [with_masks(*pair) for pair in scenes(7, images=6, most=3)]
     shapes = {"boxes_xyxy": [None, 4], "labels": [None], "is_crowd": [None], "instance_masks": [None] * 3}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasvision.drawing.pictures import color_of
 from kerasvision.metrics.segmentation import Segmentation
-from kerasvision.ops.drawing import color_of
 
 CLASSES = ("background", "cat", "dog")
 SIDE, GRAY = 320, 70  # as large as a panel: pixels of the picture are those of the image

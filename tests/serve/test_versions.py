@@ -14,7 +14,7 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
-from kerasvision.export.versions import promote
+from kerasvision.export.package.versions import promote
 from kerasvision.serve.configs import read_config
 from kerasvision.serve.models import ModelConfig, configs_below
 from kerasvision.serve.server import Server

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures, create
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
 from kerasvision.train.fit import train
 from tests.contract import contracts

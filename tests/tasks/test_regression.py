@@ -11,7 +11,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.train.fit import train

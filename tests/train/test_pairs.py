@@ -11,7 +11,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create, techniques
 from kerasvision.data.pipeline import training_data, with_validation
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.train import fit
 from kerasvision.train.fit import Session, train
 from tests.train import tiny

@@ -13,7 +13,7 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.data.sampling import class_counts
 from kerasvision.data.sources.base import Split
-from kerasvision.export.served import Served
+from kerasvision.inference.served import Served
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.smote import softmax_regression

@@ -92,7 +92,7 @@ class BoxSource(Pictures):
         return self.as_labeled(Opened(arranged.classes, opened, arranged.dropped))
 
     def arranged(self):
-        """The checked labels on the host, by split: what `open` reads from and `data/convert.py` writes."""
+        """The checked labels on the host, by split: what `open` reads from and `data/inspect/convert.py` writes."""
         what = self._what()
         if self.max_objects < 0:
             raise UsageError(f"{what}: max_objects={self.max_objects}; allowed: 1 or more, or 0 for any number")

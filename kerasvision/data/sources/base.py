@@ -52,7 +52,7 @@ class Opened:
     """A source that has been looked at: class names, and the splits by name ("train", "validation", "test").
 
     dropped: what was left out and why, and what a reader of the data should know, one line each; a line's first word is
-    its kind, one of `data/findings.py`. Names that cannot be lines of a file are refused here, of every source.
+    its kind, one of `data/inspect/findings.py`. Names that cannot be lines of a file are refused here, of every source.
     """
 
     classes: tuple[str, ...]

@@ -27,7 +27,7 @@ class Coco(BoxSource):
     """Samples: `image_bytes`, `path`, `image_id` int64, `boxes_xyxy` float32 [N, 4], `labels` int32 [N], `is_crowd`
     bool [N], `area_px` float32 [N]; `instance_masks` uint8 [N, H, W] with masks=True; and `is_difficult`,
     `is_truncated`, `occlusion` [N] and `illumination` where the file states them of everything, in the keys that
-    `data/convert.py` writes.
+    `data/inspect/convert.py` writes.
 
     path: a folder or one JSON file. train, validation, test: JSON files relative to the folder; "auto" looks for
     annotations/instances_train2017.json, annotations/train.json, train.json and train/_annotations.coco.json and their

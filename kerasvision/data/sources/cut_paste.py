@@ -20,9 +20,9 @@ from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import readable, splits
-from kerasvision.data.convert import coco_document
 from kerasvision.data.sources import _labels
 from kerasvision.data.sources._boxes import Picture
+from kerasvision.data.sources._coco_document import coco_document
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._scenes import Studio, load_cutout, render
 from kerasvision.data.sources._table import placed, read_table
@@ -99,7 +99,7 @@ class CutPaste(Source):
         return dataclasses.replace(opened, dropped=(*opened.dropped, line))
 
     def arranged(self):
-        """The labels of the rendered scenes, for `data/convert.py`."""
+        """The labels of the rendered scenes, for `data/inspect/convert.py`."""
         return self.rendered().arranged()
 
     def rendered(self):

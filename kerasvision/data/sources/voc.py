@@ -30,8 +30,8 @@ class Voc(BoxSource):
     includes the last one, so (xmin, ymin, xmax, ymax) = (1, 1, W, H) is the whole image and becomes (0, 0, W, H). Tools
     that write 0-based corners (LabelImg) need one_based=False: corners are then taken as they are. classes: the class
     names in order, any other is an error; empty takes the lines of classes.txt, else the sorted names of the files.
-    masks: where a `kerasvision` element holds them, as `data/convert.py` writes; SegmentationObject/*.png is not read.
-    The parts of a person (layout) are not objects. A split without a list is cut out of training, as in
+    masks: where a `kerasvision` element holds them, as `data/inspect/convert.py` writes; SegmentationObject/*.png is
+    not read. The parts of a person (layout) are not objects. A split without a list is cut out of training, as in
     `image_folder`, by validation_fraction, test_fraction (0: not at all) and seed. max_objects: an image with more is
     an error; 0 allows any number. An architecture that pads to a number of its own says so too. skip_bad_boxes,
     skip_unreadable: leave out and report in place of refusing. See `_boxes.py` for every bad input.
@@ -148,7 +148,7 @@ def _text(element, path):
 
 
 def _extra(element, where):
-    """What `data/convert.py` wrote beyond VOC's own elements."""
+    """What `data/inspect/convert.py` wrote beyond VOC's own elements."""
     try:
         return json.loads(_text(element, "kerasvision") or "{}")
     except json.JSONDecodeError as error:

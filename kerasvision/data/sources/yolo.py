@@ -20,7 +20,7 @@ from kerasvision.data.sources._yolo_files import layout
 from kerasvision.data.sources._yolo_lines import Lines, meaning, parsed
 from kerasvision.data.text import read_json, read_lines
 
-BEYOND = "kerasvision.json"  # what `data/convert.py` writes beside data.yaml: what the lines cannot say
+BEYOND = "kerasvision.json"  # what `data/inspect/convert.py` writes beside data.yaml: what the lines cannot say
 
 
 @sources.register("yolo")

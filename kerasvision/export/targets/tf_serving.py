@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
-from kerasvision.export import deployment, labels
 from kerasvision.export.base import Exporter
+from kerasvision.export.package import deployment, labels
 from kerasvision.export.targets.saved_model import (
     SavedModelRunner,
     check_signatures,

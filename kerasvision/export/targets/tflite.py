@@ -10,7 +10,8 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
-from kerasvision.export.base import Exporter, Runner, batches_of_one, joined
+from kerasvision.export.base import Exporter, Runner
+from kerasvision.inference.batches import batches_of_one, joined
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create, sources
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
 from kerasvision.data.pipeline import augmented, stream_seed
 from kerasvision.data.sources._records import counts_of, decode_runs, mask_runs
 

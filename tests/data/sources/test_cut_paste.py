@@ -13,7 +13,7 @@ from PIL import Image
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data.convert import convert
+from kerasvision.data.inspect.convert import convert
 from kerasvision.data.sources import _scenes
 
 CLASSES, OBJECTS, GROUNDS = ("ball", "cube"), 6, 6

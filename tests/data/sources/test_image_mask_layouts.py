@@ -10,11 +10,11 @@ from kerasvision.cli.main import main
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import augmentations, sources
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
+from kerasvision.data.inspect.sheet import TILE_PX, write_sheet
 from kerasvision.data.pipeline import augmented, stream_seed
-from kerasvision.data.sheet import TILE_PX, write_sheet
 from kerasvision.data.sources._detect import detect
-from kerasvision.ops.drawing import color_of
+from kerasvision.drawing.pictures import color_of
 
 H, W = 18, 22
 COLORS, VOID = ((0, 0, 0), (200, 10, 10), (10, 200, 10), (200, 10, 200)), (224, 224, 192)

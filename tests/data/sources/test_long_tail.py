@@ -6,7 +6,7 @@ import pytest
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
 from kerasvision.data.sampling import class_counts
 
 

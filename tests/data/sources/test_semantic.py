@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import augmentations, sources
-from kerasvision.data.check import check
+from kerasvision.data.inspect.check import check
 from kerasvision.data.pipeline import augmented, stream_seed
 
 H, W = 36, 44

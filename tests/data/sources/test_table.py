@@ -157,7 +157,7 @@ def test_what_classes_names_is_a_class(source):
 
 
 def test_names_that_differ_in_case_are_said(source):
-    from kerasvision.data.check import check
+    from kerasvision.data.inspect.check import check
 
     report = check(source(lines([r.replace("cat", "Cat") if i % 4 else r for i, r in enumerate(ROWS)])))
     found = {f["kind"]: f["examples"] for f in report["findings"]}

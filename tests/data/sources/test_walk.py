@@ -147,7 +147,7 @@ def test_flat_splits_are_no_classes(tmp_path, fill):
 
 
 def test_one_class_named_like_a_split_is_said(tmp_path, fill):
-    from kerasvision.data.check import check
+    from kerasvision.data.inspect.check import check
 
     for seed, name in enumerate(("train", "plane")):
         fill(tmp_path / name, 8, seed)

@@ -5,8 +5,8 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data.check import check
-from kerasvision.data.findings import FINDINGS
+from kerasvision.data.inspect.check import check
+from kerasvision.data.inspect.findings import FINDINGS
 
 W, H = 24, 20  # of `noise`
 COUNT = 10

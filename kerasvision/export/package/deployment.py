@@ -1,6 +1,6 @@
 """Files that put exported models onto TensorFlow Serving: compose, KServe, its batches, and alerts for Prometheus."""
 
-from kerasvision.export.labels import CONFIG, MOUNTED
+from kerasvision.export.package.labels import CONFIG, MOUNTED
 
 REST_PORT, GRPC_PORT = 8501, 8500
 BATCHING_FILE = "batching.config"

@@ -10,7 +10,7 @@ from PIL import Image
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
-from kerasvision.train.plan import plan
+from kerasvision.experiments.plan import plan
 from tests.data import drawn_volumes
 
 ARCHITECTURE = "classification/classifier"

@@ -9,8 +9,8 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.escaping import line_of
-from kerasvision.export.card import NOT_SAID, Words, markdown, page
 from kerasvision.export.contract import read_contract
+from kerasvision.export.package.card import NOT_SAID, Words, markdown, page
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Boxes, masks and names on pictures, legible on any background, and sheets of such pictures. numpy and Pillow."""
 
 import colorsys
-import contextlib
 import dataclasses
 import functools
 import math
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.files import beside
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 _QUIET_INK, _FRAME = (90, 90, 90), (205, 205, 205)
@@ -249,22 +248,6 @@ def strip(panels, legend):
         draw.rectangle((x, y + 3, x + _CHIP_PX, y + 3 + _CHIP_PX), fill=color, outline=INK)
         draw.text((x + _CHIP_PX + 5, y + 1), name, INK, letters)
     return picture
-
-
-@contextlib.contextmanager
-def beside(path):
-    """A path to write a picture to, renamed to `path` when that went well. What the disk refuses is one clear line."""
-    path = pathlib.Path(path)
-    held = path.with_name(f".{path.name}.partial")
-    try:
-        yield held
-        held.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            held.unlink(missing_ok=True)
-        raise KerasVisionError(
-            f"cannot write {path}: {error.strerror}; give a file in a folder you can write"
-        ) from None
 
 
 def save(picture, path):

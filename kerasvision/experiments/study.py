@@ -10,7 +10,7 @@ from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.core.escaping import line_of
 from kerasvision.core.files import write_text
 from kerasvision.core.overrides import override
-from kerasvision.train.compare import read_run
+from kerasvision.experiments.compare import read_run
 from kerasvision.train.fit import train
 
 

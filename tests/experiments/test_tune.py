@@ -10,10 +10,10 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.source_code import recipe_source
-from kerasvision.train import tune as module
+from kerasvision.experiments import tune as module
+from kerasvision.experiments.tune import Dimension, parse_dimension, tune
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
-from kerasvision.train.tune import Dimension, parse_dimension, tune
 from tests.train import tiny
 
 pytest.importorskip("optuna")

@@ -6,10 +6,10 @@ import re
 
 from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
-from kerasvision.export import labels
 from kerasvision.export.contract import read_contract
 from kerasvision.export.directions import directions_in
 from kerasvision.export.measurement import sha256
+from kerasvision.export.package import labels
 
 INTERFACE = ("task", "inputs", "outputs", "classes")  # of a contract: what clients depend on
 _LABEL = re.compile(r"[A-Za-z][\w\-]*")

@@ -19,7 +19,7 @@ from kerasvision.core.direction import (
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.escaping import markdown_code, markdown_text, plot_text
 from kerasvision.core.files import write_figure, write_text
-from kerasvision.train.chance import LEVEL, judged
+from kerasvision.experiments.chance import LEVEL, judged
 
 MOST_METRICS = 6  # that are compared when nobody names them
 FILE_FIGURES = {"size_bytes": "min", "gzip_bytes": "min", "zeros": "max", "latency_ms": "min"}
@@ -46,8 +46,9 @@ class Run:
 class Row:
     """A recipe's figures of one metric. direction: of the metric. change: mean difference to the baseline, of a metric
     with a target the difference of the distances from it. comparisons: how many recipes are compared with the baseline
-    on this metric; for as many interval (of that mean, 95 % for all at once) and p are corrected (`train.chance`). Both
-    None of the baseline itself, with fewer than two common seeds, and where no seed differs from the others.
+    on this metric; for as many interval (of that mean, 95 % for all at once) and p are corrected
+    (`experiments.chance`). Both None of the baseline itself, with fewer than two common seeds, and where no seed
+    differs from the others.
     """
 
     name: str

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples, thinned
-from kerasvision.export.base import batches_of_one
+from kerasvision.inference.batches import batches_of_one
 
 NAME = "reference.npz"
 EXAMPLES, MOST_BYTES = 24, 2**24  # of answers, before compression; masks of large photographs are fewer

@@ -10,10 +10,10 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.export import labels
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.export.versions import differences, promote, rollback, version_of, versions_of
+from kerasvision.export.package import labels
+from kerasvision.export.package.versions import differences, promote, rollback, version_of, versions_of
 
 
 @pytest.fixture

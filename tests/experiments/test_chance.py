@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasvision.train import compare
-from kerasvision.train.chance import LEVEL, holm, judged
+from kerasvision.experiments import compare
+from kerasvision.experiments.chance import LEVEL, holm, judged
 
 STUDIES = 1000
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.ops import drawing
-from kerasvision.ops.drawing import Mark, color_of, marked, sheet
+from kerasvision.drawing import pictures
+from kerasvision.drawing.pictures import Mark, color_of, marked, sheet
 
 H, W, SIDE = 300, 400, 400
 GRAY = np.full((H, W, 3), 120, np.uint8)
@@ -41,11 +41,11 @@ def test_lines_lie_inside_the_box_with_a_dark_casing():
 
 def test_lines_and_letters_grow_with_the_picture():
     for side, line in ((400, 2), (960, 3), (1600, 5)):
-        assert drawing.line_px(side) == line
+        assert pictures.line_px(side) == line
         for width in (1, 2):
             column = is_color(drawn([Mark(BOX, "", RED, width=width)], side=side), RED)[:, round(160 * side / W)]
             assert column.sum() == 2 * width * line
-    assert drawing.text_px(176) == 11 < drawing.text_px(480) < drawing.text_px(1600) == 25
+    assert pictures.text_px(176) == 11 < pictures.text_px(480) < pictures.text_px(1600) == 25
 
 
 def test_a_small_object_stays_visible_in_its_box():
@@ -98,17 +98,17 @@ def test_a_name_stands_inside_the_picture(text, box):
     pixels = drawn([Mark(np.array(box), text, RED)], np.zeros_like(GRAY))
     tag = is_color(pixels, RED)
     rows = tag.sum(1)
-    letters = drawing.font(drawing.text_px(SIDE))
+    letters = pictures.font(pictures.text_px(SIDE))
     high = sum(letters.getmetrics()) + 2
-    wide = int(letters.getlength(drawing.fitted(text, letters, W - 6))) + 6
+    wide = int(letters.getlength(pictures.fitted(text, letters, W - 6))) + 6
     assert (rows >= 0.3 * wide).sum() >= high - 2  # all rows of the name's ground
-    assert is_color(pixels, drawing.PAPER).any()  # letters
+    assert is_color(pixels, pictures.PAPER).any()  # letters
 
 
 @pytest.mark.parametrize("background", [0, 128, 255])
 def test_letters_stand_out_from_their_ground(background):
     for color in (*(color_of(i) for i in range(60)), RED, (44, 160, 44), (0, 0, 128), (255, 255, 255)):
-        low, high = sorted(drawing.luminance(c) for c in (color, drawing.ink_on(color)))
+        low, high = sorted(pictures.luminance(c) for c in (color, pictures.ink_on(color)))
         assert (high + 0.05) / (low + 0.05) >= 4.2, color
     # and the ground does not let the picture through
     image = np.full_like(GRAY, background)
@@ -121,11 +121,11 @@ def test_every_place_of_a_name_is_inside_and_the_first_is_on_top():
     for _ in range(200):
         corner = rng.uniform(0, [380, 280])
         box = (*corner, *np.minimum(corner + rng.uniform(1, 300, 2), (400, 300)))
-        x0, y0, x1, y1 = drawing._least_hidden((60, 15), box, (400, 300), [], [box])
+        x0, y0, x1, y1 = pictures._least_hidden((60, 15), box, (400, 300), [], [box])
         assert (x1 - x0, y1 - y0) == (60, 15) and x0 >= 0 and y0 >= 0 and x1 <= 400 and y1 <= 300
     dark, whole = np.zeros((16, 64, 3), np.uint8), np.array([0, 0, 64, 16])  # no room for more than one name
     first, second = Mark(whole, "bird 0.90", RED), Mark(whole, "bird 0.80", (0, 0, 255))
-    wide = int(drawing.font(drawing.text_px(64)).getlength("bird 0.90"))
+    wide = int(pictures.font(pictures.text_px(64)).getlength("bird 0.90"))
     assert 40 < wide < 60
     np.testing.assert_array_equal(drawn([first, second], dark, 64)[:12, :wide], drawn([first], dark, 64)[:12, :wide])
 
@@ -133,17 +133,17 @@ def test_every_place_of_a_name_is_inside_and_the_first_is_on_top():
 def test_names_avoid_each_other_and_objects():
     size, picture = (60, 15), (400, 300)
     boxes = [(100.0, 80.0, 220.0, 200.0)]
-    assert drawing._least_hidden(size, boxes[0], picture, [], boxes) == (100, 65, 160, 80)  # over the box
+    assert pictures._least_hidden(size, boxes[0], picture, [], boxes) == (100, 65, 160, 80)  # over the box
     top = (100.0, 2.0, 170.0, 40.0)
-    assert drawing._least_hidden(size, top, picture, [], [top])[1] == 40  # no room over it: under it
+    assert pictures._least_hidden(size, top, picture, [], [top])[1] == 40  # no room over it: under it
     large = (0.0, 0.0, 400.0, 300.0)
-    assert drawing._least_hidden(size, large, picture, [], [large])[:2] == (0, 0)  # in the corner of a large one
+    assert pictures._least_hidden(size, large, picture, [], [large])[:2] == (0, 0)  # in the corner of a large one
     over = (100.0, 50.0, 160.0, 80.0)  # an object is there
-    assert drawing._least_hidden(size, boxes[0], picture, [], [*boxes, over])[:2] == (160, 65)
+    assert pictures._least_hidden(size, boxes[0], picture, [], [*boxes, over])[:2] == (160, 65)
     taken = []
     for _ in range(6):  # the same box six times
-        taken.append(drawing._least_hidden(size, boxes[0], picture, taken, boxes))
-    assert not any(drawing._shared(a, b) for i, a in enumerate(taken) for b in taken[:i])
+        taken.append(pictures._least_hidden(size, boxes[0], picture, taken, boxes))
+    assert not any(pictures._shared(a, b) for i, a in enumerate(taken) for b in taken[:i])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (700, 1), (3, 5)])
@@ -165,35 +165,35 @@ def test_small_pictures_are_enlarged_without_smoothing_and_photographs_with():
 
 def test_sheet_places_pictures_titles_and_captions():
     rng = np.random.default_rng(0)
-    pictures = [Image.fromarray(rng.integers(0, 256, s, np.uint8)) for s in ((90, 330, 3), (200, 40, 3), (60, 60, 3))]
+    drawn = [Image.fromarray(rng.integers(0, 256, s, np.uint8)) for s in ((90, 330, 3), (200, 40, 3), (60, 60, 3))]
     titles = ("one", "a title that is so long that it has to be wrapped onto a second line", "three\nlines\nof")
-    pixels = np.asarray(sheet(list(zip(pictures, titles, ("a.png", "b.png", ""), strict=True)), 2))
+    pixels = np.asarray(sheet(list(zip(drawn, titles, ("a.png", "b.png", ""), strict=True)), 2))
     at = []
-    for picture in pictures:
+    for picture in drawn:
         held, (wide, high) = np.asarray(picture), picture.size
         found = np.argwhere(is_color(pixels, held[0, 0]))
         found = [(y, x) for y, x in found if np.array_equal(pixels[y : y + high, x : x + wide], held)]
         assert len(found) == 1
         at.append(found[0])
         strip = pixels[found[0][0] - 16 : found[0][0] - 3, found[0][1] : found[0][1] + 300]
-        assert (strip < 100).any() or picture is pictures[0]  # its title; the one of a single line is higher up
+        assert (strip < 100).any() or picture is drawn[0]  # its title; the one of a single line is higher up
     assert at[0][0] == at[1][0] and at[0][1] == at[2][1] and at[2][0] > at[0][0] + 200 and at[1][1] > at[0][1] + 330
     assert (pixels[-12:] == 255).all() and (pixels[:, -8:] == 255).all()
 
 
 def test_fitted_text():
-    letters = drawing.font(12)
-    assert drawing.fitted("bird", letters, 100) == "bird"
-    cut = drawing.fitted("bird of paradise", letters, 60)
+    letters = pictures.font(12)
+    assert pictures.fitted("bird", letters, 100) == "bird"
+    cut = pictures.fitted("bird of paradise", letters, 60)
     assert cut.endswith(".") and letters.getlength(cut) <= 60 and "bird of paradise".startswith(cut[:-1])
-    assert drawing.fitted("bird", letters, 2) == ""
+    assert pictures.fitted("bird", letters, 2) == ""
 
 
 def test_unwritable_path_is_one_line_and_leaves_nothing(tmp_path):
     picture = Image.new("RGB", (4, 4))
     with pytest.raises(KerasVisionError, match="cannot write .*No such file"):
-        drawing.save(picture, tmp_path / "gone" / "a.png")
+        pictures.save(picture, tmp_path / "gone" / "a.png")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(KerasVisionError, match="cannot write"):
-        drawing.save(picture, tmp_path / "folder.png")
+        pictures.save(picture, tmp_path / "folder.png")
     assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]

@@ -10,7 +10,7 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.export.signing import sign, trusting
+from kerasvision.export.package.signing import sign, trusting
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server

@@ -20,12 +20,11 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 import tensorflow as tf
-from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import UsageError
 from kerasvision.data import decode
 from kerasvision.data.class_names import as_lines
-from kerasvision.data.sources._records import encoded
+from kerasvision.data.sources._coco_document import coco_document, text_counts
 from kerasvision.data.sources._things import extras
 from kerasvision.data.sources.yolo import BEYOND
 
@@ -73,39 +72,6 @@ def _place(origin, target, link, is_stored):
 def _write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def coco_document(classes, pictures):
-    """COCO's detection JSON of pictures with `image_id` and `image_hw`. Categories count from 1, as COCO's do."""
-    images, annotations = [], []
-    for picture in pictures:
-        height, width = picture.image_hw
-        row = {"id": picture.image_id, "file_name": picture.name, "width": width, "height": height}
-        images.append(row | ({} if picture.illumination is None else {"illumination": picture.illumination}))
-        for thing in picture.things:
-            x1, y1, x2, y2 = thing.box_xyxy
-            row = {"id": len(annotations) + 1, "image_id": picture.image_id, "category_id": thing.label + 1}
-            row |= {"bbox": [x1, y1, x2 - x1, y2 - y1], "iscrowd": 0} | extras(thing)
-            row.setdefault("area", _area(thing, picture.image_hw))
-            annotations.append(row | _text_counts(row))
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
-    return {"images": images, "annotations": annotations, "categories": categories}
-
-
-def _area(thing, image_hw):
-    """COCO states an area of every object: of its mask, else of its box."""
-    if thing.segmentation:
-        return float(coco_mask.area(encoded(thing.segmentation, image_hw)))
-    x1, y1, x2, y2 = thing.box_xyxy
-    return (x2 - x1) * (y2 - y1)
-
-
-def _text_counts(row):
-    """JSON has no bytes."""
-    held = row.get("segmentation")
-    if not isinstance(held, dict) or not isinstance(held["counts"], bytes):
-        return {}
-    return {"segmentation": held | {"counts": held["counts"].decode()}}
 
 
 def _write_coco(arranged, folder):
@@ -175,7 +141,7 @@ def _add_object(root, thing, classes):
         _add(box, key, f"{round(value, 6):.15g}")
     rest = extras(thing)
     rest |= {k: None for k in ("difficult", "truncated") if k not in rest}  # VOC's 0 would say that it is known
-    _add(element, "kerasvision", json.dumps(rest | _text_counts(rest)))
+    _add(element, "kerasvision", json.dumps(rest | text_counts(rest)))
 
 
 def _add(parent, tag, text):
@@ -221,7 +187,7 @@ def _yolo_rows(picture):
             points, rest = _outline(thing, rest)
             values = [v / side for v, side in zip(points, (w, h) * (len(points) // 2), strict=True)]
         rows.append(" ".join([str(thing.label), *(f"{v:.9g}" for v in values)]))
-        objects.append(rest | _text_counts(rest))
+        objects.append(rest | text_counts(rest))
     return rows, objects
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.ops import drawing
+from kerasvision.core.files import beside
 from kerasvision.ops.anchors import Anchors, fit_anchors, shape_iou
 
 GOOD_IOU = 0.5  # from which a box counts as covered by an anchor of its shape
@@ -136,7 +136,7 @@ def draw(fitted, path):
     left, right = figure.subplots(1, 2)
     _draw_density(left, fitted)
     _draw_frame(right, fitted)
-    with drawing.beside(path) as held:
+    with beside(path) as held:
         figure.savefig(held, dpi=110, format="png")
 
 

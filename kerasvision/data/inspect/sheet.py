@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import augmented, check_augmentations, stream_seed
-from kerasvision.ops import drawing
+from kerasvision.drawing import pictures
 from kerasvision.ops.dense import IGNORE
 
 TILE_PX = 176
@@ -95,14 +95,14 @@ def write_sheet(samples, path, columns=8, classes=()):
     columns = min(columns, len(samples))
     step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
     size = columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX
-    sheet = Image.new("RGB", size, drawing.PAPER)
-    draw, font = ImageDraw.Draw(sheet), drawing.font(11)
+    sheet = Image.new("RGB", size, pictures.PAPER)
+    draw, font = ImageDraw.Draw(sheet), pictures.font(11)
     for number, sample in enumerate(samples):
         x, y = number % columns * step_x + _GAP_PX, number // columns * step_y + _GAP_PX
         tile = _tile(sample, classes)
         sheet.paste(tile, (x + (TILE_PX - tile.width) // 2, y + (TILE_PX - tile.height) // 2))
-        draw.text((x, y + TILE_PX + 2), drawing.fitted(_caption(sample, classes), font, TILE_PX), drawing.INK, font)
-    drawing.save(sheet, path)
+        draw.text((x, y + TILE_PX + 2), pictures.fitted(_caption(sample, classes), font, TILE_PX), pictures.INK, font)
+    pictures.save(sheet, path)
 
 
 def _flat(sample):
@@ -110,8 +110,8 @@ def _flat(sample):
     if "volume" not in sample:
         return sample
     volume, mask = sample["volume"], sample.get("mask")
-    at = len(volume) // 2 if mask is None else drawing.shown_slice((mask > 0) & (mask != IGNORE))
-    return sample | {"image": drawing.as_rgb(volume[at][::-1])} | ({} if mask is None else {"mask": mask[at][::-1]})
+    at = len(volume) // 2 if mask is None else pictures.shown_slice((mask > 0) & (mask != IGNORE))
+    return sample | {"image": pictures.as_rgb(volume[at][::-1])} | ({} if mask is None else {"mask": mask[at][::-1]})
 
 
 def _tile(sample, classes):
@@ -121,13 +121,13 @@ def _tile(sample, classes):
     for number, box in enumerate(sample.get("boxes_xyxy", ())):
         label = int(sample["labels"][number]) if "labels" in sample else number
         name = _name(label, classes) if "labels" in sample else ""
-        marks.append(drawing.Mark(box, name, drawing.color_of(label)))
-    picture = drawing.marked(pixels, marks, TILE_PX)
+        marks.append(pictures.Mark(box, name, pictures.color_of(label)))
+    picture = pictures.marked(pixels, marks, TILE_PX)
     draw, scale = ImageDraw.Draw(picture), TILE_PX / max(pixels.shape[:2])
     for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):
         for x, y, visible in keypoints * [scale, scale, 1]:
             if visible > 0:
-                draw.ellipse((x - 3, y - 3, x + 3, y + 3), drawing.color_of(number), drawing.INK)
+                draw.ellipse((x - 3, y - 3, x + 3, y + 3), pictures.color_of(number), pictures.INK)
     return picture
 
 
@@ -137,9 +137,9 @@ def _with_masks(sample, classes):
     is_free = tuple(classes[:1]) in ((), ("background",))
     for value in np.unique(sample["mask"]) if "mask" in sample else ():
         if value or not is_free:
-            drawing.cover(pixels, sample["mask"] == value, _IGNORED if value == IGNORE else drawing.color_of(value))
+            pictures.cover(pixels, sample["mask"] == value, _IGNORED if value == IGNORE else pictures.color_of(value))
     for number, mask in enumerate(sample.get("instance_masks", ())):
-        drawing.cover(pixels, mask > 0, drawing.color_of(number))
+        pictures.cover(pixels, mask > 0, pictures.color_of(number))
     return pixels.astype(np.uint8)
 
 

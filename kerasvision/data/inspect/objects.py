@@ -45,7 +45,7 @@ def report(seen, classes):
     "max"}, "sizes": {"small", "medium", "large"}, "classes": {class: {"count", "images", "median_side_px"}}}}}.
 
     side_px: square root of a box's area, in pixels of the stored image. Empty for a source without boxes. seen: as
-    `data/check.py` has it.
+    `data/inspect/check.py` has it.
     """
     held = {name: [s for s in seen if s.split == name and s.boxes_xyxy is not None] for name in NAMES}
     held = {name: images for name, images in held.items() if images}

@@ -20,7 +20,7 @@ from kerasvision.core.registry import (
     sources,
     techniques,
 )
-from kerasvision.data.anchors import graph_sizes
+from kerasvision.data.inspect.anchors import graph_sizes
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.data.sources._detect import detect
 from kerasvision.data.sources.semantic import IGNORE

@@ -1,6 +1,6 @@
 """What may be found in data, and how it is said: the same lines in `data check` and before training."""
 
-from kerasvision.data import duplicates, objects
+from kerasvision.data.inspect import duplicates, objects
 
 EXAMPLES = 5  # of a finding, that are named
 # kind -> (what was found, what training does with it); a line of `Opened.dropped` begins with its kind

@@ -10,7 +10,7 @@ from scipy import stats
 
 from kerasvision.core.direction import Target, write_directions
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.train import compare
+from kerasvision.experiments import compare
 
 BASE = {0: 0.80, 1: 0.82, 2: 0.81}
 BETTER = {0: 0.85, 1: 0.86, 2: 0.87}

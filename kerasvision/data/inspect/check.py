@@ -15,7 +15,8 @@ import tensorflow as tf
 from kerasvision.core.component import hints, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import line_of
-from kerasvision.data import class_names, duplicates, facts, findings, objects, readable
+from kerasvision.data import class_names, readable
+from kerasvision.data.inspect import duplicates, facts, findings, objects
 from kerasvision.data.pipeline import thinned
 from kerasvision.ops.dense import IGNORE
 
@@ -50,8 +51,8 @@ def check(source, progress=lambda task, done, total: None):
     how many of how many are done. Returns {"source", "classes", "splits": {name: {"size", "classes": {class: count}}},
     "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "looked_at": {"images",
     "of", "labels": {name: count}, "checks"}, "findings": [{"kind", "what", "count", "examples", "training",
-    "left_out"}]}; for a source of boxes "objects" (`data/objects.py`); for one of masks, whose classes are counted in
-    images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
+    "left_out"}]}; for a source of boxes "objects" (`data/inspect/objects.py`); for one of masks, whose classes are
+    counted in images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     opened = dataclasses.replace(source, **lenient).open()

@@ -12,7 +12,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create, techniques
 from kerasvision.core.source_code import recipe_source
-from kerasvision.train.find_rate import _Enough, _Losses, find_rate, smoothed, steepest
+from kerasvision.experiments.find_rate import _Enough, _Losses, find_rate, smoothed, steepest
 from tests.train import tiny
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_decayed_stays_so():
 
 
 def test_an_interruption_is_no_end_of_the_test(monkeypatch):
-    from kerasvision.train import find_rate as module
+    from kerasvision.experiments import find_rate as module
 
     def stopped(recipe, folder, watchers):
         watchers[0].losses += [1.0] * 50

@@ -1,0 +1,1 @@
+"""What data sets hold: checks, findings, duplicates, doubtful labels, sheets, anchors, conversion."""

@@ -1,0 +1,1 @@
+"""Pictures for people, by Pillow: marks on images, sheets of images."""
