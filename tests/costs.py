@@ -25,8 +25,8 @@ def recorded():
 
 def group_of(nodeid):
     """The name by which costs are kept: the file, or what the worker's group adds to it."""
-    name, _, group = nodeid.partition("@")
-    return group or name.partition("::")[0]
+    _, _, group = nodeid.rpartition("@")
+    return group if group.startswith("tests/") else nodeid.partition("::")[0]
 
 
 def dearest_first(items, groups):
