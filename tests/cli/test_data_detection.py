@@ -145,6 +145,7 @@ TINY = (
 )
 
 
+@pytest.mark.nightly  # test_draw.py trains another one by default
 def test_train_a_detector_from_a_folder(folder, tmp_path, capsys):
     run = tmp_path / "run"
     words = ["train", "detection/retinanet", "--data", str(folder), "--out", str(run)]
