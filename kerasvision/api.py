@@ -211,7 +211,7 @@ def read_incomplete(image):
 def tidying(arch, keep_largest=False, fill_holes=False):
     """What is done to the masks of a segmenter, mask -> mask, or None: see `ops.components`."""
     steps = [step for wanted, step in ((keep_largest, components.largest), (fill_holes, components.filled)) if wanted]
-    if steps and "mask" not in arch.gives:
+    if steps and "mask" not in arch.outputs:
         raise UsageError(f"--largest and --fill-holes are for masks of classes; {arch.registered_name} gives none")
 
     def tidy(mask):

@@ -66,7 +66,7 @@ def run(args):
             prediction, answer = model.ask(inputs, tidy)
             if familiar:
                 answer["outlier"] = familiar.describe({k: v[None] for k, v in inputs.items()})
-            key = next((k for k in ("mask", "picture") if k in model.arch.gives), None)
+            key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
             if args.out and key:
                 answer[key] = _write(prediction[key], read, name, args.out, {*names, *written})
                 written.add(answer[key])

@@ -143,7 +143,7 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     if cache:
         data = data.cache()
     # a ragged batch keeps truths of unequal length, such as the boxes of a photograph
-    data = data.batch(1) if arch.varies else data.ragged_batch(batch_size)
+    data = data.batch(1) if arch.keeps_input_size else data.ragged_batch(batch_size)
     return _quiet(data.prefetch(AUTOTUNE))
 
 
@@ -154,7 +154,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     """
     keys = list(arch.serving_inputs())
     # volumes of one shape may differ in spacing, and 32 of them, or large images, would fill the memory
-    batch_size = 1 if arch.varies or "spacing_mm" in keys else batch_size
+    batch_size = 1 if arch.keeps_input_size or "spacing_mm" in keys else batch_size
 
     def example(index, record):
         sample = _decoded(_checked(arch, split.read(record)))
@@ -187,7 +187,7 @@ def _checked(arch, sample):
     given = [k for k in ("volume", "spacing_mm", "present") if k in arch.serving_inputs()]
     if list(arch.serving_inputs()) == ["image"] and "image_bytes" not in sample:
         given = ["image"]
-    missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
+    missing = [k for k in dict.fromkeys((*given, *arch.label_keys)) if k not in sample]
     if missing:
         hint = next((text for key, text in _HINTS.items() if key in missing), "")
         raise KerasVisionError(

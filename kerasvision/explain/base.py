@@ -47,7 +47,7 @@ class Asked:
 def asked(trained):
     """The `Asked` of a finished run of a classifier of images."""
     arch, graph = trained.arch, trained.graph
-    is_classifier = "probabilities" in arch.gives and list(arch.prepared_inputs()) == ["image"]
+    is_classifier = "probabilities" in arch.outputs and list(arch.prepared_inputs()) == ["image"]
     if not is_classifier or graph.output["logits"].shape[1:] != (len(trained.classes),):
         raise UsageError(
             f"{arch.registered_name} cannot be explained: that is for classifiers of images with one logit a class"

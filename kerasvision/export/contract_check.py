@@ -105,10 +105,10 @@ def _normalized_alike(rules, prepared, arch):
     """
     if set(prepared) != {"image"}:
         return True
-    image = arch.own_size(prepared)["image"].numpy()
+    image = arch.at_graph_size(prepared)["image"].numpy()
     ordered = image[..., ::-1] if rules.get("channel_order") == "BGR" else image
     mine = (ordered - np.float32(rules["mean"])) / np.float32(rules["std"])
-    return _alike(mine, arch.normalize(arch.own_size(prepared))["image"].numpy())
+    return _alike(mine, arch.normalize(arch.at_graph_size(prepared))["image"].numpy())
 
 
 def _wrong_pairs(contract, folder):

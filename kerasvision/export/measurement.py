@@ -125,7 +125,7 @@ def measure(written, job, split, split_name, budget, limit, rounding):
     evaluator, profile, names = arch.evaluator(served.classes), Profile(), []
     for inputs, truth, batch_names in raw_examples(split, arch, limit=limit):
         judged = {k: v.numpy() for k, v in served.judge(inputs).items()}
-        prediction = {k: v for k, v in judged.items() if k in arch.gives}
+        prediction = {k: v for k, v in judged.items() if k in arch.outputs}
         evaluator.update(prediction, truth)
         profile.see(inputs, prediction, served.features(inputs)["features"].numpy() if served.features else None)
         for subject in subjects:
@@ -192,7 +192,7 @@ def _latency(runner, sample):
     """Median milliseconds of one example through the file, geometry aside, after three runs that are not counted."""
     feed = sample
     if runner.takes_prepared:
-        feed = {k: np.asarray(v) for k, v in runner.arch.own_size(runner.prepare(sample)[0]).items()}
+        feed = {k: np.asarray(v) for k, v in runner.arch.at_graph_size(runner.prepare(sample)[0]).items()}
     seconds = []
     for _ in range(LATENCY_RUNS + 3):
         start = time.perf_counter()

@@ -144,7 +144,7 @@ class Judge:
             keys = {part: [k for k in held.files if k.startswith(part)] for part in ("input/", "output/")}
             for number, sample in enumerate(self.samples):
                 prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in sample.items()})
-                prepared = {k: np.asarray(v) for k, v in self.arch.own_size(prepared).items()}
+                prepared = {k: np.asarray(v) for k, v in self.arch.at_graph_size(prepared).items()}
                 given = {k.removeprefix("input/"): held[k][number : number + 1] for k in keys["input/"]}
                 if any(not np.array_equal(given.get(k), v) for k, v in prepared.items()):
                     yield f"has other inputs in {path.name} than the examples that it was made of"
@@ -160,7 +160,7 @@ class Judge:
         return _apart(self.arch, expected, answer, key, self.samples[number], self._rounding)
 
     def _same(self, wanted, answer, number):
-        if set(wanted) == set(self.arch.gives):
+        if set(wanted) == set(self.arch.outputs):
             return self._apart(wanted, answer, number) is None
         most = self._rounding.tolerance("float32")
         scale = {k: max(1.0, float(np.abs(v).max(initial=0.0))) for k, v in wanted.items()}  # pictures are in 0..255
@@ -177,5 +177,5 @@ class Judge:
     def raw(self, number):
         """What the graph gives for sample `number`, numpy, of an input of the graph's own size."""
         prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in self.samples[number].items()})
-        raw = self.graph(self.arch.normalize(self.arch.own_size(prepared)), training=False)
+        raw = self.graph(self.arch.normalize(self.arch.at_graph_size(prepared)), training=False)
         return {k: tf.cast(v, tf.float32).numpy() for k, v in raw.items()}

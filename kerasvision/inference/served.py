@@ -74,7 +74,7 @@ class Served(tf.Module):
             return {k: v[0] for k, v in prepared.items()}, {k: v[0] for k, v in geometry.items()}
 
         def serve(image_bytes):
-            checks = [_one_size(image_bytes)] if self.arch.varies else []
+            checks = [_one_size(image_bytes)] if self.arch.keeps_input_size else []
             with tf.name_scope("kv_geometry"), tf.control_dependencies(checks):
                 prepared, geometry = tf.map_fn(
                     fit_one, image_bytes, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8

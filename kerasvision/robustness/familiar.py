@@ -82,7 +82,7 @@ def _asking(trained):
     """The run's graph as far as its last dense layer, and its logits."""
     arch, graph = trained.arch, trained.graph
     features = features_of(graph)
-    if tuple(arch.needs) != ("label",) or features is None:
+    if tuple(arch.label_keys) != ("label",) or features is None:
         raise UsageError(
             f"{arch.registered_name}: how foreign an image is, is told by a classification/classifier that was trained "
             "without qat in its last phase"

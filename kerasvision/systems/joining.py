@@ -105,7 +105,7 @@ def _without_factors(arch):
 
 def _are_independent(arch):
     """Whether an example may have any number of classes."""
-    return "labels" in arch.needs
+    return "labels" in arch.label_keys
 
 
 def merged(arch, graphs, head=None):
@@ -124,7 +124,7 @@ def _answers(members, splits, arch, combine):
     """On the validation split: probabilities [M, N, K] that the members' graphs make, truth [N, K] of 0 and 1."""
     if "validation" not in splits:
         raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
-    if "label" not in arch.needs and "labels" not in arch.needs:
+    if "label" not in arch.label_keys and "labels" not in arch.label_keys:
         raise UsageError(f"--combine {combine} is for classification; {arch.name} takes mean")
     every = []
     for member in members:
@@ -182,7 +182,7 @@ def _metrics(arch, graph, members, splits):
     for name in ("validation", "test"):
         if name in splits:
             found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits[name]).items()}
-    if "test" in splits and ("label" in arch.needs or "labels" in arch.needs):
+    if "test" in splits and ("label" in arch.label_keys or "labels" in arch.label_keys):
         answers = [
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
             for m in members

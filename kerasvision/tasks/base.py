@@ -18,7 +18,7 @@ PREPROCESS = 1  # version of what `preprocessing` gives
 
 
 @dataclasses.dataclass(frozen=True)
-class Gives:
+class Output:
     """One key of a prediction: numpy dtype name, unit ("probability", "pixel", "class index"), shape without batch."""
 
     dtype: str
@@ -35,13 +35,13 @@ class Task(Component):
     """What goes in, what comes out and how it is judged. One abstract subclass a family."""
 
     name: typing.ClassVar[str]  # "classification"
-    needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
+    label_keys: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
     main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
     @abc.abstractmethod
-    def gives(self) -> dict[str, Gives]:
+    def outputs(self) -> dict[str, Output]:
         """Prediction key -> what it holds."""
 
     @abc.abstractmethod
@@ -123,7 +123,7 @@ class Architecture(Task):
         """raw, batched -> prediction in the pixels of the original input, static shapes. Pure TensorFlow."""
 
     @abc.abstractmethod
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         """The oracle: raw, batched, that a perfect graph would return, so that `decode` gives the truth back."""
 
     def for_classes(self, classes):
@@ -150,14 +150,14 @@ class Architecture(Task):
 
     def truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
-        return {k: sample[k] for k in self.needs}
+        return {k: sample[k] for k in self.label_keys}
 
     @property
-    def varies(self):
+    def keeps_input_size(self):
         """Whether what `geometry` returns is as large as its input, rather than of the graph's own size."""
         return False
 
-    def own_size(self, prepared):
+    def at_graph_size(self, prepared):
         """Of prepared inputs that vary, a part of the graph's own size. numpy or tensors, batched -> tensors."""
         return prepared
 
@@ -183,7 +183,7 @@ class Architecture(Task):
         geometry: None where inputs came prepared.
         """
         prediction = infer(prepared)
-        return prediction if geometry is None else self.restore(prediction, geometry)
+        return prediction if geometry is None else self.to_original_pixels(prediction, geometry)
 
     def no_geometry(self, prepared):
         """The geometry that says prepared inputs are already where they should be; `{}` where there is none."""
@@ -199,16 +199,17 @@ class Architecture(Task):
         """
         return {"version": PREPROCESS, "kind": "other"}
 
-    def file_gives(self) -> dict[str, Gives]:
-        """What a file of the graph's own size gives, by key: `gives`, where `restore` changes nothing."""
-        return self.gives
+    def file_outputs(self) -> dict[str, Output]:
+        """What a file of the graph's size gives, by key: `outputs`, where `to_original_pixels` changes nothing."""
+        return self.outputs
 
     def restoring(self):
-        """`restore` of such a file in contract.json: what a client does with its answer, as `restore` and
+        """`restore` of such a file in contract.json: what a client does with its answer, as `to_original_pixels` and
         `answer_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
         """
         changed = any(
-            getattr(type(self), name) is not getattr(Architecture, name) for name in ("restore", "answer_through")
+            getattr(type(self), name) is not getattr(Architecture, name)
+            for name in ("to_original_pixels", "answer_through")
         )
         return {"rule": "other" if changed else "none"}
 
@@ -227,7 +228,7 @@ class Architecture(Task):
         told = [key for key in apart if key in theirs] or apart
         return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in told]
 
-    def restore(self, prediction, geometry):
+    def to_original_pixels(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
 

@@ -72,7 +72,7 @@ def check_targets(arch, graph, case):
     prepared, _, targets = batch_of(arch, case)
     raw = graph(arch.normalize(prepared), training=False)
     assert shapes(graph(arch.normalize(prepared), training=True)) == shapes(raw), "raw depends on `training`"
-    assert shapes(arch.perfect(targets)) == shapes(raw), "the oracle's raw is not shaped like the graph's"
+    assert shapes(arch.ideal_raw(targets)) == shapes(raw), "the oracle's raw is not shaped like the graph's"
     if not case.assigns_in_loss:
         assert shapes(targets) == shapes(raw), "targets are not shaped like raw"
     for name, loss in arch.loss(targets, raw).items():
@@ -118,9 +118,9 @@ def check_overfits(arch, graph, case):
 
 
 def check_oracle(arch, case):
-    """encode -> perfect -> decode gives the truth back."""
+    """encode -> ideal_raw -> decode gives the truth back."""
     _, geometry, targets = batch_of(arch, case)
-    prediction = {k: v.numpy() for k, v in arch.decode(arch.perfect(targets), geometry).items()}
+    prediction = {k: v.numpy() for k, v in arch.decode(arch.ideal_raw(targets), geometry).items()}
     evaluator = arch.evaluator(case.classes)
     for number, sample in enumerate(case.samples()):
         truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
@@ -136,21 +136,23 @@ def check_oracle(arch, case):
 def check_least_loss(arch, case):
     """What is perfect for decoding is perfect for the loss: otherwise the two code things differently."""
     _, _, targets = batch_of(arch, case)
-    for name, loss in arch.loss(targets, arch.perfect(targets)).items():
+    for name, loss in arch.loss(targets, arch.ideal_raw(targets)).items():
         assert np.abs(loss).max() <= case.least_loss, (
             f"{name} is {np.abs(loss).max():.3g} when every prediction is right"
         )
 
 
 def check_gives(arch, graph, case):
-    """The prediction's keys, dtypes and static shapes are what `gives` says; its JSON can be written."""
+    """The prediction's keys, dtypes and static shapes are what `outputs` says; its JSON can be written."""
     if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing, and an empty answer says nothing
         arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
     served = Served(arch, graph, case.classes)
-    promised = {k: (g.dtype, (None, *g.shape)) for k, g in arch.gives.items()}
+    promised = {k: (g.dtype, (None, *g.shape)) for k, g in arch.outputs.items()}
     for function in (served.serve, served.fixed(batch=None)):
         outputs = function.get_concrete_function().structured_outputs
-        if function is served.serve or set(outputs) == set(promised):  # else `restore` makes what was promised of it
+        if function is served.serve or set(outputs) == set(
+            promised
+        ):  # else `to_original_pixels` makes what was promised of it
             assert {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()} == promised
     prepared, geometry, _ = batch_of(arch, case)
     answers = {k: v.numpy() for k, v in served.answer(prepared, geometry).items()}
@@ -170,7 +172,7 @@ def check_directions(arch, case):
     """Every figure has a stated direction, the main metric one to choose by; and the truth is better than nonsense."""
     evaluator, worse = (arch.evaluator(case.classes) for _ in range(2))
     prepared, geometry, targets = batch_of(arch, case)
-    perfect = arch.perfect(targets)
+    perfect = arch.ideal_raw(targets)
     for judge, raw in ((evaluator, perfect), (worse, {k: tf.roll(v, 1, 0) for k, v in perfect.items()})):
         for number, sample in enumerate(case.samples()):
             one = {k: v[number : number + 1] for k, v in raw.items()}

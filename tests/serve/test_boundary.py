@@ -198,7 +198,7 @@ def test_a_list_that_is_wrong_is_the_client_s_and_changes_nothing(server, channe
 
 
 def mend(message, info, rng):
-    """Gives a message the type and, most times, the shape and the values that a signature asks for."""
+    """Output a message the type and, most times, the shape and the values that a signature asks for."""
     message.dtype = info.dtype
     if rng.random() < 0.8:
         message.tensor_shape.CopyFrom(info.tensor_shape)

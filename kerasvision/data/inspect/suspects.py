@@ -46,7 +46,7 @@ def suspects_of(model, split):
 
     model: (serving inputs) -> prediction, with `arch` and `classes`, such as `api.Model`.
     """
-    if tuple(model.arch.needs) != ("label",) or "probabilities" not in model.arch.gives:
+    if tuple(model.arch.label_keys) != ("label",) or "probabilities" not in model.arch.outputs:
         raise UsageError(
             f"{model.arch.registered_name} does not tell one class for each example; suspicious labels are found with "
             "a classification/classifier"

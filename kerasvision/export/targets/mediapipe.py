@@ -115,11 +115,11 @@ class MediaPipe(Exporter):
 
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
-    task, takes = TASKS.get(tuple(sorted(arch.gives))), arch.prepared_inputs()
+    task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
             f"mediapipe: {arch.registered_name} is neither a detector, a classifier nor a segmenter of photos: it "
-            f"takes {', '.join(takes)} and gives {', '.join(arch.gives)}; export tflite, which takes any"
+            f"takes {', '.join(takes)} and gives {', '.join(arch.outputs)}; export tflite, which takes any"
         )
     return task
 

@@ -96,7 +96,7 @@ def _check_bytes(signature, judge):
     """The samples encoded by Pillow, against the trained model's answers to their pixels."""
     numbers = list(reversed(range(len(judge.samples))))
     encoded = [_png(judge.samples[number]["image"][0]) for number in numbers]
-    requests = [[n] for n in range(len(numbers))] if judge.arch.varies else [list(range(len(numbers)))]
+    requests = [[n] for n in range(len(numbers))] if judge.arch.keeps_input_size else [list(range(len(numbers)))]
     for request in requests:
         together = signature(image_bytes=tf.constant([encoded[n] for n in request]))
         for at, number in enumerate(numbers[n] for n in request):

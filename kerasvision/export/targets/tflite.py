@@ -97,7 +97,7 @@ def goldens(job):
     arch, prepared = job.served.arch, []
     for sample in job.samples:
         fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
-        prepared.append({k: np.asarray(v) for k, v in arch.own_size(fitted).items()})
+        prepared.append({k: np.asarray(v) for k, v in arch.at_graph_size(fitted).items()})
     inputs = joined(prepared)
     answer = job.served.fixed(batch=None)(inputs)
     return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in answer.items()}

@@ -116,7 +116,7 @@ class YOLO(Detection):
     def candidates(self, raw):
         return self._boxes(raw["distances"]), tf.sigmoid(raw["classes"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         """Each truth gets a point of its own whose bins can say it (scipy's assignment); numpy inside."""
         points, stride = self.points
         count, most = targets["labels"].shape[0], self.bins - 1

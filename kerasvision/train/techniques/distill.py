@@ -51,7 +51,7 @@ class Distill(Technique):
     def _folders(self):
         return (self.teacher,) if isinstance(self.teacher, str) else self.teacher
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         from kerasvision.train.run import classes_of
 
         for folder in self._folders:
