@@ -257,8 +257,8 @@ def evaluate(model, split="test", draw=None):
     data = split_of(model.recipe, split)
     evaluator = model.arch.evaluator(model.classes)
     folder = picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
-    for inputs, truth, _ in raw_examples(data, model.arch):
-        evaluator.update(model(inputs), truth)
+    for inputs, ground_truth, _ in raw_examples(data, model.arch):
+        evaluator.update(model(inputs), ground_truth)
     if folder:
         draw_evaluation(evaluator, folder, data, model.arch)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

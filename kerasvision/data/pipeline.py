@@ -137,7 +137,7 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     def example(record):
         sample = _decoded(_checked(arch, split.read(record)))
         prepared, geometry, _ = arch.prepare_sample(sample)
-        return prepared, geometry, arch.truth(sample)
+        return prepared, geometry, arch.ground_truth(sample)
 
     data = split.records.map(_plain(example), AUTOTUNE)
     if cache:
@@ -148,7 +148,8 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
 
 
 def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
-    """What a user would send, on the host: yields (serving inputs, truth, names), batched while shapes are equal.
+    """What a user would send, on the host: yields (serving inputs, ground_truth, names), batched while shapes are
+    equal.
 
     Inputs and truth are dicts of numpy arrays; a name is an example's path, or its number in the split.
     """
@@ -159,7 +160,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     def example(index, record):
         sample = _decoded(_checked(arch, split.read(record)))
         name = sample["path"] if "path" in sample else tf.strings.as_string(index)
-        return {k: sample[k] for k in keys}, arch.truth(sample), name
+        return {k: sample[k] for k in keys}, arch.ground_truth(sample), name
 
     data = split.records.take(limit) if limit else split.records
     data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
@@ -169,8 +170,8 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
     for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
         while held := list(itertools.islice(run, batch_size)):
-            inputs, truths, names = zip(*held, strict=True)
-            yield _stacked(inputs), _stacked(truths), [n.decode() for n in names]
+            inputs, ground_truths, names = zip(*held, strict=True)
+            yield _stacked(inputs), _stacked(ground_truths), [n.decode() for n in names]
 
 
 def _stacked(rows):

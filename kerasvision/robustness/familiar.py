@@ -117,6 +117,6 @@ def _remember(trained, ask, path):
 def _seen(trained, ask, split):
     """(features, logits, labels) of at most `MOST` examples of a split."""
     rows = []
-    for inputs, truth, _ in raw_examples(thinned(split, MOST), trained.arch):
-        rows.append((*ask(inputs), truth["label"]))
+    for inputs, ground_truth, _ in raw_examples(thinned(split, MOST), trained.arch):
+        rows.append((*ask(inputs), ground_truth["label"]))
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))

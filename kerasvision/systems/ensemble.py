@@ -137,8 +137,8 @@ class Ensemble(Architecture):
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
 
-    def truth(self, sample):
-        return self._first.truth(sample)
+    def ground_truth(self, sample):
+        return self._first.ground_truth(sample)
 
     def at_graph_size(self, prepared):
         return self._first.at_graph_size(prepared)
@@ -176,8 +176,8 @@ class Ensemble(Architecture):
     def to_original_pixels(self, prediction, geometry):
         return self._first.to_original_pixels(prediction, geometry)
 
-    def tune(self, predictions, truths):
-        return dataclasses.replace(self, members=(self._first.tune(predictions, truths), *self.members[1:]))
+    def tune(self, predictions, ground_truths):
+        return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))
 
     def move_labels(self, sample, prepared, geometry):
         return self._first.move_labels(sample, prepared, geometry)

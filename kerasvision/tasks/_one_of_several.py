@@ -74,10 +74,10 @@ class OneOfSeveral(Architecture):
     def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"]}
 
-    def tune(self, predictions, truths):
+    def tune(self, predictions, ground_truths):
         if not self.tunes:
             return self
-        labels = truths["label"]
+        labels = ground_truths["label"]
         counts = np.bincount(labels, minlength=self.num_classes)
         weights = 1 / np.maximum(counts, 1) if self.tune_for == "balanced_accuracy" else np.ones(self.num_classes)
         held = np.asarray(self.class_factors or np.ones(self.num_classes))

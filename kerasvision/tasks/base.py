@@ -148,7 +148,7 @@ class Architecture(Task):
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
         return {k: sample[k] for k in self.label_keys}
 
@@ -232,7 +232,7 @@ class Architecture(Task):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
 
-    def tune(self, predictions, truths):
+    def tune(self, predictions, ground_truths):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self
 

@@ -123,9 +123,9 @@ def check_oracle(arch, case):
     prediction = {k: v.numpy() for k, v in arch.decode(arch.ideal_raw(targets), geometry).items()}
     evaluator = arch.evaluator(case.classes)
     for number, sample in enumerate(case.samples()):
-        truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
+        ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
         one = {k: v[number : number + 1] for k, v in prediction.items()}
-        evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in truth.items()})
+        evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in ground_truth.items()})
     result = evaluator.result()
     assert np.isclose(result[arch.main_metric], case.perfect, rtol=0, atol=1e-9), f"the truth is lost: {result}"
     error, flip = arch.compare(prediction, prediction)
@@ -178,8 +178,10 @@ def check_directions(arch, case):
             one = {k: v[number : number + 1] for k, v in raw.items()}
             place = {k: v[number : number + 1] for k, v in geometry.items()}
             answer = arch.decode(one, place)
-            truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
-            judge.update({k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in truth.items()})
+            ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+            judge.update(
+                {k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in ground_truth.items()}
+            )
     stated, figures = evaluator.directions, evaluator.result()
     unsaid = [key for key in figures if direction_of(stated, key) is None]
     assert not unsaid, f"nothing says whether more or less of {', '.join(unsaid)} is better"

@@ -265,8 +265,10 @@ class FoundPoints(Evaluator):
     def directions(self):
         return {"recall": "max", "surplus": Target(0.0)}
 
-    def update(self, prediction, truth):
-        for points, count, true in zip(prediction["points_xy"], prediction["count"], truth["points_xy"], strict=True):
+    def update(self, prediction, ground_truth):
+        for points, count, true in zip(
+            prediction["points_xy"], prediction["count"], ground_truth["points_xy"], strict=True
+        ):
             apart = np.linalg.norm(true[:, None] - points[None, :count], axis=-1)
             found = int((apart < 1e-3).any(1).sum()) if count else 0
             self._rows.append((found, len(true), int(count)))

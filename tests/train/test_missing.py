@@ -131,8 +131,8 @@ def test_samples_differ_where_pixels_are_missing_and_only_there(filled, tmp_path
     spread = answer["samples"].std(0).max(-1)
     assert spread[missing].max() > 1 and spread[~missing].max() < 1e-3
     evaluator = model.arch.evaluator(())
-    truth = {"whole": example["image"][None], "present": example["present"][None]}
-    evaluator.update({k: v[None] for k, v in answer.items()}, truth)
+    ground_truth = {"whole": example["image"][None], "present": example["present"][None]}
+    evaluator.update({k: v[None] for k, v in answer.items()}, ground_truth)
     (picture,) = evaluator.draw(tmp_path, None)
     assert Image.open(picture).size[0] > 6 * 150
 

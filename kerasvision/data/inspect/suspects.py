@@ -52,8 +52,8 @@ def suspects_of(model, split):
             "a classification/classifier"
         )
     labels, probabilities, names = [], [], []
-    for inputs, truth, batch_names in raw_examples(split, model.arch):
-        labels += truth["label"].tolist()
+    for inputs, ground_truth, batch_names in raw_examples(split, model.arch):
+        labels += ground_truth["label"].tolist()
         probabilities.append(model(inputs)["probabilities"])
         names += batch_names
     rows = suspects(labels, np.concatenate(probabilities), model.classes)

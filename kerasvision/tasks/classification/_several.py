@@ -53,7 +53,7 @@ class SeveralOfMany(Classification):
     def evaluator(self, classes):
         return MultiLabel(classes)
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         return {"present": self.multi_hot(sample)}
 
     def multi_hot(self, sample):
@@ -88,8 +88,8 @@ class SeveralOfMany(Classification):
         error = np.maximum(error, np.where(changed, np.abs(reference["probabilities"] - cuts), 0.0))
         return error.max(1), changed.any(1)
 
-    def tune(self, predictions, truths):
-        thresholds = best_thresholds(predictions["probabilities"], truths["present"] > 0)
+    def tune(self, predictions, ground_truths):
+        thresholds = best_thresholds(predictions["probabilities"], ground_truths["present"] > 0)
         return dataclasses.replace(self, thresholds=thresholds)
 
     def describe(self, prediction, classes):

@@ -92,7 +92,7 @@ class Detection(ImageArchitecture):
     def evaluator(self, classes):
         return DetectionEvaluator(classes)
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_TRUTH) if k in sample}
 
     def move_labels(self, sample, prepared, geometry):

@@ -77,7 +77,7 @@ class Generation(IncompleteImageModel):
         """`picture`: the input where it is present, else what was made."""
         return Composite(name="picture")([inputs["image"], made, inputs["present"]])
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         """`whole` uint8 and `present`, both of the graph's size: that of the prediction."""
         prepared, _, moved = self.prepare_sample(sample)
         return {"whole": moved["whole"], "present": prepared["present"]}

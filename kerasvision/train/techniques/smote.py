@@ -145,8 +145,8 @@ def _embeddings(arch, graph, head, split):
     features = keras.Model(graph.input, head.input)
     ask = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
     rows = [
-        (tf.cast(ask(prepared), tf.float32).numpy(), truth["label"].numpy())
-        for prepared, _, truth in evaluation_data(split, arch, batch_size=BATCH)
+        (tf.cast(ask(prepared), tf.float32).numpy(), ground_truth["label"].numpy())
+        for prepared, _, ground_truth in evaluation_data(split, arch, batch_size=BATCH)
     ]
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))
 
