@@ -1,4 +1,4 @@
-"""What a finished run of a classifier was trained on, remembered to say how foreign another image is."""
+"""What a finished run of a classifier was trained on, remembered to say how far another image is out of it."""
 
 import dataclasses
 import io
@@ -18,11 +18,11 @@ FILE = "familiar.npz"  # in the run's folder
 MOST = 5000  # training examples that are remembered, evenly from the split
 NEIGHBOR = 50  # whose distance is the score; fewer where the training split is small
 METHODS = ("energy", "mahalanobis", "nearest")
-FOREIGN = 0.99  # rank from which a score is rare among images that were held out
+OUT_OF_DISTRIBUTION = 0.99  # rank from which a score is rare among images that were held out
 
 
 @dataclasses.dataclass(frozen=True)
-class Familiar:
+class InDistribution:
     """ask: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out images."""
 
     ask: typing.Callable
@@ -31,7 +31,7 @@ class Familiar:
     known: dict
 
     def scores(self, inputs):
-        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less foreign."""
+        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less so."""
         features, logits = self.ask(inputs)
         return {
             name: (score, np.searchsorted(self.known[name], score) / len(self.known[name]))
@@ -39,10 +39,12 @@ class Familiar:
         }
 
     def describe(self, inputs):
-        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are `FOREIGN`."""
+        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are
+        `OUT_OF_DISTRIBUTION`.
+        """
         held = {name: (float(score[0]), float(rank[0])) for name, (score, rank) in self.scores(inputs).items()}
         rows = {name: {"score": round(score, 5), "rank": round(rank, 4)} for name, (score, rank) in held.items()}
-        return rows | {"foreign": sum(rank >= FOREIGN for _, rank in held.values()) >= 2}
+        return rows | {"foreign": sum(rank >= OUT_OF_DISTRIBUTION for _, rank in held.values()) >= 2}
 
     def _scored(self, features, logits):
         return {
@@ -52,15 +54,15 @@ class Familiar:
         }
 
 
-def familiar_with(trained):
-    """The `Familiar` of a finished run: of its folder's file, which is written when it is not there."""
+def in_distribution_of(trained):
+    """The `InDistribution` of a finished run: of its folder's file, which is written when it is not there."""
     ask = _asking(trained)
     path = trained.folder / FILE
     if not path.exists():
         _remember(trained, ask, path)
     with np.load(path) as held:
         known = {name: held[name] for name in METHODS}
-        return Familiar(
+        return InDistribution(
             ask,
             Mahalanobis(held["means"], held["precision"]),
             Nearest(held["features"], int(held["k"])),
@@ -68,13 +70,13 @@ def familiar_with(trained):
         )
 
 
-def foreign_images(trained, batches):
-    """Names of the images that are foreign to a run, the most foreign first. batches: of `raw_examples`."""
-    familiar, rows = familiar_with(trained), []
+def out_of_distribution_images(trained, batches):
+    """Names of the images out of a run's distribution, the farthest out first. batches: of `raw_examples`."""
+    in_distribution, rows = in_distribution_of(trained), []
     for inputs, _, names in batches:
-        ranks = np.stack([rank for _, rank in familiar.scores(inputs).values()])
-        is_foreign = (ranks >= FOREIGN).sum(0) >= 2
-        rows += [(-ranks[:, i].mean(), names[i]) for i in np.flatnonzero(is_foreign)]
+        ranks = np.stack([rank for _, rank in in_distribution.scores(inputs).values()])
+        is_out_of_distribution = (ranks >= OUT_OF_DISTRIBUTION).sum(0) >= 2
+        rows += [(-ranks[:, i].mean(), names[i]) for i in np.flatnonzero(is_out_of_distribution)]
     return [name for _, name in sorted(rows)]
 
 
@@ -105,7 +107,7 @@ def _remember(trained, ask, path):
     features, _, labels = _seen(trained, ask, splits["train"])
     mahalanobis = Mahalanobis.fit(features, labels)
     nearest = Nearest.fit(features, min(NEIGHBOR, max(1, len(features) // 10)))
-    fitted = Familiar(ask, mahalanobis, nearest, {})
+    fitted = InDistribution(ask, mahalanobis, nearest, {})
     held, logits, _ = _seen(trained, ask, judging)
     known = {name: np.sort(score) for name, score in fitted._scored(held, logits).items()}
     file = io.BytesIO()
