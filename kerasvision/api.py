@@ -52,19 +52,19 @@ class Model:
     def __call__(self, inputs):
         return self.runner(inputs)
 
-    def ask(self, inputs, tidy=None):
+    def predict_one(self, inputs, tidy=None):
         """Inputs of one example, without batch axis -> (prediction, its JSON), without batch axis too.
 
         tidy: mask -> mask, such as `ops.components.largest`, for what a segmenter answers.
         """
-        answer = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
+        prediction = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
         if tidy:
-            answer["mask"] = tidy(answer["mask"])
-        return answer, self.arch.describe(answer, self.classes)
+            prediction["mask"] = tidy(prediction["mask"])
+        return prediction, self.arch.describe(prediction, self.classes)
 
     def image(self, image):
         """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
-        return self.ask({"image": image})
+        return self.predict_one({"image": image})
 
 
 def load(what, settings=()):
@@ -164,7 +164,7 @@ def predict(model, image):
     folder with a DICOM series), encoded bytes or uint8 [H, W, 3].
     """
     model = model if isinstance(model, Model) else load(model)
-    return model.ask(read_example(model.arch, image)[0])[1]
+    return model.predict_one(read_example(model.arch, image)[0])[1]
 
 
 def read_image(image):

@@ -63,23 +63,23 @@ def run(args):
     for name in names:
         try:
             inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
-            prediction, answer = model.ask(inputs, tidy)
+            prediction, description = model.predict_one(inputs, tidy)
             if in_distribution:
-                answer["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+                description["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
             key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
             if args.out and key:
-                answer[key] = _write(prediction[key], read, name, args.out, {*names, *written})
-                written.add(answer[key])
+                description[key] = _write(prediction[key], read, name, args.out, {*names, *written})
+                written.add(description[key])
         except KerasVisionError as error:
             failed += 1
-            answer = None
+            description = None
             _show_error(name, error, args.json)
-        if answer is not None:
-            rows.append((name, answer))
+        if description is not None:
+            rows.append((name, description))
             if args.draw and len(drawn) < MOST_PICTURES:
-                drawn.append(drawable(read, name, prediction, answer, model.classes))
+                drawn.append(drawable(read, name, prediction, description, model.classes))
             if args.json:
-                print(json.dumps({"input": name, "prediction": answer}), flush=True)
+                print(json.dumps({"input": name, "prediction": description}), flush=True)
     if rows and not args.json:
         _print_table(rows)
     if drawn:
@@ -171,6 +171,6 @@ def _print_table(rows):
     table = Table()
     table.add_column("input")
     table.add_column("prediction")
-    for name, answer in rows:
-        table.add_row(*cells(name, in_words(answer)))
+    for name, description in rows:
+        table.add_row(*cells(name, in_words(description)))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)

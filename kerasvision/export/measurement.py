@@ -95,14 +95,14 @@ class _Subject:
         self.errors, self.flips = [], []
 
     def see(self, judged, inputs, ground_truth, names):
-        answer = self.runner(inputs)
-        errors, flips = self.runner.arch.compare(judged, answer)
+        prediction = self.runner(inputs)
+        errors, flips = self.runner.arch.compare(judged, prediction)
         wrong = np.flatnonzero(~np.isfinite(errors))
         if len(wrong):  # NaN is larger than no tolerance, and no metric can be made of it
             raise KerasVisionError(
                 f"nothing was exported: {self.exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
             )
-        self.evaluator.update(answer, ground_truth)
+        self.evaluator.update(prediction, ground_truth)
         self.errors.extend(map(float, errors))
         self.flips.extend(map(bool, flips))
 

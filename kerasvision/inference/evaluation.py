@@ -14,8 +14,8 @@ from kerasvision.data.pipeline import evaluation_data, raw_examples
 def predictions(served, data):
     """Yields (prediction, ground_truth) as numpy batches. data: from `evaluation_data`."""
     for prepared, geometry, ground_truth in data:
-        answer = served.answer(prepared, geometry)
-        yield {k: v.numpy() for k, v in answer.items()}, {k: _numpy(v) for k, v in ground_truth.items()}
+        prediction = served.predict(prepared, geometry)
+        yield {k: v.numpy() for k, v in prediction.items()}, {k: _numpy(v) for k, v in ground_truth.items()}
 
 
 def _numpy(value):

@@ -23,16 +23,18 @@ OUT_OF_DISTRIBUTION = 0.99  # rank from which a score is rare among images that 
 
 @dataclasses.dataclass(frozen=True)
 class InDistribution:
-    """ask: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out images."""
+    """predict: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out
+    images.
+    """
 
-    ask: typing.Callable
+    predict: typing.Callable
     mahalanobis: Mahalanobis
     nearest: Nearest
     known: dict
 
     def scores(self, inputs):
         """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less so."""
-        features, logits = self.ask(inputs)
+        features, logits = self.predict(inputs)
         return {
             name: (score, np.searchsorted(self.known[name], score) / len(self.known[name]))
             for name, score in self._scored(features, logits).items()
@@ -56,14 +58,14 @@ class InDistribution:
 
 def in_distribution_of(trained):
     """The `InDistribution` of a finished run: of its folder's file, which is written when it is not there."""
-    ask = _asking(trained)
+    predict = _predicting(trained)
     path = trained.folder / FILE
     if not path.exists():
-        _remember(trained, ask, path)
+        _remember(trained, predict, path)
     with np.load(path) as held:
         known = {name: held[name] for name in METHODS}
         return InDistribution(
-            ask,
+            predict,
             Mahalanobis(held["means"], held["precision"]),
             Nearest(held["features"], int(held["k"])),
             known,
@@ -80,7 +82,7 @@ def out_of_distribution_images(trained, batches):
     return [name for _, name in sorted(rows)]
 
 
-def _asking(trained):
+def _predicting(trained):
     """The run's graph as far as its last dense layer, and its logits."""
     arch, graph = trained.arch, trained.graph
     features = features_of(graph)
@@ -92,23 +94,23 @@ def _asking(trained):
     inner = keras.Model(graph.input, {"features": features, "logits": graph.output["logits"]})
 
     @tf.function(input_signature=[arch.serving_inputs()], autograph=False)
-    def ask(inputs):
+    def predict(inputs):
         found = inner(arch.preprocess(inputs)[0], training=False)
         return found["features"], found["logits"]
 
-    return lambda inputs: tuple(v.numpy() for v in ask({k: tf.constant(v) for k, v in inputs.items()}))
+    return lambda inputs: tuple(v.numpy() for v in predict({k: tf.constant(v) for k, v in inputs.items()}))
 
 
-def _remember(trained, ask, path):
+def _remember(trained, predict, path):
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
     judging = next((splits[name] for name in ("validation", "test") if name in splits), None)
     if judging is None:
         raise KerasVisionError(f"{trained.folder}: its data has no validation or test split to compare with")
-    features, _, labels = _seen(trained, ask, splits["train"])
+    features, _, labels = _seen(trained, predict, splits["train"])
     mahalanobis = Mahalanobis.fit(features, labels)
     nearest = Nearest.fit(features, min(NEIGHBOR, max(1, len(features) // 10)))
-    fitted = InDistribution(ask, mahalanobis, nearest, {})
-    held, logits, _ = _seen(trained, ask, judging)
+    fitted = InDistribution(predict, mahalanobis, nearest, {})
+    held, logits, _ = _seen(trained, predict, judging)
     known = {name: np.sort(score) for name, score in fitted._scored(held, logits).items()}
     file = io.BytesIO()
     numbers = {"means": mahalanobis.means, "precision": mahalanobis.precision, "k": nearest.k}
@@ -116,9 +118,9 @@ def _remember(trained, ask, path):
     write_bytes(path, file.getvalue())
 
 
-def _seen(trained, ask, split):
+def _seen(trained, predict, split):
     """(features, logits, labels) of at most `MOST` examples of a split."""
     rows = []
     for inputs, ground_truth, _ in raw_examples(thinned(split, MOST), trained.arch):
-        rows.append((*ask(inputs), ground_truth["label"]))
+        rows.append((*predict(inputs), ground_truth["label"]))
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))

@@ -149,11 +149,11 @@ class Ensemble(Architecture):
     def judged(self, raw, geometry):
         return self._first.judged(raw, geometry)
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        return self._first.answer(ask, prepared, geometry, decode)
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        return self._first.predict(run_graph, prepared, geometry, decode)
 
-    def answer_through(self, infer, prepared, geometry):
-        return self._first.answer_through(infer, prepared, geometry)
+    def predict_through(self, infer, prepared, geometry):
+        return self._first.predict_through(infer, prepared, geometry)
 
     def no_geometry(self, prepared):
         return self._first.no_geometry(prepared)

@@ -44,7 +44,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     arch = Ensemble(tuple(m.arch for m in members))
     head = None
     if combine != "mean":
-        probabilities, ground_truths = _answers(members, splits, arch, combine)
+        probabilities, ground_truths = _predicted(members, splits, arch, combine)
         if combine == "weighted":
             arch = dataclasses.replace(arch, shares=best_shares(probabilities, ground_truths, _are_independent(arch)))
         else:
@@ -120,7 +120,7 @@ def merged(arch, graphs, head=None):
     return graph
 
 
-def _answers(members, splits, arch, combine):
+def _predicted(members, splits, arch, combine):
     """On the validation split: probabilities [M, N, K] that the members' graphs make, truth [N, K] of 0 and 1."""
     if "validation" not in splits:
         raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
@@ -130,8 +130,8 @@ def _answers(members, splits, arch, combine):
     for member in members:
         data = evaluation_data(splits["validation"], member.arch, batch_size=64)
         served = Served(_without_factors(member.arch), member.graph, member.classes)
-        answers, ground_truths = stacked(predictions(served, data))
-        every.append(answers["probabilities"])
+        predicted, ground_truths = stacked(predictions(served, data))
+        every.append(predicted["probabilities"])
     true = (
         np.eye(arch.num_classes)[ground_truths["label"]]
         if "label" in ground_truths
@@ -188,11 +188,11 @@ def _metrics(arch, graph, members, splits):
         if name in splits:
             found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits[name]).items()}
     if "test" in splits and ("label" in arch.label_keys or "labels" in arch.label_keys):
-        answers = [
+        predicted = [
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
             for m in members
         ]
-        found |= {f"test/{k}": v for k, v in disagreement(np.array(answers), _are_independent(arch)).items()}
+        found |= {f"test/{k}": v for k, v in disagreement(np.array(predicted), _are_independent(arch)).items()}
     return found
 
 

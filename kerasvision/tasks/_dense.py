@@ -206,32 +206,32 @@ class Dense(Architecture):
         found = self.finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
         return {k: v.numpy() for k, v in found.items()}
 
-    def answer(self, ask, prepared, geometry, decode=None):
+    def predict(self, run_graph, prepared, geometry, decode=None):
         (key,) = prepared
 
         def probabilities(inputs):
-            return ask({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
+            return run_graph({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
 
         return self.finish(self._blended(probabilities, prepared[key]), geometry, margin=decode is not None)
 
-    def answer_through(self, infer, prepared, geometry):
+    def predict_through(self, infer, prepared, geometry):
         if not (self.in_windows or self.flips):
-            return super().answer_through(infer, prepared, geometry)
+            return super().predict_through(infer, prepared, geometry)
         (key,) = prepared
 
         def probabilities(inputs):
-            answer = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
-            return tf.ensure_shape(answer, [None, *self.size, self.num_classes])
+            found = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
+            return tf.ensure_shape(found, [None, *self.size, self.num_classes])
 
         whole = tf.function(lambda inputs: self._blended(probabilities, inputs), autograph=False)
         return self.to_original_pixels({"probabilities": whole(tf.constant(prepared[key]))}, geometry)
 
     def _blended(self, probabilities, inputs):
         """probabilities: [B, *size, C] -> [B, *size, K]. Here of inputs that are as large as `geometry` left them."""
-        ask = windows.mirrored(probabilities, tuple(axis + 1 for axis in self.flips))
+        averaged = windows.mirrored(probabilities, tuple(axis + 1 for axis in self.flips))
         if not self.in_windows:
-            return ask(inputs)
-        return windows.blended(ask, inputs, self.size, self.overlap, self.num_classes)
+            return averaged(inputs)
+        return windows.blended(averaged, inputs, self.size, self.overlap, self.num_classes)
 
     def compare(self, reference, other):
         """error: the largest difference of a probability: of that of the class, where it is the same; where it is not,

@@ -1,4 +1,4 @@
-"""The contract of every architecture: inputs become a graph's, labels become targets, raw becomes an answer.
+"""The contract of every architecture: inputs become a graph's, labels become targets, raw becomes a prediction.
 
 sample -> augment -> geometry -> normalize -> graph = raw;   sample -> encode = targets;   decode(raw) = prediction.
 Training, the SavedModel and every other export call the same `geometry`, `normalize` and `decode`.
@@ -75,7 +75,7 @@ class Architecture(Task):
     """Abstract. Concrete ones are final frozen dataclasses; their fields are their hyper-parameters."""
 
     kind = "architectures"
-    # fields that do not shape the graph, but the answer: they may be changed after training
+    # fields that do not shape the graph, but the prediction: they may be changed after training
     after_training: typing.ClassVar[tuple[str, ...]] = ()
     # raw key -> what makes probabilities of it along the last axis, "softmax" or "sigmoid", where it is that simple
     class_logits: typing.ClassVar[dict[str, str]] = {}
@@ -166,18 +166,20 @@ class Architecture(Task):
         return sample
 
     def judged(self, raw, geometry):
-        """As `decode`, with what the prediction was decided from where a decision hides how far two answers are apart:
+        """As `decode`, with what the prediction was decided from where a decision hides how far two predictions are
+        apart:
         further keys, which `compare` looks at in its reference.
         """
         return self.decode(raw, geometry)
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        """Prepared inputs -> prediction. ask: (inputs of the graph's own size, raw -> answer) -> answer. decode:
-        (raw, geometry) -> prediction, `decode` unless given; what is blended of windows is decoded in its own way.
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        """Prepared inputs -> prediction. run_graph: (inputs of the graph's own size, raw -> prediction) -> prediction.
+        decode: (raw, geometry) -> prediction, `decode` unless given; what is blended of windows is decoded in its own
+        way.
         """
-        return ask(prepared, lambda raw: (decode or self.decode)(raw, geometry))
+        return run_graph(prepared, lambda raw: (decode or self.decode)(raw, geometry))
 
-    def answer_through(self, infer, prepared, geometry):
+    def predict_through(self, infer, prepared, geometry):
         """The same through a file that takes inputs of the graph's own size: infer, numpy in and out.
 
         geometry: None where inputs came prepared.
@@ -205,11 +207,11 @@ class Architecture(Task):
 
     def restoring(self):
         """`restore` of such a file in contract.json: what a client does with its answer, as `to_original_pixels` and
-        `answer_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
+        `predict_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
         """
         changed = any(
             getattr(type(self), name) is not getattr(Architecture, name)
-            for name in ("to_original_pixels", "answer_through")
+            for name in ("to_original_pixels", "predict_through")
         )
         return {"rule": "other" if changed else "none"}
 

@@ -155,7 +155,7 @@ def check_gives(arch, graph, case):
         ):  # else `to_original_pixels` makes what was promised of it
             assert {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()} == promised
     prepared, geometry, _ = batch_of(arch, case)
-    answers = {k: v.numpy() for k, v in served.answer(prepared, geometry).items()}
+    answers = {k: v.numpy() for k, v in served.predict(prepared, geometry).items()}
     for key, value in answers.items():
         assert np.isfinite(value.astype(np.float64)).all(), f"{key} is not finite"
     assert not hasattr(arch, "suppression") or answers["count"].min() > 0, "nothing to look at"
@@ -222,7 +222,7 @@ def check_saved(name, arch, graph, case, folder):
     for before, after in zip(graph.weights, loaded.graph.weights, strict=True):
         assert np.array_equal(before, after), f"{before.name} was not kept"
     prepared, geometry, _ = batch_of(arch, case)
-    before, after = (t.answer(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
+    before, after = (t.predict(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
     for key in before:
         assert np.array_equal(before[key], after[key]), f"the loaded run gives other predictions ({key})"
 

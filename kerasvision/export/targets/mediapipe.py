@@ -82,8 +82,8 @@ class MediaPipe(Exporter):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
-        answer = detector(job.served) if task == DETECTOR else None
-        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, answer)
+        predict = detector(job.served) if task == DETECTOR else None
+        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
         image = metadata.image_input(_pixels(arch))
         path.write_bytes(metadata.pack(content, about, image, *_answers(task), job.served.classes))

@@ -151,14 +151,14 @@ class CVAE(Generation):
             "divergence": self.beta * tf.reduce_sum(divergence, 1) / values,
         }
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        prediction = super().answer(ask, prepared, geometry, decode)
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        prediction = super().predict(run_graph, prepared, geometry, decode)
         if not self.samples:
             return prediction
         drawn = []
         for number in range(self.samples):
             noise = tf.random.stateless_normal([1, self.latent], [number, 0]) + tf.zeros_like(prepared["noise"])
-            one = ask(prepared | {"noise": noise}, lambda raw: self.decode(raw, geometry))
+            one = run_graph(prepared | {"noise": noise}, lambda raw: self.decode(raw, geometry))
             drawn.append(one["picture"])
         return prediction | {"samples": tf.stack(drawn, 1)}
 

@@ -143,9 +143,9 @@ def _head(graph):
 def _embeddings(arch, graph, head, split):
     """(float32 [N, D], int [N]): what the last layer gets for every example, as it is served."""
     features = keras.Model(graph.input, head.input)
-    ask = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
+    embed = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
     rows = [
-        (tf.cast(ask(prepared), tf.float32).numpy(), ground_truth["label"].numpy())
+        (tf.cast(embed(prepared), tf.float32).numpy(), ground_truth["label"].numpy())
         for prepared, _, ground_truth in evaluation_data(split, arch, batch_size=BATCH)
     ]
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))
