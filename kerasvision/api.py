@@ -52,19 +52,19 @@ class Model:
     def __call__(self, inputs):
         return self.runner(inputs)
 
-    def ask(self, inputs, tidy=None):
+    def predict_one(self, inputs, tidy=None):
         """Inputs of one example, without batch axis -> (prediction, its JSON), without batch axis too.
 
         tidy: mask -> mask, such as `ops.components.largest`, for what a segmenter answers.
         """
-        answer = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
+        prediction = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
         if tidy:
-            answer["mask"] = tidy(answer["mask"])
-        return answer, self.arch.describe(answer, self.classes)
+            prediction["mask"] = tidy(prediction["mask"])
+        return prediction, self.arch.describe(prediction, self.classes)
 
     def image(self, image):
         """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
-        return self.ask({"image": image})
+        return self.predict_one({"image": image})
 
 
 def load(what, settings=()):
@@ -164,7 +164,7 @@ def predict(model, image):
     folder with a DICOM series), encoded bytes or uint8 [H, W, 3].
     """
     model = model if isinstance(model, Model) else load(model)
-    return model.ask(read_example(model.arch, image)[0])[1]
+    return model.predict_one(read_example(model.arch, image)[0])[1]
 
 
 def read_image(image):
@@ -211,7 +211,7 @@ def read_incomplete(image):
 def tidying(arch, keep_largest=False, fill_holes=False):
     """What is done to the masks of a segmenter, mask -> mask, or None: see `ops.components`."""
     steps = [step for wanted, step in ((keep_largest, components.largest), (fill_holes, components.filled)) if wanted]
-    if steps and "mask" not in arch.gives:
+    if steps and "mask" not in arch.outputs:
         raise UsageError(f"--largest and --fill-holes are for masks of classes; {arch.registered_name} gives none")
 
     def tidy(mask):
@@ -257,8 +257,8 @@ def evaluate(model, split="test", draw=None):
     data = split_of(model.recipe, split)
     evaluator = model.arch.evaluator(model.classes)
     folder = picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
-    for inputs, truth, _ in raw_examples(data, model.arch):
-        evaluator.update(model(inputs), truth)
+    for inputs, ground_truth, _ in raw_examples(data, model.arch):
+        evaluator.update(model(inputs), ground_truth)
     if folder:
         draw_evaluation(evaluator, folder, data, model.arch)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

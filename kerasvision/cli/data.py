@@ -163,7 +163,7 @@ def _check(args):
     with progress_bar() as progress:
         report = check(source, progress)
     if args.judge:
-        report["findings"] += _foreign(source, args.judge)
+        report["findings"] += _out_of_distribution(source, args.judge)
     if args.json:
         print(json.dumps(report, indent=2))
     else:
@@ -171,16 +171,16 @@ def _check(args):
     return 0
 
 
-def _foreign(source, folder):
+def _out_of_distribution(source, folder):
     """The finding of a run that looks at every image of a source; none if nothing is foreign to it."""
     from kerasvision.api import load_run
     from kerasvision.data.pipeline import raw_examples
-    from kerasvision.robustness.familiar import foreign_images
+    from kerasvision.robustness.in_distribution import out_of_distribution_images
 
     trained = load_run(folder)
     splits = source.open().splits
     rows = (batch for split in splits.values() for batch in raw_examples(split, trained.arch))
-    names = foreign_images(trained, rows)
+    names = out_of_distribution_images(trained, rows)
     what = f"images that are foreign to {folder}"
     said = "they count; look at them: are they of another kind, or badly cut?"
     found = {"kind": "foreign", "what": what, "count": len(names), "examples": names[:5], "training": said}

@@ -20,7 +20,7 @@ def run(args):
     from kerasvision.api import load_run, read_image
     from kerasvision.core.errors import UsageError
     from kerasvision.core.registry import explainers, make
-    from kerasvision.explain.base import asked
+    from kerasvision.explain.base import classifier_of
     from kerasvision.explain.picture import MOST, draw
 
     if not args.out.lower().endswith(".png"):
@@ -30,7 +30,7 @@ def run(args):
     method = make(explainers[args.method], {})
     if not pathlib.Path(args.run_folder, "recipe.json").exists():
         raise UsageError(f"{args.run_folder} is no run; explain looks inside of a graph, which exported files hide")
-    model = asked(load_run(args.run_folder))
+    model = classifier_of(load_run(args.run_folder))
     chosen = [model.index_of(label) for label in args.label]
     rows = [_explained(model, method, args.method, name, read_image(name), chosen) for name in args.images]
     draw(rows, args.out)

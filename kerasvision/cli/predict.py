@@ -58,28 +58,28 @@ def run(args):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model = load(args.model, args.set)
     names, tidy = _expand(args.images, _looked_for(model.arch)), tidying(model.arch, args.largest, args.fill_holes)
-    familiar = _familiar(args.model) if args.outliers else None
+    in_distribution = _in_distribution(args.model) if args.outliers else None
     rows, drawn, written, failed = [], [], set(), 0
     for name in names:
         try:
             inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
-            prediction, answer = model.ask(inputs, tidy)
-            if familiar:
-                answer["outlier"] = familiar.describe({k: v[None] for k, v in inputs.items()})
-            key = next((k for k in ("mask", "picture") if k in model.arch.gives), None)
+            prediction, description = model.predict_one(inputs, tidy)
+            if in_distribution:
+                description["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+            key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
             if args.out and key:
-                answer[key] = _write(prediction[key], read, name, args.out, {*names, *written})
-                written.add(answer[key])
+                description[key] = _write(prediction[key], read, name, args.out, {*names, *written})
+                written.add(description[key])
         except KerasVisionError as error:
             failed += 1
-            answer = None
+            description = None
             _show_error(name, error, args.json)
-        if answer is not None:
-            rows.append((name, answer))
+        if description is not None:
+            rows.append((name, description))
             if args.draw and len(drawn) < MOST_PICTURES:
-                drawn.append(drawable(read, name, prediction, answer, model.classes))
+                drawn.append(drawable(read, name, prediction, description, model.classes))
             if args.json:
-                print(json.dumps({"input": name, "prediction": answer}), flush=True)
+                print(json.dumps({"input": name, "prediction": description}), flush=True)
     if rows and not args.json:
         _print_table(rows)
     if drawn:
@@ -89,14 +89,14 @@ def run(args):
     return 1 if failed else 0
 
 
-def _familiar(folder):
+def _in_distribution(folder):
     """What says how foreign an image is to a run."""
     from kerasvision.api import load_run
-    from kerasvision.robustness.familiar import familiar_with
+    from kerasvision.robustness.in_distribution import in_distribution_of
 
     if not pathlib.Path(folder, "recipe.json").exists():
         raise UsageError(f"--outliers needs a run, whose training images it looks at; {folder} is none")
-    return familiar_with(load_run(folder))
+    return in_distribution_of(load_run(folder))
 
 
 def _write(made, read, name, folder, taken):
@@ -171,6 +171,6 @@ def _print_table(rows):
     table = Table()
     table.add_column("input")
     table.add_column("prediction")
-    for name, answer in rows:
-        table.add_row(*cells(name, in_words(answer)))
+    for name, description in rows:
+        table.add_row(*cells(name, in_words(description)))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)

@@ -137,29 +137,30 @@ def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     def example(record):
         sample = _decoded(_checked(arch, split.read(record)))
         prepared, geometry, _ = arch.prepare_sample(sample)
-        return prepared, geometry, arch.truth(sample)
+        return prepared, geometry, arch.ground_truth(sample)
 
     data = split.records.map(_plain(example), AUTOTUNE)
     if cache:
         data = data.cache()
     # a ragged batch keeps truths of unequal length, such as the boxes of a photograph
-    data = data.batch(1) if arch.varies else data.ragged_batch(batch_size)
+    data = data.batch(1) if arch.keeps_input_size else data.ragged_batch(batch_size)
     return _quiet(data.prefetch(AUTOTUNE))
 
 
 def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
-    """What a user would send, on the host: yields (serving inputs, truth, names), batched while shapes are equal.
+    """What a user would send, on the host: yields (serving inputs, ground_truth, names), batched while shapes are
+    equal.
 
     Inputs and truth are dicts of numpy arrays; a name is an example's path, or its number in the split.
     """
     keys = list(arch.serving_inputs())
     # volumes of one shape may differ in spacing, and 32 of them, or large images, would fill the memory
-    batch_size = 1 if arch.varies or "spacing_mm" in keys else batch_size
+    batch_size = 1 if arch.keeps_input_size or "spacing_mm" in keys else batch_size
 
     def example(index, record):
         sample = _decoded(_checked(arch, split.read(record)))
         name = sample["path"] if "path" in sample else tf.strings.as_string(index)
-        return {k: sample[k] for k in keys}, arch.truth(sample), name
+        return {k: sample[k] for k in keys}, arch.ground_truth(sample), name
 
     data = split.records.take(limit) if limit else split.records
     data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
@@ -169,8 +170,8 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
     for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
         while held := list(itertools.islice(run, batch_size)):
-            inputs, truths, names = zip(*held, strict=True)
-            yield _stacked(inputs), _stacked(truths), [n.decode() for n in names]
+            inputs, ground_truths, names = zip(*held, strict=True)
+            yield _stacked(inputs), _stacked(ground_truths), [n.decode() for n in names]
 
 
 def _stacked(rows):
@@ -187,7 +188,7 @@ def _checked(arch, sample):
     given = [k for k in ("volume", "spacing_mm", "present") if k in arch.serving_inputs()]
     if list(arch.serving_inputs()) == ["image"] and "image_bytes" not in sample:
         given = ["image"]
-    missing = [k for k in dict.fromkeys((*given, *arch.needs)) if k not in sample]
+    missing = [k for k in dict.fromkeys((*given, *arch.label_keys)) if k not in sample]
     if missing:
         hint = next((text for key, text in _HINTS.items() if key in missing), "")
         raise KerasVisionError(

@@ -47,9 +47,9 @@ def plan(name, data, skip_unreadable=False):
     source, cls = detect(data), architectures[name]
     if skip_unreadable and "skip_unreadable" in hints(type(source)):
         source = dataclasses.replace(source, skip_unreadable=True)
-    if "instance_masks" in cls.needs and "masks" in hints(type(source)):
+    if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
         source = dataclasses.replace(source, masks=True)
-    if "mask" in cls.needs and type(source).registered_name in BOX_SOURCES:
+    if "mask" in cls.label_keys and type(source).registered_name in BOX_SOURCES:
         source = sources["semantic"](of=source)
     opened = source.open()
     train, blank = opened.splits["train"], cls().for_classes(opened.classes)
@@ -61,9 +61,9 @@ def plan(name, data, skip_unreadable=False):
     if "volume" in blank.serving_inputs():
         return _volumetric(cls, train, blank, common)
     side = _median_side(train, blank)
-    if "boxes_xyxy" in cls.needs:
+    if "boxes_xyxy" in cls.label_keys:
         return _detector(cls, train.size, _detector_side(source, side), common)
-    if "mask" in cls.needs:
+    if "mask" in cls.label_keys:
         return _segmenter(cls, train.size, side, common)
     flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)  # digits and letters have a handedness
     jitter = (augmentations["photometric/brightness"](), augmentations["photometric/contrast"]())
@@ -133,7 +133,7 @@ def _volumetric(cls, train, blank, common):
         int(max(step, min(most, side) // step * step))
         for step, most, side in zip(steps, MOST_VOXELS, sides, strict=True)
     )
-    patch = (augmentations["patches/foreground"](size=cut),) if "mask" in cls.needs else ()
+    patch = (augmentations["patches/foreground"](size=cut),) if "mask" in cls.label_keys else ()
     others = ("affine", "noise", "intensity")  # no flip: it would make left and right one
     affine, *light = (augmentations[f"volume/{name}"]() for name in others)
     fields = common | {"exports": (exporters["saved_model"](), exporters["tflite"](), exporters["onnx"]())}

@@ -1,4 +1,4 @@
-"""What an explainer is, and the trained classifier that it asks."""
+"""What an explainer is, and the trained classifier that it looks into."""
 
 import abc
 import dataclasses
@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Classifier:
     """A classifier. graph: its Keras model. classes: names."""
 
     arch: typing.Any
@@ -44,15 +44,15 @@ class Asked:
         return self.classes.index(label)
 
 
-def asked(trained):
-    """The `Asked` of a finished run of a classifier of images."""
+def classifier_of(trained):
+    """The `Classifier` of a finished run of a classifier of images."""
     arch, graph = trained.arch, trained.graph
-    is_classifier = "probabilities" in arch.gives and list(arch.prepared_inputs()) == ["image"]
+    is_classifier = "probabilities" in arch.outputs and list(arch.prepared_inputs()) == ["image"]
     if not is_classifier or graph.output["logits"].shape[1:] != (len(trained.classes),):
         raise UsageError(
             f"{arch.registered_name} cannot be explained: that is for classifiers of images with one logit a class"
         )
-    return Asked(arch, graph, tuple(trained.classes))
+    return Classifier(arch, graph, tuple(trained.classes))
 
 
 class Explainer(Component):
@@ -61,12 +61,12 @@ class Explainer(Component):
     kind = "explainers"
 
     @abc.abstractmethod
-    def heat(self, asked, prepared, index):
+    def heat(self, classifier, prepared, index):
         """How much each pixel of `prepared`, uint8 [h, w, 3], speaks for class `index`: [h, w], of any scale."""
 
-    def explain(self, asked, prepared, index):
+    def explain(self, classifier, prepared, index):
         """`heat`, of which there must be some everywhere or nowhere: NaN is a graph that has lost its weights."""
-        heat = np.asarray(self.heat(asked, prepared, index), np.float32)
+        heat = np.asarray(self.heat(classifier, prepared, index), np.float32)
         if not np.isfinite(heat).all():
-            raise KerasVisionError(f"{asked.arch.registered_name} answers NaN or infinity for this image")
+            raise KerasVisionError(f"{classifier.arch.registered_name} answers NaN or infinity for this image")
         return heat

@@ -23,15 +23,15 @@ class GradCam(Explainer):
 
     layer: str = ""
 
-    def heat(self, asked, prepared, index):
-        maps = _maps(asked.graph)
+    def heat(self, classifier, prepared, index):
+        maps = _maps(classifier.graph)
         if not maps or (self.layer and self.layer not in maps):
             raise UsageError(
                 f"grad_cam: no layer {self.layer!r} that gives a feature map; {close_matches(self.layer, maps)}"
             )
         layer = maps[self.layer or list(maps)[-1]]
-        inner = keras.Model(asked.graph.input, {"map": layer.output, "logits": asked.graph.output["logits"]})
-        inputs = asked.normalized(tf.cast(prepared, tf.float32)[None])
+        inner = keras.Model(classifier.graph.input, {"map": layer.output, "logits": classifier.graph.output["logits"]})
+        inputs = classifier.normalized(tf.cast(prepared, tf.float32)[None])
         with tf.GradientTape() as tape:
             tape.watch(inputs)  # what depends on it is recorded, also where all weights are frozen
             found = {k: tf.cast(v, tf.float32) for k, v in inner(inputs, training=False).items()}

@@ -33,19 +33,19 @@ class Occlusion(Explainer):
                 "0 < stride <= square <= 1"
             )
 
-    def heat(self, asked, prepared, index):
+    def heat(self, classifier, prepared, index):
         height, width = prepared.shape[:2]
         side, step = (max(1, round(part * min(height, width))) for part in (self.square, self.stride))
         places = [(y, x) for y in _starts(height, side, step) for x in _starts(width, side, step)]
         gray = np.rint(prepared.mean((0, 1))).astype(np.uint8)
-        before = float(asked.logits(tf.constant(prepared)[None])[0, index])
+        before = float(classifier.logits(tf.constant(prepared)[None])[0, index])
         falls, hidden = np.zeros((height, width)), np.zeros((height, width))
         for start in range(0, len(places), _BATCH):
             some = places[start : start + _BATCH]
             images = np.repeat(prepared[None], len(some), 0)
             for image, (y, x) in zip(images, some, strict=True):
                 image[y : y + side, x : x + side] = gray
-            after = asked.logits(tf.constant(images))[:, index].numpy()
+            after = classifier.logits(tf.constant(images))[:, index].numpy()
             for (y, x), value in zip(some, after, strict=True):
                 falls[y : y + side, x : x + side] += before - value
                 hidden[y : y + side, x : x + side] += 1

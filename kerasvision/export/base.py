@@ -61,7 +61,7 @@ class Runner(abc.ABC):
         if not self.takes_prepared:
             return self.infer(inputs)
         prepared, geometry = self.prepare(inputs)
-        return self.arch.answer_through(self.infer, prepared, geometry)
+        return self.arch.predict_through(self.infer, prepared, geometry)
 
 
 class Exporter(Component):

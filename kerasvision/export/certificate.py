@@ -82,7 +82,7 @@ def _real_inputs(splits, split_name, arch):
     step = max(1, train.size // CALIBRATION_EXAMPLES)
     spread = dataclasses.replace(train, records=train.records.shard(step, 0).take(CALIBRATION_EXAMPLES))
     data = evaluation_data(spread, arch, batch_size=1)
-    calibration = tuple({k: np.asarray(v) for k, v in arch.own_size(prepared).items()} for prepared, _, _ in data)
+    calibration = tuple({k: np.asarray(v) for k, v in arch.at_graph_size(prepared).items()} for prepared, _, _ in data)
     samples = tuple(
         one for inputs, _, _ in raw_examples(splits[split_name], arch, limit=8) for one in batches_of_one(inputs)
     )

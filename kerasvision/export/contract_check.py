@@ -40,7 +40,7 @@ def wrong_in(folder, contract_path, held, judge):
         yield from _wrong_preprocess(contract, examples, judge)
         yield from _wrong_pairs(contract, place.parent)
         for _, path, runner in held:
-            yield from _wrong_answers(contract, _row(contract, folder, path), runner, examples, judge)
+            yield from _wrong_predictions(contract, _row(contract, folder, path), runner, examples, judge)
     except independent.NotDescribedError:
         return  # its outputs are not described
 
@@ -105,10 +105,10 @@ def _normalized_alike(rules, prepared, arch):
     """
     if set(prepared) != {"image"}:
         return True
-    image = arch.own_size(prepared)["image"].numpy()
+    image = arch.at_graph_size(prepared)["image"].numpy()
     ordered = image[..., ::-1] if rules.get("channel_order") == "BGR" else image
     mine = (ordered - np.float32(rules["mean"])) / np.float32(rules["std"])
-    return _alike(mine, arch.normalize(arch.own_size(prepared))["image"].numpy())
+    return _alike(mine, arch.normalize(arch.at_graph_size(prepared))["image"].numpy())
 
 
 def _wrong_pairs(contract, folder):
@@ -130,14 +130,14 @@ def _alike(mine, theirs):
     return np.abs(mine - theirs).max(initial=0.0) <= 1e-4 * max(1.0, float(np.abs(theirs).max(initial=0.0)))
 
 
-def _wrong_answers(contract, row, runner, examples, judge):
+def _wrong_predictions(contract, row, runner, examples, judge):
     """What the file says through the contract alone, against what it says through its own runner."""
-    ask = getattr(runner, "raw", runner.infer)
+    infer = getattr(runner, "raw", runner.infer)
     for number, example in enumerate(examples):
-        answer = {k: v[None] for k, v in independent.predict(contract, row, ask, **example).items()}
+        prediction = {k: v[None] for k, v in independent.predict(contract, row, infer, **example).items()}
         expected = runner(judge.samples[number])
-        known = {k: v for k, v in expected.items() if k in answer}
-        apart = judge.arch.compare(known, answer)[0][0]
+        known = {k: v for k, v in expected.items() if k in prediction}
+        apart = judge.arch.compare(known, prediction)[0][0]
         if not apart <= MOST_APART:
             yield f"answers otherwise by what its contract says (by {apart:.2g}) than by its own runner"
             return

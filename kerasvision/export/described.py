@@ -14,7 +14,7 @@ def architecture(arch):
     return {
         "inputs": {k: _tensor(s) for k, s in arch.serving_inputs().items()},
         "prepared_inputs": {k: _tensor(s) for k, s in arch.prepared_inputs().items()},
-        "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.gives.items()},
+        "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.outputs.items()},
         "preprocess": arch.preprocessing(),
     }
 
@@ -49,12 +49,12 @@ def _kind(arch, signature):
     """(takes, {output: unit}, restore). A file is known by its own signature, whoever wrote it."""
     sent = {k: spec.shape.as_list() for k, spec in arch.serving_inputs().items()}
     if {k: row["shape"] for k, row in signature["inputs"].items()} == sent:
-        return "original", {k: g.unit for k, g in arch.gives.items()}, {"rule": "none"}
+        return "original", {k: g.unit for k, g in arch.outputs.items()}, {"rule": "none"}
     restore = arch.restoring()
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
         keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))
         return "prepared", UNITS, restore | {"keys": keys, "format": "tlbr_shares"}
-    return "prepared", {k: g.unit for k, g in arch.file_gives().items()}, restore
+    return "prepared", {k: g.unit for k, g in arch.file_outputs().items()}, restore
 
 
 def signature(row):

@@ -30,17 +30,17 @@ def picture_of(rows, columns=4):
     """
     columns = min(columns, math.ceil(math.sqrt(len(rows))))
     tiles = []
-    for image, name, answer in rows:
-        shown, left_out = worth_showing(answer.get("objects", []))
+    for image, name, description in rows:
+        shown, left_out = worth_showing(description.get("objects", []))
         alone = min(max(*image.shape[:2], _ALONE_PX[0]), _ALONE_PX[1])
-        marks = [_mark(row) for row in shown] + [_segment(row) for row in _foreground(answer)]
+        marks = [_mark(row) for row in shown] + [_segment(row) for row in _foreground(description)]
         picture = marked(image, marks, alone if len(rows) == 1 else _SHEET_PX // columns)
         caption = name.rsplit("/", 1)[-1] + (f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else "")
-        tiles.append((picture, _title(answer, shown), caption))
+        tiles.append((picture, _title(description, shown), caption))
     return sheet(tiles, columns)
 
 
-def drawable(read, name, prediction, answer, classes):
+def drawable(read, name, prediction, description, classes):
     """A row for `draw_predictions`. read: uint8 [H, W, 3], or a volume with `array` [D, H, W, C], of which the slice
     with most of the foreground is shown, anterior at the top.
     """
@@ -48,14 +48,14 @@ def drawable(read, name, prediction, answer, classes):
         made = [prediction["picture"], *prediction.get("samples", ())]
         height = read.shape[0]  # side by side, as high as what was read
         sides = [Image.fromarray(_bytes(p)).resize((round(height * p.shape[1] / p.shape[0]), height)) for p in made]
-        return np.concatenate([read, *map(np.asarray, sides)], 1), f"{name}: as it came, filled in", answer
+        return np.concatenate([read, *map(np.asarray, sides)], 1), f"{name}: as it came, filled in", description
     if isinstance(read, np.ndarray):
-        return read, name, answer
+        return read, name, description
     mask = prediction["mask"] if "mask" in prediction else np.zeros(read.array.shape[:3], np.uint8)
     at = shown_slice(mask > 0)
     if "mask" in prediction:
-        answer = {"segments": segments(mask[at][::-1], classes), "classes": answer["classes"]}
-    return as_rgb(read.array[at][::-1]), f"{name}, slice {at} (0 to {len(mask) - 1})", answer
+        description = {"segments": segments(mask[at][::-1], classes), "classes": description["classes"]}
+    return as_rgb(read.array[at][::-1]), f"{name}, slice {at} (0 to {len(mask) - 1})", description
 
 
 def worth_showing(objects):
@@ -71,27 +71,27 @@ def _mark(row):
     return Mark(np.asarray(row["box_xyxy"], float), text, color_of(row["index"]), mask)
 
 
-def _foreground(answer):
-    return [row for row in answer.get("segments", []) if row["label"] != "background"]
+def _foreground(description):
+    return [row for row in description.get("segments", []) if row["label"] != "background"]
 
 
 def _segment(row):
     return Mark(None, "", color_of(row["index"]), coco_mask.decode(row["mask"]))
 
 
-def _title(answer, shown):
-    if "objects" in answer:
+def _title(description, shown):
+    if "objects" in description:
         return _objects_title(shown)
-    if "segments" in answer:
-        pixels, every = answer["classes"], sum(answer["classes"].values())
-        shares = ((pixels[row["label"]] / every, row["label"]) for row in _foreground(answer))
+    if "segments" in description:
+        pixels, every = description["classes"], sum(description["classes"].values())
+        shares = ((pixels[row["label"]] / every, row["label"]) for row in _foreground(description))
         parts = sorted(shares, reverse=True)
         return ", ".join(f"{label} {share:.1%}" for share, label in parts) or "background only"
-    if "picture" in answer:
+    if "picture" in description:
         return "filled in"
-    if "values" in answer:
-        return "\n".join(f"{name}  {value:.4g}" for name, value in answer["values"].items())
-    rows = answer.get("top", answer.get("labels", []))[:3]
+    if "values" in description:
+        return "\n".join(f"{name}  {value:.4g}" for name, value in description["values"].items())
+    rows = description.get("top", description.get("labels", []))[:3]
     return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in rows) or "nothing"
 
 

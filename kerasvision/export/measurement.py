@@ -94,15 +94,15 @@ class _Subject:
         self.evaluator = served.arch.evaluator(served.classes)
         self.errors, self.flips = [], []
 
-    def see(self, judged, inputs, truth, names):
-        answer = self.runner(inputs)
-        errors, flips = self.runner.arch.compare(judged, answer)
+    def see(self, judged, inputs, ground_truth, names):
+        prediction = self.runner(inputs)
+        errors, flips = self.runner.arch.compare(judged, prediction)
         wrong = np.flatnonzero(~np.isfinite(errors))
         if len(wrong):  # NaN is larger than no tolerance, and no metric can be made of it
             raise KerasVisionError(
                 f"nothing was exported: {self.exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
             )
-        self.evaluator.update(answer, truth)
+        self.evaluator.update(prediction, ground_truth)
         self.errors.extend(map(float, errors))
         self.flips.extend(map(bool, flips))
 
@@ -123,13 +123,13 @@ def measure(written, job, split, split_name, budget, limit, rounding):
     served, subjects = job.served, [_Subject(exporter, path, job.served) for exporter, path in written]
     arch = served.arch
     evaluator, profile, names = arch.evaluator(served.classes), Profile(), []
-    for inputs, truth, batch_names in raw_examples(split, arch, limit=limit):
+    for inputs, ground_truth, batch_names in raw_examples(split, arch, limit=limit):
         judged = {k: v.numpy() for k, v in served.judge(inputs).items()}
-        prediction = {k: v for k, v in judged.items() if k in arch.gives}
-        evaluator.update(prediction, truth)
+        prediction = {k: v for k, v in judged.items() if k in arch.outputs}
+        evaluator.update(prediction, ground_truth)
         profile.see(inputs, prediction, served.features(inputs)["features"].numpy() if served.features else None)
         for subject in subjects:
-            subject.see(judged, inputs, truth, batch_names)
+            subject.see(judged, inputs, ground_truth, batch_names)
         names += batch_names
     metrics = evaluator.result()
     require_finite(metrics, arch.main_metric, "the trained model")
@@ -192,7 +192,7 @@ def _latency(runner, sample):
     """Median milliseconds of one example through the file, geometry aside, after three runs that are not counted."""
     feed = sample
     if runner.takes_prepared:
-        feed = {k: np.asarray(v) for k, v in runner.arch.own_size(runner.prepare(sample)[0]).items()}
+        feed = {k: np.asarray(v) for k, v in runner.arch.at_graph_size(runner.prepare(sample)[0]).items()}
     seconds = []
     for _ in range(LATENCY_RUNS + 3):
         start = time.perf_counter()

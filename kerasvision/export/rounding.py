@@ -96,8 +96,8 @@ class Rounding:
         for seed in range(draws if unknown else 0):
             with moved_weights(self._served.weights, precision, seed):
                 moved = {k: _numpy(judge(inputs)) for k, inputs in unknown.items()}
-            for key, answer in moved.items():
-                seen[key] = max(seen[key], float(arch.compare(whole[key], answer)[0][0]))
+            for key, prediction in moved.items():
+                seen[key] = max(seen[key], float(arch.compare(whole[key], prediction)[0][0]))
         self._known |= {(key, precision): error + FLOOR for key, error in seen.items()}
         return {k: self._known[k, precision] for k in keyed}
 

@@ -30,30 +30,29 @@ def check_record(record, trained, served, split, rounding):
             f"nothing was exported: the weights of {trained.folder} are not those that were evaluated when its "
             "training ended; restore model.weights.h5, or train again"
         )
-    known = {digest: answer for _, digest, answer in record.answers}
+    known = {digest: prediction for _, digest, prediction in record.predictions}
     for part in (records.recorded_examples(split), split):  # all of it where the data has become other data
         for inputs, _, names in raw_examples(part, served.arch) if known else ():
             for name, one in zip(names, batches_of_one(inputs), strict=True):
                 if expected := known.pop(records.sum_of(one), None):
                     _require_recorded(expected, ("recorded", name), one, trained, served, rounding)
     if known:
-        return (
-            f"{len(known)} of {len(record.answers)} examples that the run was recorded on are no longer in the data",
-        )
+        counted = f"{len(known)} of {len(record.predictions)} examples"
+        return (f"{counted} that the run was recorded on are no longer in the data",)
     return ()
 
 
 def _require_recorded(expected, key, inputs, trained, served, rounding):
-    answer = {k: v.numpy() for k, v in served.serve(inputs).items()}
-    if line := _apart(served.arch, expected, answer, key, inputs, rounding):
+    prediction = {k: v.numpy() for k, v in served.serve(inputs).items()}
+    if line := _apart(served.arch, expected, prediction, key, inputs, rounding):
         who = _blamed(trained, expected, key, inputs, rounding)
         raise KerasVisionError(f"nothing was exported: {who} (on {key[1]} it {line})")
 
 
 def _blamed(trained, expected, key, inputs, rounding):
     """What differs from the record: the model itself, or the module that exports are made of."""
-    answer = records.answered_by(trained.arch, trained.graph, inputs)
-    if _apart(trained.arch, expected, answer, key, inputs, rounding):
+    prediction = records.predicted_by(trained.arch, trained.graph, inputs)
+    if _apart(trained.arch, expected, prediction, key, inputs, rounding):
         return "preprocessing or decoding is not what it was when the run was evaluated; the model answers otherwise"
     return "the module that exports are made of does not answer as the trained model does"
 
@@ -71,12 +70,12 @@ def check_metric(record, reference, metric, limit):
         )
 
 
-def _apart(arch, expected, answer, key, inputs, rounding):
-    """A line about what rounding does not explain of two answers to one example; None: it explains all.
+def _apart(arch, expected, prediction, key, inputs, rounding):
+    """A line about what rounding does not explain of two predictions for one example; None: it explains all.
 
     key: of the example, for `Rounding.of`.
     """
-    error = float(arch.compare(expected, answer)[0][0])
+    error = float(arch.compare(expected, prediction)[0][0])
     if error <= rounding.tolerance("float32"):
         return None
     own = rounding.of({key: inputs}, "float32")[key]
@@ -84,7 +83,7 @@ def _apart(arch, expected, answer, key, inputs, rounding):
 
 
 class Judge:
-    """What the trained model answers to a few real examples, and what an artifact's other parts are held against.
+    """What the trained model predicts for a few real examples, and what an artifact's other parts are held against.
 
     job: the export's `Job`. graph: the trained Keras model. rounding: a `Rounding` that has seen float32.
     """
@@ -98,12 +97,12 @@ class Judge:
     def expected(self, number):
         """The judged prediction of sample `number`, of `keras.Model` itself."""
         if number not in self._expected:
-            self._expected[number] = records.answered_by(self.arch, self.graph, self.samples[number])
+            self._expected[number] = records.predicted_by(self.arch, self.graph, self.samples[number])
         return self._expected[number]
 
-    def answers(self, what, number, answer):
-        """Yields a line unless the answer to sample `number` is the trained model's within rounding."""
-        if line := self._apart(self.expected(number), answer, number):
+    def predictions(self, what, number, prediction):
+        """Yields a line unless the prediction for sample `number` is the trained model's within rounding."""
+        if line := self._apart(self.expected(number), prediction, number):
             yield f"{what} {line}"
 
     def batches(self, runner):
@@ -116,9 +115,9 @@ class Judge:
             numbers = [n for n in order if n < len(alike)] or [1, 0]
             together = runner({k: np.concatenate([alike[n][k] for n in numbers]) for k in alike[0]})
             for at, number in enumerate(numbers):
-                answer = {k: v[at : at + 1] for k, v in together.items()}
+                prediction = {k: v[at : at + 1] for k, v in together.items()}
                 key = ("alike", number)
-                if line := _apart(self.arch, alone[number], answer, key, alike[number], self._rounding):
+                if line := _apart(self.arch, alone[number], prediction, key, alike[number], self._rounding):
                     yield f"answers an example in a batch of {len(numbers)} otherwise than alone: it {line}"
                     return
 
@@ -144,38 +143,38 @@ class Judge:
             keys = {part: [k for k in held.files if k.startswith(part)] for part in ("input/", "output/")}
             for number, sample in enumerate(self.samples):
                 prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in sample.items()})
-                prepared = {k: np.asarray(v) for k, v in self.arch.own_size(prepared).items()}
+                prepared = {k: np.asarray(v) for k, v in self.arch.at_graph_size(prepared).items()}
                 given = {k.removeprefix("input/"): held[k][number : number + 1] for k in keys["input/"]}
                 if any(not np.array_equal(given.get(k), v) for k, v in prepared.items()):
                     yield f"has other inputs in {path.name} than the examples that it was made of"
                     return
                 wanted = self._fixed(prepared)
-                answer = {k.removeprefix("output/"): held[k][number : number + 1] for k in keys["output/"]}
-                if set(wanted) != set(answer) or not self._same(wanted, answer, number):
+                prediction = {k.removeprefix("output/"): held[k][number : number + 1] for k in keys["output/"]}
+                if set(wanted) != set(prediction) or not self._same(wanted, prediction, number):
                     yield f"has other answers in {path.name} than the trained model gives"
                     return
 
-    def _apart(self, expected, answer, number):
+    def _apart(self, expected, prediction, number):
         key = ("sample", number)
-        return _apart(self.arch, expected, answer, key, self.samples[number], self._rounding)
+        return _apart(self.arch, expected, prediction, key, self.samples[number], self._rounding)
 
-    def _same(self, wanted, answer, number):
-        if set(wanted) == set(self.arch.gives):
-            return self._apart(wanted, answer, number) is None
+    def _same(self, wanted, prediction, number):
+        if set(wanted) == set(self.arch.outputs):
+            return self._apart(wanted, prediction, number) is None
         most = self._rounding.tolerance("float32")
         scale = {k: max(1.0, float(np.abs(v).max(initial=0.0))) for k, v in wanted.items()}  # pictures are in 0..255
-        away = {k: np.abs(v.astype(np.float64) - answer[k]).max(initial=0.0) for k, v in wanted.items()}
+        away = {k: np.abs(v.astype(np.float64) - prediction[k]).max(initial=0.0) for k, v in wanted.items()}
         return all(away[k] <= 2 * most * scale[k] for k in wanted)
 
     def _fixed(self, prepared):
-        """The answer in graph pixels, of `keras.Model`."""
+        """The prediction in graph pixels, of `keras.Model`."""
         raw = self.graph(self.arch.normalize({k: tf.constant(v) for k, v in prepared.items()}), training=False)
         geometry = self.arch.no_geometry({k: tf.constant(v) for k, v in prepared.items()})
-        answer = self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
-        return {k: v.numpy() for k, v in answer.items()}
+        prediction = self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
+        return {k: v.numpy() for k, v in prediction.items()}
 
     def raw(self, number):
         """What the graph gives for sample `number`, numpy, of an input of the graph's own size."""
         prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in self.samples[number].items()})
-        raw = self.graph(self.arch.normalize(self.arch.own_size(prepared)), training=False)
+        raw = self.graph(self.arch.normalize(self.arch.at_graph_size(prepared)), training=False)
         return {k: tf.cast(v, tf.float32).numpy() for k, v in raw.items()}

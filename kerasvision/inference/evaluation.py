@@ -12,10 +12,10 @@ from kerasvision.data.pipeline import evaluation_data, raw_examples
 
 
 def predictions(served, data):
-    """Yields (prediction, truth) as numpy batches. data: from `evaluation_data`."""
-    for prepared, geometry, truth in data:
-        answer = served.answer(prepared, geometry)
-        yield {k: v.numpy() for k, v in answer.items()}, {k: _numpy(v) for k, v in truth.items()}
+    """Yields (prediction, ground_truth) as numpy batches. data: from `evaluation_data`."""
+    for prepared, geometry, ground_truth in data:
+        prediction = served.predict(prepared, geometry)
+        yield {k: v.numpy() for k, v in prediction.items()}, {k: _numpy(v) for k, v in ground_truth.items()}
 
 
 def _numpy(value):
@@ -31,8 +31,8 @@ def _numpy(value):
 def evaluated(served, data):
     """The task's evaluator, after every example of `data`."""
     evaluator = served.arch.evaluator(served.classes)
-    for prediction, truth in predictions(served, data):
-        evaluator.update(prediction, truth)
+    for prediction, ground_truth in predictions(served, data):
+        evaluator.update(prediction, ground_truth)
     return evaluator
 
 
@@ -77,7 +77,9 @@ def _images(split, arch, numbers):
 
 
 def stacked(batches):
-    """Batches of (prediction, truth) -> one dict of predictions and one of truths, along the batch axis."""
+    """Batches of (prediction, ground_truth) -> one dict of predictions and one of ground truths, along the batch
+    axis.
+    """
     held = list(batches)
     return tuple({k: np.concatenate([pair[i][k] for pair in held]) for k in held[0][i]} for i in (0, 1))
 

@@ -1,7 +1,8 @@
-"""reference.npz in a run folder: what the run answered when it had been evaluated, so that no export can be of another
+"""reference.npz in a run folder: what the run predicted when it had been evaluated, so that no export can be of another
 model, or of the same one with other preprocessing or decoding, without a word.
 
-It holds a sha256 of the weights and, for a few examples of the evaluated split, a sha256 of the input and the answer:
+It holds a sha256 of the weights and, for a few examples of the evaluated split, a sha256 of the input and the
+prediction:
 that of `keras.Model` called on each, by no code that exports.
 """
 
@@ -18,13 +19,14 @@ from kerasvision.data.pipeline import raw_examples, thinned
 from kerasvision.inference.batches import batches_of_one
 
 NAME = "reference.npz"
-EXAMPLES, MOST_BYTES = 24, 2**24  # of answers, before compression; masks of large photographs are fewer
+EXAMPLES, MOST_BYTES = 24, 2**24  # of predictions, before compression; masks of large photographs are fewer
 MOVED, MOVED_EXAMPLES = 0.005, 3  # how far the metric of one model may move between two evaluations of one split
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What a run answered. answers: [(name of the example, sha256 of its inputs, judged prediction, batch axis of 1)].
+    """What a run predicted. predictions: [(name of the example, sha256 of its inputs, judged prediction, batch axis of
+    1)].
 
     split, size: on which examples it was evaluated. weights: sha256. metrics: those of that split.
     """
@@ -33,7 +35,7 @@ class Record:
     size: int
     weights: str
     metrics: dict
-    answers: list
+    predictions: list
 
 
 def judged_split(splits):
@@ -46,41 +48,41 @@ def recorded_examples(split):
     return thinned(split, EXAMPLES)
 
 
-def answered_by(arch, graph, inputs):
+def predicted_by(arch, graph, inputs):
     """The judged prediction of `keras.Model` itself, called eagerly. inputs: serving inputs, numpy -> numpy."""
 
-    def ask(prepared, decode):
+    def run_graph(prepared, decode):
         raw = graph(arch.normalize(prepared), training=False)
         return decode({k: tf.cast(v, tf.float32) for k, v in raw.items()})
 
     prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
-    return {k: v.numpy() for k, v in arch.answer(ask, prepared, geometry, arch.judged).items()}
+    return {k: v.numpy() for k, v in arch.predict(run_graph, prepared, geometry, arch.judged).items()}
 
 
 def record_of(trained, split_name, split):
     """The `Record` of a trained model, on some examples spread over a split."""
-    arch, answers, held = trained.arch, [], 0
+    arch, predictions, held = trained.arch, [], 0
     for inputs, _, names in raw_examples(recorded_examples(split), arch, batch_size=EXAMPLES):
-        judged = answered_by(arch, trained.graph, inputs)
+        judged = predicted_by(arch, trained.graph, inputs)
         rows = zip(names, batches_of_one(inputs), batches_of_one(judged), strict=True)
-        for name, one, answer in rows:
-            held += sum(v.nbytes for v in answer.values())
-            if answers and held > MOST_BYTES:
+        for name, one, prediction in rows:
+            held += sum(v.nbytes for v in prediction.values())
+            if predictions and held > MOST_BYTES:
                 break
-            answers.append((name, sum_of(one), answer))
+            predictions.append((name, sum_of(one), prediction))
     metrics = {
         k.removeprefix(f"{split_name}/"): v for k, v in trained.metrics.items() if k.startswith(f"{split_name}/")
     }
-    return Record(split_name, split.size, weights_sum(trained.graph), metrics, answers)
+    return Record(split_name, split.size, weights_sum(trained.graph), metrics, predictions)
 
 
 def write_record(record, folder):
     """Write it into a run folder."""
-    about = {k: v for k, v in dataclasses.asdict(record).items() if k != "answers"}
-    about |= {"examples": [{"name": name, "sha256": digest} for name, digest, _ in record.answers]}
+    about = {k: v for k, v in dataclasses.asdict(record).items() if k != "predictions"}
+    about |= {"examples": [{"name": name, "sha256": digest} for name, digest, _ in record.predictions]}
     held = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
-    for number, (_, _, answer) in enumerate(record.answers):
-        held |= {f"{number:02d}/{k}": v for k, v in answer.items()}
+    for number, (_, _, prediction) in enumerate(record.predictions):
+        held |= {f"{number:02d}/{k}": v for k, v in prediction.items()}
     np.savez_compressed(folder / NAME, **held)
 
 
@@ -93,11 +95,11 @@ def read_record(folder):
             about = json.loads(held["about"].tobytes())
             rows = about.pop("examples")
             keys = [k.partition("/")[2] for k in held.files if k.startswith("00/")]
-            answers = [
+            predictions = [
                 (row["name"], row["sha256"], {k: held[f"{number:02d}/{k}"] for k in keys})
                 for number, row in enumerate(rows)
             ]
-            return Record(**about, answers=answers)
+            return Record(**about, predictions=predictions)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         raise KerasVisionError(f"{folder / NAME} is damaged; restore it, or train again") from None
 

@@ -24,7 +24,7 @@ class Served(tf.Module):
         self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = self._prepared_specs()
-        self.answer = tf.function(self.answer_prepared, input_signature=specs, autograph=False)
+        self.predict = tf.function(self.predict_prepared, input_signature=specs, autograph=False)
         self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
         self.judge = tf.function(self._judge, input_signature=[arch.serving_inputs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
@@ -34,11 +34,11 @@ class Served(tf.Module):
         traced = tf.function(self.arch.geometry, autograph=False).get_concrete_function(self.arch.serving_inputs())
         return [_any_batch(part) for part in traced.structured_outputs]
 
-    def answer_prepared(self, prepared, geometry):
+    def predict_prepared(self, prepared, geometry):
         """Prepared inputs (what the architecture's `geometry` gives) -> prediction."""
-        return self.arch.answer(self._answer, prepared, geometry)
+        return self.arch.predict(self._run_graph, prepared, geometry)
 
-    def _answer(self, prepared, decode):
+    def _run_graph(self, prepared, decode):
         """Through the graph, once. Name scopes mark the parts."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
@@ -49,14 +49,14 @@ class Served(tf.Module):
     def _serve(self, inputs):
         with tf.name_scope("kv_geometry"):
             prepared, geometry = self.arch.geometry(inputs)
-        return self.answer_prepared(prepared, geometry)
+        return self.predict_prepared(prepared, geometry)
 
     def _judge(self, inputs):
-        """Serving inputs -> the prediction, and what it was decided from (`Architecture.judged`): what other answers to
-        the same inputs are compared with.
+        """Serving inputs -> the prediction, and what it was decided from (`Architecture.judged`): what other
+        predictions for the same inputs are compared with.
         """
         prepared, geometry = self.arch.geometry(inputs)
-        return self.arch.answer(self._answer, prepared, geometry, self.arch.judged)
+        return self.arch.predict(self._run_graph, prepared, geometry, self.arch.judged)
 
     @property
     def takes_image(self):
@@ -74,20 +74,20 @@ class Served(tf.Module):
             return {k: v[0] for k, v in prepared.items()}, {k: v[0] for k, v in geometry.items()}
 
         def serve(image_bytes):
-            checks = [_one_size(image_bytes)] if self.arch.varies else []
+            checks = [_one_size(image_bytes)] if self.arch.keeps_input_size else []
             with tf.name_scope("kv_geometry"), tf.control_dependencies(checks):
                 prepared, geometry = tf.map_fn(
                     fit_one, image_bytes, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8
                 )
-            return self.answer_prepared(prepared, geometry)
+            return self.predict_prepared(prepared, geometry)
 
         return tf.function(serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
 
     def fixed(self, batch=1, image_dtype=None, decode=None):
-        """A tf.function over prepared inputs, for runtimes that take the graph's own size; answers in graph pixels.
+        """A tf.function over prepared inputs, for runtimes that take the graph's own size; predicts in graph pixels.
 
         batch: int, or None for any. image_dtype: another dtype for uint8 inputs, with values still in 0..255.
-        decode: raw -> answer, in place of the architecture's.
+        decode: raw -> prediction, in place of the architecture's.
         """
         specs = self.arch.prepared_inputs()
         specs = {
@@ -95,11 +95,11 @@ class Served(tf.Module):
             for k, s in specs.items()
         }
 
-        def answer(prepared):
+        def predict(prepared):
             geometry = self.arch.no_geometry(prepared)
-            return self._answer(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
+            return self._run_graph(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
 
-        return tf.function(answer, input_signature=[specs], autograph=False)
+        return tf.function(predict, input_signature=[specs], autograph=False)
 
 
 def features_of(graph):

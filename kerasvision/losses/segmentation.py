@@ -176,15 +176,15 @@ def _by_class(values):
     return tf.transpose(flat, [0, 2, 1])
 
 
-def _jaccard_slopes(truth):
+def _jaccard_slopes(ground_truth):
     """What each further error adds to 1 - IoU: truth 0 or 1 [B, K, P], ordered by error -> [B, K, P].
 
     arXiv:1705.08790, equation 9, its difference worked out, as float32 would lose that of one position among millions:
     to miss a true position takes one from the intersection I, and 1 / U from I / U; to add a false one makes the union
     U from U - 1, and takes I / (U - 1) - I / U.
     """
-    volume = tf.reduce_sum(truth, -1, keepdims=True)
-    intersection = volume - tf.cumsum(truth, -1)
-    union = volume + tf.cumsum(1.0 - truth, -1)
-    missed = truth > 0.0
+    volume = tf.reduce_sum(ground_truth, -1, keepdims=True)
+    intersection = volume - tf.cumsum(ground_truth, -1)
+    union = volume + tf.cumsum(1.0 - ground_truth, -1)
+    missed = ground_truth > 0.0
     return tf.math.divide_no_nan(tf.where(missed, 1.0, intersection), union * tf.where(missed, 1.0, union - 1.0))

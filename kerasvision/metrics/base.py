@@ -28,8 +28,8 @@ class Evaluator(abc.ABC):
         """
 
     @abc.abstractmethod
-    def update(self, prediction, truth):
-        """prediction, truth: dicts of numpy arrays with a batch axis."""
+    def update(self, prediction, ground_truth):
+        """prediction, ground_truth: dicts of numpy arrays with a batch axis."""
 
     @abc.abstractmethod
     def result(self, examples=None):

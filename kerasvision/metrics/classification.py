@@ -36,9 +36,9 @@ class SingleLabel(Evaluator):
         more = ("accuracy", "balanced_accuracy", "macro_f1", "macro_average_precision", "matthews", "top_5_accuracy")
         return dict.fromkeys((*more, "recall"), "max") | {"log_loss": "min", "calibration_error": "min"}
 
-    def update(self, prediction, truth):
+    def update(self, prediction, ground_truth):
         self._probabilities.append(prediction["probabilities"])
-        self._labels.append(truth["label"])
+        self._labels.append(ground_truth["label"])
 
     def figure(self, name, examples):
         if name == "accuracy":
@@ -78,7 +78,7 @@ class MultiLabel(Evaluator):
 
     def __init__(self, classes):
         self._classes = classes
-        self._probabilities, self._present, self._truth = [], [], []
+        self._probabilities, self._present, self._ground_truth = [], [], []
 
     @property
     def directions(self):
@@ -86,40 +86,40 @@ class MultiLabel(Evaluator):
         more = (*precisions, "micro_f1", "macro_f1", "example_f1", "subset_accuracy")
         return dict.fromkeys(more, "max") | dict.fromkeys(("hamming_loss", "ranking_loss", "coverage_error"), "min")
 
-    def update(self, prediction, truth):
+    def update(self, prediction, ground_truth):
         self._probabilities.append(prediction["probabilities"])
         self._present.append(prediction["present"])
-        self._truth.append(truth["present"])
+        self._ground_truth.append(ground_truth["present"])
 
     def result(self, examples=None):
         probabilities = chosen(self._probabilities, examples)
-        present, truth = chosen(self._present, examples) > 0, chosen(self._truth, examples) > 0
-        known = [k for k in range(truth.shape[1]) if truth[:, k].any()]
-        precisions = [sk.average_precision_score(truth[:, k], probabilities[:, k]) for k in known]
+        present, ground_truth = chosen(self._present, examples) > 0, chosen(self._ground_truth, examples) > 0
+        known = [k for k in range(ground_truth.shape[1]) if ground_truth[:, k].any()]
+        precisions = [sk.average_precision_score(ground_truth[:, k], probabilities[:, k]) for k in known]
         return {
             "mean_average_precision": float(np.mean(precisions)) if known else 0.0,
-            "micro_f1": float(sk.f1_score(truth, present, average="micro", zero_division=0)),
-            "macro_f1": float(sk.f1_score(truth, present, average="macro", zero_division=0)),
-            "example_f1": float(sk.f1_score(truth, present, average="samples", zero_division=1)),
-            "subset_accuracy": float((present == truth).all(1).mean()),
-            "hamming_loss": float((present != truth).mean()),
-            "ranking_loss": float(sk.label_ranking_loss(truth, probabilities)),
-            "coverage_error": float(sk.coverage_error(truth, probabilities)),
-            "ranking_average_precision": float(sk.label_ranking_average_precision_score(truth, probabilities)),
+            "micro_f1": float(sk.f1_score(ground_truth, present, average="micro", zero_division=0)),
+            "macro_f1": float(sk.f1_score(ground_truth, present, average="macro", zero_division=0)),
+            "example_f1": float(sk.f1_score(ground_truth, present, average="samples", zero_division=1)),
+            "subset_accuracy": float((present == ground_truth).all(1).mean()),
+            "hamming_loss": float((present != ground_truth).mean()),
+            "ranking_loss": float(sk.label_ranking_loss(ground_truth, probabilities)),
+            "coverage_error": float(sk.coverage_error(ground_truth, probabilities)),
+            "ranking_average_precision": float(sk.label_ranking_average_precision_score(ground_truth, probabilities)),
         }
 
 
-def best_thresholds(probabilities, truth):
+def best_thresholds(probabilities, ground_truth):
     """Per class, the threshold with the largest F1 (Lipton et al. 2014, arXiv:1402.1892). Both [N, K] -> tuple of K.
 
     It lies midway to the next lower score, so that rounding in an export flips neither, and is exact in float32.
     """
     thresholds = []
-    for k in range(truth.shape[1]):
-        if not truth[:, k].any():
+    for k in range(ground_truth.shape[1]):
+        if not ground_truth[:, k].any():
             thresholds.append(0.5)
             continue
-        precision, recall, cuts = sk.precision_recall_curve(truth[:, k], probabilities[:, k])
+        precision, recall, cuts = sk.precision_recall_curve(ground_truth[:, k], probabilities[:, k])
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         best = int(np.argmax(f1[:-1]))
         below = cuts[best - 1] if best else 0.0

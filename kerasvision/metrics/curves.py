@@ -26,7 +26,7 @@ class FalseAlarm:
     example: its number in the order of the updates. kind: `wrong class` (it lies on an object of another one, `other`),
     `twice` (its object is found already), `misplaced` (IoU 0.1 to 0.5 with an object of its class, `iou`), or
     `background`. After D. Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors, 2020,
-    arXiv:2008.08115, section 2.2. truth: the example's boxes [N, 4] and labels [N].
+    arXiv:2008.08115, section 2.2. ground_truth: the example's boxes [N, 4] and labels [N].
     """
 
     example: int
@@ -36,7 +36,7 @@ class FalseAlarm:
     kind: str
     iou: float
     other: int | None
-    truth: tuple
+    ground_truth: tuple
 
 
 def draw_all(evaluator, folder, images, masks=False):
@@ -129,8 +129,8 @@ def _explained(example, image, index):
         kind, iou, other = "wrong class", float(others.max()), int(example.labels[others.argmax()])
     elif same.max(initial=0.0) >= 0.1:
         kind, iou = "misplaced", float(same.max())
-    truth = (example.boxes_xyxy, example.labels)
-    return FalseAlarm(image, box, label, float(example.scores[index]), kind, iou, other, truth)
+    ground_truth = (example.boxes_xyxy, example.labels)
+    return FalseAlarm(image, box, label, float(example.scores[index]), kind, iou, other, ground_truth)
 
 
 def _iou(box, boxes):
@@ -149,7 +149,7 @@ def draw_false_alarms(alarms, images, classes, path, columns=4):
     tiles = []
     for alarm in alarms:
         said = Mark(alarm.box_xyxy, f"{classes[alarm.label]} {alarm.score:.2f}", _FALSE, width=2)
-        there = [Mark(box, classes[label], _TRUE) for box, label in zip(*alarm.truth, strict=True)]
+        there = [Mark(box, classes[label], _TRUE) for box, label in zip(*alarm.ground_truth, strict=True)]
         picture = marked(images[alarm.example], [said, *there], _TILE_PX)
         tiles.append((picture, f"{classes[alarm.label]}, {_reason(alarm, classes)}", f"example {alarm.example}"))
     if not tiles:

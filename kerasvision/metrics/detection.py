@@ -41,7 +41,7 @@ class Detection(Evaluator):
     below 32^2, below 96^2, above), and `ap/CLASS`; with masks=True the same of masks, with `mask_` before.
 
     prediction: `boxes_xyxy` [B, D, 4] in pixels, `scores`, `labels` [B, D], `count` [B], and for masks `masks`
-    [B, D, H, W] in pixels of the image (0 in rows and columns beyond it, which are cut off). truth: `boxes_xyxy`
+    [B, D, H, W] in pixels of the image (0 in rows and columns beyond it, which are cut off). ground_truth: `boxes_xyxy`
     [N, 4] and `labels` [N] for each image, as an array with a batch axis or a row of arrays; where it holds them also
     `is_crowd` (matches any number of detections), `is_difficult` (neither counts nor costs, as in VOC), `area_px`
     (else of the mask or the box), `instance_masks` [N, H, W].
@@ -66,10 +66,10 @@ class Detection(Evaluator):
         names += [f"ap_occlusion_{band}" for band in OCCLUSION] + [f"ap_illumination_{band}" for band in ILLUMINATION]
         return dict.fromkeys(names, "max")
 
-    def update(self, prediction, truth):
+    def update(self, prediction, ground_truth):
         self._held = {}
         for number in range(len(prediction["scores"])):
-            rows = ({k: v[number] for k, v in part.items()} for part in (prediction, truth))
+            rows = ({k: v[number] for k, v in part.items()} for part in (prediction, ground_truth))
             self.examples.append(_example(*rows, self._masks))
 
     def result(self, examples=None):
@@ -137,29 +137,29 @@ def _named(name, value):
     return {} if value is None else {name: value}
 
 
-def _example(prediction, truth, masks):
+def _example(prediction, ground_truth, masks):
     count = int(prediction["count"])
     found, scores = np.asarray(prediction["boxes_xyxy"], float)[:count], np.asarray(prediction["scores"], float)[:count]
     if not (np.isfinite(found).all() and np.isfinite(scores).all()):
         raise KerasVisionError("a prediction holds boxes or scores that are not finite; the model has diverged")
-    boxes = np.asarray(truth["boxes_xyxy"], float).reshape(-1, 4)
+    boxes = np.asarray(ground_truth["boxes_xyxy"], float).reshape(-1, 4)
     size = len(boxes)
 
     def row(key, default, dtype):
-        return np.asarray(truth[key], dtype).reshape(size) if key in truth else default
+        return np.asarray(ground_truth[key], dtype).reshape(size) if key in ground_truth else default
 
-    packed = _packed(truth["instance_masks"], size) if masks else None
+    packed = _packed(ground_truth["instance_masks"], size) if masks else None
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) if packed is None else coco_mask.area(packed).astype(float)
-    hw = np.asarray(truth["instance_masks"]).shape[1:] if masks else ()
+    hw = np.asarray(ground_truth["instance_masks"]).shape[1:] if masks else ()
     return Example(
         boxes_xyxy=boxes,
-        labels=np.asarray(truth["labels"], int).reshape(size),
+        labels=np.asarray(ground_truth["labels"], int).reshape(size),
         is_crowd=row("is_crowd", np.zeros(size, bool), bool),
         ignored=row("is_difficult", np.zeros(size, bool), bool),
         area_px=row("area_px", area, float),
         masks=packed,
         occlusion=row("occlusion", None, float),
-        illumination=float(truth["illumination"]) if "illumination" in truth else None,
+        illumination=float(ground_truth["illumination"]) if "illumination" in ground_truth else None,
         found_xyxy=found.reshape(-1, 4),
         found_labels=np.asarray(prediction["labels"], int)[:count],
         scores=scores,

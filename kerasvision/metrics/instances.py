@@ -9,7 +9,7 @@ class Instances(Evaluator):
     """`metrics.detection.Detection`'s figures of boxes and, with `mask_` before, of masks.
 
     prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box, on images of
-    `image_hw` [B, 2]. truth: as there, with `instance_masks`.
+    `image_hw` [B, 2]. ground_truth: as there, with `instance_masks`.
     """
 
     draws = True
@@ -21,12 +21,12 @@ class Instances(Evaluator):
     def directions(self):
         return self.whole.directions
 
-    def update(self, prediction, truth):
+    def update(self, prediction, ground_truth):
         for i, count in enumerate(prediction["count"]):
             one = {k: v[i : i + 1] for k, v in prediction.items()}
             boxes, image_hw = prediction["boxes_xyxy"][i, :count], prediction["image_hw"][i]
             one["masks"] = paste_masks(prediction["masks"][i, :count], boxes, image_hw)[None]
-            self.whole.update(one, {k: v[i : i + 1] for k, v in truth.items()})
+            self.whole.update(one, {k: v[i : i + 1] for k, v in ground_truth.items()})
 
     def result(self, examples=None):
         return self.whole.result(examples)

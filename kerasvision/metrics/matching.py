@@ -25,7 +25,7 @@ class Matches:
 
 def matched(examples, classes, kind, occlusion):
     """pycocotools' matching of every image, class and range of area (with an occlusion band: every area)."""
-    truths, found = [], []
+    ground_truths, found = [], []
     for image, example in enumerate(examples):
         ignored = example.ignored
         if occlusion:
@@ -34,15 +34,15 @@ def matched(examples, classes, kind, occlusion):
         areas = np.where(ignored, -1.0, example.area_px)
         rows = zip(example.boxes_xyxy, example.labels, areas, example.is_crowd, strict=True)
         for number, (box, label, area, crowd) in enumerate(rows):
-            row = _row(len(truths) + 1, image, label, box, example.masks, number)
-            truths.append(row | {"area": area, "iscrowd": int(crowd)})
+            row = _row(len(ground_truths) + 1, image, label, box, example.masks, number)
+            ground_truths.append(row | {"area": area, "iscrowd": int(crowd)})
         rows = zip(example.found_xyxy, example.found_labels, example.scores, strict=True)
         for number, (box, label, score) in enumerate(rows):
             row = _row(len(found) + 1, image, label, box, example.found_masks, number)
             size = row["bbox"][2] * row["bbox"][3] if kind == "bbox" else float(coco_mask.area(row["segmentation"]))
             found.append(row | {"area": size, "iscrowd": 0, "score": score})
     with contextlib.redirect_stdout(io.StringIO()):
-        done = COCOeval(*(_index(rows, len(examples), classes) for rows in (truths, found)), iouType=kind)
+        done = COCOeval(*(_index(rows, len(examples), classes) for rows in (ground_truths, found)), iouType=kind)
         done.params.maxDets = [MOST]
         done.params.areaRng = [list(limits) for limits in ([_EVERY] if occlusion else SIZES.values())]
         done.params.areaRngLbl = ["all"] if occlusion else ["all", *list(SIZES)[1:]]

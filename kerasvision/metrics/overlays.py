@@ -26,7 +26,7 @@ class Case:
     number: int
     mean: float
     dice: dict
-    truth: np.ndarray
+    ground_truth: np.ndarray
     found: np.ndarray
     at: tuple | None
 
@@ -53,10 +53,10 @@ def _tile(case, image, classes, background):
         image, title = image[case.at[0]][::-1], f"{title}, slice {case.at[0]} (0 to {case.at[1] - 1})"
     caption = ", ".join(f"{name} {v:.2f}" for name, v in sorted(case.dice.items(), key=lambda row: row[1]))
     up = slice(None, None, None if case.at is None else -1)
-    truth, found = case.truth[up], np.where(case.truth == IGNORE, IGNORE, case.found)[up]
-    rows = {"image": None, "truth": truth, "prediction": found}
+    ground_truth, found = case.ground_truth[up], np.where(case.ground_truth == IGNORE, IGNORE, case.found)[up]
+    rows = {"image": None, "truth": ground_truth, "prediction": found}
     panels = [(name, _panel(as_rgb(image), mask, background)) for name, mask in rows.items()]
-    seen = [int(k) for k in np.union1d(truth, found) if k != background]
+    seen = [int(k) for k in np.union1d(ground_truth, found) if k != background]
     legend = [(_HATCH if k == IGNORE else color_of(k), "not annotated" if k == IGNORE else classes[k]) for k in seen]
     return strip(panels, legend), title, caption
 

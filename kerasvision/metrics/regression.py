@@ -27,8 +27,8 @@ class Numbers(Evaluator):
             stated["coverage"] = Target(float(f"{self._levels.max() - self._levels.min():.6g}"))
         return stated
 
-    def update(self, prediction, truth):
-        for key, value in (*prediction.items(), ("targets", truth["targets"])):
+    def update(self, prediction, ground_truth):
+        for key, value in (*prediction.items(), ("targets", ground_truth["targets"])):
             self._held.setdefault(key, []).append(value)
 
     def result(self, examples=None):

@@ -38,13 +38,13 @@ class Restoration(Evaluator):
     def directions(self):
         return {"r2": "max", "psnr": "max", "mae": "min", "rmse": "min", "rmse_of_zeros": "none"}  # of the data alone
 
-    def update(self, prediction, truth):
-        for number in range(len(truth["whole"])):
-            whole, missing = truth["whole"][number], truth["present"][number] == 0
+    def update(self, prediction, ground_truth):
+        for number in range(len(ground_truth["whole"])):
+            whole, missing = ground_truth["whole"][number], ground_truth["present"][number] == 0
             true = whole[missing].astype(np.float64)
             error = prediction["picture"][number][missing] - true
             self._rows.append((true.size, true.sum(), (true**2).sum(), (error**2).sum(), np.abs(error).sum()))
-            self._remember(prediction, truth, number)
+            self._remember(prediction, ground_truth, number)
 
     def result(self, examples=None):
         rows = np.array(self._rows)[slice(None) if examples is None else examples]
@@ -68,7 +68,7 @@ class Restoration(Evaluator):
         save(sheet([_tile(case, word) for case, word in [*first, *worst]], 2), path)
         return [path]
 
-    def _remember(self, prediction, truth, number):
+    def _remember(self, prediction, ground_truth, number):
         at = len(self._rows) - 1
         size, _, _, error, _ = self._rows[at]
         rmse = float(np.sqrt(error / size)) if size else 0.0
@@ -77,7 +77,7 @@ class Restoration(Evaluator):
             return
         samples = prediction["samples"][number] if "samples" in prediction else ()
         pictures = (prediction["picture"][number], *samples)
-        case = _Case(at, rmse, truth["whole"][number], truth["present"][number], pictures)
+        case = _Case(at, rmse, ground_truth["whole"][number], ground_truth["present"][number], pictures)
         if shown:
             self._shown.append(case)
         self._worst = sorted([*self._worst, case], key=lambda c: -c.rmse)[:_WORST]

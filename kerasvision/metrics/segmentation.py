@@ -17,9 +17,9 @@ class Segmentation(Evaluator):
     """Figures of masks of classes, in the plane or in volumes. A case is one image or volume.
 
     prediction: `mask` uint8 [B, H, W] or [B, D, H, W], classes in pixels of the image; rows and columns beyond those of
-    the truth are cut off. truth: `mask` uint8 [H, W] or [D, H, W] of each case, as an array with a batch axis or a row
-    of arrays; what is 255 there does not count, and is outside of every region. `spacing_mm` float [2] or [3] of each
-    case, in the order of the mask's axes, else 1.
+    the truth are cut off. ground_truth: `mask` uint8 [H, W] or [D, H, W] of each case, as an array with a batch axis or
+    a row of arrays; what is 255 there does not count, and is outside of every region. `spacing_mm` float [2] or [3] of
+    each case, in the order of the mask's axes, else 1.
 
     Of all pixels together: `miou`, the mean of `iou/CLASS` over the classes in truth or prediction;
     `foreground_iou`, of all classes but the background as one; `pixel_accuracy`; `dice`, the mean of `dice/CLASS` over
@@ -60,14 +60,16 @@ class Segmentation(Evaluator):
         biases = {"volume_bias": Target(0.0), "area_bias": Target(0.0)}
         return dict.fromkeys(more, "max") | dict.fromkeys(less, "min") | biases
 
-    def update(self, prediction, truth):
-        for i, true in enumerate(truth["mask"]):
+    def update(self, prediction, ground_truth):
+        for i, true in enumerate(ground_truth["mask"]):
             true = np.asarray(true)
             found = np.asarray(prediction["mask"][i])[tuple(map(slice, true.shape))]
             if found.shape != true.shape:
                 raise KerasVisionError(f"a predicted mask {found.shape} is smaller than its truth {true.shape}")
             counts = _counts(true, found, self.classes)
-            spacing = _spacing(truth["spacing_mm"][i] if "spacing_mm" in truth else [1.0] * true.ndim, true.ndim)
+            spacing = _spacing(
+                ground_truth["spacing_mm"][i] if "spacing_mm" in ground_truth else [1.0] * true.ndim, true.ndim
+            )
             self._remember(true, found, counts)
             self._measure(true, np.where(true == IGNORE, IGNORE, found), counts, spacing)
             self._counts.append(counts)

@@ -17,7 +17,7 @@ def outline(region, beyond):
     return region & ~ndimage.binary_erosion(region, border_value=beyond)
 
 
-def boundary_f(truth, found):
+def boundary_f(ground_truth, found):
     """F measure of the boundary pixels of two bool regions, 0 to 1; at least one of them is not empty.
 
     G. Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013, section 3.2; F. Perazzi
@@ -26,9 +26,9 @@ def boundary_f(truth, found):
     The border of the grid is no boundary. As there, a region without any boundary finds everything and nothing: F is 0
     when the other one has some, and 1 when it has none either.
     """
-    tolerance = math.ceil(TOLERANCE * math.hypot(*truth.shape))
-    cut = _window(truth | found, margin=1)  # at the grid's border there is no margin, and no boundary either
-    edges = [np.argwhere(outline(region[cut], beyond=True)) for region in (truth, found)]
+    tolerance = math.ceil(TOLERANCE * math.hypot(*ground_truth.shape))
+    cut = _window(ground_truth | found, margin=1)  # at the grid's border there is no margin, and no boundary either
+    edges = [np.argwhere(outline(region[cut], beyond=True)) for region in (ground_truth, found)]
     if not all(map(len, edges)):
         return float(not any(map(len, edges)))
     # squares of these distances are integers, so nothing lies between the tolerance and this limit
@@ -37,7 +37,7 @@ def boundary_f(truth, found):
     return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
 
 
-def hausdorff_95(truth, found, spacing):
+def hausdorff_95(ground_truth, found, spacing):
     """The 95th percentile of the symmetric surface distance of two bool regions with something in each.
 
     A. A. Taha and A. Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 15:29, 2015,
@@ -45,8 +45,10 @@ def hausdorff_95(truth, found, spacing):
     the grid's border too. From each of one surface goes the Euclidean distance to the nearest of the other one, pixels
     being `spacing` apart along each axis; of both directions' 95th percentiles (linear between ranks) the larger.
     """
-    cut = _window(truth | found)  # what is cut off holds no surface, and no region goes on behind the cut
-    ends = [np.argwhere(outline(region[cut], beyond=False)) * np.asarray(spacing, float) for region in (truth, found)]
+    cut = _window(ground_truth | found)  # what is cut off holds no surface, and no region goes on behind the cut
+    ends = [
+        np.argwhere(outline(region[cut], beyond=False)) * np.asarray(spacing, float) for region in (ground_truth, found)
+    ]
     return float(max(np.percentile(_distances(*pair), 95) for pair in (ends, ends[::-1])))
 
 

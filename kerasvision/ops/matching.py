@@ -119,18 +119,18 @@ def _choose_in_turn(overlap):
     anchors can matter, since the others take at most G - 1.
     """
     shape = tf.shape(overlap)
-    anchors, truths = shape[-2], shape[-1]
-    width = tf.minimum(anchors, truths)
-    by_truth = tf.reshape(tf.linalg.matrix_transpose(overlap), [-1, truths, anchors])
+    anchors, ground_truths = shape[-2], shape[-1]
+    width = tf.minimum(anchors, ground_truths)
+    by_truth = tf.reshape(tf.linalg.matrix_transpose(overlap), [-1, ground_truths, anchors])
     left, places = tf.math.top_k(by_truth, width)  # [B, G, width]
-    rows = tf.range(truths)[None, :, None]
+    rows = tf.range(ground_truths)[None, :, None]
     invariant = left.shape  # a loop in a graph wants its variables to keep theirs
 
     def choose(left, partner):
-        flat = tf.reshape(left, [-1, truths * width])
+        flat = tf.reshape(left, [-1, ground_truths * width])
         first = tf.argmax(flat, -1, output_type=tf.int32)
         row = first // width
-        anchor = tf.gather(tf.reshape(places, [-1, truths * width]), first, batch_dims=1)
+        anchor = tf.gather(tf.reshape(places, [-1, ground_truths * width]), first, batch_dims=1)
         found = tf.reduce_max(flat, -1) > 0.0
         anchor = tf.where(found, anchor, -1)
         partner = tf.where((rows[..., 0] == row[:, None]) & found[:, None], anchor[:, None], partner)
@@ -201,12 +201,12 @@ def _inside(points_xy, boxes_xyxy):
 
 def _best(values, count):
     """bool [B, G, A]: among the `count` largest of its row; of equal ones the first."""
-    batch, truths, points = tf.unstack(tf.shape(values))
+    batch, ground_truths, points = tf.unstack(tf.shape(values))
     places = tf.math.top_k(values, tf.minimum(count, points)).indices
-    rows = tf.broadcast_to(tf.range(batch * truths)[:, None], [batch * truths, tf.shape(places)[-1]])
+    rows = tf.broadcast_to(tf.range(batch * ground_truths)[:, None], [batch * ground_truths, tf.shape(places)[-1]])
     at = tf.stack([tf.reshape(rows, [-1]), tf.reshape(places, [-1])], -1)
-    marked = tf.scatter_nd(at, tf.ones(tf.shape(at)[:1], tf.int32), [batch * truths, points])
-    return tf.reshape(marked, [batch, truths, points]) > 0
+    marked = tf.scatter_nd(at, tf.ones(tf.shape(at)[:1], tf.int32), [batch * ground_truths, points])
+    return tf.reshape(marked, [batch, ground_truths, points]) > 0
 
 
 def _quality(alignment, overlap, held):

@@ -39,11 +39,11 @@ def shares(begin, size, length):
     return every / tf.gather(total, places)
 
 
-def blended(answer, inputs, size, overlap, channels):
-    """answer: [B, *size, C] -> float32 [B, *size, channels], of any number of axes. inputs: [B, *sides, C], no side
+def blended(predict, inputs, size, overlap, channels):
+    """predict: [B, *size, C] -> float32 [B, *size, channels], of any number of axes. inputs: [B, *sides, C], no side
     smaller than the size's -> float32 [B, *sides, channels].
 
-    One window at a time: beside the answer, memory holds one window. Pure TensorFlow, for `tf.function`, where the sum
+    One window at a time: beside the result, memory holds one window. Pure TensorFlow, for `tf.function`, where the sum
     is written in place.
     """
     sides = tf.shape(inputs)[1:-1]
@@ -60,7 +60,7 @@ def blended(answer, inputs, size, overlap, channels):
         ones = tf.ones_like(begin)
         tile = tf.strided_slice(inputs, begin, end, ones)
         tile.set_shape([inputs.shape[0], *size, inputs.shape[-1]])
-        found = answer(tile) * _outer([w[index[axis]] for axis, w in enumerate(weights)])
+        found = predict(tile) * _outer([w[index[axis]] for axis, w in enumerate(weights)])
         end = tf.concat([end[:-1], [channels]], 0)
         found += tf.strided_slice(total, begin, end, ones)
         return number + 1, tf.raw_ops.TensorStridedSliceUpdate(
@@ -88,13 +88,13 @@ def mirrors(axes):
     return [held for count in range(len(axes) + 1) for held in itertools.combinations(axes, count)]
 
 
-def mirrored(answer, axes):
-    """The mean of `answer` for its input and for every mirror image of it, mirrored back. axes: of the input that may
+def mirrored(predict, axes):
+    """The mean of `predict` for its input and for every mirror image of it, mirrored back. axes: of the input that may
     be mirrored, such as (1, 2) for rows and columns of [B, H, W, C].
     """
     every = mirrors(axes)
 
     def mean(inputs):
-        return tf.add_n([tf.reverse(answer(tf.reverse(inputs, held)), held) for held in every]) / len(every)
+        return tf.add_n([tf.reverse(predict(tf.reverse(inputs, held)), held) for held in every]) / len(every)
 
-    return mean if axes else answer
+    return mean if axes else predict

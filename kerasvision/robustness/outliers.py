@@ -1,4 +1,4 @@
-"""Scores of how foreign an input is, from a classifier's logits or features. numpy; larger is more foreign.
+"""Scores of how far out of distribution an input is, by a classifier's logits or features. Larger: farther.
 
 `features`: [N, D], of the layer before the logits. What is fitted is fitted on the training data's features.
 """

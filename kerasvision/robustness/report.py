@@ -28,9 +28,9 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
     data = thinned(data, examples) if examples else data
     cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
     judges, seen = [arch.evaluator(model.classes) for _ in cells], 0
-    for inputs, truth, ids in raw_examples(data, arch):
+    for inputs, ground_truth, ids in raw_examples(data, arch):
         for judge, (name, severity) in zip(judges, cells, strict=True):
-            judge.update(model(_corrupted(inputs, ids, name, severity)), truth)
+            judge.update(model(_corrupted(inputs, ids, name, severity)), ground_truth)
         seen += len(ids)
         progress("images", seen, data.size)
     values = [float(judge.result()[arch.main_metric]) for judge in judges]

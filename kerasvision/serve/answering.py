@@ -22,14 +22,14 @@ class Answering:
         self.models, self.engine = models, engine
 
     @contextlib.contextmanager
-    def asked(self, seen, name, version=None, label=""):
-        """Yields what answers: the version that is asked for is held until the end. seen: the observer's."""
+    def predictor(self, seen, name, version=None, label=""):
+        """Yields what predicts: the version that is asked for is held until the end. seen: the observer's."""
         with self.models.servable(name, version, label) as servable:
             seen.of = servable
-            yield Asked(servable, self.engine, seen)
+            yield Predictor(servable, self.engine, seen)
 
 
-class Asked:
+class Predictor:
     """A request to one version."""
 
     def __init__(self, servable, engine, seen):
@@ -57,7 +57,7 @@ class Asked:
         self._seen.examples = max((v.shape[0] for v in inputs.values() if v.ndim), default=1)
 
     def _watched(self, inputs, outputs):
-        """What is asked and answered is compared with the contract's profile."""
+        """What came and was predicted is compared with the contract's profile."""
         if self.servable.watch:
             self.servable.watch.see(inputs, outputs)
         return outputs

@@ -120,12 +120,12 @@ CLASSIFY, REGRESS = Classification(), Regression()
 METHODS = {method.name: method for method in (CLASSIFY, REGRESS)}
 
 
-def evaluate(asked, method, serialized, signature):
-    """The message for examples, bytes each. asked: `answering.Asked`."""
-    method.check(asked.servable, signature)
+def evaluate(predictor, method, serialized, signature):
+    """The message for examples, bytes each. predictor: `answering.Predictor`."""
+    method.check(predictor.servable, signature)
     if not serialized:
         raise invalid("Input is empty.")
-    return method.result(asked.predict({INPUTS: np.array(serialized, object)}, signature), len(serialized))
+    return method.result(predictor.predict({INPUTS: np.array(serialized, object)}, signature), len(serialized))
 
 
 def serialized_of(message):
@@ -139,26 +139,26 @@ def serialized_of(message):
 
 def multi_inference(request, open_request):
     """MultiInferenceResponse: several signatures of one model on the same examples. open_request: ModelSpec -> context
-    manager of `answering.Asked`.
+    manager of `answering.Predictor`.
     """
     _check_tasks(request.tasks)
     serialized, response = serialized_of(request.input), inference_pb2.MultiInferenceResponse()
-    with open_request(request.tasks[0].model_spec) as asked:
+    with open_request(request.tasks[0].model_spec) as predictor:
         names = set()
         for task in request.tasks:
             signature = task.model_spec.signature_name
-            if (signature or DEFAULT) not in asked.servable.signature_defs:
+            if (signature or DEFAULT) not in predictor.servable.signature_defs:
                 raise invalid(f"Requested signature not found in model graph: {signature or DEFAULT}")
-            METHODS[task.method_name].check(asked.servable, signature)
-            names.add(asked.servable.signature_defs[signature or DEFAULT].inputs[INPUTS].name)
+            METHODS[task.method_name].check(predictor.servable, signature)
+            names.add(predictor.servable.signature_defs[signature or DEFAULT].inputs[INPUTS].name)
         if len(names) > 1:
             raise invalid("Input tensor must be the same for all Signatures.")
         for task in request.tasks:
             spec, method = task.model_spec, METHODS[task.method_name]
-            row, answer = response.results.add(), evaluate(asked, method, serialized, spec.signature_name)
+            row, answer = response.results.add(), evaluate(predictor, method, serialized, spec.signature_name)
             getattr(row, f"{method.kind}_result").CopyFrom(answer)
-            row.model_spec.name, row.model_spec.signature_name = asked.servable.name, spec.signature_name
-            row.model_spec.version.value = asked.servable.version
+            row.model_spec.name, row.model_spec.signature_name = predictor.servable.name, spec.signature_name
+            row.model_spec.version.value = predictor.servable.version
     return response
 
 

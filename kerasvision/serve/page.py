@@ -44,18 +44,18 @@ def overview(models, metrics, waiting):
     return {"models": rows, "waiting": waiting}
 
 
-def draw(asked, encoded):
+def draw(predictor, encoded):
     """JSON of one encoded picture's prediction: {"words", "answer", "picture": a PNG in base64}."""
-    arch, classes = _described(asked.servable.path)
+    arch, classes = _described(predictor.servable.path)
     inputs, image = _read(arch, encoded)
-    outputs = asked.predict({key: value[None] for key, value in inputs.items()})
+    outputs = predictor.predict({key: value[None] for key, value in inputs.items()})
     prediction = {key: value[0] for key, value in outputs.items()}
-    answer = arch.describe(prediction, classes)
-    name = f"{asked.servable.name}, version {asked.servable.version}"
-    picture, words = picture_of([drawable(image, name, prediction, answer, classes)]), in_words(answer)
+    description = arch.describe(prediction, classes)
+    name = f"{predictor.servable.name}, version {predictor.servable.version}"
+    picture, words = picture_of([drawable(image, name, prediction, description, classes)]), in_words(description)
     held = io.BytesIO()
     picture.save(held, format="PNG")
-    return {"words": words, "answer": answer, "picture": base64.b64encode(held.getvalue()).decode("ascii")}
+    return {"words": words, "answer": description, "picture": base64.b64encode(held.getvalue()).decode("ascii")}
 
 
 @functools.lru_cache(maxsize=32)

@@ -164,28 +164,28 @@ class Rest:
                 self._busy -= 1
 
     def _opened(self, question):
-        return self._answering.asked(question.seen, question.name, question.version, question.label)
+        return self._answering.predictor(question.seen, question.name, question.version, question.label)
 
     async def _predict(self, question):
         apart = run_in_threadpool if len(question.body) > SMALL_BODY else here
-        with self._opened(question) as asked:
-            inputs, signature, in_rows = await apart(_read, asked.servable, question.body)
-            outputs = await asked.predict_later(inputs, signature)
+        with self._opened(question) as predictor:
+            inputs, signature, in_rows = await apart(_read, predictor.servable, question.body)
+            outputs = await predictor.predict_later(inputs, signature)
             large = sum(value.nbytes for value in outputs.values()) > SMALL_BODY
             return await (run_in_threadpool if large else here)(dump_outputs, outputs, in_rows)
 
     def _evaluate(self, question):
         """Classify or regress."""
         method = _METHODS[question.verb]
-        with self._opened(question) as asked:
+        with self._opened(question) as predictor:
             document = tensors.parse(question.body)
             signature, serialized = tensors.signature_of(document), examples.read_examples(document)
-            result = examples.evaluate(asked, method, serialized, signature)
+            result = examples.evaluate(predictor, method, serialized, signature)
         return json.dumps({"results": method.rows(result)})
 
     def _drawn(self, question):
-        with self._opened(question) as asked:
-            return page.draw(asked, question.body)
+        with self._opened(question) as predictor:
+            return page.draw(predictor, question.body)
 
     def _look(self, name, version, label, metadata):
         if not name:

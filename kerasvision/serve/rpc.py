@@ -32,18 +32,21 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         headers = {k: v for k, v in context.invocation_metadata() if isinstance(v, str)}
         headers[HEADER] = request_id(headers)
         context.set_trailing_metadata([(HEADER, headers[HEADER])])
-        with self._observer.request("grpc", headers) as seen, self._answering.asked(seen, *_choice(spec)) as asked:
-            yield asked
+        with (
+            self._observer.request("grpc", headers) as seen,
+            self._answering.predictor(seen, *_choice(spec)) as predictor,
+        ):
+            yield predictor
 
     def Predict(self, request, context):
         """Tensors in, tensors out."""
-        with self._opened(request.model_spec, context) as asked:
+        with self._opened(request.model_spec, context) as predictor:
             signature = request.model_spec.signature_name
-            asked.servable.check_names(request.inputs, signature)
+            predictor.servable.check_names(request.inputs, signature)
             inputs = protos.arrays_of(request.inputs)
-            outputs = asked.predict(inputs, signature, tuple(request.output_filter), context.time_remaining())
+            outputs = predictor.predict(inputs, signature, tuple(request.output_filter), context.time_remaining())
             response = predict_pb2.PredictResponse()
-            _sign(response.model_spec, asked.servable, signature or "serving_default")
+            _sign(response.model_spec, predictor.servable, signature or "serving_default")
         for key, value in outputs.items():
             response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
         return response
@@ -58,10 +61,10 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _evaluate(self, request, context, method, response):
         signature = request.model_spec.signature_name
-        with self._opened(request.model_spec, context) as asked:
+        with self._opened(request.model_spec, context) as predictor:
             serialized = examples.serialized_of(request.input)
-            response.result.CopyFrom(examples.evaluate(asked, method, serialized, signature))
-            _sign(response.model_spec, asked.servable, signature or "serving_default")
+            response.result.CopyFrom(examples.evaluate(predictor, method, serialized, signature))
+            _sign(response.model_spec, predictor.servable, signature or "serving_default")
         return response
 
     def MultiInference(self, request, context):

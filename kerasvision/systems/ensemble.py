@@ -43,7 +43,7 @@ class Ensemble(Architecture):
             raise UsageError(f"ensemble.shares={self.shares}; allowed: one of 0 or more a member, together 1")
         for number, member in enumerate(self.members[1:], start=2):
             check_alike(self.members[0], member, f"member {number}")
-        if self.stacked and (self.needs != ("label",) or tuple(self.class_logits.values()) != ("softmax",)):
+        if self.stacked and (self.label_keys != ("label",) or tuple(self.class_logits.values()) != ("softmax",)):
             raise UsageError(f"stacking is for models of one class an example; {self._first.name} is none")
 
     @property
@@ -77,8 +77,8 @@ class Ensemble(Architecture):
         return self._first.name
 
     @property
-    def needs(self):
-        return self._first.needs
+    def label_keys(self):
+        return self._first.label_keys
 
     @property
     def main_metric(self):
@@ -89,8 +89,8 @@ class Ensemble(Architecture):
         return self._first.tunes
 
     @property
-    def gives(self):
-        return self._first.gives
+    def outputs(self):
+        return self._first.outputs
 
     @property
     def num_classes(self):
@@ -98,8 +98,8 @@ class Ensemble(Architecture):
         return self._first.num_classes
 
     @property
-    def varies(self):
-        return self._first.varies
+    def keeps_input_size(self):
+        return self._first.keeps_input_size
 
     def evaluator(self, classes):
         return self._first.evaluator(classes)
@@ -131,17 +131,17 @@ class Ensemble(Architecture):
     def decode(self, raw, geometry):
         return self._first.decode(raw, geometry)
 
-    def perfect(self, targets):
-        return self._first.perfect(targets)
+    def ideal_raw(self, targets):
+        return self._first.ideal_raw(targets)
 
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
 
-    def truth(self, sample):
-        return self._first.truth(sample)
+    def ground_truth(self, sample):
+        return self._first.ground_truth(sample)
 
-    def own_size(self, prepared):
-        return self._first.own_size(prepared)
+    def at_graph_size(self, prepared):
+        return self._first.at_graph_size(prepared)
 
     def receive(self, sample):
         return self._first.receive(sample)
@@ -149,11 +149,11 @@ class Ensemble(Architecture):
     def judged(self, raw, geometry):
         return self._first.judged(raw, geometry)
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        return self._first.answer(ask, prepared, geometry, decode)
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        return self._first.predict(run_graph, prepared, geometry, decode)
 
-    def answer_through(self, infer, prepared, geometry):
-        return self._first.answer_through(infer, prepared, geometry)
+    def predict_through(self, infer, prepared, geometry):
+        return self._first.predict_through(infer, prepared, geometry)
 
     def no_geometry(self, prepared):
         return self._first.no_geometry(prepared)
@@ -164,8 +164,8 @@ class Ensemble(Architecture):
     def preprocessing(self):
         return self._first.preprocessing()
 
-    def file_gives(self):
-        return self._first.file_gives()
+    def file_outputs(self):
+        return self._first.file_outputs()
 
     def restoring(self):
         return self._first.restoring()
@@ -173,11 +173,11 @@ class Ensemble(Architecture):
     def pasting(self):
         return self._first.pasting()
 
-    def restore(self, prediction, geometry):
-        return self._first.restore(prediction, geometry)
+    def to_original_pixels(self, prediction, geometry):
+        return self._first.to_original_pixels(prediction, geometry)
 
-    def tune(self, predictions, truths):
-        return dataclasses.replace(self, members=(self._first.tune(predictions, truths), *self.members[1:]))
+    def tune(self, predictions, ground_truths):
+        return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))
 
     def move_labels(self, sample, prepared, geometry):
         return self._first.move_labels(sample, prepared, geometry)

@@ -44,12 +44,12 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     arch = Ensemble(tuple(m.arch for m in members))
     head = None
     if combine != "mean":
-        probabilities, truths = _answers(members, splits, arch, combine)
+        probabilities, ground_truths = _predicted(members, splits, arch, combine)
         if combine == "weighted":
-            arch = dataclasses.replace(arch, shares=best_shares(probabilities, truths, _are_independent(arch)))
+            arch = dataclasses.replace(arch, shares=best_shares(probabilities, ground_truths, _are_independent(arch)))
         else:
             arch = dataclasses.replace(arch, stacked=True)
-            head = stacking_layer(probabilities, truths.argmax(-1), arch.num_classes)
+            head = stacking_layer(probabilities, ground_truths.argmax(-1), arch.num_classes)
     graph = merged(arch, [m.graph for m in members], head)
     if arch.tunes and "validation" in splits:
         data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
@@ -105,7 +105,7 @@ def _without_factors(arch):
 
 def _are_independent(arch):
     """Whether an example may have any number of classes."""
-    return "labels" in arch.needs
+    return "labels" in arch.label_keys
 
 
 def merged(arch, graphs, head=None):
@@ -120,31 +120,36 @@ def merged(arch, graphs, head=None):
     return graph
 
 
-def _answers(members, splits, arch, combine):
+def _predicted(members, splits, arch, combine):
     """On the validation split: probabilities [M, N, K] that the members' graphs make, truth [N, K] of 0 and 1."""
     if "validation" not in splits:
         raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
-    if "label" not in arch.needs and "labels" not in arch.needs:
+    if "label" not in arch.label_keys and "labels" not in arch.label_keys:
         raise UsageError(f"--combine {combine} is for classification; {arch.name} takes mean")
     every = []
     for member in members:
         data = evaluation_data(splits["validation"], member.arch, batch_size=64)
         served = Served(_without_factors(member.arch), member.graph, member.classes)
-        answers, truths = stacked(predictions(served, data))
-        every.append(answers["probabilities"])
-    true = np.eye(arch.num_classes)[truths["label"]] if "label" in truths else (truths["present"] > 0).astype(float)
+        predicted, ground_truths = stacked(predictions(served, data))
+        every.append(predicted["probabilities"])
+    true = (
+        np.eye(arch.num_classes)[ground_truths["label"]]
+        if "label" in ground_truths
+        else (ground_truths["present"] > 0).astype(float)
+    )
     return np.array(every, np.float64), true
 
 
-def best_shares(probabilities, truths, independent=False):
-    """Shares [M] that minimize the mean cross-entropy of the mixture; probabilities [M, N, K], truths [N, K] of 0, 1.
+def best_shares(probabilities, ground_truths, independent=False):
+    """Shares [M] that minimize the mean cross-entropy of the mixture; probabilities [M, N, K], ground_truths [N, K] of
+    0, 1.
 
     independent: an example may have any number of classes; then what is not there counts too. The loss is convex in the
     shares, so the minimum on the simplex is the only one.
     """
     count = len(probabilities)
-    likely = truths * probabilities + (1 - truths) * (1 - probabilities) if independent else None
-    seen = likely.reshape(count, -1) if independent else (truths * probabilities).sum(-1)
+    likely = ground_truths * probabilities + (1 - ground_truths) * (1 - probabilities) if independent else None
+    seen = likely.reshape(count, -1) if independent else (ground_truths * probabilities).sum(-1)
 
     def loss(shares):
         mixed = np.maximum(shares @ seen, LEAST)
@@ -182,12 +187,12 @@ def _metrics(arch, graph, members, splits):
     for name in ("validation", "test"):
         if name in splits:
             found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits[name]).items()}
-    if "test" in splits and ("label" in arch.needs or "labels" in arch.needs):
-        answers = [
+    if "test" in splits and ("label" in arch.label_keys or "labels" in arch.label_keys):
+        predicted = [
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
             for m in members
         ]
-        found |= {f"test/{k}": v for k, v in disagreement(np.array(answers), _are_independent(arch)).items()}
+        found |= {f"test/{k}": v for k, v in disagreement(np.array(predicted), _are_independent(arch)).items()}
     return found
 
 

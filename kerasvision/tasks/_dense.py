@@ -11,7 +11,7 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
-from kerasvision.tasks.base import Architecture, Gives
+from kerasvision.tasks.base import Architecture, Output
 
 FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
 
@@ -140,10 +140,10 @@ class Dense(Architecture):
             )
 
     @property
-    def varies(self):
+    def keeps_input_size(self):
         return self.in_windows
 
-    def own_size(self, prepared):
+    def at_graph_size(self, prepared):
         """The center."""
         if not self.in_windows:
             return prepared
@@ -169,9 +169,9 @@ class Dense(Architecture):
             owed["mirrored_axes"] = [list(axes) for axes in windows.mirrors(self.flips)]
         return owed
 
-    def file_gives(self):
+    def file_outputs(self):
         shape = (*self.size, self.num_classes)
-        return {"probabilities": Gives("float32", "probability", shape)}
+        return {"probabilities": Output("float32", "probability", shape)}
 
     def restoring(self):
         return {
@@ -188,50 +188,50 @@ class Dense(Architecture):
     def loss(self, targets, raw):
         return self.objective(targets, raw["logits"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"] - 20.0}
 
     def no_geometry(self, prepared):
         return {}
 
     def is_prepared(self, inputs):
-        return False  # probabilities always become classes in `restore`
+        return False  # probabilities always become classes in `to_original_pixels`
 
     def decode(self, raw, geometry):
         probabilities = tf.nn.softmax(raw["logits"])
         return self.finish(probabilities, geometry) if geometry else {"probabilities": probabilities}
 
-    def restore(self, prediction, geometry):
+    def to_original_pixels(self, prediction, geometry):
         probabilities = tf.constant(prediction["probabilities"], tf.float32)
         found = self.finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
         return {k: v.numpy() for k, v in found.items()}
 
-    def answer(self, ask, prepared, geometry, decode=None):
+    def predict(self, run_graph, prepared, geometry, decode=None):
         (key,) = prepared
 
         def probabilities(inputs):
-            return ask({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
+            return run_graph({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
 
         return self.finish(self._blended(probabilities, prepared[key]), geometry, margin=decode is not None)
 
-    def answer_through(self, infer, prepared, geometry):
+    def predict_through(self, infer, prepared, geometry):
         if not (self.in_windows or self.flips):
-            return super().answer_through(infer, prepared, geometry)
+            return super().predict_through(infer, prepared, geometry)
         (key,) = prepared
 
         def probabilities(inputs):
-            answer = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
-            return tf.ensure_shape(answer, [None, *self.size, self.num_classes])
+            found = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
+            return tf.ensure_shape(found, [None, *self.size, self.num_classes])
 
         whole = tf.function(lambda inputs: self._blended(probabilities, inputs), autograph=False)
-        return self.restore({"probabilities": whole(tf.constant(prepared[key]))}, geometry)
+        return self.to_original_pixels({"probabilities": whole(tf.constant(prepared[key]))}, geometry)
 
     def _blended(self, probabilities, inputs):
         """probabilities: [B, *size, C] -> [B, *size, K]. Here of inputs that are as large as `geometry` left them."""
-        ask = windows.mirrored(probabilities, tuple(axis + 1 for axis in self.flips))
+        averaged = windows.mirrored(probabilities, tuple(axis + 1 for axis in self.flips))
         if not self.in_windows:
-            return ask(inputs)
-        return windows.blended(ask, inputs, self.size, self.overlap, self.num_classes)
+            return averaged(inputs)
+        return windows.blended(averaged, inputs, self.size, self.overlap, self.num_classes)
 
     def compare(self, reference, other):
         """error: the largest difference of a probability: of that of the class, where it is the same; where it is not,

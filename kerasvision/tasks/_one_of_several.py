@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel, best_factors
-from kerasvision.tasks.base import Architecture, Gives
+from kerasvision.tasks.base import Architecture, Output
 
 TOP = 5  # classes that `describe` lists
 TuneFor = typing.Literal["nothing", "accuracy", "balanced_accuracy"]
@@ -29,7 +29,7 @@ class OneOfSeveral(Architecture):
     tune_for: TuneFor
     class_factors: tuple[float, ...]
 
-    needs: typing.ClassVar[tuple[str, ...]] = ("label",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
 
@@ -49,8 +49,8 @@ class OneOfSeveral(Architecture):
         return self.tune_for != "nothing"
 
     @property
-    def gives(self):
-        return {"probabilities": Gives("float32", "probability", (self.num_classes,))}
+    def outputs(self):
+        return {"probabilities": Output("float32", "probability", (self.num_classes,))}
 
     @property
     def mixes(self):
@@ -71,13 +71,13 @@ class OneOfSeveral(Architecture):
             logits = logits + tf.constant(np.log(self.class_factors), logits.dtype)
         return {"probabilities": tf.nn.softmax(logits)}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"]}
 
-    def tune(self, predictions, truths):
+    def tune(self, predictions, ground_truths):
         if not self.tunes:
             return self
-        labels = truths["label"]
+        labels = ground_truths["label"]
         counts = np.bincount(labels, minlength=self.num_classes)
         weights = 1 / np.maximum(counts, 1) if self.tune_for == "balanced_accuracy" else np.ones(self.num_classes)
         held = np.asarray(self.class_factors or np.ones(self.num_classes))

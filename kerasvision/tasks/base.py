@@ -1,4 +1,4 @@
-"""The contract of every architecture: inputs become a graph's, labels become targets, raw becomes an answer.
+"""The contract of every architecture: inputs become a graph's, labels become targets, raw becomes a prediction.
 
 sample -> augment -> geometry -> normalize -> graph = raw;   sample -> encode = targets;   decode(raw) = prediction.
 Training, the SavedModel and every other export call the same `geometry`, `normalize` and `decode`.
@@ -18,7 +18,7 @@ PREPROCESS = 1  # version of what `preprocessing` gives
 
 
 @dataclasses.dataclass(frozen=True)
-class Gives:
+class Output:
     """One key of a prediction: numpy dtype name, unit ("probability", "pixel", "class index"), shape without batch."""
 
     dtype: str
@@ -35,13 +35,13 @@ class Task(Component):
     """What goes in, what comes out and how it is judged. One abstract subclass a family."""
 
     name: typing.ClassVar[str]  # "classification"
-    needs: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
+    label_keys: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
     main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
     @abc.abstractmethod
-    def gives(self) -> dict[str, Gives]:
+    def outputs(self) -> dict[str, Output]:
         """Prediction key -> what it holds."""
 
     @abc.abstractmethod
@@ -75,7 +75,7 @@ class Architecture(Task):
     """Abstract. Concrete ones are final frozen dataclasses; their fields are their hyper-parameters."""
 
     kind = "architectures"
-    # fields that do not shape the graph, but the answer: they may be changed after training
+    # fields that do not shape the graph, but the prediction: they may be changed after training
     after_training: typing.ClassVar[tuple[str, ...]] = ()
     # raw key -> what makes probabilities of it along the last axis, "softmax" or "sigmoid", where it is that simple
     class_logits: typing.ClassVar[dict[str, str]] = {}
@@ -123,7 +123,7 @@ class Architecture(Task):
         """raw, batched -> prediction in the pixels of the original input, static shapes. Pure TensorFlow."""
 
     @abc.abstractmethod
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         """The oracle: raw, batched, that a perfect graph would return, so that `decode` gives the truth back."""
 
     def for_classes(self, classes):
@@ -148,16 +148,16 @@ class Architecture(Task):
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
-        return {k: sample[k] for k in self.needs}
+        return {k: sample[k] for k in self.label_keys}
 
     @property
-    def varies(self):
+    def keeps_input_size(self):
         """Whether what `geometry` returns is as large as its input, rather than of the graph's own size."""
         return False
 
-    def own_size(self, prepared):
+    def at_graph_size(self, prepared):
         """Of prepared inputs that vary, a part of the graph's own size. numpy or tensors, batched -> tensors."""
         return prepared
 
@@ -166,24 +166,26 @@ class Architecture(Task):
         return sample
 
     def judged(self, raw, geometry):
-        """As `decode`, with what the prediction was decided from where a decision hides how far two answers are apart:
+        """As `decode`, with what the prediction was decided from where a decision hides how far two predictions are
+        apart:
         further keys, which `compare` looks at in its reference.
         """
         return self.decode(raw, geometry)
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        """Prepared inputs -> prediction. ask: (inputs of the graph's own size, raw -> answer) -> answer. decode:
-        (raw, geometry) -> prediction, `decode` unless given; what is blended of windows is decoded in its own way.
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        """Prepared inputs -> prediction. run_graph: (inputs of the graph's own size, raw -> prediction) -> prediction.
+        decode: (raw, geometry) -> prediction, `decode` unless given; what is blended of windows is decoded in its own
+        way.
         """
-        return ask(prepared, lambda raw: (decode or self.decode)(raw, geometry))
+        return run_graph(prepared, lambda raw: (decode or self.decode)(raw, geometry))
 
-    def answer_through(self, infer, prepared, geometry):
+    def predict_through(self, infer, prepared, geometry):
         """The same through a file that takes inputs of the graph's own size: infer, numpy in and out.
 
         geometry: None where inputs came prepared.
         """
         prediction = infer(prepared)
-        return prediction if geometry is None else self.restore(prediction, geometry)
+        return prediction if geometry is None else self.to_original_pixels(prediction, geometry)
 
     def no_geometry(self, prepared):
         """The geometry that says prepared inputs are already where they should be; `{}` where there is none."""
@@ -199,16 +201,17 @@ class Architecture(Task):
         """
         return {"version": PREPROCESS, "kind": "other"}
 
-    def file_gives(self) -> dict[str, Gives]:
-        """What a file of the graph's own size gives, by key: `gives`, where `restore` changes nothing."""
-        return self.gives
+    def file_outputs(self) -> dict[str, Output]:
+        """What a file of the graph's size gives, by key: `outputs`, where `to_original_pixels` changes nothing."""
+        return self.outputs
 
     def restoring(self):
-        """`restore` of such a file in contract.json: what a client does with its answer, as `restore` and
-        `answer_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
+        """`restore` of such a file in contract.json: what a client does with its answer, as `to_original_pixels` and
+        `predict_through` do it, in enumerations and numbers. Rule "none": nothing; "other": it is not described.
         """
         changed = any(
-            getattr(type(self), name) is not getattr(Architecture, name) for name in ("restore", "answer_through")
+            getattr(type(self), name) is not getattr(Architecture, name)
+            for name in ("to_original_pixels", "predict_through")
         )
         return {"rule": "other" if changed else "none"}
 
@@ -227,11 +230,11 @@ class Architecture(Task):
         told = [key for key in apart if key in theirs] or apart
         return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in told]
 
-    def restore(self, prediction, geometry):
+    def to_original_pixels(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
 
-    def tune(self, predictions, truths):
+    def tune(self, predictions, ground_truths):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self
 

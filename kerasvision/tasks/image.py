@@ -22,7 +22,7 @@ DECODING = {  # of encoded pictures, as `data.decode` does it
 }
 
 
-class Photograph(Architecture):
+class ImageModel(Architecture):
     """Abstract. Concrete ones have these fields; image_size is (h, w).
 
     antialias: sides that shrink by more than two are averaged, in place of bilinear and bicubic interpolation
@@ -106,7 +106,7 @@ class Photograph(Architecture):
         return {"padding": {"gray": geo.PAD_VALUE, "placement": "end"}} if self.resize == "windows" else {}
 
 
-class ImageArchitecture(Photograph):
+class ImageArchitecture(ImageModel):
     """Abstract. A photograph that a backbone sees first."""
 
     backbone: Backbone

@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from kerasvision.ops import filling as fillings
 from kerasvision.ops.filling import Filling
-from kerasvision.tasks.image import Photograph
+from kerasvision.tasks.image import ImageModel
 
 
-class IncompletePhotograph(Photograph):
+class IncompleteImageModel(ImageModel):
     """Abstract. Takes `present` uint8 [B, H, W] beside `image`: 0 where a pixel is missing, whatever `image` has there.
 
     Resampled, a pixel is present where only present ones have a part in it, so that no hole bleeds into the picture (a

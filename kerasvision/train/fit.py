@@ -44,7 +44,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     for phase in recipe.phases():
         check_augmentations(phase.augment, arch)
         for technique in phase.techniques:
-            technique.earliest(phase.epochs)  # refuses now what would be refused when the phase begins
+            technique.first_epoch_to_keep(phase.epochs)  # refuses now what would be refused when the phase begins
     own, direction = dataclasses.replace(recipe, model=arch), arch.main_direction(opened.classes)
     session = Session(own, arch, opened.classes, splits, scope, folder, tuple(watchers), direction)
     refuse_patience(session)
@@ -87,7 +87,7 @@ def _fit_phase(session, graph, phase, number):
             graph = technique.graph(session.arch, graph)
         learner = _learner(session, graph, phase)
     local = graph if session.strategy.num_replicas_in_sync == 1 else structure(session.recipe, training=number)
-    first = max((t.earliest(phase.epochs) for t in phase.techniques), default=0)
+    first = max((t.first_epoch_to_keep(phase.epochs) for t in phase.techniques), default=0)
     best = KeepBest(local, folder, session.metric, session.chief, first, session.direction, phase.patience)
     if not finished.exists():
         steps = session.steps_per_epoch
@@ -106,7 +106,7 @@ def _fit_phase(session, graph, phase, number):
 def _with_data(session, phase):
     """Both, once the phase's techniques have seen the training split and chosen from it."""
     train, arch = session.splits["train"], session.arch
-    phase = dataclasses.replace(phase, techniques=tuple(t.look_at(arch, train) for t in phase.techniques))
+    phase = dataclasses.replace(phase, techniques=tuple(t.fit_statistics(arch, train) for t in phase.techniques))
     for technique in phase.techniques:
         train = technique.records(train, arch)
     return dataclasses.replace(session, splits=session.splits | {"train": train}), phase

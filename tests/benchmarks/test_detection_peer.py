@@ -56,8 +56,8 @@ def peer_metrics(python, trained, folder, seconds, out):
     found = json.loads(out.read_text())
     evaluator = trained.arch.evaluator(trained.classes)
     split = create("sources/yolo", path=str(folder)).open().splits["test"]
-    for _, truth, names in raw_examples(split, trained.arch, batch_size=1):
-        evaluator.update(_batch_of_one(found[pathlib.Path(names[0]).name]), truth)
+    for _, ground_truth, names in raw_examples(split, trained.arch, batch_size=1):
+        evaluator.update(_batch_of_one(found[pathlib.Path(names[0]).name]), ground_truth)
     return evaluator.result()
 
 

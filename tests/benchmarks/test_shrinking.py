@@ -20,7 +20,7 @@ from PIL import Image
 
 from kerasvision.core.registry import pretrained
 from kerasvision.ops import geometry as geo
-from kerasvision.tasks.image import Photograph
+from kerasvision.tasks.image import ImageModel
 from tests.benchmarks.ratios import paired
 
 pytestmark = pytest.mark.benchmark
@@ -213,4 +213,4 @@ def test_what_it_costs(hw):
         print(f"{hw}: {name} {100 * with_it:.2f} ms, bilinear {100 * without:.2f} ms")
     _, decoding, _ = paired(lambda: [tf.io.decode_jpeg(encoded) for _ in range(10)], plain, rounds=7)
     print(f"{hw}: decoding the JPEG {100 * decoding:.2f} ms")
-    assert with_it > 0 and issubclass(type(imagenet()[0]), Photograph)
+    assert with_it > 0 and issubclass(type(imagenet()[0]), ImageModel)

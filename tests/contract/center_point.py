@@ -78,5 +78,5 @@ class CenterPoint(Detection):
         sides = tf.exp(tf.minimum(raw["boxes"][..., 2:], 5.0)) * stride[:, None]
         return box_ops.from_cxcywh(tf.concat([center, sides], -1)), tf.sigmoid(raw["classes"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"classes": 40.0 * targets["classes"] - 20.0, "boxes": targets["boxes"]}

@@ -72,7 +72,7 @@ def check_targets(arch, graph, case):
     prepared, _, targets = batch_of(arch, case)
     raw = graph(arch.normalize(prepared), training=False)
     assert shapes(graph(arch.normalize(prepared), training=True)) == shapes(raw), "raw depends on `training`"
-    assert shapes(arch.perfect(targets)) == shapes(raw), "the oracle's raw is not shaped like the graph's"
+    assert shapes(arch.ideal_raw(targets)) == shapes(raw), "the oracle's raw is not shaped like the graph's"
     if not case.assigns_in_loss:
         assert shapes(targets) == shapes(raw), "targets are not shaped like raw"
     for name, loss in arch.loss(targets, raw).items():
@@ -118,14 +118,14 @@ def check_overfits(arch, graph, case):
 
 
 def check_oracle(arch, case):
-    """encode -> perfect -> decode gives the truth back."""
+    """encode -> ideal_raw -> decode gives the truth back."""
     _, geometry, targets = batch_of(arch, case)
-    prediction = {k: v.numpy() for k, v in arch.decode(arch.perfect(targets), geometry).items()}
+    prediction = {k: v.numpy() for k, v in arch.decode(arch.ideal_raw(targets), geometry).items()}
     evaluator = arch.evaluator(case.classes)
     for number, sample in enumerate(case.samples()):
-        truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
+        ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
         one = {k: v[number : number + 1] for k, v in prediction.items()}
-        evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in truth.items()})
+        evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in ground_truth.items()})
     result = evaluator.result()
     assert np.isclose(result[arch.main_metric], case.perfect, rtol=0, atol=1e-9), f"the truth is lost: {result}"
     error, flip = arch.compare(prediction, prediction)
@@ -136,24 +136,26 @@ def check_oracle(arch, case):
 def check_least_loss(arch, case):
     """What is perfect for decoding is perfect for the loss: otherwise the two code things differently."""
     _, _, targets = batch_of(arch, case)
-    for name, loss in arch.loss(targets, arch.perfect(targets)).items():
+    for name, loss in arch.loss(targets, arch.ideal_raw(targets)).items():
         assert np.abs(loss).max() <= case.least_loss, (
             f"{name} is {np.abs(loss).max():.3g} when every prediction is right"
         )
 
 
 def check_gives(arch, graph, case):
-    """The prediction's keys, dtypes and static shapes are what `gives` says; its JSON can be written."""
+    """The prediction's keys, dtypes and static shapes are what `outputs` says; its JSON can be written."""
     if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing, and an empty answer says nothing
         arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
     served = Served(arch, graph, case.classes)
-    promised = {k: (g.dtype, (None, *g.shape)) for k, g in arch.gives.items()}
+    promised = {k: (g.dtype, (None, *g.shape)) for k, g in arch.outputs.items()}
     for function in (served.serve, served.fixed(batch=None)):
         outputs = function.get_concrete_function().structured_outputs
-        if function is served.serve or set(outputs) == set(promised):  # else `restore` makes what was promised of it
+        if function is served.serve or set(outputs) == set(
+            promised
+        ):  # else `to_original_pixels` makes what was promised of it
             assert {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()} == promised
     prepared, geometry, _ = batch_of(arch, case)
-    answers = {k: v.numpy() for k, v in served.answer(prepared, geometry).items()}
+    answers = {k: v.numpy() for k, v in served.predict(prepared, geometry).items()}
     for key, value in answers.items():
         assert np.isfinite(value.astype(np.float64)).all(), f"{key} is not finite"
     assert not hasattr(arch, "suppression") or answers["count"].min() > 0, "nothing to look at"
@@ -170,14 +172,16 @@ def check_directions(arch, case):
     """Every figure has a stated direction, the main metric one to choose by; and the truth is better than nonsense."""
     evaluator, worse = (arch.evaluator(case.classes) for _ in range(2))
     prepared, geometry, targets = batch_of(arch, case)
-    perfect = arch.perfect(targets)
+    perfect = arch.ideal_raw(targets)
     for judge, raw in ((evaluator, perfect), (worse, {k: tf.roll(v, 1, 0) for k, v in perfect.items()})):
         for number, sample in enumerate(case.samples()):
             one = {k: v[number : number + 1] for k, v in raw.items()}
             place = {k: v[number : number + 1] for k, v in geometry.items()}
             answer = arch.decode(one, place)
-            truth = arch.truth({k: tf.constant(v) for k, v in sample.items()})
-            judge.update({k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in truth.items()})
+            ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+            judge.update(
+                {k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in ground_truth.items()}
+            )
     stated, figures = evaluator.directions, evaluator.result()
     unsaid = [key for key in figures if direction_of(stated, key) is None]
     assert not unsaid, f"nothing says whether more or less of {', '.join(unsaid)} is better"
@@ -218,7 +222,7 @@ def check_saved(name, arch, graph, case, folder):
     for before, after in zip(graph.weights, loaded.graph.weights, strict=True):
         assert np.array_equal(before, after), f"{before.name} was not kept"
     prepared, geometry, _ = batch_of(arch, case)
-    before, after = (t.answer(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
+    before, after = (t.predict(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
     for key in before:
         assert np.array_equal(before[key], after[key]), f"the loaded run gives other predictions ({key})"
 

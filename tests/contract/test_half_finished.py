@@ -10,7 +10,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.inference.served import Served
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from tests.contract import contracts
 from tests.contract.cases import CASES
 from tests.contract.toys import Points, Volume
@@ -74,7 +74,7 @@ class TargetsOfAnotherShape(Volume):
     def loss(self, targets, raw):
         return {"x": keras.losses.sparse_categorical_crossentropy(targets["logits"], raw["logits"], True)}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"logits": 40.0 * tf.one_hot(targets["logits"], 2)}
 
 
@@ -131,8 +131,8 @@ class OneKeyTooMany(Volume):
 
 class GivesAnotherShape(Volume):
     @property
-    def gives(self):
-        return {"probabilities": Gives("float32", "probability", (3,))}
+    def outputs(self):
+        return {"probabilities": Output("float32", "probability", (3,))}
 
 
 class MixesTheBatch(Volume):

@@ -56,7 +56,7 @@ def test_targets_are_mixed_as_they_may_be_or_not_at_all(name, part):
         sources = whose(inputs["image"].numpy(), after_inputs["image"].numpy())
         for key, how in arch.mixes.items():
             CHECKS[how](targets[key].numpy(), after[key].numpy(), sources)
-        raw = tf.nest.map_structure(tf.zeros_like, arch.perfect(targets))
+        raw = tf.nest.map_structure(tf.zeros_like, arch.ideal_raw(targets))
         for term, loss in arch.loss(after, raw).items():
             assert np.isfinite(loss).all(), term
             assert (loss.numpy() >= 0).all(), term

@@ -60,7 +60,7 @@ def probabilities(held, inputs):
     (key,) = prepared
 
     def ask(tile):
-        return held._answer({key: tile}, lambda raw: arch.decode(raw, {}))["probabilities"]
+        return held._run_graph({key: tile}, lambda raw: arch.decode(raw, {}))["probabilities"]
 
     return tf.function(lambda x: arch._blended(ask, x))(prepared[key]).numpy()
 

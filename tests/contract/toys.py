@@ -16,19 +16,19 @@ from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.ops import geometry as geo
-from kerasvision.tasks.base import Architecture, Gives
+from kerasvision.tasks.base import Architecture, Output
 
 
 class OneOfSeveral(Architecture):
     """Abstract. Raw is `{"logits": [B, K]}`, whatever goes in."""
 
     num_classes: int
-    needs: typing.ClassVar[tuple[str, ...]] = ("label",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
 
     @property
-    def gives(self):
-        return {"probabilities": Gives("float32", "probability", (self.num_classes,))}
+    def outputs(self):
+        return {"probabilities": Output("float32", "probability", (self.num_classes,))}
 
     def evaluator(self, classes):
         return SingleLabel(classes)
@@ -42,7 +42,7 @@ class OneOfSeveral(Architecture):
     def decode(self, raw, geometry):
         return {"probabilities": tf.nn.softmax(raw["logits"])}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"]}
 
     def compare(self, reference, other):
@@ -157,15 +157,15 @@ class Points(Architecture):
     image_size: tuple[int, int] = (16, 16)
 
     name: typing.ClassVar[str] = "points"
-    needs: typing.ClassVar[tuple[str, ...]] = ("points_xy",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("points_xy",)
     main_metric: typing.ClassVar[str] = "recall"
 
     @property
-    def gives(self):
+    def outputs(self):
         return {
-            "points_xy": Gives("float32", "pixel", (MOST, 2)),
-            "scores": Gives("float32", "probability", (MOST,)),
-            "count": Gives("int32", "points with a score of at least 0.5"),
+            "points_xy": Output("float32", "pixel", (MOST, 2)),
+            "scores": Output("float32", "probability", (MOST,)),
+            "count": Output("int32", "points with a score of at least 0.5"),
         }
 
     def evaluator(self, classes):
@@ -239,11 +239,11 @@ class Points(Architecture):
         count = tf.reduce_sum(tf.cast(scores >= 0.5, tf.int32), -1)
         return {"points_xy": points_xy, "scores": scores, "count": count}
 
-    def restore(self, prediction, geometry):
+    def to_original_pixels(self, prediction, geometry):
         points_xy = (prediction["points_xy"] - geometry["offset_xy"][:, None]) / geometry["scale_xy"][:, None]
         return prediction | {"points_xy": points_xy}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         centers = tf.tile(self._centers()[None], [tf.shape(targets["valid"])[0], 1, 1])
         nearest, taken = self._assigned(targets, centers)
         hot = tf.one_hot(nearest, len(self._centers())) * targets["valid"][..., None]  # [B, N, A]
@@ -265,8 +265,10 @@ class FoundPoints(Evaluator):
     def directions(self):
         return {"recall": "max", "surplus": Target(0.0)}
 
-    def update(self, prediction, truth):
-        for points, count, true in zip(prediction["points_xy"], prediction["count"], truth["points_xy"], strict=True):
+    def update(self, prediction, ground_truth):
+        for points, count, true in zip(
+            prediction["points_xy"], prediction["count"], ground_truth["points_xy"], strict=True
+        ):
             apart = np.linalg.norm(true[:, None] - points[None, :count], axis=-1)
             found = int((apart < 1e-3).any(1).sum()) if count else 0
             self._rows.append((found, len(true), int(count)))

@@ -181,9 +181,9 @@ def test_classification(kind, orientation, tmp_path):
 
 
 def read(source, arch):
-    """(tag of the file's number, (inputs, truth)) of each."""
-    for inputs, truth, (name,) in raw_examples(source.open().splits["train"], arch, batch_size=1):
-        yield int(name.rsplit("/", 1)[-1].split(".")[0]) + 1, (inputs, truth)
+    """(tag of the file's number, (inputs, ground_truth)) of each."""
+    for inputs, ground_truth, (name,) in raw_examples(source.open().splits["train"], arch, batch_size=1):
+        yield int(name.rsplit("/", 1)[-1].split(".")[0]) + 1, (inputs, ground_truth)
 
 
 def write_coco(folder, names, orientation, tags=TAGS):
@@ -202,9 +202,9 @@ def test_boxes(kind, orientation, tmp_path):
     names = files_of(tmp_path, kind)
     write_coco(tmp_path, names, orientation)
     source = create("sources/coco", path=str(tmp_path), orientation=orientation, **WHOLE)
-    for tag, (inputs, truth) in read(source, create("detection/yolo", image_size=(64, 64))):
+    for tag, (inputs, ground_truth) in read(source, create("detection/yolo", image_size=(64, 64))):
         assert red_of(inputs["image"][0]) == shown(tag, orientation)[0]
-        np.testing.assert_array_equal(truth["boxes_xyxy"][0], [shown(tag, orientation)[0]])
+        np.testing.assert_array_equal(ground_truth["boxes_xyxy"][0], [shown(tag, orientation)[0]])
     other = {"upright": "stored", "stored": "upright"}[orientation]
     said = f"4 images have an EXIF orientation, and their labels state the size of {orientation} pixels"
     with pytest.raises(KerasVisionError, match=f"{said}.* set orientation='{orientation}'"):
@@ -224,9 +224,9 @@ def test_yolo_and_what_is_converted(orientation, tmp_path):
     source = create("sources/yolo", path=str(tmp_path / "data.yaml"), orientation=orientation, **WHOLE)
     out = create("sources/coco", path=str(convert(source, "coco", tmp_path / "out")), **WHOLE)
     for opened in (source, out):
-        for tag, (inputs, truth) in read(opened, create("detection/yolo", image_size=(64, 64))):
+        for tag, (inputs, ground_truth) in read(opened, create("detection/yolo", image_size=(64, 64))):
             assert inputs["image"].shape[1:3] == shown(tag, orientation)[1]
-            np.testing.assert_allclose(truth["boxes_xyxy"][0], [red_of(inputs["image"][0])], atol=1e-3)
+            np.testing.assert_allclose(ground_truth["boxes_xyxy"][0], [red_of(inputs["image"][0])], atol=1e-3)
 
 
 def write_masks(folder, orientation, is_tagged):
@@ -247,8 +247,8 @@ def test_masks(kind, orientation, is_tagged, tmp_path):
     files_of(tmp_path / "images", kind)
     write_masks(tmp_path, orientation, is_tagged)
     source = create("sources/image_mask", path=str(tmp_path), orientation=orientation, **WHOLE)
-    for tag, (inputs, truth) in read(source, create("semantic_segmentation/unet", image_size=(32, 32))):
-        red = truth["mask"][0] * 255
+    for tag, (inputs, ground_truth) in read(source, create("semantic_segmentation/unet", image_size=(32, 32))):
+        red = ground_truth["mask"][0] * 255
         assert red_of(inputs["image"][0]) == red_of(np.stack([red, 0 * red, 0 * red], -1))
         assert red.shape == shown(tag, orientation)[1]
     if not is_tagged:

@@ -82,7 +82,7 @@ def test_cached_samples_are_the_same_samples(opened):
 
 def test_evaluation_keeps_order_and_the_smaller_last_batch(opened):
     split = opened.splits["test"]
-    labels = [truth["label"].numpy() for _, _, truth in evaluation_data(split, ARCH, batch_size=100)]
+    labels = [ground_truth["label"].numpy() for _, _, ground_truth in evaluation_data(split, ARCH, batch_size=100)]
     assert [len(batch) for batch in labels] == [100, 100, 100, split.size - 300]
     np.testing.assert_array_equal(np.concatenate(labels), [r["label"] for r in split.records.as_numpy_iterator()])
 

@@ -19,17 +19,17 @@ CLASSES = ("a", "b", "c")
 def planted(count=300, wrong=30):
     """(given labels, probabilities of a good model, numbers of the wrong labels)."""
     rng = np.random.default_rng(0)
-    truth = rng.integers(3, size=count)
+    ground_truth = rng.integers(3, size=count)
     scores = rng.dirichlet([1, 1, 1], count) * 0.3
-    scores[np.arange(count), truth] += 0.7
+    scores[np.arange(count), ground_truth] += 0.7
     numbers = rng.permutation(count)[:wrong]
-    given = truth.copy()
-    given[numbers] = (truth[numbers] + 1) % 3
-    return given, scores, numbers, truth
+    given = ground_truth.copy()
+    given[numbers] = (ground_truth[numbers] + 1) % 3
+    return given, scores, numbers, ground_truth
 
 
 def test_planted_labels_are_found_with_the_right_class():
-    given, scores, numbers, truth = planted()
+    given, scores, numbers, ground_truth = planted()
     rows = suspects(given, scores, CLASSES)
     found = {row["number"] for row in rows}
     assert len(found & set(numbers.tolist())) >= 24 and len(found - set(numbers.tolist())) <= 3

@@ -12,7 +12,7 @@ from kerasvision.api import load
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create, explainers
-from kerasvision.explain.base import Asked, asked
+from kerasvision.explain.base import Classifier, classifier_of
 
 SIDE = 32
 
@@ -30,7 +30,7 @@ def looks_at_a_corner():
     corner = np.zeros((SIDE, SIDE))
     corner[:8, :8] = 1 / 64
     graph.get_layer("logits").set_weights([np.stack([corner.ravel(), -corner.ravel()], 1)])
-    return Asked(arch, graph, ("yes", "no"))
+    return Classifier(arch, graph, ("yes", "no"))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def digit(digits_run):
 
 def test_grad_cam_of_pooling_and_one_dense_layer_is_the_class_activation_map(digits_run, digit):
     """Section 3.1 of the paper: then alpha_k is the dense layer's weight over the number of positions."""
-    model, graph = asked(digits_run), digits_run.graph
+    model, graph = classifier_of(digits_run), digits_run.graph
     pooled = graph.get_layer("pool")
     maps = keras.Model(graph.input, pooled.input)(model.normalized(tf.constant(digit)[None]), training=False)[0].numpy()
     kernel = graph.get_layer("logits").kernel.numpy()
@@ -111,7 +111,7 @@ def test_occlusion_is_the_mean_over_all_squares_also_where_they_overlap(height, 
 
 def test_scores_are_those_of_predict(digits_run, digit):
     wanted = load(digits_run.folder)({"image": digit[None]})["probabilities"][0]
-    np.testing.assert_allclose(asked(digits_run).scores(digit), wanted, atol=1e-6)
+    np.testing.assert_allclose(classifier_of(digits_run).scores(digit), wanted, atol=1e-6)
 
 
 def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
@@ -145,12 +145,14 @@ def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp
     assert main(["explain", str(tmp_path), "here.png"]) == 2 and "is no run" in capsys.readouterr().err
     assert main(["explain", str(digits_run.folder), "here.png"]) == 1 and "cannot be read" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no layer 'conv9'"):
-        create("explainers/grad_cam", layer="conv9").explain(asked(digits_run), np.zeros((8, 8, 3), np.uint8), 0)
+        create("explainers/grad_cam", layer="conv9").explain(
+            classifier_of(digits_run), np.zeros((8, 8, 3), np.uint8), 0
+        )
     with pytest.raises(UsageError, match="0 < stride <= square <= 1"):
         create("explainers/occlusion", square=0.1, stride=0.2)
     detector = create("detection/retinanet", num_classes=2)
     with pytest.raises(UsageError, match="retinanet cannot be explained"):
-        asked(types.SimpleNamespace(arch=detector, graph=None, classes=("a", "b")))
+        classifier_of(types.SimpleNamespace(arch=detector, graph=None, classes=("a", "b")))
 
 
 def test_the_card_holds_the_picture(digits_run, digits_tflite, digit, tmp_path, capsys):

@@ -24,8 +24,8 @@ def recorded(trained, folder):
     folder.mkdir()
     split = trained.recipe.data.open().splits["test"]
     evaluator = trained.arch.evaluator(trained.classes)
-    for inputs, truth, _ in raw_examples(split, trained.arch):
-        evaluator.update({k: v.numpy() for k, v in trained.served().serve(inputs).items()}, truth)
+    for inputs, ground_truth, _ in raw_examples(split, trained.arch):
+        evaluator.update({k: v.numpy() for k, v in trained.served().serve(inputs).items()}, ground_truth)
     metrics = {f"test/{k}": v for k, v in evaluator.result().items()}
     trained = dataclasses.replace(trained, folder=folder, metrics=metrics)
     write_record(record_of(trained, "test", split), folder)

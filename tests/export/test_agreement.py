@@ -18,7 +18,7 @@ def examples(digits_run):
     """(images [N, 8, 8, 3], labels [N], whether the trained model is right [N]) of the test split."""
     rows = list(raw_examples(digits_run.recipe.data.open().splits["test"], digits_run.arch))
     images = np.concatenate([inputs["image"] for inputs, _, _ in rows])
-    labels = np.concatenate([truth["label"] for _, truth, _ in rows])
+    labels = np.concatenate([ground_truth["label"] for _, ground_truth, _ in rows])
     return images, labels, digits_run.served().serve({"image": images})["probabilities"].numpy().argmax(1) == labels
 
 

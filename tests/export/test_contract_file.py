@@ -82,7 +82,7 @@ def test_metrics_and_agreement_are_measured_again(placed, digits_run):
     """Predictions of the file and of the run, by `load`, over the same 120 examples."""
     contract, package = placed
     rows = list(raw_examples(digits_run.recipe.data.open().splits["test"], digits_run.arch, limit=120))
-    labels = np.concatenate([truth["label"] for _, truth, _ in rows])
+    labels = np.concatenate([ground_truth["label"] for _, ground_truth, _ in rows])
     run = api.load(digits_run.folder)
     expected = np.concatenate([run(inputs)["probabilities"] for inputs, _, _ in rows])
     assert contract["metrics"]["test/accuracy"] == pytest.approx((expected.argmax(1) == labels).mean())

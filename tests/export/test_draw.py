@@ -122,7 +122,7 @@ class Curious(Evaluator):
     def directions(self):
         return {}
 
-    def update(self, prediction, truth):
+    def update(self, prediction, ground_truth):
         pass
 
     def result(self, examples=None):

@@ -35,7 +35,7 @@ def probabilities(inputs):
 def found(arch, masks=False):
     """Boxes of all over the prepared image and beyond it, and a few rows that are empty."""
     h, w = arch.image_size
-    gives, most = arch.file_gives(), arch.suppression.max_detections
+    gives, most = arch.file_outputs(), arch.suppression.max_detections
     corners = RNG.uniform(-4, 1.1 * max(h, w), (most, 2, 2)).clip(0, [w, h])
     boxes, real = np.concatenate([corners.min(1), corners.max(1)], -1), np.arange(most) < most - 3
     answer = {
@@ -64,7 +64,7 @@ class Stand(Runner):
 def contract_of(arch):
     """A contract with one row, of a file of the graph's own size."""
     inputs = {k: {"dtype": s.dtype.name, "shape": [1, *s.shape[1:]]} for k, s in arch.prepared_inputs().items()}
-    outputs = {k: {"dtype": g.dtype, "shape": [1, *g.shape]} for k, g in arch.file_gives().items()}
+    outputs = {k: {"dtype": g.dtype, "shape": [1, *g.shape]} for k, g in arch.file_outputs().items()}
     row = described.file(arch, {"inputs": inputs, "outputs": outputs})
     return {"preprocess": arch.preprocessing(), "artifacts": [row]}
 
@@ -148,7 +148,7 @@ def test_a_box_around_what_was_drawn_is_found_where_it_was_drawn():
 
     def ask(inputs):
         rows, columns = np.nonzero(inputs["image"][0].max(-1) < 64)
-        answer = {k: np.zeros((1, *g.shape), g.dtype) for k, g in arch.file_gives().items()}
+        answer = {k: np.zeros((1, *g.shape), g.dtype) for k, g in arch.file_outputs().items()}
         answer["boxes_xyxy"][0, 0] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
         return answer | {"count": np.int32([1])}
 
@@ -224,7 +224,7 @@ def test_units_are_those_of_the_file():
 def test_what_an_architecture_does_not_describe_is_no_guess():
     @dataclasses.dataclass(frozen=True)
     class Odd(type(create("classification/classifier", **PHOTO))):
-        def restore(self, prediction, geometry):
+        def to_original_pixels(self, prediction, geometry):
             return {k: 2 * v for k, v in prediction.items()}
 
     arch = Odd(**PHOTO)

@@ -163,7 +163,7 @@ def test_what_is_no_segmenter_of_photos_is_one_line():
         task_of(create("instance_segmentation/mask_rcnn", num_classes=3))
     volume = {"volume": tf.TensorSpec([None, 8, 8, 8, 1], tf.float32)}
     gives = {"mask": None, "confidence": None}
-    arch = types.SimpleNamespace(registered_name="volumes", gives=gives, prepared_inputs=lambda: volume)
+    arch = types.SimpleNamespace(registered_name="volumes", outputs=gives, prepared_inputs=lambda: volume)
     with pytest.raises(KerasVisionError, match="it takes volume and gives mask, confidence; export tflite"):
         task_of(arch)
 

@@ -33,7 +33,7 @@ def transposed(answer, *_):
 
 
 MODEL = {  # what is broken in the model itself -> (owner, name, change)
-    "channels swapped": (image.Photograph, "normalize", swapped),
+    "channels swapped": (image.ImageModel, "normalize", swapped),
     "a temperature in decode": (
         _one_of_several.OneOfSeveral,
         "decode",

@@ -26,8 +26,8 @@ def single(seed, count=300, classes=8):
 
 
 def evaluated(evaluator, pieces):
-    for prediction, truth in pieces:
-        evaluator.update(prediction, truth)
+    for prediction, ground_truth in pieces:
+        evaluator.update(prediction, ground_truth)
     return evaluator.result()
 
 
@@ -121,67 +121,67 @@ def test_calibration_error_of_a_known_case():
 def several(seed, count=400, classes=6):
     """Scores and truth of several labels; class 4 is rare, the last one never occurs."""
     rng = np.random.default_rng(seed)
-    truth = rng.uniform(size=(count, classes)) < np.array([0.5, 0.3, 0.2, 0.1, 0.01, 0.0])
-    logits = rng.normal(-1, 1.5, (count, classes)) + 1.5 * truth
-    return (1 / (1 + np.exp(-logits))).astype(np.float32), truth
+    ground_truth = rng.uniform(size=(count, classes)) < np.array([0.5, 0.3, 0.2, 0.1, 0.01, 0.0])
+    logits = rng.normal(-1, 1.5, (count, classes)) + 1.5 * ground_truth
+    return (1 / (1 + np.exp(-logits))).astype(np.float32), ground_truth
 
 
-def average_precision(truth, scores):
+def average_precision(ground_truth, scores):
     """sum over the ranks of true examples of precision at that rank / number of true examples (no equal scores)."""
-    ranked = truth[np.argsort(-scores)]
+    ranked = ground_truth[np.argsort(-scores)]
     return np.mean([ranked[: i + 1].mean() for i in np.flatnonzero(ranked)])
 
 
-def wrong_pairs(truth, scores):
+def wrong_pairs(ground_truth, scores):
     """Part of the pairs of a class that is on and one that is not of which the second has the higher score."""
-    pairs = [(scores[a], scores[b]) for a in np.flatnonzero(truth) for b in np.flatnonzero(~truth)]
+    pairs = [(scores[a], scores[b]) for a in np.flatnonzero(ground_truth) for b in np.flatnonzero(~ground_truth)]
     return np.mean([on < off for on, off in pairs]) if pairs else 0.0
 
 
-def needed(truth, scores):
+def needed(ground_truth, scores):
     """How many of the highest scores hold every class that is on."""
-    return max(((scores >= scores[k]).sum() for k in np.flatnonzero(truth)), default=0)
+    return max(((scores >= scores[k]).sum() for k in np.flatnonzero(ground_truth)), default=0)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_multi_label_is_the_definition(seed):
-    probabilities, truth = several(seed)
+    probabilities, ground_truth = several(seed)
     present = probabilities >= 0.4
     pieces = [
         (
             {"probabilities": probabilities[s], "present": present[s].astype(np.int32)},
-            {"present": truth[s].astype(float)},
+            {"present": ground_truth[s].astype(float)},
         )
-        for s in in_pieces(len(truth))
+        for s in in_pieces(len(ground_truth))
     ]
     result = evaluated(MultiLabel(CLASSES[:6]), pieces)
-    known = [k for k in range(6) if truth[:, k].any()]
-    f1 = [sk.f1_score(truth[:, k], present[:, k], zero_division=0) for k in range(6)]
-    both, rows = (truth & present).sum(), list(zip(truth, present, strict=True))
+    known = [k for k in range(6) if ground_truth[:, k].any()]
+    f1 = [sk.f1_score(ground_truth[:, k], present[:, k], zero_division=0) for k in range(6)]
+    both, rows = (ground_truth & present).sum(), list(zip(ground_truth, present, strict=True))
     expected = {
-        "mean_average_precision": np.mean([average_precision(truth[:, k], probabilities[:, k]) for k in known]),
-        "micro_f1": 2 * both / (truth.sum() + present.sum()),
+        "mean_average_precision": np.mean([average_precision(ground_truth[:, k], probabilities[:, k]) for k in known]),
+        "micro_f1": 2 * both / (ground_truth.sum() + present.sum()),
         "macro_f1": np.mean(f1),
-        "subset_accuracy": np.mean([np.array_equal(a, b) for a, b in zip(truth, present, strict=True)]),
-        "hamming_loss": sk.hamming_loss(truth, present),
+        "subset_accuracy": np.mean([np.array_equal(a, b) for a, b in zip(ground_truth, present, strict=True)]),
+        "hamming_loss": sk.hamming_loss(ground_truth, present),
         "example_f1": np.mean([2 * (t & p).sum() / (t.sum() + p.sum()) if (t | p).any() else 1.0 for t, p in rows]),
-        "ranking_loss": np.mean([wrong_pairs(t, s) for t, s in zip(truth, probabilities, strict=True)]),
-        "coverage_error": np.mean([needed(t, s) for t, s in zip(truth, probabilities, strict=True)]),
+        "ranking_loss": np.mean([wrong_pairs(t, s) for t, s in zip(ground_truth, probabilities, strict=True)]),
+        "coverage_error": np.mean([needed(t, s) for t, s in zip(ground_truth, probabilities, strict=True)]),
         "ranking_average_precision": np.mean(
-            [average_precision(t, s) if t.any() else 1.0 for t, s in zip(truth, probabilities, strict=True)]
+            [average_precision(t, s) if t.any() else 1.0 for t, s in zip(ground_truth, probabilities, strict=True)]
         ),
     }
     assert result == pytest.approx(expected, abs=1e-6)
 
 
-def f1_at(truth, scores, cut):
+def f1_at(ground_truth, scores, cut):
     on = scores >= np.float32(cut)
-    return 2 * (on & truth).sum() / max(1, on.sum() + truth.sum())
+    return 2 * (on & ground_truth).sum() / max(1, on.sum() + ground_truth.sum())
 
 
-def best_f1(truth, scores):
+def best_f1(ground_truth, scores):
     """Over every threshold there is: one at each score, and one above all."""
-    return max(f1_at(truth, scores, cut) for cut in [*np.unique(scores), np.float32(2.0)])
+    return max(f1_at(ground_truth, scores, cut) for cut in [*np.unique(scores), np.float32(2.0)])
 
 
 SCALES = {
@@ -196,18 +196,20 @@ SCALES = {
 @pytest.mark.parametrize("seed", range(3))
 def test_best_thresholds_are_the_best(seed, scale):
     """In float32, as the graph compares, with >=, as the graph does."""
-    probabilities, truth = several(seed)
+    probabilities, ground_truth = several(seed)
     scores = SCALES[scale](probabilities).astype(np.float32)
-    thresholds = best_thresholds(scores, truth)
+    thresholds = best_thresholds(scores, ground_truth)
     assert len(thresholds) == 6 and all(isinstance(t, float) for t in thresholds)
     for k in range(6):
-        if truth[:, k].any():
-            assert f1_at(truth[:, k], scores[:, k], thresholds[k]) == best_f1(truth[:, k], scores[:, k]), k
+        if ground_truth[:, k].any():
+            assert f1_at(ground_truth[:, k], scores[:, k], thresholds[k]) == best_f1(
+                ground_truth[:, k], scores[:, k]
+            ), k
 
 
 def test_a_class_that_never_occurs_keeps_one_half():
-    probabilities, truth = several(0)
-    assert best_thresholds(probabilities, truth)[5] == 0.5
+    probabilities, ground_truth = several(0)
+    assert best_thresholds(probabilities, ground_truth)[5] == 0.5
 
 
 def test_a_threshold_leaves_room_to_both_sides():

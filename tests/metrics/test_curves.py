@@ -24,11 +24,11 @@ def evaluator(found, masks=False):
             "labels": np.array([[0, -1]]),
             "count": np.array([len(rows)]),
         }
-        truth = {"boxes_xyxy": [np.array([[100, 100, 200, 200.0]])], "labels": [np.array([0])]}
+        ground_truth = {"boxes_xyxy": [np.array([[100, 100, 200, 200.0]])], "labels": [np.array([0])]}
         if masks:
             prediction |= {"masks": slots[None]}
-            truth |= {"instance_masks": [slots[:1]]}
-        seen.update(prediction, truth)
+            ground_truth |= {"instance_masks": [slots[:1]]}
+        seen.update(prediction, ground_truth)
     return seen
 
 

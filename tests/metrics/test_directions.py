@@ -62,8 +62,12 @@ def _detected(good):
     shift = 0.0 if good else 6.0
     prediction = {"boxes_xyxy": BOXES[None] + shift, "scores": np.full((1, 3), 0.9), "count": np.array([3])}
     prediction |= {"labels": np.array([[0, 1, 1]])}
-    truth = {"boxes_xyxy": BOXES[None], "labels": np.array([[0, 1, 1]]), "occlusion": np.array([[0.0, 0.2, 0.5]])}
-    return Detection(("a", "b")), prediction, truth | {"illumination": np.array([0.0])}
+    ground_truth = {
+        "boxes_xyxy": BOXES[None],
+        "labels": np.array([[0, 1, 1]]),
+        "occlusion": np.array([[0.0, 0.2, 0.5]]),
+    }
+    return Detection(("a", "b")), prediction, ground_truth | {"illumination": np.array([0.0])}
 
 
 CASES = {"single": _single, "multi": _multi, "numbers": _numbers, "restored": _restored, "segmented": _segmented}
@@ -71,8 +75,8 @@ CASES["detected"] = _detected
 
 
 def _result(made):
-    judge, prediction, truth = made
-    judge.update(prediction, truth)
+    judge, prediction, ground_truth = made
+    judge.update(prediction, ground_truth)
     return judge.directions, judge.result()
 
 

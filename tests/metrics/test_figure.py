@@ -16,8 +16,8 @@ def single_label():
 
 
 def multi_label():
-    scores, truth = RNG.random((30, 4)), RNG.random((30, 4)) < 0.4
-    return MultiLabel(tuple("abcd")), {"probabilities": scores, "present": scores > 0.5}, {"present": truth}
+    scores, ground_truth = RNG.random((30, 4)), RNG.random((30, 4)) < 0.4
+    return MultiLabel(tuple("abcd")), {"probabilities": scores, "present": scores > 0.5}, {"present": ground_truth}
 
 
 def segmentation():
@@ -44,8 +44,8 @@ def detection():
     ],
 )
 def test_a_figure_alone_is_the_one_among_all(make, names):
-    evaluator, prediction, truth = make()
-    evaluator.update(prediction, truth)
+    evaluator, prediction, ground_truth = make()
+    evaluator.update(prediction, ground_truth)
     for examples in (np.arange(30), np.arange(0, 30, 3), np.array([7])):
         whole = evaluator.result(examples)
         for name in names:

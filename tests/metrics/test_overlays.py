@@ -12,11 +12,11 @@ SIDE, GRAY = 320, 70  # as large as a panel: pixels of the picture are those of 
 HATCHED = (174, 174, 174)  # 0.8 of the hatch's gray on the image's
 
 
-def evaluator(right, truth=None, **options):
+def evaluator(right, ground_truth=None, **options):
     """A row of 20 cats for each number in `right`, of which as many are found."""
     seen = Segmentation(CLASSES, **options)
     for count in right:
-        row = np.ones((1, 20), np.uint8) if truth is None else truth
+        row = np.ones((1, 20), np.uint8) if ground_truth is None else ground_truth
         found = np.broadcast_to(np.arange(20) < count, row.shape).astype(np.uint8)
         seen.update({"mask": found[None]}, {"mask": row[None]})
     return seen
@@ -55,12 +55,12 @@ def test_ties_keep_the_first():
 
 
 def test_image_truth_and_prediction(tmp_path):
-    truth, found = np.zeros((2, SIDE, SIDE), np.uint8)
-    truth[100:200, 50:150], found[100:200, 80:180] = 1, 1
-    truth[250:300], found[250:300] = 255, 2  # what is predicted there is not shown
+    ground_truth, found = np.zeros((2, SIDE, SIDE), np.uint8)
+    ground_truth[100:200, 50:150], found[100:200, 80:180] = 1, 1
+    ground_truth[250:300], found[250:300] = 255, 2  # what is predicted there is not shown
     found[10:60, 10:60] = 2
     seen = Segmentation(CLASSES)
-    seen.update({"mask": found[None]}, {"mask": truth[None]})
+    seen.update({"mask": found[None]}, {"mask": ground_truth[None]})
     pixels = drawn(seen, tmp_path, lambda numbers: {n: np.full((SIDE, SIDE, 3), GRAY, np.uint8) for n in numbers})
     top, lefts = panels(pixels)
     image, true, said = (pixels[top : top + SIDE, left : left + SIDE] for left in lefts)
@@ -102,10 +102,10 @@ def test_a_name_only_for_what_is_seen(tmp_path):
 
 @pytest.mark.parametrize("kind", ["gray", "color", "channel", "hounsfield"])
 def test_the_worst_slice_of_a_volume(tmp_path, kind):
-    truth, found = np.zeros((2, 5, SIDE, SIDE), np.uint8)
-    truth[:, 100:120, 100:120], found[:, 100:120, 100:120] = 1, 1
+    ground_truth, found = np.zeros((2, 5, SIDE, SIDE), np.uint8)
+    ground_truth[:, 100:120, 100:120], found[:, 100:120, 100:120] = 1, 1
     found[3, 200:220, 200:220] = 1
-    truth[1, 300:] = 255  # disagrees, but does not count
+    ground_truth[1, 300:] = 255  # disagrees, but does not count
     volume = np.zeros((5, SIDE, SIDE), np.uint8)
     volume[3] = GRAY
     if kind == "hounsfield":
@@ -114,9 +114,9 @@ def test_the_worst_slice_of_a_volume(tmp_path, kind):
     elif kind != "gray":
         volume = np.repeat(volume[..., None], 3 if kind == "color" else 1, -1)
     seen = Segmentation(CLASSES)
-    seen.update({"mask": found[None]}, {"mask": truth[None]})
+    seen.update({"mask": found[None]}, {"mask": ground_truth[None]})
     (case,) = seen._worst
-    assert case.at == (3, 5) and case.truth.shape == (SIDE, SIDE) and case.truth.base is None
+    assert case.at == (3, 5) and case.ground_truth.shape == (SIDE, SIDE) and case.ground_truth.base is None
     pixels = drawn(seen, tmp_path, lambda numbers: dict.fromkeys(numbers, volume))
     if kind == "hounsfield":  # from the darkest to the lightest of the slice
         assert 2.9 < (pixels == 0).all(-1).sum() / (SIDE * 160) <= 3.1  # half of each panel
@@ -142,6 +142,6 @@ def test_without_background_every_class_has_a_color(tmp_path):
 
 
 def test_nothing_to_show(tmp_path):
-    seen = evaluator([0], truth=np.zeros((1, 20), np.uint8))
+    seen = evaluator([0], ground_truth=np.zeros((1, 20), np.uint8))
     pixels = drawn(seen, tmp_path, None)
     assert (pixels < 100).all(-1).any()

@@ -50,9 +50,10 @@ def test_the_interval_of_a_deviation_is_the_normal_distribution_s():
     error = np.array([[edge - 1e-4], [edge + 1e-4], [1e-4 - edge], [-1e-4 - edge], [0.0], [2.0], [-2.0], [3.0]])
     for deviation in (1.0, 0.01, 250.0):
         held = Numbers(("one",))
-        truth = np.full_like(error, 7.0)
+        ground_truth = np.full_like(error, 7.0)
         held.update(
-            {"values": truth + deviation * error, "deviation": np.full_like(error, deviation)}, {"targets": truth}
+            {"values": ground_truth + deviation * error, "deviation": np.full_like(error, deviation)},
+            {"targets": ground_truth},
         )
         assert held.result()["coverage_95"] == 3 / 8
 

@@ -19,18 +19,18 @@ def cases(seed, axes=2, count=9, known=False):
     rng, made = np.random.default_rng(seed), []
     for number in range(count):
         shape = tuple(rng.integers(3, 9, axes))
-        truth, found = rng.integers(0, 4, (2, *shape)).astype(np.uint8)
+        ground_truth, found = rng.integers(0, 4, (2, *shape)).astype(np.uint8)
         if number % 3 == 1:
-            truth[:] = rng.integers(0, 2) * 3
+            ground_truth[:] = rng.integers(0, 2) * 3
         if number % 3 == 2:
             found[:] = rng.integers(0, 2) * 3
         if number % 4 == 3:
-            truth[found == 2] = 0
+            ground_truth[found == 2] = 0
         if not known:
-            truth[rng.random(shape) < 0.2] = IGNORE
+            ground_truth[rng.random(shape) < 0.2] = IGNORE
             if number == count - 1:
-                truth[:] = IGNORE
-        made.append((truth, found, rng.uniform(0.5, 3, axes)))
+                ground_truth[:] = IGNORE
+        made.append((ground_truth, found, rng.uniform(0.5, 3, axes)))
     return made
 
 
@@ -39,21 +39,21 @@ def fed(some, size=1, padded=None, spaced=True, **options):
     evaluator = Segmentation(CLASSES, **options)
     for start in range(0, len(some), size):
         part = some[start : start + size]
-        sides = padded or np.max([truth.shape for truth, _, _ in part], 0)
-        truth = np.empty(len(part), object)
+        sides = padded or np.max([ground_truth.shape for ground_truth, _, _ in part], 0)
+        ground_truth = np.empty(len(part), object)
         for i, (mask, _, _) in enumerate(part):
-            truth[i] = mask
+            ground_truth[i] = mask
         wide = [[(0, side - own) for side, own in zip(sides, found.shape, strict=True)] for _, found, _ in part]
         mask = np.stack([np.pad(f, w, constant_values=255) for (_, f, _), w in zip(part, wide, strict=True)])
-        known = {"mask": truth} | ({"spacing_mm": np.stack([s for _, _, s in part])} if spaced else {})
+        known = {"mask": ground_truth} | ({"spacing_mm": np.stack([s for _, _, s in part])} if spaced else {})
         evaluator.update({"mask": mask}, known)
     return evaluator
 
 
-def result(truth, found, **options):
+def result(ground_truth, found, **options):
     """Of one case, given as rows of numbers."""
     evaluator = Segmentation(CLASSES, **options)
-    evaluator.update({"mask": np.array([found], np.uint8)}, {"mask": np.array([truth], np.uint8)})
+    evaluator.update({"mask": np.array([found], np.uint8)}, {"mask": np.array([ground_truth], np.uint8)})
     return evaluator.result()
 
 
@@ -67,15 +67,18 @@ def counted(some):
 @pytest.mark.parametrize("seed", range(4))
 def test_overlap_is_scikit_learn_s(seed, axes):
     some = cases(seed, axes)
-    truth, found = counted(some)
+    ground_truth, found = counted(some)
     seen, every = fed(some).result(), range(4)
-    iou, dice = sk.jaccard_score(truth, found, average=None, labels=every), sk.f1_score(truth, found, average=None)
+    iou, dice = (
+        sk.jaccard_score(ground_truth, found, average=None, labels=every),
+        sk.f1_score(ground_truth, found, average=None),
+    )
     assert [seen[f"iou/{name}"] for name in CLASSES] == pytest.approx(iou)
     assert [seen[f"dice/{name}"] for name in CLASSES[1:]] == pytest.approx(dice[1:]) and "dice/background" not in seen
     assert seen["miou"] == pytest.approx(iou.mean()) and seen["dice"] == pytest.approx(dice[1:].mean())
-    assert seen["pixel_accuracy"] == pytest.approx(sk.accuracy_score(truth, found))
-    assert seen["foreground_iou"] == pytest.approx(sk.jaccard_score(truth > 0, found > 0))
-    confusion = sk.confusion_matrix(truth, found)
+    assert seen["pixel_accuracy"] == pytest.approx(sk.accuracy_score(ground_truth, found))
+    assert seen["foreground_iou"] == pytest.approx(sk.jaccard_score(ground_truth > 0, found > 0))
+    confusion = sk.confusion_matrix(ground_truth, found)
     either = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
     assert [seen[f"iou/{name}"] for name in CLASSES] == pytest.approx(confusion.diagonal() / either)
 
@@ -85,10 +88,10 @@ def test_overlap_is_scikit_learn_s(seed, axes):
 def test_dice_of_cases_is_scikit_learn_s(axes, background):
     some, means = cases(7, axes), []
     for case in some:
-        truth, found = counted([case])
-        inside = [k for k in np.union1d(truth, found) if k != background]
+        ground_truth, found = counted([case])
+        inside = [k for k in np.union1d(ground_truth, found) if k != background]
         if inside:
-            means.append(sk.f1_score(truth, found, average=None, labels=inside).mean())
+            means.append(sk.f1_score(ground_truth, found, average=None, labels=inside).mean())
     assert 0 < len(means) < len(some)
     assert fed(some, background=background).result()["case_dice"] == pytest.approx(np.mean(means))
 
@@ -177,9 +180,11 @@ def test_background_is_named_counted_or_none():
     some = cases(1)
     named, numbered, none = (fed(some, background=b).result() for b in ("spleen", 2, None))
     assert named == numbered and "dice/spleen" not in named and "dice/background" in named
-    truth, found = counted(some)
-    assert named["foreground_iou"] == pytest.approx(sk.jaccard_score(truth != 2, found != 2))
-    assert "foreground_iou" not in none and none["dice"] == pytest.approx(sk.f1_score(truth, found, average="macro"))
+    ground_truth, found = counted(some)
+    assert named["foreground_iou"] == pytest.approx(sk.jaccard_score(ground_truth != 2, found != 2))
+    assert "foreground_iou" not in none and none["dice"] == pytest.approx(
+        sk.f1_score(ground_truth, found, average="macro")
+    )
     for wrong in ("spleeen", 4, -1):
         with pytest.raises(UsageError, match=f"background {wrong!r} is not a class"):
             Segmentation(CLASSES, background=wrong)
@@ -236,12 +241,12 @@ def test_interval_of_distances_is_of_the_mean_over_classes():
     """Of two classes, 9 and 5 pixels long edges off by 0 or 4 in half of the cases each: a mean of 2, 2 and 2."""
     some = []
     for i in range(60):
-        truth, found = np.zeros((2, 8, 24), np.uint8)
-        truth[2:6, 2:6], truth[2:6, 14:18] = 1, 2
+        ground_truth, found = np.zeros((2, 8, 24), np.uint8)
+        ground_truth[2:6, 2:6], ground_truth[2:6, 14:18] = 1, 2
         for k, start in ((1, 2), (2, 14)):
             shift = 4 * ((i // k) % 2)
             found[2:6, start + shift : start + shift + 4] = k
-        some.append((truth, found, [1, 1]))
+        some.append((ground_truth, found, [1, 1]))
     seen = fed(some, surfaces=True).result()
     assert seen["hd95"] == pytest.approx(2) and seen["hd95_low"] < 1.9 and seen["hd95_high"] > 2.1
     error = 4 * 0.5 / np.sqrt(60) / np.sqrt(2)  # of the mean of two means that are independent
@@ -252,8 +257,8 @@ def test_interval_of_distances_is_of_the_mean_over_classes():
 
 def test_boundaries_are_averaged_over_cases_of_averages_over_classes():
     some, means = cases(9), []
-    for truth, found, _ in some:
-        regions = [(truth == k, (found == k) & (truth != IGNORE)) for k in range(1, 4)]
+    for ground_truth, found, _ in some:
+        regions = [(ground_truth == k, (found == k) & (ground_truth != IGNORE)) for k in range(1, 4)]
         values = [boundary_f(t, f) for t, f in regions if t.any() or f.any()]
         means += [np.mean(values)] if values else []
     seen = fed(some, boundaries=True).result()
@@ -263,13 +268,13 @@ def test_boundaries_are_averaged_over_cases_of_averages_over_classes():
 
 
 def test_what_cannot_be_counted_is_refused():
-    for truth, found, message in (
+    for ground_truth, found, message in (
         ([[4]], [[0]], "the truth holds class 4; there are 4"),
         ([[0]], [[255]], "the prediction holds class 255"),
         ([[0, 0]], [[0]], r"\(1, 1\) is smaller than its truth \(1, 2\)"),
     ):
         with pytest.raises(KerasVisionError, match=message):
-            result(truth, found)
+            result(ground_truth, found)
     for spacing in ([1.0], [1, 0], [1, np.nan], [1, 1, 1]):
         with pytest.raises(KerasVisionError, match="spacing_mm"):
             fed([(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8), np.array(spacing))])

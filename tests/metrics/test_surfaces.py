@@ -55,11 +55,11 @@ def test_outline(shape, beyond):
 @pytest.mark.parametrize("shape", GRIDS)
 def test_hausdorff_of_all_pairs(shape, seed):
     spacing = np.random.default_rng(seed).uniform(0.3, 5, len(shape))
-    truth, found = regions(shape, seed)
-    pairs = cdist(*(edge_points(region, False) * spacing for region in (truth, found)))
+    ground_truth, found = regions(shape, seed)
+    pairs = cdist(*(edge_points(region, False) * spacing for region in (ground_truth, found)))
     expected = max(np.percentile(pairs.min(axis), 95) for axis in (0, 1))
-    assert hausdorff_95(truth, found, spacing) == pytest.approx(expected, abs=1e-9)
-    assert hausdorff_95(found, truth, spacing) == pytest.approx(expected, abs=1e-9)
+    assert hausdorff_95(ground_truth, found, spacing) == pytest.approx(expected, abs=1e-9)
+    assert hausdorff_95(found, ground_truth, spacing) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -75,13 +75,13 @@ def test_hausdorff_is_that_of_the_distance_transform(seed):
 
 
 def test_hausdorff_by_hand():
-    truth, found = np.zeros((2, 5, 9, 9), bool)
-    truth[1, 2, 2], found[3, 2, 6] = True, True
-    assert hausdorff_95(truth, truth, (5, 1, 1)) == 0
-    assert hausdorff_95(truth, found, (1, 1, 1)) == pytest.approx(math.sqrt(4 + 16))
-    assert hausdorff_95(truth, found, (1.5, 1, 2)) == pytest.approx(math.sqrt(9 + 64))
+    ground_truth, found = np.zeros((2, 5, 9, 9), bool)
+    ground_truth[1, 2, 2], found[3, 2, 6] = True, True
+    assert hausdorff_95(ground_truth, ground_truth, (5, 1, 1)) == 0
+    assert hausdorff_95(ground_truth, found, (1, 1, 1)) == pytest.approx(math.sqrt(4 + 16))
+    assert hausdorff_95(ground_truth, found, (1.5, 1, 2)) == pytest.approx(math.sqrt(9 + 64))
     found[1, 2, 2] = True  # of the distances 0 and sqrt(20), the 95th percentile lies between
-    assert hausdorff_95(truth, found, (1, 1, 1)) == pytest.approx(0.95 * math.sqrt(20))
+    assert hausdorff_95(ground_truth, found, (1, 1, 1)) == pytest.approx(0.95 * math.sqrt(20))
 
 
 def test_a_filled_grid_has_its_surface_at_the_border():
@@ -91,9 +91,9 @@ def test_a_filled_grid_has_its_surface_at_the_border():
     assert hausdorff_95(whole, middle, (1, 1)) == pytest.approx(np.percentile(distances, 95))
 
 
-def brute_f(truth, found):
-    tolerance = math.ceil(0.0075 * math.sqrt(sum(side**2 for side in truth.shape)))
-    ends = [edge_points(region, True) for region in (truth, found)]
+def brute_f(ground_truth, found):
+    tolerance = math.ceil(0.0075 * math.sqrt(sum(side**2 for side in ground_truth.shape)))
+    ends = [edge_points(region, True) for region in (ground_truth, found)]
     if not (len(ends[0]) and len(ends[1])):
         return float(len(ends[0]) == len(ends[1]))
     near = cdist(*ends) <= tolerance + 1e-9
@@ -104,26 +104,26 @@ def brute_f(truth, found):
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("shape", [*GRIDS, (6, 270), (300, 4)])  # the last two have a tolerance of 3 pixels
 def test_boundary_f_of_all_pairs(shape, seed):
-    truth, found = regions(shape, seed)
-    assert boundary_f(truth, found) == pytest.approx(brute_f(truth, found), abs=1e-12)
+    ground_truth, found = regions(shape, seed)
+    assert boundary_f(ground_truth, found) == pytest.approx(brute_f(ground_truth, found), abs=1e-12)
     nothing = np.zeros(shape, bool)
-    assert boundary_f(truth, nothing) == pytest.approx(brute_f(truth, nothing), abs=1e-12)
+    assert boundary_f(ground_truth, nothing) == pytest.approx(brute_f(ground_truth, nothing), abs=1e-12)
 
 
 @pytest.mark.parametrize(("side", "tolerance"), [(94, 1), (95, 2), (188, 2), (189, 3)])
 def test_tolerance_is_a_part_of_the_diagonal_rounded_up(side, tolerance):
     """A line that ends before the border, moved: right up to the tolerance, wrong beyond it."""
     for shift, expected in ((tolerance, 1.0), (tolerance + 1, 0.0)):
-        truth, found = np.zeros((2, side, side), bool)
-        truth[40, 20:60], found[40 + shift, 20:60] = True, True
-        assert boundary_f(truth, found) == expected
+        ground_truth, found = np.zeros((2, side, side), bool)
+        ground_truth[40, 20:60], found[40 + shift, 20:60] = True, True
+        assert boundary_f(ground_truth, found) == expected
 
 
 def test_precision_and_recall_of_a_boundary():
-    truth, found = np.zeros((2, 90, 90), bool)
-    truth[10, 10:50], found[10, 10:20] = True, True  # all 10 of the prediction, 11 of the truth's 40
+    ground_truth, found = np.zeros((2, 90, 90), bool)
+    ground_truth[10, 10:50], found[10, 10:20] = True, True  # all 10 of the prediction, 11 of the truth's 40
     precision, recall = 1.0, 11 / 40
-    assert boundary_f(truth, found) == pytest.approx(2 * precision * recall / (precision + recall))
+    assert boundary_f(ground_truth, found) == pytest.approx(2 * precision * recall / (precision + recall))
 
 
 def test_the_border_of_the_grid_is_no_boundary():

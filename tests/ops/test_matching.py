@@ -17,22 +17,25 @@ ANCHORS = Anchors(strides=(8, 16, 32), sizes=((16.0,), (32.0,), (64.0,)))((SIDE,
 POINTS, _ = anchor_points((8, 16, 32), (SIDE, SIDE))
 
 
-def scene(kind, truths=6, seed=0):
+def scene(kind, ground_truths=6, seed=0):
     """Boxes [truths, 4] and which are real."""
     rng = np.random.default_rng(seed)
-    center, side = rng.uniform(0, SIDE, (truths, 2)), np.exp(rng.uniform(np.log(4), np.log(120), (truths, 2)))
-    valid = np.ones(truths, bool)
+    center, side = (
+        rng.uniform(0, SIDE, (ground_truths, 2)),
+        np.exp(rng.uniform(np.log(4), np.log(120), (ground_truths, 2))),
+    )
+    valid = np.ones(ground_truths, bool)
     if kind == "some":
-        valid = rng.uniform(size=truths) < 0.5
+        valid = rng.uniform(size=ground_truths) < 0.5
     elif kind == "empty":
         valid[:] = False
     elif kind == "tiny":  # all between the same four points
-        center, side = rng.uniform(41, 43, (truths, 2)), rng.uniform(0.2, 1.5, (truths, 2))
+        center, side = rng.uniform(41, 43, (ground_truths, 2)), rng.uniform(0.2, 1.5, (ground_truths, 2))
     elif kind == "huge":
-        side = rng.uniform(200, 2000, (truths, 2))
+        side = rng.uniform(200, 2000, (ground_truths, 2))
     elif kind == "touching":
-        center = np.stack([8 + 10.0 * np.arange(truths), np.full(truths, 40.0)], 1)
-        side = np.full((truths, 2), 10.0)
+        center = np.stack([8 + 10.0 * np.arange(ground_truths), np.full(ground_truths, 40.0)], 1)
+        side = np.full((ground_truths, 2), 10.0)
     elif kind == "same":
         center[:], side[:] = (50, 44), (30, 30)
     elif kind == "degenerate":
@@ -86,7 +89,7 @@ def test_matcher_is_the_definition(kind, force):
 
 @pytest.mark.parametrize("kind", ["random", "tiny", "huge", "touching", "same"])
 def test_every_truth_gets_an_anchor_of_its_own(kind):
-    boxes, valid = scene(kind, truths=9)
+    boxes, valid = scene(kind, ground_truths=9)
     boxes = np.clip(boxes, 0, SIDE)
     assert set(range(9)) <= set(Matcher()(ANCHORS, boxes, valid).index.numpy().tolist())
 
@@ -213,8 +216,8 @@ def test_task_aligned_with_complete_iou_and_a_batch():
     g = together.index.numpy()[i, a]
     u = np.maximum(ciou(boxes[i, g], predicted[i, a]).numpy(), 0)
     t = scores[i, a, labels[i, g]] ** 0.5 * u**6
-    for image, truth in set(zip(i.tolist(), g.tolist(), strict=True)):
-        mine = (i == image) & (g == truth)
+    for image, ground_truth in set(zip(i.tolist(), g.tolist(), strict=True)):
+        mine = (i == image) & (g == ground_truth)
         np.testing.assert_allclose(
             together.quality.numpy()[i[mine], a[mine]], t[mine] / t[mine].max() * u[mine].max(), rtol=1e-3, atol=1e-6
         )

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from kerasvision.serve import protos, rest, tensors
-from kerasvision.serve.answering import Asked
+from kerasvision.serve.answering import Predictor
 from kerasvision.serve.batching import Batching
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.observing import Seen
@@ -100,7 +100,7 @@ PLACES = {
     "the check of inputs": (Servable, "checked", "both"),
     "the queue": (Batching, "submit", "both"),
     "the graph's call": (Servable, "run", "both"),
-    "what is counted": (Asked, "_note", "both"),
+    "what is counted": (Predictor, "_note", "both"),
 }
 
 
@@ -198,7 +198,7 @@ def test_a_list_that_is_wrong_is_the_client_s_and_changes_nothing(server, channe
 
 
 def mend(message, info, rng):
-    """Gives a message the type and, most times, the shape and the values that a signature asks for."""
+    """Output a message the type and, most times, the shape and the values that a signature asks for."""
     message.dtype = info.dtype
     if rng.random() < 0.8:
         message.tensor_shape.CopyFrom(info.tensor_shape)
@@ -220,11 +220,11 @@ def test_four_thousand_random_requests_are_answered_or_the_client_s(server):
         name = str(rng.choice(list(names)))
         messages = {key: random_proto(rng) for key in names[name]}
         try:
-            with answering.asked(Seen({}), name) as asked:
+            with answering.predictor(Seen({}), name) as predictor:
                 if rng.random() < 0.7:  # nearly right, so that some come as far as the graph
                     for key, message in messages.items():
-                        mend(message, asked.servable.inputs_of("")[key], rng)
-                asked.predict(protos.arrays_of(messages))
+                        mend(message, predictor.servable.inputs_of("")[key], rng)
+                predictor.predict(protos.arrays_of(messages))
             codes["OK"] += 1
         except ServingError as error:
             codes[error.code.name] += 1

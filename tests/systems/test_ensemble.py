@@ -120,14 +120,14 @@ def test_best_shares_minimize_the_loss():
     softmaxed = np.array([scipy.special.softmax(RNG.normal(size=(60, 4)) + s * one_hot, -1) for s in (2.0, 1.0, 0.0)])
     several = (RNG.random((60, 4)) < 0.4).astype(float)
     independent = np.array([scipy.special.expit(RNG.normal(size=(60, 4)) + s * (several - 0.5)) for s in (3.0, 1.0, 0)])
-    for probabilities, truths in ((softmaxed, one_hot), (independent, several)):
+    for probabilities, ground_truths in ((softmaxed, one_hot), (independent, several)):
 
-        def loss(shares, p=probabilities, t=truths):
+        def loss(shares, p=probabilities, t=ground_truths):
             mixed = np.einsum("m,mnk->nk", shares, p)
             each = t * np.log(mixed) + ((1 - t) * np.log(1 - mixed) if t is several else 0)
             return -each.sum()
 
-        best = best_shares(probabilities, truths, truths is several)
+        best = best_shares(probabilities, ground_truths, ground_truths is several)
         grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 21) for b in np.linspace(0, 1 - a, 21)]
         assert sum(best) == pytest.approx(1.0)
         assert loss(best) <= min(loss(np.array(s)) for s in grid) + 1e-4
@@ -234,7 +234,7 @@ def test_factors_of_classes_act_once_on_what_the_members_make_together(runs, tmp
     np.testing.assert_allclose(answer, scores / scores.sum(-1, keepdims=True), atol=1e-5)
     held_out = list(raw_examples(joined.recipe.data.open().splits["validation"], joined.arch))
     pictures = np.concatenate([inputs["image"] for inputs, _, _ in held_out])
-    labels = np.concatenate([truth["label"] for _, truth, _ in held_out])
+    labels = np.concatenate([ground_truth["label"] for _, ground_truth, _ in held_out])
     fitted = stacking_layer(np.array(each(pictures), np.float64), labels, 10)
     np.testing.assert_allclose(kernel, fitted[0], atol=1e-3)
 

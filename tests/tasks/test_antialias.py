@@ -13,10 +13,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, create
-from kerasvision.tasks.image import Photograph
+from kerasvision.tasks.image import ImageModel
 from kerasvision.train.session import refuse_another_recipe
 
-PHOTOGRAPHS = [name for name in architectures.names() if issubclass(architectures[name], Photograph)]
+PHOTOGRAPHS = [name for name in architectures.names() if issubclass(architectures[name], ImageModel)]
 LARGE = np.random.default_rng(0).integers(0, 256, (1, 300, 400, 3)).astype(np.uint8)
 
 

@@ -49,13 +49,15 @@ def test_each_class_has_its_own_threshold(multi_label):
 
 def test_tuning_finds_thresholds_and_keeps_all_else(multi_label):
     rng = np.random.default_rng(1)
-    truth = (rng.uniform(size=(200, 7)) < 0.3).astype(np.int32)
-    probabilities = np.clip(0.05 + 0.1 * truth + rng.uniform(0, 0.04, truth.shape), 0, 1).astype(np.float32)
-    tuned = multi_label.tune({"probabilities": probabilities}, {"present": truth})
+    ground_truth = (rng.uniform(size=(200, 7)) < 0.3).astype(np.int32)
+    probabilities = np.clip(0.05 + 0.1 * ground_truth + rng.uniform(0, 0.04, ground_truth.shape), 0, 1).astype(
+        np.float32
+    )
+    tuned = multi_label.tune({"probabilities": probabilities}, {"present": ground_truth})
     assert all(0.09 < t < 0.15 for t in tuned.thresholds)
     assert dataclasses.replace(tuned, thresholds=()) == multi_label
     logits = np.log(probabilities / (1 - probabilities))
-    np.testing.assert_array_equal(tuned.decode({"logits": logits}, {})["present"], truth)
+    np.testing.assert_array_equal(tuned.decode({"logits": logits}, {})["present"], ground_truth)
 
 
 def test_a_classifier_has_nothing_to_tune(classifier):
@@ -97,7 +99,7 @@ def test_labels_that_are_named_twice_count_once(multi_label):
     sample = {"labels": tf.constant([2, 5, 2])}
     expected = [0, 0, 1, 0, 0, 1, 0]
     np.testing.assert_array_equal(multi_label.encode(sample)["logits"], expected)
-    np.testing.assert_array_equal(multi_label.truth(sample)["present"], expected)
+    np.testing.assert_array_equal(multi_label.ground_truth(sample)["present"], expected)
     np.testing.assert_array_equal(multi_label.encode({"labels": tf.zeros([0], tf.int32)})["logits"], np.zeros(7))
 
 

@@ -77,7 +77,7 @@ def test_a_crowd_is_neither_learned_nor_background(name):
     crowded = targets_of(arch, sample_of([one, (24, 24, 64, 64)], [1, 2], is_crowd=[False, True]))
     alone = targets_of(arch, sample_of([one, one], [1, 1], is_crowd=[False, True]))
     both = targets_of(arch, sample_of([one, (32, 32, 62, 62)], [1, 3], is_crowd=[False, False]))
-    said = arch.perfect(both)  # finds an object of another class where the crowd is
+    said = arch.ideal_raw(both)  # finds an object of another class where the crowd is
     with_crowd, without, right = (
         {k: float(v[0]) for k, v in arch.loss(targets, said).items()} for targets in (crowded, alone, both)
     )

@@ -40,7 +40,7 @@ def oracle(arch, sample):
     """What a perfect graph's answer is decoded to, without batch axis."""
     _, geometry, moved = arch.prepare_sample({k: tf.constant(v) for k, v in sample.items()})
     targets = {k: tf.convert_to_tensor(v)[None] for k, v in arch.encode(moved).items()}
-    found = arch.decode(arch.perfect(targets), {k: v[None] for k, v in geometry.items()})
+    found = arch.decode(arch.ideal_raw(targets), {k: v[None] for k, v in geometry.items()})
     return {k: v[0].numpy() for k, v in found.items()}
 
 
@@ -108,7 +108,7 @@ def test_masks_stay_in_place_where_boxes_are_cut_at_the_photograph_s_border():
     raw = {k: tf.constant(v) for k, v in raw.items()}
     inside = {k: v.numpy() for k, v in arch.decode(raw, geometry).items()}
     fixed = {k: v.numpy() for k, v in arch.decode(raw, arch.no_geometry({"image": tf.zeros([1, 64, 64, 3])})).items()}
-    outside = arch.restore(fixed, {k: v.numpy() for k, v in geometry.items()})
+    outside = arch.to_original_pixels(fixed, {k: v.numpy() for k, v in geometry.items()})
     for found in (inside, outside):  # a SavedModel's answer, and that of a file of the graph's own size
         assert found["count"] == 1
         np.testing.assert_allclose(found["boxes_xyxy"][0, 0], [10, 0, 40, 20], atol=1e-4)

@@ -45,7 +45,7 @@ def test_contracts_of_every_objective(name):
     contracts.check_least_loss(arch, case)
     contracts.check_gives(arch, graph, case)
     _, geometry, targets = contracts.batch_of(arch, case)
-    seen = arch.decode(arch.perfect(targets), geometry)["values"]
+    seen = arch.decode(arch.ideal_raw(targets), geometry)["values"]
     np.testing.assert_allclose(seen, [s["targets"] for s in numbers_samples()], rtol=1e-5, atol=3e-3)
 
 

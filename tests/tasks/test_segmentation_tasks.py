@@ -37,7 +37,7 @@ def test_a_perfect_graph_gives_the_mask_back(hw, resize):
     sample = {"image": tf.zeros([*hw, 3], tf.uint8), "mask": tf.constant(mask)}
     prepared, geometry, moved = arch.prepare_sample(sample)
     targets = {k: v[None] for k, v in arch.encode(moved).items()}
-    found = arch.decode(arch.perfect(targets), {k: v[None] for k, v in geometry.items()})
+    found = arch.decode(arch.ideal_raw(targets), {k: v[None] for k, v in geometry.items()})
     seen = found["mask"][0].numpy()
     assert seen.shape == hw and seen.dtype == np.uint8
     right = seen == mask

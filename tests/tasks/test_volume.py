@@ -73,7 +73,7 @@ def test_training_sees_what_serving_sees(fields):
     for arch in (segmenter(**fields), create("volume_classification/cnn3d", num_classes=2, **fields)):
         sample = {k: tf.constant(v) for k, v in scan().items()}
         received = arch.receive(sample)
-        if "mask" in arch.needs:
+        if "mask" in arch.label_keys:
             served, _ = prepared(arch, scan())
             d, h, w, _ = received["volume"].shape
             np.testing.assert_array_equal(received["volume"], served[:d, :h, :w])

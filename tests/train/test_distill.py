@@ -179,12 +179,12 @@ def test_a_teacher_that_does_not_fit_is_one_line(teachers, case):
 def test_a_teacher_of_other_classes_is_one_line(teachers):
     split = with_validation(tiny.recipe().data.open(), 0.0)["train"]
     technique, arch = create("techniques/distill", teacher=teachers), tiny.smooth_classifier(num_classes=10)
-    assert technique.look_at(arch, split) == technique
+    assert technique.fit_statistics(arch, split) == technique
     other = dataclasses.replace(split, classes=tuple("jihgfedcba"))
     with pytest.raises(
         KerasVisionError, match="knows 0, 1, 2, 3, 4, ... and the data has j, i, h, g, f, ...; they must"
     ):
-        technique.look_at(arch, other)
+        technique.fit_statistics(arch, other)
 
 
 def test_bad_fields_are_one_line(teachers, tmp_path):

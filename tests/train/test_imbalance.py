@@ -102,7 +102,7 @@ def test_costs_stand_beside_the_cross_entropy_or_in_its_place():
 
 def test_costs_follow_the_counts_where_none_are_given():
     split = with_validation(TAIL.open(), 0.0)["train"]
-    seen = create("techniques/cost_matrix", rarity=0.7).look_at(tiny.classifier(num_classes=10), split)
+    seen = create("techniques/cost_matrix", rarity=0.7).fit_statistics(tiny.classifier(num_classes=10), split)
     counts, costs = class_counts(split, 10), np.array(seen.costs)
     np.testing.assert_allclose(costs, np.outer((counts.max() / counts) ** 0.7, np.ones(10)) * (1 - np.eye(10)))
 
@@ -122,7 +122,7 @@ def test_counts_come_from_the_training_split_and_not_into_the_recipe():
     arch = tiny.classifier(num_classes=10)
     for name in ("class_weights", "logit_adjustment"):
         technique = create(f"techniques/{name}")
-        seen = technique.look_at(arch, split)
+        seen = technique.fit_statistics(arch, split)
         assert seen.counts == tuple(class_counts(split, 10)) and technique.counts == ()
         assert from_json(to_json(seen)) == seen
 
@@ -162,14 +162,14 @@ def test_other_architectures_are_refused(name):
     others = [create("semantic_segmentation/unet", num_classes=3), *([SEVERAL] if name in SINGLE_ONLY else [])]
     for arch in others:
         with pytest.raises(UsageError, match=f"{name} is for architectures of one class an example"):
-            technique.look_at(arch, split).records(split, arch)
+            technique.fit_statistics(arch, split).records(split, arch)
 
 
 @pytest.mark.parametrize("name", ["class_weights", "focal"])
 def test_combinations_of_classes_are_refused(name):
     arch = create("classification/label_powerset", num_classes=3, label_sets=((0,), (1, 2)))
     with pytest.raises(UsageError, match=f"{name}: the logits of classification/label_powerset are of combinations"):
-        create(f"techniques/{name}").look_at(arch, None)
+        create(f"techniques/{name}").fit_statistics(arch, None)
 
 
 @pytest.mark.parametrize("chains", [1, 2])
@@ -190,14 +190,14 @@ def test_chains_are_weighed_and_focused_as_one_example(chains):
 def test_counts_that_do_not_fit_are_refused():
     split = with_validation(TAIL.open(), 0.0)["train"]
     with pytest.raises(UsageError, match="class_weights.counts has 3 values for 10 classes"):
-        create("techniques/class_weights", counts=COUNTS).look_at(tiny.classifier(num_classes=10), split)
+        create("techniques/class_weights", counts=COUNTS).fit_statistics(tiny.classifier(num_classes=10), split)
     with pytest.raises(UsageError, match="cost_matrix.costs has 3 rows for 10 classes"):
-        create("techniques/cost_matrix", costs=COSTS).look_at(tiny.classifier(num_classes=10), split)
+        create("techniques/cost_matrix", costs=COSTS).fit_statistics(tiny.classifier(num_classes=10), split)
     few = dataclasses.replace(
         split, records=split.records.filter(lambda r: r["label"] < 9), classes=tuple("abcdefghij")
     )
     with pytest.raises(KerasVisionError, match="logit_adjustment: no training example of class 'j'; add some"):
-        create("techniques/logit_adjustment").look_at(tiny.classifier(num_classes=10), few)
+        create("techniques/logit_adjustment").fit_statistics(tiny.classifier(num_classes=10), few)
 
 
 REMEDIES = {
@@ -253,7 +253,7 @@ def test_two_steps_with_several_labels(manifest, tmp_path):
     fields = {"data": source, "model": model, "validation_fraction": 0.0, "batch_size": 16}
     trained = train(tiny.recipe(techniques=techniques, **fields), tmp_path / "run")
     assert all(np.isfinite(v) for v in trained.metrics.values())
-    seen = techniques[1].look_at(model.for_classes("abc"), with_validation(source.open(), 0.0)["train"])
+    seen = techniques[1].fit_statistics(model.for_classes("abc"), with_validation(source.open(), 0.0)["train"])
     assert seen.counts == tuple(counts)
     plain = train(tiny.recipe(**fields), tmp_path / "plain")
     kernels = [t.graph.get_layer("logits").kernel.numpy() for t in (trained, plain)]

@@ -52,10 +52,10 @@ def test_fields_are_checked(name, fields, says):
 def test_another_task_and_a_smoothed_loss_are_refused(name):
     technique = create(f"techniques/{name}")
     with pytest.raises(UsageError, match="classification/multi_label has another loss; use it with"):
-        technique.look_at(create("classification/multi_label", num_classes=3), None)
+        technique.fit_statistics(create("classification/multi_label", num_classes=3), None)
     with pytest.raises(UsageError, match="model.label_smoothing=0.1 would not count; set model.label_smoothing=0"):
-        technique.look_at(tiny.classifier(num_classes=3, label_smoothing=0.1), None)
-    assert technique.look_at(tiny.classifier(num_classes=3), None) == technique
+        technique.fit_statistics(tiny.classifier(num_classes=3, label_smoothing=0.1), None)
+    assert technique.fit_statistics(tiny.classifier(num_classes=3), None) == technique
 
 
 def test_co_teaching_s_graph_is_flat_and_the_twin_begins_elsewhere():
@@ -135,7 +135,7 @@ def test_logits_of_both_networks_are_adjusted_and_costs_are_refused():
     taught = create("techniques/co_teaching").objective(arch.loss)
     adjusted = create("techniques/logit_adjustment", counts=tuple(range(1, 11))).objective(taught)(targets, raw)
     np.testing.assert_allclose(adjusted["cross_entropy"], adjusted["twin"])
-    costs = create("techniques/cost_matrix").look_at(arch, split)
+    costs = create("techniques/cost_matrix").fit_statistics(arch, split)
     with pytest.raises(UsageError, match="cost_matrix knows nothing of co_teaching's choice"):
         costs.objective(taught)(targets, raw)
 

@@ -235,7 +235,7 @@ def test_a_short_phase_still_reaches_its_end():
     technique = pruned(begin=0.0, end=0.1)
     assert technique.span(3) == (0, 1)
     assert technique.target(1, 3) == pytest.approx(0.8)
-    assert [pruned(end=e).earliest(3) for e in (0.1, 0.34, 0.5, 1.0)] == [0, 1, 1, 2]
+    assert [pruned(end=e).first_epoch_to_keep(3) for e in (0.1, 0.34, 0.5, 1.0)] == [0, 1, 1, 2]
     assert math.isclose(pruned(begin=0.5, end=1.0).target(50, 100), 0.0)
 
 

@@ -100,7 +100,7 @@ def test_volumes_have_embeddings_too():
     arch = create("volume_classification/cnn3d", num_classes=2, volume_size=(8, 8, 8), width=4, strides=((2, 2, 2),))
     graph = arch.build()
     kernels = [v.numpy() for v in graph.variables[:-2]]
-    graph = create("techniques/smote").look_at(arch, split).strip(arch, graph)
+    graph = create("techniques/smote").fit_statistics(arch, split).strip(arch, graph)
     for before, after in zip(kernels, graph.variables[:-2], strict=True):
         np.testing.assert_array_equal(before, after)
     predictions = Served(arch, graph, ("dark", "bright")).serve({k: samples[k] for k in ("volume", "spacing_mm")})
@@ -113,9 +113,9 @@ def test_too_few_examples_for_the_neighbors():
     technique = create("techniques/smote", neighbors=int(smallest))
     line = f"smote: class '9' has {smallest} training examples; .*neighbors={smallest}: set fewer, or use"
     with pytest.raises(KerasVisionError, match=line):
-        technique.look_at(tiny.classifier(num_classes=10), split)
+        technique.fit_statistics(tiny.classifier(num_classes=10), split)
     fewer = dataclasses.replace(technique, neighbors=int(smallest) - 1)
-    assert fewer.look_at(tiny.classifier(num_classes=10), split) == fewer
+    assert fewer.fit_statistics(tiny.classifier(num_classes=10), split) == fewer
 
 
 def test_refusals(tmp_path, monkeypatch):
@@ -124,14 +124,14 @@ def test_refusals(tmp_path, monkeypatch):
             create("techniques/smote", **fields)
     several = create("classification/multi_label", num_classes=10)
     with pytest.raises(UsageError, match="smote is for architectures of one class an example"):
-        create("techniques/smote").look_at(several, None)
+        create("techniques/smote").fit_statistics(several, None)
     qat = Phase(1, tiny.sgd(), (), (create("techniques/smote", neighbors=2), create("techniques/qat")))
     recipe = tiny.recipe(data=TAIL, then=(qat,))
     with pytest.raises(KerasVisionError, match="'logits' again, and the graph has none; with qat, put it into a phase"):
         train(recipe, tmp_path / "run")
     monkeypatch.setitem(sys.modules, "imblearn.over_sampling", None)
     with pytest.raises(KerasVisionError, match=r"imbalanced-learn cannot be imported .* 'kerasvision\[imbalance\]'"):
-        create("techniques/smote").look_at(tiny.classifier(num_classes=10), None)
+        create("techniques/smote").fit_statistics(tiny.classifier(num_classes=10), None)
 
 
 def test_classes_that_touch_nowhere_are_one_line():

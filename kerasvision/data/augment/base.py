@@ -62,7 +62,9 @@ class BatchAugmentation(Component):
         if arch.mixes and not cannot:
             return
         seen = ", ".join(cannot) or "targets of which none can be mixed"
-        objects = "; what combines pictures with their objects is combining/*" if "boxes_xyxy" in arch.needs else ""
+        objects = (
+            "; what combines pictures with their objects is combining/*" if "boxes_xyxy" in arch.label_keys else ""
+        )
         raise UsageError(
             f"{self.registered_name} mixes {' and '.join(self.able)}, and {arch.registered_name} has {seen}{objects}; "
             "leave it out of augment"

@@ -31,8 +31,8 @@ _TOLD = set()  # sources of which `tell_of` has told
 class Seen:
     """One image of the source. labels: class indices. boxes_xyxy: of its objects, None where there are none to know.
 
-    pixels: how many of its mask's have each value 0..255; None without a mask. truth: of all its labels, equal for
-    equal ones.
+    pixels: how many of its mask's have each value 0..255; None without a mask. ground_truth: of all its labels, equal
+    for equal ones.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Seen:
     facts: facts.Facts
     boxes_xyxy: np.ndarray | None = None
     pixels: tuple[int, ...] | None = None
-    truth: bytes = b""
+    ground_truth: bytes = b""
 
 
 def check(source, progress=lambda task, done, total: None):
@@ -188,10 +188,10 @@ def _see(sample, split, index, base, is_stored):
     if is_stored and "path" in sample and readable.orientation(pathlib.Path(sample["path"].decode()).read_bytes()) > 1:
         held = dataclasses.replace(held, traits=held.traits | {"exif_taken_away"})
     boxes = sample.get("boxes_xyxy")
-    return Seen(name, split, tuple(labels), held, boxes, pixels and tuple(pixels), _truth(sample))
+    return Seen(name, split, tuple(labels), held, boxes, pixels and tuple(pixels), _ground_truth(sample))
 
 
-def _truth(sample):
+def _ground_truth(sample):
     """A digest of a sample's labels; the order of its objects does not count."""
     digest = hashlib.sha256()
     for key in ("label", "targets", "mask"):
@@ -209,7 +209,7 @@ def _find_exact(seen, found):
     for group in duplicates.exact([s.facts.digest for s in seen]):
         members = [seen[i] for i in group]
         line = _joined(members, " = ")
-        if len({m.truth for m in members}) > 1:
+        if len({m.ground_truth for m in members}) > 1:
             found["contradiction"].append(line)
         found["leak" if len({m.split for m in members}) > 1 else "exact_duplicates"].append(line)
 

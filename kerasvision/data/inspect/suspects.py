@@ -46,14 +46,14 @@ def suspects_of(model, split):
 
     model: (serving inputs) -> prediction, with `arch` and `classes`, such as `api.Model`.
     """
-    if tuple(model.arch.needs) != ("label",) or "probabilities" not in model.arch.gives:
+    if tuple(model.arch.label_keys) != ("label",) or "probabilities" not in model.arch.outputs:
         raise UsageError(
             f"{model.arch.registered_name} does not tell one class for each example; suspicious labels are found with "
             "a classification/classifier"
         )
     labels, probabilities, names = [], [], []
-    for inputs, truth, batch_names in raw_examples(split, model.arch):
-        labels += truth["label"].tolist()
+    for inputs, ground_truth, batch_names in raw_examples(split, model.arch):
+        labels += ground_truth["label"].tolist()
         probabilities.append(model(inputs)["probabilities"])
         names += batch_names
     rows = suspects(labels, np.concatenate(probabilities), model.classes)

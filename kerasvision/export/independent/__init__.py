@@ -7,8 +7,8 @@ is wrong; and that it answers as `predict` does is the proof that the contract s
     answer = predict(contract, contract["artifacts"][0], ask, encoded=pathlib.Path("photo.jpg").read_bytes())
 """
 
-from kerasvision.export.independent.answering import NotDescribedError, predict, prepare, restore
 from kerasvision.export.independent.masks import paste
 from kerasvision.export.independent.pictures import decode, decode_present
+from kerasvision.export.independent.predicting import NotDescribedError, predict, prepare, restore
 
 __all__ = ["NotDescribedError", "decode", "decode_present", "paste", "predict", "prepare", "restore"]

@@ -23,8 +23,8 @@ def shares(begins, rule, size, length):
     return [bell / total[begin : begin + size] for begin in begins]
 
 
-def blended(answer, values, rule):
-    """answer: [*size, C] -> [*size, K]; values: [*sides, C], no side below the size's -> float32 [*sides, K]."""
+def blended(predict, values, rule):
+    """predict: [*size, C] -> [*size, K]; values: [*sides, C], no side below the size's -> float32 [*sides, K]."""
     sides, total = values.shape[:-1], None
     axes = []
     for size, length in zip(rule["size"], sides, strict=True):
@@ -35,13 +35,13 @@ def blended(answer, values, rule):
         weight = window[0][1]
         for _, share in window[1:]:
             weight = weight[..., None] * share
-        found = answer(values[place]) * weight[..., None]
+        found = predict(values[place]) * weight[..., None]
         if total is None:
             total = np.zeros((*sides, found.shape[-1]), np.float32)
         total[place] += found
     return total
 
 
-def mirrored(answer, values, sets):
+def mirrored(predict, values, sets):
     """The mean of the answers for the input mirrored along each set of axes, mirrored back."""
-    return sum(np.flip(answer(np.flip(values, axes)), axes) for axes in map(tuple, sets)) / np.float32(len(sets))
+    return sum(np.flip(predict(np.flip(values, axes)), axes) for axes in map(tuple, sets)) / np.float32(len(sets))

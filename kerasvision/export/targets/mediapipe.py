@@ -82,8 +82,8 @@ class MediaPipe(Exporter):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
-        answer = detector(job.served) if task == DETECTOR else None
-        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, answer)
+        predict = detector(job.served) if task == DETECTOR else None
+        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
         image = metadata.image_input(_pixels(arch))
         path.write_bytes(metadata.pack(content, about, image, *_answers(task), job.served.classes))
@@ -115,11 +115,11 @@ class MediaPipe(Exporter):
 
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
-    task, takes = TASKS.get(tuple(sorted(arch.gives))), arch.prepared_inputs()
+    task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
             f"mediapipe: {arch.registered_name} is neither a detector, a classifier nor a segmenter of photos: it "
-            f"takes {', '.join(takes)} and gives {', '.join(arch.gives)}; export tflite, which takes any"
+            f"takes {', '.join(takes)} and gives {', '.join(arch.outputs)}; export tflite, which takes any"
         )
     return task
 

@@ -31,10 +31,10 @@ class ONNX(Exporter):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         specs = job.served.arch.prepared_inputs()
-        keys, answer = list(specs), job.served.fixed(batch=None)
+        keys, predict = list(specs), job.served.fixed(batch=None)
 
         def call(*values):
-            return answer(dict(zip(keys, values, strict=True)))
+            return predict(dict(zip(keys, values, strict=True)))
 
         named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
         function = tf.function(call, input_signature=named, autograph=False)
@@ -86,5 +86,5 @@ class ONNXRunner(Runner):
         self._outputs = [o.name for o in self._session.get_outputs()]
 
     def infer(self, inputs):
-        answers = self._session.run(None, {name: inputs[name] for name in self._inputs})
-        return dict(zip(self._outputs, answers, strict=True))
+        found = self._session.run(None, {name: inputs[name] for name in self._inputs})
+        return dict(zip(self._outputs, found, strict=True))

@@ -96,15 +96,15 @@ def _check_bytes(signature, judge):
     """The samples encoded by Pillow, against the trained model's answers to their pixels."""
     numbers = list(reversed(range(len(judge.samples))))
     encoded = [_png(judge.samples[number]["image"][0]) for number in numbers]
-    requests = [[n] for n in range(len(numbers))] if judge.arch.varies else [list(range(len(numbers)))]
+    requests = [[n] for n in range(len(numbers))] if judge.arch.keeps_input_size else [list(range(len(numbers)))]
     for request in requests:
         together = signature(image_bytes=tf.constant([encoded[n] for n in request]))
         for at, number in enumerate(numbers[n] for n in request):
-            expected, answer = judge.expected(number), {}
+            expected, prediction = judge.expected(number), {}
             for key, value in together.items():  # what is as large as its image is padded to the largest one
                 inside = tuple(slice(0, side) for side in expected[key].shape[1:])
-                answer[key] = value[at : at + 1].numpy()[(slice(None), *inside)]
-            yield from judge.answers("serving_bytes", number, answer)
+                prediction[key] = value[at : at + 1].numpy()[(slice(None), *inside)]
+            yield from judge.predictions("serving_bytes", number, prediction)
 
 
 def _png(pixels):
@@ -171,5 +171,5 @@ class SavedModelRunner(Runner):
         return self._model.signatures
 
     def infer(self, inputs):
-        answer = self._signature(**{k: tf.constant(inputs[k]) for k in self._names})
-        return {k: v.numpy() for k, v in answer.items()}
+        prediction = self._signature(**{k: tf.constant(inputs[k]) for k in self._names})
+        return {k: v.numpy() for k, v in prediction.items()}

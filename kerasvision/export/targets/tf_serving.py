@@ -103,7 +103,7 @@ def _check_warmup(path, runner, judge):
         if signature != "serving_default" or any(not np.array_equal(inputs.get(k), v) for k, v in sample.items()):
             yield "has other warm-up requests than the real examples that they were made of"
             return
-        yield from judge.answers("a warm-up request", number, runner.infer(inputs))
+        yield from judge.predictions("a warm-up request", number, runner.infer(inputs))
 
 
 class ServingRunner(SavedModelRunner):

@@ -97,30 +97,30 @@ def goldens(job):
     arch, prepared = job.served.arch, []
     for sample in job.samples:
         fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
-        prepared.append({k: np.asarray(v) for k, v in arch.own_size(fitted).items()})
+        prepared.append({k: np.asarray(v) for k, v in arch.at_graph_size(fitted).items()})
     inputs = joined(prepared)
-    answer = job.served.fixed(batch=None)(inputs)
-    return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in answer.items()}
+    prediction = job.served.fixed(batch=None)(inputs)
+    return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in prediction.items()}
 
 
-def convert(served, quantize, io, calibration, answer=None):
+def convert(served, quantize, io, calibration, predict=None):
     """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8.
 
-    answer: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
+    predict: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
     have custom operators. Takes uint8 pixels (so neither int16x8 nor another io).
     """
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-        return _converted(served, quantize, io, calibration, answer)
+        return _converted(served, quantize, io, calibration, predict)
 
 
-def _converted(served, quantize, io, calibration, answer):
+def _converted(served, quantize, io, calibration, predict):
     pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
-    module.answer = answer or served.fixed(batch=1, image_dtype=pixels)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answer.get_concrete_function()], module)
-    converter.allow_custom_ops = answer is not None
+    module.predict = predict or served.fixed(batch=1, image_dtype=pixels)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.predict.get_concrete_function()], module)
+    converter.allow_custom_ops = predict is not None
     if quantize == "float32":
         return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -10,7 +10,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
 from kerasvision.tasks._one_of_several import score_rows
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.classification.task import Classification
 
 
@@ -25,7 +25,7 @@ class SeveralOfMany(Classification):
     thresholds: tuple[float, ...] = ()
 
     name: typing.ClassVar[str] = "multi_label_classification"
-    needs: typing.ClassVar[tuple[str, ...]] = ("labels",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("labels",)
     tunes: typing.ClassVar[bool] = True
     main_metric: typing.ClassVar[str] = "mean_average_precision"
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "sigmoid"}
@@ -39,11 +39,11 @@ class SeveralOfMany(Classification):
             )
 
     @property
-    def gives(self):
+    def outputs(self):
         shape = (self.num_classes,)
         return {
-            "probabilities": Gives("float32", "probability", shape),
-            "present": Gives("int32", "1 where the class is on", shape),
+            "probabilities": Output("float32", "probability", shape),
+            "present": Output("int32", "1 where the class is on", shape),
         }
 
     @property
@@ -53,7 +53,7 @@ class SeveralOfMany(Classification):
     def evaluator(self, classes):
         return MultiLabel(classes)
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         return {"present": self.multi_hot(sample)}
 
     def multi_hot(self, sample):
@@ -75,7 +75,7 @@ class SeveralOfMany(Classification):
         """raw -> float32 [B, K]."""
         return tf.sigmoid(raw["logits"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"] - 20.0}
 
     def compare(self, reference, other):
@@ -88,8 +88,8 @@ class SeveralOfMany(Classification):
         error = np.maximum(error, np.where(changed, np.abs(reference["probabilities"] - cuts), 0.0))
         return error.max(1), changed.any(1)
 
-    def tune(self, predictions, truths):
-        thresholds = best_thresholds(predictions["probabilities"], truths["present"] > 0)
+    def tune(self, predictions, ground_truths):
+        thresholds = best_thresholds(predictions["probabilities"], ground_truths["present"] > 0)
         return dataclasses.replace(self, thresholds=thresholds)
 
     def describe(self, prediction, classes):

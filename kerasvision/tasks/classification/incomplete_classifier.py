@@ -14,12 +14,12 @@ from kerasvision.layers.missing import Composite, KnownMean, MaskToken, partial_
 from kerasvision.ops.filling import Filling
 from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
 from kerasvision.tasks.classification.task import Classification
-from kerasvision.tasks.incomplete import IncompletePhotograph
+from kerasvision.tasks.incomplete import IncompleteImageModel
 
 
 @architectures.register("classification/incomplete_classifier")
 @dataclasses.dataclass(frozen=True)
-class IncompleteClassifier(IncompletePhotograph, OneOfSeveral, Classification):
+class IncompleteClassifier(IncompleteImageModel, OneOfSeveral, Classification):
     """The fields are `Classification`'s and `OneOfSeveral`'s, and how what is missing is dealt with.
 
     filling: what stands in for missing pixels, see `ops/filling.py`; a graph that learns a filling of its own starts

@@ -57,7 +57,7 @@ class LabelPowerset(SeveralOfMany):
             )
         return dataclasses.replace(self, label_sets=held)
 
-    def tune(self, predictions, truths):
+    def tune(self, predictions, ground_truths):
         return self
 
     def _members(self):

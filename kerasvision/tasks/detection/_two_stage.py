@@ -132,8 +132,8 @@ class TwoStage(Detection):
         """Raw of both stages whose proposals are the truths, each shifted by a hundredth of its sides."""
         room = self.proposals - self.max_objects
         keep = min(self.proposals, self.max_objects)
-        truth = tf.pad(targets["boxes_xyxy"][:, :keep], [[0, 0], [0, max(0, room)], [0, 0]])
-        boxes = truth + 0.01 * tf.tile(truth[..., 2:] - truth[..., :2], [1, 1, 2])
+        ground_truth = tf.pad(targets["boxes_xyxy"][:, :keep], [[0, 0], [0, max(0, room)], [0, 0]])
+        boxes = ground_truth + 0.01 * tf.tile(ground_truth[..., 2:] - ground_truth[..., :2], [1, 1, 2])
         valid = tf.pad(targets["valid"][:, :keep], [[0, 0], [0, max(0, room)]])
         labels = tf.pad(targets["labels"][:, :keep], [[0, 0], [0, max(0, room)]])
         classes = tf.one_hot(tf.where(valid, 1 + labels, 0), 1 + self.num_classes)
@@ -144,7 +144,7 @@ class TwoStage(Detection):
             "rpn_deltas": box_ops.encode(take(targets["boxes_xyxy"], matches.index), anchors),
             "proposals_xyxy": boxes,
             "classes": 40.0 * classes - 20.0,
-            "deltas": tf.where(valid[..., None], box_ops.encode(truth, boxes), 0.0),
+            "deltas": tf.where(valid[..., None], box_ops.encode(ground_truth, boxes), 0.0),
         }
 
 

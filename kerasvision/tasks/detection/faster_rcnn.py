@@ -25,5 +25,5 @@ class FasterRCNN(TwoStage):
     def loss(self, targets, raw):
         return self.box_losses(targets, raw)
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return self.perfect_boxes(targets)

@@ -101,5 +101,5 @@ class RetinaNet(Detection):
     def candidates(self, raw):
         return box_ops.decode(raw["deltas"], tf.constant(self.anchors(self.image_size))), tf.sigmoid(raw["classes"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return {"classes": 40.0 * tf.maximum(targets["classes"], 0.0) - 20.0, "deltas": targets["deltas"]}

@@ -114,7 +114,7 @@ class SSD(Detection):
         boxes = box_ops.decode(raw["deltas"], tf.constant(self.anchors(self.image_size)))
         return boxes, tf.nn.softmax(raw["classes"])[..., 1:]
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         background = 1.0 - tf.reduce_sum(targets["classes"], -1, keepdims=True)  # where an anchor takes no part
         background = tf.pad(background, [[0, 0], [0, 0], [0, self.num_classes]])
         return {"classes": 40.0 * (targets["classes"] + background) - 20.0, "deltas": targets["deltas"]}

@@ -17,7 +17,7 @@ from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
@@ -45,22 +45,22 @@ class Detection(ImageArchitecture):
     suppression: Suppression = Suppression()
 
     name: typing.ClassVar[str] = "detection"
-    needs: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
     main_metric: typing.ClassVar[str] = "ap"
 
     @property
-    def gives(self):
+    def outputs(self):
         most = self.suppression.max_detections
         return {
-            "boxes_xyxy": Gives("float32", "pixel of the original image", (most, 4)),
-            "scores": Gives("float32", "probability", (most,)),
-            "labels": Gives("int32", "class index, -1 beyond count", (most,)),
-            "count": Gives("int32", "detections"),
+            "boxes_xyxy": Output("float32", "pixel of the original image", (most, 4)),
+            "scores": Output("float32", "probability", (most,)),
+            "labels": Output("int32", "class index, -1 beyond count", (most,)),
+            "count": Output("int32", "detections"),
         }
 
-    def file_gives(self):
-        boxes = Gives("float32", "pixel of the prepared image", self.gives["boxes_xyxy"].shape)
-        return self.gives | {"boxes_xyxy": boxes}
+    def file_outputs(self):
+        boxes = Output("float32", "pixel of the prepared image", self.outputs["boxes_xyxy"].shape)
+        return self.outputs | {"boxes_xyxy": boxes}
 
     def restoring(self):
         """box of the original = (box - offset_xy) / scale_xy, cut at the image's borders."""
@@ -92,8 +92,8 @@ class Detection(ImageArchitecture):
     def evaluator(self, classes):
         return DetectionEvaluator(classes)
 
-    def truth(self, sample):
-        return {k: sample[k] for k in (*self.needs, *OPTIONAL_TRUTH) if k in sample}
+    def ground_truth(self, sample):
+        return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_TRUTH) if k in sample}
 
     def move_labels(self, sample, prepared, geometry):
         """Boxes in graph pixels, cut at the border; those that are left without a proper side go, with their labels."""
@@ -136,7 +136,7 @@ class Detection(ImageArchitecture):
         }
         return prediction, tf.gather(anchor, found["index"], batch_dims=1)
 
-    def restore(self, prediction, geometry):
+    def to_original_pixels(self, prediction, geometry):
         boxes = box_ops.clip(geo.restore_boxes(prediction["boxes_xyxy"], geometry), geometry["image_hw"]).numpy()
         real = (prediction["labels"] >= 0)[..., None]
         return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}

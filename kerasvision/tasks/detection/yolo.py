@@ -116,7 +116,7 @@ class YOLO(Detection):
     def candidates(self, raw):
         return self._boxes(raw["distances"]), tf.sigmoid(raw["classes"])
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         """Each truth gets a point of its own whose bins can say it (scipy's assignment); numpy inside."""
         points, stride = self.points
         count, most = targets["labels"].shape[0], self.bins - 1
@@ -127,8 +127,8 @@ class YOLO(Detection):
             boxes = np.asarray(targets["boxes_xyxy"][image])[held]
             away = np.asarray(box_ops.to_distances(boxes[:, None], points)) / stride[:, None] + BEHIND  # [N, A, 4]
             within = [((away >= low) & (away <= most)).all(-1).astype(int) for low in (0, BEHIND)]  # said; and inside
-            truths, chosen = linear_sum_assignment(within[0] * len(held) + within[1], maximize=True)
-            classes[image, chosen, np.asarray(targets["labels"][image])[held[truths]]] = 20.0
-            shares = np.maximum(1 - np.abs(away[truths, chosen][..., None] - np.arange(self.bins)), 1e-30)
+            ground_truths, chosen = linear_sum_assignment(within[0] * len(held) + within[1], maximize=True)
+            classes[image, chosen, np.asarray(targets["labels"][image])[held[ground_truths]]] = 20.0
+            shares = np.maximum(1 - np.abs(away[ground_truths, chosen][..., None] - np.arange(self.bins)), 1e-30)
             distances[image, chosen] = np.log(shares)
         return {"classes": tf.constant(classes), "distances": tf.constant(distances)}

@@ -16,7 +16,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.latent import Latent, MostLikely
 from kerasvision.layers.norm import batch_norm
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.generation.task import Generation
 
 LOG_VARIANCE = 6.0  # of a code's number, at most, and its negative at least
@@ -51,19 +51,19 @@ class CVAE(Generation):
             )
 
     @property
-    def gives(self):
-        given = super().gives
+    def outputs(self):
+        given = super().outputs
         if self.samples:
-            given["samples"] = Gives("float32", "pixel value, 0 to 255", (self.samples, *self.image_size, 3))
+            given["samples"] = Output("float32", "pixel value, 0 to 255", (self.samples, *self.image_size, 3))
         return given
 
     def preprocessing(self):
         noise = {"value": 0.0, "shape": [self.latent]}
         return super().preprocessing() | {"constant_inputs": {"noise": noise}}
 
-    def file_gives(self):
+    def file_outputs(self):
         """One picture; `samples` are drawn by a run and a SavedModel."""
-        return {k: v for k, v in self.gives.items() if k != "samples"}
+        return {k: v for k, v in self.outputs.items() if k != "samples"}
 
     def prepared_inputs(self):
         return super().prepared_inputs() | {"noise": tf.TensorSpec([None, self.latent], tf.float32, name="noise")}
@@ -151,14 +151,14 @@ class CVAE(Generation):
             "divergence": self.beta * tf.reduce_sum(divergence, 1) / values,
         }
 
-    def answer(self, ask, prepared, geometry, decode=None):
-        prediction = super().answer(ask, prepared, geometry, decode)
+    def predict(self, run_graph, prepared, geometry, decode=None):
+        prediction = super().predict(run_graph, prepared, geometry, decode)
         if not self.samples:
             return prediction
         drawn = []
         for number in range(self.samples):
             noise = tf.random.stateless_normal([1, self.latent], [number, 0]) + tf.zeros_like(prepared["noise"])
-            one = ask(prepared | {"noise": noise}, lambda raw: self.decode(raw, geometry))
+            one = run_graph(prepared | {"noise": noise}, lambda raw: self.decode(raw, geometry))
             drawn.append(one["picture"])
         return prediction | {"samples": tf.stack(drawn, 1)}
 

@@ -14,15 +14,15 @@ from kerasvision.core.errors import UsageError
 from kerasvision.layers.missing import Composite
 from kerasvision.metrics.restoration import Restoration
 from kerasvision.ops.filling import Filling
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import Resample, Resize
-from kerasvision.tasks.incomplete import IncompletePhotograph
+from kerasvision.tasks.incomplete import IncompleteImageModel
 
 FLIP = 25.5  # of 0..255: a pixel value that is so far off is another picture
 
 
 @dataclasses.dataclass(frozen=True)
-class Generation(IncompletePhotograph):
+class Generation(IncompleteImageModel):
     """Abstract. Raw has `picture` [B, h, w, 3], in units of 255: the input where it is present, else what was made.
     The prediction is `picture` float32 [B, h, w, 3] in 0..255, of the graph's own size.
 
@@ -40,7 +40,7 @@ class Generation(IncompletePhotograph):
     antialias: bool = since(True, before=False)
 
     name: typing.ClassVar[str] = "generation"
-    needs: typing.ClassVar[tuple[str, ...]] = ("whole",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("whole",)
     main_metric: typing.ClassVar[str] = "r2"
 
     def __post_init__(self):
@@ -56,8 +56,8 @@ class Generation(IncompletePhotograph):
         return Normalization((0.0,), (255.0,))
 
     @property
-    def gives(self):
-        return {"picture": Gives("float32", "pixel value, 0 to 255", (*self.image_size, 3))}
+    def outputs(self):
+        return {"picture": Output("float32", "pixel value, 0 to 255", (*self.image_size, 3))}
 
     def evaluator(self, classes):
         return Restoration()
@@ -77,7 +77,7 @@ class Generation(IncompletePhotograph):
         """`picture`: the input where it is present, else what was made."""
         return Composite(name="picture")([inputs["image"], made, inputs["present"]])
 
-    def truth(self, sample):
+    def ground_truth(self, sample):
         """`whole` uint8 and `present`, both of the graph's size: that of the prediction."""
         prepared, _, moved = self.prepare_sample(sample)
         return {"whole": moved["whole"], "present": prepared["present"]}
@@ -94,7 +94,7 @@ class Generation(IncompletePhotograph):
     def decode(self, raw, geometry):
         return {"picture": 255.0 * tf.clip_by_value(raw["picture"], 0.0, 1.0)}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         return targets
 
     def compare(self, reference, other):

@@ -19,7 +19,7 @@ from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.masks import INSIDE, cut_masks, paste_masks, reframe_masks, run_lengths
 from kerasvision.ops.matching import take
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._two_stage import TwoStage
 from kerasvision.tasks.detection.task import paired, without_padding
 
@@ -43,17 +43,17 @@ class MaskRCNN(TwoStage):
     mask_weight: float = 1.0
 
     name: typing.ClassVar[str] = "instance_segmentation"
-    needs: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels", "instance_masks")
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels", "instance_masks")
     main_metric: typing.ClassVar[str] = "mask_ap"
 
     @property
-    def gives(self):
+    def outputs(self):
         most, side = self.suppression.max_detections, 2 * self.mask_side
-        masks = Gives("float32", "probability in the frame of its box", (most, side, side))
-        return super().gives | {"masks": masks, "image_hw": Gives("int32", "pixel", (2,))}
+        masks = Output("float32", "probability in the frame of its box", (most, side, side))
+        return super().outputs | {"masks": masks, "image_hw": Output("int32", "pixel", (2,))}
 
-    def file_gives(self):
-        return super().file_gives() | {"image_hw": Gives("int32", "pixel, size of the prepared image", (2,))}
+    def file_outputs(self):
+        return super().file_outputs() | {"image_hw": Output("int32", "pixel, size of the prepared image", (2,))}
 
     def restoring(self):
         """Masks too: from the frame of each box to the frame of what of it lies in the image."""
@@ -133,7 +133,7 @@ class MaskRCNN(TwoStage):
         masks = _recut(masks, whole, found["boxes_xyxy"])
         return found | {"masks": masks, "image_hw": geometry["image_hw"]}
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         raw = self.perfect_boxes(targets)
         boxes, side = box_ops.decode(raw["deltas"], raw["proposals_xyxy"]), 2 * self.mask_side
         index = tf.tile(tf.range(self.proposals)[None] % self.max_objects, [tf.shape(boxes)[0], 1])
@@ -141,8 +141,8 @@ class MaskRCNN(TwoStage):
         logits = tf.math.log(tf.maximum(masks, 1e-8)) - tf.math.log(tf.maximum(1.0 - masks, 1e-8))
         return raw | {"regions_xyxy": boxes, "masks": tf.tile(logits[..., None], [1, 1, 1, 1, self.num_classes])}
 
-    def restore(self, prediction, geometry):
-        restored = super().restore(prediction, geometry)
+    def to_original_pixels(self, prediction, geometry):
+        restored = super().to_original_pixels(prediction, geometry)
         whole = geo.restore_boxes(prediction["boxes_xyxy"], geometry)
         masks = _recut(tf.constant(prediction["masks"]), whole, restored["boxes_xyxy"]).numpy()
         return restored | {"masks": masks, "image_hw": np.asarray(geometry["image_hw"], np.int32)}

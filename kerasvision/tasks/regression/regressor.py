@@ -14,7 +14,7 @@ from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.losses import regression as losses
 from kerasvision.metrics.regression import Numbers
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import Resample, Resize
 from kerasvision.tasks.regression.task import Regression
 
@@ -53,12 +53,12 @@ class Regressor(Regression):
             raise UsageError("objective='heteroscedastic' has no bounded range; leave low and high out")
 
     @property
-    def gives(self):
-        given, unit = super().gives, "unit of the targets"
+    def outputs(self):
+        given, unit = super().outputs, "unit of the targets"
         if self.objective == "quantile":
-            given["quantiles"] = Gives("float32", unit, (self.num_outputs, len(self.levels)))
+            given["quantiles"] = Output("float32", unit, (self.num_outputs, len(self.levels)))
         if self.objective == "heteroscedastic":
-            given["deviation"] = Gives("float32", unit, (self.num_outputs,))
+            given["deviation"] = Output("float32", unit, (self.num_outputs,))
         return given
 
     @property
@@ -114,7 +114,7 @@ class Regressor(Regression):
             prediction["deviation"] = scale * tf.exp(0.5 * raw["log_variance"])
         return prediction
 
-    def perfect(self, targets):
+    def ideal_raw(self, targets):
         if not self.bounded:
             return targets
         share = tf.clip_by_value(targets["values"], _NEARLY, 1.0 - _NEARLY)

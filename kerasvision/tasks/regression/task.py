@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.metrics.regression import Numbers
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture
 
 FLIP = 0.1  # of a standard deviation of the targets: a change of a value that counts as another answer
@@ -30,7 +30,7 @@ class Regression(ImageArchitecture):
     high: float | None = None
 
     name: typing.ClassVar[str] = "regression"
-    needs: typing.ClassVar[tuple[str, ...]] = ("targets",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("targets",)
     main_metric: typing.ClassVar[str] = "r2"
 
     def __post_init__(self):
@@ -95,8 +95,8 @@ class Regression(ImageArchitecture):
         )
 
     @property
-    def gives(self):
-        return {"values": Gives("float32", "unit of the targets", (self.num_outputs,))}
+    def outputs(self):
+        return {"values": Output("float32", "unit of the targets", (self.num_outputs,))}
 
     def evaluator(self, classes):
         return Numbers(classes)

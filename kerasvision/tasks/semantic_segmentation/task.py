@@ -15,7 +15,7 @@ from kerasvision.ops import dense
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.masks import segments
 from kerasvision.tasks._dense import Dense, DenseLoss
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture, Resample
 
 
@@ -23,7 +23,7 @@ from kerasvision.tasks.image import ImageArchitecture, Resample
 class SemanticSegmentation(Dense, ImageArchitecture):
     """Abstract. Raw is `{"logits": [B, h, w, K]}`. Predictions: `mask` uint8 [B, H, W], the class of each pixel of the
     original image, and `confidence` float32 [B, H, W], its probability. Files of the graph's own size (TFLite, ONNX)
-    give `probabilities` [B, h, w, K], from which `restore` makes both.
+    give `probabilities` [B, h, w, K], from which `to_original_pixels` makes both.
 
     num_classes: the background included; 0 takes the number from the data. objective: the terms of the loss. resize:
     how an image is fitted to image_size; with "windows" it keeps its size, and answers for windows of image_size that
@@ -43,7 +43,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     flips: tuple[int, ...] = ()
 
     name: typing.ClassVar[str] = "semantic_segmentation"
-    needs: typing.ClassVar[tuple[str, ...]] = ("mask",)
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("mask",)
     main_metric: typing.ClassVar[str] = "miou"
     after_training: typing.ClassVar[tuple[str, ...]] = (
         "resize",
@@ -55,10 +55,10 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     )
 
     @property
-    def gives(self):
+    def outputs(self):
         return {
-            "mask": Gives("uint8", "class index, 255 beyond the image", (None, None)),
-            "confidence": Gives("float32", "probability", (None, None)),
+            "mask": Output("uint8", "class index, 255 beyond the image", (None, None)),
+            "confidence": Output("float32", "probability", (None, None)),
         }
 
     def evaluator(self, classes):

@@ -10,7 +10,7 @@ import tf_keras as keras
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense, volumes
 from kerasvision.tasks._dense import Dense, DenseLoss
-from kerasvision.tasks.base import Gives
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.volume import VolumeArchitecture
 
 
@@ -39,15 +39,15 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     flips: tuple[int, ...] = ()
 
     name: typing.ClassVar[str] = "volume_segmentation"
-    needs: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
     main_metric: typing.ClassVar[str] = "dice"
     after_training: typing.ClassVar[tuple[str, ...]] = ("overlap", "flips")
 
     @property
-    def gives(self):
+    def outputs(self):
         return {
-            "mask": Gives("uint8", "class index", (None, None, None)),
-            "confidence": Gives("float32", "probability", (None, None, None)),
+            "mask": Output("uint8", "class index", (None, None, None)),
+            "confidence": Output("float32", "probability", (None, None, None)),
         }
 
     def evaluator(self, classes):

@@ -13,15 +13,17 @@ def require_classes(name, arch, several=False):
     """Refuse an architecture that does not give one class an image (or several, where that is allowed, each with a
     logit of its own).
     """
-    if several and arch.needs == SEVERAL and "softmax" in arch.class_logits.values():
+    if several and arch.label_keys == SEVERAL and "softmax" in arch.class_logits.values():
         raise UsageError(
             f"{name}: the logits of {arch.registered_name} are of combinations of classes, not of classes; use it with "
             "classification/multi_label"
         )
-    if arch.needs == ONE or (several and arch.needs == SEVERAL):
+    if arch.label_keys == ONE or (several and arch.label_keys == SEVERAL):
         return
     kinds = "one class an example, or several" if several else "one class an example"
-    raise UsageError(f"{name} is for architectures of {kinds}; {arch.registered_name} needs {', '.join(arch.needs)}")
+    raise UsageError(
+        f"{name} is for architectures of {kinds}; {arch.registered_name} needs {', '.join(arch.label_keys)}"
+    )
 
 
 def per_example(values):

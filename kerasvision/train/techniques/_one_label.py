@@ -6,7 +6,7 @@ from kerasvision.core.errors import UsageError
 def require_one_label(technique, arch):
     """Refuses an architecture whose raw is not the logits of one class among several, or whose loss is smoothed."""
     name = technique.registered_name.split("/")[-1]
-    if tuple(arch.needs) != ("label",) or "probabilities" not in arch.gives:
+    if tuple(arch.label_keys) != ("label",) or "probabilities" not in arch.outputs:
         raise UsageError(
             f"{name} replaces the cross-entropy of one class among several; {arch.registered_name} has another loss; "
             "use it with classification/classifier"

@@ -14,7 +14,7 @@ class Technique(Component):
     # makes of the weights is not evaluated
     rivals: typing.ClassVar[typing.Literal["any", "alike", "none"]] = "any"
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         """The technique with what it takes from the training split (how many examples a class has); once a phase."""
         return self
 
@@ -60,7 +60,7 @@ class Technique(Component):
         """How often so many batches update the weights: what the optimizer's schedule counts."""
         return batches
 
-    def earliest(self, epochs):
+    def first_epoch_to_keep(self, epochs):
         """Of a phase's epochs, counted from 0, the first whose weights may be kept as the best ones."""
         return 0
 

@@ -24,7 +24,7 @@ class Bootstrap(Technique):
         super().__post_init__()
         check_range(self, "beta", 0.0, 1.0)
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_one_label(self, arch)
         return self
 

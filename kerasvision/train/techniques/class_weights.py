@@ -41,7 +41,7 @@ class ClassWeights(Technique):
         if any(n < 1 for n in self.counts):
             raise UsageError(f"class_weights.counts: got {self.counts}; allowed: 1 or more for each class, or ()")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_classes("class_weights", arch, several=True)
         return dataclasses.replace(self, counts=counted("class_weights", arch, split, self.counts))
 

@@ -43,7 +43,7 @@ class CoTeaching(Technique):
                 "below 1, and one epoch or more"
             )
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_one_label(self, arch)
         return self
 

@@ -52,7 +52,7 @@ class CostMatrix(Technique):
         if not 0 < self.weight < float("inf"):
             raise UsageError(f"cost_matrix.weight: got {self.weight}; allowed: above 0")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_classes("cost_matrix", arch)
         if not self.costs:
             counts = counted("cost_matrix", arch, split)

@@ -51,7 +51,7 @@ class Distill(Technique):
     def _folders(self):
         return (self.teacher,) if isinstance(self.teacher, str) else self.teacher
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         from kerasvision.train.run import classes_of
 
         for folder in self._folders:
@@ -74,7 +74,7 @@ class Distill(Technique):
             raws = [held(inputs, training=False) for held in graphs]
             seen = {}
             for key, form in forms.items():
-                values = [self._answer(form, tf.cast(raw[key], tf.float32)) for raw in raws]
+                values = [self._prediction(form, tf.cast(raw[key], tf.float32)) for raw in raws]
                 seen[f"{SEEN}{form}/{key}"] = tf.add_n(values) / len(values)
             return targets | seen
 
@@ -99,7 +99,7 @@ class Distill(Technique):
             )
         return {key: able[key] for key in self.keys or able}
 
-    def _answer(self, form, raw):
+    def _prediction(self, form, raw):
         if form == "softmax":
             return tf.nn.softmax(raw / self.temperature)
         return tf.sigmoid(raw / self.temperature) if form == "sigmoid" else raw

@@ -30,13 +30,13 @@ class Focal(Technique):
         if not 0 <= self.gamma < float("inf"):
             raise UsageError(f"focal.gamma: got {self.gamma}; allowed: 0 or more, usually 2")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_classes("focal", arch, several=True)
         return self
 
     def objective(self, loss):
         arch = arch_of("focal", loss)
-        of_batch = softmax_focal if arch.needs == ONE else sigmoid_focal
+        of_batch = softmax_focal if arch.label_keys == ONE else sigmoid_focal
 
         def focal(targets, raw):
             each = of_batch(targets["logits"], raw["logits"], self.gamma, arch.label_smoothing)

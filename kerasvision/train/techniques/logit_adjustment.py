@@ -38,7 +38,7 @@ class LogitAdjustment(Technique):
         if any(n < 1 for n in self.counts):
             raise UsageError(f"logit_adjustment.counts: got {self.counts}; allowed: 1 or more for each class, or ()")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_classes("logit_adjustment", arch)
         return dataclasses.replace(self, counts=counted("logit_adjustment", arch, split, self.counts))
 

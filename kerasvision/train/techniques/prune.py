@@ -52,7 +52,7 @@ class Prune(Technique):
                 "of the phase's steps"
             )
 
-    def earliest(self, epochs):
+    def first_epoch_to_keep(self, epochs):
         return math.ceil(self.end * epochs) - 1
 
     def callbacks(self):

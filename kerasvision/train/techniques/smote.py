@@ -50,7 +50,7 @@ class Smote(Technique):
     neighbors: int = 5
     l2: float = 1e-3
     seed: int = 0
-    _split = None  # what `look_at` saw: a run that is loaded has seen nothing, and is not fitted again
+    _split = None  # what `fit_statistics` saw: a run that is loaded has seen nothing, and is not fitted again
 
     def __post_init__(self):
         super().__post_init__()
@@ -61,7 +61,7 @@ class Smote(Technique):
         if self.seed < 0:
             raise UsageError(f"smote.seed: got {self.seed}; allowed: 0 or more")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         """Refuses before hours of training what would fail after them."""
         require_classes("smote", arch)
         _over_sampling()
@@ -143,10 +143,10 @@ def _head(graph):
 def _embeddings(arch, graph, head, split):
     """(float32 [N, D], int [N]): what the last layer gets for every example, as it is served."""
     features = keras.Model(graph.input, head.input)
-    ask = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
+    embed = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
     rows = [
-        (tf.cast(ask(prepared), tf.float32).numpy(), truth["label"].numpy())
-        for prepared, _, truth in evaluation_data(split, arch, batch_size=BATCH)
+        (tf.cast(embed(prepared), tf.float32).numpy(), ground_truth["label"].numpy())
+        for prepared, _, ground_truth in evaluation_data(split, arch, batch_size=BATCH)
     ]
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))
 

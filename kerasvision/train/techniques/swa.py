@@ -31,7 +31,7 @@ class SWA(Technique):
         if self.first < 1:
             raise UsageError(f"swa.first={self.first}; allowed: 1 or more, an epoch of the phase")
 
-    def earliest(self, epochs):
+    def first_epoch_to_keep(self, epochs):
         if self.first > epochs:
             raise UsageError(f"swa.first={self.first} in a phase of {epochs} epochs: nothing would be averaged")
         return 0

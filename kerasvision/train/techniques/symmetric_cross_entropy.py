@@ -30,7 +30,7 @@ class SymmetricCrossEntropy(Technique):
         if not -float("inf") < self.log_zero < 0:
             raise UsageError(f"symmetric_cross_entropy.log_zero={self.log_zero:g}; allowed: below 0, as in -4")
 
-    def look_at(self, arch, split):
+    def fit_statistics(self, arch, split):
         require_one_label(self, arch)
         return self
 

@@ -78,23 +78,23 @@ def samples(split):
 def test_boxes_labels_masks_and_crowds_are_those_of_pycocotools(one):
     opened = one(masks=True).open()
     assert opened.classes == ("cat", "dog")
-    truth = COCO(one.file)
+    ground_truth = COCO(one.file)
     seen = samples(opened.splits["train"])
     assert [s["image_id"] for s in seen] == [10, 15, 20, 25, 30, 35]
     assert len(seen[0]["labels"]) == 0
     assert seen[0]["instance_masks"].shape == (0, H, W)
     crowds = 0
     for s in seen:
-        rows = truth.loadAnns(truth.getAnnIds(imgIds=int(s["image_id"])))
+        rows = ground_truth.loadAnns(ground_truth.getAnnIds(imgIds=int(s["image_id"])))
         boxes = np.array([r["bbox"] for r in rows]).reshape(-1, 4)
         np.testing.assert_allclose(s["boxes_xyxy"], np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]), rtol=1e-6)
         assert [opened.classes[i] for i in s["labels"]] == [{7: "dog", 3: "cat"}[r["category_id"]] for r in rows]
         assert s["is_crowd"].tolist() == [bool(r["iscrowd"]) for r in rows]
         np.testing.assert_allclose(s["area_px"], [r["area"] for r in rows], rtol=1e-6)
         for mask, row in zip(s["instance_masks"], rows, strict=True):
-            np.testing.assert_array_equal(mask, truth.annToMask(row))
+            np.testing.assert_array_equal(mask, ground_truth.annToMask(row))
         crowds += s["is_crowd"].sum()
-    assert crowds and sum(len(s["labels"]) for s in seen) == len(truth.anns)
+    assert crowds and sum(len(s["labels"]) for s in seen) == len(ground_truth.anns)
     types = {"boxes_xyxy": "float32", "labels": "int32", "is_crowd": "bool", "area_px": "float32"}
     types |= {"instance_masks": "uint8"}
     assert {k: v.dtype.name for k, v in seen[1].items() if isinstance(v, np.ndarray)} == types

@@ -91,13 +91,13 @@ def test_what_means_the_same_is_read_as_pycocotools_reads_it(changed, change):
     found = opened(changed(change))
     assert found.classes == ("cat", "dog") and found.dropped == ()
     plain = changed() / "ann.json"
-    truth = COCO(plain)
+    ground_truth = COCO(plain)
     for number, record in enumerate(found.splits["train"].records):
         sample = found.splits["train"].read(record)
-        (annotation,) = truth.loadAnns(truth.getAnnIds(imgIds=number + 1))
+        (annotation,) = ground_truth.loadAnns(ground_truth.getAnnIds(imgIds=number + 1))
         x, y, w, h = annotation["bbox"]
         np.testing.assert_array_equal(sample["boxes_xyxy"], [[x, y, x + w, y + h]])
-        assert found.classes[int(sample["labels"][0])] == truth.loadCats(annotation["category_id"])[0]["name"]
+        assert found.classes[int(sample["labels"][0])] == ground_truth.loadCats(annotation["category_id"])[0]["name"]
 
 
 @pytest.mark.parametrize(("folder", "name"), [("images", "images\\{}"), ("a/b", "a\\b\\{}"), ("sub", "sub/{}")])

@@ -234,8 +234,8 @@ def test_check_counts_pixels(lay, capsys):
     Image.fromarray(other).save(root / "masks" / "8.png")
     source = sources["image_mask"](path=str(root), classes=("background", "cat", "dog"), **NO_SPLITS)
     report = check(source)
-    truth = np.bincount(np.concatenate([other.ravel(), *(mask_of(n).ravel() for n in range(8))]))[:3]
-    pixels = {"classes": dict(zip(("background", "cat", "dog"), truth.tolist(), strict=True)), "ignored": 3 * W}
+    ground_truth = np.bincount(np.concatenate([other.ravel(), *(mask_of(n).ravel() for n in range(8))]))[:3]
+    pixels = {"classes": dict(zip(("background", "cat", "dog"), ground_truth.tolist(), strict=True)), "ignored": 3 * W}
     assert report["pixels"] == {"train": pixels}
     assert report["splits"]["train"] == {"size": 9, "classes": {"background": 9, "cat": 3, "dog": 9}}
     found = {f["kind"]: f["examples"] for f in report["findings"]}

@@ -133,8 +133,8 @@ def test_scenes_show_what_the_mask_says(cut_paste):
     for sample, objects in zip(samples(source), samples(cut_paste), strict=True):
         image = tf.io.decode_jpeg(sample["image_bytes"]).numpy().astype(int)
         red_over_blue = image[..., 0] - image[..., 2]
-        truth = np.where(red_over_blue > 60, 1, np.where(red_over_blue < -60, 2, 0))
-        agreed.append((truth == sample["mask"]).mean())
+        ground_truth = np.where(red_over_blue > 60, 1, np.where(red_over_blue < -60, 2, 0))
+        agreed.append((ground_truth == sample["mask"]).mean())
         assert set(sample) == {"image_bytes", "path", "image_id", "illumination", "mask"}
         overlaps += (objects["occlusion"] > 0.1).sum()
     assert overlaps > 5
@@ -150,10 +150,10 @@ def test_affine_moves_the_mask_with_the_image_and_drops_nothing(cut_paste):
         moved = augmented(split.read(record), [affine], stream_seed(0, number))
         image, mask = moved["image"].numpy().astype(int), moved["mask"].numpy()
         red_over_blue = image[..., 0] - image[..., 2]
-        truth = np.where(red_over_blue > 60, 1, np.where(red_over_blue < -60, 2, 0))
+        ground_truth = np.where(red_over_blue > 60, 1, np.where(red_over_blue < -60, 2, 0))
         seen = mask != 255
         assert seen.mean() > 0.3
-        assert (truth == mask)[seen].mean() > 0.93
+        assert (ground_truth == mask)[seen].mean() > 0.93
         changed += (mask != plain["mask"].numpy()).mean() / 8
     assert changed > 0.1
 

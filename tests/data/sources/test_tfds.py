@@ -41,7 +41,7 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def truth():
+def ground_truth():
     """Split -> {image bytes: label}, read from the IDX files without TFDS."""
 
     def read(kind):
@@ -61,7 +61,7 @@ def some(split, count):
     return list(split.records.map(sample).take(count).as_numpy_iterator())
 
 
-def test_pixels_and_labels_are_those_of_the_original_files(data_dir, truth):
+def test_pixels_and_labels_are_those_of_the_original_files(data_dir, ground_truth):
     held = tfds(data_dir=data_dir).open()
     assert held.classes[:2] == ("T-shirt/top", "Trouser")
     assert {n: s.size for n, s in held.splits.items()} == {"train": 1_000, "test": 1_000}
@@ -69,7 +69,7 @@ def test_pixels_and_labels_are_those_of_the_original_files(data_dir, truth):
         for image, label in some(split, 300):
             assert image.shape == (28, 28, 3)
             assert image.dtype == np.uint8
-            assert truth[name][image[..., 0].tobytes()] == label
+            assert ground_truth[name][image[..., 0].tobytes()] == label
             assert (image == image[..., :1]).all()
 
 

@@ -43,28 +43,28 @@ def _constants(rules):
     return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
 
 
-def predict(contract, row, ask, encoded=None, volume=None, spacing_mm=None):
+def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None):
     """The prediction of one example, without batch axis, in its own pixels.
 
-    row: of `artifacts`. ask: {input: array with batch axis, of the file's own dtype} -> {output: array}, the runtime.
+    row: of `artifacts`. infer: {input: array with batch axis, of the file's own dtype} -> {output: array}, the runtime.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        return {key: value[0] for key, value in ask(_batch(_original(rules, encoded, volume, spacing_mm))).items()}
+        return {key: value[0] for key, value in infer(_batch(_original(rules, encoded, volume, spacing_mm))).items()}
     inputs, geometry = prepare(rules, encoded, volume, spacing_mm)
     if "windows" not in rules and "mirrored_axes" not in rules:
-        return restore(row, _asked(row, ask, inputs), geometry)
+        return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()
     name = row["restore"]["probabilities"]
 
     def once(part):
-        return _asked(row, ask, {key: part})[name]
+        return _inferred(row, infer, {key: part})[name]
 
-    def answer(part):
+    def averaged(part):
         return mirrored(once, part, rules["mirrored_axes"]) if "mirrored_axes" in rules else once(part)
 
-    found = blended(answer, values, rules["windows"]) if "windows" in rules else answer(values)
+    found = blended(averaged, values, rules["windows"]) if "windows" in rules else averaged(values)
     return restore(row, {name: found}, geometry)
 
 
@@ -80,10 +80,10 @@ def _batch(inputs):
     return {key: value[None] for key, value in inputs.items()}
 
 
-def _asked(row, ask, inputs):
+def _inferred(row, infer, inputs):
     """One question in the file's own types; integers that stand for numbers become these."""
     feed = {key: _typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
-    return {key: _real(value[0], row["outputs"][key]) for key, value in ask(feed).items()}
+    return {key: _real(value[0], row["outputs"][key]) for key, value in infer(feed).items()}
 
 
 def _typed(value, tensor):
@@ -122,16 +122,16 @@ def _boxes(rule, outputs, geometry):
     h, w = geometry["image_hw"]
     cut = np.clip(whole, 0, np.float32([w, h, w, h]))
     real = np.arange(len(scores)) < count
-    answer = {
+    prediction = {
         "boxes_xyxy": np.where(real[:, None], cut, 0).astype(np.float32),
         "scores": np.where(real, scores, 0).astype(np.float32),
         "labels": np.where(real, labels, -1).astype(np.int32),
         "count": np.int32(count),
     }
     if "masks" in keys:
-        masks = recut(np.array(outputs[keys["masks"]]), whole, answer["boxes_xyxy"], rule["least_side_px"])
-        answer |= {"masks": masks, "image_hw": geometry["image_hw"]}
-    return answer
+        masks = recut(np.array(outputs[keys["masks"]]), whole, prediction["boxes_xyxy"], rule["least_side_px"])
+        prediction |= {"masks": masks, "image_hw": geometry["image_hw"]}
+    return prediction
 
 
 def _class_map(rule, outputs, geometry):

@@ -1,4 +1,4 @@
-"""What a finished run of a classifier was trained on, remembered to say how foreign another image is."""
+"""What a finished run of a classifier was trained on, remembered to say how far another image is out of it."""
 
 import dataclasses
 import io
@@ -18,31 +18,35 @@ FILE = "familiar.npz"  # in the run's folder
 MOST = 5000  # training examples that are remembered, evenly from the split
 NEIGHBOR = 50  # whose distance is the score; fewer where the training split is small
 METHODS = ("energy", "mahalanobis", "nearest")
-FOREIGN = 0.99  # rank from which a score is rare among images that were held out
+OUT_OF_DISTRIBUTION = 0.99  # rank from which a score is rare among images that were held out
 
 
 @dataclasses.dataclass(frozen=True)
-class Familiar:
-    """ask: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out images."""
+class InDistribution:
+    """predict: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out
+    images.
+    """
 
-    ask: typing.Callable
+    predict: typing.Callable
     mahalanobis: Mahalanobis
     nearest: Nearest
     known: dict
 
     def scores(self, inputs):
-        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less foreign."""
-        features, logits = self.ask(inputs)
+        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less so."""
+        features, logits = self.predict(inputs)
         return {
             name: (score, np.searchsorted(self.known[name], score) / len(self.known[name]))
             for name, score in self._scored(features, logits).items()
         }
 
     def describe(self, inputs):
-        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are `FOREIGN`."""
+        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are
+        `OUT_OF_DISTRIBUTION`.
+        """
         held = {name: (float(score[0]), float(rank[0])) for name, (score, rank) in self.scores(inputs).items()}
         rows = {name: {"score": round(score, 5), "rank": round(rank, 4)} for name, (score, rank) in held.items()}
-        return rows | {"foreign": sum(rank >= FOREIGN for _, rank in held.values()) >= 2}
+        return rows | {"foreign": sum(rank >= OUT_OF_DISTRIBUTION for _, rank in held.values()) >= 2}
 
     def _scored(self, features, logits):
         return {
@@ -52,37 +56,37 @@ class Familiar:
         }
 
 
-def familiar_with(trained):
-    """The `Familiar` of a finished run: of its folder's file, which is written when it is not there."""
-    ask = _asking(trained)
+def in_distribution_of(trained):
+    """The `InDistribution` of a finished run: of its folder's file, which is written when it is not there."""
+    predict = _predicting(trained)
     path = trained.folder / FILE
     if not path.exists():
-        _remember(trained, ask, path)
+        _remember(trained, predict, path)
     with np.load(path) as held:
         known = {name: held[name] for name in METHODS}
-        return Familiar(
-            ask,
+        return InDistribution(
+            predict,
             Mahalanobis(held["means"], held["precision"]),
             Nearest(held["features"], int(held["k"])),
             known,
         )
 
 
-def foreign_images(trained, batches):
-    """Names of the images that are foreign to a run, the most foreign first. batches: of `raw_examples`."""
-    familiar, rows = familiar_with(trained), []
+def out_of_distribution_images(trained, batches):
+    """Names of the images out of a run's distribution, the farthest out first. batches: of `raw_examples`."""
+    in_distribution, rows = in_distribution_of(trained), []
     for inputs, _, names in batches:
-        ranks = np.stack([rank for _, rank in familiar.scores(inputs).values()])
-        is_foreign = (ranks >= FOREIGN).sum(0) >= 2
-        rows += [(-ranks[:, i].mean(), names[i]) for i in np.flatnonzero(is_foreign)]
+        ranks = np.stack([rank for _, rank in in_distribution.scores(inputs).values()])
+        is_out_of_distribution = (ranks >= OUT_OF_DISTRIBUTION).sum(0) >= 2
+        rows += [(-ranks[:, i].mean(), names[i]) for i in np.flatnonzero(is_out_of_distribution)]
     return [name for _, name in sorted(rows)]
 
 
-def _asking(trained):
+def _predicting(trained):
     """The run's graph as far as its last dense layer, and its logits."""
     arch, graph = trained.arch, trained.graph
     features = features_of(graph)
-    if tuple(arch.needs) != ("label",) or features is None:
+    if tuple(arch.label_keys) != ("label",) or features is None:
         raise UsageError(
             f"{arch.registered_name}: how foreign an image is, is told by a classification/classifier that was trained "
             "without qat in its last phase"
@@ -90,23 +94,23 @@ def _asking(trained):
     inner = keras.Model(graph.input, {"features": features, "logits": graph.output["logits"]})
 
     @tf.function(input_signature=[arch.serving_inputs()], autograph=False)
-    def ask(inputs):
+    def predict(inputs):
         found = inner(arch.preprocess(inputs)[0], training=False)
         return found["features"], found["logits"]
 
-    return lambda inputs: tuple(v.numpy() for v in ask({k: tf.constant(v) for k, v in inputs.items()}))
+    return lambda inputs: tuple(v.numpy() for v in predict({k: tf.constant(v) for k, v in inputs.items()}))
 
 
-def _remember(trained, ask, path):
+def _remember(trained, predict, path):
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
     judging = next((splits[name] for name in ("validation", "test") if name in splits), None)
     if judging is None:
         raise KerasVisionError(f"{trained.folder}: its data has no validation or test split to compare with")
-    features, _, labels = _seen(trained, ask, splits["train"])
+    features, _, labels = _seen(trained, predict, splits["train"])
     mahalanobis = Mahalanobis.fit(features, labels)
     nearest = Nearest.fit(features, min(NEIGHBOR, max(1, len(features) // 10)))
-    fitted = Familiar(ask, mahalanobis, nearest, {})
-    held, logits, _ = _seen(trained, ask, judging)
+    fitted = InDistribution(predict, mahalanobis, nearest, {})
+    held, logits, _ = _seen(trained, predict, judging)
     known = {name: np.sort(score) for name, score in fitted._scored(held, logits).items()}
     file = io.BytesIO()
     numbers = {"means": mahalanobis.means, "precision": mahalanobis.precision, "k": nearest.k}
@@ -114,9 +118,9 @@ def _remember(trained, ask, path):
     write_bytes(path, file.getvalue())
 
 
-def _seen(trained, ask, split):
+def _seen(trained, predict, split):
     """(features, logits, labels) of at most `MOST` examples of a split."""
     rows = []
-    for inputs, truth, _ in raw_examples(thinned(split, MOST), trained.arch):
-        rows.append((*ask(inputs), truth["label"]))
+    for inputs, ground_truth, _ in raw_examples(thinned(split, MOST), trained.arch):
+        rows.append((*predict(inputs), ground_truth["label"]))
     return tuple(np.concatenate(part) for part in zip(*rows, strict=True))

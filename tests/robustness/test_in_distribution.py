@@ -10,8 +10,8 @@ from kerasvision.api import load_run
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
-from kerasvision.robustness import familiar
-from kerasvision.robustness.familiar import FILE, familiar_with
+from kerasvision.robustness import in_distribution
+from kerasvision.robustness.in_distribution import FILE, in_distribution_of
 from kerasvision.train.fit import train
 from tests.train import tiny
 
@@ -45,13 +45,13 @@ def strangers(count=40):
 
 
 def test_ranks_are_even_among_what_was_held_out_and_high_for_strangers(run, folder):
-    familiar = familiar_with(run)
+    in_distribution = in_distribution_of(run)
     files = sorted(folder.rglob("*.png"))[::7]
     known = np.stack([np.asarray(Image.open(f).convert("RGB")) for f in files])
-    for name, (_, rank) in familiar.scores({"image": known}).items():
+    for name, (_, rank) in in_distribution.scores({"image": known}).items():
         assert 0.3 < np.median(rank) < 0.7, name
     for name in ("mahalanobis", "nearest"):
-        assert familiar.scores({"image": strangers()})[name][1].mean() > 0.95, name
+        assert in_distribution.scores({"image": strangers()})[name][1].mean() > 0.95, name
 
 
 class Given:
@@ -65,10 +65,12 @@ class Given:
 
 
 def ranked(percents):
-    """(`Familiar` whose three ranks of the rows asked for are these percents, the serving inputs that ask for them)."""
+    """(`InDistribution` whose three ranks of the rows asked for are these percents, the serving inputs that ask for
+    them).
+    """
     scores = np.float64(percents) - 0.5  # of the scores 0 to 99 as many are below
-    held = dict.fromkeys(familiar.METHODS, np.arange(100.0))
-    made = familiar.Familiar(lambda inputs: (inputs["image"], inputs["image"]), Given(1), Given(2), held)
+    held = dict.fromkeys(in_distribution.METHODS, np.arange(100.0))
+    made = in_distribution.InDistribution(lambda inputs: (inputs["image"], inputs["image"]), Given(1), Given(2), held)
     return made, {"image": scores}
 
 
@@ -77,25 +79,27 @@ RANKS = [(0, 0, 0), (99, 0, 0), (98, 98, 100), (99, 98, 99), (0, 99, 99), (99, 9
 
 def test_two_of_three_ranks_make_an_image_foreign(monkeypatch):
     """99 % is foreign, 98 % is not, whichever method says so; one alone is not believed."""
-    monkeypatch.setattr(familiar, "energy", lambda logits: logits[:, 0])
+    monkeypatch.setattr(in_distribution, "energy", lambda logits: logits[:, 0])
     expected = [sum(rank >= 99 for rank in row) >= 2 for row in RANKS]
     assert expected == [False, False, False, True, True, True, True, False]
-    for row, is_foreign in zip(RANKS, expected, strict=True):
+    for row, is_out_of_distribution in zip(RANKS, expected, strict=True):
         made, inputs = ranked([row])
         said = made.describe(inputs)
-        assert [said[name]["rank"] for name in familiar.METHODS] == [rank / 100 for rank in row]
-        assert said["foreign"] is is_foreign, row
+        assert [said[name]["rank"] for name in in_distribution.METHODS] == [rank / 100 for rank in row]
+        assert said["foreign"] is is_out_of_distribution, row
     made, inputs = ranked(RANKS)
-    monkeypatch.setattr(familiar, "familiar_with", lambda trained: made)
-    names = familiar.foreign_images(None, [(inputs, None, [str(row) for row in RANKS])])
+    monkeypatch.setattr(in_distribution, "in_distribution_of", lambda trained: made)
+    names = in_distribution.out_of_distribution_images(None, [(inputs, None, [str(row) for row in RANKS])])
     assert names[0] == "(100, 100, 100)"  # the most foreign first
-    assert set(names) == {str(row) for row, is_foreign in zip(RANKS, expected, strict=True) if is_foreign}
+    assert set(names) == {
+        str(row) for row, is_out_of_distribution in zip(RANKS, expected, strict=True) if is_out_of_distribution
+    }
 
 
 def test_what_was_seen_is_kept_with_the_run(run):
-    first = familiar_with(run).scores({"image": strangers()})
+    first = in_distribution_of(run).scores({"image": strangers()})
     assert (run.folder / FILE).exists()
-    again = familiar_with(load_run(run.folder)).scores({"image": strangers()})
+    again = in_distribution_of(load_run(run.folder)).scores({"image": strangers()})
     for name in first:
         np.testing.assert_allclose(first[name][0], again[name][0], rtol=1e-4, atol=1e-5)
 
@@ -123,6 +127,6 @@ def test_what_cannot_tell_is_one_line(run, tmp_path):
     trained = train(tiny.recipe(data=create("sources/digits"), model=tiny.classifier()), tmp_path / "run")
     quantized = tiny.recipe(techniques=(create("techniques/qat"),))
     with pytest.raises(UsageError, match="without qat in its last phase"):
-        familiar_with(train(quantized, tmp_path / "qat"))
-    assert familiar_with(trained)
+        in_distribution_of(train(quantized, tmp_path / "qat"))
+    assert in_distribution_of(trained)
     assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2
