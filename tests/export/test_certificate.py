@@ -20,6 +20,8 @@ from kerasvision.export.certificate import export
 from kerasvision.train.run import Trained
 from tests.export.conftest import Planted, on_image, tree
 
+NIGHTLY = pytest.mark.nightly  # exports take seconds
+
 
 @pytest.fixture(scope="module")
 def first_export(photo_model, tmp_path_factory):
@@ -53,7 +55,7 @@ def budgeted(trained, **bounds):
     return dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=Budget(**bounds)))
 
 
-@pytest.mark.parametrize("number", [0, 4, 8])
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=NIGHTLY) for n in (4, 8))])
 def test_a_wrong_answer_is_refused_and_its_image_named_by_path(photo_model, judged, out, number):
     path, image = judged[number]
     spoil = on_image(image, lambda scores: scores + 1e-4)
@@ -71,8 +73,10 @@ def test_the_worst_of_several_wrong_images_is_named(photo_model, judged, out):
     assert f" by 0.03 on {judged[5][0]};" in refusal(photo_model, [planted(photo_model, spoil=spoil)], out)
 
 
-@pytest.mark.parametrize("bound", [True, False])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("value", "bound"),
+    [(np.nan, True), (np.inf, False), *(pytest.param(*v, marks=NIGHTLY) for v in ((np.nan, False), (np.inf, True)))],
+)
 def test_an_answer_that_is_no_number_is_refused(photo_model, judged, out, value, bound):
     path, image = judged[2]
     exporter = planted(photo_model, spoil=on_image(image, lambda p: p + value), bound=bound)
