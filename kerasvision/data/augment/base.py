@@ -46,7 +46,6 @@ class BatchAugmentation(Component):
     """Abstract. (prepared inputs, targets, seed) -> the same, a batch at a time."""
 
     kind = "augmentations"
-    needs: typing.ClassVar[tuple[str, ...]] = ()
     works_on: typing.ClassVar[tuple[str, ...]] = ("image",)
     able: typing.ClassVar[tuple[str, ...]]  # how it can mix targets: values of an architecture's `mixes`
 
