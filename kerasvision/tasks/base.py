@@ -167,8 +167,7 @@ class Architecture(Task):
 
     def judged(self, raw, geometry):
         """As `decode`, with what the prediction was decided from where a decision hides how far two predictions are
-        apart:
-        further keys, which `compare` looks at in its reference.
+        apart: further keys, which `compare` looks at in its reference.
         """
         return self.decode(raw, geometry)
 
