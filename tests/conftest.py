@@ -29,13 +29,15 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_finish():
-    """Graphs are millions of objects that stay: looking through them again and again costs an eighth of the time."""
-    gc.set_threshold(100_000, 50, 50)
+    """Graphs are millions of objects that stay: looking through them again and again costs an eighth of the time. What
+    tests leave behind is collected after them (`costs.py`).
+    """
+    gc.set_threshold(50_000, 20, 20)
     gc.freeze()
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(Costs(config), "costs")
+    config.pluginmanager.register(Costs(config, _group_of), "costs")
     store.remove_old()
     if config.getoption("turn"):
         config.pluginmanager.register(Turn(config.getoption("turn"), _group_of), "turn")

@@ -16,6 +16,7 @@ import pytest
 PATH = pathlib.Path(__file__).with_name("costs.json")
 UNKNOWN = 30.0  # seconds that a group without a record is taken for
 PROPERTY = "processor_seconds"
+WORTH_COLLECTING = 2.0  # seconds: a test of more has left graphs behind
 
 
 def recorded():
@@ -45,11 +46,13 @@ def _spent():
 class Costs:
     """A plugin: adds processor seconds to each report where tests run, and tells their sums where reports arrive."""
 
-    def __init__(self, config):
-        self._config, self._by_group, self._largest, self._mark = config, collections.Counter(), 0, _spent()
+    def __init__(self, config, group_of_item):
+        self._config, self._group_of = config, group_of_item
+        self._by_group, self._largest = collections.Counter(), 0
+        self._mark = self._began = _spent()
 
     def pytest_runtest_logstart(self):
-        self._mark = _spent()
+        self._mark = self._began = _spent()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -60,11 +63,15 @@ class Costs:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item, nextitem):
-        """Keras keeps graphs until it is told to let go, and a worker that holds thousands of them runs out."""
-        if nextitem is None or nextitem.path != item.path:
+        """Graphs that nobody uses are let go: TensorFlow copies all functions that it knows whenever it makes another
+        one, so whatever is kept makes all that follows slower.
+        """
+        if nextitem is None or self._group_of(nextitem) != self._group_of(item):
             import tf_keras as keras
 
             keras.backend.clear_session()
+            gc.collect()
+        elif _spent() - self._began > WORTH_COLLECTING:
             gc.collect()
 
     def pytest_runtest_logreport(self, report):
