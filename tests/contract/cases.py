@@ -178,14 +178,25 @@ REPRESENTATIVES = (
 )
 
 
+# of these, the ones that go through every exporter and server by default
+WHOLE_EXPORTS = (
+    "classification/classifier",
+    "detection/retinanet",
+    "generation/cvae",
+    "semantic_segmentation/unet",
+    "toys/siamese",
+    "volume_segmentation/unet3d",
+)
+
+
 def names():
     """Every architecture there is, and every case: what is in one and not in the other must fail."""
     return sorted({*architectures.names(), *CASES})
 
 
-def graded():
-    """`names` for `parametrize`, nightly where a representative of the family stands in for the rest by default."""
-    return [pytest.param(n, marks=() if n in REPRESENTATIVES else pytest.mark.nightly) for n in names()]
+def graded(default=REPRESENTATIVES):
+    """`names` for `parametrize`, nightly where those of `default` stand in for the rest."""
+    return [pytest.param(n, marks=() if n in default else pytest.mark.nightly) for n in names()]
 
 
 @dataclasses.dataclass(frozen=True)
