@@ -56,18 +56,11 @@ REPRESENTATIVES = {
     ("segment_cells_unet.py", "recipe"),
     ("segment_volume_unet3d.py", "recipe"),
 }
-SHORTEST = "distill_fashion.py"  # of the studies that need a run before
-
-
-def _graded(pairs, held):
-    return [pytest.param(*pair, marks=() if held(pair) else pytest.mark.nightly) for pair in pairs]
+NAMED = [(f, n) for f, names in RECIPES.items() for n in names]
 
 
 def test_every_pipeline_is_listed():
     assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *STUDIES, *PREPARATIONS}
-
-
-NAMED = [(f, n) for f, names in RECIPES.items() for n in names]
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
@@ -82,7 +75,10 @@ def test_study_saves_itself(file):
     assert from_json(to_json(study)) == study
 
 
-@pytest.mark.parametrize(("file", "name"), _graded(NAMED, lambda pair: pair in REPRESENTATIVES))
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [pytest.param(*n, marks=() if n in REPRESENTATIVES else pytest.mark.nightly) for n in NAMED],
+)
 def test_recipe_trains_two_steps(file, name, tmp_path):
     recipe = load_recipe(f"{FOLDER / file}:{name}")
     if "stamps" in file:
@@ -93,7 +89,8 @@ def test_recipe_trains_two_steps(file, name, tmp_path):
     assert all(np.isfinite(v) for v in trained.metrics.values())
 
 
-@pytest.mark.parametrize(("file", "before"), _graded(STUDIES.items(), lambda pair: pair[0] == SHORTEST))
+@pytest.mark.nightly
+@pytest.mark.parametrize(("file", "before"), STUDIES.items())
 def test_every_recipe_of_a_study_trains_two_steps(file, before, tmp_path):
     study = load_study(str(FOLDER / file))
     if "stamps" in str(study.recipes[0].data):
