@@ -10,7 +10,6 @@ in a week is removed.
 
 import contextlib
 import fcntl
-import getpass
 import hashlib
 import importlib.metadata
 import os
@@ -58,7 +57,7 @@ def _write_exports(recipe, specs, limit, folder):
 
 def _root():
     named = os.environ.get("KERASVISION_TEST_STORE")
-    root = pathlib.Path(named or pathlib.Path(tempfile.gettempdir()) / f"kerasvision-tests-{getpass.getuser()}")
+    root = pathlib.Path(named or pathlib.Path(tempfile.gettempdir()) / f"kerasvision-tests-{os.getuid()}")
     root.mkdir(parents=True, exist_ok=True)
     return root
 
