@@ -1,6 +1,7 @@
 """Hints and attention transfer: the terms against the formulas, the student's extra outputs, and that they are gone."""
 
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
@@ -124,13 +125,14 @@ def test_a_student_learns_features(name, teacher, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_an_interrupted_student_ends_where_it_would_have_ended(teacher, tmp_path, epoch):
     """With the regressor's weights, which stand in the backup and in the best weights, and in no kept model."""
     ends = []
     for name in ("whole", "resumed"):
         marker = tmp_path / f"marker-{name}"
-        stop = tiny.EndOnce(marker=str(marker), epoch=epoch, step=2, number=2)
+        stop = tiny.EndOnce(marker=str(marker), epoch=epoch, step=2, number=int(signal.SIGINT))
         parts = (technique("hints", teacher), create("techniques/distill", teacher=teacher), stop)
         recipe = tiny.recipe(model=tiny.smooth_classifier(), techniques=parts, epochs=3)
         if name == "whole":
