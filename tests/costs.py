@@ -26,8 +26,8 @@ def recorded():
 
 def group_of(nodeid):
     """The name by which costs are kept: the file, or what the worker's group adds to it."""
-    _, _, group = nodeid.rpartition("@")
-    return group if group.startswith("tests/") else nodeid.partition("::")[0]
+    _, sign, group = nodeid.rpartition("@")
+    return group if sign and group.startswith("tests/") else nodeid.partition("::")[0]
 
 
 def dearest_first(items, groups):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.class_names import as_lines
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.inference import record as records
 from kerasvision.inference.batches import batches_of_one
@@ -133,7 +134,7 @@ class Judge:
         where it stands inside of another.
         """
         text = pathlib.Path(path).read_text(encoding="utf-8") if text is None else text
-        wanted = "".join(f"{name}\n" for name in self.job.served.classes)
+        wanted = as_lines(self.job.served.classes, "labels.txt")
         if text != wanted:
             yield f"has other class names in {pathlib.Path(path).name} than the trained model"
 
