@@ -3,30 +3,66 @@
 https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 """
 
+import threading
+
+import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 PREFIX = f"/{health.SERVICE_NAME}/"  # of its methods, which a probe calls without a token
+_STATES = health_pb2.HealthCheckResponse
 
 
-class _Servicer(health.HealthServicer):
-    """Ends the streams of those who watch, for which a server that stops would wait else."""
+class _Servicer(health_pb2_grpc.HealthServicer):
+    """As `grpc_health`'s own, but that no stream which ends can hold up the others, nor a server that stops.
+
+    gRPC's one thread of events completes what is sent, and it is also the one that says when a stream has ended. So
+    what it calls must never wait for whoever is sending.
+    """
 
     def __init__(self):
-        super().__init__()
-        self._watching = set()
+        self._sending = threading.RLock()  # orders what streams are told; never taken when a stream ends
+        self._statuses, self._watching = {}, {}  # service -> status; function that sends -> the service it is about
+        self._has_ended = False
 
-    def Watch(self, request, context, send_response_callback=None):
-        """A stream of states."""
-        if send_response_callback:
-            self._watching.add(send_response_callback)
-            context.add_callback(lambda: self._watching.discard(send_response_callback))
-        return super().Watch(request, context, send_response_callback)
+    def Check(self, request, context):
+        """The state of a service."""
+        status = self._statuses.get(request.service)
+        if status is None:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            return _STATES()
+        return _STATES(status=status)
+
+    def Watch(self, request, context, send_response_callback):
+        """A stream of states: gRPC gives the function that sends one, so that no thread waits for the next."""
+        send = send_response_callback
+        with self._sending:
+            self._watching[send] = request.service
+            if not context.add_callback(lambda: self._watching.pop(send, None)):
+                self._watching.pop(send, None)  # it has ended already
+            send(_STATES(status=self._statuses.get(request.service, _STATES.SERVICE_UNKNOWN)))
+            if self._has_ended:
+                send(None)
+
+    Watch.experimental_non_blocking = True
+
+    def set(self, service, status):
+        """Whoever watches the service is told."""
+        with self._sending:
+            if self._has_ended:
+                return
+            self._statuses[service] = status
+            for send, watched in tuple(self._watching.items()):
+                if watched == service:
+                    send(_STATES(status=status))
 
     def end(self):
         """Not serving, for good; whoever watches is told, and then that there is nothing more to come."""
-        self.enter_graceful_shutdown()
-        for send in tuple(self._watching):
-            send(None)
+        with self._sending:
+            for service in tuple(self._statuses):
+                self.set(service, _STATES.NOT_SERVING)
+            self._has_ended = True
+            for send in tuple(self._watching):
+                send(None)
 
 
 class Health:
@@ -36,7 +72,7 @@ class Health:
         self._services = (*services, "")  # the whole last: who hears of it may ask for any
         self._held = _Servicer()
         self._last = None
-        self._set(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._set(_STATES.NOT_SERVING)
 
     def add_to(self, server):
         """Answer on a gRPC server."""
@@ -44,8 +80,7 @@ class Health:
 
     def look(self, is_ready):
         """Tell those who watch, if it has changed. is_ready: whether every model answers."""
-        states = health_pb2.HealthCheckResponse
-        self._set(states.SERVING if is_ready else states.NOT_SERVING)
+        self._set(_STATES.SERVING if is_ready else _STATES.NOT_SERVING)
 
     def _set(self, status):
         if status != self._last:

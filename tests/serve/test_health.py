@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import types
 
 import grpc
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kerasvision.serve.client import Client
+from kerasvision.serve.health import _Servicer
 from kerasvision.serve.models import ModelConfig, configs_below
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.server import SERVICES, Server
@@ -49,6 +51,41 @@ def test_it_serves_when_every_model_answers_and_those_who_watch_are_told(tmp_pat
     finally:
         server.stop()
     assert [answer.status for answer in watched] == [STATES.NOT_SERVING]  # told, and let go: nobody waits for it
+
+
+def test_a_stream_that_ends_while_it_is_told_holds_nobody_up():
+    """gRPC completes what is sent, and says that a stream has ended, in one thread: if that waits, nothing is sent."""
+    servicer, told, ends = _Servicer(), [], []
+    context = types.SimpleNamespace(add_callback=lambda end: ends.append(end) or True)
+    servicer.set("", STATES.NOT_SERVING)
+
+    def send(response):
+        told.append(response and response.status)
+        events = threading.Thread(target=ends[0])  # the stream's end comes first, then that this is sent
+        events.start()
+        events.join(60)
+        assert not events.is_alive(), "the thread of events waits for the one that sends, which waits for it"
+
+    servicer.Watch(asked(), context, send)
+    for status in (STATES.SERVING, STATES.NOT_SERVING):
+        servicer.set("", status)
+    servicer.end()
+    assert told == [STATES.NOT_SERVING]  # the stream ended with the first
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_streams_that_end_while_states_change_hold_up_no_stop(tmp_path, turn):
+    save_affine(tmp_path / "affine" / "1", 1.0, 1.0)
+    server = Server(configs_below(tmp_path), QUIET, tmp_path).start()
+    streams = [stub(server).Watch(asked(name)) for name in ("", "", "no.Service", *SERVICES)]
+    for stream in streams:
+        next(stream)
+    enders = [threading.Thread(target=stream.cancel) for stream in streams]
+    stopper = threading.Thread(target=server.stop)
+    for thread in (*enders[:turn], stopper, *enders[turn:]):
+        thread.start()
+    stopper.join(120)
+    assert not stopper.is_alive(), "the server does not stop"
 
 
 def test_a_call_whose_client_has_given_up_is_not_computed(tmp_path, monkeypatch):
