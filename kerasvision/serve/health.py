@@ -25,7 +25,7 @@ class _Servicer(health_pb2_grpc.HealthServicer):
         self._has_ended = False
 
     def Check(self, request, context):
-        """The state of a service."""
+        """The state of the service that a HealthCheckRequest names; of one that is not known, the status NOT_FOUND."""
         status = self._statuses.get(request.service)
         if status is None:
             context.set_code(grpc.StatusCode.NOT_FOUND)
