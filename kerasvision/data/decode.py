@@ -16,7 +16,8 @@ JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a clie
 * A PNG's color key is ignored, a GIF's transparent pixels become black, a BMP's alpha is dropped: TensorFlow hands out
   none of these, and the fourth byte of a BMP pixel is mostly unused.
 * JPEG uses the accurate integer DCT, which is also libjpeg-turbo's default in Pillow and Android: equal to the bit.
-  TensorFlow's own default is the fast one, up to 12 levels off.
+  TensorFlow's own default is the fast one, up to 12 levels off. What a progressive JPEG ends without saying is guessed
+  by libjpeg from the blocks around, whose versions differ in it by some levels.
 
 Native decoders trust headers, so these are read first, here and by `look`, which servers and readers ask. Refused in
 one line: what is none of the five formats; more than 178,956,970 pixels (Pillow's limit); a JPEG of more than 100

@@ -18,6 +18,31 @@ def most_off(image_bytes):
     return int(Image.open(io.BytesIO(image_bytes)).mode == "CMYK")
 
 
+def is_unfinished(image_bytes):
+    """Whether a progressive JPEG ends before its scans have brought every coefficient of every component in full.
+    libjpeg then guesses what is missing from the blocks around, and each of its versions guesses in its own way.
+    """
+    found = {}  # component -> lowest bit that has come, of each of its 64 coefficients; None: nothing has
+    at = 2
+    while at + 4 <= len(image_bytes):
+        if image_bytes[at] != 0xFF or image_bytes[at + 1] in (0, 0xFF) or 0xD0 <= image_bytes[at + 1] <= 0xD9:
+            at += 1
+            continue
+        marker, size = image_bytes[at + 1], int.from_bytes(image_bytes[at + 2 : at + 4], "big")
+        held = image_bytes[at + 4 : at + 2 + size]
+        if marker in (0xC0, 0xC1):
+            return False
+        if marker == 0xC2:
+            found = {held[6 + 3 * i]: [None] * 64 for i in range(held[5])}
+        if marker == 0xDA and held and len(held) >= 4 + 2 * held[0]:
+            start, end, low = held[1 + 2 * held[0]], held[2 + 2 * held[0]], held[3 + 2 * held[0]] & 15
+            for i in range(held[0]):
+                bits = found.setdefault(held[1 + 2 * i], [None] * 64)
+                bits[start : end + 1] = [low] * (min(end, 63) + 1 - start)
+        at += 2 + size
+    return any(bit != 0 for bits in found.values() for bit in bits)
+
+
 def pixels_of(image, opened):
     """uint8 [H, W, 3] of a Pillow image by its format's rules. opened: as the file opens, whose header is asked."""
     if opened.mode == "CMYK" and "adobe" not in opened.info:
