@@ -160,7 +160,7 @@ def check_gives(arch, graph, case):
         assert np.isfinite(value.astype(np.float64)).all(), f"{key} is not finite"
     assert not hasattr(arch, "suppression") or answers["count"].min() > 0, "nothing to look at"
     for number, sample in enumerate(case.samples()):
-        alone = served.serve({k: tf.constant(sample[k][None]) for k in arch.serving_inputs()})
+        alone = served.serve({k: tf.constant(v[None]) for k, v in arch.inputs_of(sample).items()})
         # what is as large as its image is padded to the largest image of a batch
         one = {k: v[(slice(number, number + 1), *map(slice, alone[k].shape[1:]))] for k, v in answers.items()}
         error, flip = arch.compare(one, {k: v.numpy() for k, v in alone.items()})

@@ -67,7 +67,7 @@ def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name, tmp_p
 
 def serving(exported, sample):
     """Serving inputs of one sample, with a batch axis."""
-    return {k: sample[k][None] for k in exported.trained.arch.serving_inputs()}
+    return {k: v[None] for k, v in exported.trained.arch.inputs_of(sample).items()}
 
 
 def test_every_export_left_its_file_and_its_measurements(exported):
