@@ -66,7 +66,8 @@ def _of_several(words, kinds, arch):
                 held = {}
             held[key] = value
         elif word.lower().endswith(".csv"):
-            every += _rows(pathlib.Path(word), kinds)
+            every += [held] if held else []
+            every, held = every + _rows(pathlib.Path(word), kinds), {}
         else:
             raise UsageError(f"{word}: {arch.registered_name} takes {wanted}; give KEY=VALUE for each, or a .csv file")
     every += [held] if held else []
