@@ -32,7 +32,7 @@ def batch_of(arch, case):
     """(prepared inputs, geometry, targets) of all samples of a case."""
     rows = []
     for sample in case.samples():
-        prepared, geometry, moved = arch.prepare_sample({k: tf.constant(v) for k, v in sample.items()})
+        prepared, geometry, moved = arch.prepare_sample(tf.nest.map_structure(tf.constant, sample))
         rows.append((prepared, geometry, arch.encode(moved)))
     return tf.nest.map_structure(lambda *values: tf.stack(values), *rows)
 
@@ -123,7 +123,7 @@ def check_oracle(arch, case):
     prediction = {k: v.numpy() for k, v in arch.decode(arch.ideal_raw(targets), geometry).items()}
     evaluator = arch.evaluator(case.classes)
     for number, sample in enumerate(case.samples()):
-        ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+        ground_truth = arch.ground_truth(tf.nest.map_structure(tf.constant, sample))
         one = {k: v[number : number + 1] for k, v in prediction.items()}
         evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in ground_truth.items()})
     result = evaluator.result()
@@ -178,7 +178,7 @@ def check_directions(arch, case):
             one = {k: v[number : number + 1] for k, v in raw.items()}
             place = {k: v[number : number + 1] for k, v in geometry.items()}
             answer = arch.decode(one, place)
-            ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+            ground_truth = arch.ground_truth(tf.nest.map_structure(tf.constant, sample))
             judge.update(
                 {k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in ground_truth.items()}
             )
