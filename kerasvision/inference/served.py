@@ -29,6 +29,11 @@ class Served(tf.Module):
         self.serve = tf.function(self._serve, input_signature=[arch.serving_specs()], autograph=False)
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
+        self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
+        self.functions = {
+            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False)
+            for name, f in arch.functions(graph).items()
+        }
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -152,6 +157,10 @@ def _one_size(image_bytes):
     sizes = tf.map_fn(image_hw, image_bytes, fn_output_signature=tf.TensorSpec([2], tf.int32))
     text = f"{SAYS} images of one request must be of one size, as this model keeps it; send one at a time; (h, w):"
     return tf.debugging.Assert(tf.reduce_all(sizes == sizes[:1]), [text, sizes])
+
+
+def _named(specs):
+    return {k: tf.TensorSpec(s.shape, s.dtype, k) for k, s in specs.items()}
 
 
 def _any_batch(tensors):

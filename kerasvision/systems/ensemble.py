@@ -23,7 +23,7 @@ Combine = typing.Literal["mean", "weighted", "stacking"]
 
 # an ensemble is made of trained members: it is not trained, and pretrained weights are none of its own
 @systems.register("ensemble")
-@delegating("_first", own=("for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
+@delegating("_first", own=("functions", "for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
 @dataclasses.dataclass(frozen=True)
 class Ensemble(Architecture):
     """An architecture made of others of one task with equal inputs and classes; what it says of them is its first's.
