@@ -1,107 +1,27 @@
 """Architectures that take text, several images and a state, from data to every file, by nothing but the contracts."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras as keras
+from PIL import Image
 
 from kerasvision import api
 from kerasvision.cli.main import main
-from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.registry import architectures, create
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import architectures, create, systems
 from kerasvision.export import functions as further
 from kerasvision.export.certificate import export
-from kerasvision.tasks.base import Function, Input, Output, Resource
+from kerasvision.serve.servable import Servable
+from kerasvision.serve.status import ServingError
+from kerasvision.systems.base import Session, System, load_system, save_system
 from kerasvision.train.fit import train
 from tests.contract import contracts
-from tests.contract.case import Case
-from tests.contract.cases import CASES, LINES, CaseSamples, pair_samples
-from tests.contract.toys import OneOfSeveral, Siamese
-
-WORDS = ("der", "die", "ist", "is", "better", "than")
-
-
-@dataclasses.dataclass(frozen=True)
-class Words(OneOfSeveral):
-    """A text as it is: its words are looked up in the graph."""
-
-    num_classes: int = 0
-    length: int = 8
-
-    name = "words"
-
-    def serving_inputs(self):
-        return {"text": Input(tf.TensorSpec([None], tf.string), "text")}
-
-    def prepared_inputs(self):
-        return {"ids": tf.TensorSpec([None, self.length], tf.int32)}
-
-    def resources(self):
-        return {"vocabulary": Resource(WORDS, unknown=len(WORDS))}
-
-    def geometry(self, inputs):
-        words = tf.strings.split(tf.strings.lower(inputs["text"]))
-        ids = self.table("vocabulary").lookup(words)
-        ids = ids.to_tensor(len(WORDS) + 1, shape=[None, self.length])
-        return {"ids": tf.ensure_shape(tf.cast(ids, tf.int32), [None, self.length])}, {}
-
-    def normalize(self, prepared):
-        return prepared
-
-    def build(self):
-        ids = keras.Input((self.length,), dtype="int32", name="ids")
-        x = keras.layers.Embedding(len(WORDS) + 2, 4, name="embedding")(ids)
-        x = keras.layers.GlobalAveragePooling1D(name="pool")(x)
-        return keras.Model({"ids": ids}, {"logits": keras.layers.Dense(self.num_classes, name="logits")(x)})
-
-
-@dataclasses.dataclass(frozen=True)
-class Follower(Siamese):
-    """Remembers one image, then says of others how like it they are, and how many it has seen."""
-
-    def functions(self, graph):
-        layers = [graph.get_layer(name) for name in ("first", "second", "flat")]
-        size = int(layers[-1].output.shape[1]) if not isinstance(layers[-1].output, list) else 128
-
-        def features(image):
-            for layer in layers:
-                image = layer(image)
-            return image
-
-        def seen(key, inputs):
-            return features(tf.cast(inputs[key], tf.float32) / 127.5 - 1.0)
-
-        def remember(inputs):
-            return {"memory": seen("image_0", inputs)}
-
-        def follow(inputs):
-            logits = graph.get_layer("logits")(tf.square(seen("image_1", inputs) - inputs["memory"]))
-            return {"likeness": tf.nn.softmax(logits)[:, 1], "count": inputs["count"] + 1.0}
-
-        specs = self.prepared_inputs()
-        memory, count = tf.TensorSpec([None, size], tf.float32), tf.TensorSpec([None, 1], tf.float32)
-        return {
-            "remember": Function({"image_0": specs["image_0"]}, {"memory": Output("float32", "", (size,))}, remember),
-            "follow": Function(
-                {"image_1": specs["image_1"], "memory": memory, "count": count},
-                {"likeness": Output("float32", "probability"), "count": Output("float32", "images", (1,))},
-                follow,
-            ),
-        }
-
-
-def text_samples():
-    return [{"text": np.array(line.encode(), object), "label": np.int32(k)} for line, k in LINES]
-
-
-TOYS = {
-    "toys/words": (Words, Case(lambda: Words(num_classes=2), text_samples, ("English", "German"))),
-    "toys/follower": (Follower, Case(Follower, pair_samples, ("different", "same"))),
-}
-EXPORTS = ("tf_serving", "tflite", "tflite:int8", "onnx")
+from tests.contract.cases import CASES, CaseSamples, pair_samples
+from tests.contract.further_toys import TOYS, WORDS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -199,6 +119,72 @@ def test_a_function_that_answers_otherwise_is_refused(follower, monkeypatch):
     monkeypatch.setattr(runner, "call", plain)
     monkeypatch.setattr(type(exporter), "functions", lambda *of: {})
     assert judge.measured(exporter, path, runner)[1] == ("has no function remember", "has no function follow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Following(System):
+    """Remembers the first picture of a sequence and says how like it each of them is."""
+
+    models = ("follower",)
+
+    def start(self):
+        return {}
+
+    def step(self, models, state, inputs):
+        call = models["follower"].call
+        if not state:
+            memory = call("remember", {"image_0": inputs["picture"]})["memory"]
+            state = {"memory": memory, "count": np.zeros((1, 1), np.float32)}
+        answer = call("follow", {"image_1": inputs["picture"]} | state)
+        return state | {"count": answer["count"]}, {k: answer[k] for k in ("likeness", "count")}
+
+
+def test_a_system_answers_step_by_step_from_runs_and_files_and_is_saved(follower, tmp_path):
+    run, folder, _ = follower
+    rng = np.random.default_rng(1)
+    sequence = [rng.integers(0, 256, (1, 16, 16, 3), np.uint8) for _ in range(3)]
+    expected = [by_hand(run.graph, {"image_0": sequence[0], "image_1": picture}) for picture in sequence]
+    systems.register("following")(Following)
+    try:
+        for name, path in {"run": run.folder, "tflite": files(folder)["tflite:float32"]}.items():
+            save_system(Following(), {"follower": path}, tmp_path / name)
+            session = load_system(tmp_path / name, api.load)
+            for _ in range(2):  # once more from the beginning
+                answers = [session.step({"picture": picture}) for picture in sequence]
+                np.testing.assert_allclose([a["likeness"] for a in answers], expected, atol=1e-5)
+                assert [a["count"].item() for a in answers] == [1, 2, 3]
+                session.restart()
+        with pytest.raises(KerasVisionError, match="is not empty; choose another folder"):
+            save_system(Following(), {"follower": run.folder}, tmp_path / "run")
+        with pytest.raises(UsageError, match="systems/following is made of follower; seen: none"):
+            Session(Following(), {})
+        with pytest.raises(UsageError, match=r"has no system\.json"):
+            load_system(run.folder, api.load)
+    finally:
+        del systems._parts["following"]
+
+
+@pytest.mark.parametrize("name", list(TOYS))
+def test_runs_are_evaluated_and_files_served(name, follower, words, capsys):
+    run, folder, _ = {"toys/follower": follower, "toys/words": words}[name]
+    assert main(["evaluate", str(run.folder)]) == 0 and "accuracy" in capsys.readouterr().out
+    servable = Servable(name.replace("/", "_"), 1, folder / "saved_models" / name.replace("/", "_") / "1")
+    sample = run.arch.inputs_of(CASES[name].samples()[0])
+    one = {k: v[None] for k, v in sample.items()}
+    expected = {k: v.numpy() for k, v in run.served().serve({k: tf.constant(v) for k, v in one.items()}).items()}
+    np.testing.assert_allclose(servable.predict(one)["probabilities"], expected["probabilities"], atol=1e-6)
+    if name == "toys/follower":
+        encoded = {f"{k}_bytes": np.array([png(v)], object) for k, v in sample.items()}
+        given = servable.predict(encoded, "serving_bytes")
+        np.testing.assert_allclose(given["probabilities"], expected["probabilities"], atol=1e-6)
+        with pytest.raises(ServingError, match="an image cannot be decoded"):
+            servable.predict(encoded | {"image_1_bytes": np.array([b"no picture"], object)}, "serving_bytes")
+
+
+def png(pixels):
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
 
 
 def test_a_function_that_is_none_is_one_line(follower):

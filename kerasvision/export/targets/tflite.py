@@ -13,6 +13,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
+from kerasvision.export.targets._tflite_weights import kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.inference.batches import batches_of_one, joined
 
@@ -237,21 +238,6 @@ def tflite_ops(path):
     for op in interpreter._get_ops_details():
         counts[op["op_name"]] = counts.get(op["op_name"], 0) + 1
     return dict(sorted(counts.items()))
-
-
-def kernel_zeros(content):
-    """Share of zeros among constants of two axes or more in a .tflite; weights have the zero point 0."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    model, names = schema.ModelT.InitFromPackedBuf(content), schema.TensorType
-    dtypes = {names.FLOAT32: np.float32, names.FLOAT16: np.float16, names.INT8: np.int8}
-    zeros = count = 0
-    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
-        data = model.buffers[tensor.buffer].data
-        if data is not None and len(data) and len(tensor.shape) > 1 and tensor.type in dtypes:
-            values = np.frombuffer(bytes(data), dtypes[tensor.type])
-            zeros, count = zeros + int((values == 0).sum()), count + values.size
-    return zeros / count if count else None
 
 
 class TFLiteRunner(Runner):
