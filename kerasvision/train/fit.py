@@ -116,7 +116,7 @@ def _learner(session, graph, phase):
     objective = session.arch.loss
     factors = {}
     for technique in phase.techniques:
-        objective = technique.objective(objective)
+        objective = technique.objective(objective, session.arch)
         for layer, factor in technique.learning_rates(session.arch, graph).items():
             for weight in graph.get_layer(layer).trainable_weights:
                 factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)

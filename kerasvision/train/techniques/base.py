@@ -37,13 +37,17 @@ class Technique(Component):
         """Batched (prepared inputs, targets) -> the same, in tf.data. seed: int32 [2], stateless."""
         return inputs, targets
 
-    def objective(self, loss):
-        """`loss(targets, raw) -> {name: [B]}` -> another such function."""
+    def objective(self, loss, arch):
+        """`loss(targets, raw) -> {name: [B]}` -> another such function. loss: `arch.loss`, or what the techniques
+        before made of it.
+        """
         return loss
 
     def observer(self, arch, graph):
-        """Called once, within the strategy's scope: a function (inputs, targets) -> targets that every step runs on the
-        device before the graph, to add what `objective` looks at (a teacher's answer); None: nothing to see.
+        """Called once, within the strategy's scope: a function that every step runs on the device before the graph;
+        None: nothing to see. (graph inputs, targets) -> targets, to add what `objective` looks at (a teacher's answer);
+        or -> (inputs, targets), to change what the graph sees (an adversary's images). Those of several techniques
+        follow one another. Each replica sees its own part of the batch.
         """
 
     def around_step(self, arch, graph):
