@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "experiments": ("core", "data", "train"),
     "export": ("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.class_names", "inference"),
     "pretrained": ("core", "backbones"),
-    "explain": ("core", "ops", "tasks.base", "train.run"),
+    "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data"),
     "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": ("core", "export", "data.decode"),

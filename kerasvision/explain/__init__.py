@@ -1,1 +1,1 @@
-"""Where in an image a classifier sees what it says: one explainer a file."""
+"""Where in an image or a volume a model sees what it says: one explainer a file."""

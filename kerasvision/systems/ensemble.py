@@ -12,6 +12,7 @@ import tf_keras as keras
 
 from kerasvision.core.component import part
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.graphs import before
 from kerasvision.core.registry import systems
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.mixture import LogMixture
@@ -175,6 +176,24 @@ class Ensemble(Architecture):
 
     def to_original_pixels(self, prediction, geometry):
         return self._first.to_original_pixels(prediction, geometry)
+
+    def targets(self):
+        return self._first.targets()
+
+    def embedding(self, graph):
+        """The members' embeddings, side by side."""
+        every = {key: self._members_of(graph.output[key]) for key in self.class_logits}
+        own = [
+            keras.Model(graph.input, {key: held[n] for key, held in every.items()}) for n in range(len(self.members))
+        ]
+        return keras.layers.Concatenate()([m.embedding(g) for m, g in zip(self.members, own, strict=True)])
+
+    def _members_of(self, mixed):
+        """The members' logits that were combined."""
+        if not self.stacked:
+            return before(mixed)
+        (side_by_side,) = before(mixed)
+        return [logits for probabilities in before(side_by_side) for logits in before(probabilities)]
 
     def tune(self, predictions, ground_truths):
         return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))

@@ -148,6 +148,16 @@ class Architecture(Task):
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
 
+    def embedding(self, graph):
+        """What stands for an example: a Keras tensor [B, D] of a graph that `build` made, whatever techniques have made
+        of it since. An architecture without one raises one line.
+        """
+        raise KerasVisionError(f"{self.registered_name} has no embedding: no vector in its graph stands for an example")
+
+    def targets(self):
+        """What can be explained or attacked of an answer: a `tasks.targets.Targets`. Without any it raises one line."""
+        raise KerasVisionError(f"{self.registered_name} says nothing that can be explained: its family has no targets")
+
     def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
         return {k: sample[k] for k in self.label_keys}

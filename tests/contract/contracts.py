@@ -241,3 +241,26 @@ def check_quantization_aware(arch, graph, case):
     for weight, old in zip(aware.trainable_variables, before, strict=True):
         assert np.isfinite(weight.numpy()).all() and not np.array_equal(weight, old), f"{weight.name} did not learn"
     assert Served(arch, aware, case.classes).quantization_aware
+
+
+def check_embedding(arch, graph, case, head=""):
+    """One finite vector an example, the same again and whatever else is in the batch. head: the raw key that the rest
+    of the graph makes of it alone, or "".
+    """
+    inputs = arch.normalize(batch_of(arch, case)[0])
+    tensor = arch.embedding(graph)
+    inner = keras.Model(graph.input, tensor)
+    found, again = (inner(inputs, training=False).numpy() for _ in range(2))
+    count = len(case.samples())
+    assert found.dtype == np.float32 and found.ndim == 2 and found.shape[0] == count, f"it is {found.shape}"
+    assert np.isfinite(found).all(), "it is not finite"
+    assert np.array_equal(found, again), "it is another one each time"
+    alone = inner({k: v[:1] for k, v in inputs.items()}, training=False).numpy()
+    np.testing.assert_allclose(alone, found[:1], rtol=1e-4, atol=1e-5, err_msg="it depends on the others in its batch")
+    assert np.ptp(found, 0).max() > 1e-6, "it is the same for all examples"
+    if head:
+        raw = graph(inputs, training=False)[head].numpy()
+        rest = keras.Model(tensor, graph.output[head])
+        np.testing.assert_allclose(
+            rest(found, training=False), raw, rtol=1e-5, atol=1e-5, err_msg="the head makes other raw outputs of it"
+        )
