@@ -1,26 +1,29 @@
 """The facade's verbs: load a model from wherever it is, ask it, judge it."""
 
 import dataclasses
-import os
 import pathlib
 import typing
 
 import numpy as np
 
 from kerasvision.core.component import from_json
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches, said
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import pretrained, sources
+from kerasvision.data.kinds.example import read_example
+from kerasvision.data.kinds.fetching import fetched, name_of
+from kerasvision.data.kinds.image import read_image
 from kerasvision.export import identity
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
+from kerasvision.inference.prediction import Prediction
 from kerasvision.inference.served import Served
 from kerasvision.ops import components
 from kerasvision.train.run import Trained, load_run
 
-__all__ = ["Model", "evaluate", "exportable", "load", "load_run", "predict"]
+__all__ = ["Model", "evaluate", "exportable", "load", "load_run", "predict", "read_image"]
 
 
 class ServedRunner(Runner):
@@ -41,7 +44,7 @@ class Model:
     """Something that answers: a run, a SavedModel, a .tflite, an .onnx or a pretrained model, all alike.
 
     `model({"image": uint8 [B, H, W, 3]})` gives a dict of numpy arrays with a batch axis, in original pixels. What a
-    model takes is `arch.serving_inputs()`: one of volumes takes `volume` and `spacing_mm`.
+    model takes is `arch.serving_inputs()`: one of volumes takes `volume` and `spacing_mm`. `predict` reads files.
     """
 
     arch: typing.Any
@@ -52,19 +55,25 @@ class Model:
     def __call__(self, inputs):
         return self.runner(inputs)
 
-    def predict_one(self, inputs, tidy=None):
-        """Inputs of one example, without batch axis -> (prediction, its JSON), without batch axis too.
+    def predict(self, given, tidy=None):
+        """A `Prediction` of one example, or a list of them for a list.
 
-        tidy: mask -> mask, such as `ops.components.largest`, for what a segmenter answers.
+        given: of a model of pictures a path, a URL, encoded bytes, uint8 [H, W, 3] or a Pillow image; of volumes a path
+        (NIfTI, or a folder with a DICOM series); of several inputs a dict {key: one of them}. tidy: mask -> mask, such
+        as `ops.components.largest`, for what a segmenter answers. Raises KerasVisionError, one line, of what cannot be
+        read.
         """
-        prediction = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
-        if tidy:
-            prediction["mask"] = tidy(prediction["mask"])
-        return prediction, self.arch.describe(prediction, self.classes)
+        if isinstance(given, list):
+            return [self.predict(one, tidy) for one in given]
+        inputs, read = read_example(self.arch, fetched(given))
+        return self.predict_one(inputs, tidy, name_of(given), read)
 
-    def image(self, image):
-        """One image, uint8 [H, W, 3] -> (prediction without batch axis, its JSON)."""
-        return self.predict_one({"image": image})
+    def predict_one(self, inputs, tidy=None, name="", read=None):
+        """The `Prediction` for inputs of one example, {key: array} without batch axis. name, read: as it has them."""
+        values = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
+        if tidy:
+            values["mask"] = tidy(values["mask"])
+        return Prediction(self.arch, self.classes, values, name, read)
 
 
 def load(what, settings=()):
@@ -159,53 +168,10 @@ def _newest_version(folder):
     return max(versions, key=lambda p: int(p.name))
 
 
-def predict(model, image):
-    """JSON of one image or volume. model: a `Model`, or what `load` takes. image: a path (of a volume: NIfTI, or a
-    folder with a DICOM series), encoded bytes or uint8 [H, W, 3].
-    """
+def predict(model, given):
+    """JSON of one example. model: a `Model`, or what `load` takes. given: see `Model.predict`."""
     model = model if isinstance(model, Model) else load(model)
-    return model.predict_one(read_example(model.arch, image)[0])[1]
-
-
-def read_image(image):
-    """uint8 [H, W, 3] from a path, encoded bytes or an array, decoded as in training and in the SavedModel."""
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-            raise KerasVisionError(f"an image is uint8 [H, W, 3]; seen: {image.dtype} {list(image.shape)}")
-        return image
-    from kerasvision.data.decode import decode
-
-    return _decoded(decode, image)
-
-
-def _decoded(function, image):
-    """What one of `data.decode`'s functions makes of a path or of encoded bytes, on the host."""
-    import tensorflow as tf
-
-    from kerasvision.data.decode import on_host
-
-    try:
-        encoded = image if isinstance(image, bytes) else pathlib.Path(image).read_bytes()
-    except OSError as error:
-        raise KerasVisionError(f"{image} cannot be read: {error.strerror}") from None
-    name = "the image" if isinstance(image, bytes) else image
-    if not encoded:
-        raise KerasVisionError(f"{name} is empty (0 bytes)")
-    try:
-        return tf.nest.map_structure(lambda t: t.numpy(), on_host(function)(tf.constant(encoded)))
-    except tf.errors.InvalidArgumentError as error:
-        reason = (said(error) or "cut off or damaged").removeprefix("the image cannot be decoded: ")
-        raise KerasVisionError(f"{name} cannot be decoded: {reason}") from None
-
-
-def read_incomplete(image):
-    """Inputs of one picture some of whose pixels are missing: those that a PNG or WebP has wholly transparent."""
-    if isinstance(image, np.ndarray):
-        pixels = read_image(image)
-        return {"image": pixels, "present": np.ones(pixels.shape[:2], np.uint8)}
-    from kerasvision.data.decode import decode_present
-
-    return _decoded(decode_present, image)
+    return model.predict(given).to_json()
 
 
 def tidying(arch, keep_largest=False, fill_holes=False):
@@ -220,26 +186,6 @@ def tidying(arch, keep_largest=False, fill_holes=False):
         return mask
 
     return tidy if steps else None
-
-
-def read_example(arch, name):
-    """What a user names -> (inputs of one example without batch axis, what it was read from).
-
-    name: of a picture, or of a volume (NIfTI, or a folder with a DICOM series), as the architecture wants it. The
-    second is uint8 [H, W, 3] or a `data.volumes.Volume`.
-    """
-    if "present" in arch.serving_inputs():
-        inputs = read_incomplete(name)
-        return inputs, inputs["image"]
-    if "volume" not in arch.serving_inputs():
-        image = read_image(name)
-        return {"image": image}, image
-    from kerasvision.data.volumes import read_volume
-
-    if not isinstance(name, (str, os.PathLike)):
-        raise KerasVisionError("a volume is read from a file or a folder, not from stdin, bytes or an array; name it")
-    volume = read_volume(name)
-    return {"volume": volume.array, "spacing_mm": volume.spacing_mm}, volume
 
 
 def evaluate(model, split="test", draw=None):

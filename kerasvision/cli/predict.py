@@ -1,15 +1,14 @@
 """`kerasvision predict MODEL IMAGE...`: the same answer from a run, a SavedModel, a .tflite and an .onnx."""
 
-import glob
 import json
 import pathlib
 import sys
 
+from kerasvision.cli.examples import examples_of
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
 HELP = "predict images or volumes with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
 def configure(parser):
@@ -21,8 +20,9 @@ def configure(parser):
         "images",
         nargs="*",
         metavar="IMAGE",
-        help="files, folders, globs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or a "
-        "folder with a DICOM series",
+        help="files, folders, globs, URLs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or "
+        "a folder with a DICOM series; of a model with several inputs KEY=FILE for each, or a .csv with "
+        "a column for each",
     )
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
     parser.add_argument(
@@ -51,42 +51,51 @@ def configure(parser):
 
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
-    from kerasvision.api import load, read_example, tidying
-    from kerasvision.export.draw import MOST_PICTURES, draw_predictions, drawable
+    from kerasvision.api import load, tidying
+    from kerasvision.data.kinds.example import read_example
+    from kerasvision.data.kinds.fetching import fetched
+    from kerasvision.drawing.showing.base import MOST_PICTURES
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model = load(args.model, args.set)
-    names, tidy = _expand(args.images, _looked_for(model.arch)), tidying(model.arch, args.largest, args.fill_holes)
+    every, tidy = examples_of(args.images, model.arch), tidying(model.arch, args.largest, args.fill_holes)
     in_distribution = _in_distribution(args.model) if args.outliers else None
     rows, drawn, written, failed = [], [], set(), 0
-    for name in names:
+    for name, given in every:
         try:
-            inputs, read = read_example(model.arch, sys.stdin.buffer.read() if name == "-" else name)
-            prediction, description = model.predict_one(inputs, tidy)
+            inputs, read = read_example(model.arch, sys.stdin.buffer.read() if given == "-" else fetched(given))
+            prediction = model.predict_one(inputs, tidy, name, read)
+            described = prediction.to_json()
             if in_distribution:
-                description["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+                described["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
             key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
             if args.out and key:
-                description[key] = _write(prediction[key], read, name, args.out, {*names, *written})
-                written.add(description[key])
+                described[key] = _write(prediction, name, args.out, {*(n for n, _ in every), *written})
+                written.add(described[key])
         except KerasVisionError as error:
             failed += 1
-            description = None
             _show_error(name, error, args.json)
-        if description is not None:
-            rows.append((name, description))
-            if args.draw and len(drawn) < MOST_PICTURES:
-                drawn.append(drawable(read, name, prediction, description, model.classes))
-            if args.json:
-                print(json.dumps({"input": name, "prediction": description}), flush=True)
+            continue
+        rows.append((name, model.arch.showing.in_words(described)))
+        if args.draw and len(drawn) < MOST_PICTURES:
+            drawn.append(prediction.view())
+        if args.json:
+            print(json.dumps({"input": name, "prediction": described}), flush=True)
     if rows and not args.json:
         _print_table(rows)
     if drawn:
-        draw_predictions(drawn, pathlib.Path(args.draw))
-        some = f" (the first {len(drawn)} of {len(rows)})" if len(drawn) < len(rows) else ""
-        print(f"drawn: {args.draw}{some}", file=sys.stderr)
+        _draw(drawn, args.draw, len(rows))
     return 1 if failed else 0
+
+
+def _draw(views, path, every):
+    from kerasvision.drawing.pictures import save
+    from kerasvision.drawing.showing.base import picture_of
+
+    save(picture_of(views), pathlib.Path(path))
+    some = f" (the first {len(views)} of {every})" if len(views) < every else ""
+    print(f"drawn: {path}{some}", file=sys.stderr)
 
 
 def _in_distribution(folder):
@@ -99,31 +108,23 @@ def _in_distribution(folder):
     return in_distribution_of(load_run(folder))
 
 
-def _write(made, read, name, folder, taken):
+def _write(prediction, name, folder, taken):
     """The path of the file of a mask (of a volume NIfTI on its own grid, else PNG) or of a picture.
 
     taken: files that it must not replace.
     """
     from kerasvision.data.volumes import SUFFIXES as VOLUMES
-    from kerasvision.data.volumes import Volume, write_labels
-    from kerasvision.export.draw import write_mask, write_picture
 
-    is_volume, stem = isinstance(read, Volume), pathlib.Path(name).resolve().name if name != "-" else "stdin"
+    is_volume, stem = hasattr(prediction.read, "grid"), pathlib.Path(name).resolve().name if name != "-" else "stdin"
     suffixes = VOLUMES if is_volume else (pathlib.Path(stem).suffix.lower(),)
     stem = next((stem[: -len(s)] for s in suffixes if s and stem.lower().endswith(s)), stem)
     path = pathlib.Path(folder, f"{stem}.nii.gz" if is_volume else f"{stem}.png")
     if path.resolve() in {pathlib.Path(t).resolve() for t in taken}:
-        what = "picture" if made.ndim == 3 and not is_volume else "mask"
+        what = "picture" if "picture" in prediction.values else "mask"
         raise KerasVisionError(
             f"the {what} of {name} would replace {path}; choose another --out, or one for each folder"
         )
-    if is_volume:
-        write_labels(made, read, path)
-    elif made.ndim == 3:
-        write_picture(made, path)
-    else:
-        write_mask(made, path)
-    return str(path)
+    return str(prediction.save(path))
 
 
 def _show_error(name, error, as_json):
@@ -133,44 +134,15 @@ def _show_error(name, error, as_json):
         print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
 
 
-def _looked_for(arch):
-    """Suffixes of the files in a folder that the model takes."""
-    from kerasvision.data.volumes import SUFFIXES as VOLUMES
-
-    return VOLUMES if "volume" in arch.serving_inputs() else SUFFIXES
-
-
-def _expand(words, suffixes):
-    """Files in the order given; folders and globs sorted. Nothing found is an error. Of volumes, a folder without such
-    files is a DICOM series.
-    """
-    if not words:
-        raise UsageError("predict needs images: files, folders, globs, or - for one image on stdin")
-    names = []
-    for word in words:
-        path = pathlib.Path(word)
-        if word == "-" or path.is_file():
-            names.append(word)
-        elif path.is_dir():
-            held = sorted(str(p) for p in path.rglob("*") if p.name.lower().endswith(suffixes))
-            if not held and suffixes == SUFFIXES:
-                raise KerasVisionError(f"{word} holds no image; looked for {', '.join(SUFFIXES)}")
-            names += held or [word]
-        else:
-            names += sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 (absolute patterns too)
-    return names
-
-
 def _print_table(rows):
     from rich.console import Console
     from rich.table import Table
 
     from kerasvision.core.escaping import cells
-    from kerasvision.export.words import in_words
 
     table = Table()
     table.add_column("input")
     table.add_column("prediction")
-    for name, description in rows:
-        table.add_row(*cells(name, in_words(description)))
+    for row in rows:
+        table.add_row(*cells(*row))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)

@@ -101,6 +101,7 @@ KINDS = {
         "necks": "necks",
         "augmentations": "data.augment",
         "sources": "data.sources",
+        "input_kinds": "data.kinds",
         "techniques": "train.techniques",
         "optimizers": "train.optim",
         "exporters": "export.targets",
@@ -115,6 +116,7 @@ backbones = KINDS["backbones"]
 necks = KINDS["necks"]
 augmentations = KINDS["augmentations"]
 sources = KINDS["sources"]
+input_kinds = KINDS["input_kinds"]
 techniques = KINDS["techniques"]
 optimizers = KINDS["optimizers"]
 exporters = KINDS["exporters"]

@@ -13,15 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.data.augment.base import BatchAugmentation, WindowAugmentation
-from kerasvision.data.decode import decode
-from kerasvision.data.partners import canvas_of, combined, example_stream, partner_count
+from kerasvision.data.augment.base import BatchAugmentation
+from kerasvision.data.augmenting import augmented, check_augmentations, decoded, fitted
+from kerasvision.data.kinds.base import ENCODED, kind_of
+from kerasvision.data.partners import canvas_of, example_stream, partner_count
 from kerasvision.data.sources.base import Split
 from kerasvision.data.splits import held_out
-from kerasvision.ops import resample
-from kerasvision.ops.dense import IGNORE
 
 AUTOTUNE = tf.data.AUTOTUNE
+_VIEW = 4_000_037  # folded into an example's seed, and the number of a view, for the views after the first
 
 
 def thinned(split, most):
@@ -73,6 +73,7 @@ def with_validation(opened, fraction):
 def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), cache=False):
     """An endless dataset of (graph inputs, targets), `batch_size` examples a batch, no batch smaller.
 
+    An architecture of several `views` gets as many times the rows, `batch_size * views`.
     phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
     shard: (worker, workers); a worker gets every workers-th example. cache: keep decoded samples in memory.
     """
@@ -81,7 +82,7 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     batch_parts = [a for a in phase.augment if isinstance(a, BatchAugmentation)]
     records, receive = split.records, lambda record: arch.receive(_checked(arch, split.read(record)))
     if cache:
-        kept = records.map(_plain(lambda r: arch.receive(_checked(arch, _decoded(split.read(r))))), AUTOTUNE)
+        kept = records.map(_plain(lambda r: arch.receive(_checked(arch, decoded(split.read(r))))), AUTOTUNE)
         records, receive = kept.cache(), lambda sample: sample
     worker, workers = shard
     count = partner_count(example_parts)
@@ -91,15 +92,11 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     canvas = canvas_of(arch) if count else None
 
     def example(index, held):
-        first, *others = (lambda get=get: receive(get()) for get in members(held))
-        fit = functools.partial(_fitted, arch)
-        root = stream_seed(seed, index)
-        sample = augmented(first(), example_parts, root, fit, others, canvas)
-        drawn = {"seed": tf.random.experimental.stateless_fold_in(root, 1_000_003)} if arch.draws_noise else {}
-        return arch.example(sample | drawn)
+        reads = [lambda get=get: receive(get()) for get in members(held)]
+        return _views(arch, example_parts, stream_seed(seed, index), reads, canvas)
 
     def batch(step, pair):
-        prepared, targets = pair
+        prepared, targets = pair if arch.views == 1 else tf.nest.map_structure(_side_by_side, pair)
         # a stream of its own, away from the examples' seeds, and apart for each worker
         root = tf.random.experimental.stateless_fold_in(stream_seed(seed, step), 1_000_003 + worker)
         mixing = [functools.partial(p, mixes=arch.mixes) for p in batch_parts]
@@ -112,30 +109,11 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
 
 
-def check_augmentations(parts, arch):
-    """Raises where a recipe augments images and its architecture takes volumes, or the other way around, and where
-    targets cannot be mixed as an augmentation of a batch would. Reads nothing.
-    """
-    taken = list(arch.serving_inputs())
-    for part in parts:
-        if {"image", "volume"} & set(taken) and not set(part.works_on) & set(taken):
-            works_on = " and ".join(f"{key}s" for key in part.works_on)
-            fitting = (
-                "volume/* and patches/*" if "volume" in taken else "geometric/*, photometric/*, occlusion/* and others"
-            )
-            raise UsageError(
-                f"{part.registered_name} works on {works_on}, and {arch.registered_name} takes {', '.join(taken)}; "
-                f"augmentations of that are {fitting}"
-            )
-        if isinstance(part, BatchAugmentation):
-            part.check(arch)
-
-
 def evaluation_data(split: Split, arch, *, batch_size, cache=False):
     """A finite dataset of (prepared inputs, geometry, truth), in order; the last batch may be smaller."""
 
     def example(record):
-        sample = _decoded(_checked(arch, split.read(record)))
+        sample = decoded(_checked(arch, split.read(record)))
         prepared, geometry, _ = arch.prepare_sample(sample)
         return prepared, geometry, arch.ground_truth(sample)
 
@@ -153,14 +131,14 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
     Inputs and truth are dicts of numpy arrays; a name is an example's path, or its number in the split.
     """
-    keys = list(arch.serving_inputs())
     # volumes of one shape may differ in spacing, and 32 of them, or large images, would fill the memory
-    batch_size = 1 if arch.keeps_input_size or "spacing_mm" in keys else batch_size
+    is_large = any(kind_of(held).is_large for held in arch.serving_inputs().values())
+    batch_size = 1 if arch.keeps_input_size or is_large else batch_size
 
     def example(index, record):
-        sample = _decoded(_checked(arch, split.read(record)))
+        sample = decoded(_checked(arch, split.read(record)))
         name = sample["path"] if "path" in sample else tf.strings.as_string(index)
-        return {k: sample[k] for k in keys}, arch.ground_truth(sample), name
+        return arch.inputs_of(sample), arch.ground_truth(sample), name
 
     data = split.records.take(limit) if limit else split.records
     data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
@@ -178,6 +156,31 @@ def _stacked(rows):
     return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
 
 
+def _views(arch, parts, root, reads, canvas):
+    """(prepared inputs, targets) of one record; of an architecture of several views stacked. root: int32 [2]. reads:
+    functions that give the sample and its partners, as `augmented` takes them.
+    """
+    first, *others = reads
+
+    def view(number, sample):
+        own = tf.random.experimental.stateless_fold_in(root, _VIEW + number) if number else root
+        sample = augmented(sample, parts, own, functools.partial(fitted, arch), others, canvas)
+        drawn = {"seed": tf.random.experimental.stateless_fold_in(own, 1_000_003)} if arch.draws_noise else {}
+        return arch.example(sample | drawn)
+
+    if arch.views == 1:
+        return view(0, first())
+    sample = decoded(first())  # once for all views
+    return tf.nest.map_structure(lambda *v: tf.stack(v), *(view(number, sample) for number in range(arch.views)))
+
+
+def _side_by_side(values):
+    """[B, views, ...] -> [B * views, ...]: the views of a record one after the other."""
+    batch, views, *rest = values.shape
+    joined = tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], 0))
+    return tf.ensure_shape(joined, [batch and batch * views, *rest])
+
+
 def check_split(arch, split):
     """One clear error where a split's samples do not have what the architecture needs; reads none."""
     _checked(arch, split.read_spec)
@@ -185,10 +188,8 @@ def check_split(arch, split):
 
 def _checked(arch, sample):
     """The sample, if it has what the architecture needs; a data source of another task is one clear error."""
-    given = [k for k in ("volume", "spacing_mm", "present") if k in arch.serving_inputs()]
-    if list(arch.serving_inputs()) == ["image"] and "image_bytes" not in sample:
-        given = ["image"]
-    missing = [k for k in dict.fromkeys((*given, *arch.label_keys)) if k not in sample]
+    given = [k for k, held in arch.serving_inputs().items() if not _holds(sample, k, held)]
+    missing = [*given, *(k for k in dict.fromkeys(arch.label_keys) if k not in sample)]
     if missing:
         hint = next((text for key, text in _HINTS.items() if key in missing), "")
         raise KerasVisionError(
@@ -196,6 +197,13 @@ def _checked(arch, sample):
             f"{', '.join(sorted(sample))}{hint}"
         )
     return sample
+
+
+def _holds(sample, key, held):
+    """Whether a sample has an input: as it is, as its encoded file, or in a sample of its own."""
+    if isinstance(sample.get(key), dict):
+        return _holds(sample[key], held.kind, held)
+    return key in sample or (kind_of(held).is_encoded and key + ENCODED in sample)
 
 
 _HINTS = {  # missing key -> what to do
@@ -207,59 +215,6 @@ _HINTS = {  # missing key -> what to do
     "targets": "; name the numeric columns of a manifest in its target_columns",
     "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",
 }
-
-
-def _fitted(arch, sample):
-    """A window in the graph's pixels with all of its labels: those, too, that only further augmentations look at."""
-    prepared, geometry, moved = arch.prepare_sample(sample)
-    if not {"boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"} & set(sample):
-        return moved
-    matrix = resample.translation(geometry["offset_xy"]) @ resample.scaling(geometry["scale_xy"])
-    size_hw = tf.shape(prepared["image"])[:2]
-    return resample.warp(sample, matrix, size_hw=size_hw, mask_fill=IGNORE) | prepared
-
-
-def augmented(sample, parts, seed, fit=None, partners=(), canvas=None):
-    """The sample after every augmentation, each with its own seed. Decodes it, and only its window where that is known.
-
-    sample: as a source reads it; seed: int32 [2]. fit: sample -> sample of the graph's size, applied right after a
-    window has been cut (a random resized crop is a crop and a resize), so that what follows works on fewer pixels.
-    partners: functions that give samples as read, `partner_count(parts)` of them, to combine on the canvas.
-    """
-    reads = [lambda: sample, *partners]
-    return combined(reads, list(enumerate(parts)), seed, canvas, functools.partial(_alone, fit))
-
-
-def _alone(fit, sample, numbered, seed):
-    """numbered: [(number, part)]; a part's seed is `seed` with its number folded in."""
-    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number, _ in numbered]
-    parts = [part for _, part in numbered]
-    cuts = parts and isinstance(parts[0], WindowAugmentation)
-    if cuts and "image_bytes" in sample and set(sample) <= _PICTURE_ONLY | {"image_bytes"}:
-        encoded = sample["image_bytes"]
-        cut = decode(encoded, lambda image_hw: parts[0].window(image_hw, seeds[0]))
-        sample = {k: v for k, v in sample.items() if k != "image_bytes"} | {"image": cut, "cropped": tf.constant(True)}
-    elif cuts:
-        sample = parts[0](_decoded(sample), seeds[0])
-    if cuts:
-        sample = fit(sample) if fit else sample
-        parts, seeds = parts[1:], seeds[1:]
-    sample = _decoded(sample)
-    for part, part_seed in zip(parts, seeds, strict=True):
-        sample = part(sample, part_seed)
-    return sample
-
-
-# labels that a crop of the picture does not move: only then may the window be cut before the labels are looked at
-_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "tabular", "targets", "is_planted"}
-
-
-def _decoded(sample):
-    """The sample with `image` in place of `image_bytes`."""
-    if "image_bytes" not in sample:
-        return sample
-    rest = {k: v for k, v in sample.items() if k != "image_bytes"}
-    return rest | {"image": decode(sample["image_bytes"])}
 
 
 def stream_seed(seed, index):

@@ -58,7 +58,7 @@ def plan(name, data, skip_unreadable=False):
         "data": source,
         "exports": (exporters["saved_model"](), exporters["tflite"](), exporters["tflite"]("int8")),
     }
-    if "volume" in blank.serving_inputs():
+    if "volume" in blank.input_kinds().values():
         return _volumetric(cls, train, blank, common)
     side = _median_side(train, blank)
     if "boxes_xyxy" in cls.label_keys:

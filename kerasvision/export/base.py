@@ -43,7 +43,7 @@ class Runner(abc.ABC):
 
     def __init__(self, arch):
         self.arch = arch
-        self._fit = tf.function(arch.geometry, input_signature=[arch.serving_inputs()], autograph=False)
+        self._fit = tf.function(arch.geometry, input_signature=[arch.serving_specs()], autograph=False)
 
     @abc.abstractmethod
     def infer(self, inputs):

@@ -12,7 +12,7 @@ UNITS = {
 def architecture(arch):
     """The parts of a contract that follow from the architecture alone: those of its SavedModel, and `preprocess`."""
     return {
-        "inputs": {k: _tensor(s) for k, s in arch.serving_inputs().items()},
+        "inputs": {k: _tensor(i.spec) | _how(i) for k, i in arch.serving_inputs().items()},
         "prepared_inputs": {k: _tensor(s) for k, s in arch.prepared_inputs().items()},
         "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.outputs.items()},
         "preprocess": arch.preprocessing(),
@@ -21,6 +21,10 @@ def architecture(arch):
 
 def _tensor(spec):
     return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": _unit(spec.dtype.name)}
+
+
+def _how(held):
+    return {"kind": held.kind} | ({"read_with": held.read_with} if held.read_with else {})
 
 
 def _unit(dtype):
@@ -35,7 +39,7 @@ def file(arch, signature):
     gives the prediction; of another, `restore` says what makes the prediction of its answer.
     """
     takes, gives, restore = _kind(arch, signature)
-    pixels = {k for k, spec in (arch.serving_inputs() | arch.prepared_inputs()).items() if spec.dtype == "uint8"}
+    pixels = {k for k, spec in (arch.serving_specs() | arch.prepared_inputs()).items() if spec.dtype == "uint8"}
     inputs = {
         k: row | {"unit": "pixel 0..255" if k in pixels else _unit(row["dtype"])}
         for k, row in signature["inputs"].items()
@@ -47,7 +51,7 @@ def file(arch, signature):
 
 def _kind(arch, signature):
     """(takes, {output: unit}, restore). A file is known by its own signature, whoever wrote it."""
-    sent = {k: spec.shape.as_list() for k, spec in arch.serving_inputs().items()}
+    sent = {k: spec.shape.as_list() for k, spec in arch.serving_specs().items()}
     if {k: row["shape"] for k, row in signature["inputs"].items()} == sent:
         return "original", {k: g.unit for k, g in arch.outputs.items()}, {"rule": "none"}
     restore = arch.restoring()

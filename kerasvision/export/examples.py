@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasvision.data.decode import decode, decode_present
+from kerasvision.data.kinds.base import groups, kind_of
 
 NAME = "preprocess_examples.npz"
 PICTURES, VOLUMES = 20, 4
@@ -26,10 +26,14 @@ FORMATS = ("jpg", "png", "webp", "bmp", "gif", "gray.jpg", "rgba.png", "la.png",
 
 def examples_of(arch):
     """The bytes of the file, or None of an architecture whose inputs are neither a picture nor a volume."""
-    inputs = set(arch.serving_inputs())
+    inputs = arch.serving_inputs()
     if arch.preprocessing().get("kind") == "volume":
         rows = [_volume(arch, number) for number in range(VOLUMES)]
-    elif inputs in ({"image"}, {"image", "present"}) and arch.preprocessing().get("kind") == "image":
+    elif (
+        len(groups(inputs)) == 1
+        and kind_of(next(iter(inputs.values()))).is_encoded
+        and arch.preprocessing().get("kind") == "image"
+    ):
         rows = [_picture(arch, number) for number in range(PICTURES)]
     else:
         return None
@@ -41,18 +45,15 @@ def examples_of(arch):
 
 def _picture(arch, number):
     encoded = drawn(number)
-    read = (
-        decode_present(tf.constant(encoded))
-        if "present" in arch.serving_inputs()
-        else {"image": decode(tf.constant(encoded))}
-    )
+    ((key, group),) = groups(arch.serving_inputs()).items()
+    read = kind_of(group[key]).decode(tf.constant(encoded), group)
     return {("encoded", ""): np.frombuffer(encoded, np.uint8)} | _prepared(arch, read, number)
 
 
 def _volume(arch, number):
     rng = np.random.default_rng(number)
     size = [(6, 20, 18), (9, 12, 25), (14, 14, 14), (5, 31, 8)][number]
-    volume = rng.normal(40.0 * number, 60.0, (*size, arch.serving_inputs()["volume"].shape[-1])).astype(np.float32)
+    volume = rng.normal(40.0 * number, 60.0, (*size, arch.serving_specs()["volume"].shape[-1])).astype(np.float32)
     spacing = np.float32([(2.0, 1.0, 1.0), (1.5, 0.8, 0.8), (1.0, 1.0, 1.0), (3.0, 0.7, 1.3)][number])
     held = {("volume", ""): volume, ("spacing_mm", ""): spacing}
     return held | _prepared(arch, {"volume": volume, "spacing_mm": spacing}, number)

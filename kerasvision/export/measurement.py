@@ -122,7 +122,7 @@ def measure(written, job, split, split_name, budget, limit, rounding):
     """
     served, subjects = job.served, [_Subject(exporter, path, job.served) for exporter, path in written]
     arch = served.arch
-    evaluator, profile, names = arch.evaluator(served.classes), Profile(), []
+    evaluator, profile, names = arch.evaluator(served.classes), Profile(arch.input_kinds()), []
     for inputs, ground_truth, batch_names in raw_examples(split, arch, limit=limit):
         judged = {k: v.numpy() for k, v in served.judge(inputs).items()}
         prediction = {k: v for k, v in judged.items() if k in arch.outputs}

@@ -5,28 +5,22 @@ symmetric Kullback-Leibler divergence of two histograms (Siddiqi 2006, Credit Ri
 """
 
 import numpy as np
-from PIL import Image
 
-IMAGE = ("brightness", "contrast", "sharpness", "height", "width")
+from kerasvision.data.kinds.base import kind_named
+
 ANSWER = ("confidence", "class")
 EMBEDDING = "embedding"
 DIRECTIONS = 16  # along which features are looked at
 BINS = 10
-SHOWN_PX = 256  # larger pictures are looked at in this size
 _FLOOR = 0.5  # of an example, in an empty bin
 
 
-def of_image(image):
-    """Name -> number, of uint8 [H, W, 3]: mean and deviation of gray, the logarithm of the variance of its Laplacian
-    (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548), height and width.
+def of_input(key, kind, value):
+    """Name -> number, of one example of an input (numpy, without batch axis). The name has the key before it where the
+    key is not its kind's own name, so that two pictures are told apart.
     """
-    height, width = image.shape[:2]
-    step = -(-max(height, width) // SHOWN_PX)
-    gray = np.asarray(Image.fromarray(image).convert("L").reduce(step), np.float32)
-    inner = 4 * gray[1:-1, 1:-1] - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]
-    sharpness = float(np.log1p(inner.var())) if inner.size else 0.0
-    numbers = (float(gray.mean()), float(gray.std()), sharpness, float(height), float(width))
-    return dict(zip(IMAGE, numbers, strict=True))
+    before = "" if key == kind else f"{key}/"
+    return {before + name: number for name, number in kind_named(kind).statistics(value).items()}
 
 
 def of_answer(outputs):
@@ -51,20 +45,22 @@ def of_features(features):
 
 def statistic_of(name):
     """What a kept histogram belongs to: `embedding` has several."""
-    return name.partition("/")[0]
+    return EMBEDDING if name.startswith(f"{EMBEDDING}/") else name
 
 
 class Profile:
-    """Collects, then says what is kept."""
+    """Collects, then says what is kept. kinds: key of a serving input -> its kind."""
 
-    def __init__(self):
+    def __init__(self, kinds):
+        self._kinds = kinds
         self._seen = {}
 
     def see(self, inputs, outputs, features=None):
         """A batch of serving inputs, of the prediction, and of features [B, D] where there are any."""
-        for image in inputs.get("image", ()):
-            for name, value in of_image(image).items():
-                self._seen.setdefault(name, []).append(value)
+        for key, kind in self._kinds.items():
+            for one in inputs.get(key, ()):
+                for name, value in of_input(key, kind, one).items():
+                    self._seen.setdefault(name, []).append(value)
         numbers = of_answer(outputs) | (of_features(features) if features is not None else {})
         for name, values in numbers.items():
             self._seen.setdefault(name, []).extend(float(v) for v in values)

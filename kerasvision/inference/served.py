@@ -5,7 +5,8 @@ import tf_keras as keras
 
 from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.graphs import is_quantized
-from kerasvision.data.decode import decode, image_hw
+from kerasvision.data.decode import image_hw
+from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 
 
 class Served(tf.Module):
@@ -25,13 +26,13 @@ class Served(tf.Module):
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = self._prepared_specs()
         self.predict = tf.function(self.predict_prepared, input_signature=specs, autograph=False)
-        self.serve = tf.function(self._serve, input_signature=[arch.serving_inputs()], autograph=False)
-        self.judge = tf.function(self._judge, input_signature=[arch.serving_inputs()], autograph=False)
+        self.serve = tf.function(self._serve, input_signature=[arch.serving_specs()], autograph=False)
+        self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
-        traced = tf.function(self.arch.geometry, autograph=False).get_concrete_function(self.arch.serving_inputs())
+        traced = tf.function(self.arch.geometry, autograph=False).get_concrete_function(self.arch.serving_specs())
         return [_any_batch(part) for part in traced.structured_outputs]
 
     def predict_prepared(self, prepared, geometry):
@@ -60,28 +61,53 @@ class Served(tf.Module):
 
     @property
     def takes_image(self):
-        """Whether encoded images can be served: the one input is an image."""
-        return list(self.arch.serving_inputs()) == ["image"]
+        """Whether the one input is an image."""
+        return list(self.arch.input_kinds().values()) == ["image"]
+
+    def encoded_specs(self):
+        """name -> spec of the inputs of `serve_bytes`: in place of each picture its encoded file, string [B], under its
+        key with `_bytes`. {}: there is none that can be encoded.
+        """
+        specs, inputs = {}, self.arch.serving_inputs()
+        for key, group in groups(inputs).items():
+            if kind_of(inputs[key]).is_encoded:
+                specs[key + ENCODED] = tf.TensorSpec([None], tf.string, key + ENCODED)
+            else:
+                specs |= {k: tf.TensorSpec(held.spec.shape, held.spec.dtype, k) for k, held in group.items()}
+        return specs if set(specs) - set(inputs) else {}
+
+    def _decoded(self, sent):
+        """One example of `encoded_specs` -> one of the serving inputs."""
+        inputs, read = self.arch.serving_inputs(), {}
+        for key, group in groups(inputs).items():
+            is_encoded = key + ENCODED in sent
+            read |= (
+                kind_of(inputs[key]).decode(sent[key + ENCODED], group) if is_encoded else {k: sent[k] for k in group}
+            )
+        return read
 
     def serve_bytes(self):
-        """A tf.function over encoded images of any size: `image_bytes` string [B]. Each is decoded and fitted alone."""
+        """A tf.function over encoded images of any size: a dict as `encoded_specs` says, `{"image_bytes": string [B]}`
+        of an architecture that takes an image. Each example is decoded and fitted alone.
+        """
         prepared_spec, geometry_spec = (
             {k: tf.TensorSpec(s.shape[1:], s.dtype) for k, s in part.items()} for part in self._prepared_specs()
         )
 
-        def fit_one(encoded):
-            prepared, geometry = self.arch.geometry({"image": decode(encoded)[None]})
+        def fit_one(sent):
+            prepared, geometry = self.arch.geometry({k: v[None] for k, v in self._decoded(sent).items()})
             return {k: v[0] for k, v in prepared.items()}, {k: v[0] for k, v in geometry.items()}
 
-        def serve(image_bytes):
-            checks = [_one_size(image_bytes)] if self.arch.keeps_input_size else []
+        def serve(sent):
+            encoded = [value for name, value in sent.items() if name.endswith(ENCODED)]
+            checks = [_one_size(value) for value in encoded] if self.arch.keeps_input_size else []
             with tf.name_scope("kv_geometry"), tf.control_dependencies(checks):
                 prepared, geometry = tf.map_fn(
-                    fit_one, image_bytes, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8
+                    fit_one, sent, fn_output_signature=(prepared_spec, geometry_spec), parallel_iterations=8
                 )
             return self.predict_prepared(prepared, geometry)
 
-        return tf.function(serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
+        return tf.function(serve, input_signature=[self.encoded_specs()], autograph=False)
 
     def fixed(self, batch=1, image_dtype=None, decode=None):
         """A tf.function over prepared inputs, for runtimes that take the graph's own size; predicts in graph pixels.
@@ -116,7 +142,7 @@ def _features(arch, graph):
     def serve(inputs):
         return {"features": tf.cast(inner(arch.preprocess(inputs)[0], training=False), tf.float32)}
 
-    return tf.function(serve, input_signature=[arch.serving_inputs()], autograph=False)
+    return tf.function(serve, input_signature=[arch.serving_specs()], autograph=False)
 
 
 def _one_size(image_bytes):

@@ -91,7 +91,7 @@ def _predicting(trained):
         )
     inner = keras.Model(graph.input, {"features": arch.embedding(graph), "logits": graph.output["logits"]})
 
-    @tf.function(input_signature=[arch.serving_inputs()], autograph=False)
+    @tf.function(input_signature=[arch.serving_specs()], autograph=False)
     def predict(inputs):
         found = inner(arch.preprocess(inputs)[0], training=False)
         return found["features"], found["logits"]

@@ -5,7 +5,7 @@ import contextlib
 
 from starlette.concurrency import run_in_threadpool
 
-from kerasvision.serve.servable import IMAGES
+from kerasvision.data.kinds.base import ENCODED
 
 FEW = 4  # encoded images, whose headers are read in less time than it takes to change threads
 
@@ -43,7 +43,8 @@ class Predictor:
     async def predict_later(self, inputs, signature=""):
         """The same, while the thread does other things."""
         self._note(inputs)
-        encoded = inputs[IMAGES].size if IMAGES in inputs else 0  # their headers are looked at, and some are decoded
+        # of encoded pictures headers are looked at, and some are decoded
+        encoded = sum(value.size for key, value in inputs.items() if key.endswith(ENCODED))
         submit = run_in_threadpool if encoded > FEW else here
         answer = asyncio.wrap_future(await submit(self._engine.submit, self.servable, inputs, signature))
         try:

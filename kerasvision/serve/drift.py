@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.data.decode import decode, on_host
+from kerasvision.data.kinds.base import ENCODED
 from kerasvision.export import profile
 
 WINDOW = 500  # of the latest examples that are compared
@@ -21,18 +22,21 @@ SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first: for pic
 
 
 class Watch:
-    """Of one servable. kept: the profile in its contract. features: uint8 [1, H, W, 3] -> [1, D], where it has any."""
+    """Of one servable. kept: the profile in its contract. features: uint8 [1, H, W, 3] -> [1, D],
+    where it has any. kinds: key of an input -> its kind; None: an image.
+    """
 
-    def __init__(self, kept, features=None):
+    def __init__(self, kept, features=None, kinds=None):
         self._kept, self._features = kept, features
+        self._kinds = {"image": "image"} if kinds is None else kinds
         self._lock = threading.Lock()
         self._seen = {name: collections.deque(maxlen=WINDOW) for name in kept}
-        self._began, self._spent = time.perf_counter(), {"picture": 0.0, "features": 0.0}
+        self._began, self._spent = time.perf_counter(), {"input": 0.0, "features": 0.0}
 
     def see(self, inputs, outputs):
-        """A request's arrays; of images only as many as there is time for."""
+        """A request's arrays; of inputs only as many as there is time to look at."""
         values = {name: list(v) for name, v in profile.of_answer(outputs).items()}
-        for found in self._images(inputs):
+        for found in self._statistics(inputs):
             for name, value in found.items():
                 values.setdefault(name, []).append(value)
         with self._lock:
@@ -40,25 +44,26 @@ class Watch:
                 if name in self._seen:
                     self._seen[name].extend(held)
 
-    def _images(self, inputs):
-        """Statistics of those images that there is time to look at."""
-        for image in inputs.get("image", ()):
-            yield from self._looked_at(lambda image=image: image)
-        for encoded in inputs.get("image_bytes", ()):
-            yield from self._looked_at(lambda encoded=encoded: _decoded(encoded))
+    def _statistics(self, inputs):
+        """Statistics of those examples that there is time to look at."""
+        for key, kind in self._kinds.items():
+            for one in inputs.get(key, ()):
+                yield from self._looked_at(key, kind, lambda one=one: one)
+            for encoded in inputs.get(key + ENCODED, ()):
+                yield from self._looked_at(key, kind, lambda encoded=encoded: _decoded(encoded))
 
-    def _looked_at(self, read):
-        image = None
-        with self._time_for("picture") as is_there:
+    def _looked_at(self, key, kind, read):
+        one = None
+        with self._time_for("input") as is_there:
             # what the graph has answered need not be readable here
             with contextlib.suppress(tf.errors.InvalidArgumentError, TypeError, ValueError):
-                image = read() if is_there else None
-            if image is not None:
-                yield profile.of_image(image)
-        if image is not None and self._features:
+                one = read() if is_there else None
+            if one is not None:
+                yield profile.of_input(key, kind, one)
+        if one is not None and self._features:
             with self._time_for("features") as is_there:
                 if is_there:
-                    along = profile.of_features(self._features(image[None]))
+                    along = profile.of_features(self._features(one[None]))
                     yield {name: value[0] for name, value in along.items()}
 
     @contextlib.contextmanager
@@ -101,5 +106,8 @@ def watch_of(path, features=None):
     contract = path / "assets.extra" / "contract.json"
     if not contract.exists():
         return None
-    kept = json.loads(contract.read_text(encoding="utf-8")).get("profile")
-    return Watch(kept, features) if kept else None
+    held = json.loads(contract.read_text(encoding="utf-8"))
+    # contracts of before kinds were written knew statistics of pictures alone
+    kinds = {key: row.get("kind", "image" if key == "image" else None) for key, row in held.get("inputs", {}).items()}
+    kinds = {key: kind for key, kind in kinds.items() if kind}
+    return Watch(held["profile"], features, kinds) if held.get("profile") else None

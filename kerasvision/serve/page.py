@@ -11,10 +11,10 @@ import tensorflow as tf
 from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Recipe
-from kerasvision.data.decode import decode, decode_present, on_host
+from kerasvision.data.decode import on_host
+from kerasvision.data.kinds.base import groups, kind_of
+from kerasvision.drawing.showing.base import picture_of
 from kerasvision.export.contract import read_contract
-from kerasvision.export.draw import drawable, picture_of
-from kerasvision.export.words import in_words
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
 
@@ -52,10 +52,11 @@ def draw(predictor, encoded):
     prediction = {key: value[0] for key, value in outputs.items()}
     description = arch.describe(prediction, classes)
     name = f"{predictor.servable.name}, version {predictor.servable.version}"
-    picture, words = picture_of([drawable(image, name, prediction, description, classes)]), in_words(description)
+    picture = picture_of([arch.showing.view(image, name, prediction, description, classes)])
     held = io.BytesIO()
     picture.save(held, format="PNG")
-    return {"words": words, "answer": description, "picture": base64.b64encode(held.getvalue()).decode("ascii")}
+    drawn = base64.b64encode(held.getvalue()).decode("ascii")
+    return {"words": arch.showing.in_words(description), "answer": description, "picture": drawn}
 
 
 @functools.lru_cache(maxsize=32)
@@ -73,13 +74,21 @@ def _described(path):
 
 def _read(arch, encoded):
     """(inputs of one example, uint8 [H, W, 3]) of a picture's bytes."""
-    wanted = set(arch.serving_inputs())
-    if wanted not in ({"image"}, {"image", "present"}):
-        raise invalid(f"this model takes {', '.join(sorted(wanted))}, which no picture is")
+    inputs = arch.serving_inputs()
+    key, *others = groups(inputs)
+    if others or not kind_of(inputs[key]).is_encoded:
+        raise invalid(f"this model takes {', '.join(sorted(inputs))}, which no picture is")
     encoded = tf.constant(check_images(np.array([encoded], object))[0])
     try:
-        read = on_host(decode_present)(encoded) if "present" in wanted else {"image": on_host(decode)(encoded)}
+        read = on_host(_reader(arch))(encoded)
     except tf.errors.InvalidArgumentError:
         raise invalid("this is no picture that can be decoded; send a JPEG, PNG, BMP, GIF or WebP") from None
     inputs = {key: value.numpy() for key, value in read.items()}
-    return inputs, inputs["image"]
+    return inputs, inputs[key]
+
+
+@functools.lru_cache(maxsize=32)
+def _reader(arch):
+    """The function that decodes an architecture's picture: one, so that it is traced once."""
+    (held,) = groups(arch.serving_inputs()).values()
+    return functools.partial(kind_of(next(iter(held.values()))).decode, inputs=held)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import said
+from kerasvision.data.kinds.base import ENCODED
 from kerasvision.export.identity import check_saved_model
 from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
@@ -14,7 +15,6 @@ from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
 
 DEFAULT = "serving_default"
-IMAGES = "image_bytes"  # the input that holds encoded images
 
 
 class Servable:
@@ -53,8 +53,9 @@ class Servable:
                     f"{{{expected}}}."
                 )
         arrays = {key: _checked(key, np.asarray(value), definition.inputs[key]) for key, value in inputs.items()}
-        if IMAGES in arrays:
-            arrays[IMAGES] = check_images(arrays[IMAGES])
+        for key in arrays:
+            if key.endswith(ENCODED) and arrays[key].dtype.kind in "OSU":
+                arrays[key] = check_images(arrays[key])
         return arrays
 
     def check_names(self, names, signature):

@@ -16,12 +16,15 @@ from kerasvision.core.graphs import before
 from kerasvision.core.registry import systems
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.mixture import LogMixture
+from kerasvision.systems.delegation import delegating
 from kerasvision.tasks.base import Architecture
 
 Combine = typing.Literal["mean", "weighted", "stacking"]
 
 
+# an ensemble is made of trained members: it is not trained, and pretrained weights are none of its own
 @systems.register("ensemble")
+@delegating("_first", own=("for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
 @dataclasses.dataclass(frozen=True)
 class Ensemble(Architecture):
     """An architecture made of others of one task with equal inputs and classes; what it says of them is its first's.
@@ -70,115 +73,12 @@ class Ensemble(Architecture):
         return keras.layers.Dense(logits[0].shape[-1], name=STACKING)(side_by_side)
 
     @property
-    def class_logits(self):
-        return self._first.class_logits
-
-    @property
-    def name(self):
-        return self._first.name
-
-    @property
-    def label_keys(self):
-        return self._first.label_keys
-
-    @property
-    def main_metric(self):
-        return self._first.main_metric
-
-    @property
-    def tunes(self):
-        return self._first.tunes
-
-    @property
-    def outputs(self):
-        return self._first.outputs
-
-    @property
     def num_classes(self):
         """Of every member."""
         return self._first.num_classes
 
-    @property
-    def keeps_input_size(self):
-        return self._first.keeps_input_size
-
-    def evaluator(self, classes):
-        return self._first.evaluator(classes)
-
-    def compare(self, reference, other):
-        return self._first.compare(reference, other)
-
-    def describe(self, prediction, classes):
-        return self._first.describe(prediction, classes)
-
-    def serving_inputs(self):
-        return self._first.serving_inputs()
-
-    def prepared_inputs(self):
-        return self._first.prepared_inputs()
-
-    def geometry(self, inputs):
-        return self._first.geometry(inputs)
-
-    def normalize(self, prepared):
-        return self._first.normalize(prepared)
-
-    def encode(self, sample):
-        return self._first.encode(sample)
-
-    def loss(self, targets, raw):
-        return self._first.loss(targets, raw)
-
-    def decode(self, raw, geometry):
-        return self._first.decode(raw, geometry)
-
-    def ideal_raw(self, targets):
-        return self._first.ideal_raw(targets)
-
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
-
-    def ground_truth(self, sample):
-        return self._first.ground_truth(sample)
-
-    def at_graph_size(self, prepared):
-        return self._first.at_graph_size(prepared)
-
-    def receive(self, sample):
-        return self._first.receive(sample)
-
-    def judged(self, raw, geometry):
-        return self._first.judged(raw, geometry)
-
-    def predict(self, run_graph, prepared, geometry, decode=None):
-        return self._first.predict(run_graph, prepared, geometry, decode)
-
-    def predict_through(self, infer, prepared, geometry):
-        return self._first.predict_through(infer, prepared, geometry)
-
-    def no_geometry(self, prepared):
-        return self._first.no_geometry(prepared)
-
-    def is_prepared(self, inputs):
-        return self._first.is_prepared(inputs)
-
-    def preprocessing(self):
-        return self._first.preprocessing()
-
-    def file_outputs(self):
-        return self._first.file_outputs()
-
-    def restoring(self):
-        return self._first.restoring()
-
-    def pasting(self):
-        return self._first.pasting()
-
-    def to_original_pixels(self, prediction, geometry):
-        return self._first.to_original_pixels(prediction, geometry)
-
-    def targets(self):
-        return self._first.targets()
 
     def embedding(self, graph):
         """The members' embeddings, side by side."""
@@ -197,9 +97,6 @@ class Ensemble(Architecture):
 
     def tune(self, predictions, ground_truths):
         return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))
-
-    def move_labels(self, sample, prepared, geometry):
-        return self._first.move_labels(sample, prepared, geometry)
 
 
 STACKING = "logits"  # the layer's name: what a graph's last layer of logits is called everywhere

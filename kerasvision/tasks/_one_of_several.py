@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.graphs import before
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel, best_factors
 from kerasvision.tasks._class_targets import ClassTargets
@@ -33,6 +35,7 @@ class OneOfSeveral(Architecture):
 
     label_keys: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
+    showing: typing.ClassVar[Showing] = ClassesShowing("top", most=3)
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
 
     def __post_init__(self):

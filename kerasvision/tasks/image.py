@@ -8,7 +8,8 @@ import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.ops import geometry as geo
-from kerasvision.tasks.base import PREPROCESS, Architecture
+from kerasvision.tasks.base import PREPROCESS, Architecture, Input
+from kerasvision.tasks.preprocessing import CROPPED
 
 Resize = typing.Literal["stretch", "letterbox", "center_crop"]
 Resample = typing.Literal["bilinear", "bicubic", "nearest", "area"]
@@ -47,14 +48,14 @@ class ImageModel(Architecture):
         """What becomes of pixels before the graph."""
 
     def serving_inputs(self):
-        return {"image": tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")}
+        return {"image": Input(tf.TensorSpec([None, None, None, 3], tf.uint8, name="image"), "image")}
 
     def prepared_inputs(self):
         return {"image": tf.TensorSpec([None, *self.image_size, 3], tf.uint8, name="image")}
 
     def geometry(self, inputs):
         """`cropped` among the inputs: an augmentation has cut the window already, so it is stretched."""
-        image, geometry = self.fitted(inputs["image"], "cropped" in inputs)
+        image, geometry = self.fitted(inputs["image"], CROPPED in inputs)
         return {"image": image}, geometry
 
     def fitted(self, pixels, is_cropped):

@@ -5,6 +5,8 @@ import tensorflow as tf
 from kerasvision.ops import filling as fillings
 from kerasvision.ops.filling import Filling
 from kerasvision.tasks.image import ImageModel
+from kerasvision.tasks.inputs import Input
+from kerasvision.tasks.preprocessing import CROPPED
 
 
 class IncompleteImageModel(ImageModel):
@@ -22,7 +24,8 @@ class IncompleteImageModel(ImageModel):
         return {}  # a pixel that is missing in one of two images cannot be mixed
 
     def serving_inputs(self):
-        return super().serving_inputs() | {"present": tf.TensorSpec([None, None, None], tf.uint8, name="present")}
+        present = tf.TensorSpec([None, None, None], tf.uint8, name="present")
+        return super().serving_inputs() | {"present": Input(present, "present", read_with="image")}
 
     def prepared_inputs(self):
         present = tf.TensorSpec([None, *self.image_size], tf.uint8, name="present")
@@ -31,7 +34,7 @@ class IncompleteImageModel(ImageModel):
     def geometry(self, inputs):
         prepared, geometry = super().geometry(inputs)
         seen = tf.where(inputs["present"] > 0, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
-        seen, _ = self.fitted(seen[..., None], "cropped" in inputs)
+        seen, _ = self.fitted(seen[..., None], CROPPED in inputs)
         return prepared | {"present": tf.cast(tf.equal(seen[..., 0], 255), tf.uint8)}, geometry
 
     def normalize(self, prepared):

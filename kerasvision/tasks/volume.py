@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.ops import volumes
-from kerasvision.tasks.base import PREPROCESS, Architecture
+from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 
 LEAST_DEVIATION = 1e-6  # of a volume's intensities
 
@@ -54,10 +54,9 @@ class VolumeArchitecture(Architecture):
             )
 
     def serving_inputs(self):
-        return {
-            "volume": tf.TensorSpec([None, None, None, None, self.channels], tf.float32, name="volume"),
-            "spacing_mm": tf.TensorSpec([None, 3], tf.float32, name="spacing_mm"),
-        }
+        volume = tf.TensorSpec([None, None, None, None, self.channels], tf.float32, name="volume")
+        spacing = tf.TensorSpec([None, 3], tf.float32, name="spacing_mm")
+        return {"volume": Input(volume, "volume"), "spacing_mm": Input(spacing, "numbers", read_with="volume")}
 
     def prepared_inputs(self):
         return {"volume": tf.TensorSpec([None, *self.volume_size, self.channels], tf.float32, name="volume")}

@@ -8,7 +8,7 @@ from PIL import Image
 
 from kerasvision.cli.main import main
 from kerasvision.drawing.pictures import color_of
-from kerasvision.export.draw import MOST_PICTURES
+from kerasvision.drawing.showing.base import MOST_PICTURES
 from kerasvision.train.run import draw_curves
 from tests.cli.test_data_detection import TINY
 from tests.data.drawn import draw_coco

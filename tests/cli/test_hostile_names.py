@@ -14,8 +14,9 @@ from PIL import Image
 from kerasvision.cli import compare, evaluate, predict, robustness, train
 from kerasvision.cli.main import main
 from kerasvision.core.escaping import line_of
+from kerasvision.drawing.showing.base import picture_of
+from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.experiments.compare import Row, write_report
-from kerasvision.export.draw import picture_of
 
 NAMES = ("<img src=x onerror=alert(1)>", "a|b", "\x1b[31mred", "[red]x[/red]", "=cmd|' C'!A0", "`x`", "$\\frac{", "_x")
 
@@ -70,8 +71,9 @@ def test_a_report_of_runs_is_text(name, tmp_path):
 
 def test_a_picture_of_predictions_is_drawn_whatever_classes_are_called():
     image = np.zeros((40, 40, 3), np.uint8)
-    rows = [(image, name, {"top": [{"label": name, "score": 0.5}]}) for name in NAMES]
-    assert min(picture_of(rows).size) > 64
+    showing = ClassesShowing("top")
+    views = [showing.view(image, name, {}, {"top": [{"label": name, "score": 0.5}]}, ()) for name in NAMES]
+    assert min(picture_of(views).size) > 64
 
 
 def test_a_check_of_data_says_the_names(tmp_path, capsys):

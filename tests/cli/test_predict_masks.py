@@ -68,7 +68,8 @@ def test_a_mask_is_a_palette_png_of_what_python_answers(run, tmp_path, capsys):
     image, mask = scene(50, (40, 56))
     file = save(tmp_path / "case.png", image)
     found = answered(run, file, tmp_path / "out", "--json")
-    wanted, described = api.load(run).image(image)
+    wanted = api.load(run).predict(image)
+    described = wanted.to_json()
     np.testing.assert_array_equal(found, wanted["mask"])
     assert 2 * (found * mask).sum() / (found.sum() + mask.sum()) > 0.9, "the square is not where it was drawn"
     answer = json.loads(capsys.readouterr().out)["prediction"]
@@ -83,10 +84,10 @@ def test_windows_and_mirrored_images_answer_otherwise(run, tmp_path):
     stretched = answered(run, file, tmp_path / "a")
     words = ["--set", "resize=windows", "overlap=0.5", "flips=(1,)"]
     windows = answered(run, file, tmp_path / "b", *words)
-    np.testing.assert_array_equal(windows, api.load(run, words[1:]).image(image)[0]["mask"])
+    np.testing.assert_array_equal(windows, api.load(run, words[1:]).predict(image)["mask"])
     assert (windows != stretched).any() and 2 * (windows * mask).sum() / (windows.sum() + mask.sum()) > 0.85
     settings = ([*words[1:3], flips] for flips in ("flips=()", "flips=(1,)"))
-    plain, mirrored = (api.load(run, held).image(image)[0]["confidence"] for held in settings)
+    plain, mirrored = (api.load(run, held).predict(image)["confidence"] for held in settings)
     assert np.abs(plain - mirrored).max() > 1e-4
 
 

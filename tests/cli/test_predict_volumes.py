@@ -103,10 +103,10 @@ def test_the_run_and_its_files_answer_alike(run, tmp_path):
     """The volume is larger than the graph: every runtime blends windows."""
     volume = read_volume(save(tmp_path / "case.nii.gz", phantom(9)[0]))
     inputs = {"volume": volume.array, "spacing_mm": volume.spacing_mm}
-    expected = api.load(run / "run").predict_one(inputs)[0]
+    expected = api.load(run / "run").predict_one(inputs).values
     files = ("saved_models/blocks", "tflite/models/blocks/model.tflite", "onnx/blocks/model.onnx")
     for file in files:
-        answer = api.load(run / file).predict_one(inputs)[0]
+        answer = api.load(run / file).predict_one(inputs).values
         np.testing.assert_allclose(answer["confidence"], expected["confidence"], atol=1e-4)
         assert (answer["mask"] == expected["mask"]).mean() > 0.9999
 

@@ -42,7 +42,10 @@ def multi_label_samples():
 def pair_samples():
     """Two windows of one photograph, or of two."""
     pairs = [(0, 1, 1), (2, 3, 1), (4, 5, 1), (6, 7, 1), (0, 2, 0), (3, 5, 0), (4, 6, 0), (1, 7, 0)]
-    return [{"image_0": crops()[a][0], "image_1": crops()[b][0], "label": np.int32(same)} for a, b, same in pairs]
+    return [
+        {"image_0": {"image": crops()[a][0]}, "image_1": {"image": crops()[b][0]}, "label": np.int32(same)}
+        for a, b, same in pairs
+    ]
 
 
 LINES = (
@@ -240,6 +243,8 @@ def _as_it_is(sample):
 
 def _spec(values):
     """What the values of one key have in common; an axis of any length where they differ, and in every image."""
+    if isinstance(values[0], dict):
+        return {k: _spec([v[k] for v in values]) for k in values[0]}
     shapes = [np.shape(v) for v in values]
     shape = [a[0] if len(set(a)) == 1 else None for a in zip(*shapes, strict=True)]
     if len(shape) == 3 and shape[-1] == 3:

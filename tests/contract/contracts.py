@@ -32,7 +32,7 @@ def batch_of(arch, case):
     """(prepared inputs, geometry, targets) of all samples of a case."""
     rows = []
     for sample in case.samples():
-        prepared, geometry, moved = arch.prepare_sample({k: tf.constant(v) for k, v in sample.items()})
+        prepared, geometry, moved = arch.prepare_sample(tf.nest.map_structure(tf.constant, sample))
         rows.append((prepared, geometry, arch.encode(moved)))
     return tf.nest.map_structure(lambda *values: tf.stack(values), *rows)
 
@@ -123,7 +123,7 @@ def check_oracle(arch, case):
     prediction = {k: v.numpy() for k, v in arch.decode(arch.ideal_raw(targets), geometry).items()}
     evaluator = arch.evaluator(case.classes)
     for number, sample in enumerate(case.samples()):
-        ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+        ground_truth = arch.ground_truth(tf.nest.map_structure(tf.constant, sample))
         one = {k: v[number : number + 1] for k, v in prediction.items()}
         evaluator.update(one, {k: tf.convert_to_tensor(v).numpy()[None] for k, v in ground_truth.items()})
     result = evaluator.result()
@@ -160,7 +160,7 @@ def check_gives(arch, graph, case):
         assert np.isfinite(value.astype(np.float64)).all(), f"{key} is not finite"
     assert not hasattr(arch, "suppression") or answers["count"].min() > 0, "nothing to look at"
     for number, sample in enumerate(case.samples()):
-        alone = served.serve({k: tf.constant(sample[k][None]) for k in arch.serving_inputs()})
+        alone = served.serve({k: tf.constant(v[None]) for k, v in arch.inputs_of(sample).items()})
         # what is as large as its image is padded to the largest image of a batch
         one = {k: v[(slice(number, number + 1), *map(slice, alone[k].shape[1:]))] for k, v in answers.items()}
         error, flip = arch.compare(one, {k: v.numpy() for k, v in alone.items()})
@@ -178,7 +178,7 @@ def check_directions(arch, case):
             one = {k: v[number : number + 1] for k, v in raw.items()}
             place = {k: v[number : number + 1] for k, v in geometry.items()}
             answer = arch.decode(one, place)
-            ground_truth = arch.ground_truth({k: tf.constant(v) for k, v in sample.items()})
+            ground_truth = arch.ground_truth(tf.nest.map_structure(tf.constant, sample))
             judge.update(
                 {k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in ground_truth.items()}
             )

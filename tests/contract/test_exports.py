@@ -67,7 +67,7 @@ def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name, tmp_p
 
 def serving(exported, sample):
     """Serving inputs of one sample, with a batch axis."""
-    return {k: sample[k][None] for k in exported.trained.arch.serving_inputs()}
+    return {k: v[None] for k, v in exported.trained.arch.inputs_of(sample).items()}
 
 
 def test_every_export_left_its_file_and_its_measurements(exported):
@@ -163,7 +163,7 @@ def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exp
     for sample in exported.case.samples():
         inputs = serving(exported, sample)
         prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
-        data = tf.data.Dataset.from_tensors({k: tf.constant(v) for k, v in sample.items()})
+        data = tf.data.Dataset.from_tensors(tf.nest.map_structure(tf.constant, sample))
         piped = next(iter(data.map(lambda s: arch.prepare_sample(s)[:2])))
         assert set(piped[0]) == set(prepared) and set(piped[1]) == set(geometry)
         inside = [*saved(inputs), *inputs.values()]  # an input that needs no operation goes in as it came

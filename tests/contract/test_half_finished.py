@@ -1,6 +1,5 @@
 """The contracts can fail: one fault after the other is planted in a finished architecture, and each is refused."""
 
-import contextlib
 import dataclasses
 
 import numpy as np
@@ -9,7 +8,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.graphs import before
 from kerasvision.core.registry import architectures
 from kerasvision.inference.served import Served
 from kerasvision.tasks.base import Output
@@ -194,72 +192,6 @@ def test_a_planted_fault_is_refused(fault, check, words):
 def test_the_same_checks_pass_without_the_fault():
     for check in {check for _, check, _ in FAULTS}:
         check(Volume(num_classes=2))
-
-
-class Embeds(Volume):
-    def embedding(self, graph):
-        return before(graph.output["logits"])[0]
-
-
-class EmbedsAMap(Volume):
-    def embedding(self, graph):
-        return graph.get_layer("second").output
-
-
-class EmbedsAlike(Volume):
-    def embedding(self, graph):
-        return keras.layers.Rescaling(0.0)(graph.get_layer("flat").output)
-
-
-class EmbedsAtRandom(Volume):
-    def embedding(self, graph):
-        return RandomSign()(graph.get_layer("flat").output)
-
-
-class RandomSign(keras.layers.Layer):
-    def call(self, x):
-        return x * tf.sign(tf.random.Generator.from_non_deterministic_state().normal([tf.shape(x)[1]]))
-
-
-class EmbedsTheBatch(Volume):
-    def embedding(self, graph):
-        return LessTheMean()(graph.get_layer("flat").output)
-
-
-class LessTheMean(keras.layers.Layer):
-    def call(self, x):
-        return x - tf.reduce_mean(x, 0)
-
-
-class EmbedsAnotherPlace(Volume):
-    """A vector on the way, which the logits are made of after something has been added."""
-
-    def build(self):
-        made = super().build()
-        flat = made.get_layer("flat").output
-        moved = keras.layers.Rescaling(1.0, 0.5, name="moved")(flat)
-        return keras.Model(made.input, {"logits": keras.layers.Dense(2, name="moved_logits")(moved)})
-
-    def embedding(self, graph):
-        return keras.layers.Rescaling(1.0, 0.5)(graph.get_layer("flat").output)
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (EmbedsAMap, r"it is \(16, 2, 4, 4, 8\)"),
-        (EmbedsAlike, "the same for all examples"),
-        (EmbedsAtRandom, "another one each time"),
-        (EmbedsTheBatch, "depends on the others"),
-        (EmbedsAnotherPlace, "cannot be reached"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_an_embedding_with_a_fault_is_refused(fault, words):
-    for arch, refused in ((Embeds(num_classes=2), False), (fault(num_classes=2), True)):
-        expected = pytest.raises((AssertionError, ValueError), match=words) if refused else contextlib.nullcontext()
-        with expected:
-            contracts.check_embedding(arch, contracts.built(arch), CASE, "logits")
 
 
 def test_state_outside_the_weights_is_refused(tmp_path):

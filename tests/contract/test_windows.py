@@ -87,7 +87,7 @@ def test_windows_agree_with_the_whole_image(trained):
 def test_an_image_of_the_graphs_size_is_one_window(trained):
     case, run = trained
     sample = case.samples()[0]
-    inputs = {k: sample[k][None] for k in run.arch.serving_inputs()}
+    inputs = {k: v[None] for k, v in run.arch.inputs_of(sample).items()}
     fields = {"resize": "windows"} if "image" in inputs else {}
     one = served(run, **fields).serve(inputs)
     plain = as_large(run, inputs).serve(inputs)

@@ -16,7 +16,7 @@ from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.ops import geometry as geo
-from kerasvision.tasks.base import Architecture, Output
+from kerasvision.tasks.base import Architecture, Input, Output
 
 
 class OneOfSeveral(Architecture):
@@ -60,7 +60,7 @@ class Siamese(OneOfSeveral):
     name: typing.ClassVar[str] = "same_or_different"
 
     def serving_inputs(self):
-        return {k: tf.TensorSpec([None, None, None, 3], tf.uint8) for k in ("image_0", "image_1")}
+        return {k: Input(tf.TensorSpec([None, None, None, 3], tf.uint8), "image") for k in ("image_0", "image_1")}
 
     def prepared_inputs(self):
         return {k: tf.TensorSpec([None, *self.image_size, 3], tf.uint8) for k in ("image_0", "image_1")}
@@ -93,7 +93,7 @@ class Text(OneOfSeveral):
     name: typing.ClassVar[str] = "text_classification"
 
     def serving_inputs(self):
-        return {"tokens": tf.TensorSpec([None, None], tf.int32)}
+        return {"tokens": Input(tf.TensorSpec([None, None], tf.int32), "tokens")}
 
     def prepared_inputs(self):
         return {"tokens": tf.TensorSpec([None, self.length], tf.int32)}
@@ -124,10 +124,10 @@ class Volume(OneOfSeveral):
     name: typing.ClassVar[str] = "volume_classification"
 
     def serving_inputs(self):
-        return {"volume": tf.TensorSpec([None, *self.size, 1], tf.float32)}
+        return {"volume": Input(tf.TensorSpec([None, *self.size, 1], tf.float32), "volume")}
 
     def prepared_inputs(self):
-        return self.serving_inputs()
+        return self.serving_specs()
 
     def geometry(self, inputs):
         return dict(inputs), {}
@@ -172,7 +172,7 @@ class Points(Architecture):
         return FoundPoints()
 
     def serving_inputs(self):
-        return {"image": tf.TensorSpec([None, None, None, 3], tf.uint8)}
+        return {"image": Input(tf.TensorSpec([None, None, None, 3], tf.uint8), "image")}
 
     def prepared_inputs(self):
         return {"image": tf.TensorSpec([None, *self.image_size, 3], tf.uint8)}

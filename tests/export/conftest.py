@@ -65,7 +65,7 @@ class Planted(Exporter):
         return {"ANSWER": 1}
 
     def signature(self, path):
-        specs, gives = self.served.arch.serving_inputs(), self.served.arch.outputs
+        specs, gives = self.served.arch.serving_specs(), self.served.arch.outputs
         return {
             "inputs": {k: {"dtype": s.dtype.name, "shape": s.shape.as_list()} for k, s in specs.items()},
             "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape]} for k, g in gives.items()},

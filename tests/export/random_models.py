@@ -86,7 +86,7 @@ def _failures(served, exporters, split, rounding, root, samples):
 
 
 def _samples(case, arch):
-    return tuple({k: s[k][None] for k in arch.serving_inputs()} for s in case.samples())
+    return tuple({k: v[None] for k, v in arch.inputs_of(s).items()} for s in case.samples())
 
 
 def _answers(served, case):

@@ -207,6 +207,10 @@ def test_a_file_that_cannot_be_read_is_one_line(placed, monkeypatch):
 
 def test_an_architecture_without_classes_is_not_asked_for_their_number():
     arch = types.SimpleNamespace(
-        serving_inputs=dict, prepared_inputs=dict, outputs={}, preprocessing=lambda: {"version": 1, "kind": "other"}
+        serving_inputs=dict,
+        serving_specs=dict,
+        prepared_inputs=dict,
+        outputs={},
+        preprocessing=lambda: {"version": 1, "kind": "other"},
     )
     identity.check_described("x", {"classes": ["a"]}, arch)

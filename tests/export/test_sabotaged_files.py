@@ -90,7 +90,7 @@ def test_reversed_features_are_refused(recorded_classifier, tmp_path, monkeypatc
     def change(function, *_):
         turned = tf.function(
             lambda inputs: {"features": function(inputs)["features"][:, ::-1]},
-            input_signature=[recorded_classifier.arch.serving_inputs()],
+            input_signature=[recorded_classifier.arch.serving_specs()],
             autograph=False,
         )
         return turned if function else None

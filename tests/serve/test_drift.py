@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 from scipy import stats
 from sklearn.datasets import load_digits
 
+from kerasvision.data.kinds.image import STATISTICS
 from kerasvision.export import profile
 from kerasvision.export.contract import read_contract
 from kerasvision.serve import drift
@@ -91,9 +92,9 @@ def test_looking_takes_no_more_than_its_share_of_the_time(monkeypatch, features)
     """
     clock, seen = Clock(0.1), Clock(0.0)
     monkeypatch.setattr(drift, "time", clock)
-    plain = profile.of_image
+    plain = profile.of_input
     costly = seen if features else clock
-    monkeypatch.setattr(profile, "of_image", lambda image: costly.look(plain(image)))
+    monkeypatch.setattr(profile, "of_input", lambda *of: costly.look(plain(*of)))
     kept = {"brightness": {"edges": [1.0], "shares": [0.5, 0.5], "examples": 10}}
     watch = Watch(kept, (lambda image: clock.look(np.zeros((1, 4)))) if features else None)
     images = np.zeros((200, 4, 4, 3), np.uint8)
@@ -108,13 +109,13 @@ def test_looking_takes_no_more_than_its_share_of_the_time(monkeypatch, features)
 def test_statistics_of_a_picture(photographs):
     photo = photographs["chelsea"]
     gray = np.asarray(Image.fromarray(photo).convert("L").reduce(2), float)
-    found = profile.of_image(photo)
+    found = profile.of_input("image", "image", photo)
     assert (found["height"], found["width"]) == photo.shape[:2]
     assert found["brightness"] == pytest.approx(gray.mean(), abs=0.1)
     assert found["contrast"] == pytest.approx(gray.std(), abs=0.1)
     blurred = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(3)))
-    assert profile.of_image(blurred)["sharpness"] < found["sharpness"] - 1
-    assert profile.of_image(np.zeros((1, 1, 3), np.uint8))["sharpness"] == 0.0
+    assert profile.of_input("image", "image", blurred)["sharpness"] < found["sharpness"] - 1
+    assert profile.of_input("image", "image", np.zeros((1, 1, 3), np.uint8))["sharpness"] == 0.0
 
 
 NAMED = ("unsure", "confidence")
@@ -141,7 +142,7 @@ def asked(client, images):
 def test_the_contract_keeps_what_was_seen(served_folder):
     kept = read_contract(served_folder / "digits" / "1")["profile"]
     embedding = {f"{profile.EMBEDDING}/{k}" for k in range(profile.DIRECTIONS)}
-    assert set(kept) == {*profile.IMAGE, *profile.ANSWER, *embedding}
+    assert set(kept) == {*STATISTICS, *profile.ANSWER, *embedding}
     assert kept["height"]["edges"] == [7.5, 8.5] and kept["confidence"]["examples"] == 20
 
 
@@ -152,7 +153,7 @@ def judged():
     gray = np.uint8(load_digits().images * 255 / 16)
     images = np.repeat(gray[..., None], 3, -1)
     scores = rng.dirichlet([0.3] * 10, len(images)).astype(np.float32)
-    kept = profile.Profile()
+    kept = profile.Profile({"image": "image"})
     kept.see({"image": images[:1000]}, {"probabilities": scores[:1000]})
     return images, scores, kept.result()
 
@@ -163,7 +164,7 @@ def shifted(watch):
 
 def seen(watch, images, scores, chunk=50):
     for start in range(0, len(images), chunk):
-        watch._spent = {"picture": 0.0, "features": 0.0}  # as if each had come much later
+        watch._spent = {"input": 0.0, "features": 0.0}  # as if each had come much later
         watch.see({"image": images[start : start + chunk]}, {"probabilities": scores[start : start + chunk]})
         yield shifted(watch)
 

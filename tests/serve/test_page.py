@@ -51,7 +51,7 @@ def detector(tmp_path_factory):
 def test_a_picture_is_answered_as_predict_answers_and_drawn(detector):
     server, image, path = detector
     status, answer = Client(server.rest_port).ask("POST", "/draw/ssd", png(image))
-    expected = load(path).image(image)[1]
+    expected = load(path).predict(image).to_json()
     assert status == 200 and answer["answer"] == json.loads(json.dumps(expected))
     assert answer["words"].startswith(expected["objects"][0]["label"])
     picture = Image.open(io.BytesIO(base64.b64decode(answer["picture"])))
@@ -133,7 +133,7 @@ def test_a_photo_dropped_onto_the_page_comes_back_with_boxes(detector, page):
     page.select_option("#model", "ssd")
     drop(page, "photo.png", png(image))
     page.wait_for_selector("#picture:visible")
-    label = load(path).image(image)[1]["objects"][0]["label"]
+    label = load(path).predict(image).to_json()["objects"][0]["label"]
     assert page.text_content("#words").startswith(label)
     drawn = Client(server.rest_port).ask("POST", "/draw/ssd", png(image))[1]["picture"]
     assert page.get_attribute("#picture", "src") == f"data:image/png;base64,{drawn}"

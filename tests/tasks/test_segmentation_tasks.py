@@ -10,7 +10,9 @@ from pycocotools import mask as coco_mask
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures, create
-from kerasvision.export.draw import draw_predictions, write_mask
+from kerasvision.drawing.files import write_mask
+from kerasvision.drawing.pictures import save
+from kerasvision.drawing.showing.base import picture_of
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops.dense import IGNORE
 from kerasvision.tasks._dense import TERMS, DenseLoss
@@ -109,9 +111,9 @@ def test_masks_are_drawn_over_photographs_and_written_with_their_ids(tmp_path, p
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[100:200, 150:300] = 1
     told = unet().describe({"mask": mask}, ("background", "cat"))
-    draw_predictions([(photo, "chelsea.png", told)], tmp_path / "seen.png")
+    save(picture_of([unet().showing.view(photo, "chelsea.png", {}, told, ())]), tmp_path / "seen.png")
     plain = {"classes": {"background": mask.size}, "segments": told["segments"][:1]}
-    draw_predictions([(photo, "chelsea.png", plain)], tmp_path / "plain.png")
+    save(picture_of([unet().showing.view(photo, "chelsea.png", {}, plain, ())]), tmp_path / "plain.png")
     seen, without = (np.asarray(Image.open(tmp_path / f"{n}.png").convert("RGB"), int) for n in ("seen", "plain"))
     rows, columns = np.nonzero(np.abs(seen - without).sum(-1)[60:])  # below the titles
     share = len(rows) / seen[..., 0].size

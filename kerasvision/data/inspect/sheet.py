@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
+from kerasvision.data.augmenting import augmented, check_augmentations
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
-from kerasvision.data.pipeline import augmented, check_augmentations, stream_seed
+from kerasvision.data.pipeline import stream_seed
 from kerasvision.drawing import pictures
 from kerasvision.ops.dense import IGNORE
 

@@ -1,7 +1,6 @@
 """TensorFlow SavedModel with everything inside: from encoded bytes or raw pixels to the prediction."""
 
 import dataclasses
-import io
 import pathlib
 
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
+from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 from kerasvision.export.base import Exporter, Runner
 
 FEATURES = "serving_features"  # the signature
@@ -19,10 +19,10 @@ FEATURES = "serving_features"  # the signature
 class SavedModel(Exporter):
     """`saved_models/<name>/<version>/`.
 
-    Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, for one image,
-    `serving_bytes` (`image_bytes` string [B], each a JPEG, PNG, BMP or GIF). Outputs are the prediction's keys. A
-    classifier of images also has `serving_features`: its embedding, `features` float32 [B, D]. The asset
-    `labels.txt` has the class names.
+    Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, where pictures are among
+    them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
+    are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
+    `features` float32 [B, D]. The asset `labels.txt` has the class names.
     """
 
     @property
@@ -58,13 +58,13 @@ def write_saved_model(served, path):
     module.labels = tf.saved_model.Asset(str(labels))
     module.serve = served.serve
     # TensorFlow names a signature's inputs by the function's arguments, so the dict is spelled out
-    signatures = {"serving_default": _spelled(served.serve, served.arch.serving_inputs())}
-    if served.takes_image:
+    signatures = {"serving_default": _spelled(served.serve, served.arch.serving_specs())}
+    if encoded := served.encoded_specs():
         module.serve_bytes = served.serve_bytes()
-        signatures["serving_bytes"] = module.serve_bytes.get_concrete_function()
+        signatures["serving_bytes"] = _spelled(module.serve_bytes, encoded)
     if served.features:
         module.features = served.features
-        signatures[FEATURES] = _spelled(served.features, served.arch.serving_inputs())
+        signatures[FEATURES] = _spelled(served.features, served.arch.serving_specs())
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
     finally:
@@ -95,10 +95,10 @@ def check_signatures(path, signatures, judge):
 def _check_bytes(signature, judge):
     """The samples encoded by Pillow, against the trained model's answers to their pixels."""
     numbers = list(reversed(range(len(judge.samples))))
-    encoded = [_png(judge.samples[number]["image"][0]) for number in numbers]
+    encoded = [_sent(judge.arch.serving_inputs(), judge.samples[number]) for number in numbers]
     requests = [[n] for n in range(len(numbers))] if judge.arch.keeps_input_size else [list(range(len(numbers)))]
     for request in requests:
-        together = signature(image_bytes=tf.constant([encoded[n] for n in request]))
+        together = signature(**{k: tf.constant(np.stack([encoded[n][k] for n in request])) for k in encoded[0]})
         for at, number in enumerate(numbers[n] for n in request):
             expected, prediction = judge.expected(number), {}
             for key, value in together.items():  # what is as large as its image is padded to the largest one
@@ -107,12 +107,13 @@ def _check_bytes(signature, judge):
             yield from judge.predictions("serving_bytes", number, prediction)
 
 
-def _png(pixels):
-    from PIL import Image
-
-    held = io.BytesIO()
-    Image.fromarray(pixels).save(held, "PNG")
-    return held.getvalue()
+def _sent(inputs, sample):
+    """One example of serving inputs, batched -> as `serving_bytes` takes it, without batch axis."""
+    sent = {}
+    for key, group in groups(inputs).items():
+        kind, values = kind_of(inputs[key]), {k: sample[k][0] for k in group}
+        sent |= {key + ENCODED: np.array(kind.encode(values), object)} if kind.is_encoded else values
+    return sent
 
 
 def _check_features(signature, judge):

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.graphs import before
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
 from kerasvision.tasks._class_targets import ClassTargets
@@ -30,6 +32,7 @@ class SeveralOfMany(Classification):
     label_keys: typing.ClassVar[tuple[str, ...]] = ("labels",)
     tunes: typing.ClassVar[bool] = True
     main_metric: typing.ClassVar[str] = "mean_average_precision"
+    showing: typing.ClassVar[Showing] = ClassesShowing("labels")
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "sigmoid"}
 
     def __post_init__(self):

@@ -13,6 +13,8 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.registry import backbones
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.objects import ObjectsShowing
 from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
@@ -48,6 +50,7 @@ class Detection(ImageArchitecture):
     name: typing.ClassVar[str] = "detection"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
     main_metric: typing.ClassVar[str] = "ap"
+    showing: typing.ClassVar[Showing] = ObjectsShowing()
 
     @property
     def outputs(self):

@@ -11,6 +11,8 @@ import tf_keras as keras
 from kerasvision.backbones.base import Normalization
 from kerasvision.core.component import since
 from kerasvision.core.errors import UsageError
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.filled import FilledShowing
 from kerasvision.layers.missing import Composite
 from kerasvision.metrics.restoration import Restoration
 from kerasvision.ops.filling import Filling
@@ -42,6 +44,7 @@ class Generation(IncompleteImageModel):
     name: typing.ClassVar[str] = "generation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("whole",)
     main_metric: typing.ClassVar[str] = "r2"
+    showing: typing.ClassVar[Showing] = FilledShowing()
 
     def __post_init__(self):
         super().__post_init__()

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.values import ValuesShowing
 from kerasvision.metrics.regression import Numbers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture
@@ -59,6 +61,7 @@ class Regression(ImageArchitecture):
     name: typing.ClassVar[str] = "regression"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("targets",)
     main_metric: typing.ClassVar[str] = "r2"
+    showing: typing.ClassVar[Showing] = ValuesShowing()
 
     def __post_init__(self):
         super().__post_init__()

@@ -10,6 +10,8 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.segments import SegmentsShowing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense
 from kerasvision.ops import geometry as geo
@@ -45,6 +47,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     name: typing.ClassVar[str] = "semantic_segmentation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("mask",)
     main_metric: typing.ClassVar[str] = "miou"
+    showing: typing.ClassVar[Showing] = SegmentsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = (
         "resize",
         "resample",

@@ -8,6 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.graphs import coarsest, made_of
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.segments import VolumeSegmentsShowing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense, volumes
 from kerasvision.tasks._dense import Dense, DenseLoss
@@ -42,6 +44,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     name: typing.ClassVar[str] = "volume_segmentation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
     main_metric: typing.ClassVar[str] = "dice"
+    showing: typing.ClassVar[Showing] = VolumeSegmentsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = ("overlap", "flips")
 
     @property

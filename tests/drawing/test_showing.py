@@ -7,9 +7,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.data.sources.base import Split
-from kerasvision.drawing.pictures import color_of
-from kerasvision.export import draw
-from kerasvision.export.draw import draw_predictions, worth_showing
+from kerasvision.drawing.pictures import color_of, save
+from kerasvision.drawing.showing import base
+from kerasvision.drawing.showing.base import picture_of
+from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.drawing.showing.objects import ObjectsShowing, worth_showing
 from kerasvision.inference.evaluation import draw_evaluation
 from kerasvision.metrics.base import Evaluator
 
@@ -22,6 +24,15 @@ def found(index, score, box=(300, 200, 500, 400), mask=None):
         packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
         row["mask"] = {"size": packed["size"], "counts": packed["counts"].decode()}  # as JSON holds it
     return row
+
+
+SHOWINGS = {"objects": ObjectsShowing(), "top": ClassesShowing("top", 3), "labels": ClassesShowing("labels")}
+
+
+def draw_predictions(rows, path):
+    """rows: (image, name, JSON of a prediction)."""
+    views = [SHOWINGS[next(iter(told))].view(image, name, {}, told, ()) for image, name, told in rows]
+    save(picture_of(views), path)
 
 
 def pixels_of(path):
@@ -42,7 +53,7 @@ def tiles(monkeypatch):
         held.extend(tiles)
         return tiles[0][0]
 
-    monkeypatch.setattr(draw, "sheet", keep)
+    monkeypatch.setattr(base, "sheet", keep)
     return held
 
 

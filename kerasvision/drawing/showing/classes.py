@@ -1,0 +1,25 @@
+"""Classes with their scores: the best few, or all that hold."""
+
+from kerasvision.drawing.showing.base import Showing
+
+TOP = 3  # of the best classes, in words
+
+
+class ClassesShowing(Showing):
+    """Final. key: of the rows {"label", "index", "score"} in the JSON, "top" or "labels". most: rows in words, or None:
+    all.
+    """
+
+    def __init__(self, key, most=None):
+        self._key, self._most = key, most
+
+    def in_words(self, described):
+        rows = [f"{r['label']} {r['score']:.3f}" for r in described[self._key]]
+        foreign = "; foreign" if described.get("outlier", {}).get("foreign") else ""
+        return (", ".join(rows[: self._most]) or "nothing") + foreign
+
+    def title(self, described):
+        return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"
+
+    def rows(self, described):
+        return [dict(row) for row in described[self._key]]

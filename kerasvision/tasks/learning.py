@@ -1,0 +1,71 @@
+"""What an architecture learns, and from what: its graph, its targets and its loss."""
+
+import abc
+import dataclasses
+import typing
+
+from kerasvision.core.component import Component
+from kerasvision.core.errors import KerasVisionError
+
+# probabilities: of classes, whose weighted mean is one too; numbers: whose weighted mean belongs to an
+# image between both; pixels: one row a pixel of the prepared image, which goes with that pixel and is not averaged
+Mix = typing.Literal["probabilities", "numbers", "pixels"]
+
+
+class Learning(Component):
+    """Abstract. The part of an `Architecture` that is trained."""
+
+    # whether training draws: a sample then has `seed` int32 [2] for `example`
+    draws_noise: typing.ClassVar[bool] = False
+    # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch
+    views: typing.ClassVar[int] = 1
+
+    @property
+    def mixes(self) -> dict[str, Mix]:
+        """Every key of the targets -> how two examples' targets become those of one mixed example. Empty, as it is
+        unless an architecture says otherwise: they cannot be mixed, and augmentations of a batch are refused.
+        """
+        return {}
+
+    def for_classes(self, classes):
+        """This architecture for the classes of a data source; a number that does not fit is an error."""
+        held = getattr(self, "num_classes", None)
+        if held is None or held == len(classes):
+            return self
+        if held == 0:
+            return dataclasses.replace(self, num_classes=len(classes))
+        raise KerasVisionError(
+            f"the data has {len(classes)} classes and the model {held}; set model.num_classes={len(classes)}, or 0 to "
+            "take the number from the data"
+        )
+
+    def for_data(self, split):
+        """This architecture with what it takes from the training split before it is built, which may be nothing.
+
+        split: `data.sources.base.Split`, all of whose samples have what the architecture needs.
+        """
+        return self
+
+    def load_pretrained(self, graph):
+        """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
+
+    @abc.abstractmethod
+    def build(self):
+        """A flat functional Keras model, dict in, dict out: no activation, no decoding, the same keys in training."""
+
+    @abc.abstractmethod
+    def encode(self, sample):
+        """One sample, in graph pixels -> targets, a dict shaped like raw without the batch axis. Pure TensorFlow."""
+
+    def example(self, sample):
+        """One augmented sample -> (prepared inputs, targets), both without batch axis."""
+        prepared, _, moved = self.prepare_sample(sample)
+        return prepared, self.encode(moved)
+
+    @abc.abstractmethod
+    def loss(self, targets, raw):
+        """name -> loss of each example, float32 [B]."""
+
+    def tune(self, predictions, ground_truths):
+        """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
+        return self
