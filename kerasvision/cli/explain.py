@@ -67,4 +67,4 @@ def _explained(model, method, args, name):
     said = "; ".join(target.text for target in targets)
     part = " (the center, as large as the graph's input)" if is_part else ""
     print(line_of(f"{name}{part}: {said}"))
-    return Explained(f"{pathlib.Path(name).name}, {args.method}", prepared, rows)
+    return Explained(pathlib.Path(name).name, args.method, prepared, rows)

@@ -1,7 +1,10 @@
 """Grad-CAM: the channels of a late feature map, weighted by how a target's score rises with each.
 
 "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization" (Selvaraju et al. 2016,
-arXiv:1610.02391, equations 1 and 2). The paper's score is a class's logit; here it is that of any target.
+arXiv:1610.02391, equations 1 and 2). The paper's score is a class's logit; here it is that of any target. Of one that
+stands somewhere (a box, a region) each position has its own weights, as in "Use HiResCAM instead of Grad-CAM for
+faithful explanations of convolutional neural networks" (Draelos, Carin 2020, arXiv:2011.08891, section 3.3): their mean
+over all positions, equation 1, forgets where, and puts heat on places that have no part in the score.
 """
 
 import dataclasses
@@ -20,35 +23,42 @@ from kerasvision.tasks.targets import as_float
 @explainers.register("grad_cam")
 @dataclasses.dataclass(frozen=True)
 class GradCam(Explainer):
-    """layer: whose output [B, h, w, C] (of volumes [B, d, h, w, C]) is looked at; "" is the one that the family's
-    targets name, else the last with more than one position. One graph, two passes: fast, and as coarse as the layer.
-    What speaks against the target is 0.
+    """layer: whose output [B, h, w, C] (of volumes [B, d, h, w, C]) is looked at; "" is the last that has a part in the
+    score, of those that the family's targets name. One graph, two passes: fast, and as coarse as the layer. What speaks
+    against the target is 0.
     """
 
     layer: str = ""
 
     def heat(self, model, prepared, target):
-        inner = keras.Model(model.graph.input, [self._map(model), target.tensors(model.graph)])
+        maps = self._maps(model)
+        inner = keras.Model(model.graph.input, [maps, target.tensors(model.graph)])
         inputs = model.normalized(tf.cast(prepared, tf.float32)[None])
         with tf.GradientTape() as tape:
             tape.watch(inputs)  # what depends on it is recorded, also where all weights are frozen
             seen, found = inner(inputs, training=False)
             score = target.score(as_float(found))[0]
-        slope = tape.gradient(score, seen)
-        if slope is None:
-            raise UsageError(f"grad_cam: the score of this target does not depend on layer {self.layer!r}")
-        weights = tf.reduce_mean(slope, tuple(range(1, slope.shape.rank - 1)), keepdims=True)  # equation 1
-        heat = tf.nn.relu(tf.reduce_sum(weights * seen, -1, keepdims=True))  # equation 2
+        slopes = zip(seen, tape.gradient(score, seen), strict=True)
+        with_part = [(own, slope) for own, slope in slopes if slope is not None]
+        if not with_part:
+            raise UsageError(f"grad_cam: layer {self.layer!r} has no part in the score of this target; name another")
+        own, slope = with_part[-1]
+        is_somewhere = target.region is not None
+        every = tuple(range(1, slope.shape.rank - 1))
+        weights = slope if is_somewhere else tf.reduce_mean(slope, every, keepdims=True)  # equation 1
+        heat = tf.nn.relu(tf.reduce_sum(weights * own, -1, keepdims=True))  # equation 2
         size = prepared.shape[:-1]
         larger = tf.image.resize(heat, size) if len(size) == 2 else volumes.resize(heat, size)
         return larger[0, ..., 0].numpy()
 
-    def _map(self, model):
-        """The Keras tensor that is looked at."""
-        maps = {layer_of(tensor).name: tensor for tensor in feature_maps(model.graph)}
-        chosen = maps.get(self.layer) if self.layer else model.arch.targets().feature_map(model.graph)
-        if chosen is None:
+    def _maps(self, model):
+        """Keras tensors, of which the last with a part in the score is looked at."""
+        named = {layer_of(tensor).name: tensor for tensor in feature_maps(model.graph)}
+        if self.layer and self.layer in named:
+            return [named[self.layer]]
+        maps = [] if self.layer else model.arch.targets().feature_maps(model.graph)
+        if not maps:
             raise UsageError(
-                f"grad_cam: no layer {self.layer!r} that gives a feature map; {close_matches(self.layer, maps)}"
+                f"grad_cam: no layer {self.layer!r} that gives a feature map; {close_matches(self.layer, named)}"
             )
-        return chosen
+        return maps

@@ -14,12 +14,13 @@ OUTLINE = "#00e5ff"  # of what a target stands for: on gray and on every heat
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
-    """title: input and method. prepared: uint8 [h, w, 3], or a volume float32 [d, h, w, C]. rows: [(words, heat float32
-    [h, w] or [d, h, w], region: bool of the same shape, or None)]. Of a volume the plane with most heat is drawn,
-    anterior at the top.
+    """name: of the input. method: of the explainer. prepared: uint8 [h, w, 3], or a volume float32 [d, h, w, C]. rows:
+    [(words, heat float32 [h, w] or [d, h, w], region: bool of the same shape, or None)]. Of a volume the plane with
+    most heat is drawn, of those that the region is in if there is one; anterior at the top.
     """
 
-    title: str
+    name: str
+    method: str
     prepared: np.ndarray
     rows: list
 
@@ -29,7 +30,7 @@ def draw(explained, path):
     from matplotlib.figure import Figure
 
     columns = 1 + max(len(e.rows) for e in explained)
-    figure = Figure(figsize=(2.9 * columns, 3.2 * len(explained)), layout="constrained")
+    figure = Figure(figsize=(2.9 * columns, 3.4 * len(explained)), layout="constrained")
     axes = figure.subplots(len(explained), columns, squeeze=False)
     for line, one in zip(axes, explained, strict=True):
         for axis in line:
@@ -43,13 +44,13 @@ def draw(explained, path):
 
 
 def _draw_input(axis, one):
-    at = plane_of(one.rows[0][1])
+    at = plane_of(*one.rows[0][1:])
     axis.imshow(_shown(one.prepared, at), cmap="gray")
-    axis.set_title(plot_text(one.title + _where(at)), fontsize=9)
+    axis.set_title(f"{plot_text(one.name)}\n{plot_text(one.method + _where(at))}", fontsize=9)
 
 
 def _draw_heat(axis, prepared, text, heat, region):
-    at = plane_of(heat)
+    at = plane_of(heat, region)
     shown = _shown(prepared, at)
     axis.imshow(shown.mean(-1) if shown.ndim == 3 else shown, cmap="gray", vmin=0, vmax=255)
     # one scale for all planes of a volume
@@ -62,12 +63,15 @@ def _draw_heat(axis, prepared, text, heat, region):
     axis.set_title(plot_text(text + _where(at)), fontsize=9)
 
 
-def plane_of(heat):
-    """Of a volume's heat [d, h, w] the plane with most of it, the middle one where there is none; None of an image."""
+def plane_of(heat, region=None):
+    """Of a volume's heat [d, h, w] the plane with most of it, the middle one where there is none; None of an image.
+    region: bool [d, h, w]; the plane is one that it is in.
+    """
     if heat.ndim == 2:
         return None
-    found = np.maximum(heat, 0).sum((1, 2))
-    return int(found.argmax()) if found.any() else len(heat) // 2
+    planes = np.arange(len(heat)) if region is None else np.flatnonzero(region.any((1, 2)))
+    found = np.maximum(heat, 0).sum((1, 2))[planes]
+    return int(planes[found.argmax() if found.any() else len(planes) // 2])
 
 
 def _where(at):

@@ -5,6 +5,7 @@ Class Activation Mapping" (Vinogradova, Dibrov, Myers 2020, arXiv:2002.11434, eq
 """
 
 import dataclasses
+import functools
 import typing
 
 import numpy as np
@@ -62,8 +63,8 @@ class RegionTargets(Targets):
             found.append(RegionTarget(index, (predicted == where) & inside, text))
         return found
 
-    def feature_map(self, graph):
-        return self.arch.last_level(graph)
+    def feature_maps(self, graph):
+        return [self.arch.last_level(graph)]
 
 
 def _largest(shares, classes):
@@ -84,4 +85,4 @@ def within_original(geometry, size):
     if "fitted_dhw" in geometry:
         high = geometry["fitted_dhw"][0].numpy()
     axes = [(np.arange(n) + 0.5 > a) & (np.arange(n) + 0.5 < b) for n, a, b in zip(size, low, high, strict=True)]
-    return np.logical_and.reduce(np.ix_(*axes))
+    return functools.reduce(np.logical_and, np.meshgrid(*axes, indexing="ij", sparse=True))

@@ -65,11 +65,11 @@ class Targets(abc.ABC):
             raise UsageError(f"--{unknown[0]} says nothing to this model; allowed: {known}")
         return self.chosen(raw, geometry, classes, asked)
 
-    def feature_map(self, graph):
-        """The Keras tensor [B, ..., C] on which an explanation stands that looks at a feature map: the last one with
-        more than one position, None where there is none.
+    def feature_maps(self, graph):
+        """Keras tensors [B, ..., C], on the last of which with a part in a score an explanation stands that looks at a
+        feature map: all with more than one position.
         """
-        return next(reversed(feature_maps(graph)), None)
+        return feature_maps(graph)
 
 
 def score(arch, graph, prepared, target):

@@ -174,6 +174,10 @@ EXEMPT_FROM_EMBEDDING = {
     "toys/volume": "says none",
     "toys/points": "says none",
 }
+EXEMPT_FROM_TARGETS = (
+    *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
+    *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
+)
 # family -> the raw key that is made of the embedding alone
 HEADS = {"classification": "logits", "volume_classification": "logits", "regression": "values"}
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}

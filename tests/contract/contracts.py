@@ -16,6 +16,7 @@ from kerasvision.core.recipe import Budget, Recipe
 from kerasvision.core.registry import create
 from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
+from kerasvision.tasks.targets import as_float, score, score_of_inputs
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, load_run, save_run
 from kerasvision.train.techniques.qat import QAT
@@ -264,3 +265,24 @@ def check_embedding(arch, graph, case, head=""):
         np.testing.assert_allclose(
             rest(found, training=False), raw, rtol=1e-5, atol=1e-5, err_msg="the head makes other raw outputs of it"
         )
+
+
+def check_scores(arch, graph, case):
+    """Each target of an answer has a score an example, whatever else is in the batch, in which the input has a part."""
+    if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing
+        arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
+    prepared, geometry, _ = batch_of(arch, case)
+    first, place = ({k: v[:1] for k, v in part.items()} for part in (prepared, geometry))
+    targets = arch.targets().choose(as_float(graph(arch.normalize(first), training=False)), place, case.classes)
+    assert targets, "nothing can be explained"
+    for target in targets:
+        assert target.text, "a target without words"
+        inputs = arch.normalize(prepared)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            found = score_of_inputs(graph, inputs, target)
+        assert found.dtype == tf.float32 and found.shape == (len(case.samples()),), f"{target.text}: {found.shape}"
+        np.testing.assert_allclose(score(arch, graph, first, target), found[:1], rtol=1e-4, atol=1e-5)
+        slopes = [g for g in tape.gradient(found, inputs).values() if g is not None]
+        assert all(np.isfinite(g).all() for g in slopes), f"{target.text}: a gradient that is not finite"
+        assert max(np.abs(g[0]).max() for g in slopes) > 0, f"{target.text}: no input has a part in it"

@@ -11,6 +11,7 @@ from tests.contract.cases import (
     EXEMPT_FROM_EMBEDDING,
     EXEMPT_FROM_HEADS,
     EXEMPT_FROM_QAT,
+    EXEMPT_FROM_TARGETS,
     HEADS,
     graded,
     names,
@@ -102,6 +103,15 @@ def test_embedding_is_one_vector_an_example(name, arch, graph, case):
             contracts.check_embedding(arch, graph, case, head)
         head = ""
     contracts.check_embedding(arch, graph, case, head)
+
+
+@EVERY
+def test_what_an_answer_says_has_scores(name, arch, graph, case):
+    if name in EXEMPT_FROM_TARGETS:
+        with pytest.raises(KerasVisionError, match="its family has no targets"):
+            arch.targets()
+        return
+    contracts.check_scores(arch, graph, case)
 
 
 @EVERY

@@ -52,7 +52,7 @@ class BoxTarget(Target):
             box = ", ".join(f"{v:.1f}" for v in self.box_xyxy)
             raise KerasVisionError(
                 f"no position of {self.arch.registered_name} answers the box ({box}) in graph pixels: the largest IoU "
-                f"is {most:.2f} and {ANSWERS:g} is needed; take a box that predict finds"
+                f"is {most:.3f} and {ANSWERS:g} is needed; take a box that predict finds"
             )
 
     def _answers(self, found):
@@ -108,8 +108,8 @@ class BoxTargets(Targets):
         target = self.at(box_xyxy, index, raw, geometry)
         return dataclasses.replace(target, text=f"{number}: {classes[index]} {float(target.score(raw)[0]):.3f}")
 
-    def feature_map(self, graph):
-        return self.arch.last_level(graph)
+    def feature_maps(self, graph):
+        return [self.arch.last_level(graph)]
 
 
 def _surest(found, index, classes):
