@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.errors import SAYS
+from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.data.decode import image_hw
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
@@ -137,18 +137,16 @@ class Served(tf.Module):
         return tf.function(predict, input_signature=[specs], autograph=False)
 
 
-def features_of(graph):
-    """The input [B, D] of a classifier's last dense layer, `logits`, as a Keras tensor; None of other graphs."""
-    last = next((layer for layer in graph.layers if layer.name == "logits"), None)
-    return last.input if isinstance(last, keras.layers.Dense) and last.input.shape.rank == 2 else None
-
-
 def _features(arch, graph):
-    """A tf.function: an image -> {"features": float32 [B, D]}; None where the graph has none."""
-    features = features_of(graph)
-    if features is None:
+    """A tf.function: an image -> {"features": float32 [B, D]}, the embedding; None of what gives no probabilities of
+    classes (a segmenter's windows have an embedding each, its image none), and where there is none.
+    """
+    if "probabilities" not in arch.outputs:
         return None
-    inner = keras.Model(graph.input, features)
+    try:
+        inner = keras.Model(graph.input, arch.embedding(graph))
+    except KerasVisionError:  # a family without one is served all the same
+        return None
 
     def serve(inputs):
         return {"features": tf.cast(inner(arch.preprocess(inputs)[0], training=False), tf.float32)}

@@ -22,7 +22,7 @@ class SavedModel(Exporter):
 
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, where pictures are among
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
-    are the prediction's keys. A classifier of images also has `serving_features`: what its last layer looks at,
+    are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
     `features` float32 [B, D]. The asset `labels.txt` has the class names.
     """
 
@@ -141,14 +141,13 @@ def _sent(inputs, sample):
 
 
 def _check_features(signature, judge):
-    """Features are what the last layer makes logits of: its kernel and bias must turn the ones into the others."""
-    kernel, bias = judge.graph.get_layer("logits").get_weights()
+    """Features must be the embedding of the trained model, example by example."""
     for number, sample in enumerate(judge.samples):
         features = signature(**{k: tf.constant(v) for k, v in sample.items()})["features"].numpy()
-        logits = judge.raw(number)["logits"]
+        wanted = judge.embedding(number)
         # far above float32's rounding, and far below what another order or another example does to them
-        if np.abs(features @ kernel + bias - logits).max() > 1e-3 * max(1.0, np.abs(logits).max()):
-            yield f"{FEATURES} gives other features than those that the model's logits are made of"
+        if features.shape != wanted.shape or np.abs(features - wanted).max() > 1e-3 * max(1.0, np.abs(wanted).max()):
+            yield f"{FEATURES} gives other features than the trained model's embedding"
             return
 
 
