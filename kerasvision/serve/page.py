@@ -51,8 +51,8 @@ def draw(predictor, encoded):
     """JSON values of one encoded picture's prediction: {"words", "answer": as `predict --json`, "picture": a PNG in
     base64}.
 
-    predictor: `answering.Predictor`. encoded: bytes of a picture. Raises ServingError (INVALID_ARGUMENT) of a picture
-    that cannot be decoded, and of a model that takes none.
+    predictor: `answering.Predictor`. encoded: bytes of a picture. Raises ServingError of a picture
+    that cannot be decoded, and of a model that takes none or has no contract.
     """
     arch, classes = _described(predictor.servable.path)
     inputs, image = _read(arch, encoded)

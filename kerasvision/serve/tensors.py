@@ -28,7 +28,7 @@ class _WithConstants(dict):
 
 
 def parse(body):
-    """The JSON object of a request's body, bytes; NaN and Infinity are numbers here. Raises ServingError (`invalid`)."""
+    """The JSON object of a request's body, bytes; NaN and Infinity are numbers here. Raises ServingError."""
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
