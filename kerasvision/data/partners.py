@@ -20,7 +20,8 @@ def partner_count(parts):
 def canvas_of(arch):
     """What combinations for an architecture are drawn on."""
     size_hw = tuple(arch.prepared_inputs()["image"].shape[1:3])
-    return Canvas(size_hw, keeps_aspect=getattr(arch, "resize", "letterbox") != "stretch")
+    keeps_aspect = getattr(arch, "resize", "letterbox") != "stretch"
+    return Canvas(size_hw, keeps_aspect, averages=getattr(arch, "antialias", False))
 
 
 def example_stream(records, count, shuffle_buffer, seed, start=0, ordered=None):

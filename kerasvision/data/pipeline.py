@@ -148,7 +148,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
 
     def shapes(row):
-        return [v.shape for part in row[:2] for v in part.values()]
+        return [np.shape(v) for part in row[:2] for v in part.values()]
 
     for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
         while held := list(itertools.islice(run, batch_size)):
@@ -157,7 +157,8 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
 
 def _stacked(rows):
-    return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
+    # TensorFlow hands out a text as bytes; numpy's own type for them would drop zeros at the end
+    return {k: np.stack([np.asarray(r[k], object if isinstance(r[k], bytes) else None) for r in rows]) for k in rows[0]}
 
 
 def _views(arch, parts, root, reads, canvas):

@@ -1,1 +1,1 @@
-"""Where in an image a classifier sees what it says: one explainer a file."""
+"""Explanations of a classifier's prediction as a heat map over the image: one explainer a file."""

@@ -17,8 +17,9 @@ from kerasvision.explain.base import Explainer
 @explainers.register("grad_cam")
 @dataclasses.dataclass(frozen=True)
 class GradCam(Explainer):
-    """layer: whose output [B, h, w, C] is looked at; "" is the last with more than one position. One graph, two
-    passes: fast, and as coarse as the layer. What speaks against the class is 0.
+    """layer: name of the one whose output [B, h, w, C] is weighted; "" is the last with more than one position. It
+    takes one pass forward and one back: fast, and as coarse as that layer. Where the sum speaks against the class it is
+    0.
     """
 
     layer: str = ""

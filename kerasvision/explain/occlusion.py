@@ -18,8 +18,11 @@ _BATCH = 32
 @explainers.register("occlusion")
 @dataclasses.dataclass(frozen=True)
 class Occlusion(Explainer):
-    """square: its side, stride: how far it moves, both fractions of the image's shorter side. A pixel's heat is the
-    mean fall over the squares that hide it. Asks the graph (1 / stride)^2 times, and believes no gradient.
+    """square: its side, stride: how far it moves, both fractions of the image's shorter side, 0 < stride <= square <=
+    1.
+
+    A pixel's heat is the mean fall of the logit over the squares that hide it, below 0 where hiding it helps. The
+    square has the image's mean color. It runs the graph about (1 / stride)^2 times and needs no gradient.
     """
 
     square: float = 0.25

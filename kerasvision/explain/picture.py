@@ -1,4 +1,4 @@
-"""Images as the graph sees them beside the heat that explains an answer."""
+"""A PNG of prepared images beside the heat maps that explain their predictions."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,9 @@ MOST = 12  # rows of one picture
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
-    """title: image and method. prepared: uint8 [h, w, 3]. rows: [(class and score, heat float32 [h, w])]."""
+    """The heat maps of one image. title: names the image and the method. prepared: uint8 [h, w, 3]. rows: [(text of
+    class and score, heat float32 [h, w])], one a class.
+    """
 
     title: str
     prepared: np.ndarray
@@ -21,7 +23,9 @@ class Explained:
 
 
 def draw(explained, path):
-    """A row an image: the image, then for each class the image in gray with its heat on it."""
+    """Write a PNG to `path`, and its folder. explained: [`Explained`], a row each: the image, then for each class the
+    image in gray with its heat above 0 on it.
+    """
     from matplotlib.figure import Figure
 
     columns = 1 + max(len(e.rows) for e in explained)
