@@ -208,6 +208,7 @@ def _distributed(session, phase, number):
             batch_size=session.recipe.batch_size // replicas,
             seed=seed,
             start_step=start * ours,
+            replicas=ours,
             shard=(context.input_pipeline_id, context.num_input_pipelines) if context else (0, 1),
             cache=session.recipe.cache,
         )

@@ -39,6 +39,15 @@ class Technique(Component):
         """The training split -> the `Split` to train on: which records come how often. Its `size` sets the steps."""
         return split
 
+    def order(self, split, batch_size, seed):
+        """A function, step counted from 0 -> the numbers of the records that make its batch, integers [batch_size], in
+        place of the shuffle; None: shuffled. One technique of a phase may have it.
+
+        split: what `records` made of the training split; a record's number is its place in it. batch_size: of a step of
+        all replicas; each gets a part of it. The function is pure: of the same step it gives the same numbers, in every
+        worker, after a restart and whichever step was asked for before. Random draws are of (seed, step).
+        """
+
     def batch(self, inputs, targets, seed):
         """A batch of (prepared inputs, targets), dicts of tensors [B, ...] -> another such pair, within tf.data. seed:
         int32 [2], for TensorFlow's stateless random functions, another one for each batch.
