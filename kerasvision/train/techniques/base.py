@@ -55,8 +55,8 @@ class Technique(Component):
         return inputs, targets
 
     def objective(self, loss, arch):
-        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what the
-        techniques before made of it. Targets and raw are dicts of tensors [B, ...].
+        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what
+        the techniques before made of it. Targets and raw are dicts of tensors [B, ...].
         """
         return loss
 
