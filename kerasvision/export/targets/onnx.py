@@ -73,7 +73,7 @@ class ONNX(Exporter):
 
 
 class ONNXRunner(Runner):
-    """An .onnx in onnxruntime."""
+    """A `Runner` of an .onnx in onnxruntime, on the processor. path: of the file."""
 
     def __init__(self, path, arch):
         import onnxruntime
