@@ -35,7 +35,7 @@ MAY_IMPORT = {
         "inference",
     ),
     "pretrained": ("core", "backbones"),
-    "explain": ("core", "ops", "tasks.base", "train.run"),
+    "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data"),
     "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": ("core", "drawing", "export", "data.decode", "data.kinds"),

@@ -10,6 +10,7 @@ import tf_keras as keras
 from kerasvision.backbones import weights as weights_file
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.graphs import before, coarsest, layer_of, made_of
 
 ATTENTION = "_attention"  # in the names of layers that an option adds, so that published weights have none for them
 
@@ -73,6 +74,14 @@ class Backbone(Component):
                 named, fresh = self.published_weights(self.weights), ATTENTION
             weights_file.put(graph, named, self.weights, fresh)
         return graph
+
+    def last_level(self, graph):
+        """The coarsest of the levels that anything beyond the backbone looks at, a Keras tensor [B, h, w, C] of a graph
+        that this backbone was built into, whatever wraps its layers or begins their names.
+        """
+        tensors = made_of(graph)
+        taken = {id(t) for one in tensors if "backbone_" not in layer_of(one).name for t in before(one)}
+        return coarsest([t for t in tensors if id(t) in taken and "backbone_" in layer_of(t).name])
 
     def stages(self, graph):
         """Layer names from the input to the output in groups `[stem, stage 1, ...]`, for gradual unfreezing.

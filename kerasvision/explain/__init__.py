@@ -1,1 +1,1 @@
-"""Explanations of a classifier's prediction as a heat map over the image: one explainer a file."""
+"""Where in an image or a volume a model sees what it says: one explainer a file."""

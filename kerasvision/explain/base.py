@@ -1,4 +1,4 @@
-"""The contract of every explainer, and the trained classifier that it is given."""
+"""What an explainer is, and the trained model that it looks into, whatever its family."""
 
 import abc
 import dataclasses
@@ -8,69 +8,77 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import Component
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.tasks import targets as scoring
 
 
 @dataclasses.dataclass(frozen=True)
-class Classifier:
-    """A trained classifier of images, opened for explainers. arch: its `Architecture`. graph: its Keras model, with the
-    output `logits` [B, K]. classes: the K names. h, w below are the graph's own image size.
-    """
+class Explainable:
+    """An architecture of one image or volume, with its graph and the names of its classes."""
 
     arch: typing.Any
     graph: typing.Any
     classes: tuple[str, ...]
 
-    def prepared(self, image):
-        """Pixels of any size uint8 [H, W, 3] -> the prepared input uint8 [h, w, 3]."""
-        return self.arch.geometry({"image": tf.constant(image)[None]})[0]["image"][0].numpy()
+    @property
+    def key(self):
+        """The name of the one prepared input: `image` or `volume`."""
+        return next(iter(self.arch.prepared_inputs()))
+
+    def prepared(self, inputs):
+        """Serving inputs of one example, without batch axis -> (uint8 [h, w, 3] or float32 [d, h, w, C], what the graph
+        sees; its geometry, with a batch axis of 1; whether that is only the center of a larger input).
+        """
+        batch = {k: tf.convert_to_tensor(v)[None] for k, v in inputs.items()}
+        prepared, geometry = self.arch.geometry(batch)
+        part = self.arch.at_graph_size(prepared)[self.key]
+        is_part = tuple(part.shape) != tuple(prepared[self.key].shape)
+        return part[0].numpy(), geometry, is_part
 
     def normalized(self, prepared):
-        """Prepared pixels [B, h, w, 3] of 0..255 -> the tensor or dict of tensors that the graph takes."""
-        return self.arch.normalize({"image": prepared})
+        """[B, *size, C], as prepared or with other values in the same range -> what the graph takes."""
+        return self.arch.normalize({self.key: prepared})
 
-    def logits(self, prepared):
-        """Prepared pixels [B, h, w, 3] of 0..255 -> logits float32 [B, K], before the softmax or sigmoid."""
-        return tf.cast(self.graph(self.normalized(prepared), training=False)["logits"], tf.float32)
+    def targets(self, prepared, geometry, label=(), box=(), region=""):
+        """The targets of one example that are asked for, as in `tasks.targets.Asked`. prepared, geometry: what
+        `prepared` gives.
+        """
+        raw = self.graph(self.normalized(tf.constant(prepared)[None]), training=False)
+        asked = scoring.Asked(tuple(label), tuple(box), region)
+        return self.arch.targets().choose(scoring.as_float(raw), geometry, self.classes, asked)
 
-    def scores(self, prepared):
-        """Prepared pixels uint8 [h, w, 3] -> probabilities float32 [K], as `predict` gives them."""
-        inputs = {"image": tf.constant(prepared)[None]}
-        raw = {"logits": self.logits(inputs["image"])}
-        return self.arch.decode(raw, self.arch.no_geometry(inputs))["probabilities"][0].numpy()
-
-    def index_of(self, label):
-        """The index of a class by its name. Raises UsageError, with close names, of one that there is not."""
-        if label not in self.classes:
-            raise UsageError(f"no class {label!r}; {close_matches(label, self.classes)}")
-        return self.classes.index(label)
+    def score(self, prepared, target):
+        """[B, *size, C] -> how much of a target there is, float32 [B]."""
+        return scoring.score(self.arch, self.graph, {self.key: tf.convert_to_tensor(prepared)}, target)
 
 
-def classifier_of(trained):
-    """The `Classifier` of a `train.run.Trained`. Raises UsageError of a model that is no classifier of images with one
-    logit a class.
-    """
-    arch, graph = trained.arch, trained.graph
-    is_classifier = "probabilities" in arch.outputs and list(arch.prepared_inputs()) == ["image"]
-    if not is_classifier or graph.output["logits"].shape[1:] != (len(trained.classes),):
+def explainable(trained):
+    """The `Explainable` of a finished run; an architecture without targets, or of more than one input, is an error."""
+    arch = trained.arch
+    arch.targets()
+    if len(arch.prepared_inputs()) != 1 or next(iter(arch.prepared_inputs())) not in ("image", "volume"):
+        seen = ", ".join(arch.prepared_inputs())
         raise UsageError(
-            f"{arch.registered_name} cannot be explained: that is for classifiers of images with one logit a class"
+            f"{arch.registered_name} cannot be explained: it takes {seen}, and heat is drawn on one image or volume"
         )
-    return Classifier(arch, graph, tuple(trained.classes))
+    return Explainable(arch, trained.graph, tuple(trained.classes))
 
 
 class Explainer(Component):
-    """Abstract. Final subclasses are frozen dataclasses, registered by name; their fields are their settings."""
+    """Abstract. Concrete ones are frozen dataclasses; their fields are their settings."""
 
     kind = "explainers"
 
     @abc.abstractmethod
-    def heat(self, classifier, prepared, index):
-        """How much each pixel of `prepared`, uint8 [h, w, 3], speaks for class `index`: float [h, w], of any scale."""
+    def heat(self, model, prepared, target):
+        """How much each position of `prepared`, [*size, C], speaks for a `tasks.targets.Target`: [*size], of any scale.
 
-    def explain(self, classifier, prepared, index):
-        """`heat` as float32 [h, w]. Raises KerasVisionError where it is not finite, as of a model that has diverged."""
-        heat = np.asarray(self.heat(classifier, prepared, index), np.float32)
+        model: an `Explainable`.
+        """
+
+    def explain(self, model, prepared, target):
+        """`heat`, of which there must be some everywhere or nowhere: NaN is a graph that has lost its weights."""
+        heat = np.asarray(self.heat(model, prepared, target), np.float32)
         if not np.isfinite(heat).all():
-            raise KerasVisionError(f"{classifier.arch.registered_name} answers NaN or infinity for this image")
+            raise KerasVisionError(f"{model.arch.registered_name} answers NaN or infinity for this input")
         return heat

@@ -1,12 +1,12 @@
-"""Occlusion: how far a class's logit falls when a gray square hides a part of the image.
+"""Occlusion: how far a target's score falls when a gray square hides a part of the image.
 
 "Visualizing and Understanding Convolutional Networks" (Zeiler, Fergus 2013, arXiv:1311.2901, section 4.2).
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import explainers
@@ -18,11 +18,9 @@ _BATCH = 32
 @explainers.register("occlusion")
 @dataclasses.dataclass(frozen=True)
 class Occlusion(Explainer):
-    """square: its side, stride: how far it moves, both fractions of the image's shorter side, 0 < stride <= square <=
-    1.
-
-    A pixel's heat is the mean fall of the logit over the squares that hide it, below 0 where hiding it helps. The
-    square has the image's mean color. It runs the graph about (1 / stride)^2 times and needs no gradient.
+    """square: its side, stride: how far it moves, both fractions of the image's shorter side; of a volume each axis's
+    own, whose voxels are seldom cubes. A position's heat is the mean fall over the squares that hide it. Asks the graph
+    (1 / stride)^2 times, of a volume (1 / stride)^3 times, and believes no gradient.
     """
 
     square: float = 0.25
@@ -36,22 +34,23 @@ class Occlusion(Explainer):
                 "0 < stride <= square <= 1"
             )
 
-    def heat(self, classifier, prepared, index):
-        height, width = prepared.shape[:2]
-        side, step = (max(1, round(part * min(height, width))) for part in (self.square, self.stride))
-        places = [(y, x) for y in _starts(height, side, step) for x in _starts(width, side, step)]
-        gray = np.rint(prepared.mean((0, 1))).astype(np.uint8)
-        before = float(classifier.logits(tf.constant(prepared)[None])[0, index])
-        falls, hidden = np.zeros((height, width)), np.zeros((height, width))
-        for start in range(0, len(places), _BATCH):
-            some = places[start : start + _BATCH]
+    def heat(self, model, prepared, target):
+        size = prepared.shape[:-1]
+        of = (min(size),) * 2 if len(size) == 2 else size
+        sides, steps = ([max(1, round(part * side)) for side in of] for part in (self.square, self.stride))
+        places = list(itertools.product(*map(_starts, size, sides, steps)))
+        hidden_by = [tuple(slice(a, a + side) for a, side in zip(place, sides, strict=True)) for place in places]
+        gray = prepared.mean(tuple(range(len(size))))
+        gray = np.rint(gray).astype(np.uint8) if prepared.dtype == np.uint8 else gray
+        before = float(model.score(prepared[None], target)[0])
+        falls, hidden = np.zeros(size), np.zeros(size)
+        for some in (hidden_by[start : start + _BATCH] for start in range(0, len(places), _BATCH)):
             images = np.repeat(prepared[None], len(some), 0)
-            for image, (y, x) in zip(images, some, strict=True):
-                image[y : y + side, x : x + side] = gray
-            after = classifier.logits(tf.constant(images))[:, index].numpy()
-            for (y, x), value in zip(some, after, strict=True):
-                falls[y : y + side, x : x + side] += before - value
-                hidden[y : y + side, x : x + side] += 1
+            for image, part in zip(images, some, strict=True):
+                image[part] = gray
+            for part, after in zip(some, np.asarray(model.score(images, target)), strict=True):
+                falls[part] += before - after
+                hidden[part] += 1
         return falls / hidden
 
 

@@ -9,6 +9,7 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.class_names import as_lines
@@ -177,8 +178,8 @@ class Judge:
         prediction = self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
         return {k: v.numpy() for k, v in prediction.items()}
 
-    def raw(self, number):
-        """What the graph gives for sample `number`, numpy, of an input of the graph's own size."""
+    def embedding(self, number):
+        """That of sample `number`, numpy float32 [1, D], of `keras.Model`."""
         prepared, _ = self.arch.geometry({k: tf.constant(v) for k, v in self.samples[number].items()})
-        raw = self.graph(self.arch.normalize(self.arch.at_graph_size(prepared)), training=False)
-        return {k: tf.cast(v, tf.float32).numpy() for k, v in raw.items()}
+        inner = keras.Model(self.graph.input, self.arch.embedding(self.graph))
+        return tf.cast(inner(self.arch.normalize(prepared), training=False), tf.float32).numpy()

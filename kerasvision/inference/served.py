@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.errors import SAYS
+from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.data.decode import image_hw
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
@@ -32,6 +32,11 @@ class Served(tf.Module):
         self.serve = tf.function(self._serve, input_signature=[arch.serving_specs()], autograph=False)
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
+        self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
+        self.functions = {
+            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False)
+            for name, f in arch.functions(graph).items()
+        }
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -132,18 +137,16 @@ class Served(tf.Module):
         return tf.function(predict, input_signature=[specs], autograph=False)
 
 
-def features_of(graph):
-    """The input [B, D] of a classifier's last dense layer, `logits`, as a Keras tensor; None of other graphs."""
-    last = next((layer for layer in graph.layers if layer.name == "logits"), None)
-    return last.input if isinstance(last, keras.layers.Dense) and last.input.shape.rank == 2 else None
-
-
 def _features(arch, graph):
-    """A tf.function: an image -> {"features": float32 [B, D]}; None where the graph has none."""
-    features = features_of(graph)
-    if features is None:
+    """A tf.function: an image -> {"features": float32 [B, D]}, the embedding; None of what gives no probabilities of
+    classes (a segmenter's windows have an embedding each, its image none), and where there is none.
+    """
+    if "probabilities" not in arch.outputs:
         return None
-    inner = keras.Model(graph.input, features)
+    try:
+        inner = keras.Model(graph.input, arch.embedding(graph))
+    except KerasVisionError:  # a family without one is served all the same
+        return None
 
     def serve(inputs):
         return {"features": tf.cast(inner(arch.preprocess(inputs)[0], training=False), tf.float32)}
@@ -156,6 +159,10 @@ def _one_size(image_bytes):
     sizes = tf.map_fn(image_hw, image_bytes, fn_output_signature=tf.TensorSpec([2], tf.int32))
     text = f"{SAYS} images of one request must be of one size, as this model keeps it; send one at a time; (h, w):"
     return tf.debugging.Assert(tf.reduce_all(sizes == sizes[:1]), [text, sizes])
+
+
+def _named(specs):
+    return {k: tf.TensorSpec(s.shape, s.dtype, k) for k, s in specs.items()}
 
 
 def _any_batch(tensors):

@@ -14,7 +14,6 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_bytes
 from kerasvision.data.pipeline import raw_examples, thinned, with_validation
-from kerasvision.inference.served import features_of
 from kerasvision.robustness.outliers import Mahalanobis, Nearest, energy
 
 FILE = "familiar.npz"  # in the run's folder
@@ -92,15 +91,14 @@ def out_of_distribution_images(trained, batches):
 
 
 def _predicting(trained):
-    """The run's graph as far as its last dense layer, and its logits."""
+    """The run's embedding and its logits."""
     arch, graph = trained.arch, trained.graph
-    features = features_of(graph)
-    if tuple(arch.label_keys) != ("label",) or features is None:
+    if tuple(arch.label_keys) != ("label",):
         raise UsageError(
-            f"{arch.registered_name}: how far out of distribution an image is, is told by a classification/classifier "
-            "that was trained without qat in its last phase"
+            f"{arch.registered_name}: how far out of distribution an image is, is told by what gives one "
+            "classification/classifier"
         )
-    inner = keras.Model(graph.input, {"features": features, "logits": graph.output["logits"]})
+    inner = keras.Model(graph.input, {"features": arch.embedding(graph), "logits": graph.output["logits"]})
 
     @tf.function(input_signature=[arch.serving_specs()], autograph=False)
     def predict(inputs):

@@ -12,6 +12,7 @@ import tf_keras as keras
 
 from kerasvision.core.component import part
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.graphs import before
 from kerasvision.core.registry import systems
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.mixture import LogMixture
@@ -23,7 +24,7 @@ Combine = typing.Literal["mean", "weighted", "stacking"]
 
 # an ensemble is made of trained members: it is not trained, and pretrained weights are none of its own
 @systems.register("ensemble")
-@delegating("_first", own=("for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
+@delegating("_first", own=("functions", "for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
 @dataclasses.dataclass(frozen=True)
 class Ensemble(Architecture):
     """Final. An architecture made of others of one task with equal inputs and classes. Preprocessing, decoding and
@@ -80,6 +81,21 @@ class Ensemble(Architecture):
 
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
+
+    def embedding(self, graph):
+        """The members' embeddings, side by side."""
+        every = {key: self._members_of(graph.output[key]) for key in self.class_logits}
+        own = [
+            keras.Model(graph.input, {key: held[n] for key, held in every.items()}) for n in range(len(self.members))
+        ]
+        return keras.layers.Concatenate()([m.embedding(g) for m, g in zip(self.members, own, strict=True)])
+
+    def _members_of(self, mixed):
+        """The members' logits that were combined."""
+        if not self.stacked:
+            return before(mixed)
+        (side_by_side,) = before(mixed)
+        return [logits for probabilities in before(side_by_side) for logits in before(probabilities)]
 
     def tune(self, predictions, ground_truths):
         return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))

@@ -27,7 +27,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     combine: the `mean` of probabilities, `weighted` with shares that minimize the loss on the validation split, or
     `stacking`, a logistic regression of the members' probabilities fitted there. Metrics hold how far members disagree
     on the test split: `disagreement`, the part of examples on which two members' top classes differ (mean over pairs),
-    and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError where runs do not fit.
+    and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError, one line.
     """
     if combine not in typing.get_args(Combine):
         raise UsageError(f"--combine {combine}: allowed: {', '.join(typing.get_args(Combine))}")

@@ -11,6 +11,7 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
+from kerasvision.tasks._region_targets import RegionTargets
 from kerasvision.tasks.base import Architecture, Output
 
 FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
@@ -84,7 +85,8 @@ TERMS = ("cross_entropy", "dice", "generalized_dice", "tversky", "focal_tversky"
 class Dense(Architecture):
     """Abstract. Raw is `{"logits": [B, *size, K]}`; files of the graph's own size give `probabilities` [B, *size, K].
 
-    Concrete ones have these fields: num_classes, objective, overlap, flips.
+    Concrete ones have these fields: num_classes, objective, overlap, flips; and `last_level`, graph -> its coarsest
+    features, a Keras tensor [B, ..., C].
     """
 
     num_classes: int
@@ -125,6 +127,9 @@ class Dense(Architecture):
 
         margin: also `margin` float32, by how much the class of each position is likelier than the next.
         """
+
+    def targets(self):
+        return RegionTargets(self)
 
     @property
     def mixes(self):

@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
+from kerasvision.core.graphs import before
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel, best_factors
+from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture, Output
 
 TOP = 5  # classes that `describe` lists
@@ -58,6 +60,18 @@ class OneOfSeveral(Architecture):
     @property
     def mixes(self):
         return {"logits": "probabilities"}
+
+    def embedding(self, graph):
+        """What the dense layer of the logits looks at."""
+        (vector,) = before(graph.output["logits"])
+        return vector
+
+    def targets(self):
+        return ClassTargets(self)
+
+    def class_scores(self, raw):
+        """raw -> logits of the classes [B, K], before `class_factors`."""
+        return raw["logits"]
 
     def evaluator(self, classes):
         return SingleLabel(classes)

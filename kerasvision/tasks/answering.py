@@ -5,7 +5,9 @@ import dataclasses
 import typing
 
 from kerasvision.core.component import Component
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.drawing.showing.base import JsonShowing, Showing
+from kerasvision.tasks.functions import Function
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Answering(Component):
     @abc.abstractmethod
     def ideal_raw(self, targets):
         """The oracle: raw, batched, that a perfect graph would return, so that `decode` gives the truth back."""
+
+    def embedding(self, graph):
+        """What stands for an example: a Keras tensor [B, D] of a graph that `build` made, whatever techniques have made
+        of it since. An architecture without one raises one line.
+        """
+        raise KerasVisionError(f"{self.registered_name} has no embedding: no vector in its graph stands for an example")
+
+    def targets(self):
+        """What can be explained or attacked of an answer: a `tasks.targets.Targets`. Without any it raises one line."""
+        raise KerasVisionError(f"{self.registered_name} says nothing that can be explained: its family has no targets")
 
     def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
@@ -61,6 +73,12 @@ class Answering(Component):
     def to_original_pixels(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
+
+    def functions(self, graph) -> dict[str, Function]:
+        """name -> what the trained graph can do beside predicting, in the order in which it is called. graph: the Keras
+        model. Every exporter writes each as a signature of its own, or says that it does not.
+        """
+        return {}
 
     def file_outputs(self) -> dict[str, Output]:
         """What a file of the graph's size gives, by key: `outputs`, where `to_original_pixels` changes nothing."""

@@ -4,6 +4,7 @@ import abc
 import typing
 
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.ops import geometry as geo
@@ -118,3 +119,11 @@ class ImageArchitecture(ImageModel):
 
     def load_pretrained(self, graph):
         self.backbone.load(graph)
+
+    def last_level(self, graph):
+        """The backbone's last level that the graph looks at, a Keras tensor [B, h, w, C]."""
+        return self.backbone.last_level(graph)
+
+    def embedding(self, graph):
+        """The mean over positions of the backbone's last level."""
+        return keras.layers.GlobalAveragePooling2D()(self.last_level(graph))

@@ -166,6 +166,23 @@ EXEMPT_FROM_QAT = {
 }
 
 
+# name -> why its graph has no vector that stands for an example
+EXEMPT_FROM_EMBEDDING = {
+    "generation/partial_unet": "its skips carry the picture past every level",
+    "toys/siamese": "says none",
+    "toys/text": "says none",
+    "toys/volume": "says none",
+    "toys/points": "says none",
+}
+EXEMPT_FROM_TARGETS = (
+    *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
+    *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
+)
+# family -> the raw key that is made of the embedding alone
+HEADS = {"classification": "logits", "volume_classification": "logits", "regression": "values"}
+EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
+
+
 # One of each family, and of each way a family's graphs differ from the others': what costs minutes runs for these by
 # default, and for every architecture under the mark `nightly`.
 REPRESENTATIVES = (

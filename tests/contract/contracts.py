@@ -16,6 +16,7 @@ from kerasvision.core.recipe import Budget, Recipe
 from kerasvision.core.registry import create
 from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
+from kerasvision.tasks.targets import as_float, score, score_of_inputs
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import Trained, load_run, save_run
 from kerasvision.train.techniques.qat import QAT
@@ -241,3 +242,47 @@ def check_quantization_aware(arch, graph, case):
     for weight, old in zip(aware.trainable_variables, before, strict=True):
         assert np.isfinite(weight.numpy()).all() and not np.array_equal(weight, old), f"{weight.name} did not learn"
     assert Served(arch, aware, case.classes).quantization_aware
+
+
+def check_embedding(arch, graph, case, head=""):
+    """One finite vector an example, the same again and whatever else is in the batch. head: the raw key that the rest
+    of the graph makes of it alone, or "".
+    """
+    inputs = arch.normalize(batch_of(arch, case)[0])
+    tensor = arch.embedding(graph)
+    inner = keras.Model(graph.input, tensor)
+    found, again = (inner(inputs, training=False).numpy() for _ in range(2))
+    count = len(case.samples())
+    assert found.dtype == np.float32 and found.ndim == 2 and found.shape[0] == count, f"it is {found.shape}"
+    assert np.isfinite(found).all(), "it is not finite"
+    assert np.array_equal(found, again), "it is another one each time"
+    alone = inner({k: v[:1] for k, v in inputs.items()}, training=False).numpy()
+    np.testing.assert_allclose(alone, found[:1], rtol=1e-4, atol=1e-5, err_msg="it depends on the others in its batch")
+    assert np.ptp(found, 0).max() > 1e-6, "it is the same for all examples"
+    if head:
+        raw = graph(inputs, training=False)[head].numpy()
+        rest = keras.Model(tensor, graph.output[head])
+        np.testing.assert_allclose(
+            rest(found, training=False), raw, rtol=1e-5, atol=1e-5, err_msg="the head makes other raw outputs of it"
+        )
+
+
+def check_scores(arch, graph, case):
+    """Each target of an answer has a score an example, whatever else is in the batch, in which the input has a part."""
+    if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing
+        arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
+    prepared, geometry, _ = batch_of(arch, case)
+    first, place = ({k: v[:1] for k, v in part.items()} for part in (prepared, geometry))
+    targets = arch.targets().choose(as_float(graph(arch.normalize(first), training=False)), place, case.classes)
+    assert targets, "nothing can be explained"
+    for target in targets:
+        assert target.text, "a target without words"
+        inputs = arch.normalize(prepared)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            found = score_of_inputs(graph, inputs, target)
+        assert found.dtype == tf.float32 and found.shape == (len(case.samples()),), f"{target.text}: {found.shape}"
+        np.testing.assert_allclose(score(arch, graph, first, target), found[:1], rtol=1e-4, atol=1e-5)
+        slopes = [g for g in tape.gradient(found, inputs).values() if g is not None]
+        assert all(np.isfinite(g).all() for g in slopes), f"{target.text}: a gradient that is not finite"
+        assert max(np.abs(g[0]).max() for g in slopes) > 0, f"{target.text}: no input has a part in it"

@@ -6,7 +6,16 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
-from tests.contract.cases import CASES, EXEMPT_FROM_QAT, graded, names
+from tests.contract.cases import (
+    CASES,
+    EXEMPT_FROM_EMBEDDING,
+    EXEMPT_FROM_HEADS,
+    EXEMPT_FROM_QAT,
+    EXEMPT_FROM_TARGETS,
+    HEADS,
+    graded,
+    names,
+)
 
 EVERY = pytest.mark.parametrize("name", names(), scope="module")  # of the module: one architecture after the other
 GRADED = pytest.mark.parametrize("name", graded(), scope="module")
@@ -80,6 +89,29 @@ def test_prediction_is_what_gives_says(arch, graph, case):
 @EVERY
 def test_every_figure_says_which_way_it_is_better(arch, case):
     contracts.check_directions(arch, case)
+
+
+@EVERY
+def test_embedding_is_one_vector_an_example(name, arch, graph, case):
+    if name in EXEMPT_FROM_EMBEDDING:
+        with pytest.raises(KerasVisionError, match="has no embedding"):  # an exemption that is not needed must go
+            arch.embedding(graph)
+        return
+    head = HEADS.get(name.split("/")[0], "")
+    if name in EXEMPT_FROM_HEADS:
+        with pytest.raises(ValueError, match="cannot be reached"):
+            contracts.check_embedding(arch, graph, case, head)
+        head = ""
+    contracts.check_embedding(arch, graph, case, head)
+
+
+@EVERY
+def test_what_an_answer_says_has_scores(name, arch, graph, case):
+    if name in EXEMPT_FROM_TARGETS:
+        with pytest.raises(KerasVisionError, match="its family has no targets"):
+            arch.targets()
+        return
+    contracts.check_scores(arch, graph, case)
 
 
 @EVERY

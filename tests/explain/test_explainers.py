@@ -10,11 +10,12 @@ from PIL import Image
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create, explainers
-from kerasvision.explain.base import Classifier, classifier_of
+from kerasvision.explain.base import Explainable, explainable
+from kerasvision.tasks._class_targets import ClassTarget
 
-SIDE = 32
+SIDE, INCOMPLETE = 32, "classification/incomplete_classifier"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,11 @@ def looks_at_a_corner():
     corner = np.zeros((SIDE, SIDE))
     corner[:8, :8] = 1 / 64
     graph.get_layer("logits").set_weights([np.stack([corner.ravel(), -corner.ravel()], 1)])
-    return Classifier(arch, graph, ("yes", "no"))
+    return Explainable(arch, graph, ("yes", "no"))
+
+
+def logit(model, index):
+    return ClassTarget(model.arch, index)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +47,15 @@ def digit(digits_run):
 
 def test_grad_cam_of_pooling_and_one_dense_layer_is_the_class_activation_map(digits_run, digit):
     """Section 3.1 of the paper: then alpha_k is the dense layer's weight over the number of positions."""
-    model, graph = classifier_of(digits_run), digits_run.graph
+    model, graph = explainable(digits_run), digits_run.graph
     pooled = graph.get_layer("pool")
     maps = keras.Model(graph.input, pooled.input)(model.normalized(tf.constant(digit)[None]), training=False)[0].numpy()
     kernel = graph.get_layer("logits").kernel.numpy()
     for index in range(10):
         cam = np.maximum(maps @ kernel[:, index] / (maps.shape[0] * maps.shape[1]), 0)
-        heat = create("explainers/grad_cam", layer=_named(graph, pooled.input)).explain(model, digit, index)
+        heat = create("explainers/grad_cam", layer=_named(graph, pooled.input)).explain(
+            model, digit, ClassTarget(model.arch, index)
+        )
         wanted = tf.image.resize(cam[..., None], digit.shape[:2])[..., 0]
         np.testing.assert_allclose(heat, wanted, atol=1e-5 * max(1, cam.max()))
 
@@ -61,7 +68,7 @@ def _named(graph, tensor):
 def test_heat_is_as_large_as_the_image_and_where_the_graph_looks(name, looks_at_a_corner):
     image = np.random.default_rng(0).integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
     image[:8, :8] += 190
-    heat = create(f"explainers/{name}").explain(looks_at_a_corner, image, 0)
+    heat = create(f"explainers/{name}").explain(looks_at_a_corner, image, logit(looks_at_a_corner, 0))
     assert heat.shape == (SIDE, SIDE) and heat.dtype == np.float32
     assert heat[:8, :8].mean() > 0 and heat[18:, 18:].max() <= 1e-6 * heat.max()
 
@@ -70,21 +77,22 @@ def test_occlusion_is_the_mean_fall_over_the_squares_that_hide_a_pixel(looks_at_
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
     image[:8, :8] = 255
     explainer, gray = create("explainers/occlusion", square=0.25, stride=0.25), round(255 / 16)
-    heat = explainer.explain(looks_at_a_corner, image, 0)
+    heat = explainer.explain(looks_at_a_corner, image, logit(looks_at_a_corner, 0))
     fall = 3 * (255 - gray) / 127.5  # of three channels, normalized
     np.testing.assert_allclose(heat[:8, :8], fall, rtol=1e-5)
     np.testing.assert_allclose(heat[8:], 0, atol=1e-5)
-    np.testing.assert_allclose(explainer.explain(looks_at_a_corner, image, 1), -heat, atol=1e-5)
+    other = explainer.explain(looks_at_a_corner, image, logit(looks_at_a_corner, 1))
+    np.testing.assert_allclose(other, -heat, atol=1e-5)
 
 
 class Weighted:
-    """Logits that are sums of weighted pixels: hiding some takes off exactly what they give."""
+    """A score that is a sum of weighted pixels: hiding some takes off exactly what they give."""
 
     def __init__(self, weights):
         self.weights = weights
 
-    def logits(self, images):
-        return tf.constant(np.tensordot(np.asarray(images, float), self.weights, 3)[:, None])
+    def score(self, images, target):
+        return tf.constant(np.tensordot(np.asarray(images, float), self.weights, self.weights.ndim))
 
 
 @pytest.mark.parametrize(("height", "width", "square", "stride"), [(16, 16, 0.25, 0.0625), (16, 24, 0.3125, 0.0625)])
@@ -98,7 +106,7 @@ def test_occlusion_is_the_mean_over_all_squares_also_where_they_overlap(height, 
     image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
     weights = rng.normal(size=(height, width, 3))
     explainer = create("explainers/occlusion", square=square, stride=stride)
-    heat = explainer.heat(Weighted(weights), image, 0)
+    heat = explainer.heat(Weighted(weights), image, None)
     given = (weights * (image - np.rint(image.mean((0, 1))))).sum(-1)
     box = np.ones([round(square * min(height, width))] * 2)
     falls = convolve2d(given, box, "valid")
@@ -109,9 +117,23 @@ def test_occlusion_is_the_mean_over_all_squares_also_where_they_overlap(height, 
     np.testing.assert_allclose(heat[-1, -1], given[-side:, -side:].sum(), rtol=1e-9)
 
 
-def test_scores_are_those_of_predict(digits_run, digit):
+@pytest.mark.parametrize("shape", [(8, 12, 16)])
+def test_occlusion_of_a_volume_hides_blocks_in_proportion_to_each_axis(shape):
+    """By hand at both ends: a corner is hidden by one block alone, a quarter of each axis."""
+    rng = np.random.default_rng(0)
+    volume, weights = rng.normal(size=(*shape, 1)).astype(np.float32), rng.normal(size=(*shape, 1))
+    heat = create("explainers/occlusion", stride=0.25).heat(Weighted(weights), volume, None)
+    given = (weights * (volume - volume.mean()))[..., 0]
+    assert heat.shape == shape
+    np.testing.assert_allclose(heat[0, 0, 0], given[:2, :3, :4].sum(), rtol=1e-5)
+    np.testing.assert_allclose(heat[-1, -1, -1], given[-2:, -3:, -4:].sum(), rtol=1e-5)
+
+
+def test_probabilities_are_those_of_predict(digits_run, digit):
     wanted = load(digits_run.folder)({"image": digit[None]})["probabilities"][0]
-    np.testing.assert_allclose(classifier_of(digits_run).scores(digit), wanted, atol=1e-6)
+    model = explainable(digits_run)
+    found = [float(model.score(digit[None], ClassTarget(model.arch, k, of="probability"))[0]) for k in range(10)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
@@ -126,16 +148,27 @@ def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
     assert ": 5 0." in capsys.readouterr().out
 
 
+def test_without_inputs_the_command_says_what_can_be_explained(digits_run, capsys):
+    assert main(["explain", str(digits_run.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "classification/classifier" in said and "--label" in said and "names: 0, 1, 2" in said
+    assert "--box" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--label", "eleven"], "no class 'eleven'"),
+        (["--box", "0"], "--box says nothing to this model; allowed: --label"),
+        (["--region", "3"], "--region says nothing to this model; allowed: --label"),
         (["--method", "gradcam"], "no explainers named 'gradcam'"),
         (["--out", "a.jpg"], "write the name of a .png file"),
         (["here.png"] * 13, "at most 12"),
     ],
 )
-def test_bad_words_are_one_line(arguments, says, digits_run, capsys):
+def test_bad_words_are_one_line(arguments, says, digits_run, digit, tmp_path, monkeypatch, capsys):
+    Image.fromarray(digit).save(tmp_path / "here.png")
+    monkeypatch.chdir(tmp_path)
     assert main(["explain", str(digits_run.folder), "here.png", *arguments]) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
@@ -146,13 +179,13 @@ def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp
     assert main(["explain", str(digits_run.folder), "here.png"]) == 1 and "cannot be read" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no layer 'conv9'"):
         create("explainers/grad_cam", layer="conv9").explain(
-            classifier_of(digits_run), np.zeros((8, 8, 3), np.uint8), 0
+            explainable(digits_run), np.zeros((8, 8, 3), np.uint8), logit(explainable(digits_run), 0)
         )
     with pytest.raises(UsageError, match="0 < stride <= square <= 1"):
         create("explainers/occlusion", square=0.1, stride=0.2)
-    detector = create("detection/retinanet", num_classes=2)
-    with pytest.raises(UsageError, match="retinanet cannot be explained"):
-        classifier_of(types.SimpleNamespace(arch=detector, graph=None, classes=("a", "b")))
+    for name, says in (("generation/partial_unet", "has no targets"), (INCOMPLETE, "it takes image, present")):
+        with pytest.raises(KerasVisionError, match=says):
+            explainable(types.SimpleNamespace(arch=create(name), graph=None, classes=("a", "b")))
 
 
 def test_the_card_holds_the_picture(digits_run, digits_tflite, digit, tmp_path, capsys):

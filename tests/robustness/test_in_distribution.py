@@ -1,6 +1,7 @@
 """How far images are out of a run's distribution: ranks among what was held out, planted strangers, and commands."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -125,8 +126,11 @@ def test_check_lists_images_out_of_distribution(run, tmp_path, capsys):
 
 def test_what_cannot_tell_is_one_line(run, tmp_path):
     trained = train(tiny.recipe(data=create("sources/digits"), model=tiny.classifier()), tmp_path / "run")
-    quantized = tiny.recipe(techniques=(create("techniques/qat"),))
-    with pytest.raises(UsageError, match="without qat in its last phase"):
-        in_distribution_of(train(quantized, tmp_path / "qat"))
-    assert in_distribution_of(trained)
+    several = types.SimpleNamespace(arch=create("classification/multi_label", num_classes=10), graph=trained.graph)
+    with pytest.raises(UsageError, match="what gives one class for each"):
+        in_distribution_of(several)
+    quantized = train(tiny.recipe(techniques=(create("techniques/qat"),)), tmp_path / "qat")
+    for run in (trained, quantized):
+        features, logits = in_distribution_of(run).predict({"image": strangers(3)})
+        assert features.shape == (3, 16) and logits.shape == (3, 10)
     assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2

@@ -127,7 +127,9 @@ def test_refusals(tmp_path, monkeypatch):
         create("techniques/smote").fit_statistics(several, None)
     qat = Phase(1, tiny.sgd(), (), (create("techniques/smote", neighbors=2), create("techniques/qat")))
     recipe = tiny.recipe(data=TAIL, then=(qat,))
-    with pytest.raises(KerasVisionError, match="'logits' again, and the graph has none; with qat, put it into a phase"):
+    with pytest.raises(
+        KerasVisionError, match="logits of the embedding, and the graph has none; with qat, put it into a phase"
+    ):
         train(recipe, tmp_path / "run")
     monkeypatch.setitem(sys.modules, "imblearn.over_sampling", None)
     with pytest.raises(KerasVisionError, match=r"imbalanced-learn cannot be imported .* 'kerasvision\[imbalance\]'"):

@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.graphs import before
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
+from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks._one_of_several import score_rows
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.classification.task import Classification
@@ -52,6 +54,18 @@ class SeveralOfMany(Classification):
     @property
     def mixes(self):
         return {"logits": "probabilities"}
+
+    def embedding(self, graph):
+        """What the dense layer of the logits looks at."""
+        (vector,) = before(graph.output["logits"])
+        return vector
+
+    def targets(self):
+        return ClassTargets(self)
+
+    def class_scores(self, raw):
+        """raw -> the logit of each label's probability, [B, K]."""
+        return raw["logits"]
 
     def evaluator(self, classes):
         return MultiLabel(classes)

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
+from kerasvision.core.graphs import before, layer_of, made_of
 from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.tasks.classification._several import SeveralOfMany
@@ -45,6 +46,12 @@ class ClassifierChain(SeveralOfMany):
         joined = chains[0] if len(chains) == 1 else keras.layers.Concatenate(name="chains")(chains)
         return keras.layers.Reshape((self.chains, self.num_classes), name="logits")(joined)
 
+    def embedding(self, graph):
+        """What the first link of each chain looks at, and it alone."""
+        first = next(t for t in made_of(graph) if layer_of(t).name.endswith("chain0_0"))
+        (vector,) = before(first)
+        return vector
+
     def _chain(self, vector, order, name):
         """Logits [B, K] in the order of the classes."""
         logits, known = {}, [vector]
@@ -65,3 +72,8 @@ class ClassifierChain(SeveralOfMany):
 
     def probabilities(self, raw):
         return tf.reduce_mean(tf.sigmoid(raw["logits"]), 1)
+
+    def class_scores(self, raw):
+        """Of the mean of the chains' probabilities, without rounding where all are sure."""
+        on, off = (tf.reduce_logsumexp(tf.math.log_sigmoid(z), 1) for z in (raw["logits"], -raw["logits"]))
+        return on - off

@@ -13,6 +13,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.scale import Scale
 from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.image import ImageArchitecture
 
 
 @architectures.register("classification/label_attention")
@@ -32,6 +33,10 @@ class LabelAttention(SeveralOfMany):
                 f"LabelAttention: temperature={self.temperature:g}, share={self.share:g}; allowed: a temperature above "
                 "0 and a share of 0 or more"
             )
+
+    def embedding(self, graph):
+        """The mean of the last level: each label makes a vector of its own of it, and there is none for all."""
+        return ImageArchitecture.embedding(self, graph)
 
     def head(self, x):
         if self.dropout:

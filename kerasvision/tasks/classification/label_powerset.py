@@ -89,3 +89,12 @@ class LabelPowerset(SeveralOfMany):
             "probabilities": tf.clip_by_value(tf.nn.softmax(raw["logits"]) @ members, 0.0, 1.0),
             "present": tf.cast(tf.gather(members, tf.argmax(raw["logits"], -1)), tf.int32),
         }
+
+    def class_scores(self, raw):
+        """Of the sum of the probabilities of all combinations that hold a label, without rounding where it is sure."""
+        held = tf.constant(self._members() > 0)
+        least = raw["logits"].dtype.min
+        on, off = (
+            tf.reduce_logsumexp(tf.where(member, raw["logits"][..., None], least), 1) for member in (held, ~held)
+        )
+        return on - off

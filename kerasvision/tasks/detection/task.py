@@ -20,6 +20,7 @@ from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
 from kerasvision.tasks.base import Output
+from kerasvision.tasks.detection._targets import BoxTargets
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
@@ -94,6 +95,9 @@ class Detection(ImageArchitecture):
 
     def evaluator(self, classes):
         return DetectionEvaluator(classes)
+
+    def targets(self):
+        return BoxTargets(self)
 
     def ground_truth(self, sample):
         return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_GROUND_TRUTH) if k in sample}

@@ -106,6 +106,10 @@ class CVAE(Generation):
         mean = MostLikely(name="latent")(self._code(levels[-1], "prior"))
         return keras.Model(inputs, {"picture": self.composite(inputs, self._expand(mean, levels))}, name=self.name)
 
+    def embedding(self, graph):
+        """The likeliest code of what is present, the mean of p(z|x)."""
+        return MostLikely()(graph.output["prior"])
+
     def _contract(self, tensors, name):
         """Maps of stride 1, 2, 4 ..."""
         x = keras.layers.Concatenate(name=f"{name}_inputs")(tensors)

@@ -10,6 +10,7 @@ import tf_keras as keras
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.graphs import before
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.losses import regression as losses
@@ -86,6 +87,13 @@ class Regressor(Regression):
         if self.objective == "heteroscedastic":
             raw["log_variance"] = keras.layers.Dense(self.num_outputs, name="log_variance")(x)
         return keras.Model({"image": image}, raw, name=self.name)
+
+    def embedding(self, graph):
+        """What the dense layer of the values looks at."""
+        (vector,) = before(graph.output["values"])
+        if self.objective == "quantile":  # a row for each number, made of one vector
+            (vector,) = before(vector)
+        return vector
 
     def encode(self, sample):
         targets = self.standardized(sample)

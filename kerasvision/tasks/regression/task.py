@@ -12,8 +12,35 @@ from kerasvision.drawing.showing.values import ValuesShowing
 from kerasvision.metrics.regression import Numbers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture
+from kerasvision.tasks.targets import Target, Targets, index_of
 
 FLIP = 0.1  # of a standard deviation of the targets: a change of a value that counts as another answer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NumberTarget(Target):
+    """One number of an answer, in its own unit. arch: a `Regression`."""
+
+    arch: typing.Any
+    index: int
+    text: str = ""
+
+    def score(self, found):
+        return self.arch.decode(found, {})["values"][:, self.index]
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberTargets(Targets):
+    """arch: a `Regression`."""
+
+    arch: typing.Any
+
+    flags: typing.ClassVar[dict[str, str]] = {"label": "a number by its name (default: the first two)"}
+
+    def chosen(self, raw, geometry, classes, asked):
+        values = self.arch.decode(raw, {})["values"][0].numpy()
+        indices = [index_of(label, classes) for label in asked.label] or range(min(2, len(values)))
+        return [NumberTarget(self.arch, i, f"{classes[i]} {values[i]:.4g}") for i in indices]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +130,9 @@ class Regression(ImageArchitecture):
 
     def evaluator(self, classes):
         return Numbers(classes)
+
+    def targets(self):
+        return NumberTargets(self)
 
     def standardized(self, sample):
         """float32 [N] of a sample's targets."""

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.core.graphs import coarsest, made_of
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.segments import VolumeSegmentsShowing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
@@ -81,6 +82,14 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         """The model whose logits are those of x, of the volume's size."""
         logits = keras.layers.Conv3D(self.num_classes, 1, name="logits")(x)
         return keras.Model({"volume": volume}, {"logits": logits}, name=self.name)
+
+    def last_level(self, graph):
+        """The bottom of the U."""
+        return coarsest([t for t in made_of(graph) if t.shape.rank == 5])
+
+    def embedding(self, graph):
+        """The mean over positions of the bottom of the U."""
+        return keras.layers.GlobalAveragePooling3D()(self.last_level(graph))
 
     def geometry(self, inputs):
         """Padded behind its last voxels, with its least intensity, to volume_size or more."""

@@ -39,21 +39,32 @@ class Technique(Component):
         """The training split -> the `Split` to train on: which records come how often. Its `size` sets the steps."""
         return split
 
+    def order(self, split, batch_size, seed):
+        """A function, step counted from 0 -> the numbers of the records that make its batch, integers [batch_size], in
+        place of the shuffle; None: shuffled. One technique of a phase may have it.
+
+        split: what `records` made of the training split; a record's number is its place in it. batch_size: of a step of
+        all replicas; each gets a part of it. The function is pure: of the same step it gives the same numbers, in every
+        worker, after a restart and whichever step was asked for before. Random draws are of (seed, step).
+        """
+
     def batch(self, inputs, targets, seed):
         """A batch of (prepared inputs, targets), dicts of tensors [B, ...] -> another such pair, within tf.data. seed:
         int32 [2], for TensorFlow's stateless random functions, another one for each batch.
         """
         return inputs, targets
 
-    def objective(self, loss):
-        """The loss function, loss(targets, raw) -> {name of a term: float32 [B]} -> another such function. Targets and
-        raw are dicts of tensors [B, ...].
+    def objective(self, loss, arch):
+        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what
+        the techniques before made of it. Targets and raw are dicts of tensors [B, ...].
         """
         return loss
 
     def observer(self, arch, graph):
-        """A function (inputs, targets) -> targets that every step runs on the device before the graph, to add what
-        `objective` needs, such as a teacher's logits; None: nothing is added. Called once, within the strategy's scope.
+        """Called once, within the strategy's scope: a function that every step runs on the device before the graph;
+        None: nothing to see. (graph inputs, targets) -> targets, to add what `objective` looks at (a teacher's answer);
+        or -> (inputs, targets), to change what the graph sees (an adversary's images). Those of several techniques
+        follow one another. Each replica sees its own part of the batch.
         """
 
     def around_step(self, arch, graph):

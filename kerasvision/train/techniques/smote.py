@@ -16,13 +16,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.graphs import before, layer_of
 from kerasvision.core.registry import techniques
 from kerasvision.data.pipeline import evaluation_data
 from kerasvision.data.sampling import class_name
 from kerasvision.train.techniques._classes import counted, require_classes
 from kerasvision.train.techniques.base import Technique
 
-HEAD = "logits"  # the Dense layer that is fitted again
 BATCH = 64  # images whose features are taken at once
 STEPS = 1000  # of L-BFGS, at most
 DANGER_NEIGHBORS = 10  # of borderline and svm, to tell which examples lie at a border; the papers' m
@@ -31,9 +31,9 @@ DANGER_NEIGHBORS = 10  # of borderline and svm, to tell which examples lie at a 
 @techniques.register("smote")
 @dataclasses.dataclass(frozen=True)
 class Smote(Technique):
-    """When the phase has ended and its best weights are back, everything but the last layer is frozen: the features in
-    front of `logits` are taken of every training image, without augmentation, balanced, and `logits` becomes the
-    softmax regression on them.
+    """When the phase has ended and its best weights are back, everything but the last layer is frozen: the embedding
+    (`Architecture.embedding`) of every training image is taken, without augmentation, balanced, and the last layer
+    becomes the softmax regression on it.
 
     variant: smote draws between an example of a class and one of its nearest `neighbors` of the same class. borderline
     and svm begin at examples near a border only: where there are none, borderline leaves a class as it is and svm may
@@ -77,15 +77,15 @@ class Smote(Technique):
         return seen
 
     def observer(self, arch, graph):
-        _head(graph)  # nothing to observe: whether there is such a layer, before the first step
+        _head(arch, graph)  # nothing to observe: whether there is such a layer, before the first step
 
     def strip(self, arch, graph):
         if self._split is None:
             return graph
         from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
-        head = _head(graph)
-        embeddings, labels = _embeddings(arch, graph, head, self._split)
+        head = _head(arch, graph)
+        embeddings, labels = _embeddings(arch, graph, self._split)
         # one thread: the sums are then the same on every machine, and threads that wait for a busy processor made a fit
         # of 40 ms take 4 s
         with threadpool_limits(limits=1):
@@ -131,18 +131,21 @@ def softmax_regression(features, labels, l2):
     return kernel, bias - mean @ kernel
 
 
-def _head(graph):
-    layer = next((layer for layer in graph.layers if layer.name == HEAD), None)
-    if not isinstance(layer, keras.layers.Dense) or len(layer.get_weights()) != 2:
+def _head(arch, graph):
+    """The Dense layer that makes logits of the embedding."""
+    layer = layer_of(graph.output["logits"])
+    takes_embedding = before(graph.output["logits"])[0] is arch.embedding(graph)
+    if not isinstance(layer, keras.layers.Dense) or len(layer.get_weights()) != 2 or not takes_embedding:
         raise KerasVisionError(
-            f"smote fits the Dense layer {HEAD!r} again, and the graph has none; with qat, put it into a phase before"
+            "smote fits the Dense layer again that makes logits of the embedding, and the graph has none; with qat, "
+            "put it into a phase before"
         )
     return layer
 
 
-def _embeddings(arch, graph, head, split):
-    """(float32 [N, D], int [N]): what the last layer gets for every example, as it is served."""
-    features = keras.Model(graph.input, head.input)
+def _embeddings(arch, graph, split):
+    """(float32 [N, D], int [N]) of every example, as it is served."""
+    features = keras.Model(graph.input, arch.embedding(graph))
     embed = tf.function(lambda prepared: features(arch.normalize(prepared), training=False), autograph=False)
     rows = [
         (tf.cast(embed(prepared), tf.float32).numpy(), ground_truth["label"].numpy())
