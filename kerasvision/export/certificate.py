@@ -1,4 +1,5 @@
-"""`export`: write each artifact beside, reload it in its own runtime, compare it on real examples, then let it out.
+"""`export`: write each artifact into a staging folder, load it in its own runtime, compare it with the trained model on
+real examples, and put it in place only then.
 
 An artifact without its own measured metric, agreement, operators, size and latency does not leave this module.
 """
@@ -26,7 +27,7 @@ FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
 def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
-    """Export a `Trained` model and return (artifacts, contract as a dict).
+    """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:

@@ -1,7 +1,7 @@
 """What is measured of exported files: metrics, agreement with the trained model, operators, size and latency.
 
-The examples pass once: each batch is answered by the trained model and by every file, and what stays in memory is a few
-numbers an example and what the evaluators keep, not the answers.
+The examples pass once: the trained model and every file predict each batch, and what stays in memory is a few numbers
+an example and what the evaluators keep, not the predictions.
 """
 
 import dataclasses
@@ -90,7 +90,7 @@ class Reference:
 
 
 class _Subject:
-    """One exported file on its way through the examples."""
+    """One exported file while the examples pass: its runner, its evaluator and its differences so far."""
 
     def __init__(self, exporter, path, served):
         self.exporter, self.path = exporter, path
@@ -174,8 +174,8 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
 def _explained(subject, names, split, arch, rounding):
     """(what rounding explains of a file's differences, lines about what it does not); (None, ()) of integer files.
 
-    The bound comes from a few examples. Where one is further off, rounding is drawn for that very example: some hang by
-    a thread.
+    The bound comes from a few examples. Where one differs by more, rounding is drawn for that very example, since some
+    decisions are much closer than others.
     """
     precision = subject.exporter.precision
     if precision is None:

@@ -47,7 +47,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive knows: equal m
 
 
 def image_input(description):
-    """An RGB image of uint8. (MediaPipe asks for a mean and a deviation where the input is float32, and only there.)"""
+    """The table of an input tensor that is an RGB image of uint8. (MediaPipe asks for a mean and a deviation where the
+    input is float32, and only there.)
+    """
     return {
         TENSOR_NAME: "image",
         TENSOR_DESCRIPTION: description,
@@ -57,7 +59,9 @@ def image_input(description):
 
 
 def numbers_output(name, description, labels=None):
-    """labels: AXIS_LABELS, VALUE_LABELS or None."""
+    """The table of an output tensor of numbers. labels: what the names in labels.txt belong to, AXIS_LABELS (places of
+    the last axis) or VALUE_LABELS (values); None: nothing.
+    """
     table = {
         TENSOR_NAME: name,
         TENSOR_DESCRIPTION: description,
@@ -69,13 +73,13 @@ def numbers_output(name, description, labels=None):
 
 
 def probabilities_output():
-    """One probability [1, K] a class."""
+    """The table of the probabilities [1, K] of a classifier."""
     table = numbers_output("probability", "The probability of each class, 0..1.", AXIS_LABELS)
     return table | {TENSOR_STATS: {STATS_MAX: np.float32([1]), STATS_MIN: np.float32([0])}}
 
 
 def detection_outputs():
-    """The four of TFLite_Detection_PostProcess in its order; MediaPipe knows them by these names."""
+    """The tables of TFLite_Detection_PostProcess' four outputs, in its order; MediaPipe knows them by these names."""
     location = numbers_output("location", "Boxes: top, left, bottom, right, in parts of the image's sides.")
     location[TENSOR_CONTENT] = {
         CONTENT_TYPE: BOX_PROPERTIES,
@@ -99,7 +103,7 @@ def detection_groups():
 
 
 def masks_output():
-    """The probability of each class at each pixel [1, h, w, K]."""
+    """The table of the probabilities of each class at each pixel [1, h, w, K] of a segmenter."""
     table = probabilities_output()
     return table | {
         TENSOR_NAME: "segmentation_masks",

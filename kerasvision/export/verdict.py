@@ -1,4 +1,4 @@
-"""What the figures of an exported file say: how its metric changed, with an interval, failures, and what is unclear."""
+"""The verdict on an exported file: how its metric changed, with an interval, what refuses it, and what is unclear."""
 
 import math
 
@@ -10,7 +10,10 @@ FOLDS = 20  # of the jackknife
 
 
 def fold_metrics(evaluator, metric, size):
-    """The metric of all examples but each fold's; None where that leaves nothing to evaluate."""
+    """[The metric of all examples but those of a fold], fold by fold; None where that leaves nothing to evaluate.
+
+    evaluator: a `metrics.base.Evaluator` that has seen `size` examples. metric: name of one of its figures.
+    """
     fold = np.arange(size) % FOLDS
     return [_metric(evaluator, metric, np.flatnonzero(fold != k)) for k in range(FOLDS)]
 
@@ -78,7 +81,7 @@ def gained(agreement):
 
 
 def notes_of(agreement, budget, delegate):
-    """Lines that are no failures, but that a reader of the certificate must know."""
+    """Lines that are no failures, but that a reader of the certificate must know. budget: the recipe's."""
     notes = [] if delegate == "xnnpack" else ["runs without XNNPACK"]
     if needed := agreement["examples_needed"]:
         about = f"about {needed} would" if math.isfinite(needed) else "no number of them would: it lies on the budget"
@@ -95,7 +98,9 @@ def notes_of(agreement, budget, delegate):
 
 
 def failures_of(exporter, agreement, size, latency, ops, budget):
-    """Lines that refuse the file; none of those whose differences are within what rounding explains."""
+    """Lines that refuse the file, for what breaks the budget: the metric, the size in bytes, the latency in ms,
+    operators.
+    """
     failures, (_, high, gain) = [], gained(agreement)
     if high < -budget.accuracy_drop:
         falls = "rises" if agreement["direction"] == "min" else "falls"
@@ -114,7 +119,9 @@ def failures_of(exporter, agreement, size, latency, ops, budget):
 
 
 def require_finite(metrics, metric, whose):
-    """Raise where the main metric is missing or no finite number: no comparison with it could fail."""
+    """Raises KerasVisionError where the main metric is missing or not finite: no comparison with it could fail. whose:
+    names the model in the message.
+    """
     value = metrics.get(metric)
     if value is None or not math.isfinite(value):
         raise KerasVisionError(

@@ -98,14 +98,16 @@ class TFLite(Exporter):
 
 
 def write_beside(folder, job):
-    """What a package of .tflite files holds beside them: the classes' names, and goldens."""
+    """Write what a package of .tflite files holds beside them: labels.txt and golden.npz."""
     write_names(folder / "labels.txt", job.served.classes)
     if not (folder / "golden.npz").exists():
         np.savez_compressed(folder / "golden.npz", **goldens(job))
 
 
 def goldens(job):
-    """Real prepared inputs (`input/<key>`) and the trained model's answers (`output/<key>`), for a client's tests."""
+    """Golden vectors for a client's tests: {`input/<key>`: prepared inputs of the job's samples, `output/<key>`: the
+    trained model's predictions in graph pixels}, numpy [N, ...].
+    """
     arch, prepared = job.served.arch, []
     for sample in job.samples:
         fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
