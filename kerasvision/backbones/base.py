@@ -10,6 +10,7 @@ import tf_keras as keras
 from kerasvision.backbones import weights as weights_file
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.ops.internals import fed_by
 
 ATTENTION = "_attention"  # in the names of layers that an option adds, so that published weights have none for them
 
@@ -113,5 +114,4 @@ def _own_stride(layer):
 
 def _parents(layer, held):
     """Names of the layers in `held` that feed this one."""
-    nodes = [n for n in layer.inbound_nodes if not n.is_input]
-    return {t._keras_history.layer.name for n in nodes for t in tf.nest.flatten(n.keras_inputs)} & held
+    return {source.name for call in fed_by(layer) for source in call} & held

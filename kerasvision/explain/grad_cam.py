@@ -46,6 +46,6 @@ def _maps(graph):
     found = {}
     for layer in graph.layers:
         shape = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1 and layer.inbound_nodes:
+        if len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1:
             found[layer.name] = layer
     return found
