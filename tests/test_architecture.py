@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "data.inspect": ("core", "ops", "drawing", "data"),
     "tasks": ("core", "ops", "drawing", "layers", "losses", "metrics", "backbones", "necks"),
     "inference": ("core", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.volumes"),
-    "train": ("core", "losses", "tasks.base", "data", "inference"),
+    "train": ("core", "ops.internals", "losses", "tasks.base", "data", "inference"),
     "experiments": ("core", "data", "train"),
     "export": (
         *("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.class_names"),
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data"),
     "systems": ("core", "ops", "layers", "tasks.base", "data.pipeline", "inference", "train.run"),
-    "serve": ("core", "drawing", "export", "data.decode", "data.kinds"),
+    "serve": ("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
     "api": ("core", "ops", "data", "inference", "export", "train"),
     "cli": (
         *("core", "drawing", "data", "export", "train", "experiments", "api", "explain", "robustness", "systems"),

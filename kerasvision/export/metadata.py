@@ -15,6 +15,7 @@ import flatbuffers
 import numpy as np
 
 from kerasvision.data.class_names import as_lines
+from kerasvision.ops.internals import lite_schema
 
 # Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
 # them; a union takes two, its type and then its value.
@@ -190,8 +191,7 @@ class _Aligned(flatbuffers.Builder):
 
 def _model(content, keys, metadata):
     """The model with its outputs in the order of `keys` and the metadata among its buffers."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
+    schema = lite_schema()
     model = schema.ModelT.InitFromPackedBuf(content)
     (signature,) = model.signatureDefs
     index = {row.name.decode(): row.tensorIndex for row in signature.outputs}

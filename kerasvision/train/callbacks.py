@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kerasvision.core.direction import is_better
 from kerasvision.core.files import write_text
 from kerasvision.inference.evaluation import evaluate_served
+from kerasvision.ops.internals import takes_tensors
 
 BEST_WEIGHTS = "best.weights.h5"  # in the folder of a phase
 
@@ -199,7 +200,7 @@ class ShowProgress(keras.callbacks.Callback):
         super().__init__()
         self._epochs, self._steps, self._batch_size, self._metric = epochs, steps, batch_size, metric
         self._title, self._value = title, ""
-        self._supports_tf_logs = True  # the loss is fetched a few times a second, not every step
+        takes_tensors(self)  # the loss is fetched a few times a second, not every step
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
@@ -60,6 +61,13 @@ def test_ema_is_the_recursion_over_all_steps(tmp_path):
     assert tiny.largest_difference(kept, average) < 1e-6
     assert tiny.largest_difference(kept, NOTED[-1]) > 1e-3
     assert tiny.largest_difference(kept, {v.name: v.numpy() for v in trained.graph.variables}) == 0
+
+
+def test_no_step_waits_until_the_loss_of_an_average_is_fetched():
+    (average,), seen = create("techniques/ema").callbacks(), []
+    average.on_train_batch_end = lambda batch, logs=None: seen.append(logs["loss"])
+    keras.callbacks.CallbackList([average]).on_train_batch_end(0, {"loss": tf.constant(1.0)})
+    assert tf.is_tensor(seen[0])
 
 
 def test_swa_is_the_mean_of_the_last_epochs(tmp_path):
