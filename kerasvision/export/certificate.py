@@ -43,14 +43,14 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     version = next_version(out, name, exporters, version)
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
     split_name = judged_split(splits)
-    split, served = splits[split_name], trained.served()
+    split, served, budget = splits[split_name], trained.served(), trained.recipe.budget
     with staging(out) as root:
         job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         record = read_record(trained.folder)
         doubts = check_record(record, trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        reference, artifacts, runners = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
+        reference, artifacts, runners = measure(written, job, splits, split_name, budget, limit, rounding)
         check_metric(record, reference, served.arch.main_metric, limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)

@@ -44,14 +44,19 @@ def copy_weights(source, target):
 
 
 class Evaluate(keras.callbacks.Callback):
-    """After every epoch: the task's metrics on the validation split, through the decoding that will be served."""
+    """After every epoch: the task's metrics on the validation split, through the decoding that will be served, and what
+    techniques measure.
 
-    def __init__(self, served, data):
+    examples: an `inference.evaluation.Examples`. probes: metrics -> further ones, `train.probing.Probes`.
+    """
+
+    def __init__(self, served, examples, probes):
         super().__init__()
-        self._served, self._data = served, data
+        self._served, self._examples, self._probes = served, examples, probes
 
     def on_epoch_end(self, epoch, logs=None):
-        logs |= {f"validation/{k}": v for k, v in evaluate_served(self._served, self._data).items()}
+        found = evaluate_served(self._served, self._examples)
+        logs |= {f"validation/{k}": v for k, v in (found | self._probes(found)).items()}
         rate = self.model.optimizer.learning_rate
         logs["learning_rate"] = float(rate.numpy() if hasattr(rate, "numpy") else rate)
 

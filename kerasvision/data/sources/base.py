@@ -25,8 +25,9 @@ class Split:
     `mask` uint8 [D, H, W].
     size: number of records. shuffle_buffer: how many records may be held in memory for shuffling; a source whose
     records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in. groups: a number
-    a record, equal for records that must not part (pictures of one patient, or of equal bytes); empty: none do. strata:
-    where there are groups, a class a record, which the shares of a cut follow.
+    a record, equal for records that must not part (pictures of one patient, of one sequence, or of equal bytes), in a
+    cut, a fold of a certificate or a draw of an interval; empty: none do. strata: where there are groups, a class a
+    record, which the shares of a cut follow.
     """
 
     records: tf.data.Dataset
