@@ -18,6 +18,7 @@ from kerasvision.data.kinds.image import read_image
 from kerasvision.export import identity
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
+from kerasvision.export.functions import answers
 from kerasvision.inference.prediction import Prediction
 from kerasvision.inference.served import Served
 from kerasvision.ops import components
@@ -38,6 +39,11 @@ class ServedRunner(Runner):
     def infer(self, inputs):
         return {k: v.numpy() for k, v in self.served.serve(inputs).items()}
 
+    def call(self, name, inputs):
+        if name not in self.served.functions:
+            return super().call(name, inputs)
+        return answers(self.served.functions[name], inputs)
+
 
 @dataclasses.dataclass(frozen=True)
 class Model:
@@ -54,6 +60,12 @@ class Model:
 
     def __call__(self, inputs):
         return self.runner(inputs)
+
+    def call(self, name, inputs):
+        """One of the architecture's further functions (`Architecture.functions`), {key: numpy array} in and out,
+        batched. What it takes, and which functions there are, stands in contract.json beside a file.
+        """
+        return self.runner.call(name, inputs)
 
     def predict(self, given, tidy=None):
         """A `Prediction` of one example, or a list of them for a list.

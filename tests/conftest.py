@@ -18,13 +18,16 @@ import pytest  # noqa: E402
 from kerasvision.core.recipe import Recipe  # noqa: E402
 from kerasvision.core.registry import create  # noqa: E402
 from tests import store  # noqa: E402
+from tests.changed import Changed  # noqa: E402
 from tests.costs import Costs, Turn, dearest_first  # noqa: E402
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--record-costs", action="store_true", help="write tests/costs.json from this run")
+    parser.addoption("--record-costs", action="store_true", help="write what this run measures into tests/costs.json")
+    words = "test files that reach what was changed since REF (HEAD if left out), committed or not; says why for each"
+    parser.addoption("--changed", nargs="?", const="HEAD", metavar="REF", help=words)
     parser.addoption("--turn", metavar="K/N", help="of the groups of tests that are left, every N-th, from the K-th on")
 
 
@@ -39,13 +42,15 @@ def pytest_collection_finish():
 def pytest_configure(config):
     config.pluginmanager.register(Costs(config, _group_of), "costs")
     store.remove_old()
+    if config.getoption("changed"):
+        config.pluginmanager.register(Changed(config, config.getoption("changed")), "changed")
     if config.getoption("turn"):
         config.pluginmanager.register(Turn(config.getoption("turn"), _group_of), "turn")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
-    """A worker takes a file, as its fixtures are shared; of exports, which take minutes, one architecture."""
+    """A worker takes a file, as its fixtures are shared; under the mark `group_by` one value of an argument."""
     groups = [_group_of(item) for item in items]
     for item, group in zip(items, groups, strict=True):
         item.add_marker(pytest.mark.xdist_group(group))
@@ -54,7 +59,8 @@ def pytest_collection_modifyitems(items):
 
 def _group_of(item):
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    one = params.get("name" if "representative" in item.name else "exported", "")
+    mark = item.get_closest_marker("group_by")  # a function's before its module's
+    one = params.get(mark.args[0], "") if mark else ""
     return f"{item.nodeid.partition('::')[0]} {one}".strip()
 
 

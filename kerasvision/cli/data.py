@@ -20,7 +20,8 @@ def configure(parser):
     checking = actions.add_parser("check", help=text, description=text)
     checking.add_argument("source", metavar="SOURCE", help=SOURCE)
     checking.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    checking.add_argument("--run", metavar="RUN", dest="judge", help="a run of a classifier that lists foreign images")
+    text_of_run = "a run of a classifier, which lists the images out of its distribution"
+    checking.add_argument("--run", metavar="RUN", dest="judge", help=text_of_run)
     text = "write a PNG sheet of augmented samples with their labels"
     showing = actions.add_parser("show", help=text, description=text)
     showing.add_argument("recipe", metavar="RECIPE", help="a .py file that defines `recipe`, or a recipe.json")
@@ -172,7 +173,7 @@ def _check(args):
 
 
 def _out_of_distribution(source, folder):
-    """The finding of a run that looks at every image of a source; none if nothing is foreign to it."""
+    """[The finding of a run that looks at every image of a source]; empty if none is out of its distribution."""
     from kerasvision.api import load_run
     from kerasvision.data.pipeline import raw_examples
     from kerasvision.robustness.in_distribution import out_of_distribution_images
@@ -181,7 +182,7 @@ def _out_of_distribution(source, folder):
     splits = source.open().splits
     rows = (batch for split in splits.values() for batch in raw_examples(split, trained.arch))
     names = out_of_distribution_images(trained, rows)
-    what = f"images that are foreign to {folder}"
+    what = f"images out of the distribution of {folder}"
     said = "they count; look at them: are they of another kind, or badly cut?"
     found = {"kind": "foreign", "what": what, "count": len(names), "examples": names[:5], "training": said}
     return [found] if names else []

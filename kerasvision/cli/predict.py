@@ -36,7 +36,7 @@ def configure(parser):
     parser.add_argument(
         "--outliers",
         action="store_true",
-        help="say how foreign each image is to a run of a classifier: ranks among its held-out images",
+        help="say how far out of a run's distribution each image is: ranks among its held-out images (classifiers)",
     )
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
@@ -99,7 +99,7 @@ def _draw(views, path, every):
 
 
 def _in_distribution(folder):
-    """What says how foreign an image is to a run."""
+    """The `InDistribution` of a run folder, which says how far out of its distribution an image is."""
     from kerasvision.api import load_run
     from kerasvision.robustness.in_distribution import in_distribution_of
 

@@ -7,8 +7,9 @@ JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a clie
   PNG's chunk `eXIf` (before or behind the pixels), or a WebP's chunk `EXIF` that its header announces. Anything
   ill-formed is orientation 1; XMP and text chunks are not asked. `stored` takes the tag away.
 * Gray becomes three equal channels. CMYK JPEG becomes RGB, within one level of Pillow's: inverted, as Adobe writes it,
-  where Adobe's marker stands, and as it is where none does (Pillow inverts both). 16 bits keep their high byte, so that
-  a file of 16 bits which uses the low 8 only is black.
+  where Adobe's marker stands, all 12 bytes of it, and as it is where none does (Pillow inverts both). 16 bits keep
+  their high byte, so that a file of 16 bits which uses the low 8 only is black.
+* A pixel beyond a palette is black. Pillow has the gray of its number where the palette of a BMP is grays in turn.
 * Transparency (PNG, WebP) is composited over white, as a browser shows it: colors below full transparency are whatever
   the writer left there. Pillow: `Image.alpha_composite(Image.new("RGBA", size, "white"), image.convert("RGBA"))`.
 * Of an animation, the first frame. A GIF's is laid on its screen; what it leaves free is black where it has a
@@ -16,13 +17,15 @@ JPEG, PNG, BMP, GIF and WebP become uint8 [H, W, 3] by these rules, which a clie
 * A PNG's color key is ignored, a GIF's transparent pixels become black, a BMP's alpha is dropped: TensorFlow hands out
   none of these, and the fourth byte of a BMP pixel is mostly unused.
 * JPEG uses the accurate integer DCT, which is also libjpeg-turbo's default in Pillow and Android: equal to the bit.
-  TensorFlow's own default is the fast one, up to 12 levels off. What a progressive JPEG ends without saying is guessed
-  by libjpeg from the blocks around, whose versions differ in it by some levels.
+  TensorFlow's own default is the fast one, up to 12 levels off. What a progressive JPEG does not say before its marker
+  EOI is guessed by libjpeg from the blocks around, whose versions differ in it by some levels.
 
 Native decoders trust headers, so these are read first, here and by `look`, which servers and readers ask. Refused in
 one line: what is none of the five formats; more than 178,956,970 pixels (Pillow's limit); a JPEG of more than 100
-scans where they would take long; a BMP that TensorFlow would misread (fewer than 8 or 16 bits, compressed, OS/2, masks
-of its own); a WebP whose header denies the transparency that it holds; a file that is shorter than it says.
+scans where they would take long; a PNG whose palette has a transparency that decoders read differently (longer than it,
+behind the pixels, or twice); a BMP that TensorFlow would misread (fewer than 8 or 16 bits, compressed, OS/2, masks of
+its own) or that has no room for its palette; a WebP whose header denies the transparency that it holds; a file that is
+shorter than it says.
 
 The graph is kept small, and what only some files need is in functions that are prepared when the first such file comes:
 see `test_the_graph_is_small`.

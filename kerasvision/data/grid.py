@@ -85,6 +85,7 @@ class Grid:
 
     @property
     def size_dhw(self):
+        """(D, H, W): how many voxels there are along superior, anterior and right."""
         return tuple(self.shape[i] for i in self._turn[0][::-1])
 
     @property

@@ -20,18 +20,30 @@ def partner_count(parts):
 def canvas_of(arch):
     """What combinations for an architecture are drawn on."""
     size_hw = tuple(arch.prepared_inputs()["image"].shape[1:3])
-    return Canvas(size_hw, keeps_aspect=getattr(arch, "resize", "letterbox") != "stretch")
+    keeps_aspect = getattr(arch, "resize", "letterbox") != "stretch"
+    return Canvas(size_hw, keeps_aspect, averages=getattr(arch, "antialias", False))
 
 
-def example_stream(records, count, shuffle_buffer, seed):
+def example_stream(records, count, shuffle_buffer, seed, start=0, ordered=None):
     """(endless dataset, function): the function makes an element a list of functions, which give the record of an
     example and those of its `count` partners.
+
+    start: how many examples are left out at the beginning. ordered: what `data.ordering.ordered` gives, from that
+    example on, in place of a shuffle of the examples; partners are shuffled.
     """
-    data = records.shuffle(shuffle_buffer, seed, reshuffle_each_iteration=True).repeat()
+    if ordered:
+        data, record_at = ordered
+    else:
+        data = records.shuffle(shuffle_buffer, seed, reshuffle_each_iteration=True).repeat().skip(start)
+        record_at = _itself
     if not count:
-        return data, lambda record: [lambda: record]
-    pairs = tf.data.Dataset.zip((data, partner_stream(records, count, shuffle_buffer, seed)))
-    return pairs, lambda pair: [lambda: pair[0], *partners_of(pair[1], records.element_spec, count)]
+        return data, lambda held: [lambda: record_at(held)]
+    pairs = tf.data.Dataset.zip((data, partner_stream(records, count, shuffle_buffer, seed).skip(start)))
+    return pairs, lambda pair: [lambda: record_at(pair[0]), *partners_of(pair[1], records.element_spec, count)]
+
+
+def _itself(record):
+    return record
 
 
 def partner_stream(records, count, shuffle_buffer, seed):
@@ -40,24 +52,31 @@ def partner_stream(records, count, shuffle_buffer, seed):
     Nothing keeps an example from being its own partner, with the chance of any other.
     """
     data = records.shuffle(shuffle_buffer, (seed + _STREAM) % (2**31 - 1), reshuffle_each_iteration=True).repeat()
-    # records have sizes of their own, of masks and boxes: as strings they batch whatever they are
-    packed = data.map(lambda *r: tf.nest.map_structure(tf.io.serialize_tensor, _one(r)), num_parallel_calls=1)
-    return packed.batch(count, drop_remainder=True)
+    return packed(data).batch(count, drop_remainder=True)
 
 
-def partners_of(packed, spec, count):
+def packed(records):
+    """The records with each of their tensors as a string: they have sizes of their own, of masks and boxes, and as
+    strings they batch whatever they are.
+    """
+    return records.map(lambda *r: tf.nest.map_structure(tf.io.serialize_tensor, _one(r)), num_parallel_calls=1)
+
+
+def unpacked(held, spec, number):
+    """The record of a number out of a batch of packed ones. spec: `element_spec` of the records."""
+
+    def tensor(held, spec):
+        return tf.ensure_shape(tf.io.parse_tensor(held[number], spec.dtype), spec.shape)
+
+    return tf.nest.map_structure(tensor, held, spec)
+
+
+def partners_of(held, spec, count):
     """The records of one element of `partner_stream`: a list of functions, so that only what is used is unpacked.
 
     spec: `element_spec` of the records.
     """
-
-    def unpack(number):
-        def tensor(held, spec):
-            return tf.ensure_shape(tf.io.parse_tensor(held[number], spec.dtype), spec.shape)
-
-        return tf.nest.map_structure(tensor, packed, spec)
-
-    return [functools.partial(unpack, number) for number in range(count)]
+    return [functools.partial(unpacked, held, spec, number) for number in range(count)]
 
 
 def combined(reads, parts, seed, canvas, alone):

@@ -1,8 +1,9 @@
 """From records to batches. Every place in the project that trains or evaluates reads its data through here.
 
 The order of examples is a function of the recipe's seed alone: the same for any number of workers and replicas, and
-the same after a restart. Example i of the stream is augmented with a seed made of (recipe seed, i). Where examples are
-combined, example i gets the partners number i of a second stream, to which all of this applies as well.
+the same after a restart. It is a shuffle, unless a technique names the records of each batch (`data.ordering`).
+Example i of the stream is augmented with a seed made of (recipe seed, i). Where examples are combined, example i gets
+the partners number i of a second stream, to which all of this applies as well, always shuffled.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.augmenting import augmented, check_augmentations, decoded, fitted
 from kerasvision.data.kinds.base import ENCODED, kind_of
+from kerasvision.data.ordering import order_of, ordered
 from kerasvision.data.partners import canvas_of, example_stream, partner_count
 from kerasvision.data.sources.base import Split
 from kerasvision.data.splits import held_out
@@ -70,12 +72,13 @@ def with_validation(opened, fraction):
     return splits | {"validation": picked(train, held), "train": picked(train, ~held)}
 
 
-def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), cache=False):
+def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), replicas=1, cache=False):
     """An endless dataset of (graph inputs, targets), `batch_size` examples a batch, no batch smaller.
 
     An architecture of several `views` gets as many times the rows, `batch_size * views`.
     phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
-    shard: (worker, workers); a worker gets every workers-th example. cache: keep decoded samples in memory.
+    shard: (worker, workers); a worker gets every workers-th example. replicas: of this worker, which take its batches
+    in turn, so that `batch_size * workers * replicas` examples make a step. cache: keep decoded samples in memory.
     """
     check_augmentations(phase.augment, arch)
     example_parts = [a for a in phase.augment if not isinstance(a, BatchAugmentation)]
@@ -85,10 +88,11 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
         kept = records.map(_plain(lambda r: arch.receive(_checked(arch, decoded(split.read(r))))), AUTOTUNE)
         records, receive = kept.cache(), lambda sample: sample
     worker, workers = shard
-    count = partner_count(example_parts)
-    data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed)
-    data = data.skip(start_step * batch_size * workers).enumerate(start_step * batch_size * workers)
-    data = data.shard(workers, worker)
+    count, start, together = partner_count(example_parts), start_step * batch_size * workers, batch_size * workers
+    order = order_of(phase.techniques, split, together * replicas, seed)
+    own = ordered(records, order, together * replicas, start) if order else None
+    data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed, start, own)
+    data = data.enumerate(start).shard(workers, worker)
     canvas = canvas_of(arch) if count else None
 
     def example(index, held):
@@ -144,7 +148,7 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
     data = _quiet(data.enumerate().map(_plain(example), AUTOTUNE).prefetch(AUTOTUNE))
 
     def shapes(row):
-        return [v.shape for part in row[:2] for v in part.values()]
+        return [np.shape(v) for part in row[:2] for v in part.values()]
 
     for _, run in itertools.groupby(data.as_numpy_iterator(), shapes):
         while held := list(itertools.islice(run, batch_size)):
@@ -153,7 +157,8 @@ def raw_examples(split: Split, arch, *, batch_size=32, limit=None):
 
 
 def _stacked(rows):
-    return {k: np.stack([row[k] for row in rows]) for k in rows[0]}
+    # TensorFlow hands out a text as bytes; numpy's own type for them would drop zeros at the end
+    return {k: np.stack([np.asarray(r[k], object if isinstance(r[k], bytes) else None) for r in rows]) for k in rows[0]}
 
 
 def _views(arch, parts, root, reads, canvas):

@@ -32,7 +32,7 @@ UNSUPPORTED = (
 _DAMAGED = "cut off or damaged"
 FULL_FILES, FULL_BYTES = 5_000, 2**30  # up to here every file is decoded once; beyond, only those in doubt
 
-_FOREIGN = (
+_NOT_READ = (  # (where the mark stands, the mark, name of the format)
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
     (4, b"ftypavi", "AVIF"),
@@ -86,7 +86,7 @@ def glance(path):
 
 
 def _stranger(head):
-    for at, magic, name in _FOREIGN:
+    for at, magic, name in _NOT_READ:
         if head[at : at + len(magic)] == magic:
             return f"{name} is not supported; convert it to JPEG or PNG"
     text = all(b in b"\t\r\n\f" or b >= 32 for b in head)

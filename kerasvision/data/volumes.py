@@ -50,6 +50,7 @@ class Volume:
 
 
 def has_volume_name(name):
+    """Whether a file's name ends as a volume's does (`SUFFIXES`), in any case."""
     return str(name).lower().endswith(SUFFIXES)
 
 

@@ -1,1 +1,1 @@
-"""What is made of several runs, or comes before one: comparison, studies, tuning, a first recipe."""
+"""Experiments over several runs (comparison, studies, tuning, the rate finder), and a first recipe for new data."""

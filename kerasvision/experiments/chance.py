@@ -18,8 +18,9 @@ _FLAT = 1e-9  # a spread of that part of the changes is rounding
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """p: corrected; interval: of the mean change. Both None with fewer than two pairs, and where all pairs changed by
-    the same, which leaves no spread to judge by.
+    """Whether one change is more than chance. p: corrected p-value; interval: (low, high) of the mean change. Both None
+    with fewer than two pairs, and where all pairs changed by the same, which leaves no spread to judge by; there p is 1
+    where all changes are 0.
     """
 
     p: float | None = None
@@ -27,10 +28,10 @@ class Judged:
 
 
 def judged(changes):
-    """Of a family of comparisons, each a list of changes paired by seed, [`Judged`].
+    """[`Judged`] of a family of comparisons. changes: for each a list of differences, one for each pair of equal seeds.
 
-    The intervals hold all at once with 95 % (Bonferroni). A change is beyond chance where p <= `LEVEL`; Holm's steps
-    find a little more than the intervals, so one that they alone part from 0 ends there.
+    The intervals hold all at once with 95 % (Bonferroni). A change is beyond chance where p <= `LEVEL`. Holm's steps
+    find a little more than the intervals do: where p is beyond chance and the interval still holds 0, it is cut at 0.
     """
     count = sum(len(c) > 1 for c in changes)
     known = {i: np.asarray(c, float) for i, c in enumerate(changes) if len(c) > 1}
@@ -53,8 +54,8 @@ def judged(changes):
 
 
 def holm(p, count):
-    """p-values [N] of `count` >= N comparisons, corrected: of the k-th smallest, (count - k + 1) p, at most 1 and no
-    smaller than that of the one before. Those that are not among the N count as 1.
+    """p-values [N] of `count` >= N comparisons -> corrected ones, float64 [N]: of the k-th smallest, (count - k + 1) p,
+    at most 1 and no smaller than that of the one before. The comparisons without a p-value count as 1.
     """
     p = np.asarray(p, float)
     order = np.argsort(p, kind="stable")

@@ -27,8 +27,9 @@ FILE_FIGURES = {"size_bytes": "min", "gzip_bytes": "min", "zeros": "max", "laten
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a run folder says of itself. values: the metrics of its splits and of its exported files. directions: of
-    each metric, without split and class, as its evaluator states them.
+    """What the files of a run folder say. name, seed: the recipe's. values: metrics of its splits and exported files,
+    such as `test/accuracy` and `tflite:int8/size_bytes`. directions: of each metric, without split and class, as its
+    evaluator states them (`core.direction`).
     """
 
     name: str
@@ -38,7 +39,7 @@ class Run:
     directions: dict[str, Direction] = dataclasses.field(default_factory=dict)
 
     def direction(self, metric):
-        """Of a metric as `values` names it; None where nobody stated one."""
+        """The `Direction` of a metric as `values` names it; None where nobody stated one."""
         return direction_of(self.directions | FILE_FIGURES, metric.split("/", 1)[-1])
 
 
@@ -63,6 +64,7 @@ class Row:
 
     @property
     def mean(self):
+        """The mean over the runs."""
         return statistics.fmean(self.values)
 
     @property
@@ -77,12 +79,12 @@ class Row:
 
     @property
     def deviation(self):
-        """Of the sample; NaN for a single value."""
+        """The sample's standard deviation over the runs; NaN for a single one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
 
 
 def read_run(folder):
-    """The `Run` of a folder, without its model."""
+    """The `Run` of a finished run's folder, without loading its model. Raises KerasVisionError where it is none."""
     folder = pathlib.Path(folder)
     try:
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
@@ -111,7 +113,11 @@ def _stated(folder, recipe):
 
 
 def compared(runs, metrics=()):
-    """[`Row`], metric after metric, recipes in the order of their first run; the first recipe is the baseline."""
+    """[`Row`], metric after metric, recipes in the order of their first run; the first recipe is the baseline.
+
+    runs: [`Run`]; those of one recipe's name are its seeds. metrics: names, () for those that all runs have. Raises
+    UsageError of a metric that a run has not, KerasVisionError where none is common.
+    """
     groups = _groups(runs)
     metrics = tuple(metrics) or _common(runs)
     for metric in metrics:
@@ -170,7 +176,7 @@ def _distance(run, metric):
 
 
 def conclusion(rows):
-    """One sentence on the first metric."""
+    """One sentence on the first metric of [`Row`]: which recipe is the best, and whether seeds alone explain it."""
     held = [r for r in rows if r.metric == rows[0].metric]
     metric, baseline, others = rows[0].metric, held[0], held[1:]
     if not others:
@@ -195,14 +201,14 @@ def corrected(row):
 
 
 def spread(row):
-    """`0.9123 (sd 0.0021, 3 runs)`"""
+    """A row's mean and deviation as a text: `0.9123 (sd 0.0021, 3 runs)`."""
     if len(row.values) == 1:
         return f"{number(row.mean)} (1 run)"
     return f"{number(row.mean)} (sd {number(row.deviation)}, {len(row.values)} runs)"
 
 
 def number(value):
-    """Four decimals, or none of what is counted in thousands."""
+    """A figure as a text: with four decimals, or none from 1000 on."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
@@ -238,7 +244,9 @@ def heading(row):
 
 
 def write_report(title, rows, out, command=""):
-    """report.md and report.png into a folder; returns the path of the text."""
+    """Write report.md and report.png into the folder `out`; returns the path of the text. rows: of `compared`. command:
+    what the report was made with.
+    """
     out = pathlib.Path(out)
     picture = "![a panel for each metric, a row for each recipe](report.png)"
     lines = [f"# {markdown_text(title)}", "", markdown_text(conclusion(rows)), "", picture, ""]
@@ -256,7 +264,7 @@ def write_report(title, rows, out, command=""):
 
 
 def draw(rows, path):
-    """A panel a metric: a dot a run, a bar of one standard deviation about the mean, the baseline's mean as a line."""
+    """Write a PNG, a panel a metric: a dot a run, a bar of one standard deviation, the baseline's mean as a line."""
     from matplotlib.figure import Figure
 
     metrics = list(dict.fromkeys(r.metric for r in rows))

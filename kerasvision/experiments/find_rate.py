@@ -22,7 +22,7 @@ DIVERGED = 3.0  # times the least smoothed loss, where the test ends
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a range test saw: the rate and the loss of each step. best: rate where the smoothed loss fell fastest."""
+    """The result of a range test. rates, losses: of each step. best: the rate where the smoothed loss fell fastest."""
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
@@ -30,10 +30,11 @@ class Found:
 
 
 def find_rate(recipe, low=1e-6, high=1.0, steps=200):
-    """Train the recipe's first phase for so many steps, in a folder that is thrown away -> Found.
+    """Train the recipe's first phase for `steps` steps at a rising rate, in a folder that is thrown away -> `Found`.
 
-    low, high: what the optimizer steps with. Found's rates are the recipe's `optimizer.learning_rate` that makes it do
-    so, with its `batch_scaling`. Every batch is a step: techniques that gather several for an update are left out.
+    low, high: the rates of the optimizer's first and last step. `Found.rates` are the values of
+    `optimizer.learning_rate` in the recipe that lead to them, which differ where it has `batch_scaling`. Every batch is
+    a step: techniques that gather several for an update are left out.
     """
     sweep = techniques["sweep_rate"](low, high, steps)
     kept = tuple(t for t in recipe.techniques if t.updates(steps) == steps)
@@ -79,7 +80,7 @@ class _Losses(keras.callbacks.Callback):
 
 
 def smoothed(losses):
-    """Exponential running mean without the bias towards its start."""
+    """The exponential running mean of losses, corrected for its bias towards the start: [N] -> [N]."""
     mean, out = 0.0, []
     for number, loss in enumerate(losses, start=1):
         mean = SMOOTH * mean + (1 - SMOOTH) * loss
@@ -98,7 +99,7 @@ def steepest(rates, losses):
 
 
 def draw_rates(found, path):
-    """Losses over rates with the best one, as a PNG."""
+    """Write a PNG of a `Found`'s losses over rates, with the best one marked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4), layout="constrained")

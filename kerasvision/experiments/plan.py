@@ -35,7 +35,8 @@ OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until ha
 
 
 def plan(name, data, skip_unreadable=False):
-    """A recipe whose size, length and augmentation follow from the data.
+    """A `Recipe` whose image size, length and augmentation follow from the data. name: of an architecture. data: as
+    after `--data`, a folder, a file or `tfds:NAME`. skip_unreadable: leave out files that cannot be decoded.
 
     Photographs get EfficientNet-Lite0 with ImageNet weights (when the `pretrained` extra is installed): a phase with a
     frozen backbone, then fine-tuning. Small images, or no weights: the `convnet` backbone from scratch. A detector gets

@@ -15,7 +15,9 @@ from kerasvision.train.fit import train
 
 
 def changed(study, settings, seeds, only):
-    """The study with `--set` in each recipe, other seeds, and some of its recipes beside the baseline."""
+    """A copy of a `Study`. settings: texts of `--set`, applied to each recipe. seeds: others, or None. only: names of
+    the recipes to keep beside the baseline, None for all. Raises UsageError of a name that there is not.
+    """
     baseline, *others = study.recipes
     names = [r.name for r in study.recipes]
     for name in only or ():
@@ -27,9 +29,10 @@ def changed(study, settings, seeds, only):
 
 
 def trained_runs(study, out, strategy, finish):
-    """[`Run`] of every recipe and seed, recipe after recipe; trains those that are not finished.
+    """[`compare.Run`] of every recipe and seed of a `Study`, recipe after recipe; trains those that are not finished.
 
-    finish: called with each `Trained` model and its recipe, to export it.
+    out: the folder of all (a pathlib.Path). strategy: "default", "mirrored" or "multi_worker". finish: called with each
+    `Trained` model and its recipe, to export it.
     """
     every, started, done = list(study.runs()), time.monotonic(), 0
     for number, (recipe, below) in enumerate(every, 1):

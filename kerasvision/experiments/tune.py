@@ -25,7 +25,9 @@ BEFORE_STOPPING = 4  # trials that run to their end before any is compared with 
 
 @dataclasses.dataclass(frozen=True)
 class Dimension:
-    """One setting to search: between `low` and `high`, or one of `choices`, texts as `--set` takes them."""
+    """One setting to search. path: as in `--set`, such as `optimizer.learning_rate`. Between low and high (log: evenly
+    in their logarithm), or one of choices, texts as `--set` takes them.
+    """
 
     path: str
     low: float | None = None
@@ -46,7 +48,9 @@ class Dimension:
 
 
 def parse_dimension(text):
-    """`PATH=LOW..HIGH`, `PATH=LOW..HIGH:log` or `PATH=A,B,C` -> Dimension. Two whole numbers search whole numbers."""
+    """`PATH=LOW..HIGH`, `PATH=LOW..HIGH:log` or `PATH=A,B,C` -> `Dimension`. Between two whole numbers only whole ones
+    are tried. Raises UsageError of any other text.
+    """
     path, equals, values = text.partition("=")
     if not equals or not path or not values:
         raise _misspelled(text, "no value")
@@ -96,7 +100,9 @@ def _split(text):
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One training. state: complete, stopped (by the median), failed or running. value: of the metric, where known."""
+    """One training of a search. state: "complete", "stopped" (by the median), "failed" or "running". value: of the
+    metric, None where it is not known. settings: path -> text. error: why it failed.
+    """
 
     number: int
     state: str
@@ -134,9 +140,11 @@ class Tuned:
 
 
 def tune(recipe, search, trials, out):
-    """Train with proposed settings until the study in `out` has `trials` finished trials -> Tuned.
+    """Train with proposed settings until the study in `out` has `trials` finished trials -> `Tuned`.
 
-    search: Dimensions. Writes `study.db`, `trials/0000/` ... (run folders), `best.json` (a recipe) and `history.png`.
+    recipe: the `Recipe` whose settings vary. search: [`Dimension`]. out: a folder, which holds the study and goes on
+    with it at the next call. Writes `study.db`, `trials/0000/` ... (run folders), `best.json` (a recipe) and
+    `history.png`.
     """
     optuna, out = _optuna(), pathlib.Path(out)
     for dimension in search:

@@ -49,6 +49,10 @@ class Runner(abc.ABC):
     def infer(self, inputs):
         """One batch through the file: prepared inputs, or serving inputs where `takes_prepared` is False."""
 
+    def call(self, name, inputs):
+        """One of the architecture's further functions, {key: numpy array} in and out, batched."""
+        raise KerasVisionError(f"this file of {self.arch.registered_name} has no function {name}; it only predicts")
+
     def prepare(self, inputs):
         """Serving inputs -> (prepared inputs, geometry) as numpy, with the architecture's own geometry."""
         if self.arch.is_prepared(inputs):
@@ -97,6 +101,15 @@ class Exporter(Component):
         A row is `{"dtype", "shape"}`, None for an axis of any length, and `"quantization": [scale, zero point]` where
         numbers are integers that stand for (integer - zero point) * scale.
         """
+
+    # whether it writes an architecture's further functions (`Architecture.functions`); else it is for predicting alone
+    writes_functions: typing.ClassVar[bool] = True
+
+    def functions(self, path, names):
+        """{name: as `signature`} of those further functions that the artifact has; `"path"` too where one has a file of
+        its own beside.
+        """
+        return {}
 
     def zeros(self, path):
         """Share of zeros among the weights of the kernels in an artifact, 0..1; None where the format does not tell."""

@@ -13,6 +13,7 @@ from kerasvision.data.pipeline import evaluation_data, raw_examples, with_valida
 from kerasvision.export.base import Job
 from kerasvision.export.contract import contract_json, write_contract
 from kerasvision.export.contract_check import wrong_in
+from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.table import print_table
@@ -21,6 +22,7 @@ from kerasvision.inference.batches import batches_of_one
 from kerasvision.inference.record import judged_split, read_record
 
 CALIBRATION_EXAMPLES = 100
+FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
 def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
@@ -51,6 +53,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
         check_metric(record, reference, served.arch.main_metric, limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
+        artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -97,6 +100,15 @@ def _checked(written, artifacts, runners, judge, doubts):
         notes = (*artifact.notes, *doubts)
         checked.append(dataclasses.replace(artifact, failures=(*artifact.failures, *wrong), notes=notes))
     return checked
+
+
+def _with_functions(written, artifacts, runners, judge):
+    """The artifacts with what was measured of the architecture's further functions in them."""
+    held = []
+    for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
+        rows, wrong = ({}, ()) if artifact.failures else judge.measured(exporter, path, runner)
+        held.append(dataclasses.replace(artifact, functions=rows, failures=(*artifact.failures, *wrong)))
+    return held
 
 
 def _refuse_failures(artifacts):

@@ -30,6 +30,7 @@ def contract_json(trained, version, reference, artifacts):
         **described.architecture(arch),
         "metrics": {f"{reference.split}/{k}": v for k, v in reference.metrics.items()},
         "profile": reference.profile,
+        **described.resources(arch),
         "artifacts": [_artifact(arch, a) for a in artifacts],
         "created_with": f"kerasvision {__version__}",
     }
@@ -51,6 +52,7 @@ def _artifact(arch, a):
         "select_ops": len(a.select_ops),
         "verdict": a.verdict,
         "notes": list(a.notes),
+        **({"functions": a.functions} if a.functions else {}),
     }
 
 

@@ -23,6 +23,15 @@ def _tensor(spec):
     return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": _unit(spec.dtype.name)}
 
 
+def resources(arch):
+    """`resources` of a contract: what the model looks words up in; {} of an architecture without."""
+    held = {
+        name: {"path": f"assets/{name}.txt", "words": len(r.words), "unknown": r.unknown}
+        for name, r in arch.resources().items()
+    }
+    return {"resources": held} if held else {}
+
+
 def _how(held):
     return {"kind": held.kind} | ({"read_with": held.read_with} if held.read_with else {})
 

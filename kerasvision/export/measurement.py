@@ -43,6 +43,9 @@ class Artifact:
     bound can be derived for integer arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric
     minus the trained model's) with `metric_change_interval` (95 %), `examples_needed` (0: those measured were enough to
     tell whether the budget is kept) and `worst` (the example of the largest difference).
+
+    functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
+    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Artifact:
     ops: dict
     notes: tuple
     failures: tuple
+    functions: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):

@@ -1,1 +1,1 @@
-"""A trained model's answers: as pure TensorFlow functions, over a split, and on record."""
+"""Inference with a trained model: as pure TensorFlow functions, over a split, of one example, and on record."""

@@ -1,4 +1,8 @@
-"""Predictions over a split, and what the task's evaluator makes of them."""
+"""Predictions over a split, and the metrics that the task's evaluator computes of them.
+
+served: an `inference.served.Served`. data: batches of `data.pipeline.evaluation_data`, (prepared, geometry, ground
+truth). split: a `Split` of an opened source.
+"""
 
 import dataclasses
 import os
@@ -12,7 +16,9 @@ from kerasvision.data.pipeline import evaluation_data, raw_examples
 
 
 def predictions(served, data):
-    """Yields (prediction, ground_truth) as numpy batches. data: from `evaluation_data`."""
+    """Yields (prediction, ground_truth), dicts of numpy arrays [B, ...]; labels of unequal length, such as boxes, are
+    an object array of B arrays.
+    """
     for prepared, geometry, ground_truth in data:
         prediction = served.predict(prepared, geometry)
         yield {k: v.numpy() for k, v in prediction.items()}, {k: _numpy(v) for k, v in ground_truth.items()}
@@ -29,7 +35,7 @@ def _numpy(value):
 
 
 def evaluated(served, data):
-    """The task's evaluator, after every example of `data`."""
+    """The task's `metrics.base.Evaluator`, updated with every example of `data`."""
     evaluator = served.arch.evaluator(served.classes)
     for prediction, ground_truth in predictions(served, data):
         evaluator.update(prediction, ground_truth)
@@ -37,17 +43,21 @@ def evaluated(served, data):
 
 
 def evaluate_served(served, data):
-    """name -> float, of every example of `data`."""
+    """Metric name -> float, over every example of `data`."""
     return evaluated(served, data).result()
 
 
 def draw_evaluation(evaluator, folder, split, arch):
-    """What an evaluator draws of a split that it has seen, into an existing folder. Returns the pictures' paths."""
+    """Write the evaluator's pictures of the split that it was updated with into an existing folder; returns paths."""
     return evaluator.draw(folder, lambda numbers: _images(split, arch, numbers))
 
 
 def picture_folder(folder, evaluator, name):
-    """The folder, made before an evaluation whose pictures would have nowhere to go. name: of the architecture."""
+    """Make the folder for an evaluator's pictures, before the evaluation, and return its path. name: of the
+    architecture.
+
+    Raises UsageError of an evaluator that draws none, KerasVisionError where nothing can be written.
+    """
     if not evaluator.draws:
         raise UsageError(f"{name} has no pictures to draw of an evaluation")
     folder = pathlib.Path(folder)
@@ -61,7 +71,7 @@ def picture_folder(folder, evaluator, name):
 
 
 def examples_at(split, arch, numbers):
-    """number -> serving inputs of that example of a split, numpy with a batch axis of 1; only those are read."""
+    """Number of an example in the split -> its serving inputs, numpy [1, ...]; only those examples are read."""
     wanted = sorted(int(n) for n in numbers)
     if not wanted:
         return {}
@@ -72,18 +82,18 @@ def examples_at(split, arch, numbers):
 
 
 def _images(split, arch, numbers):
-    """number -> the picture or the volume of some examples of a split, without batch axis."""
+    """Number of an example -> its picture or volume, numpy without batch axis."""
     return {n: next(iter(inputs.values()))[0] for n, inputs in examples_at(split, arch, numbers).items()}
 
 
 def stacked(batches):
-    """Batches of (prediction, ground_truth) -> one dict of predictions and one of ground truths, along the batch
-    axis.
+    """Batches of `predictions` -> (one dict of predictions, one of ground truths), joined along the batch axis. Needs
+    one batch or more.
     """
     held = list(batches)
     return tuple({k: np.concatenate([pair[i][k] for pair in held]) for k in held[0][i]} for i in (0, 1))
 
 
 def evaluate_split(served, split, batch_size=64):
-    """name -> float, on a `Split`."""
+    """Metric name -> float, over every example of a `Split`."""
     return evaluate_served(served, evaluation_data(split, served.arch, batch_size=batch_size))

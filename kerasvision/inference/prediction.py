@@ -1,4 +1,4 @@
-"""A model's answer to one example, as people and programs take it."""
+"""The prediction for one example as an object: as JSON, rows, a text, a picture or a file."""
 
 import dataclasses
 import io

@@ -1,9 +1,8 @@
-"""reference.npz in a run folder: what the run predicted when it had been evaluated, so that no export can be of another
-model, or of the same one with other preprocessing or decoding, without a word.
+"""reference.npz in a run folder: what the run predicted when it was evaluated. An export of another model, or of the
+same one with other preprocessing or decoding, does not agree with it and is refused.
 
 It holds a sha256 of the weights and, for a few examples of the evaluated split, a sha256 of the input and the
-prediction:
-that of `keras.Model` called on each, by no code that exports.
+prediction of `keras.Model` called on it, which no code that exports has a part in.
 """
 
 import dataclasses
@@ -25,10 +24,11 @@ MOVED, MOVED_EXAMPLES = 0.005, 3  # how far the metric of one model may move bet
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What a run predicted. predictions: [(name of the example, sha256 of its inputs, judged prediction, batch axis of
-    1)].
+    """What a run predicted. split, size: name of the evaluated split and how many examples it has. weights: sha256.
+    metrics: name -> value, on that split.
 
-    split, size: on which examples it was evaluated. weights: sha256. metrics: those of that split.
+    predictions: [(name of the example, sha256 of its inputs, judged prediction)]. A judged prediction is what
+    `Architecture.judged` makes of raw outputs: the prediction and what it was decided from, numpy [1, ...].
     """
 
     split: str
@@ -39,17 +39,17 @@ class Record:
 
 
 def judged_split(splits):
-    """The name of the split that a model is judged on: the one that training has seen least of."""
+    """The name of the split that a model is judged on: test, else validation, else train. splits: by name."""
     return next(name for name in ("test", "validation", "train") if name in splits)
 
 
 def recorded_examples(split):
-    """The examples of a split that a record is made of, spread over it."""
+    """The `Split` of the examples that a record is made of, at most `EXAMPLES`, spread evenly over a split."""
     return thinned(split, EXAMPLES)
 
 
 def predicted_by(arch, graph, inputs):
-    """The judged prediction of `keras.Model` itself, called eagerly. inputs: serving inputs, numpy -> numpy."""
+    """The judged prediction of `keras.Model` itself, called eagerly. inputs: serving ones, numpy [B, ...] -> numpy."""
 
     def run_graph(prepared, decode):
         raw = graph(arch.normalize(prepared), training=False)
@@ -60,7 +60,7 @@ def predicted_by(arch, graph, inputs):
 
 
 def record_of(trained, split_name, split):
-    """The `Record` of a trained model, on some examples spread over a split."""
+    """The `Record` of a `Trained` model, on `recorded_examples` of a split, fewer where predictions are large."""
     arch, predictions, held = trained.arch, [], 0
     for inputs, _, names in raw_examples(recorded_examples(split), arch, batch_size=EXAMPLES):
         judged = predicted_by(arch, trained.graph, inputs)
@@ -77,7 +77,7 @@ def record_of(trained, split_name, split):
 
 
 def write_record(record, folder):
-    """Write it into a run folder."""
+    """Write a `Record` as reference.npz into a run folder (a pathlib.Path)."""
     about = {k: v for k, v in dataclasses.asdict(record).items() if k != "predictions"}
     about |= {"examples": [{"name": name, "sha256": digest} for name, digest, _ in record.predictions]}
     held = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
@@ -87,7 +87,9 @@ def write_record(record, folder):
 
 
 def read_record(folder):
-    """The `Record` of a run folder; None of a model that was never evaluated as a run."""
+    """The `Record` of a run folder; None where there is no folder or no reference.npz in it, as of a model that was
+    never evaluated as a run. Raises KerasVisionError where the file is damaged.
+    """
     if folder is None or not (folder / NAME).exists():
         return None
     try:
@@ -105,7 +107,7 @@ def read_record(folder):
 
 
 def weights_sum(graph):
-    """sha256 of all weights of a graph, in order."""
+    """sha256, in hex, of all weights of a Keras model, in their order."""
     digest = hashlib.sha256()
     for value in graph.get_weights():
         digest.update(np.ascontiguousarray(value).tobytes())
@@ -113,9 +115,10 @@ def weights_sum(graph):
 
 
 def sum_of(inputs):
-    """sha256 of the inputs of one example, numpy."""
+    """sha256, in hex, of a dict of numpy arrays: of keys, dtypes, shapes and values."""
     digest = hashlib.sha256()
     for key in sorted(inputs):
         digest.update(f"{key} {inputs[key].dtype} {inputs[key].shape}".encode())
-        digest.update(np.ascontiguousarray(inputs[key]).tobytes())
+        texts = inputs[key].dtype == object  # whose memory holds addresses
+        digest.update(repr(inputs[key].tolist()).encode() if texts else np.ascontiguousarray(inputs[key]).tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The one module that every export is made of: geometry, normalization, the graph and decoding, as in training."""
+"""The one tf.Module that every export is made of: geometry, normalization, the graph and decoding, as in training."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -10,9 +10,12 @@ from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 
 
 class Served(tf.Module):
-    """An architecture with a trained graph, as pure TensorFlow functions.
+    """An architecture with a trained graph, as pure TensorFlow functions. Dicts of tensors go in and come out.
 
-    Holds the graph's variables but not the Keras model, so that no Keras object is saved with it.
+    serve: serving inputs -> prediction. predict: (prepared inputs, geometry) -> prediction. judge: serving inputs ->
+    judged prediction (`inference.record`). features: serving inputs -> {"features": float32 [B, D]}, or None.
+    arch: the `Architecture`. graph: its trained Keras model. classes: names. Holds the graph's variables but not the
+    Keras model, so that no Keras object is saved with it.
     """
 
     def __init__(self, arch, graph, classes):
@@ -29,6 +32,11 @@ class Served(tf.Module):
         self.serve = tf.function(self._serve, input_signature=[arch.serving_specs()], autograph=False)
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
+        self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
+        self.functions = {
+            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False)
+            for name, f in arch.functions(graph).items()
+        }
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -40,7 +48,7 @@ class Served(tf.Module):
         return self.arch.predict(self._run_graph, prepared, geometry)
 
     def _run_graph(self, prepared, decode):
-        """Through the graph, once. Name scopes mark the parts."""
+        """Prepared inputs -> decode(raw), through the graph once. Name scopes mark the parts for the int8 converter."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
         raw = self.apply_graph(inputs)
@@ -61,7 +69,7 @@ class Served(tf.Module):
 
     @property
     def takes_image(self):
-        """Whether the one input is an image."""
+        """Whether the architecture takes one input, an image."""
         return list(self.arch.input_kinds().values()) == ["image"]
 
     def encoded_specs(self):
@@ -110,7 +118,8 @@ class Served(tf.Module):
         return tf.function(serve, input_signature=[self.encoded_specs()], autograph=False)
 
     def fixed(self, batch=1, image_dtype=None, decode=None):
-        """A tf.function over prepared inputs, for runtimes that take the graph's own size; predicts in graph pixels.
+        """A tf.function: prepared inputs of the graph's own size -> prediction in pixels of the graph, for runtimes
+        that take no other size.
 
         batch: int, or None for any. image_dtype: another dtype for uint8 inputs, with values still in 0..255.
         decode: raw -> prediction, in place of the architecture's.
@@ -150,6 +159,10 @@ def _one_size(image_bytes):
     sizes = tf.map_fn(image_hw, image_bytes, fn_output_signature=tf.TensorSpec([2], tf.int32))
     text = f"{SAYS} images of one request must be of one size, as this model keeps it; send one at a time; (h, w):"
     return tf.debugging.Assert(tf.reduce_all(sizes == sizes[:1]), [text, sizes])
+
+
+def _named(specs):
+    return {k: tf.TensorSpec(s.shape, s.dtype, k) for k, s in specs.items()}
 
 
 def _any_batch(tensors):

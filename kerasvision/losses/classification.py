@@ -1,18 +1,24 @@
-"""Cross-entropies for one class among many and for several at once, and what takes unequal classes into account."""
+"""Cross-entropies for one class among many and for several at once, and losses for class imbalance and for costs.
+
+All tensors are float32: B examples, K classes. Logits are scores before softmax or sigmoid.
+"""
 
 import tensorflow as tf
 
 
 def softmax_cross_entropy(targets, logits, label_smoothing=0.0):
-    """targets: distributions [B, K]; logits: [B, K] -> [B], in nats.
+    """targets: distributions [B, K], one-hot or mixed; logits: [B, K] -> [B], in nats: -sum_k t_k log p_k.
 
-    label_smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7: targets become (1 - e) * t + e / K.
+    label_smoothing: e, 0..1 (Szegedy et al. 2016, arXiv:1512.00567, section 7): targets become (1 - e) * t + e / K.
     """
     return tf.nn.softmax_cross_entropy_with_logits(_smoothed(targets, label_smoothing), logits)
 
 
 def sigmoid_cross_entropy(targets, logits, label_smoothing=0.0):
-    """targets: 0..1 [B, K]; logits: [B, K] -> [B], the mean over the K classes, in nats."""
+    """targets: 0..1 [B, K], each class by itself; logits: [B, K] -> [B], the mean over the K classes, in nats.
+
+    label_smoothing: e, 0..1: targets become (1 - e) * t + e / 2.
+    """
     if label_smoothing:
         targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), -1)
@@ -21,8 +27,8 @@ def sigmoid_cross_entropy(targets, logits, label_smoothing=0.0):
 def softmax_focal(targets, logits, gamma=2.0, label_smoothing=0.0):
     """targets: distributions [B, K]; logits: [B, K] -> [B], in nats: - sum_k t_k (1 - p_k)^gamma log p_k.
 
-    Lin et al. 2017, arXiv:1708.02002, equation 4, (1 - p_t)^gamma times the cross-entropy, on softmax. For a target
-    that is no single class (smoothed, or two images mixed) each class counts with its share.
+    Lin et al. 2017, arXiv:1708.02002, equation 4, (1 - p_t)^gamma times the cross-entropy, on softmax. Where a target
+    is no single class (smoothed, or two images mixed) each class counts with its share. gamma: 0 is the cross-entropy.
     """
     targets = _smoothed(targets, label_smoothing)
     log_p = tf.nn.log_softmax(logits)
@@ -32,7 +38,8 @@ def softmax_focal(targets, logits, gamma=2.0, label_smoothing=0.0):
 def sigmoid_focal(targets, logits, gamma=2.0, label_smoothing=0.0):
     """targets: 0..1 [B, K]; logits: [B, K] -> [B], the mean over the K classes, in nats.
 
-    Lin et al. 2017, arXiv:1708.02002, equation 4, with p_t = p for what is there and 1 - p for what is not.
+    Lin et al. 2017, arXiv:1708.02002, equation 4, with p_t = p for a class that the example has and 1 - p for one that
+    it has not. label_smoothing: as in `sigmoid_cross_entropy`.
     """
     if label_smoothing:
         targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
@@ -53,8 +60,9 @@ def adjusted_logits(logits, prior, tau=1.0):
 def expected_cost(targets, logits, costs):
     """targets: distributions [B, K]; logits: [B, K] -> [B]: sum_j C[y, j] p_j, in the unit of the costs.
 
-    The risk of Elkan 2001, The Foundations of Cost-Sensitive Learning (IJCAI), equation 1, of answering at random with
-    the probabilities p. costs: [K, K], a row for each true class, a column for each answer.
+    The expected cost of a class that is drawn with the probabilities p, after Elkan 2001, The Foundations of
+    Cost-Sensitive Learning (IJCAI), equation 1. costs: C [K, K], a row for each class of the ground truth, a column for
+    each predicted class.
     """
     return tf.reduce_sum((targets @ tf.constant(costs, logits.dtype)) * tf.nn.softmax(logits), -1)
 

@@ -1,5 +1,6 @@
-"""Losses of detection heads. Each gives one value an anchor (the last axis is summed or averaged, as said); the caller
-weights and reduces them to one an example, float32 [B].
+"""Losses of detection heads, float32: one value for each anchor; the last axis is summed or averaged, as said.
+
+The detectors (`tasks/detection`) weight these and sum them to one value for each example, float32 [B].
 """
 
 import tensorflow as tf
@@ -13,8 +14,9 @@ _OVERLAPS = {"iou": box_ops.iou, "giou": box_ops.giou, "diou": box_ops.diou, "ci
 def focal(targets, logits, alpha=0.25, gamma=2.0):
     """Sum over classes of -alpha_t (1 - p_t)^gamma log(p_t).
 
-    "Focal Loss for Dense Object Detection" (Lin et al. 2017, arXiv:1708.02002, equation 5). targets: 0 or 1 (or
-    between, p_t and alpha_t are then mixed alike), logits: [..., C] -> [...]. alpha: weight of the ones; None: none.
+    "Focal Loss for Dense Object Detection" (Lin et al. 2017, arXiv:1708.02002, equation 5). targets, logits: [..., C]
+    -> [...]. Targets are 0 or 1; between the two, 1 - p_t and alpha_t are interpolated. alpha: weight of targets of 1,
+    and 1 - alpha that of 0; None: both weigh 1.
     """
     p = tf.sigmoid(logits)
     miss = p + targets - 2.0 * p * targets  # 1 - p_t
@@ -41,7 +43,10 @@ def smooth_l1(targets, predictions, beta=1.0):
 
 
 def overlap(targets_xyxy, predictions_xyxy, kind="ciou"):
-    """1 - IoU, GIoU, DIoU or CIoU (`ops.boxes` says whose). xyxy [..., 4] pixels -> [...], 0..2 (CIoU: up to 3)."""
+    """1 minus the overlap of each pair of boxes: xyxy [..., 4] in pixels -> [...], 0..2 (CIoU: up to 3).
+
+    kind: "iou", "giou", "diou" or "ciou"; `ops.boxes` names the papers.
+    """
     return 1.0 - _OVERLAPS[kind](predictions_xyxy, targets_xyxy)
 
 

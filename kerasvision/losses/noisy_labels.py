@@ -1,4 +1,7 @@
-"""Losses that wrong labels mislead less. targets: distributions [B, K]; logits: [B, K], softmax -> float32 [B]."""
+"""Losses that wrong labels mislead less than the cross-entropy.
+
+targets: t, distributions float32 [B, K]; logits: float32 [B, K], p their softmax -> float32 [B].
+"""
 
 import tensorflow as tf
 
@@ -9,7 +12,8 @@ def generalized_cross_entropy(targets, logits, q=0.7):
     """sum_k t_k (1 - p_k^q) / q: "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels"
     (Zhang, Sabuncu 2018, arXiv:1805.07836, equation 6; q of section 4.1).
 
-    q towards 0 is the cross-entropy, 1 half the mean absolute error, which symmetric noise does not mislead.
+    q: above 0, to 1. Towards 0 it is the cross-entropy, at 1 half the mean absolute error, which symmetric noise does
+    not mislead.
     """
     powers = tf.exp(q * tf.nn.log_softmax(logits))
     return tf.reduce_sum(targets * (1.0 - powers), -1) / q
@@ -29,15 +33,15 @@ def bootstrapped_cross_entropy(targets, logits, beta, hard=False):
     """-sum_k (beta t_k + (1 - beta) z_k) log p_k: "Training Deep Neural Networks on Noisy Labels with Bootstrapping"
     (Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich 2015, arXiv:1412.6596).
 
-    Soft (equation 6): z = p, through which the gradient passes, so that the entropy of p is a regularizer. Hard
-    (equation 7): z is 1 at the largest p.
+    beta: 0..1, the share of the label beside the prediction. Soft (equation 6): z = p, through which the gradient
+    passes, so that the entropy of p is a regularizer. Hard (equation 7): z is 1 at the largest p and 0 elsewhere.
     """
     own = tf.one_hot(tf.argmax(logits, -1), tf.shape(logits)[-1]) if hard else tf.nn.softmax(logits)
     return -tf.reduce_sum((beta * targets + (1.0 - beta) * own) * tf.nn.log_softmax(logits), -1)
 
 
 def co_teaching_losses(targets, logits, twin_logits, keep):
-    """Cross-entropies [B] of two networks, each over the examples that the *other* finds easiest.
+    """(cross-entropies [B] of a network, those of its twin), each over the examples that the *other* finds easiest.
 
     "Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels" (Han et al. 2018,
     arXiv:1804.06872, algorithm 1, lines 4-8). keep: R(T), the fraction of the batch, 0..1; at least one example stays.

@@ -4,10 +4,13 @@ targets: one-hot [B, ..., K] over any number of spatial axes, all zeros where a 
 annotated; logits: [B, ..., K], softmax over the K classes. An ignored position has no influence on a value or a
 gradient, whatever its logits are; an example of which all is ignored has loss 0.
 
-The losses of regions are means over the classes that are present in the example's truth. A class that is absent has no
-overlap to raise: counted with a small `smooth` it would add a constant next to 1 and hardly a gradient. Where it is
-predicted nevertheless, the classes that are truly there lose overlap. With background=False an example of nothing but
-background (class 0) therefore has loss 0: what it teaches is up to the cross-entropy beside it.
+The losses of regions (Dice, Tversky, Lovász) are means over the classes that are present in the example's ground truth.
+A class that is absent has no overlap to raise: counted with a small `smooth` it would add a constant next to 1 and
+hardly a gradient. Where it is predicted nevertheless, the classes that are really there lose overlap. With
+background=False an example of nothing but background (class 0) therefore has loss 0: what it teaches is up to the
+cross-entropy beside it.
+
+In the formulas g is a target, p the probability that is predicted for it, and sums are over positions.
 """
 
 import numpy as np
@@ -94,7 +97,7 @@ def lovasz_softmax(targets, logits):
 
 
 def boundary(distances, logits):
-    """Mean over annotated positions of sum_k p_k phi_k.
+    """Mean over annotated positions of sum_k p_k phi_k: float32 [B], below 0 where most of p lies inside its class.
 
     "Boundary loss for highly unbalanced segmentation" (Kervadec et al. 2019, arXiv:1812.07032, equation 5). distances:
     phi [B, ..., K] as `signed_distances` gives it, 0 for all classes where ignored. Of an example with one class there
@@ -107,7 +110,8 @@ def boundary(distances, logits):
 
 
 def signed_distances(mask_onehot, spacing=None):
-    """Distance of each position to the boundary of each class: mask_onehot [..., K] of one example, numpy -> float32.
+    """Distance of each position to the boundary of each class, in the unit of `spacing`, below 0 inside the class:
+    mask_onehot [..., K] of one example, numpy -> float32 of the same shape.
 
     arXiv:1812.07032, phi of equation 5: inside the class minus the distance to the nearest position of another class,
     outside it the distance to the class's nearest. (The authors' code adds 1 inside, where the distances then start at
@@ -160,7 +164,7 @@ def _tversky_losses(targets, logits, alpha, beta):
 
 
 def _mean_of_present(targets, losses, background):
-    """Mean of losses [B, K] over the classes in the truth, without class 0 if not `background` -> [B]; of none: 0."""
+    """Mean of losses [B, K] over the classes in the targets, without class 0 if not `background` -> [B]; of none: 0."""
     first = 0 if background else 1
     present = tf.cast(_over_positions(targets) > 0.0, tf.float32)[:, first:]
     return tf.math.divide_no_nan(tf.reduce_sum(losses[:, first:] * present, -1), tf.reduce_sum(present, -1))
@@ -177,7 +181,7 @@ def _by_class(values):
 
 
 def _jaccard_slopes(ground_truth):
-    """What each further error adds to 1 - IoU: truth 0 or 1 [B, K, P], ordered by error -> [B, K, P].
+    """What each further error adds to 1 - IoU: ground truth 0 or 1 [B, K, P], ordered by error -> [B, K, P].
 
     arXiv:1705.08790, equation 9, its difference worked out, as float32 would lose that of one position among millions:
     to miss a true position takes one from the intersection I, and 1 / U from I / U; to add a false one makes the union

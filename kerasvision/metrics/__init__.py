@@ -1,1 +1,1 @@
-"""Host-side evaluators over predictions."""
+"""Evaluators: how good the predictions of a split are beside the ground truth, in numpy on the processor."""

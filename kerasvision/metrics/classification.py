@@ -7,7 +7,9 @@ from kerasvision.metrics.base import Evaluator, chosen
 
 
 def expected_calibration_error(confidences, correct, bins=15):
-    """Guo et al. 2017, arXiv:1706.04599, equation 3: the mean gap between confidence and accuracy over equal bins."""
+    """The mean gap between confidence and accuracy over bins of equal width, 0..1: Guo et al. 2017, arXiv:1706.04599,
+    equation 3. confidences: [N] in 0..1, of the predicted classes; correct: bool [N].
+    """
     which = np.digitize(confidences, np.arange(1, bins) / bins, right=True)  # bin m is ((m - 1) / M, m / M]
     gaps = [
         (which == b).mean() * abs(confidences[which == b].mean() - correct[which == b].mean()) for b in np.unique(which)
@@ -19,12 +21,15 @@ MOST_LISTED = 100  # classes; with more, single recalls would bury the other fig
 
 
 class SingleLabel(Evaluator):
-    """Top-1 and top-5 accuracy, log loss and calibration of class probabilities, and what unequal classes ask for.
+    """Final. Of one class an example: `accuracy`, `top_5_accuracy` (of more than five classes), `log_loss` in nats,
+    `calibration_error` (`expected_calibration_error`), and figures that count rare classes like frequent ones.
 
     balanced_accuracy, macro_f1 and macro_average_precision (the area under precision over recall, one class against
-    the others) are means over the classes that occur. matthews: Matthews's correlation of decision and truth for
-    several classes (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006, equation 8), 0 where one of the two is
+    the others) are means over the classes that occur. matthews: Matthews's correlation of decision and ground truth
+    for several classes (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006, equation 8), 0 where one of the two is
     constant. recall/CLASS, for at most 100 classes: of those that occur.
+
+    classes: names. prediction: `probabilities` [B, K]; ground_truth: `label` int [B].
     """
 
     def __init__(self, classes):
@@ -72,8 +77,14 @@ class SingleLabel(Evaluator):
 
 
 class MultiLabel(Evaluator):
-    """Mean average precision; F1 over decisions, classes and examples; subset accuracy and Hamming loss; of the order
-    of the classes: ranking loss, coverage (how many of the first are needed to have all) and average precision.
+    """Final. Of several classes an example, as scikit-learn has them: `mean_average_precision` over the classes that
+    occur; `micro_f1`, `macro_f1` and `example_f1` (F1 over all decisions, over classes and over examples);
+    `subset_accuracy` (all classes of an example right); `hamming_loss` (share of wrong decisions); of the order of the
+    classes by probability `ranking_loss`, `coverage_error` (how many of the first are needed to have all that the
+    example has) and `ranking_average_precision`.
+
+    classes: names. prediction: `probabilities` [B, K] and `present` [B, K], the decisions 0 or 1; ground_truth:
+    `present` [B, K].
     """
 
     def __init__(self, classes):
@@ -110,9 +121,11 @@ class MultiLabel(Evaluator):
 
 
 def best_thresholds(probabilities, ground_truth):
-    """Per class, the threshold with the largest F1 (Lipton et al. 2014, arXiv:1402.1892). Both [N, K] -> tuple of K.
+    """Per class, the threshold of the probability with the largest F1 (Lipton et al. 2014, arXiv:1402.1892).
 
-    It lies midway to the next lower score, so that rounding in an export flips neither, and is exact in float32.
+    probabilities: [N, K]; ground_truth: 0 or 1 [N, K] -> tuple of K floats, 0.5 for a class without an example. Each
+    lies midway between the lowest probability that passes it and the next lower one, so that rounding in an exported
+    file changes no decision, and is a float32 exactly.
     """
     thresholds = []
     for k in range(ground_truth.shape[1]):
@@ -130,11 +143,11 @@ def best_thresholds(probabilities, ground_truth):
 
 
 def best_factors(probabilities, labels, weights, rounds=20):
-    """One factor a class, so that argmax(probabilities * factors) is right on as much weight of examples as is found.
+    """One factor a class, with which argmax(probabilities * factors) is right on more weight of examples.
 
     probabilities: [N, K]; labels: int [N]; weights: [K], of an example of each class -> tuple of K, the largest 1.
     Thresholds moved as in Provost 2000, Machine Learning from Imbalanced Data Sets 101 (AAAI workshop), for several
-    classes by coordinate ascent: with all other factors fixed, an example's answer changes once, where the class
+    classes by coordinate ascent: with all other factors fixed, an example's decision changes once, where the class
     overtakes the best of the others, so each factor's best interval is found exactly. The end is a local optimum, never
     worse than factors of 1. A factor moves only where that is better, to the middle of the interval, in logarithms.
     """

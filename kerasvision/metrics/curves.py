@@ -1,4 +1,4 @@
-"""Pictures of what a detector does: precision over recall, and the errors it is surest of, as PNG."""
+"""Pictures of what a detector does, as PNG: precision over recall, and the false alarms with the largest scores."""
 
 import dataclasses
 import itertools
@@ -101,7 +101,7 @@ def _draw_curves(axis, recall, curves):
 
 
 def false_alarms(evaluator, most=24):
-    """The `most` false alarms with the largest scores, the surest first."""
+    """[`FalseAlarm`] of a `metrics.detection.Detection`: the `most` with the largest scores, by falling score."""
     matches = evaluator.matches()
     found = []
     for image, example in enumerate(evaluator.examples):

@@ -20,7 +20,11 @@ ILLUMINATION = {"dark": (-np.inf, -1), "normal": (-1, 0.5), "bright": (0.5, np.i
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One image on the host. ignored: neither to be found nor counted when found. masks: RLE an object, or None."""
+    """Ground truth and detections (`found_...`) of one image, numpy: N objects, boxes in pixels.
+
+    is_crowd, ignored: bool [N]; what is ignored is neither missed nor a false alarm when it is found. area_px: [N].
+    masks: COCO's run-length encoding of each object, or None. occlusion: hidden part 0..1 [N]. illumination: in EV.
+    """
 
     boxes_xyxy: np.ndarray
     labels: np.ndarray
@@ -37,8 +41,9 @@ class Example:
 
 
 class Detection(Evaluator):
-    """`ap` (over IoU 0.50 to 0.95), `ap50`, `ap75`, `ar` (average recall), `ap_small`, `ap_medium`, `ap_large` (area
-    below 32^2, below 96^2, above), and `ap/CLASS`; with masks=True the same of masks, with `mask_` before.
+    """Final. `ap`, average precision (mean over IoU 0.50 to 0.95), `ap50`, `ap75`, `ar` (average recall), `ap_small`,
+    `ap_medium`, `ap_large` (objects with an area below 32^2, below 96^2, above, in pixels), and `ap/CLASS`; with
+    masks=True the same of masks, with `mask_` before.
 
     prediction: `boxes_xyxy` [B, D, 4] in pixels, `scores`, `labels` [B, D], `count` [B], and for masks `masks`
     [B, D, H, W] in pixels of the image (0 in rows and columns beyond it, which are cut off). ground_truth: `boxes_xyxy`
@@ -46,9 +51,11 @@ class Detection(Evaluator):
     `is_crowd` (matches any number of detections), `is_difficult` (neither counts nor costs, as in VOC), `area_px`
     (else of the mask or the box), `instance_masks` [N, H, W].
 
-    With `occlusion` [N] in the truth also `ap_occlusion_none`, `_partial` and `_heavy`: objects of the other bands are
-    ignored, detections of nothing count in each. With `illumination` (EV) `ap_illumination_dark`, `_normal` and
-    `_bright`, of the images in each band. Figures without any object are left out; `ap`, `ap50`, `ap75` are 0 then.
+    With `occlusion` [N], the hidden part 0..1, in the ground truth of all images also `ap_occlusion_none`, `_partial`
+    and `_heavy`: objects of the other bands are ignored, false alarms count in each. With `illumination`, a number in
+    EV an image, `ap_illumination_dark`, `_normal` and `_bright`, of the images in each band (bounds: `OCCLUSION`,
+    `ILLUMINATION`). Figures without any object are left out; `ap`, `ap50`, `ap75` are 0 then. Raises KerasVisionError
+    where boxes or scores are not finite.
     """
 
     draws = True

@@ -1,4 +1,7 @@
-"""COCO's average precision of boxes and masks, of predictions whose masks are in the frame of their boxes."""
+"""COCO's average precision of boxes and masks, of predictions whose masks are in the frame of their boxes.
+
+The metric is that of `metrics.detection` (Lin et al. 2014, arXiv:1405.0312).
+"""
 
 from kerasvision.metrics.base import Evaluator
 from kerasvision.metrics.detection import Detection
@@ -6,10 +9,10 @@ from kerasvision.ops.masks import paste_masks
 
 
 class Instances(Evaluator):
-    """`metrics.detection.Detection`'s figures of boxes and, with `mask_` before, of masks.
+    """Final. `metrics.detection.Detection`'s figures of boxes and, with `mask_` before, of masks.
 
-    prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box, on images of
-    `image_hw` [B, 2]. ground_truth: as there, with `instance_masks`.
+    classes: names. prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box,
+    pasted here into images of `image_hw` int [B, 2]. ground_truth: as there, with `instance_masks` [N, H, W].
     """
 
     draws = True

@@ -1,4 +1,4 @@
-"""Detections matched with objects, and precision and recall of the matches, by pycocotools."""
+"""Detections matched with objects, and precision and recall of the matches, by pycocotools (arXiv:1405.0312)."""
 
 import contextlib
 import copy
@@ -17,14 +17,20 @@ SIZES = {"": _EVERY, "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """What pycocotools has matched: `table` object [K, A, I] of classes, ranges of area and images, and its params."""
+    """What pycocotools has matched. table: object array [K, A, I] of classes, ranges of area and images, each an entry
+    of its `evalImgs` or None; params: its `Params`.
+    """
 
     table: np.ndarray
     params: object
 
 
 def matched(examples, classes, kind, occlusion):
-    """pycocotools' matching of every image, class and range of area (with an occlusion band: every area)."""
+    """`Matches` of every image, class and range of area in `SIZES`.
+
+    examples: [`metrics.detection.Example`]. classes: how many. kind: "bbox" or "segm", what the IoU is of. occlusion:
+    (low, high), the objects outside of which are ignored, with all areas as one range; None: all count.
+    """
     ground_truths, found = [], []
     for image, example in enumerate(examples):
         ignored = example.ignored
@@ -71,7 +77,9 @@ def _index(rows, images, classes):
 
 
 def accumulate(matches, images):
-    """(precision [T, R, K, A], recall [T, K, A]) of some images, by pycocotools."""
+    """(precision [T, R, K, A], recall [T, K, A]) of some images: T IoUs, R recalls, K classes, A ranges of area; -1
+    where there is no object. images: their indices, int [N].
+    """
     part = COCOeval(iouType="bbox")
     part.params = copy.copy(matches.params)
     part.params.imgIds = list(range(len(images)))

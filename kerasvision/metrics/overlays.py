@@ -1,4 +1,4 @@
-"""A picture of what a segmentation takes for what: image, truth and prediction side by side, as PNG."""
+"""A picture of what a segmentation takes for what: image, ground truth and prediction side by side, as PNG."""
 
 import dataclasses
 import pathlib
@@ -19,8 +19,9 @@ _HATCH, _HATCH_PX = (200, 200, 200), 4
 class Case:
     """An image, or one slice of a volume, with its masks.
 
-    number: of the example. mean: Dice, of all classes in it. dice: name -> Dice. truth, found: uint8 [H, W]. at: (index
-    of the slice along the volume's first axis, how many there are), or None.
+    number: of the example. mean: of the Dice of all classes in it, 0..1. dice: class name -> Dice. ground_truth, found
+    (predicted): class ids uint8 [H, W]. at: (index of the slice along the volume's first axis, how many there are), or
+    None of an image.
     """
 
     number: int

@@ -1,4 +1,7 @@
-"""The evaluator of numbers: errors in the unit of the targets, the share of variance explained, and intervals."""
+"""The evaluator of numbers: errors in the unit of the targets, the share of variance explained, and intervals.
+
+r2 is as scikit-learn's `r2_score` defines it; pinball is the loss of Koenker, Bassett 1978, doi:10.2307/1913643.
+"""
 
 import numpy as np
 
@@ -9,11 +12,15 @@ NORMAL_95 = 1.959964  # standard deviations to either side that hold 95 % of a n
 
 
 class Numbers(Evaluator):
-    """r2 (mean over the outputs of 1 - residual / total variance), mae and rmse (root of the mean over all); with
-    several outputs each of the three for each, as `mae/NAME`. With quantiles `pinball` and `coverage`, the share of
-    truths between the lowest and the highest quantile; with deviations `coverage_95`, of those within 1.96 of them.
+    """Final. `r2` (mean over the outputs of 1 - residual / total variance), `mae` and `rmse` (root of the mean over
+    all); with several outputs each of the three for each, as `mae/NAME`. With quantiles `pinball` and `coverage`, the
+    share of targets between the lowest and the highest quantile; with deviations `coverage_95`, the share of targets
+    within 1.96 standard deviations of the value.
 
-    Where the truth does not vary, r2 is 1 if it is met exactly, else 0 (as scikit-learn has it).
+    Where a target does not vary, its r2 is 1 if it is met exactly, else 0 (as scikit-learn has it).
+
+    names: of the N outputs. levels: of the Q quantiles, 0..1. prediction: `values` [B, N], and perhaps `quantiles`
+    [B, N, Q] or `deviation` [B, N]; ground_truth: `targets` [B, N]; all in the unit of the targets.
     """
 
     def __init__(self, names, levels=()):

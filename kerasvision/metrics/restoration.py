@@ -1,4 +1,8 @@
-"""How well missing pixels were filled in."""
+"""How well missing pixels were filled in.
+
+psnr: the peak signal-to-noise ratio (Huynh-Thu, Ghanbari 2008, Scope of validity of PSNR in image/video quality
+assessment, doi:10.1049/el:20080522), here of the missing pixels alone.
+"""
 
 import dataclasses
 import pathlib
@@ -24,9 +28,12 @@ class _Case:
 
 
 class Restoration(Evaluator):
-    """Over the values of missing pixels of all examples: `r2` (1 - squared error / variance), `mae` and `rmse` in
-    0..255, `psnr` in dB, 20 log10(255 / rmse), at most 100, and `rmse_of_zeros`, what leaving them black would give.
+    """Final. Over the values of missing pixels of all examples: `r2` (1 - squared error / variance), `mae` and `rmse`
+    in 0..255, `psnr` in dB, 20 log10(255 / rmse), at most 100, and `rmse_of_zeros`, what leaving them black would give.
     Nothing missing anywhere: r2 1, errors 0.
+
+    prediction: `picture` [B, H, W, 3] in 0..255, and perhaps further ones in `samples` [B, S, H, W, 3]; ground_truth:
+    `whole` uint8 [B, H, W, 3] and `present` [B, H, W], 0 where a pixel was missing.
     """
 
     draws = True
@@ -59,8 +66,8 @@ class Restoration(Evaluator):
         return {"r2": float(r2), "mae": mae, "rmse": rmse, "psnr": float(psnr), "rmse_of_zeros": zeros}
 
     def draw(self, folder, images):
-        """`filled.png`: what was there, what was seen, what was made, and further samples if there are any; of the
-        first examples and of the worst.
+        """`filled.png`, of the first examples and of those with the largest errors: the whole picture, the one with
+        missing pixels, the one filled in, and further samples if there are any. images: not needed.
         """
         first = [(case, "") for case in self._shown]
         worst = [(case, "worst: ") for case in self._worst if case.number not in {c.number for c in self._shown}]

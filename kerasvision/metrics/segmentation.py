@@ -1,4 +1,9 @@
-"""Evaluator of dense prediction: overlap, boundaries, surfaces and volumes of classes, in the plane and in volumes."""
+"""Evaluator of dense prediction: overlap, boundaries, surfaces and volumes of classes, in the plane and in volumes.
+
+Pixel accuracy and mean intersection over union: "Fully Convolutional Networks for Semantic Segmentation" (Long,
+Shelhamer, Darrell 2015, arXiv:1411.4038, section 5). Dice's coefficient: Dice 1945, doi:10.2307/1932409. Boundaries and
+surfaces: `metrics.surfaces` has the papers.
+"""
 
 import numpy as np
 
@@ -14,31 +19,33 @@ _WORST = 12  # cases that are drawn
 
 
 class Segmentation(Evaluator):
-    """Figures of masks of classes, in the plane or in volumes. A case is one image or volume.
+    """Final. Figures of masks of classes, in the plane or in volumes. A case is one image or volume.
 
-    prediction: `mask` uint8 [B, H, W] or [B, D, H, W], classes in pixels of the image; rows and columns beyond those of
-    the truth are cut off. ground_truth: `mask` uint8 [H, W] or [D, H, W] of each case, as an array with a batch axis or
-    a row of arrays; what is 255 there does not count, and is outside of every region. `spacing_mm` float [2] or [3] of
-    each case, in the order of the mask's axes, else 1.
+    prediction: `mask` uint8 [B, H, W] or [B, D, H, W], class ids in pixels of the image; rows and columns beyond those
+    of the ground truth are cut off. ground_truth: `mask` uint8 [H, W] or [D, H, W] of each case, as an array with a
+    batch axis or a row of arrays; what is 255 there does not count, and is outside of every region. `spacing_mm` float
+    [2] or [3] of each case, in the order of the mask's axes, else 1.
 
-    Of all pixels together: `miou`, the mean of `iou/CLASS` over the classes in truth or prediction;
+    Of all pixels together: `miou`, the mean of `iou/CLASS` over the classes in ground truth or prediction;
     `foreground_iou`, of all classes but the background as one; `pixel_accuracy`; `dice`, the mean of `dice/CLASS` over
     such classes but the background. Of each case and then on average: `case_dice`, the mean Dice of the classes in it,
-    be it in truth or prediction, but the background, over the cases with any, and `case_dice_low`, `case_dice_high`,
-    the 95 % interval of that mean (percentiles of 1000 bootstrap resamples of cases, always the same).
+    be it in ground truth or prediction, but the background, over the cases with any, and `case_dice_low`,
+    `case_dice_high`, the 95 % interval of that mean (percentiles of 1000 bootstrap resamples of cases, always the
+    same).
 
-    Where no class but the background is in truth or prediction, nothing is missed: `dice` and `case_dice` are 1. Where
-    no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when they are undefined.
+    Where no class but the background is in ground truth or prediction, nothing is missed: `dice` and `case_dice` are 1.
+    Where no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when undefined.
 
     boundaries: also `boundary_f` (`metrics.surfaces.boundary_f`), averaged as `case_dice` is, and the interval of that.
-    surfaces: also, of each class but the background, over the cases with it in truth and prediction, `hd95/CLASS` in mm
-    (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean, with its interval; `missed/CLASS` and `spurious/CLASS`,
-    the number of cases that have it only in the truth and only in the prediction, which `hd95` leaves out; and over all
-    cases with it in either, `volume_error/CLASS`, the mean of |predicted - true|, and `volume_bias/CLASS`, of predicted
-    - true, in ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2. Without `spacing_mm` a pixel's sides
-    are 1 mm.
+    surfaces: also, of each class but the background, over the cases with it in ground truth and prediction,
+    `hd95/CLASS` in mm (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean, with its interval; `missed/CLASS` and
+    `spurious/CLASS`, the number of cases that have it only in the ground truth and only in the prediction, which `hd95`
+    leaves out; and over all cases with it in either, `volume_error/CLASS`, the mean of |predicted - true|, and
+    `volume_bias/CLASS`, of predicted - true, in ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2.
+    Without `spacing_mm` a pixel's sides are 1 mm.
 
-    background: index or name of that class, or None without any; all classes count alike then.
+    classes: names. background: index or name of that class, or None without any; all classes count alike then. Raises
+    UsageError of a background that is no class, KerasVisionError of masks that do not fit together.
     """
 
     draws = True
@@ -50,7 +57,7 @@ class Segmentation(Evaluator):
         self.background = _index(background, self.classes)
         self._foreground = [k for k in range(len(self.classes)) if k != self.background]
         self._with_boundaries, self._with_surfaces = boundaries, surfaces
-        self._counts = []  # [3, K] of each case: pixels that are right, in the truth, in the prediction
+        self._counts = []  # [3, K] of each case: pixels that are right, in the ground truth, in the prediction
         self._boundary, self._hd95, self._spacing, self._worst = [], [], [], []
 
     @property
@@ -65,7 +72,7 @@ class Segmentation(Evaluator):
             true = np.asarray(true)
             found = np.asarray(prediction["mask"][i])[tuple(map(slice, true.shape))]
             if found.shape != true.shape:
-                raise KerasVisionError(f"a predicted mask {found.shape} is smaller than its truth {true.shape}")
+                raise KerasVisionError(f"a predicted mask {found.shape} is smaller than its ground truth {true.shape}")
             counts = _counts(true, found, self.classes)
             spacing = _spacing(
                 ground_truth["spacing_mm"][i] if "spacing_mm" in ground_truth else [1.0] * true.ndim, true.ndim
@@ -93,7 +100,7 @@ class Segmentation(Evaluator):
         return overlap[name] if name in overlap else super().figure(name, examples)
 
     def draw(self, folder, images):
-        """`worst.png`: image, truth and prediction of the cases with the lowest Dice; of a volume its worst slice.
+        """`worst.png`: image, ground truth and prediction of the cases of lowest Dice; of a volume its worst slice.
 
         images: function of example numbers that gives a dict number -> uint8 [H, W, 3], or [D, H, W] or [D, H, W, C].
         """
@@ -108,7 +115,7 @@ class Segmentation(Evaluator):
         out = {"miou": _mean(iou.values(), 0.0)} | {f"iou/{name}": v for name, v in iou.items()}
         if self.background is not None and dice:
             neither = right[self.background]
-            outside = true[self.background] + found[self.background] - neither  # in truth or prediction
+            outside = true[self.background] + found[self.background] - neither  # in ground truth or prediction
             out["foreground_iou"] = float((pixels - outside) / (pixels - neither))
         if pixels:
             out["pixel_accuracy"] = float(right.sum() / pixels)
@@ -189,7 +196,7 @@ def _index(background, classes):
 def _counts(true, found, classes):
     known = true != IGNORE
     true, found = true[known], found[known]
-    for name, mask in (("truth", true), ("prediction", found)):
+    for name, mask in (("ground truth", true), ("prediction", found)):
         if mask.max(initial=0) >= len(classes):
             raise KerasVisionError(f"a mask of the {name} holds class {mask.max()}; there are {len(classes)} classes")
     return np.stack([np.bincount(part, minlength=len(classes)) for part in (true[true == found], true, found)])
@@ -203,7 +210,7 @@ def _spacing(values, axes):
 
 
 def _dice(counts):
-    """(Dice, whether the class is in truth or prediction), both [..., K], of [..., 3, K]."""
+    """(Dice, whether the class is in ground truth or prediction), both [..., K], of [..., 3, K]."""
     right, both = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
     return 2 * right / np.maximum(both, 1), both > 0
 

@@ -10,7 +10,7 @@ TOLERANCE = 0.0075  # of the diagonal: Csurka et al. 2013; DAVIS' code has 0.008
 
 
 def outline(region, beyond):
-    """Pixels of a region that have a neighbor across a side outside of it. bool of any rank.
+    """Pixels of a region that have a neighbor across a side outside of it: bool of any rank -> bool, the same shape.
 
     beyond: whether what lies beyond the grid counts as part of the region.
     """
@@ -38,10 +38,10 @@ def boundary_f(ground_truth, found):
 
 
 def hausdorff_95(ground_truth, found, spacing):
-    """The 95th percentile of the symmetric surface distance of two bool regions with something in each.
+    """The 95th percentile of the symmetric surface distance of two bool regions, neither empty, in `spacing`'s unit.
 
     A. A. Taha and A. Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 15:29, 2015,
-    doi:10.1186/s12880-015-0068-x. The surface are the pixels that an erosion (neighbors across a side) takes away, at
+    doi:10.1186/s12880-015-0068-x. A surface is the pixels that an erosion (neighbors across a side) takes away, at
     the grid's border too. From each of one surface goes the Euclidean distance to the nearest of the other one, pixels
     being `spacing` apart along each axis; of both directions' 95th percentiles (linear between ranks) the larger.
     """

@@ -121,8 +121,8 @@ def _choose_in_turn(overlap):
     shape = tf.shape(overlap)
     anchors, ground_truths = shape[-2], shape[-1]
     width = tf.minimum(anchors, ground_truths)
-    by_truth = tf.reshape(tf.linalg.matrix_transpose(overlap), [-1, ground_truths, anchors])
-    left, places = tf.math.top_k(by_truth, width)  # [B, G, width]
+    by_ground_truth = tf.reshape(tf.linalg.matrix_transpose(overlap), [-1, ground_truths, anchors])
+    left, places = tf.math.top_k(by_ground_truth, width)  # [B, G, width]
     rows = tf.range(ground_truths)[None, :, None]
     invariant = left.shape  # a loop in a graph wants its variables to keep theirs
 

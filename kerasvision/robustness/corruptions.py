@@ -2,9 +2,9 @@
 Common Corruptions and Perturbations" (Hendrycks, Dietterich 2019, arXiv:1903.12261, section 4.1 and the constants of
 its ImageNet-C).
 
-Each is image, uint8 [H, W, 3], severity of 1 to 5, numpy generator -> uint8 [H, W, 3]. Only what leaves every pixel in
-its place, so that boxes and masks stay true. The paper's images have a shorter side of 224 pixels; a blur shrinks and
-grows with the side.
+Each takes an image uint8 [H, W, 3], a severity of 1 to 5 and a numpy Generator (`random`), and gives uint8 [H, W, 3].
+These are the paper's corruptions that leave every pixel in its place, so that boxes and masks stay valid. The paper's
+images have a shorter side of 224 pixels; the width of a blur grows and shrinks with the side.
 """
 
 import io
@@ -18,30 +18,32 @@ _SIDE = 224  # shorter side of the paper's images
 
 
 def gaussian_noise(image, severity, random):
-    """Of a sensor in little light."""
+    """Normal noise, as of a sensor in little light."""
     return _to_bytes(_floats(image) + random.normal(0, (0.08, 0.12, 0.18, 0.26, 0.38)[severity - 1], image.shape))
 
 
 def shot_noise(image, severity, random):
-    """Of light that comes in few photons."""
+    """Poisson noise, as of light that comes in few photons."""
     photons = (60, 25, 12, 5, 3)[severity - 1]
     return _to_bytes(random.poisson(_floats(image) * photons) / photons)
 
 
 def impulse_noise(image, severity, random):
-    """Values that are lost, half of them to black and half to white."""
+    """Salt and pepper: single values of pixels are lost, half of them to 0 and half to 255."""
     drawn, share = random.random(image.shape), (0.03, 0.06, 0.09, 0.17, 0.27)[severity - 1]
     return np.where(drawn < share / 2, 0, np.where(drawn < share, 255, image)).astype(np.uint8)
 
 
 def gaussian_blur(image, severity, random):
-    """Of a lens out of focus."""
+    """A Gaussian blur, as of a lens out of focus."""
     sigma = (1, 2, 3, 4, 6)[severity - 1] * min(image.shape[:2]) / _SIDE
     return _to_bytes(ndimage.gaussian_filter(_floats(image), (sigma, sigma, 0), mode="nearest"))
 
 
 def brightness(image, severity, random):
-    """Too much light: the paper's, which adds to the value of hue, saturation and value, scales a pixel's channels."""
+    """Too much light: the value of HSV (the largest channel) is raised by 0.1 a severity, so a pixel's channels are
+    scaled alike.
+    """
     held = _floats(image)
     value = held.max(-1, keepdims=True)
     brighter = np.minimum(value + 0.1 * severity, 1)
@@ -49,14 +51,14 @@ def brightness(image, severity, random):
 
 
 def contrast(image, severity, random):
-    """Fog without depth: each channel nearer to its mean."""
+    """Less contrast: each channel is brought nearer to its mean over the image."""
     held, share = _floats(image), (0.4, 0.3, 0.2, 0.1, 0.05)[severity - 1]
     mean = held.mean((0, 1), keepdims=True)
     return _to_bytes((held - mean) * share + mean)
 
 
 def pixelate(image, severity, random):
-    """A picture that was made small and large again."""
+    """Fewer pixels: the image is shrunk by averaging and enlarged again by repeating pixels."""
     share, (height, width) = (0.6, 0.5, 0.4, 0.3, 0.25)[severity - 1], image.shape[:2]
     small = Image.fromarray(image).resize(
         (max(1, int(width * share)), max(1, int(height * share))), Image.Resampling.BOX
@@ -65,7 +67,7 @@ def pixelate(image, severity, random):
 
 
 def jpeg(image, severity, random):
-    """Compression that shows its blocks."""
+    """JPEG compression of so low a quality, 25 to 7, that its blocks show."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=(25, 18, 15, 10, 7)[severity - 1])
     return np.asarray(Image.open(file))

@@ -1,4 +1,7 @@
-"""What a finished run of a classifier was trained on, remembered to say how far another image is out of it."""
+"""What a finished run of a classifier was trained on, kept beside it to say how far out of distribution an image is.
+
+Three scores (`robustness.outliers`) of an image are ranked among those of held-out images.
+"""
 
 import dataclasses
 import io
@@ -22,8 +25,8 @@ OUT_OF_DISTRIBUTION = 0.99  # rank from which a score is rare among images that 
 
 @dataclasses.dataclass(frozen=True)
 class InDistribution:
-    """predict: serving inputs -> (features [B, D], logits [B, K]). known: method -> sorted scores of held-out
-    images.
+    """predict: serving inputs -> (features [B, D], logits [B, K]). mahalanobis, nearest: fitted on training images.
+    known: method -> sorted scores of held-out images.
     """
 
     predict: typing.Callable
@@ -32,7 +35,9 @@ class InDistribution:
     known: dict
 
     def scores(self, inputs):
-        """Method -> (score [B], rank [B]); the rank is the share of held-out images that are less so."""
+        """Serving inputs -> {method: (score [B], rank [B])}; the rank, 0..1, is the share of held-out images with a
+        lower score.
+        """
         features, logits = self.predict(inputs)
         return {
             name: (score, np.searchsorted(self.known[name], score) / len(self.known[name]))
@@ -40,8 +45,8 @@ class InDistribution:
         }
 
     def describe(self, inputs):
-        """JSON of one image, inputs with a batch axis of 1; `foreign`: whether two of three ranks are
-        `OUT_OF_DISTRIBUTION`.
+        """JSON of one image, serving inputs with a batch axis of 1: {method: {"score", "rank"}} and `foreign`, the word
+        that programs know for out of distribution: whether two of the three ranks are `OUT_OF_DISTRIBUTION` or more.
         """
         held = {name: (float(score[0]), float(rank[0])) for name, (score, rank) in self.scores(inputs).items()}
         rows = {name: {"score": round(score, 5), "rank": round(rank, 4)} for name, (score, rank) in held.items()}
@@ -56,7 +61,11 @@ class InDistribution:
 
 
 def in_distribution_of(trained):
-    """The `InDistribution` of a finished run: of its folder's file, which is written when it is not there."""
+    """The `InDistribution` of a finished run: of its folder's file, which is written when it is not there.
+
+    Raises UsageError of a run that is no classifier of one label or was trained with qat, KerasVisionError where its
+    data has no held-out split.
+    """
     predict = _predicting(trained)
     path = trained.folder / FILE
     if not path.exists() or _width(path) != trained.arch.embedding(trained.graph).shape[-1]:
@@ -86,7 +95,7 @@ def _predicting(trained):
     arch, graph = trained.arch, trained.graph
     if tuple(arch.label_keys) != ("label",):
         raise UsageError(
-            f"{arch.registered_name}: how foreign an image is, is told by what gives one class for each, such as "
+            f"{arch.registered_name}: how far out of distribution an image is, is told by what gives one "
             "classification/classifier"
         )
     inner = keras.Model(graph.input, {"features": arch.embedding(graph), "logits": graph.output["logits"]})

@@ -1,6 +1,7 @@
-"""Scores of how far out of distribution an input is, by a classifier's logits or features. Larger: farther.
+"""Outlier scores: how far out of distribution an input is, by a classifier's logits or features. Larger is farther.
 
-`features`: [N, D], of the layer before the logits. What is fitted is fitted on the training data's features.
+features: float [N, D], the input of the layer that makes the logits. `fit` takes those of the training data. Scores are
+float64 [N]. Features of another rank raise UsageError.
 """
 
 import dataclasses
@@ -23,9 +24,10 @@ def energy(logits, temperature=1.0):
 
 @dataclasses.dataclass(frozen=True)
 class Mahalanobis:
-    """Means [K, D] of the classes and their common precision [D, D]: "A Simple Unified Framework for Detecting
-    Out-of-Distribution Samples and Adversarial Attacks" (Lee, Lee, Lee, Shin 2018, arXiv:1807.03888, equations 1, 2).
-    Features of one layer; the paper's perturbation of inputs and its weights over layers are not here.
+    """means [K, D] of the classes and their common precision [D, D], the inverse of the covariance: "A Simple Unified
+    Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks" (Lee, Lee, Lee, Shin 2018,
+    arXiv:1807.03888, equations 1, 2). Of one layer's features; the paper's perturbation of inputs and its weights over
+    layers are not here.
     """
 
     means: np.ndarray
@@ -33,7 +35,9 @@ class Mahalanobis:
 
     @classmethod
     def fit(cls, features, labels):
-        """features: [N, D]; labels: int [N]. A covariance without full rank is inverted in what it spans."""
+        """features: [N, D]; labels: int [N]. A covariance without full rank gets its pseudo-inverse. Raises UsageError
+        unless there is one label for each feature vector.
+        """
         features, labels = _matrix(features), np.asarray(labels)
         if len(labels) != len(features):
             raise UsageError(f"{len(features)} features and {len(labels)} labels; give one label each")
@@ -43,7 +47,7 @@ class Mahalanobis:
         return cls(means, np.linalg.pinv(centered.T @ centered / len(features), hermitian=True))
 
     def score(self, features):
-        """Squared distance to the nearest class, [N, D] -> [N]; the paper's confidence with the other sign."""
+        """Squared Mahalanobis distance to the nearest class mean, [N, D] -> [N]: minus the paper's confidence."""
         features = _matrix(features)
         distances = [np.einsum("nd,de,ne->n", features - m, self.precision, features - m) for m in self.means]
         return np.min(distances, 0)
@@ -51,8 +55,8 @@ class Mahalanobis:
 
 @dataclasses.dataclass(frozen=True)
 class Nearest:
-    """Training features [N, D] of length 1: "Out-of-Distribution Detection with Deep Nearest Neighbors" (Sun, Ming,
-    Zhu, Li 2022, arXiv:2204.06507, section 3). k: which neighbor's distance is the score.
+    """held: training features [N, D], scaled to length 1: "Out-of-Distribution Detection with Deep Nearest Neighbors"
+    (Sun, Ming, Zhu, Li 2022, arXiv:2204.06507, section 3). k: which neighbor's distance is the score, 1 the nearest.
     """
 
     held: np.ndarray
@@ -60,14 +64,14 @@ class Nearest:
 
     @classmethod
     def fit(cls, features, k=50):
-        """features: [N, D]. k: 1 to N."""
+        """features: [N, D], of any length. k: 1 to N. Raises UsageError of any other k."""
         held = _unit(_matrix(features))
         if not 1 <= k <= len(held):
             raise UsageError(f"k={k}; allowed: 1 to {len(held)}, the number of training features")
         return cls(held, k)
 
     def score(self, features):
-        """Euclidean distance to the k-th nearest training feature, [N, D] -> [N]."""
+        """Euclidean distance, 0..2, of features scaled to length 1 to their k-th nearest in `held`: [N, D] -> [N]."""
         features, scores = _unit(_matrix(features)), []
         for start in range(0, len(features), BLOCK):
             cosines = features[start : start + BLOCK] @ self.held.T

@@ -1,4 +1,4 @@
-"""How a model answers corrupted images: its main metric under each corruption and severity."""
+"""How well a model does on corrupted images: its main metric under each corruption and severity."""
 
 import json
 import pathlib
@@ -17,8 +17,10 @@ FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
 def measured(model, split="test", corruptions=(), severities=SEVERITIES, examples=None, progress=lambda *_: None):
     """The document that `read` reads: {name, split, metric, examples, clean, corruptions: {name: {severity: value}}}.
 
-    model: what `kerasvision.load` gives. corruptions: names, or none for all. examples: the most that are looked at,
-    evenly from the split. progress: called with (task, done, total). Each call draws the same noise for an image.
+    model: what `kerasvision.load` gives. corruptions: names of `corruptions.CORRUPTIONS`, or none for all. severities:
+    of 1 to 5. examples: at most so many, spread evenly over the split. progress: called with (task, done, total). The
+    noise of an image is the same at every call. Raises UsageError of an unknown corruption, and of a model that takes
+    no image or has no data.
     """
     names, arch = tuple(corruptions) or tuple(CORRUPTIONS), model.arch
     for name in names:
@@ -59,12 +61,12 @@ def _corrupted(inputs, ids, name, severity):
 
 
 def mean(found):
-    """Over all corruptions and severities."""
+    """The metric's mean over all corruptions and severities of a document of `measured`."""
     return float(np.mean([value for row in found["corruptions"].values() for value in row.values()]))
 
 
 def read(path):
-    """A document that `write` wrote."""
+    """The document in a robustness.json. Raises KerasVisionError where the file is none."""
     try:
         found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -75,7 +77,7 @@ def read(path):
 
 
 def write(found, folder):
-    """robustness.json and robustness.png into a folder; returns the path of the first."""
+    """Write robustness.json and robustness.png into a folder; returns the path of the first. found: of `measured`."""
     folder = pathlib.Path(folder)
     write_text(folder / "robustness.json", json.dumps(found, indent=2) + "\n")
     draw(found, folder / "robustness.png")
@@ -83,7 +85,7 @@ def write(found, folder):
 
 
 def draw(found, path):
-    """The metric over severity, a line a corruption; that of clean images at 0."""
+    """Write a PNG of the metric over severity, a line a corruption; severity 0 is the clean images."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")

@@ -1,4 +1,4 @@
-"""A request from the choice of a version to its outputs, the same for every API."""
+"""What every API does with a request: choose the version of the model, predict, and compare with the drift profile."""
 
 import asyncio
 import contextlib
@@ -11,37 +11,45 @@ FEW = 4  # encoded images, whose headers are read in less time than it takes to 
 
 
 async def here(function, *arguments):
-    """In place of a thread of its own."""
+    """Runs `function` on the event loop, for work too short for a thread; returns what it returns."""
     return function(*arguments)
 
 
 class Answering:
-    """models: `Models`. engine: `Batching`."""
+    """Where requests of every API find their model. models: `models.Models`. engine: `batching.Batching`."""
 
     def __init__(self, models, engine):
         self.models, self.engine = models, engine
 
     @contextlib.contextmanager
     def predictor(self, seen, name, version=None, label=""):
-        """Yields what predicts: the version that is asked for is held until the end. seen: the observer's."""
+        """A context manager of a `Predictor` of the version that a request names, which is not unloaded before the end.
+
+        version: a number, label: such as "stable", neither: the newest. seen: the request's `observing.Seen`. Raises
+        ServingError (NOT_FOUND, INVALID_ARGUMENT) where there is no such version or label.
+        """
         with self.models.servable(name, version, label) as servable:
             seen.of = servable
             yield Predictor(servable, self.engine, seen)
 
 
 class Predictor:
-    """A request to one version."""
+    """One request to one version. servable: its `servable.Servable`. engine: `Batching`. seen: `observing.Seen`."""
 
     def __init__(self, servable, engine, seen):
         self.servable, self._engine, self._seen = servable, engine, seen
 
     def predict(self, inputs, signature="", output_filter=(), seconds=None):
-        """Name -> array for name -> array. seconds: how long the client waits, where that is known."""
+        """Input name -> numpy array to output name -> numpy array, in a batch with other requests; waits for it.
+
+        signature: its name, "" for the default one. output_filter: names of the outputs to give, () for all. seconds:
+        how long the client waits, where that is known. Raises ServingError.
+        """
         self._note(inputs)
         return self._watched(inputs, self._engine.predict(self.servable, inputs, signature, output_filter, seconds))
 
     async def predict_later(self, inputs, signature=""):
-        """The same, while the thread does other things."""
+        """`predict` as a coroutine, for the event loop of the REST API."""
         self._note(inputs)
         # of encoded pictures headers are looked at, and some are decoded
         encoded = sum(value.size for key, value in inputs.items() if key.endswith(ENCODED))
@@ -58,7 +66,7 @@ class Predictor:
         self._seen.examples = max((v.shape[0] for v in inputs.values() if v.ndim), default=1)
 
     def _watched(self, inputs, outputs):
-        """What came and was predicted is compared with the contract's profile."""
+        """The outputs, after the version's drift watch has seen them and the inputs."""
         if self.servable.watch:
             self.servable.watch.see(inputs, outputs)
         return outputs

@@ -18,8 +18,8 @@ from kerasvision.serve.status import Code, ServingError
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """largest: examples of one batch. bound: examples that may wait; one that would exceed it is refused at once.
-    workers: batches at once. deadline: seconds that a request may wait and be answered in.
+    """largest: examples of one batch. bound: examples that may wait; a request that would exceed it is refused at once.
+    workers: threads, each of which computes a batch at a time. deadline: seconds from a request to its outputs.
     """
 
     largest: int = 32
@@ -41,7 +41,10 @@ class _Job:
 
 
 class Batching:
-    """Answers requests; see the module. seen: called with the number of examples of each batch. clock: seconds."""
+    """The queue of requests and the threads that compute it, in batches; the module says how.
+
+    seen: called with the number of examples of each batch. clock: a function that gives seconds.
+    """
 
     def __init__(self, limits=Limits(), seen=lambda size: None, clock=time.monotonic):
         self.limits, self._seen, self._clock = limits, seen, clock
@@ -56,13 +59,16 @@ class Batching:
 
     @property
     def waiting(self):
-        """Examples that wait."""
+        """How many examples wait to be computed."""
         return self._waiting
 
     def submit(self, servable, inputs, signature="", output_filter=(), seconds=None):
-        """A future of `Servable.predict`. The servable checks names and types before they can join a batch, and a full
-        queue refuses: both raise here. seconds: how long its client waits, if that is less than the deadline; a request
-        that has waited longer is not computed.
+        """A concurrent Future of the outputs, name -> numpy array.
+
+        servable: of the version. inputs: name -> numpy array. signature, output_filter: as in `answering.Predictor`.
+        seconds: how long the client waits, if that is less than the deadline; a request that has waited longer is not
+        computed. Raises ServingError at once where names or types are wrong (INVALID_ARGUMENT), where the queue is full
+        (RESOURCE_EXHAUSTED) or ends (UNAVAILABLE).
         """
         ready = servable.checked(inputs, signature, output_filter)
         size, key = _size(ready), _key(servable, ready, signature)
@@ -82,7 +88,7 @@ class Batching:
         return job.answer
 
     def predict(self, servable, inputs, signature="", output_filter=(), seconds=None):
-        """See `submit`; waits for the answer."""
+        """`submit`, and wait for the outputs. Raises also what the graph raised, and DEADLINE_EXCEEDED."""
         answer = self.submit(servable, inputs, signature, output_filter, seconds)
         try:
             return answer.result(self._patience(seconds))
@@ -94,11 +100,11 @@ class Batching:
         return self.limits.deadline if seconds is None else max(0.0, min(seconds, self.limits.deadline))
 
     def too_late(self):
-        """The error of an answer that did not come in time."""
+        """The ServingError, not raised, of outputs that did not come in time."""
         return ServingError(Code.DEADLINE_EXCEEDED, f"not answered within {self.limits.deadline:g} seconds")
 
     def stop(self):
-        """Answer what waits, then end the workers."""
+        """Compute what waits, then end the threads; later requests are refused."""
         with self._lock:
             self._ends = True
             self._lock.notify_all()
@@ -180,5 +186,5 @@ def _size(inputs):
 
 
 def _key(servable, inputs, signature):
-    """What requests of one batch have in common."""
+    """What requests must have in common to be computed as one batch: servable, signature, shapes and dtypes."""
     return id(servable), signature, tuple(sorted((k, v.shape[1:], v.dtype.str) for k, v in inputs.items()))

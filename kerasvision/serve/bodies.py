@@ -18,14 +18,20 @@ _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
 
 
 class Bodies:
-    """largest: bytes of one body, as it comes and unpacked."""
+    """Reads bodies, and counts the bytes of all that are held at once. largest: bytes of one body, as it comes and
+    unpacked.
+    """
 
     def __init__(self, largest=LARGEST_BODY):
         self._largest, self._bytes = largest, 0
 
     @contextlib.asynccontextmanager
     async def of(self, request):
-        """Yields a request's body; what it takes counts until the end."""
+        """An async context manager of a starlette request's body, unpacked bytes, which counts as held until the end.
+
+        Raises ServingError: INVALID_ARGUMENT of a coding that is not gzip, RESOURCE_EXHAUSTED of too many bytes,
+        DEADLINE_EXCEEDED where the body does not come in `BODY_SECONDS`.
+        """
         coding, held = request.headers.get("content-encoding", "").strip().lower(), []
         if coding not in (*_PLAIN, *_GZIP):
             raise invalid(f"Content-Encoding: {coding[:100]} is not taken; allowed: gzip, identity")
@@ -72,7 +78,10 @@ class Bodies:
 
 
 def unpacked(content):
-    """Pieces of what gzip holds (RFC 1952), none larger than is soon made, so that who asks for them can stop."""
+    """Yields what gzip bytes (RFC 1952) hold, in pieces so small that the caller can stop before memory is full.
+
+    Raises ServingError (INVALID_ARGUMENT) of bytes that are no whole gzip file.
+    """
     at = 0
     for _ in range(_MEMBERS):
         member = zlib.decompressobj(wbits=31)

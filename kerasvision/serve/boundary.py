@@ -15,7 +15,9 @@ MOST_CHARACTERS = 500  # of a status: it travels in a header, and a larger one i
 
 
 def refusal(error, log, what):
-    """The `ServingError` that a client is told for any exception. log: `Log`. what: names the request in it."""
+    """The `ServingError` that a client is told for any exception: itself, else INTERNAL with the whole exception in the
+    log. log: `log.Log`. what: names the request there.
+    """
     if isinstance(error, ServingError):
         return error
     log.event(f"{what}: {''.join(traceback.format_exception(error))}")
@@ -23,13 +25,15 @@ def refusal(error, log, what):
 
 
 class Boundary(grpc.ServerInterceptor):
-    """Around every unary call. It parses the message too: gRPC itself would call bytes that are none INTERNAL."""
+    """The gRPC interceptor around every unary call. It parses the message too, so that bytes that are no message are
+    INVALID_ARGUMENT; gRPC itself would say INTERNAL.
+    """
 
     def __init__(self, log):
         self._log = log
 
     def intercept_service(self, continuation, handler_call_details):
-        """The call's handler, within the boundary."""
+        """The call's handler, whose exceptions become statuses."""
         handler = continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler

@@ -27,13 +27,14 @@ _CHANNEL = (
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """address: "http://host:8501" or "https://..." for REST, "grpc://host:8500" or "grpcs://..." for gRPC.
+    """A client of one server. address: "http://host:8501" or "https://..." for REST, "grpc://host:8500" or
+    "grpcs://..." for gRPC.
 
-    deadline: seconds of a call, its repetitions included. tries: at most, where the server is away or full. pause:
-    seconds before the second try at most, doubled for each further one; how long within that is drawn, so that clients
-    do not come back together. token: for a server that asks for one. certificate: a PEM file to trust in place of the
-    system's. canary: a label that gets a share (0 to 1) of the calls that name no version, each drawn by itself; where
-    no version has it, they are answered as all others.
+    deadline: seconds of a call, its repetitions included. tries: calls at most, where the server is away or full.
+    pause: seconds before the second try at most, doubled for each further one up to 2 s; how long within that is drawn,
+    so that clients do not come back together. token: the bearer token of a server that wants one. certificate: a PEM
+    file to trust in place of the system's. canary: a label that gets a share (0 to 1) of the calls that name no
+    version, each drawn by itself; where no version has the label, they go where all others go.
 
     Threads may share a client, which keeps its connections: use it as a context manager, or `close` it.
     """
@@ -60,15 +61,18 @@ class Client:
         self.close()
 
     def close(self):
-        """Let go of the connections; the next call opens others."""
+        """Close the connections; the next call opens others."""
         for name, end in (("_pool", "clear"), ("_channel", "close")):
             if opened := self.__dict__.pop(name, None):
                 getattr(opened, end)()
 
     def predict(self, model, inputs, version=None, label="", signature=""):
-        """Output name -> array. inputs: name -> array with a batch axis; encoded images are bytes.
+        """Output name -> numpy array [B, ...].
 
-        version: a number; label: such as "stable"; neither: the newest. Errors are `ServingError`s with a code.
+        model: its name. inputs: name -> array or list with a batch axis; encoded images are bytes. version: a number;
+        label: such as "stable"; neither: the newest. signature: its name, "" for the default one. Raises `ServingError`
+        with a `status.Code`: the server's, UNAVAILABLE or DEADLINE_EXCEEDED. Over REST a single output, which has no
+        name there, is called "outputs".
         """
         arrays = {key: _array(value) for key, value in inputs.items()}
         ask = self._over_grpc if self.address.startswith("grpc") else self._over_rest

@@ -1,4 +1,4 @@
-"""Lists of models in TensorFlow Serving's form, from a models.config or from a request: each is right, or named."""
+"""Lists of models in TensorFlow Serving's form, from a models.config or from a request; what is wrong is one line."""
 
 import pathlib
 
@@ -9,7 +9,10 @@ _PLATFORM = "tensorflow"
 
 
 def read_config(path):
-    """[`ModelConfig`] of a models.config in TensorFlow Serving's text form; relative paths count from the file."""
+    """[`models.ModelConfig`] of a models.config in TensorFlow Serving's text form; relative paths count from the file.
+
+    Raises UsageError of a file that cannot be read or is none.
+    """
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -26,7 +29,9 @@ def read_config(path):
 
 
 def configs_of(message, base):
-    """[`ModelConfig`] of a `ModelServerConfig`. base: where relative paths count from."""
+    """[`models.ModelConfig`] of TensorFlow Serving's `ModelServerConfig`. base: the folder where relative paths count
+    from. Raises UsageError of a list that cannot be served.
+    """
     if message.WhichOneof("config") != "model_config_list":
         raise UsageError("it holds no model_config_list { config { name: ... base_path: ... } }")
     return [_config_of(row, base) for row in message.model_config_list.config]

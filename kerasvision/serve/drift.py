@@ -1,4 +1,7 @@
-"""Whether what is asked looks like what the model was judged on."""
+"""Data drift: whether the inputs and outputs of requests look like those of the split that the model was evaluated on.
+
+Histograms are compared by the population stability index (PSI) of `export.profile`.
+"""
 
 import collections
 import contextlib
@@ -22,8 +25,10 @@ SHARE, BURST = 0.05, 0.5  # of a processor's time, and seconds at first: for pic
 
 
 class Watch:
-    """Of one servable. kept: the profile in its contract. features: uint8 [1, H, W, 3] -> [1, D],
-    where it has any. kinds: key of an input -> its kind; None: an image.
+    """The latest requests of one version beside its profile. Threads may share it.
+
+    kept: the `profile` of its contract. features: a function uint8 [1, H, W, 3] -> [1, D], or None. kinds: key of an
+    input -> name of its kind; None: one `image`.
     """
 
     def __init__(self, kept, features=None, kinds=None):
@@ -34,7 +39,9 @@ class Watch:
         self._began, self._spent = time.perf_counter(), {"input": 0.0, "features": 0.0}
 
     def see(self, inputs, outputs):
-        """A request's arrays; of inputs only as many as there is time to look at."""
+        """Take in a request: input name -> array and output name -> array, with a batch axis. Of the inputs only as
+        many examples count as `SHARE` of a processor's time allows.
+        """
         values = {name: list(v) for name, v in profile.of_answer(outputs).items()}
         for found in self._statistics(inputs):
             for name, value in found.items():
@@ -77,9 +84,9 @@ class Watch:
             self._spent[what] += time.perf_counter() - started
 
     def report(self):
-        """Name -> {"psi", "examples", "shifted"} of what has been seen often enough, the mean over its histograms; of
-        "confidence" also its "mean", and "unsure", the share of answers that are below `UNSURE`, which a client had
-        better not take.
+        """Name of a statistic -> {"psi", "examples", "shifted"}, of those with `LEAST` examples or more; psi is the
+        mean over the statistic's histograms. "confidence" also has its "mean", and "unsure", the share of predictions
+        whose confidence is below `UNSURE`, which a client had better not rely on.
         """
         with self._lock:
             seen = {name: list(values) for name, values in self._seen.items() if len(values) >= LEAST}
@@ -102,7 +109,9 @@ def _decoded(encoded):
 
 
 def watch_of(path, features=None):
-    """The `Watch` of a SavedModel, or None where it has no profile."""
+    """The `Watch` of a SavedModel's folder (a pathlib.Path), or None where its contract has no profile. features: as in
+    `Watch`.
+    """
     contract = path / "assets.extra" / "contract.json"
     if not contract.exists():
         return None

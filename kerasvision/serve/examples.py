@@ -1,4 +1,4 @@
-"""Requests of tf.Example: Classify, Regress and MultiInference, with the words of TensorFlow Serving where it refuses.
+"""Requests of tf.Example: Classify, Regress and MultiInference, refused in the words of TensorFlow Serving.
 
 No signature of an image model takes them; models that were exported for them, such as TensorFlow Serving's own
 examples, are served all the same.
@@ -19,13 +19,15 @@ _LARGEST = 2**63
 
 
 class Method(abc.ABC):
-    """What a signature for examples does. name, kind: what it is called in a signature, and in messages."""
+    """What a signature for examples computes. Abstract. name: its method_name in a SignatureDef; kind: what messages
+    call it.
+    """
 
     name: str
     kind: str
 
     def check(self, servable, signature):
-        """Refuses a signature that is not for this method."""
+        """Raises ServingError where a servable has no such signature, or one that is not for this method."""
         key = signature or DEFAULT
         if key not in servable.signature_defs:
             raise invalid(f"No signature was found with the name: {key}")
@@ -45,15 +47,17 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def result(self, outputs, count):
-        """TensorFlow Serving's message for outputs of `count` examples."""
+        """Outputs of `count` examples, name -> numpy array, as TensorFlow Serving's message. Raises ServingError where
+        they do not fit.
+        """
 
     @abc.abstractmethod
     def rows(self, result):
-        """A message as JSON."""
+        """That message as JSON values, a row an example."""
 
 
 class Classification(Method):
-    """[(label, score)] for each example, of outputs "classes" string [N, C], "scores" float [N, C], or both."""
+    """Final. [(label, score)] for each example, of outputs "classes" string [N, C], "scores" float [N, C], or both."""
 
     name, kind = tf.compat.v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME, "classification"
 
@@ -89,7 +93,7 @@ class Classification(Method):
 
 
 class Regression(Method):
-    """A number for each example, of the output "outputs" float [N] or [N, 1]."""
+    """Final. A number for each example, of the output "outputs" float [N] or [N, 1]."""
 
     name, kind = tf.compat.v1.saved_model.signature_constants.REGRESS_METHOD_NAME, "regression"
 
@@ -121,7 +125,9 @@ METHODS = {method.name: method for method in (CLASSIFY, REGRESS)}
 
 
 def evaluate(predictor, method, serialized, signature):
-    """The message for examples, bytes each. predictor: `answering.Predictor`."""
+    """The message of a `Method` for examples. predictor: `answering.Predictor`. serialized: [bytes], a tf.Example each.
+    signature: its name.
+    """
     method.check(predictor.servable, signature)
     if not serialized:
         raise invalid("Input is empty.")
@@ -129,7 +135,9 @@ def evaluate(predictor, method, serialized, signature):
 
 
 def serialized_of(message):
-    """Bytes for each example of TensorFlow Serving's Input; what all have in common stands before each one's own."""
+    """[bytes], a tf.Example each, of TensorFlow Serving's Input message; the features of its context stand before each
+    example's own.
+    """
     if message.WhichOneof("kind") == "example_list_with_context":
         held = message.example_list_with_context
         common = held.context.SerializeToString()
@@ -138,8 +146,8 @@ def serialized_of(message):
 
 
 def multi_inference(request, open_request):
-    """MultiInferenceResponse: several signatures of one model on the same examples. open_request: ModelSpec -> context
-    manager of `answering.Predictor`.
+    """TensorFlow Serving's MultiInferenceResponse for its MultiInferenceRequest: several signatures of one model on the
+    same examples. open_request: a function ModelSpec -> context manager of `answering.Predictor`.
     """
     _check_tasks(request.tasks)
     serialized, response = serialized_of(request.input), inference_pb2.MultiInferenceResponse()
@@ -180,7 +188,7 @@ def _check_tasks(tasks):
 
 
 def read_examples(document):
-    """Bytes for each example of a REST request's JSON object."""
+    """[bytes], a tf.Example each, of the JSON object of a REST request. Raises ServingError (INVALID_ARGUMENT)."""
     common = _example(document["context"]) if "context" in document else b""
     if "examples" not in document:
         raise invalid(

@@ -1,4 +1,4 @@
-"""What tells that the files of a version on disk are others than before."""
+"""A mark of a version's files on disk, which changes when they do."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Who may ask, and what is too large to be looked at."""
+"""Who may send requests (the bearer token), and which images are too large or too dangerous to decode."""
 
 import hmac
 
@@ -15,19 +15,23 @@ _DENIED = "a bearer token is needed: Authorization: Bearer TOKEN"
 
 
 def check_token(header, token):
-    """Refuses a request whose header does not carry the token; "" asks for none."""
+    """Raises ServingError (UNAUTHENTICATED) unless an `Authorization` header is `Bearer <token>`. token: "" lets every
+    request pass.
+    """
     if token and not hmac.compare_digest(header.encode(), f"Bearer {token}".encode()):
         raise ServingError(Code.UNAUTHENTICATED, _DENIED)
 
 
 class TokenInterceptor(grpc.ServerInterceptor):
-    """The same for gRPC, in the metadata `authorization`."""
+    """`check_token` for gRPC, of the metadata `authorization`. token: as there."""
 
     def __init__(self, token):
         self._token = token
 
     def intercept_service(self, continuation, handler_call_details):
-        """Lets a call pass that carries the token, and a probe, which has none."""
+        """The call's handler where it carries the token or is of `grpc.health.v1`, whose probes have none; else one
+        that refuses.
+        """
         if handler_call_details.method.startswith(PREFIX):
             return continuation(handler_call_details)
         held = dict(handler_call_details.invocation_metadata).get("authorization", "")
@@ -42,7 +46,8 @@ class TokenInterceptor(grpc.ServerInterceptor):
 
 
 def check_images(encoded):
-    """Encoded images (an array of bytes) as they may be decoded; one that may not is refused.
+    """Encoded images, an array of bytes -> the array to decode. Raises ServingError (INVALID_ARGUMENT) of one that may
+    not be decoded.
 
     What a header says is read by `data.decode.look`, as the graphs of our own SavedModels do. A server has others too:
     so an animated WebP, at which TensorFlow's decoder writes beyond its memory, becomes its first frame here.

@@ -1,4 +1,4 @@
-"""gRPC's own health protocol, `grpc.health.v1`: what orchestrators and load balancers ask, as /readyz is for HTTP.
+"""gRPC's own health protocol, `grpc.health.v1`, for orchestrators and load balancers, as /readyz is for HTTP.
 
 https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 """
@@ -13,7 +13,7 @@ _STATES = health_pb2.HealthCheckResponse
 
 
 class _Servicer(health_pb2_grpc.HealthServicer):
-    """As `grpc_health`'s own, but that no stream which ends can hold up the others, nor a server that stops.
+    """As `grpc_health`'s own servicer, but a stream that ends holds up neither other streams nor a server that stops.
 
     gRPC's one thread of events completes what is sent, and it is also the one that says when a stream has ended. So
     what it calls must never wait for whoever is sending.
@@ -46,7 +46,7 @@ class _Servicer(health_pb2_grpc.HealthServicer):
     Watch.experimental_non_blocking = True
 
     def set(self, service, status):
-        """Whoever watches the service is told."""
+        """Set the state of a service, and send it to every stream that watches it."""
         with self._sending:
             if self._has_ended:
                 return
@@ -56,7 +56,7 @@ class _Servicer(health_pb2_grpc.HealthServicer):
                     send(_STATES(status=status))
 
     def end(self):
-        """Not serving, for good; whoever watches is told, and then that there is nothing more to come."""
+        """Set every service to NOT_SERVING, for good, send that to every stream, and end the streams."""
         with self._sending:
             for service in tuple(self._statuses):
                 self.set(service, _STATES.NOT_SERVING)
@@ -66,7 +66,9 @@ class _Servicer(health_pb2_grpc.HealthServicer):
 
 
 class Health:
-    """services: names, each of them as well as the server as a whole (""). None serves before it is `look`ed at."""
+    """The health of a gRPC server. services: their full names; the server as a whole ("") is added. All are NOT_SERVING
+    until `look` is told otherwise.
+    """
 
     def __init__(self, services):
         self._services = (*services, "")  # the whole last: who hears of it may ask for any
@@ -75,11 +77,13 @@ class Health:
         self._set(_STATES.NOT_SERVING)
 
     def add_to(self, server):
-        """Answer on a gRPC server."""
+        """Add the health service to a grpc.Server."""
         health_pb2_grpc.add_HealthServicer_to_server(self._held, server)
 
     def look(self, is_ready):
-        """Tell those who watch, if it has changed. is_ready: whether every model answers."""
+        """Set all services to SERVING or NOT_SERVING, and tell those who watch, if it has changed. is_ready: whether
+        every model has a version that answers.
+        """
         self._set(_STATES.SERVING if is_ready else _STATES.NOT_SERVING)
 
     def _set(self, status):
@@ -89,5 +93,5 @@ class Health:
                 self._held.set(name, status)
 
     def end(self):
-        """Not serving, for good."""
+        """Set all services to NOT_SERVING for good, and end the streams."""
         self._held.end()

@@ -1,4 +1,4 @@
-"""What a server says of itself: lines for people, or JSON lines for a collector, a line for each request."""
+"""A server's log: lines for people, or JSON lines for a collector with one for each request."""
 
 import contextlib
 import json
@@ -14,25 +14,27 @@ _GIVEN = re.compile(r"[\w.:-]{1,128}")
 
 
 def request_id(headers):
-    """What a client calls its request, if that may stand in a log, else a new name. headers: lower-case -> value."""
+    """The `X-Request-Id` that a client sends, if it is of 1 to 128 plain characters, else a new random one. headers:
+    lower-case name -> value.
+    """
     given = headers.get(HEADER, "")
     return given if isinstance(given, str) and _GIVEN.fullmatch(given) else uuid.uuid4().hex
 
 
 class Log:
-    """form: "text": what happens to versions; "json": that and every request, one JSON object a line. out: a stream,
-    standard error if None. Nothing that is wrong with the stream, such as a full disk, reaches the server.
+    """form: "text" (events, such as a version that was loaded) or "json" (events and every request, one JSON object a
+    line). out: a text stream, standard error if None. Errors of the stream, such as a full disk, are passed over.
     """
 
     def __init__(self, form="text", out=None):
         self.form, self._out = form, out
 
     def event(self, text):
-        """Something that happened to a model."""
+        """Write a line about something that happened, to a version for example."""
         self._write(lines_of(text) if self.form == "text" else self._object({"event": text}))
 
     def request(self, row):
-        """A request that has been answered. row: its fields, JSON values."""
+        """Write a request that has been answered, where the form is "json". row: its fields, JSON values."""
         if self.form == "json":
             self._write(self._object({"event": "request"} | row))
 

@@ -1,10 +1,10 @@
-"""Answers of both APIs that are protocol buffers."""
+"""The protocol buffers that both APIs send: gRPC as they are, REST as JSON."""
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 
 def status_of(rows):
-    """GetModelStatusResponse of [(version, state, error or None)]."""
+    """TensorFlow Serving's GetModelStatusResponse. rows: [(version number, state, `ServingError` or None)]."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for number, state, error in rows:
         row = response.model_version_status.add(version=number, state=state)
@@ -14,7 +14,7 @@ def status_of(rows):
 
 
 def metadata_of(servable):
-    """GetModelMetadataResponse with the signatures of a servable."""
+    """TensorFlow Serving's GetModelMetadataResponse with the signatures of a `servable.Servable`."""
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = servable.name
     response.model_spec.version.value = servable.version

@@ -1,4 +1,4 @@
-"""What a server counts, for Prometheus and for its page, for each model version."""
+"""What a server counts of each model version, for Prometheus (/metrics) and for its page."""
 
 import collections
 import threading
@@ -14,7 +14,7 @@ _KEPT, _VERSIONS = 5000, 64  # requests of a version, versions
 
 
 class Metrics:
-    """A registry of its own, so that two servers in one process do not share counts."""
+    """Counters, histograms and gauges of one server, in a registry of its own. Threads may share it."""
 
     def __init__(self):
         self.registry = prometheus.CollectorRegistry()
@@ -45,11 +45,13 @@ class Metrics:
         return kind(f"kerasvision_{name}", text, labels, registry=self.registry)
 
     def batch(self, size):
-        """A batch has been answered."""
+        """Count a batch that was computed. size: its examples."""
         self._batches.observe(size)
 
     def count(self, name, version, api, code, seconds):
-        """A request has been answered. version: text; it and the name are "" where none was found."""
+        """Count a request that was answered. name, version: texts, "" where no version was found. api: "rest" or
+        "grpc". code: name of its `status.Code`, or "OK". seconds: how long it took.
+        """
         self._requests.labels(name, version, api, code).inc()
         self._seconds.labels(name, version, api).observe(seconds)
         with self._lock:
@@ -61,7 +63,9 @@ class Metrics:
                     del self._recent[key]
 
     def recent(self, name, version):
-        """Of a version: all its requests and errors, and of the last seconds the rate and the quantiles of time."""
+        """Of a version, {"requests", "errors"} of all time and {"per_second", "p50_ms", "p99_ms"} of the last `RECENT`
+        seconds, None where there were none. version: text.
+        """
         since = time.monotonic() - RECENT
         with self._lock:
             right, wrong = self._totals[name, version, True], self._totals[name, version, False]
@@ -71,7 +75,7 @@ class Metrics:
         return row | {"p50_ms": half and round(float(half), 2), "p99_ms": most and round(float(most), 2)}
 
     def text(self, models, waiting):
-        """The page that Prometheus reads."""
+        """Everything in Prometheus's text format, bytes. models: `models.Models`. waiting: examples in the queue."""
         with self._reading:  # two readers at once must not see what the other has just cleared
             return self._read(models, waiting)
 

@@ -1,4 +1,4 @@
-"""Which models and versions are served: found on disk, loaded, kept while they answer, and let go."""
+"""Which models and versions are served: found on disk, loaded, kept while they are used, and unloaded."""
 
 import collections
 import contextlib
@@ -33,7 +33,9 @@ class ModelConfig:
     labels: typing.Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def wanted(self):
-        """{version: its folder} of what is on disk and to be served, rising; 00000123 is version 123."""
+        """{version number: its folder} of what is on disk and to be served, rising; 00000123 is version 123. Raises
+        KerasVisionError where the folder is there and cannot be read.
+        """
         try:
             entries = list(pathlib.Path(self.base_path).iterdir())
         except FileNotFoundError:
@@ -51,7 +53,9 @@ class ModelConfig:
 
 @dataclasses.dataclass
 class Version:
-    """A version's life. users: requests that it is answering. mark: of its files when it was loaded."""
+    """The state of one version of a model. mark: `files.mark_of` when it was loaded. error: why it could not be loaded.
+    servable: while it can be used. users: how many requests are using it.
+    """
 
     number: int
     state: State = "START"
@@ -62,10 +66,13 @@ class Version:
 
 
 class Models:
-    """Thread-safe. A new version is loaded and warmed up beside the old one, which goes on answering until then; a
-    version that cannot be loaded changes nothing but its own status. What goes is let go when its last request ends.
-    log: takes a line of text. check: raises on a version's folder that may not be loaded. changed: called after every
-    look at the disk with whether every model answers.
+    """The models that a server has loaded. Thread-safe.
+
+    A new version is loaded and warmed up beside the old one, which goes on answering until then; a version that cannot
+    be loaded changes nothing but its own status. A version is unloaded when its last request ends.
+
+    configs: [`ModelConfig`]. log: a function that takes a line of text. check: a function that raises on a version's
+    folder that may not be loaded. changed: called after every look at the disk with whether every model answers.
     """
 
     def __init__(self, configs, log=None, check=lambda path: None, changed=lambda is_ready: None):
@@ -79,11 +86,14 @@ class Models:
         self.configure(configs)
 
     def tell(self, configs):
-        """`configure` by a request: the list is no longer read from the disk."""
+        """`configure` with a list that a client has sent: from then on `watch` no longer reads it from the disk."""
         self.configure(configs, is_told=True)
 
     def configure(self, configs, is_told=False, waits=False):
-        """Another list of models takes the place of the present one, and is loaded. waits: see `refresh`."""
+        """Serve another list of models, [`ModelConfig`], in place of the present one. is_told, waits: see `refresh`.
+
+        Raises UsageError where two have one name.
+        """
         twice = sorted(name for name, count in collections.Counter(c.name for c in configs).items() if count > 1)
         if twice:
             raise UsageError(
@@ -92,11 +102,12 @@ class Models:
         self.refresh({c.name: c for c in configs}, is_told, waits)
 
     def refresh(self, configs=None, is_told=False, waits=False):
-        """Look at the disk: load what is new, let go what is no longer wanted.
+        """Look at the disk: load new versions, unload those that are no longer wanted.
 
-        configs: name -> another `ModelConfig`, which counts from when its versions have been loaded: a label that moves
-        names a version that answers at every moment. is_told: by a request, after which none from the disk counts.
-        waits: a version is loaded only when its files are those of the look before, since it may be being copied.
+        configs: name -> the `ModelConfig` to serve from now on, None for the present ones. It counts when its versions
+        have been loaded, so that a label that moves names a version that answers at every moment. is_told: whether a
+        client has sent it, after which no list from the disk counts. waits: load a version only when its files are
+        those of the look before, since it may be being copied.
         """
         with self._loading:
             if configs is None or (self._told and not is_told):
@@ -132,7 +143,7 @@ class Models:
         return not is_known and (before is None or before.get(path) == mark)
 
     def _retire(self, name, wanted):
-        """Let go what is not wanted, once something that is wanted answers."""
+        """Unload the versions of a model that are not wanted, once one that is wanted answers."""
         with self._lock:
             serving = [v for v in self._held[name].values() if v.state == "AVAILABLE"]
             ready = any(v.number in wanted for v in serving) or not wanted
@@ -173,7 +184,11 @@ class Models:
 
     @contextlib.contextmanager
     def servable(self, name, version=None, label=""):
-        """The servable for a request, held while it is answered. version: a number, or None for the newest."""
+        """A context manager of the `Servable` for a request, which is not unloaded before the end.
+
+        version: a number, None for the newest; label: names a version in its place. Raises ServingError (NOT_FOUND, or
+        INVALID_ARGUMENT of a label) where there is none.
+        """
         with self._lock:
             held = self._choose(name, version, label)
             held.users += 1
@@ -200,7 +215,9 @@ class Models:
         raise not_found(f"Servable not found for request: {asked}")
 
     def status(self, name, version=None):
-        """[(number, state, error or None)], the newest first, as ModelService gives it."""
+        """[(version number, `State`, `ServingError` or None)] of a model, the newest first; of one version where it is
+        named. Raises ServingError (NOT_FOUND) where there is none.
+        """
         with self._lock:
             held = list(self._held.get(name, {}).values()) if name in self._held or name in self._configs else []
         rows = [(v.number, v.state, v.error) for v in sorted(held, key=lambda v: -v.number)]
@@ -213,7 +230,7 @@ class Models:
         return rows
 
     def versions(self, name):
-        """As `status`, of a model that may have none."""
+        """`status` of all versions of a model, [] where there is none."""
         try:
             return self.status(name)
         except ServingError:
@@ -225,12 +242,12 @@ class Models:
             return dict(self._configs[name].labels) if name in self._configs else {}
 
     def names(self):
-        """Of the models that are asked for."""
+        """Names of the models to be served, sorted, whether they have a version or not."""
         with self._lock:
             return sorted(self._configs)
 
     def drift(self):
-        """[(model, version, report of its `Watch`)] of the versions that answer and have a profile."""
+        """[(model, version number, `drift.Watch.report()`)] of the versions that answer and have a profile."""
         with self._lock:
             held = [(n, v.number, v.servable) for n, of in self._held.items() for v in of.values() if v.servable]
         return [(name, number, s.watch.report()) for name, number, s in sorted(held, key=lambda r: r[:2]) if s.watch]
@@ -242,10 +259,10 @@ class Models:
             return all(any(v.state == "AVAILABLE" for v in self._held[n].values()) for n in self._configs)
 
     def watch(self, seconds, configs=None):
-        """Look at the disk every so often, in a thread, until `stop`; what is still being copied has to wait.
+        """Start a thread that looks at the disk every `seconds`, until `stop`; what is still being copied has to wait.
 
-        configs: () -> the list of models, asked each time, so that a label that moves is followed, until a request has
-        brought another list; None: the list stays.
+        configs: a function () -> [`ModelConfig`], called at each look, so that a label that moves is followed, until a
+        client has sent another list; None: the list stays.
         """
 
         def loop():
@@ -259,13 +276,13 @@ class Models:
         threading.Thread(target=loop, name="versions", daemon=True).start()
 
     def stop(self):
-        """End the watch."""
+        """End the thread of `watch`."""
         self._stopped.set()
 
 
 def configs_below(folder):
-    """A `ModelConfig` for each folder of versions below a folder, such as `saved_models/`, with its labels: of a model
-    that has some, the labeled versions are served, and no other.
+    """[`ModelConfig`] of the models below a folder, such as `saved_models/`, with their labels: of a model that has
+    labels, the labeled versions are served, and no other. Raises UsageError where there is no model.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():

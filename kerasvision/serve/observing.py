@@ -1,4 +1,4 @@
-"""Around each request: it is counted, it may be logged, and where OpenTelemetry is installed it is a span."""
+"""Each request is counted, logged, and where OpenTelemetry is installed it is a span."""
 
 import contextlib
 import time
@@ -8,7 +8,9 @@ from kerasvision.serve.status import ServingError
 
 
 class Seen:
-    """What is known of a request so far. id: see `log.request_id`. of: its servable. examples: how many."""
+    """What is known of a request so far, to be logged. id: see `log.request_id`. of: its `servable.Servable`, None
+    before it is found. examples: how many it has.
+    """
 
     def __init__(self, headers):
         self.id = request_id(headers)
@@ -16,14 +18,17 @@ class Seen:
 
 
 class Observer:
-    """metrics, log: where it is told."""
+    """Observes the requests of every API. metrics: `metrics.Metrics`. log: `log.Log`."""
 
     def __init__(self, metrics, log):
         self.metrics, self.log = metrics, log
 
     @contextlib.contextmanager
     def request(self, api, headers):
-        """Around a request. headers: lower-case name -> value, of HTTP or gRPC's metadata. Yields `Seen`."""
+        """A context manager around a request; gives its `Seen`, and counts and logs it at the end, also after an error.
+
+        api: "rest" or "grpc". headers: lower-case name -> value, of HTTP or of gRPC's metadata.
+        """
         seen, started, code = Seen(headers), time.perf_counter(), "OK"
         with _span(f"{api} request", headers) as span:
             try:
@@ -47,10 +52,10 @@ class Observer:
 
 
 class _NoSpan:
-    """In place of a span where OpenTelemetry is not installed."""
+    """Stands for a span where OpenTelemetry is not installed."""
 
     def set_attribute(self, key, value):
-        """Nothing."""
+        """Does nothing."""
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ PROMETHEUS = "/monitoring/prometheus/metrics"  # where TensorFlow Serving has it
 
 
 def document_of(names, needs_token):
-    """OpenAPI 3.1 of a server of models with these names."""
+    """The JSON document, OpenAPI 3.1, of a server of models with these names."""
     from kerasvision import __version__
 
     document = {

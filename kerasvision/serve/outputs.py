@@ -12,7 +12,12 @@ BYTES = "_bytes"  # ends the names of string outputs that are binary
 
 
 def dump_outputs(outputs, in_rows):
-    """Bytes of the response: {"predictions": rows} or {"outputs": columns}; the name of a single output is left out."""
+    """Bytes of the response, JSON: {"predictions": rows} or {"outputs": columns}; the name of a single output is left
+    out.
+
+    outputs: name -> numpy array. in_rows: whether the request had "instances". Raises ServingError (INVALID_ARGUMENT)
+    where rows have no batch axis in common.
+    """
     plain = {name: _jsonable(name, value) for name, value in outputs.items()}
     if not in_rows:
         held = plain if len(plain) > 1 else next(iter(plain.values()))

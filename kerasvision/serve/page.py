@@ -1,4 +1,4 @@
-"""What the page at / asks for: which models there are and how they do, and a prediction as a picture."""
+"""The page at / and what it fetches: the state of all models, and a prediction drawn as a picture."""
 
 import base64
 import functools
@@ -26,12 +26,15 @@ POLICY = (
 
 @functools.cache
 def html():
-    """The page."""
+    """The page, as a text of HTML."""
     return importlib.resources.files("kerasvision.serve").joinpath("page.html").read_text(encoding="utf-8")
 
 
 def overview(models, metrics, waiting):
-    """JSON: each model with its versions, their state, labels, requests, latency and drift."""
+    """JSON values: each model with its versions, their state, labels, requests, latency and drift.
+
+    models: `models.Models`. metrics: `metrics.Metrics`. waiting: examples in the queue.
+    """
     drift = {(name, number): report for name, number, report in models.drift()}
     rows = []
     for name in models.names():
@@ -45,7 +48,12 @@ def overview(models, metrics, waiting):
 
 
 def draw(predictor, encoded):
-    """JSON of one encoded picture's prediction: {"words", "answer", "picture": a PNG in base64}."""
+    """JSON values of one encoded picture's prediction: {"words", "answer": as `predict --json`, "picture": a PNG in
+    base64}.
+
+    predictor: `answering.Predictor`. encoded: bytes of a picture. Raises ServingError of a picture
+    that cannot be decoded, and of a model that takes none or has no contract.
+    """
     arch, classes = _described(predictor.servable.path)
     inputs, image = _read(arch, encoded)
     outputs = predictor.predict({key: value[None] for key, value in inputs.items()})

@@ -1,4 +1,5 @@
-"""Tensors in gRPC: a `TensorProto` as TensorFlow's own `Tensor::FromProto` reads it, but for what that makes up.
+"""Tensors in gRPC: a `TensorProto` as TensorFlow's own `Tensor::FromProto` reads it, without the values that it
+invents.
 
 Values stand in `tensor_content` or in the field of their type. Where the field holds fewer than the shape asks for, the
 last one stands for the rest, and none at all for zeros. Refused, where TensorFlow would go on: numbers that the type
@@ -33,7 +34,9 @@ _FIELDS = {
 
 
 def arrays_of(protos):
-    """Name -> array for name -> `TensorProto`, of at most `LARGEST_REQUEST` bytes together."""
+    """Name -> `TensorProto` to name -> numpy array, of at most `LARGEST_REQUEST` bytes together. Raises ServingError
+    (INVALID_ARGUMENT).
+    """
     arrays, room = {}, LARGEST_REQUEST
     for key, proto in protos.items():
         try:
@@ -45,12 +48,14 @@ def arrays_of(protos):
 
 
 def weight(array):
-    """Bytes of an array in memory."""
+    """How many bytes a numpy array takes in memory, its strings included."""
     return sum(_OBJECT + len(v) for v in array.reshape(-1)) if array.dtype.kind == "O" else array.nbytes
 
 
 def array_of(proto, room=LARGEST_REQUEST):
-    """A tensor as an array of at most `room` bytes; a short message may stand for a huge tensor of one value."""
+    """A `TensorProto` as a numpy array. room: bytes that it may take, since a short message may stand for a huge tensor
+    of one value. Raises ServingError (INVALID_ARGUMENT).
+    """
     dtype = _dtype(proto.dtype)
     shape, count = _shape(proto.tensor_shape, _OBJECT if dtype == tf.string else dtype.size, room)
     field = _FIELDS[dtype]

@@ -50,8 +50,9 @@ class _Question:
 
 
 class Rest:
-    """The application. answering: `Answering`. observer: `Observer`. largest_body: bytes of a request. token: see
-    `guard.check_token`. cors: the origin whose pages may ask, "*" for any, "" for none.
+    """The starlette application. answering: `answering.Answering`. observer: `observing.Observer`. largest_body: bytes
+    of a request. token: see `guard.check_token`. cors: the origin whose pages may send requests, "*" for any, "" for
+    none.
     """
 
     def __init__(self, answering, observer, largest_body=LARGEST_BODY, token="", cors=""):
@@ -80,8 +81,8 @@ class Rest:
         )
 
     def _guarded(self, answer):
-        """An endpoint that asks for the token; what it refuses becomes JSON with the status of the code. Every answer
-        names its request.
+        """An endpoint that wants the token and whose errors become JSON with the HTTP status of their code. Every
+        response has its `X-Request-Id`.
         """
 
         async def guarded(request):
@@ -149,8 +150,8 @@ class Rest:
 
     @contextlib.asynccontextmanager
     async def _answered(self, request):
-        """Around a request that a model is asked: yields (what is seen of it, its body). Beyond so many at once, or so
-        many bytes of them, it is refused before it costs anything.
+        """A context manager around a request to a model: gives (its `observing.Seen`, its body). A request beyond so
+        many at once, or so many bytes of them, is refused before it costs anything.
         """
         with self._observer.request("rest", request.state.headers) as seen:
             if self._busy >= self._most:
@@ -209,7 +210,9 @@ def _read(servable, body):
 
 
 def _cors(origin):
-    """What lets pages of another origin ask (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+    """The middleware that lets pages of another origin send requests
+    (https://fetch.spec.whatwg.org/#http-cors-protocol).
+    """
     if not origin:
         return []
     sent = ["Authorization", "Content-Type", "Content-Encoding", HEADER]

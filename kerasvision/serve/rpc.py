@@ -21,7 +21,9 @@ from kerasvision.serve.status import Code, ServingError, invalid
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """answering: `Answering`. observer: `Observer`."""
+    """TensorFlow Serving's PredictionService. answering: `answering.Answering`. observer: `observing.Observer`. Its
+    methods take and give that service's messages; a `ServingError` becomes the call's status.
+    """
 
     def __init__(self, answering, observer):
         self._answering, self._models = answering, answering.models
@@ -39,7 +41,7 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             yield predictor
 
     def Predict(self, request, context):
-        """Tensors in, tensors out."""
+        """A PredictRequest -> PredictResponse: tensors in, tensors out."""
         with self._opened(request.model_spec, context) as predictor:
             signature = request.model_spec.signature_name
             predictor.servable.check_names(request.inputs, signature)
@@ -52,11 +54,11 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     def Classify(self, request, context):
-        """Classes of examples."""
+        """A ClassificationRequest -> ClassificationResponse: classes and scores of tf.Examples."""
         return self._evaluate(request, context, examples.CLASSIFY, classification_pb2.ClassificationResponse())
 
     def Regress(self, request, context):
-        """Numbers of examples."""
+        """A RegressionRequest -> RegressionResponse: a number for each tf.Example."""
         return self._evaluate(request, context, examples.REGRESS, regression_pb2.RegressionResponse())
 
     def _evaluate(self, request, context, method, response):
@@ -68,11 +70,11 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     def MultiInference(self, request, context):
-        """Several signatures of one model on the same examples."""
+        """A MultiInferenceRequest -> MultiInferenceResponse: several signatures of one model on the same examples."""
         return examples.multi_inference(request, lambda spec: self._opened(spec, context))
 
     def GetModelMetadata(self, request, context):
-        """The signatures of a model."""
+        """A GetModelMetadataRequest -> GetModelMetadataResponse with the model's signatures."""
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
@@ -83,19 +85,21 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class Management(model_service_pb2_grpc.ModelServiceServicer):
-    """Status and configuration of the models."""
+    """TensorFlow Serving's ModelService: the status of models, and which there are."""
 
     def __init__(self, models, base):
         self._models, self._base = models, base
 
     def GetModelStatus(self, request, context):
-        """Of one version, or of all."""
+        """A GetModelStatusRequest -> GetModelStatusResponse of one version, or of all."""
         spec = request.model_spec
         version = spec.version.value if spec.HasField("version") else None
         return messages.status_of(self._models.status(spec.name, version))
 
     def HandleReloadConfigRequest(self, request, context):
-        """Another list of models, all of them below the folder that the server was started with."""
+        """A ReloadConfigRequest -> ReloadConfigResponse: serve another list of models, whose folders all lie below the
+        one that the server was started with; else PERMISSION_DENIED.
+        """
         try:
             configs = configs_of(request.config, self._base)
             for config in configs:

@@ -18,7 +18,10 @@ DEFAULT = "serving_default"
 
 
 class Servable:
-    """Loads a SavedModel and runs its warm-up requests; whatever is wrong with it raises here, before it is served."""
+    """A SavedModel that is loaded and has run its warm-up requests. name, version: of the model. path: its folder.
+
+    Raises whatever is wrong with the files when it is made, before it is served.
+    """
 
     def __init__(self, name, version, path):
         self.name, self.version, self.path = name, version, pathlib.Path(path)
@@ -39,11 +42,16 @@ class Servable:
         return self.signature_defs[name].inputs
 
     def predict(self, inputs, signature=""):
-        """Name -> array for name -> array. signature: "" for the default one."""
+        """Input name -> numpy array to output name -> numpy array: `checked`, then `run`. signature: "" for the default
+        one.
+        """
         return self.run(self.checked(inputs, signature), signature)
 
     def checked(self, inputs, signature, output_filter=()):
-        """Inputs as arrays of the dtypes that the signature asks for, or an error; also if it has not all outputs."""
+        """Input name -> numpy array of the dtype and shape that the signature takes. output_filter: names of outputs.
+
+        Raises ServingError of a wrong name, dtype or shape, and of an output that the signature has not.
+        """
         definition = self.check_names(inputs, signature)
         for key in output_filter:
             if key not in definition.outputs:
@@ -59,7 +67,9 @@ class Servable:
         return arrays
 
     def check_names(self, names, signature):
-        """The definition of a signature, which must take inputs of these names."""
+        """The SignatureDef of a signature. Raises ServingError: FAILED_PRECONDITION where there is none of that name,
+        INVALID_ARGUMENT unless it takes inputs of these names.
+        """
         name = signature or DEFAULT
         if name not in self._functions:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
@@ -68,8 +78,9 @@ class Servable:
         return definition
 
     def run(self, inputs, signature):
-        """`predict` of inputs that are `checked`. An argument that the graph finds wrong is the client's mistake; any
-        other error of the graph is raised as it is.
+        """Inputs that are `checked` -> output name -> numpy array. Raises ServingError where the graph finds an
+        argument wrong (INVALID_ARGUMENT) or memory is short (RESOURCE_EXHAUSTED); any other error of the graph as it
+        is.
         """
         try:
             answer = self._functions[signature or DEFAULT](**{k: tf.constant(v) for k, v in inputs.items()})
@@ -114,7 +125,7 @@ def _check_names(sent, wanted):
 
 
 def _checked(key, value, info):
-    """The array, if it is of the dtype and of a shape that the signature asks for."""
+    """The array, if it is of the dtype and of a shape that the signature takes."""
     dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
     given = tf.string if value.dtype.kind in "OSU" else tf.as_dtype(value.dtype)
     if given != dtype:

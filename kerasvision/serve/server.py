@@ -1,4 +1,4 @@
-"""Both APIs over one set of models, from start to a drained end."""
+"""The embedded server: REST and gRPC over one set of models, from its start until the last request is answered."""
 
 import concurrent.futures
 import dataclasses
@@ -65,9 +65,10 @@ class Options:
 
 
 class Server:
-    """configs: [`ModelConfig`], or a function that gives them, asked again at every look at the disk.
+    """The embedded server. configs: [`models.ModelConfig`], or a function that gives them, called at every look at the
+    disk. options: `Options`. base: the folder below which a client's `HandleReloadConfigRequest` may name models.
 
-    `start` returns when every model is loaded or has failed; `stop` when the last request has been answered.
+    It is made when every model is loaded or has failed; `stop` returns when the last request has been answered.
     """
 
     def __init__(self, configs, options=Options(), base=pathlib.Path()):
@@ -115,7 +116,9 @@ class Server:
         return server
 
     def start(self):
-        """Listen on both ports."""
+        """Listen on both ports and watch the disk for new versions; returns the server, whose `rest_port` and
+        `grpc_port` are then known. Raises KerasVisionError where a port is taken.
+        """
         try:
             self.grpc_port = self._add_grpc_port(f"{self.options.host}:{self.options.grpc_port}")
         except RuntimeError:
@@ -144,7 +147,7 @@ class Server:
         return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([pair]))
 
     def stop(self):
-        """Takes no new request, and answers those that it has."""
+        """Take no new request, answer those that it has, and end."""
         self._rest.draining = True
         self._health.end()
         self.models.stop()
@@ -156,7 +159,7 @@ class Server:
         self._pool.shutdown(wait=True)
 
     def wait(self):
-        """Until SIGINT or SIGTERM, then `stop`."""
+        """Block until SIGINT or SIGTERM, then `stop`."""
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())

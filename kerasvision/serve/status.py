@@ -4,7 +4,9 @@ import enum
 
 
 class Code(enum.Enum):
-    """gRPC's status codes that a server answers with: (number, HTTP status, as TensorFlow Serving maps it)."""
+    """gRPC's status codes that a server answers with: (gRPC's number, the HTTP status to which TensorFlow Serving maps
+    it).
+    """
 
     INVALID_ARGUMENT = (3, 400)
     DEADLINE_EXCEEDED = (4, 504)
@@ -19,12 +21,12 @@ class Code(enum.Enum):
 
     @property
     def number(self):
-        """Of gRPC."""
+        """gRPC's number, 0 to 16."""
         return self.value[0]
 
     @property
     def http(self):
-        """HTTP status."""
+        """The HTTP status, such as 404."""
         return self.value[1]
 
 
@@ -40,10 +42,10 @@ class ServingError(Exception):
 
 
 def invalid(message):
-    """The client's mistake."""
+    """The ServingError, not raised, of a client's mistake: INVALID_ARGUMENT, HTTP 400."""
     return ServingError(Code.INVALID_ARGUMENT, message)
 
 
 def not_found(message):
-    """A model or a version that is not there."""
+    """The ServingError, not raised, of a model or version that is not there: NOT_FOUND, HTTP 404."""
     return ServingError(Code.NOT_FOUND, message)

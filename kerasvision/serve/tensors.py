@@ -28,7 +28,7 @@ class _WithConstants(dict):
 
 
 def parse(body):
-    """A request's JSON object from bytes; NaN and Infinity are numbers here."""
+    """The JSON object of a request's body, bytes; NaN and Infinity are numbers here. Raises ServingError."""
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -62,7 +62,7 @@ def _finite(text):
 
 
 def signature_of(document):
-    """The name of the signature that a request asks for, or ""."""
+    """The name of the signature in a request's JSON object, "" where it names none. Raises ServingError (`invalid`)."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -72,7 +72,10 @@ def signature_of(document):
 
 
 def read_inputs(document, infos):
-    """(name -> array, whether in rows). infos: input name -> TensorInfo of the signature."""
+    """A predict request's JSON object -> (input name -> numpy array, whether it has "instances", rows).
+
+    infos: input name -> TensorInfo of the signature. Raises ServingError (`invalid`).
+    """
     if "instances" in document and "inputs" in document:
         raise invalid(
             f"JSON Value: {shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
@@ -166,7 +169,7 @@ def _is_object(value):
 
 
 def to_array(value, dtype):
-    """A JSON value, nested lists, as an array of a TensorFlow dtype."""
+    """A JSON value, nested lists, as a numpy array of a TensorFlow dtype. Raises ServingError (`invalid`)."""
     if dtype not in _TAKEN:
         raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {dtype.name}")
     shape = _shape(value)
@@ -286,7 +289,7 @@ def base64_content(text):
 
 
 def shown(value):
-    """A JSON value in a message, not longer than a line."""
+    """A JSON value as a text for a message, cut to the length of a line."""
     try:
         text = json.dumps(value, default=str)
     except RecursionError:

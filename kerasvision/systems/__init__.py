@@ -1,1 +1,1 @@
-"""Things made of trained models."""
+"""Models that are made of other trained models: ensembles."""

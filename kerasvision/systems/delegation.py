@@ -1,4 +1,4 @@
-"""A system that is an architecture: what it does not say itself, one of its members says for it."""
+"""A system is an architecture whose methods are those of one of its members, but for the few that it defines."""
 
 import abc
 
@@ -6,8 +6,8 @@ from kerasvision.tasks.base import Architecture
 
 
 def delegating(to, own=()):
-    """Class decorator: every public name of `Architecture` that the class does not define is that of its attribute
-    `to`. own: names that stay as the abstract classes have them.
+    """A class decorator: every public name of `Architecture` that the class does not define becomes a property that
+    reads it from the attribute `to`. own: names that stay as the abstract classes have them.
     """
 
     def filled(part):
@@ -20,7 +20,7 @@ def delegating(to, own=()):
 
 
 def public_names():
-    """Names of the methods, properties and class variables that an `Architecture` answers to."""
+    """The set of names of an `Architecture`'s public methods, properties and class variables."""
     classes = [c for c in Architecture.__mro__ if c.__module__.startswith("kerasvision.tasks.")]
     held = {name for c in classes for name in (*vars(c), *getattr(c, "__annotations__", ()))}
     return {name for name in held if not name.startswith("_")} - {"kind"}

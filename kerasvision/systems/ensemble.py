@@ -24,13 +24,15 @@ Combine = typing.Literal["mean", "weighted", "stacking"]
 
 # an ensemble is made of trained members: it is not trained, and pretrained weights are none of its own
 @systems.register("ensemble")
-@delegating("_first", own=("for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
+@delegating("_first", own=("functions", "for_data", "load_pretrained", "mixes", "after_training", "registered_name"))
 @dataclasses.dataclass(frozen=True)
 class Ensemble(Architecture):
-    """An architecture made of others of one task with equal inputs and classes; what it says of them is its first's.
+    """Final. An architecture made of others of one task with equal inputs and classes. Preprocessing, decoding and
+    evaluation are its first member's.
 
-    shares: of each member in the mean of probabilities, together 1; empty: equal ones. stacked: a dense layer of all
-    members' probabilities in place of the mean.
+    members: two architectures or more. shares: of each member in the mean of probabilities, together 1; empty: equal
+    ones. stacked: a dense layer of all members' probabilities in place of the mean, for one class an example. Raises
+    UsageError or KerasVisionError, in one line, where members cannot be combined.
     """
 
     members: tuple[part("architectures"), ...]
@@ -74,7 +76,7 @@ class Ensemble(Architecture):
 
     @property
     def num_classes(self):
-        """Of every member."""
+        """How many classes every member has."""
         return self._first.num_classes
 
     def for_classes(self, classes):
@@ -103,12 +105,14 @@ STACKING = "logits"  # the layer's name: what a graph's last layer of logits is 
 
 
 def prefix(number):
-    """What begins the names of a member's layers."""
+    """The text before the names of a member's layers in the ensemble's graph. number: of the member, from 0."""
     return f"member{number}_"
 
 
 def check_alike(first, other, who):
-    """One line about a member that cannot be merged with the first one."""
+    """Raises KerasVisionError where an architecture cannot be combined with the first one. who: names it in the
+    message.
+    """
     keys = set(first.class_logits)
     if not keys or "classes" in keys:  # boxes of two detectors do not stand in the same places
         raise KerasVisionError(
@@ -129,7 +133,7 @@ def check_alike(first, other, who):
 
 
 def _check_shapes(first, other, who):
-    """One line about a member's graph whose inputs or outputs are not those of the first one."""
+    """Raises KerasVisionError where a member's graph has other inputs or outputs than the first one's."""
     for what, theirs, ours in (("takes", other.input, first.input), ("gives", other.output, first.output)):
         seen, wanted = ({key: t.shape[1:].as_list() for key, t in held.items()} for held in (theirs, ours))
         if seen != wanted:

@@ -1,4 +1,4 @@
-"""Finished runs -> the run folder of their ensemble, which is loaded, judged and exported as any other."""
+"""Finished runs -> the run folder of their ensemble, which is loaded, evaluated and exported as any other."""
 
 import dataclasses
 import pathlib
@@ -27,7 +27,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     combine: the `mean` of probabilities, `weighted` with shares that minimize the loss on the validation split, or
     `stacking`, a logistic regression of the members' probabilities fitted there. Metrics hold how far members disagree
     on the test split: `disagreement`, the part of examples on which two members' top classes differ (mean over pairs),
-    and `divergence`, the mean of KL(a || b) over ordered pairs, in nats.
+    and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError, one line.
     """
     if combine not in typing.get_args(Combine):
         raise UsageError(f"--combine {combine}: allowed: {', '.join(typing.get_args(Combine))}")
@@ -86,8 +86,8 @@ def _data_of(member):
 
 
 def _with_equal_factors(run, member, first, splits):
-    """A member whose probabilities can be combined: factors of its classes act once, on what the members make together.
-    Those that training has chosen are chosen anew.
+    """A member with the class factors of the first: they multiply probabilities once, those of the mixture. Factors
+    that training has chosen are left out here and chosen again for the ensemble.
     """
     if not getattr(member.arch, "class_factors", ()) and not getattr(first.arch, "class_factors", ()):
         return member
@@ -109,7 +109,9 @@ def _are_independent(arch):
 
 
 def merged(arch, graphs, head=None):
-    """The ensemble's graph with its members' weights. head: (kernel, bias) of a stacking ensemble."""
+    """The ensemble's Keras model with its members' weights. arch: an `Ensemble`. graphs: the members' Keras models.
+    head: (kernel, bias) of `stacking_layer`, where it is stacked.
+    """
     graph = arch.build()
     for number, member in enumerate(graphs):
         for layer in member.layers:
@@ -121,7 +123,7 @@ def merged(arch, graphs, head=None):
 
 
 def _predicted(members, splits, arch, combine):
-    """On the validation split: probabilities [M, N, K] that the members' graphs make, truth [N, K] of 0 and 1."""
+    """On the validation split: (probabilities [M, N, K] of M members, ground truth [N, K] of 0 and 1)."""
     if "validation" not in splits:
         raise UsageError(f"--combine {combine} is fitted on a validation split, and the first run's data has none")
     if "label" not in arch.label_keys and "labels" not in arch.label_keys:
@@ -141,11 +143,10 @@ def _predicted(members, splits, arch, combine):
 
 
 def best_shares(probabilities, ground_truths, independent=False):
-    """Shares [M] that minimize the mean cross-entropy of the mixture; probabilities [M, N, K], ground_truths [N, K] of
-    0, 1.
+    """Tuple of M shares, together 1, that minimize the mean cross-entropy of the mixture of M members.
 
-    independent: an example may have any number of classes; then what is not there counts too. The loss is convex in the
-    shares, so the minimum on the simplex is the only one.
+    probabilities: [M, N, K]. ground_truths: [N, K] of 0 and 1. independent: an example may have any number of classes,
+    so a class that it has not counts too. The loss is convex in the shares: a local minimum is the global one.
     """
     count = len(probabilities)
     likely = ground_truths * probabilities + (1 - ground_truths) * (1 - probabilities) if independent else None
@@ -168,7 +169,11 @@ def best_shares(probabilities, ground_truths, independent=False):
 
 
 def stacking_layer(probabilities, labels, num_classes):
-    """(kernel [M K, K], bias [K]) of a logistic regression; classes that do not occur get the least bias."""
+    """(kernel float32 [M K, K], bias float32 [K]) of a logistic regression of the labels on M members' probabilities.
+
+    probabilities: [M, N, K]. labels: int [N]. num_classes: K; classes that do not occur get a bias of -30. Raises
+    KerasVisionError where fewer than two occur.
+    """
     from sklearn.linear_model import LogisticRegression
 
     inputs = np.concatenate(probabilities, -1)
@@ -197,10 +202,11 @@ def _metrics(arch, graph, members, splits):
 
 
 def disagreement(probabilities, independent=False):
-    """Of members' probabilities [M, N, K]: how often two of them decide otherwise, and their mean divergence.
+    """Of members' probabilities [M, N, K] {"disagreement": the share of decisions in which two members differ, 0..1,
+    "divergence": KL(a || b) in nats}, both means over ordered pairs of members and over examples.
 
-    independent: an example may have any number of classes; then a decision is on or off at 0.5, and both are means over
-    classes.
+    independent: an example may have any number of classes; then a class is decided at 0.5, and both are means over
+    classes too.
     """
     p = np.clip(np.asarray(probabilities, np.float64), LEAST, 1.0)
     decided = p >= 0.5 if independent else p.argmax(-1)

@@ -7,6 +7,7 @@ import typing
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.drawing.showing.base import JsonShowing, Showing
+from kerasvision.tasks.functions import Function
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,12 @@ class Answering(Component):
     def to_original_pixels(self, prediction, geometry):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
+
+    def functions(self, graph) -> dict[str, Function]:
+        """name -> what the trained graph can do beside predicting, in the order in which it is called. graph: the Keras
+        model. Every exporter writes each as a signature of its own, or says that it does not.
+        """
+        return {}
 
     def file_outputs(self) -> dict[str, Output]:
         """What a file of the graph's size gives, by key: `outputs`, where `to_original_pixels` changes nothing."""

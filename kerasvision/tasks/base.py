@@ -11,11 +11,12 @@ from kerasvision.core.component import Component
 from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.tasks.answering import Answering, Output
+from kerasvision.tasks.functions import Function, Resource
 from kerasvision.tasks.inputs import Input
 from kerasvision.tasks.learning import Learning, Mix
 from kerasvision.tasks.preprocessing import PREPROCESS, Preprocessing
 
-__all__ = ["PREPROCESS", "Architecture", "Input", "Mix", "Output", "Task"]
+__all__ = ["PREPROCESS", "Architecture", "Function", "Input", "Mix", "Output", "Resource", "Task"]
 
 
 class Task(Component):

@@ -1,10 +1,12 @@
 """What an architecture takes, and how it comes to the graph: the same in training, serving and every file."""
 
 import abc
+import functools
 
 import tensorflow as tf
 
 from kerasvision.core.component import Component
+from kerasvision.tasks.functions import Resource
 from kerasvision.tasks.inputs import Input
 
 PREPROCESS = 1  # version of what `preprocessing` gives
@@ -17,6 +19,18 @@ class Preprocessing(Component):
     @abc.abstractmethod
     def serving_inputs(self) -> dict[str, Input]:
         """What a user sends, batched: `{"image": Input(TensorSpec([None, None, None, 3], tf.uint8), "image")}`."""
+
+    def resources(self) -> dict[str, Resource]:
+        """name -> what the model looks things up in, which travels with it as an asset; `table` gives it to
+        `geometry`.
+        """
+        return {}
+
+    def table(self, name):
+        """The `tf.lookup` table of a resource, word -> int64 number; one object for the life of the process, so that
+        functions that use it can be traced and saved.
+        """
+        return live_table(name, self.resources()[name])
 
     def serving_specs(self):
         """key -> `tf.TensorSpec` of what a user sends, batched."""
@@ -99,3 +113,13 @@ class Preprocessing(Component):
         # what only one of them has to say follows from another difference, if there is one
         told = [key for key in apart if key in theirs] or apart
         return [f"{key} {theirs.get(key)} and not {ours[key]}" for key in told]
+
+
+@functools.cache
+def live_table(name, resource):
+    """The table of a `Resource`: made outside of any graph, where functions can share it."""
+    with tf.init_scope():
+        words = tf.constant(list(resource.words), tf.string)
+        numbers = tf.range(len(resource.words), dtype=tf.int64)
+        held = tf.lookup.KeyValueTensorInitializer(words, numbers)
+        return tf.lookup.StaticHashTable(held, resource.unknown, name=name)

@@ -116,7 +116,7 @@ def _learner(session, graph, phase):
     objective = session.arch.loss
     factors = {}
     for technique in phase.techniques:
-        objective = technique.objective(objective)
+        objective = technique.objective(objective, session.arch)
         for layer, factor in technique.learning_rates(session.arch, graph).items():
             for weight in graph.get_layer(layer).trainable_weights:
                 factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
@@ -208,6 +208,7 @@ def _distributed(session, phase, number):
             batch_size=session.recipe.batch_size // replicas,
             seed=seed,
             start_step=start * ours,
+            replicas=ours,
             shard=(context.input_pipeline_id, context.num_input_pipelines) if context else (0, 1),
             cache=session.recipe.cache,
         )

@@ -14,7 +14,7 @@ class Learner(keras.Model):
 
     The loss is the mean over the batch of each term, the terms summed, plus the graph's regularizers. It is divided by
     the number of replicas because gradients are summed over them: then N replicas and one give the same step.
-    observers, step: as `techniques.base` describes them.
+    observers, step: as `techniques.base` describes them; observers may change what the graph sees.
     """
 
     def __init__(self, graph, objective, observers=(), step=None):
@@ -50,7 +50,8 @@ class Learner(keras.Model):
         """One step on (graph inputs, targets). A loss that is not finite stops training with an error."""
         inputs, targets = data
         for observe in self._observers:
-            targets = observe(inputs, targets)
+            seen = observe(inputs, targets)
+            inputs, targets = seen if isinstance(seen, tuple) else (inputs, seen)
         variables = self.trained_variables
 
         def compute():

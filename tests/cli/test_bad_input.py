@@ -71,6 +71,38 @@ def test_unreadable_files_are_listed_and_refused_unless_skipped(folder, tmp_path
     assert "left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["check", "train"])
+def test_pictures_that_are_nowhere_are_named(tmp_path, capsys, verb):
+    """COCO's JSON with addresses of pages for file names; `data check` looks at what training would refuse."""
+    root = tmp_path / "coco"
+    root.mkdir()
+    held = {
+        "images": [
+            {"id": i, "file_name": f"http://example.invalid/{i}.png", "width": 9, "height": 9} for i in range(8)
+        ],
+        "annotations": [{"id": i, "image_id": i, "category_id": 1, "bbox": [1, 1, 4, 4]} for i in range(8)],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (root / "all.json").write_text(json.dumps(held))
+    words = ["train", "detection/yolo", "--data", str(root), "--out", str(tmp_path / "run")]
+    assert main(["data", "check", str(root)] if verb == "check" else words) == 1
+    line = _one_line(capsys)
+    assert "http://example.invalid/0.png (no such file or directory)" in line and " and 5 more" in line
+
+
+@pytest.mark.parametrize("text", ["[{}]", '{"id": 1, "bbox": [1, 1, 4, 4]}\n{"id": 2, "bbox": [1, 1, 4, 4]}'])
+def test_json_beside_flat_pictures_that_is_not_coco_s_is_named(folder, capsys, text):
+    """Results or lines in place of a document: the pictures alone would be asked for class folders."""
+    (folder / "cat" / "found.json").write_text(text)
+    assert main(["data", "check", str(folder / "cat")]) == 1
+    line = _one_line(capsys)
+    assert "images without a class" in line
+    assert line.endswith("; found.json: not read, COCO's JSON has images, annotations and categories")
+    (folder / "cat" / "found.json").unlink()
+    assert main(["data", "check", str(folder / "cat")]) == 1
+    assert _one_line(capsys).endswith("as in cats/1.jpg")
+
+
 def test_labels_beyond_the_class_list(folder, tmp_path, capsys):
     assert main(_train(folder, tmp_path / "run", "--set", "model.num_classes=5")) == 1
     line = _one_line(capsys)

@@ -20,6 +20,8 @@ from kerasvision.train.fit import train
 from tests.contract import clients, contracts
 from tests.contract.cases import CASES, WHOLE_EXPORTS, graded, names
 
+pytestmark = pytest.mark.group_by("exported")  # one architecture takes minutes
+
 CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors into a loop over windows, and out of it
 
 
@@ -54,6 +56,7 @@ def _exported(name, out, case):
     return Exported(case, out / "run", trained, {a.kind: a for a in artifacts}, paths)
 
 
+@pytest.mark.group_by("name")
 @pytest.mark.parametrize("name", [n for n in names() if n not in WHOLE_EXPORTS])
 def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name, tmp_path):
     """The certificate of `export` compares the file with the trained model, and refuses what differs."""

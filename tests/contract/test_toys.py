@@ -14,8 +14,11 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.augmenting import augmented, check_augmentations
+from kerasvision.data.inspect.check import check
+from kerasvision.data.inspect.sheet import TILE_PX, recipe_sheet, write_sheet
 from kerasvision.data.kinds.image import STATISTICS
 from kerasvision.data.pipeline import stream_seed, training_data
+from kerasvision.drawing import pictures
 from kerasvision.export.certificate import export
 from kerasvision.export.contract import read_contract
 from kerasvision.train.fit import train
@@ -116,6 +119,25 @@ def test_images_within_a_sample_are_augmented_with_seeds_of_their_own():
     same = first["image_0"]["image"].shape == first["image_1"]["image"].shape
     assert not same or not np.array_equal(first["image_0"]["image"], first["image_1"]["image"])
     assert all(one[k]["image"].shape[0] <= whole.shape[0] for one in (first, second) for k in ("image_0", "image_1"))
+
+
+def test_both_images_of_a_record_are_checked_and_shown(pairs_run, tmp_path, monkeypatch):
+    recipe = pairs_run[0].recipe
+    report = check(recipe.data)
+    assert report["looked_at"]["images"] == 2 * sum(split["size"] for split in report["splits"].values())
+    sides = [s[k]["image"].shape[:2] for s in CASES["toys/siamese"].samples() for k in ("image_0", "image_1")]
+    assert report["image_size"]["height"]["max"] == max(h for h, _ in sides)
+    assert report["image_size"]["width"]["min"] == min(w for _, w in sides)
+    recipe_sheet(recipe, tmp_path / "sheet.png", count=4, columns=2)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 2 * TILE_PX
+    held = []
+    monkeypatch.setattr(pictures, "marked", lambda pixels, marks, side: held.append(pixels) or Image.fromarray(pixels))
+    samples = CASES["toys/siamese"].samples()[:1]
+    write_sheet(samples, tmp_path / "one.png", 1, ("different", "same"))
+    left, right = (samples[0][k]["image"] for k in ("image_0", "image_1"))
+    np.testing.assert_array_equal(held[0][:, : left.shape[1]], left)
+    assert held[0].shape[1] == left.shape[1] + round(left.shape[0] * right.shape[1] / right.shape[0])
 
 
 def test_what_combines_pictures_is_refused_for_several_images():

@@ -10,7 +10,10 @@ from PIL import Image, ImageChops, ImageOps
 
 def expected(image_bytes):
     """uint8 [H, W, 3], upright."""
-    return pixels_of(ImageOps.exif_transpose(Image.open(io.BytesIO(image_bytes))), Image.open(io.BytesIO(image_bytes)))
+    image, opened = (Image.open(io.BytesIO(image_bytes)) for _ in range(2))
+    if opened.format == "BMP" and opened.mode in ("1", "L"):
+        return _of_ramp(image_bytes, image)
+    return pixels_of(ImageOps.exif_transpose(image), opened)
 
 
 def most_off(image_bytes):
@@ -20,14 +23,17 @@ def most_off(image_bytes):
 
 def is_unfinished(image_bytes):
     """Whether a progressive JPEG ends before its scans have brought every coefficient of every component in full.
-    libjpeg then guesses what is missing from the blocks around, and each of its versions guesses in its own way.
+    libjpeg then guesses what is missing from the blocks around, and each of its versions guesses in its own way. What
+    stands behind the marker EOI is not asked.
     """
     found = {}  # component -> lowest bit that has come, of each of its 64 coefficients; None: nothing has
     at = 2
     while at + 4 <= len(image_bytes):
-        if image_bytes[at] != 0xFF or image_bytes[at + 1] in (0, 0xFF) or 0xD0 <= image_bytes[at + 1] <= 0xD9:
+        if image_bytes[at] != 0xFF or image_bytes[at + 1] in (0, 0xFF) or 0xD0 <= image_bytes[at + 1] <= 0xD8:
             at += 1
             continue
+        if image_bytes[at + 1] == 0xD9:
+            break
         marker, size = image_bytes[at + 1], int.from_bytes(image_bytes[at + 2 : at + 4], "big")
         held = image_bytes[at + 4 : at + 2 + size]
         if marker in (0xC0, 0xC1):
@@ -45,17 +51,33 @@ def is_unfinished(image_bytes):
 
 def pixels_of(image, opened):
     """uint8 [H, W, 3] of a Pillow image by its format's rules. opened: as the file opens, whose header is asked."""
-    if opened.mode == "CMYK" and "adobe" not in opened.info:
+    if opened.mode == "CMYK" and not _has_adobe(opened):
         image = ImageChops.invert(image)
     if image.mode.startswith("I"):  # 16 bits: the high byte
         high = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)
         return np.stack([high] * 3, axis=-1)
-    is_keyed = opened.format == "PNG" and opened.mode in ("1", "L", "RGB", "I;16") and "transparency" in opened.info
+    is_keyed = opened.format == "PNG" and opened.mode in ("1", "L", "RGB", "I;16") and "transparency" in image.info
     if opened.format == "BMP" or is_keyed:
         return np.asarray(image.convert("RGB"))
     ground = "black" if opened.format == "GIF" else "white"
     rgba = image.convert("RGBA")
     return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, ground), rgba).convert("RGB"))
+
+
+def _of_ramp(image_bytes, image):
+    """A BMP of 8 bits whose palette is black, then each gray in turn. Pillow drops such a palette: a pixel beyond it is
+    the gray of its number, where beyond any other palette it is black; and with one color or two, bytes become bits.
+    """
+    if image.mode == "1":
+        raise ValueError("Pillow takes the bytes of this BMP for bits")
+    colors = int.from_bytes(image_bytes[46:50], "little") or 256
+    pixels = np.asarray(image)
+    return np.stack([np.where(pixels < colors, pixels, 0)] * 3, axis=-1)
+
+
+def _has_adobe(opened):
+    """Adobe's marker has 12 bytes (Adobe's Technical Note 5116); Pillow calls what begins like one `adobe` too."""
+    return any(name == "APP14" and len(held) >= 12 and held.startswith(b"Adobe") for name, held in opened.applist)
 
 
 def exif_of(orientation, big=True, kind=3, count=1, before=()):

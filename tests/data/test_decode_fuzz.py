@@ -2,6 +2,10 @@
 
 `KERASVISION_FUZZ=200000 pytest -n 0 -s -m slow tests/data/test_decode_fuzz.py` runs as many, in four processes one
 after the other, and prints seeds and counts.
+
+`python -m tests.data.fuzzing SEED 25000 FILE`: with seed 7 none differed; with seed 6 two did, which are open: an APNG
+whose first `fcTL` is smaller than its picture (Pillow cuts it), and a BigTIFF header in `eXIf` (Pillow turns by it).
+Memory: 47,500 undamaged files grew it by 0.1 MB; it steps where a file lies about its size, once for each such file.
 """
 
 import json

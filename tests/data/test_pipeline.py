@@ -65,6 +65,14 @@ def test_a_restart_goes_on_where_the_stream_was(opened):
     np.testing.assert_array_equal(_stream(opened.splits["train"], 10, turn, start_step=90), whole[90 * 16 :])
 
 
+@pytest.mark.parametrize("worker", [0, 1, 2])
+def test_each_of_several_workers_goes_on_where_its_stream_was(opened, worker):
+    turn, split = create("augmentations/geometric/rotation"), opened.splits["train"]
+    options = {"batch_size": 4, "shard": (worker, 3)}
+    whole = _stream(split, 130, turn, **options)  # past the end of the first epoch
+    np.testing.assert_array_equal(_stream(split, 10, turn, start_step=120, **options), whole[120 * 4 :])
+
+
 def test_workers_share_the_stream_of_one(opened):
     whole = _stream(opened.splits["train"], 6)
     parts = [_stream(opened.splits["train"], 6, batch_size=8, shard=(w, 2)) for w in (0, 1)]

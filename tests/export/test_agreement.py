@@ -10,7 +10,8 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.certificate import export
-from tests.export.conftest import Planted
+from kerasvision.export.measurement import drawn_rounding
+from tests.export.conftest import Planted, on_image
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,32 @@ def test_a_file_within_the_bound_of_its_arithmetic_needs_no_statistics(digits_ru
     exporter = Planted(digits_run.served())
     (artifact,), _ = export(digits_run, [exporter], tmp_path, limit=40, verbose=False)
     assert artifact.agreement["tolerance"] and artifact.verdict == "pass"
+
+
+@pytest.mark.parametrize("which", ["the most steady", "the least steady"])
+def test_one_example_may_be_off_by_what_its_own_rounding_explains(digits_run, examples, tmp_path, which):
+    """Just below the bound of the file and of the example, whichever is larger, it passes; just above it does not."""
+    split, exporter = digits_run.recipe.data.open().splits["test"], Planted(digits_run.served())
+    rounding, images = drawn_rounding(digits_run.served(), [exporter], split), examples[0][:40]
+    own = rounding.of({number: {"image": image[None]} for number, image in enumerate(images)}, "float32")
+    number = (min if which == "the most steady" else max)(own, key=own.get)
+    bound = max(own[number], rounding.tolerance("float32"))
+    assert (own[number] == bound) == (which == "the least steady")
+
+    def planted(error):
+        spoil = on_image(images[number][None], lambda scores: scores + np.float32(error))
+        return dataclasses.replace(exporter, spoil=spoil, folder=f"off_by_{error:.2g}")
+
+    near, exporters = planted(0.8 * bound), [planted(1.3 * bound), planted(5 * bound)]
+    (artifact,), _ = export(digits_run, [near], tmp_path, limit=40, verbose=False)
+    assert artifact.agreement["max_error"] == pytest.approx(0.8 * bound, rel=0.15) and artifact.verdict == "pass"
+    assert artifact.agreement["max_error"] <= artifact.agreement["tolerance"] <= bound
+    with pytest.raises(KerasVisionError) as caught:
+        export(digits_run, exporters, tmp_path / "refused", limit=40, verbose=False)
+    assert not (tmp_path / "refused").exists()
+    for exporter in exporters:
+        assert f"{exporter.spec} differs from the trained model by " in str(caught.value)
+    assert str(caught.value).count(f"its arithmetic explains {bound:.2g}") == 2
 
 
 def test_a_lower_metric_is_refused_on_evidence(digits_run, examples, tmp_path):

@@ -269,9 +269,9 @@ def test_boundaries_are_averaged_over_cases_of_averages_over_classes():
 
 def test_what_cannot_be_counted_is_refused():
     for ground_truth, found, message in (
-        ([[4]], [[0]], "the truth holds class 4; there are 4"),
+        ([[4]], [[0]], "the ground truth holds class 4; there are 4"),
         ([[0]], [[255]], "the prediction holds class 255"),
-        ([[0, 0]], [[0]], r"\(1, 1\) is smaller than its truth \(1, 2\)"),
+        ([[0, 0]], [[0]], r"\(1, 1\) is smaller than its ground truth \(1, 2\)"),
     ):
         with pytest.raises(KerasVisionError, match=message):
             result(ground_truth, found)

@@ -1,4 +1,4 @@
-"""How foreign images are to a run: ranks among what was held out, planted strangers, and the commands that say so."""
+"""How far images are out of a run's distribution: ranks among what was held out, planted strangers, and commands."""
 
 import json
 import types
@@ -78,8 +78,8 @@ def ranked(percents):
 RANKS = [(0, 0, 0), (99, 0, 0), (98, 98, 100), (99, 98, 99), (0, 99, 99), (99, 99, 0), (100, 100, 100), (98, 98, 98)]
 
 
-def test_two_of_three_ranks_make_an_image_foreign(monkeypatch):
-    """99 % is foreign, 98 % is not, whichever method says so; one alone is not believed."""
+def test_two_of_three_ranks_make_an_image_out_of_distribution(monkeypatch):
+    """99 % is out of distribution, 98 % is not, whichever method says so; one alone is not believed."""
     monkeypatch.setattr(in_distribution, "energy", lambda logits: logits[:, 0])
     expected = [sum(rank >= 99 for rank in row) >= 2 for row in RANKS]
     assert expected == [False, False, False, True, True, True, True, False]
@@ -91,7 +91,7 @@ def test_two_of_three_ranks_make_an_image_foreign(monkeypatch):
     made, inputs = ranked(RANKS)
     monkeypatch.setattr(in_distribution, "in_distribution_of", lambda trained: made)
     names = in_distribution.out_of_distribution_images(None, [(inputs, None, [str(row) for row in RANKS])])
-    assert names[0] == "(100, 100, 100)"  # the most foreign first
+    assert names[0] == "(100, 100, 100)"  # the farthest out first
     assert set(names) == {
         str(row) for row, is_out_of_distribution in zip(RANKS, expected, strict=True) if is_out_of_distribution
     }
@@ -108,17 +108,17 @@ def test_what_was_seen_is_kept_with_the_run(run):
         np.testing.assert_allclose(first[name][0], again[name][0], rtol=1e-4, atol=1e-5)
 
 
-def test_predict_says_how_foreign_an_image_is(run, folder, tmp_path, capsys):
+def test_predict_says_how_far_out_of_distribution_an_image_is(run, folder, tmp_path, capsys):
     Image.fromarray(strangers()[0]).save(tmp_path / "noise.png")
     known = str(next((folder / "0").iterdir()))
     assert main(["predict", str(run.folder), known, str(tmp_path / "noise.png"), "--outliers", "--json"]) == 0
     usual, odd = (json.loads(line)["prediction"]["outlier"] for line in capsys.readouterr().out.splitlines())
     assert odd["foreign"] and odd["mahalanobis"]["rank"] > usual["mahalanobis"]["rank"]
     assert main(["predict", str(run.folder), str(tmp_path / "noise.png"), "--outliers"]) == 0
-    assert "foreign" in capsys.readouterr().out
+    assert "distribution" in capsys.readouterr().out
 
 
-def test_check_lists_foreign_images(run, tmp_path, capsys):
+def test_check_lists_images_out_of_distribution(run, tmp_path, capsys):
     for number, image in enumerate(strangers(12)):
         (tmp_path / "odd" / str(number % 2)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(tmp_path / "odd" / str(number % 2) / f"{number}.png")

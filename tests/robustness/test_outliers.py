@@ -53,7 +53,7 @@ def test_wrong_shapes_are_one_line():
         Mahalanobis.fit(np.ones((4, 2)), [0, 1, 2])
 
 
-def test_digits_never_trained_on_are_more_foreign():
+def test_digits_never_trained_on_are_farther_out_of_distribution():
     """Digits 0 to 6 are known, 7 to 9 are not: the area under the ROC curve of each score."""
     bunch = load_digits()
     x, y = bunch.data / 16.0, bunch.target

@@ -60,7 +60,7 @@ def main():
     arch, found = tiny.smooth_classifier(num_classes=10), {}
     for name, fields in OBJECTIVES.items():
         technique = create(f"techniques/{name}", **fields)
-        found[name] = compared(one, two, arch.build, technique.objective(arch.loss), tiny.sgd(0.02))
+        found[name] = compared(one, two, arch.build, technique.objective(arch.loss, arch), tiny.sgd(0.02))
     with tempfile.TemporaryDirectory() as folder:
         found["train"] = trained_alike(pathlib.Path(folder))
     json.dump(found, sys.stdout)

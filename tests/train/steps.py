@@ -12,9 +12,10 @@ import tf_keras as keras
 from kerasvision.core.registry import create
 from kerasvision.train.learner import Learner
 from kerasvision.train.strategy import make_strategy
-from tests.train import tiny
+from tests.train import scratch, tiny
 
 BATCH = 8
+ARCH = tiny.smooth_classifier(num_classes=3)
 
 
 def plain():
@@ -27,7 +28,7 @@ def plain():
 
 def normalized():
     """The tests' smooth network, with batch normalization."""
-    return tiny.smooth_classifier(num_classes=3).build()
+    return ARCH.build()
 
 
 def objective(targets, raw):
@@ -53,8 +54,9 @@ def stepped(build, optimizer, steps, batch=BATCH, technique=None, strategy=None,
         graph = build()
         if dtype:
             graph = create("techniques/mixed_precision", dtype=dtype).graph(None, graph)
-        own_step = technique.around_step(None, graph) if technique else None
-        learner = Learner(graph, objective, step=own_step)
+        own_step = technique.around_step(ARCH, graph) if technique else None
+        observer = technique.observer(ARCH, graph) if technique else None
+        learner = Learner(graph, objective, [observer] if observer else [], own_step)
         updates = technique.updates(steps) if technique else steps
         made = optimizer.make(updates, {})
         if dtype == "float16":
@@ -84,6 +86,7 @@ def main():
         "accumulate": (normalized, adamw, create("techniques/accumulate", steps=3), None),
         "accumulate float16": (plain, tiny.sgd(), create("techniques/accumulate", steps=3), "float16"),
         "sam": (normalized, tiny.sgd(), create("techniques/sam", rho=0.5), None),
+        "adversary": (plain, tiny.sgd(), scratch.Scratch(size=0.5), None),
     }
     found = {}
     for name, (build, optimizer, technique, dtype) in cases.items():

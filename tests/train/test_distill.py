@@ -100,7 +100,7 @@ def test_objective_mixes_the_terms(teachers):
     arch, images = tiny.smooth_classifier(num_classes=10), tf.constant(RNG.normal(size=(4, 8, 8, 3)), tf.float32)
     targets = observed(technique, arch, images) | {"logits": tf.one_hot([1, 2, 3, 4], 10)}
     raw = {"logits": tf.constant(RNG.normal(size=(4, 10)), tf.float32)}
-    mixed = technique.objective(arch.loss)(targets, raw)
+    mixed = technique.objective(arch.loss, arch)(targets, raw)
     np.testing.assert_allclose(mixed["cross_entropy"], 0.75 * arch.loss(targets, raw)["cross_entropy"], rtol=1e-6)
     expected = numpy_softmax_divergence(targets["teacher/softmax/logits"].numpy(), raw["logits"].numpy(), 3.0)
     np.testing.assert_allclose(mixed["distill"], 0.25 * expected, rtol=1e-4)
@@ -151,10 +151,10 @@ def test_raw_of_positions_can_be_learned(name, monkeypatch):
     for on in ("soft_targets", "logits"):
         technique = create("techniques/distill", teacher="here", on=on)
         targets = technique.observer(arch, student)(images, {})
-        terms = technique.objective(lambda targets, raw: {})(targets, raw)
+        terms = technique.objective(lambda targets, raw: {}, arch)(targets, raw)
         assert terms["distill"].shape == (2,), on
         np.testing.assert_allclose(terms["distill"], 0, atol=1e-4)
-        moved = technique.objective(lambda targets, raw: {})(
+        moved = technique.objective(lambda targets, raw: {}, arch)(
             targets, {k: v + tf.random.normal(v.shape) for k, v in raw.items()}
         )
         assert (moved["distill"].numpy() > 1e-3).all(), on

@@ -35,7 +35,7 @@ def small(size):
 
 def asked(technique, arch=ARCH, targets=TARGETS):
     """name -> [B], of the technique around the architecture's loss."""
-    values = technique.objective(arch.loss)({k: tf.constant(v) for k, v in targets.items()}, {"logits": LOGITS})
+    values = technique.objective(arch.loss, arch)({k: tf.constant(v) for k, v in targets.items()}, {"logits": LOGITS})
     return {k: v.numpy() for k, v in values.items()}
 
 
@@ -110,11 +110,11 @@ def test_costs_follow_the_counts_where_none_are_given():
 def test_what_takes_the_loss_s_place_comes_first():
     weights = create("techniques/class_weights", counts=COUNTS)
     focal = create("techniques/focal")
-    both = weights.objective(focal.objective(ARCH.loss))(TARGETS, {"logits": LOGITS})["focal"]
+    both = weights.objective(focal.objective(ARCH.loss, ARCH), ARCH)(TARGETS, {"logits": LOGITS})["focal"]
     np.testing.assert_allclose(both, weights.weights()[LABELS] * asked(focal)["focal"], rtol=1e-5)
     for technique in (focal, create("techniques/cost_matrix", replaces=True)):
         with pytest.raises(UsageError, match="put it first among the techniques"):
-            technique.objective(weights.objective(ARCH.loss))
+            technique.objective(weights.objective(ARCH.loss, ARCH), ARCH)
 
 
 def test_counts_come_from_the_training_split_and_not_into_the_recipe():
@@ -180,8 +180,8 @@ def test_chains_are_weighed_and_focused_as_one_example(chains):
     logits = tf.constant(RNG.normal(size=(5, 3)), tf.float32)
     many = [tf.tile(v[:, None], [1, chains, 1]) for v in (present, logits)]
     for technique in (create("techniques/class_weights", counts=(1, 5, 20)), create("techniques/focal")):
-        alone = technique.objective(SEVERAL.loss)({"logits": present}, {"logits": logits})
-        found = technique.objective(arch.loss)({"logits": many[0]}, {"logits": many[1]})
+        alone = technique.objective(SEVERAL.loss, SEVERAL)({"logits": present}, {"logits": logits})
+        found = technique.objective(arch.loss, arch)({"logits": many[0]}, {"logits": many[1]})
         assert found.keys() == alone.keys()
         for term, value in alone.items():
             np.testing.assert_allclose(found[term], value, rtol=1e-6)

@@ -19,7 +19,8 @@ RAW = {"logits": tf.constant(np.random.default_rng(0).normal(0, 2, (4, 3)), tf.f
 
 
 def objective(name, **fields):
-    return create(f"techniques/{name}", **fields).objective(tiny.classifier(num_classes=3).loss)(TARGETS, RAW)
+    arch = tiny.classifier(num_classes=3)
+    return create(f"techniques/{name}", **fields).objective(arch.loss, arch)(TARGETS, RAW)
 
 
 def test_objectives_are_the_losses():
@@ -132,12 +133,12 @@ def test_logits_of_both_networks_are_adjusted_and_costs_are_refused():
     logits = tf.random.normal([8, 10], seed=1)
     raw = {"logits": logits, TWIN: logits, KEEP: tf.fill([8], 0.5)}
     targets = {"logits": tf.one_hot(tf.range(8), 10)}
-    taught = create("techniques/co_teaching").objective(arch.loss)
-    adjusted = create("techniques/logit_adjustment", counts=tuple(range(1, 11))).objective(taught)(targets, raw)
+    taught = create("techniques/co_teaching").objective(arch.loss, arch)
+    adjusted = create("techniques/logit_adjustment", counts=tuple(range(1, 11))).objective(taught, arch)(targets, raw)
     np.testing.assert_allclose(adjusted["cross_entropy"], adjusted["twin"])
     costs = create("techniques/cost_matrix").fit_statistics(arch, split)
     with pytest.raises(UsageError, match="cost_matrix knows nothing of co_teaching's choice"):
-        costs.objective(taught)(targets, raw)
+        costs.objective(taught, arch)(targets, raw)
 
 
 @pytest.mark.parametrize("name", ["generalized_cross_entropy", "symmetric_cross_entropy", "bootstrap"])

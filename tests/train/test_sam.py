@@ -88,7 +88,9 @@ def found():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("case", "updates"), [("accumulate", 2), ("accumulate float16", 2), ("sam", 6)])
+@pytest.mark.parametrize(
+    ("case", "updates"), [("accumulate", 2), ("accumulate float16", 2), ("sam", 6), ("adversary", 6)]
+)
 def test_two_replicas_step_as_one(found, case, updates):
     assert found[case]["apart"] < (1e-6 if "float16" not in case else 1e-3)
     assert found[case]["moved"] > 1e-3

@@ -72,10 +72,13 @@ class BatchAugmentation(Component):
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """What a combination is drawn on. size_hw: of the graph. keeps_aspect: pictures are fitted to it, not stretched."""
+    """What a combination is drawn on. size_hw: of the graph. keeps_aspect: pictures are fitted to it, not stretched.
+    averages: pixels of sides that shrink by more than two are averaged, as the architecture does it (`antialias`).
+    """
 
     size_hw: tuple[int, int]
     keeps_aspect: bool = True
+    averages: bool = False
 
 
 class Combination(Component):

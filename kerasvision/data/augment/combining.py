@@ -38,17 +38,32 @@ def _fitting(sample, canvas):
     return tf.fill([2], tf.reduce_min(scale_hw)) if canvas.keeps_aspect else scale_hw[::-1]
 
 
-def _placed(sample, scale_xy, place, size_hw, part, mask_fill=0):
+def _placed(sample, scale_xy, place, size_hw, part, canvas, mask_fill=0):
     """A sample magnified, somewhere in a window, cut at its border.
 
     place: float32 [2] in 0..1, the part of the free room that lies left and above; where there is none, because the
-    picture is larger, the part of the surplus that is cut off there. size_hw: of the window, int32 [2].
+    picture is larger, the part of the surplus that is cut off there. size_hw: of the window, int32 [2]. Where the
+    canvas `averages`, pixels of a side that shrinks by more than two are averaged.
     """
     inner_xy = tf.cast(resample.image_hw(sample)[::-1], tf.float32) * scale_xy
     free_xy = tf.cast(size_hw[::-1], tf.float32) - inner_xy
     matrix = resample.translation(free_xy * place) @ resample.scaling(scale_xy)
     fills = {"fill": part.fill, "mask_fill": mask_fill}
-    return resample.warp(sample, matrix, size_hw=size_hw, min_visible=part.min_visible, **fills)
+    moved = resample.warp(sample, matrix, size_hw=size_hw, min_visible=part.min_visible, **fills)
+    if not canvas.averages:
+        return moved
+    sides = resample.image_hw(sample)
+    wanted = tf.maximum(tf.cast(tf.round(inner_xy[::-1]), tf.int32), 1)
+    shrinks = sides > 2 * wanted  # the rule of `ops.geometry`
+
+    def averaged():
+        small_hw = tf.where(shrinks, wanted, sides)
+        small = as_uint8(tf.raw_ops.ResizeArea(images=sample["image"][None], size=small_hw)[0])
+        left_xy = inner_xy / tf.cast(small_hw[::-1], tf.float32)
+        matrix = resample.translation(free_xy * place) @ resample.scaling(left_xy)
+        return resample.warp({"image": small}, matrix, size_hw=size_hw, fill=part.fill)["image"]
+
+    return moved | {"image": tf.cond(tf.reduce_any(shrinks), averaged, lambda: moved["image"])}
 
 
 def _objects(sample):
@@ -112,7 +127,7 @@ class Mosaic(Combination):
         scale_seed, place_seed = draws.split(seed, 2)
         scale_xy = _fitting(sample, canvas) * draws.log_uniform(scale_seed, self.scale)
         place = draws.uniform(place_seed, [0.0] * 2, [1.0] * 2)
-        moved = _placed(sample, scale_xy, place, window, self, self.mask_fill)
+        moved = _placed(sample, scale_xy, place, window, self, canvas, self.mask_fill)
         shift = tf.cast(origin[::-1], tf.float32)
         moved["boxes_xyxy"] += tf.tile(shift, [2])
         if "keypoints_xyv" in moved:
@@ -149,7 +164,7 @@ class Mixup(Combination):
     def __call__(self, sample, partners, seed, canvas):
         _require(self, sample, ("boxes_xyxy",), without=("mask",))
         size, middle = tf.constant(canvas.size_hw), tf.constant([0.5, 0.5])
-        pair = [_placed(s, _fitting(s, canvas), middle, size, self) for s in (sample, *partners)]
+        pair = [_placed(s, _fitting(s, canvas), middle, size, self, canvas) for s in (sample, *partners)]
         own, other = (tf.cast(p["image"], tf.float32) for p in pair)
         mixed = as_uint8(other + beta(seed, self.alpha, 1)[0] * (own - other))
         return sample | _all_objects(pair) | {"image": _of_size(mixed, canvas)}
@@ -185,9 +200,9 @@ class CopyPaste(Combination):
         (partner,) = partners
         scale_seed, place_seed, choice_seed = draws.split(seed, 3)
         size = tf.constant(canvas.size_hw)
-        below = _placed(sample, _fitting(sample, canvas), tf.constant([0.5, 0.5]), size, self)
+        below = _placed(sample, _fitting(sample, canvas), tf.constant([0.5, 0.5]), size, self, canvas)
         scale_xy = _fitting(partner, canvas) * draws.log_uniform(scale_seed, self.scale)
-        above = _placed(partner, scale_xy, draws.uniform(place_seed, [0.0] * 2, [1.0] * 2), size, self)
+        above = _placed(partner, scale_xy, draws.uniform(place_seed, [0.0] * 2, [1.0] * 2), size, self, canvas)
         above |= _kept(above, self._chosen(above, choice_seed))
         pasted = tf.reduce_any(tf.cast(above["instance_masks"], tf.bool), 0)  # [H, W]
         below |= _covered(below, pasted, self.min_visible)

@@ -32,7 +32,9 @@ def _problem(image_bytes, fields):
     is_known = tf.reduce_any(tf.equal(bits, [8, 24, 32]))
     odd = is_masked & (tf.not_equal(bits, 32) | tf.not_equal(cut(image_bytes, _BOTH, 12), _MASKS))
     start, end = fields["start"], tf.strings.length(image_bytes)
-    misplaced = (start - _FILE_HEADER < fields["header"]) | (start > end)  # a header of 40 or more, by then
+    color = tf.where(tf.equal(bits, 8), 4, 0)  # bytes: the least that a palette has
+    # a header of 40 or more, by then. Where there is no room for a palette some decoders move the pixels behind one
+    misplaced = (start - _FILE_HEADER - color < fields["header"]) | (start > end)
     cut_off = fields["size"] > tf.cast(end - start, tf.int64)
     found = first_problem(
         (end < _BOTH, "cut off or damaged"),

@@ -75,7 +75,7 @@ def said_before_training(source, opened):
     A file that training will not be able to decode is a `KerasVisionError`. Of what is no image, such as volumes, only
     what opening the source found.
     """
-    if not {"image", "image_bytes"} & set(next(iter(opened.splits.values())).read_spec):
+    if not _shows_pictures(next(iter(opened.splits.values())).read_spec):
         held = findings.of_lines(opened.dropped)
         rows = [findings.finding(kind, found, source) for kind, found in held.items() if found]
         return [line for row in rows for line in findings.spelled(row)]
@@ -156,21 +156,35 @@ def _refuse_volumes(opened):
 
 def _look(opened, base, is_stored, progress):
     """Every image of every split, looked at by a few threads."""
-    total = sum(split.size for split in opened.splits.values())
+    total = sum(split.size * len(pictures_of(split.read_spec)) for split in opened.splits.values())
     threads = min(16, 2 * (os.cpu_count() or 1))
     seen = []
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for name, split in opened.splits.items():
             samples = split.records.map(split.read, tf.data.AUTOTUNE).prefetch(64).as_numpy_iterator()
             waiting = collections.deque()
-            for index, sample in enumerate(samples):
-                waiting.append(pool.submit(_see, sample, name, index, base, is_stored))
+            pictures = ((i, *p) for i, sample in enumerate(samples) for p in pictures_of(sample))
+            for index, key, sample in pictures:
+                waiting.append(pool.submit(_see, sample, name, f"{index}{key}", base, is_stored))
                 if len(waiting) >= 4 * threads:  # bounded: only so many images are held in memory
                     seen.append(waiting.popleft().result())
                     progress("images", len(seen), total)
             seen += [future.result() for future in waiting]
             progress("images", len(seen), total)
     return seen
+
+
+def pictures_of(sample):
+    """[(key after a slash, sample of one picture)]: the sample itself under "", or each sample within it, with the
+    labels that they have in common.
+    """
+    within = {k: v for k, v in sample.items() if isinstance(v, dict)}
+    common = {k: v for k, v in sample.items() if k not in within}
+    return [(f"/{k}", common | v) for k, v in within.items()] or [("", sample)]
+
+
+def _shows_pictures(spec):
+    return all({"image", "image_bytes"} & set(held) for _, held in pictures_of(spec))
 
 
 def _see(sample, split, index, base, is_stored):

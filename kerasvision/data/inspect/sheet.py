@@ -14,6 +14,7 @@ from kerasvision.data.augmenting import augmented, check_augmentations
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import stream_seed
 from kerasvision.drawing import pictures
+from kerasvision.drawing.showing.base import side_by_side
 from kerasvision.ops.dense import IGNORE
 
 TILE_PX = 176
@@ -92,7 +93,7 @@ def write_sheet(samples, path, columns=8, classes=()):
     """
     if not samples:
         raise KerasVisionError(f"no samples to draw into {path}; give at least one")
-    samples = [_flat({k: np.asarray(v) for k, v in sample.items()}) for sample in samples]
+    samples = [_flat(tf.nest.map_structure(np.asarray, dict(sample))) for sample in samples]
     columns = min(columns, len(samples))
     step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
     size = columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX
@@ -107,7 +108,11 @@ def write_sheet(samples, path, columns=8, classes=()):
 
 
 def _flat(sample):
-    """The sample, or of a volume the slice with most of the foreground, anterior at the top."""
+    """The sample, or of a volume the slice with most of the foreground, anterior at the top; of a sample with pictures
+    within it those side by side.
+    """
+    if within := [held["image"] for held in sample.values() if isinstance(held, dict)]:
+        return {k: v for k, v in sample.items() if not isinstance(v, dict)} | {"image": side_by_side(within)}
     if "volume" not in sample:
         return sample
     volume, mask = sample["volume"], sample.get("mask")

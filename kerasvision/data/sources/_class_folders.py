@@ -70,8 +70,14 @@ def layout_of(root, what):
 
 def refuse_flat(folder, what):
     """A folder without class folders."""
-    if _images(below(folder).files):
-        raise KerasVisionError(f"{what}: images without a class; put them into one folder a class, as in cats/1.jpg")
+    inside = below(folder).files
+    if _images(inside):
+        documents = [f.name for f in inside if f.suffix.lower() == ".json"]
+        others = f"; {named(documents)}: not read, COCO's JSON has images, annotations and categories"
+        raise KerasVisionError(
+            f"{what}: images without a class; put them into one folder a class, as in cats/1.jpg"
+            f"{others if documents else ''}"
+        )
     raise KerasVisionError(f"{what}: no images; put them into one folder a class, as in cats/1.jpg")
 
 

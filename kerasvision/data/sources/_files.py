@@ -93,12 +93,14 @@ def _readable(entries, plan):
     if not bad:
         return entries, []
     listed = [(e.name, bad[e.path]) for e in entries if e.path in bad]
+    which = named(f"{name} ({reason})" for name, reason in listed)
     if not plan.skip_unreadable:
         raise KerasVisionError(
-            f"{plan.what}: {len(listed)} of {len(entries)} files cannot be read: "
-            f"{named(f'{name} ({reason})' for name, reason in listed)}; mend or remove them, or leave them out with "
-            "skip_unreadable=True (--skip-unreadable)"
+            f"{plan.what}: {len(listed)} of {len(entries)} files cannot be read: {which}; mend or remove them, or "
+            "leave them out with skip_unreadable=True (--skip-unreadable)"
         )
+    if len(listed) == len(entries):
+        raise KerasVisionError(f"{plan.what}: no image is left that can be read: {which}; mend them")
     return [e for e in entries if e.path not in bad], [f"unreadable: {name} ({reason})" for name, reason in listed]
 
 

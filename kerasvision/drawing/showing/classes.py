@@ -15,8 +15,8 @@ class ClassesShowing(Showing):
 
     def in_words(self, described):
         rows = [f"{r['label']} {r['score']:.3f}" for r in described[self._key]]
-        foreign = "; foreign" if described.get("outlier", {}).get("foreign") else ""
-        return (", ".join(rows[: self._most]) or "nothing") + foreign
+        outlier = "; out of distribution" if described.get("outlier", {}).get("foreign") else ""
+        return (", ".join(rows[: self._most]) or "nothing") + outlier
 
     def title(self, described):
         return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"

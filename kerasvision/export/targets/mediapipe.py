@@ -61,6 +61,8 @@ class MediaPipe(Exporter):
 
     quantize: typing.Literal["float32", "float16", "dynamic", "int8"] = "float32"
 
+    writes_functions: typing.ClassVar[bool] = False  # MediaPipe's tasks call the one signature they know
+
     @property
     def spec(self):
         return f"mediapipe:{self.quantize}"

@@ -1,15 +1,19 @@
 """ONNX (opset 17) through tf2onnx."""
 
 import dataclasses
+import hashlib
+import pathlib
 import typing
 
 import tensorflow as tf
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 
 OPSET = 17  # tf2onnx refuses 20
+NEXT = "_next"  # behind an output's name that is an input's: all names of an ONNX graph differ
 
 
 @exporters.register("onnx")
@@ -26,21 +30,11 @@ class ONNX(Exporter):
         return "onnx"
 
     def write(self, job):
-        import tf2onnx
-
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
-        specs = job.served.arch.prepared_inputs()
-        keys, predict = list(specs), job.served.fixed(batch=None)
-
-        def call(*values):
-            return predict(dict(zip(keys, values, strict=True)))
-
-        named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
-        function = tf.function(call, input_signature=named, autograph=False)
-        tf2onnx.convert.from_function(
-            function, input_signature=named, opset=OPSET, output_path=str(folder / "model.onnx")
-        )
+        _convert(job.served.fixed(batch=None), job.served.arch.prepared_inputs(), folder / "model.onnx")
+        for name, function in job.served.functions.items():
+            _convert(function, function.input_signature[0], beside(folder / "model.onnx", name))
         write_names(folder / "labels.txt", job.served.classes)
         return folder / "model.onnx"
 
@@ -62,7 +56,7 @@ class ONNX(Exporter):
     def signature(self, path):
         import onnx
 
-        graph = onnx.load(str(path)).graph
+        graph = onnx.load(str(path)).graph  # of the file alone: functions have files of their own
 
         def row(tensor):
             kind = tensor.type.tensor_type
@@ -70,6 +64,34 @@ class ONNX(Exporter):
             return {"dtype": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name, "shape": shape}
 
         return {"inputs": {t.name: row(t) for t in graph.input}, "outputs": {t.name: row(t) for t in graph.output}}
+
+    def functions(self, path, names):
+        files = {name: beside(path, name) for name in names}
+        held = {name: file for name, file in files.items() if file.exists()}
+        return {
+            name: self.signature(file) | {"path": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            for name, file in held.items()
+        }
+
+
+def beside(path, name):
+    """The file of a further function: an .onnx has one graph. `model.onnx` -> `model.follow.onnx`."""
+    return path.with_name(f"{path.stem}.{name}{path.suffix}")
+
+
+def _convert(predict, specs, path):
+    """Write a tf.function of a dict as an .onnx file, in which a state that comes out has `NEXT` behind its name."""
+    import tf2onnx
+
+    keys = list(specs)
+
+    def call(*values):
+        given = predict(dict(zip(keys, values, strict=True)))
+        return {k + NEXT if k in keys else k: v for k, v in given.items()}
+
+    named = [tf.TensorSpec(s.shape, s.dtype, name=k) for k, s in specs.items()]
+    function = tf.function(call, input_signature=named, autograph=False)
+    tf2onnx.convert.from_function(function, input_signature=named, opset=OPSET, output_path=str(path))
 
 
 class ONNXRunner(Runner):
@@ -79,12 +101,32 @@ class ONNXRunner(Runner):
         import onnxruntime
 
         super().__init__(arch)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors: tf2onnx writes an attribute that it warns of at every load
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._inputs = [i.name for i in self._session.get_inputs()]
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._options = onnxruntime.SessionOptions()
+        self._options.log_severity_level = 3  # errors: tf2onnx writes an attribute that it warns of at every load
+        self._path, self._functions = pathlib.Path(path), {}
+        self._session = self._opened(self._path)
+
+    def _opened(self, path):
+        import onnxruntime
+
+        return onnxruntime.InferenceSession(str(path), self._options, providers=["CPUExecutionProvider"])
 
     def infer(self, inputs):
-        found = self._session.run(None, {name: inputs[name] for name in self._inputs})
-        return dict(zip(self._outputs, found, strict=True))
+        return _asked(self._session, inputs)
+
+    def call(self, name, inputs):
+        if name not in self._functions:
+            file = beside(self._path, name)
+            if not file.exists():
+                raise KerasVisionError(
+                    f"{file} is not there: the function {name} of {self._path.name} is a file of its own"
+                )
+            self._functions[name] = self._opened(file)
+        return _asked(self._functions[name], inputs)
+
+
+def _asked(session, inputs):
+    found = session.run(None, {i.name: inputs[i.name] for i in session.get_inputs()})
+    taken = {i.name + NEXT for i in session.get_inputs()}
+    names = (o.name.removesuffix(NEXT) if o.name in taken else o.name for o in session.get_outputs())
+    return dict(zip(names, found, strict=True))

@@ -2,12 +2,13 @@
 
 import dataclasses
 import pathlib
+import shutil
 
 import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.registry import exporters
-from kerasvision.data.class_names import write_names
+from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 from kerasvision.export.base import Exporter, Runner
 
@@ -43,6 +44,9 @@ class SavedModel(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
+    def functions(self, path, names):
+        return {name: saved_model_signature(path, name) for name in names}
+
     def check(self, path, runner, judge):
         yield from super().check(path, runner, judge)
         yield from check_signatures(path, runner.signatures, judge)
@@ -58,21 +62,33 @@ def write_saved_model(served, path):
     module.labels = tf.saved_model.Asset(str(labels))
     module.serve = served.serve
     # TensorFlow names a signature's inputs by the function's arguments, so the dict is spelled out
-    signatures = {"serving_default": _spelled(served.serve, served.arch.serving_specs())}
+    signatures = {"serving_default": spelled(served.serve, served.arch.serving_specs())}
     if encoded := served.encoded_specs():
         module.serve_bytes = served.serve_bytes()
-        signatures["serving_bytes"] = _spelled(module.serve_bytes, encoded)
+        signatures["serving_bytes"] = spelled(module.serve_bytes, encoded)
     if served.features:
         module.features = served.features
-        signatures[FEATURES] = _spelled(served.features, served.arch.serving_specs())
+        signatures[FEATURES] = spelled(served.features, served.arch.serving_specs())
+    module.functions, module.tables = served.functions, served.tables
+    for name, function in served.functions.items():
+        signatures[name] = spelled(function, function.input_signature[0])
+    module.resources = _assets(served.arch.resources(), labels.parent)
     try:
         tf.saved_model.save(module, str(path), signatures=signatures)
     finally:
-        labels.unlink()
-        labels.parent.rmdir()
+        shutil.rmtree(labels.parent)
 
 
-def _spelled(function, specs):
+def _assets(resources, folder):
+    """name -> the asset `<name>.txt`, a word a line, for each resource; written into a folder."""
+    assets = {}
+    for name, resource in resources.items():
+        write_names(folder / f"{name}.txt", resource.words)
+        assets[name] = tf.saved_model.Asset(str(folder / f"{name}.txt"))
+    return assets
+
+
+def spelled(function, specs):
     """The function with one keyword argument a key, as signatures want it."""
     keys = list(specs)
 
@@ -83,9 +99,17 @@ def _spelled(function, specs):
     return tf.function(call, input_signature=named, autograph=False).get_concrete_function()
 
 
+def _tensors(inputs):
+    return {k: tf.constant(v) for k, v in inputs.items()}
+
+
 def check_signatures(path, signatures, judge):
     """Yields a line for each signature beside the default one, and each asset, that is not the trained model's."""
     yield from judge.names(path / "assets" / "labels.txt")
+    for name, resource in judge.arch.resources().items():
+        held = path / "assets" / f"{name}.txt"
+        if not held.exists() or held.read_text(encoding="utf-8") != as_lines(resource.words, held.name):
+            yield f"has other words in assets/{name}.txt than the trained model"
     if "serving_bytes" in signatures:
         yield from _check_bytes(signatures["serving_bytes"], judge)
     if FEATURES in signatures:
@@ -133,9 +157,9 @@ def _meta_graph(path):
     return saved_model_pb2.SavedModel.FromString((pathlib.Path(path) / "saved_model.pb").read_bytes()).meta_graphs[0]
 
 
-def saved_model_signature(path):
-    """Inputs and outputs of the default signature."""
-    held = _meta_graph(path).signature_def["serving_default"]
+def saved_model_signature(path, name="serving_default"):
+    """Inputs and outputs of a signature."""
+    held = _meta_graph(path).signature_def[name]
 
     def rows(tensors):
         shapes = {k: [None if d.size < 0 else d.size for d in t.tensor_shape.dim] for k, t in tensors.items()}
@@ -169,6 +193,9 @@ class SavedModelRunner(Runner):
     def signatures(self):
         """Name -> function, of all that the file answers to."""
         return self._model.signatures
+
+    def call(self, name, inputs):
+        return {k: v.numpy() for k, v in self._model.signatures[name](**_tensors(inputs)).items()}
 
     def infer(self, inputs):
         prediction = self._signature(**{k: tf.constant(inputs[k]) for k in self._names})

@@ -51,6 +51,9 @@ class TFServing(Exporter):
     def signature(self, path):
         return saved_model_signature(path)
 
+    def functions(self, path, names):
+        return {name: saved_model_signature(path, name) for name in names}
+
     def check(self, path, runner, judge):
         yield from super().check(path, runner, judge)
         yield from check_signatures(path, runner.signatures, judge)

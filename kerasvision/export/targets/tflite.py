@@ -1,6 +1,7 @@
 """TensorFlow Lite (LiteRT): float32, float16, dynamic-range, int8, int16x8 and quantization-aware trained files."""
 
 import dataclasses
+import tempfile
 import typing
 import warnings
 
@@ -11,9 +12,13 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
+from kerasvision.export.functions import prepared_feeds
+from kerasvision.export.targets._tflite_weights import kernel_zeros
+from kerasvision.export.targets.saved_model import spelled
 from kerasvision.inference.batches import batches_of_one, joined
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+DEFAULT = "serving_default"  # the signature that predicts
 SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")
 
 
@@ -72,8 +77,15 @@ class TFLite(Exporter):
         return kernel_zeros(path.read_bytes())
 
     def signature(self, path):
-        run = _interpreter(model_path=str(path), delegates=False).get_signature_runner()
-        return {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
+        return self.functions(path, (DEFAULT,))[DEFAULT]
+
+    def functions(self, path, names):
+        held = _interpreter(model_path=str(path), delegates=False)
+        runs = {name: held.get_signature_runner(name) for name in names if name in held.get_signature_list()}
+        return {
+            name: {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
+            for name, run in runs.items()
+        }
 
     def check(self, path, runner, judge):
         yield from super().check(path, runner, judge)
@@ -119,8 +131,30 @@ def _converted(served, quantize, io, calibration, predict):
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
     module.predict = predict or served.fixed(batch=1, image_dtype=pixels)
+    if served.functions and predict is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.predict.get_concrete_function()], module)
     converter.allow_custom_ops = predict is not None
+    return _made(converter, served, quantize, io, calibration, pixels)
+
+
+def _of_several(served, module, folder):
+    """The converter of a file with a signature for each function. A file of one is made without the way over a
+    SavedModel, which takes longer.
+    """
+    signatures = {DEFAULT: spelled(module.predict, module.predict.input_signature[0])}
+    for name, function in served.functions.items():
+        specs = {
+            k: tf.TensorSpec([s.shape[0] or 1, *s.shape[1:]], s.dtype) for k, s in function.input_signature[0].items()
+        }
+        signatures[name] = spelled(function, specs)
+    module.functions = served.functions
+    tf.saved_model.save(module, folder, signatures=signatures)
+    return tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+
+
+def _made(converter, served, quantize, io, calibration, pixels):
     if quantize == "float32":
         return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -153,7 +187,8 @@ def _feeds(served, calibration, pixels, whole_range):
             if whole_range and not number:
                 feed[key] = feed[key].copy()
                 feed[key].flat[0], feed[key].flat[-1] = 0, 255
-        yield ("serving_default", feed)
+        yield (DEFAULT, feed)
+        yield from next(prepared_feeds(served, [prepared])).items() if served.functions else ()
 
 
 def _quantize_core(converter, float_layers):
@@ -205,21 +240,6 @@ def tflite_ops(path):
     return dict(sorted(counts.items()))
 
 
-def kernel_zeros(content):
-    """Share of zeros among constants of two axes or more in a .tflite; weights have the zero point 0."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    model, names = schema.ModelT.InitFromPackedBuf(content), schema.TensorType
-    dtypes = {names.FLOAT32: np.float32, names.FLOAT16: np.float16, names.INT8: np.int8}
-    zeros = count = 0
-    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
-        data = model.buffers[tensor.buffer].data
-        if data is not None and len(data) and len(tensor.shape) > 1 and tensor.type in dtypes:
-            values = np.frombuffer(bytes(data), dtypes[tensor.type])
-            zeros, count = zeros + int((values == 0).sum()), count + values.size
-    return zeros / count if count else None
-
-
 class TFLiteRunner(Runner):
     """A .tflite in the LiteRT interpreter, one example at a time."""
 
@@ -234,7 +254,8 @@ class TFLiteRunner(Runner):
             self.delegate = "none"
             self._interpreter = _interpreter(model_path=str(path), threads=threads, delegates=False)
             self._interpreter.allocate_tensors()
-        self._run = self._interpreter.get_signature_runner()
+        self._run = self._interpreter.get_signature_runner(DEFAULT)
+        self._functions = {}
         self._inputs = self._run.get_input_details()
         self._outputs = self._run.get_output_details()
 
@@ -244,15 +265,24 @@ class TFLiteRunner(Runner):
             return self._one(inputs)
         return joined([self._one(one) for one in batches_of_one(inputs)])
 
+    def call(self, name, inputs):
+        if name not in self._functions:
+            self._functions[name] = self._interpreter.get_signature_runner(name)
+        run = self._functions[name]
+        details, given = run.get_input_details(), run.get_output_details()
+        feed = {k: np.asarray(v).astype(details[k]["dtype"], copy=False) for k, v in inputs.items()}
+        return {k: _real(v, given[k]) for k, v in run(**feed).items()}
+
     def raw(self, inputs):
         """One example as the file takes it -> what the file gives, integers where it gives integers."""
         return self._run(**inputs)
 
     def _one(self, inputs):
         feed = {k: v.astype(self._inputs[k]["dtype"], copy=False) for k, v in inputs.items()}
-        return {k: self._real(k, v) for k, v in self._run(**feed).items()}
+        return {k: _real(v, self._outputs[k]) for k, v in self._run(**feed).items()}
 
-    def _real(self, key, value):
-        """Quantized scores of an `io="uint8"` file as the numbers they stand for."""
-        scale, zero = self._outputs[key]["quantization"]
-        return (value.astype(np.float32) - zero) * scale if scale else value
+
+def _real(value, details):
+    """Quantized scores of an `io="uint8"` file as the numbers they stand for."""
+    scale, zero = details["quantization"]
+    return (value.astype(np.float32) - zero) * scale if scale else value

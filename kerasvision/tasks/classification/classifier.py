@@ -1,4 +1,8 @@
-"""One class for each image: softmax over logits, cross-entropy with label smoothing."""
+"""One class for each image: softmax over logits, cross-entropy with label smoothing.
+
+Label smoothing: "Rethinking the Inception Architecture for Computer Vision" (Szegedy et al. 2016, arXiv:1512.00567,
+section 7).
+"""
 
 import dataclasses
 import typing

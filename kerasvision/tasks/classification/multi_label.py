@@ -1,4 +1,8 @@
-"""Binary relevance: a sigmoid a class, each learned as if there were no other."""
+"""Binary relevance: a sigmoid a class, each learned as if there were no other.
+
+"Multi-Label Classification: An Overview" (Tsoumakas, Katakis 2007, International Journal of Data Warehousing and Mining
+3(3), 1-13).
+"""
 
 import dataclasses
 

@@ -21,7 +21,7 @@ from kerasvision.necks.base import Neck
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import Anchors
 from kerasvision.ops.matching import Matcher, take
-from kerasvision.tasks.detection.task import Detection, anchor_rows, padded_truth, without_padding
+from kerasvision.tasks.detection.task import Detection, anchor_rows, padded_ground_truth, without_padding
 
 RPN_SHARE, BOX_SHARE = 0.5, 0.25  # of positives: arXiv:1506.01497, section 3.1.3; arXiv:1504.08083, section 2.3
 
@@ -90,7 +90,7 @@ class TwoStage(Detection):
 
     def encode_boxes(self, sample):
         """The padded truth of one sample."""
-        return padded_truth(sample, self.max_objects)
+        return padded_ground_truth(sample, self.max_objects)
 
     def box_losses(self, targets, raw):
         """Losses of both stages, name -> [B]: arXiv:1506.01497, equation 1, and arXiv:1504.08083, equation 1."""
@@ -128,7 +128,7 @@ class TwoStage(Detection):
         real = tf.cast(box_ops.is_proper(proposals), tf.float32)[..., None]
         return box_ops.decode(raw["deltas"], proposals), tf.nn.softmax(raw["classes"])[..., 1:] * real
 
-    def perfect_boxes(self, targets):
+    def ideal_boxes(self, targets):
         """Raw of both stages whose proposals are the truths, each shifted by a hundredth of its sides."""
         room = self.proposals - self.max_objects
         keep = min(self.proposals, self.max_objects)

@@ -26,4 +26,4 @@ class FasterRCNN(TwoStage):
         return self.box_losses(targets, raw)
 
     def ideal_raw(self, targets):
-        return self.perfect_boxes(targets)
+        return self.ideal_boxes(targets)

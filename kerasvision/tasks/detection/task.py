@@ -26,7 +26,7 @@ from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
 SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
 DECIDED = 0.5  # score from which a detection is a decision, in `compare`
-OPTIONAL_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
+OPTIONAL_GROUND_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Detection(ImageArchitecture):
         return BoxTargets(self)
 
     def ground_truth(self, sample):
-        return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_TRUTH) if k in sample}
+        return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_GROUND_TRUTH) if k in sample}
 
     def move_labels(self, sample, prepared, geometry):
         """Boxes in graph pixels, cut at the border; those that are left without a proper side go, with their labels."""
@@ -192,7 +192,7 @@ def anchor_rows(features, per_cell, width, convolution, name):
     return keras.layers.Concatenate(axis=1, name=name)(rows)
 
 
-def padded_truth(sample, most):
+def padded_ground_truth(sample, most):
     """Truth of one sample for an architecture that assigns in its loss, padded to `most` objects.
 
     `boxes_xyxy` [G, 4], `labels` int32 [G] and `valid` bool [G]; and `is_crowd` bool [G]. More objects are an error.
@@ -209,7 +209,7 @@ def padded_truth(sample, most):
 
 
 def without_padding(targets):
-    """A batch of what `padded_truth` makes, cut to as many objects as its fullest example has; at least one."""
+    """A batch of `padded_ground_truth`, cut to as many objects as its fullest example has; at least one."""
     most = tf.maximum(tf.reduce_max(tf.reduce_sum(tf.cast(targets["valid"], tf.int32), 1)), 1)
     return {k: v[:, :most] for k, v in targets.items()}
 

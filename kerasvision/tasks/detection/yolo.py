@@ -24,7 +24,7 @@ from kerasvision.necks.base import Neck, convolve
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import anchor_points
 from kerasvision.ops.matching import TaskAligned, take
-from kerasvision.tasks.detection.task import Detection, padded_truth, without_padding
+from kerasvision.tasks.detection.task import Detection, padded_ground_truth, without_padding
 
 PRIOR = 0.01  # the score every point starts with
 BEHIND = 0.5  # strides that the first bin lies behind the point
@@ -77,7 +77,7 @@ class YOLO(Detection):
         return keras.layers.Concatenate(axis=1, name=name)(rows)
 
     def encode(self, sample):
-        return padded_truth(sample, self.max_objects)
+        return padded_ground_truth(sample, self.max_objects)
 
     def _boxes(self, distances):
         """Distance logits [B, A, 4, bins] -> xyxy [B, A, 4] in graph pixels."""

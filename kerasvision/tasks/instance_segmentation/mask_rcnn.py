@@ -23,7 +23,7 @@ from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._two_stage import TwoStage
 from kerasvision.tasks.detection.task import paired, without_padding
 
-TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
+GROUND_TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
 CERTAIN = 20.0  # logit of the oracle
 
 
@@ -98,14 +98,14 @@ class MaskRCNN(TwoStage):
         """Each mask in the frame of its box in graph pixels, cut out of the picture as it was read."""
         boxes = box_ops.clip(geo.move_boxes(sample["boxes_xyxy"], geometry), self.image_size)
         frames = geo.restore_boxes(boxes[None], {k: v[None] for k, v in geometry.items()})[0]
-        masks = cut_masks(sample["instance_masks"], frames, TRUTH_SIDE)
+        masks = cut_masks(sample["instance_masks"], frames, GROUND_TRUTH_SIDE)
         return super().move_labels(sample | {"box_masks": masks}, prepared, geometry)
 
     def encode(self, sample):
         free = self.max_objects - tf.shape(sample["box_masks"])[0]
         targets = self.encode_boxes(sample)  # refuses too many objects
         masks = tf.pad(sample["box_masks"], [[0, free], [0, 0], [0, 0]])
-        return targets | {"masks": tf.ensure_shape(masks, [self.max_objects, TRUTH_SIDE, TRUTH_SIDE])}
+        return targets | {"masks": tf.ensure_shape(masks, [self.max_objects, GROUND_TRUTH_SIDE, GROUND_TRUTH_SIDE])}
 
     def loss(self, targets, raw):
         """arXiv:1703.06870, section 3: L = L_cls + L_box + L_mask, the last over the mask of the truth's class."""
@@ -134,7 +134,7 @@ class MaskRCNN(TwoStage):
         return found | {"masks": masks, "image_hw": geometry["image_hw"]}
 
     def ideal_raw(self, targets):
-        raw = self.perfect_boxes(targets)
+        raw = self.ideal_boxes(targets)
         boxes, side = box_ops.decode(raw["deltas"], raw["proposals_xyxy"]), 2 * self.mask_side
         index = tf.tile(tf.range(self.proposals)[None] % self.max_objects, [tf.shape(boxes)[0], 1])
         masks = reframe_masks(targets["masks"], targets["boxes_xyxy"], index, boxes, side)

@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.sampling import class_counts, class_name
-from kerasvision.tasks.base import Architecture
 
 ONE, SEVERAL = ("label",), ("labels",)
 
@@ -42,12 +41,10 @@ def counted(name, arch, split, given=()):
     return counts
 
 
-def arch_of(name, loss):
-    """The architecture whose own loss this is: what takes the loss's place must stand before what wraps it."""
-    arch = getattr(loss, "__self__", None)
-    if not isinstance(arch, Architecture):
+def require_own_loss(name, loss, arch):
+    """Refuse a loss that is not the architecture's own: what takes its place must stand before what wraps it."""
+    if loss != arch.loss:
         raise UsageError(
             f"{name} takes the place of the cross-entropy; put it first among the techniques of its phase, and keep "
             "only one that does so"
         )
-    return arch

@@ -100,7 +100,7 @@ class FeatureTechnique(Technique):
 
         return observe
 
-    def objective(self, loss):
+    def objective(self, loss, arch):
         def with_features(targets, raw):
             marks = [f"{self.mark}/{number}" for number in range(len(self.at))]
             own, others = ({k: v for k, v in part.items() if k not in marks} for part in (targets, raw))

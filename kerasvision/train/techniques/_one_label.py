@@ -1,4 +1,4 @@
-"""What techniques ask that put another loss in the place of a classifier's cross-entropy."""
+"""The check that techniques share which replace a classifier's cross-entropy: the model has to have that loss."""
 
 from kerasvision.core.errors import UsageError
 

@@ -1,4 +1,8 @@
-"""Gradient accumulation: several small steps update the weights once, as one step on a large batch would."""
+"""Gradient accumulation: several small steps update the weights once, as one step on a large batch would.
+
+As in "Scaling Neural Machine Translation" (Ott, Edunov, Grangier, Auli 2018, arXiv:1806.00187), with the mean of the
+gradients of several batches.
+"""
 
 import dataclasses
 

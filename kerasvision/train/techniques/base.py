@@ -1,4 +1,8 @@
-"""The hooks of a training technique. Each does nothing by default; a technique overrides the few it needs."""
+"""The hooks of a training technique. Each does nothing by default; a technique overrides the few it needs.
+
+In all of them arch is the `Architecture` of the phase, graph its Keras model (a dict of inputs -> a dict of raw
+outputs), split a `Split` of the opened source.
+"""
 
 import typing
 
@@ -6,7 +10,7 @@ from kerasvision.core.component import Component
 
 
 class Technique(Component):
-    """Abstract. Final subclasses are frozen dataclasses."""
+    """Abstract. Final subclasses are frozen dataclasses, registered by name; their fields are their settings."""
 
     kind = "techniques"
     # with which phases one that has this technique may be compared, for the best weights of a run to be kept: "any";
@@ -15,59 +19,79 @@ class Technique(Component):
     rivals: typing.ClassVar[typing.Literal["any", "alike", "none"]] = "any"
 
     def fit_statistics(self, arch, split):
-        """The technique with what it takes from the training split (how many examples a class has); once a phase."""
+        """A copy of the technique that holds what it takes from the training split, such as how many examples each
+        class has. Called once a phase, before every other hook.
+        """
         return self
 
     def start(self, arch, graph):
-        """Once, before the first step: put weights in, set `trainable`. Returns nothing."""
+        """Called once a phase, before the first step: set weights of the graph, set `trainable`. Returns nothing."""
 
     def graph(self, arch, graph):
         """The graph to train, with the same keys in and out. Also called, without `start`, when a run is loaded."""
         return graph
 
     def strip(self, arch, graph):
-        """After the last step: the graph to keep and export. Undoes what `graph` did for training only."""
+        """The graph to keep and export, called after the last step. Undoes what `graph` did for training only."""
         return graph
 
     def records(self, split, arch):
-        """The training split -> the one to train on: which records come how often. Its `size` sets the steps."""
+        """The training split -> the `Split` to train on: which records come how often. Its `size` sets the steps."""
         return split
 
+    def order(self, split, batch_size, seed):
+        """A function, step counted from 0 -> the numbers of the records that make its batch, integers [batch_size], in
+        place of the shuffle; None: shuffled. One technique of a phase may have it.
+
+        split: what `records` made of the training split; a record's number is its place in it. batch_size: of a step of
+        all replicas; each gets a part of it. The function is pure: of the same step it gives the same numbers, in every
+        worker, after a restart and whichever step was asked for before. Random draws are of (seed, step).
+        """
+
     def batch(self, inputs, targets, seed):
-        """Batched (prepared inputs, targets) -> the same, in tf.data. seed: int32 [2], stateless."""
+        """A batch of (prepared inputs, targets), dicts of tensors [B, ...] -> another such pair, within tf.data. seed:
+        int32 [2], for TensorFlow's stateless random functions, another one for each batch.
+        """
         return inputs, targets
 
-    def objective(self, loss):
-        """`loss(targets, raw) -> {name: [B]}` -> another such function."""
+    def objective(self, loss, arch):
+        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what the
+        techniques before made of it. Targets and raw are dicts of tensors [B, ...].
+        """
         return loss
 
     def observer(self, arch, graph):
-        """Called once, within the strategy's scope: a function (inputs, targets) -> targets that every step runs on the
-        device before the graph, to add what `objective` looks at (a teacher's answer); None: nothing to see.
+        """Called once, within the strategy's scope: a function that every step runs on the device before the graph;
+        None: nothing to see. (graph inputs, targets) -> targets, to add what `objective` looks at (a teacher's answer);
+        or -> (inputs, targets), to change what the graph sees (an adversary's images). Those of several techniques
+        follow one another. Each replica sees its own part of the batch.
         """
 
     def around_step(self, arch, graph):
-        """Called once: a function (compute, variables) -> (values, gradients) in place of `compute() -> (values,
-        gradients)`, which it may call several times; None: gradients as they are. One technique of a phase may have it.
-        Gradients are of the loss divided by the replicas, to be summed over them.
+        """A function (compute, variables) -> (values, gradients) that takes the place of a step's `compute() ->
+        (values, gradients)`, which it may call several times; None: the gradients as they are. Called once. One
+        technique of a phase may have it. Gradients are of the loss divided by the number of replicas, to be summed over
+        them.
         """
 
     def optimizer(self, optimizer):
-        """A Keras optimizer -> the one that steps."""
+        """The phase's Keras optimizer -> the one that updates the weights."""
         return optimizer
 
     def updates(self, batches):
-        """How often so many batches update the weights: what the optimizer's schedule counts."""
+        """How many updates of the weights so many batches make: what the optimizer's schedule counts."""
         return batches
 
     def first_epoch_to_keep(self, epochs):
-        """Of a phase's epochs, counted from 0, the first whose weights may be kept as the best ones."""
+        """The first of a phase's epochs, counted from 0, whose weights may be kept as the best ones. epochs: how many
+        the phase has.
+        """
         return 0
 
     def learning_rates(self, arch, graph):
-        """layer name -> factor of the learning rate; layers not named keep 1."""
+        """{name of a layer: factor of its learning rate}; layers that are not named have 1."""
         return {}
 
     def callbacks(self):
-        """Keras callbacks."""
+        """The Keras callbacks of the phase, a tuple."""
         return ()

@@ -4,7 +4,7 @@ import dataclasses
 
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import bootstrapped_cross_entropy
-from kerasvision.train.techniques._classes import arch_of
+from kerasvision.train.techniques._classes import require_own_loss
 from kerasvision.train.techniques._one_label import check_range, require_one_label
 from kerasvision.train.techniques.base import Technique
 
@@ -28,8 +28,8 @@ class Bootstrap(Technique):
         require_one_label(self, arch)
         return self
 
-    def objective(self, loss):
-        arch_of("bootstrap", loss)
+    def objective(self, loss, arch):
+        require_own_loss("bootstrap", loss, arch)
 
         def bootstrapped(targets, raw):
             value = bootstrapped_cross_entropy(targets["logits"], raw["logits"], self.beta, self.hard)

@@ -55,7 +55,7 @@ class ClassWeights(Technique):
             each = (1 - self.beta) / -np.expm1(counts * np.log(self.beta)) if self.beta else np.ones(len(counts))
         return each * counts.sum() / (counts @ each)
 
-    def objective(self, loss):
+    def objective(self, loss, arch):
         weights = tf.constant(self.weights(), tf.float32)
 
         def weighted(targets, raw):

@@ -11,7 +11,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import co_teaching_losses
-from kerasvision.train.techniques._classes import arch_of
+from kerasvision.train.techniques._classes import require_own_loss
 from kerasvision.train.techniques._one_label import check_range, require_one_label
 from kerasvision.train.techniques.base import Technique
 
@@ -63,8 +63,8 @@ class CoTeaching(Technique):
         kept = {key: value for key, value in graph.output.items() if key not in (TWIN, KEEP)}
         return keras.Model(graph.input, kept, name=graph.name)
 
-    def objective(self, loss):
-        arch_of("co_teaching", loss)
+    def objective(self, loss, arch):
+        require_own_loss("co_teaching", loss, arch)
 
         def taught(targets, raw):
             keep = raw[KEEP][0]

@@ -13,7 +13,7 @@ import typing
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.classification import expected_cost
-from kerasvision.train.techniques._classes import arch_of, counted, require_classes
+from kerasvision.train.techniques._classes import counted, require_classes, require_own_loss
 from kerasvision.train.techniques.base import Technique
 from kerasvision.train.techniques.co_teaching import TWIN
 
@@ -65,9 +65,9 @@ class CostMatrix(Technique):
             )
         return self
 
-    def objective(self, loss):
+    def objective(self, loss, arch):
         if self.replaces:
-            arch_of("cost_matrix with replaces", loss)
+            require_own_loss("cost_matrix with replaces", loss, arch)
 
         def with_costs(targets, raw):
             if TWIN in raw:

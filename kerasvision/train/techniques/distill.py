@@ -104,7 +104,7 @@ class Distill(Technique):
             return tf.nn.softmax(raw / self.temperature)
         return tf.sigmoid(raw / self.temperature) if form == "sigmoid" else raw
 
-    def objective(self, loss):
+    def objective(self, loss, arch):
         def mixed(targets, raw):
             seen = {key: value for key, value in targets.items() if key.startswith(SEEN)}
             own = loss({key: value for key, value in targets.items() if key not in seen}, raw)

@@ -8,7 +8,7 @@ import typing
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.classification import sigmoid_focal, softmax_focal
-from kerasvision.train.techniques._classes import ONE, arch_of, per_example, require_classes
+from kerasvision.train.techniques._classes import ONE, per_example, require_classes, require_own_loss
 from kerasvision.train.techniques.base import Technique
 
 
@@ -34,8 +34,8 @@ class Focal(Technique):
         require_classes("focal", arch, several=True)
         return self
 
-    def objective(self, loss):
-        arch = arch_of("focal", loss)
+    def objective(self, loss, arch):
+        require_own_loss("focal", loss, arch)
         of_batch = softmax_focal if arch.label_keys == ONE else sigmoid_focal
 
         def focal(targets, raw):

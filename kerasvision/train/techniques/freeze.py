@@ -1,4 +1,8 @@
-"""Feature extraction: only what is not the backbone learns."""
+"""Feature extraction: only what is not the backbone learns.
+
+"CNN Features off-the-shelf: an Astounding Baseline for Recognition" (Razavian, Azizpour, Sullivan, Carlsson 2014,
+arXiv:1403.6382), with the model's own head in place of the paper's SVM.
+"""
 
 import dataclasses
 

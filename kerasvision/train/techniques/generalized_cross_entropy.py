@@ -4,7 +4,7 @@ import dataclasses
 
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import generalized_cross_entropy
-from kerasvision.train.techniques._classes import arch_of
+from kerasvision.train.techniques._classes import require_own_loss
 from kerasvision.train.techniques._one_label import check_range, require_one_label
 from kerasvision.train.techniques.base import Technique
 
@@ -28,8 +28,8 @@ class GeneralizedCrossEntropy(Technique):
         require_one_label(self, arch)
         return self
 
-    def objective(self, loss):
-        arch_of("generalized_cross_entropy", loss)
+    def objective(self, loss, arch):
+        require_own_loss("generalized_cross_entropy", loss, arch)
 
         def generalized(targets, raw):
             return {"generalized_cross_entropy": generalized_cross_entropy(targets["logits"], raw["logits"], self.q)}

@@ -42,7 +42,7 @@ class LogitAdjustment(Technique):
         require_classes("logit_adjustment", arch)
         return dataclasses.replace(self, counts=counted("logit_adjustment", arch, split, self.counts))
 
-    def objective(self, loss):
+    def objective(self, loss, arch):
         prior = np.array(self.counts) / sum(self.counts)
 
         def adjusted(targets, raw):

@@ -1,4 +1,8 @@
-"""Oversampling: examples of rare classes come several times a pass."""
+"""Oversampling: examples of rare classes come several times a pass.
+
+Compared with the other remedies for class imbalance in "A systematic study of the class imbalance problem in
+convolutional neural networks" (Buda, Maki, Mazurowski 2018, arXiv:1710.05381).
+"""
 
 import dataclasses
 import typing

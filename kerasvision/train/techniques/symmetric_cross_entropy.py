@@ -5,7 +5,7 @@ import dataclasses
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import reverse_cross_entropy
-from kerasvision.train.techniques._classes import arch_of
+from kerasvision.train.techniques._classes import require_own_loss
 from kerasvision.train.techniques._one_label import check_range, require_one_label
 from kerasvision.train.techniques.base import Technique
 
@@ -34,8 +34,8 @@ class SymmetricCrossEntropy(Technique):
         require_one_label(self, arch)
         return self
 
-    def objective(self, loss):
-        arch_of("symmetric_cross_entropy", loss)
+    def objective(self, loss, arch):
+        require_own_loss("symmetric_cross_entropy", loss, arch)
 
         def symmetric(targets, raw):
             forward = {name: self.alpha * value for name, value in loss(targets, raw).items()}

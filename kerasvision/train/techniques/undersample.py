@@ -1,4 +1,8 @@
-"""Undersampling: of frequent classes only a part comes."""
+"""Undersampling: of frequent classes only a part comes.
+
+Compared with the other remedies for class imbalance in "A systematic study of the class imbalance problem in
+convolutional neural networks" (Buda, Maki, Mazurowski 2018, arXiv:1710.05381).
+"""
 
 import dataclasses
 import typing

@@ -1,4 +1,7 @@
-"""Start from the weights of an earlier run: all layers whose name and shapes agree."""
+"""Transfer learning: start from the weights of an earlier run, in all layers whose name and shapes agree.
+
+"How transferable are features in deep neural networks?" (Yosinski, Clune, Bengio, Lipson 2014, arXiv:1411.1792).
+"""
 
 import dataclasses
 

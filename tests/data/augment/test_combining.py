@@ -1,11 +1,14 @@
 """Mosaic, mixup and copy-paste against what is seen in pictures whose objects have colors of their own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import augmentations
+from kerasvision.data.augment import combining
 from kerasvision.data.augment.base import Canvas
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.resample import PER_OBJECT
@@ -79,6 +82,29 @@ def check_rows(result):
 def hull(pixels):
     rows, columns = np.nonzero(pixels)
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+@pytest.mark.parametrize("sides", [(2, 2), (3, 5), (4, 1)])
+def test_what_shrinks_by_more_than_two_is_averaged(sides):
+    """Stripes and dots of one pixel, whose mean is known: by numpy's own means, at a whole factor along each side."""
+    high, wide = sides
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (24 * high, 32 * wide, 3)).astype(np.uint8)
+    sample = member_of(0, pixels.shape[:2]) | {"image": tf.constant(pixels)}
+    part, canvas = augmentations["combining/mixup"](), Canvas((24, 32), keeps_aspect=False, averages=True)
+    scale_xy, half = tf.constant([1 / wide, 1 / high], tf.float32), tf.constant([0.5, 0.5])
+    plain, moved = (
+        combining._placed(sample, scale_xy, half, tf.constant([24, 32]), part, c)
+        for c in (dataclasses.replace(canvas, averages=False), canvas)
+    )
+    means = pixels.reshape(24, high, 32, wide, 3).mean((1, 3))
+    if max(sides) > 2:
+        np.testing.assert_allclose(moved["image"].numpy(), means, atol=1)
+        assert np.abs(plain["image"].numpy() - means).mean() > 8  # what a look at single pixels is off by
+    else:
+        np.testing.assert_array_equal(moved["image"], plain["image"])  # by two and less nothing changes
+    for key in ("boxes_xyxy", "instance_masks", "keypoints_xyv"):
+        np.testing.assert_array_equal(moved[key], plain[key])
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,0 +1,18 @@
+"""What the weights in a .tflite are."""
+
+import numpy as np
+
+
+def kernel_zeros(content):
+    """Share of zeros among constants of two axes or more in a .tflite; weights have the zero point 0."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model, names = schema.ModelT.InitFromPackedBuf(content), schema.TensorType
+    dtypes = {names.FLOAT32: np.float32, names.FLOAT16: np.float16, names.INT8: np.int8}
+    zeros = count = 0
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        data = model.buffers[tensor.buffer].data
+        if data is not None and len(data) and len(tensor.shape) > 1 and tensor.type in dtypes:
+            values = np.frombuffer(bytes(data), dtypes[tensor.type])
+            zeros, count = zeros + int((values == 0).sum()), count + values.size
+    return zeros / count if count else None
