@@ -68,8 +68,8 @@ def in_distribution_of(trained):
     """
     predict = _predicting(trained)
     path = trained.folder / FILE
-    if not path.exists():
-        _remember(trained, predict, path)
+    if not path.exists() or _width(path) != trained.arch.embedding(trained.graph).shape[-1]:
+        _remember(trained, predict, path)  # a file of another embedding is of an earlier release
     with np.load(path) as held:
         known = {name: held[name] for name in METHODS}
         return InDistribution(
@@ -106,6 +106,11 @@ def _predicting(trained):
         return found["features"], found["logits"]
 
     return lambda inputs: tuple(v.numpy() for v in predict({k: tf.constant(v) for k, v in inputs.items()}))
+
+
+def _width(path):
+    with np.load(path) as held:
+        return held["features"].shape[1]
 
 
 def _remember(trained, predict, path):

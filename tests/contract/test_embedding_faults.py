@@ -1,12 +1,16 @@
-"""The contract of embeddings can fail: one fault after the other is planted, and each is refused."""
+"""The contract of embeddings can fail: one fault after the other is planted, and each is refused. And embeddings are
+found in graphs that techniques have rebuilt.
+"""
 
 import contextlib
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.ops.internals import called_with
+from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
 from tests.contract.cases import CASES
 from tests.contract.toys import Volume
@@ -73,3 +77,23 @@ def test_an_embedding_with_a_fault_is_refused(fault, words):
         expected = pytest.raises((AssertionError, ValueError), match=words) if refused else contextlib.nullcontext()
         with expected:
             contracts.check_embedding(arch, contracts.built(arch), CASE, "logits")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "classification/classifier_chain",
+        "semantic_segmentation/unet",
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in ("classification/label_attention", "detection/yolo")),
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in ("classification/classifier", "regression/regressor")),
+    ],
+)
+def test_an_embedding_is_found_after_quantization_aware_training(name):
+    """Which wraps layers and gives them other names; its ranges begin wide, so numbers stay near."""
+    arch, case = CASES[name].make(), CASES[name]
+    graph = contracts.built(arch)
+    aware = QAT().graph(arch, graph)
+    inputs = arch.normalize(contracts.batch_of(arch, case)[0])
+    plain, quantized = (keras.Model(g.input, arch.embedding(g))(inputs, training=True).numpy() for g in (graph, aware))
+    assert plain.shape == quantized.shape
+    assert np.corrcoef(plain.ravel(), quantized.ravel())[0, 1] > 0.9

@@ -235,4 +235,3 @@ def test_an_ensemble_is_explained_as_its_members():
     raw = model.graph(model.normalized(tf.constant(prepared)[None]), training=False)["logits"]
     np.testing.assert_allclose(model.score(prepared[None], target), raw[:, target.index], rtol=1e-5)
     assert create("explainers/grad_cam").explain(model, prepared, target).shape == (16, 16)
-    assert arch.embedding(model.graph).shape[1] == 2 * first.embedding(first.build()).shape[1]
