@@ -11,9 +11,10 @@ from PIL import Image, ImageChops, ImageOps
 def expected(image_bytes):
     """uint8 [H, W, 3], upright."""
     image, opened = (Image.open(io.BytesIO(without_animation(image_bytes))) for _ in range(2))
+    image.load()  # what stands behind the pixels is known then
     if opened.format == "BMP" and opened.mode in ("1", "L"):
         return _of_ramp(image_bytes, image)
-    return pixels_of(ImageOps.exif_transpose(image) if _has_tiff(opened) else image, opened)
+    return pixels_of(ImageOps.exif_transpose(image) if _has_tiff(image) else image, opened)
 
 
 def without_animation(image_bytes):
@@ -30,9 +31,9 @@ def without_animation(image_bytes):
     return kept
 
 
-def _has_tiff(opened):
+def _has_tiff(image):
     """Whether the EXIF of a file begins as TIFF does: Pillow reads BigTIFF too, which the standard does not know."""
-    held = opened.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    held = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
     return held[:4] in (b"II*\0", b"MM\0*")
 
 

@@ -147,8 +147,9 @@ def test_workers_share_the_stream_of_one(split):
 
 
 def test_the_canvas_is_the_graph_s():
-    assert canvas_of(ARCH) == Canvas((64, 64), True)
-    assert canvas_of(dataclasses.replace(ARCH, resize="stretch")) == Canvas((64, 64), False)
+    assert canvas_of(ARCH) == Canvas((64, 64), True, averages=True)
+    assert canvas_of(dataclasses.replace(ARCH, resize="stretch")) == Canvas((64, 64), False, averages=True)
+    assert not canvas_of(dataclasses.replace(ARCH, antialias=False)).averages
 
 
 def test_after_a_window_every_label_is_in_the_graph_s_pixels():
