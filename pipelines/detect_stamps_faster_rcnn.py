@@ -13,43 +13,6 @@ hidden 0.202.
     onnx               0.3681   0.0000    18.7 MB   38.7
 """
 
-from kerasvision import Phase, Recipe, create
+from _stamps import detector
 
-augment = (
-    create("augmentations/geometric/horizontal_flip"),
-    create("augmentations/geometric/affine", factor=(0.75, 1.33), degrees=0.0, x_degrees=0.0, y_degrees=0.0, fill=114),
-    create("augmentations/photometric/color_jitter"),
-)
-
-recipe = Recipe(
-    name="stamps_faster_rcnn",
-    model=create(
-        "detection/faster_rcnn",
-        image_size=(320, 320),
-        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
-    ),
-    data=create(
-        "sources/cut_paste",
-        path="data/stamps/cutouts.csv",
-        backgrounds=("data/stamps/backgrounds",),
-        scenes=(2000, 200, 300),
-    ),
-    augment=augment,
-    techniques=(create("techniques/freeze"),),
-    optimizer=create("optimizers/adamw", learning_rate=2e-3),
-    epochs=2,
-    batch_size=16,
-    then=(
-        Phase(
-            epochs=8,
-            optimizer=create("optimizers/adamw", learning_rate=1e-3),
-            augment=augment,
-            techniques=(create("techniques/fine_tune", stages=3),),
-        ),
-    ),
-    exports=(
-        create("exporters/saved_model"),
-        create("exporters/tflite"),
-        create("exporters/onnx"),
-    ),
-)
+recipe = detector("stamps_faster_rcnn", "detection/faster_rcnn", epochs=8, int8=False)

@@ -14,44 +14,6 @@ never saw, one run: AP 0.241, AP50 0.387; AP of objects without occlusion 0.193,
     onnx               0.2411   -0.0000   17.1 MB   12.7
 """
 
-from kerasvision import Phase, Recipe, create
+from _stamps import detector
 
-augment = (
-    create("augmentations/geometric/horizontal_flip"),
-    create("augmentations/geometric/affine", factor=(0.75, 1.33), degrees=0.0, x_degrees=0.0, y_degrees=0.0, fill=114),
-    create("augmentations/photometric/color_jitter"),
-)
-
-recipe = Recipe(
-    name="stamps_ssd",
-    model=create(
-        "detection/ssd",
-        image_size=(320, 320),
-        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
-    ),
-    data=create(
-        "sources/cut_paste",
-        path="data/stamps/cutouts.csv",
-        backgrounds=("data/stamps/backgrounds",),
-        scenes=(2000, 200, 300),
-    ),
-    augment=augment,
-    techniques=(create("techniques/freeze"),),
-    optimizer=create("optimizers/adamw", learning_rate=2e-3),
-    epochs=2,
-    batch_size=16,
-    then=(
-        Phase(
-            epochs=8,
-            optimizer=create("optimizers/adamw", learning_rate=1e-3),
-            augment=augment,
-            techniques=(create("techniques/fine_tune", stages=3),),
-        ),
-    ),
-    exports=(
-        create("exporters/saved_model"),
-        create("exporters/tflite"),
-        create("exporters/tflite", quantize="int8"),
-        create("exporters/onnx"),
-    ),
-)
+recipe = detector("stamps_ssd", "detection/ssd", epochs=8)

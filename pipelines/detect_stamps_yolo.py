@@ -21,61 +21,7 @@ fine-tuning): AP50 0.466 against 0.112, 4.2 times. In that run ultralytics compu
 by itself; the benchmark now gives it both.
 """
 
-import dataclasses
+from _stamps import detector, quantization_aware
 
-from kerasvision import Phase, Recipe, create
-
-augment = (
-    create("augmentations/geometric/horizontal_flip"),
-    create("augmentations/geometric/affine", factor=(0.75, 1.33), degrees=0.0, x_degrees=0.0, y_degrees=0.0, fill=114),
-    create("augmentations/photometric/color_jitter"),
-)
-
-recipe = Recipe(
-    name="stamps_yolo",
-    model=create(
-        "detection/yolo",
-        image_size=(320, 320),
-        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
-    ),
-    data=create(
-        "sources/cut_paste",
-        path="data/stamps/cutouts.csv",
-        backgrounds=("data/stamps/backgrounds",),
-        scenes=(2000, 200, 300),
-    ),
-    augment=augment,
-    techniques=(create("techniques/freeze"),),
-    optimizer=create("optimizers/adamw", learning_rate=2e-3),
-    epochs=2,
-    batch_size=16,
-    then=(
-        Phase(
-            epochs=8,
-            optimizer=create("optimizers/adamw", learning_rate=1e-3),
-            augment=augment,
-            techniques=(create("techniques/fine_tune", stages=3),),
-        ),
-    ),
-    exports=(
-        create("exporters/saved_model"),
-        create("exporters/tflite"),
-        create("exporters/tflite", quantize="int8"),
-        create("exporters/onnx"),
-    ),
-)
-
-qat = dataclasses.replace(
-    recipe,
-    name="stamps_yolo_qat",
-    augment=augment,
-    techniques=(
-        create("techniques/warm_start", run="runs/yolo"),
-        create("techniques/freeze"),
-        create("techniques/qat"),
-    ),
-    optimizer=create("optimizers/adamw", learning_rate=2e-5),
-    epochs=1,
-    then=(),
-    exports=(create("exporters/tflite", quantize="int8"),),
-)
+recipe = detector("stamps_yolo", "detection/yolo", epochs=8)
+qat = quantization_aware(recipe, run="runs/yolo", learning_rate=2e-5)

@@ -16,70 +16,7 @@ that no training scene has:
 Outlines are finer than DeepLab's (`segment_stamps_deeplab.py`: 0.792), classes worse (0.490).
 """
 
-import dataclasses
+from _stamps import quantization_aware, segmenter
 
-from kerasvision import Phase, Recipe, create
-
-augment = (
-    create("augmentations/geometric/horizontal_flip"),
-    create("augmentations/geometric/affine", factor=(0.75, 1.33), degrees=10.0, fill=114, mask_fill=255),
-    create("augmentations/photometric/color_jitter"),
-)
-
-recipe = Recipe(
-    name="stamps_unet",
-    model=create(
-        "semantic_segmentation/unet",
-        image_size=(256, 256),
-        width=16,
-        backbone=create("backbones/efficientnet_lite", size="2", weights="imagenet"),
-        flips=(1,),
-    ),
-    data=create(
-        "sources/semantic",
-        of=create(
-            "sources/cut_paste",
-            path="data/stamps/cutouts.csv",
-            backgrounds=("data/stamps/backgrounds", "data/stamps/scenery"),
-            scenes=(3000, 200, 300),
-            image_size=(256, 256),
-            objects=(1, 4),
-            side=(0.25, 0.75),
-            max_occlusion=0.5,
-            validation_fraction=0.1,
-        ),
-    ),
-    augment=augment,
-    techniques=(create("techniques/freeze"),),
-    optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=2,
-    batch_size=8,
-    then=(
-        Phase(
-            epochs=1,
-            optimizer=create("optimizers/adamw", learning_rate=5e-4),
-            augment=augment,
-            techniques=(create("techniques/fine_tune"), create("techniques/ema", decay=0.99)),
-        ),
-    ),
-    exports=(
-        create("exporters/saved_model"),
-        create("exporters/tflite"),
-        create("exporters/tflite", quantize="int8"),
-        create("exporters/onnx"),
-    ),
-)
-
-qat = dataclasses.replace(
-    recipe,
-    name="stamps_unet_qat",
-    techniques=(
-        create("techniques/warm_start", run="runs/segment-unet"),
-        create("techniques/freeze"),
-        create("techniques/qat"),
-    ),
-    optimizer=create("optimizers/adamw", learning_rate=1e-4),
-    epochs=1,
-    then=(),
-    exports=(create("exporters/tflite", quantize="int8"),),
-)
+recipe = segmenter("stamps_unet", "semantic_segmentation/unet", epochs=1, width=16)
+qat = quantization_aware(recipe, run="runs/segment-unet", learning_rate=1e-4)

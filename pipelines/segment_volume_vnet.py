@@ -17,29 +17,6 @@ The files answer as the trained model does (0 of 12 masks change; errors of prob
 where islands lie far from their organ; `predict --largest` takes them away.
 """
 
-from kerasvision import Recipe, create
+from _volumes import segmenter
 
-recipe = Recipe(
-    name="volume_vnet",
-    model=create(
-        "volume_segmentation/vnet",
-        volume_size=(16, 48, 48),
-        width=8,
-        kernel=3,
-        strides=((1, 2, 2), (2, 2, 2), (2, 2, 2)),
-    ),
-    data=create("sources/volumes", path="data/volumes"),
-    augment=(
-        create("augmentations/volume/affine", degrees=(15.0, 5.0, 5.0)),
-        create("augmentations/patches/foreground", size=(16, 48, 48)),
-        create("augmentations/volume/flip"),
-        create("augmentations/volume/noise"),
-        create("augmentations/volume/gamma"),
-        create("augmentations/volume/bias_field"),
-    ),
-    optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=300,
-    batch_size=2,
-    cache=True,
-    exports=(create("exporters/saved_model"), create("exporters/tflite"), create("exporters/onnx")),
-)
+recipe = segmenter("volume_vnet", "volume_segmentation/vnet", epochs=300, width=8, kernel=3)

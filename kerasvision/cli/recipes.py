@@ -1,7 +1,9 @@
 """What the verbs share: finding a recipe and a trained run from the words on the command line."""
 
+import contextlib
 import importlib.util
 import pathlib
+import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.recipe import Recipe
@@ -32,12 +34,31 @@ def _defined(path, cls, name, example):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _neighbors(path.resolve().parent):
+            spec.loader.exec_module(module)
     except (SyntaxError, NameError, ImportError, TypeError) as error:
         raise KerasVisionError(f"{path} cannot be read as Python: {error}") from error
     if not isinstance(getattr(module, name, None), cls):
         raise KerasVisionError(f"{path} defines no `{name}`; write: {name} = {example}")
     return getattr(module, name)
+
+
+@contextlib.contextmanager
+def _neighbors(folder):
+    """Modules that stand beside a recipe can be imported while it is read, behind all that is installed.
+
+    They are forgotten then: a recipe in another folder may have a neighbor of the same name.
+    """
+    before = set(sys.modules)
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__dict__", {}).get("__file__")  # which wakes no lazy module
+            if file and pathlib.Path(file).parent == folder:
+                del sys.modules[name]
 
 
 def recipe_for(what, data, skip_unreadable=False):

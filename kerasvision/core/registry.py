@@ -107,7 +107,6 @@ KINDS = {
         "exporters": "export.targets",
         "pretrained": "pretrained",
         "explainers": "explain",
-        "attacks": "robustness",
         "systems": "systems",
     }.items()
 }
@@ -122,7 +121,6 @@ optimizers = KINDS["optimizers"]
 exporters = KINDS["exporters"]
 pretrained = KINDS["pretrained"]
 explainers = KINDS["explainers"]
-attacks = KINDS["attacks"]
 systems = KINDS["systems"]
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from kerasvision.data.kinds.base import kind_named
 
-ANSWER = ("confidence", "class")
 EMBEDDING = "embedding"
 DIRECTIONS = 16  # along which features are looked at
 BINS = 10

@@ -77,11 +77,6 @@ def _centers(stride, image_hw):
     return np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
 
 
-def mean_best_iou(boxes_wh, anchors_wh):
-    """Mean over boxes [N, 2] of the IoU with the best of anchors [K, 2], all centered at one point."""
-    return float(shape_iou(boxes_wh, anchors_wh).max(1).mean())
-
-
 def shape_iou(boxes_wh, anchors_wh):
     """IoU of every box [N, 2] and anchor [K, 2], all centered at one point -> float64 [N, K]."""
     boxes, anchors = np.asarray(boxes_wh, np.float64)[:, None], np.asarray(anchors_wh, np.float64)[None]

@@ -36,16 +36,6 @@ def swap_xy(boxes):
     return tf.gather(boxes, [1, 0, 3, 2], axis=-1)
 
 
-def normalize(boxes, image_hw):
-    """Pixels -> parts of the image's sides. boxes: xyxy [..., N, 4]; image_hw: [2], or [..., 2], one an image."""
-    return boxes / _sides_of(image_hw)
-
-
-def denormalize(boxes, image_hw):
-    """Parts of the image's sides -> pixels: the inverse of `normalize`."""
-    return boxes * _sides_of(image_hw)
-
-
 def clip(boxes_xyxy, image_hw):
     """Boxes cut at the image's border. boxes_xyxy: [..., N, 4]; image_hw: [2], or [..., 2] one an image."""
     return tf.clip_by_value(boxes_xyxy, 0.0, _sides_of(image_hw))

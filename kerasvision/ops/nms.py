@@ -146,35 +146,10 @@ def _detections(boxes_xyxy, scores, labels, index, count):
     }
 
 
-def detection_postprocess(deltas, scores, anchors_xyxy, image_hw, rule, variances=box_ops.VARIANCES):
-    """Decoding and suppression as one operator: `TFLite_Detection_PostProcess` in TFLite (batch 1, converted with
-    `allow_custom_ops`), TensorFlow operators that compute the same elsewhere.
-
-    deltas: t_x, t_y, t_w, t_h [B, A, 4] (`ops.boxes.decode`); scores: 0..1 [B, A, C]; anchors_xyxy: numpy [A, 4] in
-    pixels; image_hw: of the graph. If the rule is class-aware every box may be found with every class, else each with
-    its best. Returns detections in pixels of the graph, without `index`, not clipped to the image.
-    """
-    boxes, labels, kept, count = tflite_detections(deltas, scores, anchors_xyxy, image_hw, rule, variances)
-    count = tf.cast(count, tf.int32)
-    real = tf.range(rule.max_detections)[None] < count[:, None]
-    return {
-        "boxes_xyxy": tf.where(real[..., None], box_ops.denormalize(box_ops.swap_xy(boxes), image_hw), 0.0),
-        "scores": tf.where(real, kept, 0.0),
-        "labels": tf.where(real, tf.cast(labels, tf.int32), -1),
-        "count": count,
-    }
-
-
-def postprocess_boxes(boxes_xyxy, scores, image_hw, rule):
-    """`detection_postprocess` for heads without anchors. boxes_xyxy: [B, A, 4] pixels of the graph; sides become at
-    least `ops.boxes.MIN_SIDE_PX`.
-    """
-    deltas, anchors = _from_whole(boxes_xyxy, image_hw)
-    return detection_postprocess(deltas, scores, anchors, image_hw, rule, _PLAINLY)
-
-
 def tflite_boxes(boxes_xyxy, scores, image_hw, rule):
-    """`tflite_detections` for heads without anchors; boxes_xyxy as `postprocess_boxes` has."""
+    """`tflite_detections` for heads without anchors. boxes_xyxy: [B, A, 4] pixels of the graph; sides become at least
+    `ops.boxes.MIN_SIDE_PX`.
+    """
     deltas, anchors = _from_whole(boxes_xyxy, image_hw)
     return tflite_detections(deltas, scores, anchors, image_hw, rule, _PLAINLY)
 
@@ -187,8 +162,13 @@ def _from_whole(boxes_xyxy, image_hw):
 
 
 def tflite_detections(deltas, scores, anchors_xyxy, image_hw, rule, variances=box_ops.VARIANCES):
-    """The operator's own four outputs: y1, x1, y2, x2 in parts of the image's sides [B, D, 4], labels [B, D], scores
-    [B, D] and count [B], all float32; beyond the count they mean nothing. Arguments as `detection_postprocess` has.
+    """Decoding and suppression as one operator: `TFLite_Detection_PostProcess` in TFLite (batch 1, converted with
+    `allow_custom_ops`), TensorFlow operators that compute the same elsewhere.
+
+    deltas: t_x, t_y, t_w, t_h [B, A, 4] (`ops.boxes.decode`); scores: 0..1 [B, A, C]; anchors_xyxy: numpy [A, 4] in
+    pixels; image_hw: of the graph. If the rule is class-aware every box may be found with every class, else each with
+    its best. Returns the operator's own four outputs: y1, x1, y2, x2 in parts of the image's sides [B, D, 4], not
+    clipped to the image, labels [B, D], scores [B, D] and count [B], all float32; beyond the count they mean nothing.
     """
     if rule.soft_sigma:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 
 import pytest
 
@@ -168,3 +169,39 @@ def test_source_code_imports_what_no_registry_holds(tmp_path):
     path.write_text(recipe_source(recipe))
     assert load_recipe(path) == recipe
     assert "Matcher" not in path.read_text(), "a field at its default is left out"
+
+
+def _with_neighbor(folder, neighbor, text):
+    """A recipe file that takes its name out of a module beside it."""
+    folder.mkdir()
+    (folder / f"{neighbor}.py").write_text(text)
+    (folder / "recipe.py").write_text(
+        f"from {neighbor} import NAME\nfrom kerasvision import Recipe, create\n"
+        'recipe = Recipe(NAME, create("classification/classifier"), create("sources/digits"))\n'
+    )
+    return folder / "recipe.py"
+
+
+def test_a_recipe_imports_what_stands_beside_it(tmp_path):
+    """Two folders have a module of one name; nothing of either is left behind."""
+    paths = [_with_neighbor(tmp_path / name, "beside_a_recipe", f"NAME = {name!r}") for name in ("one", "two")]
+    before = list(sys.path)
+    assert [load_recipe(path).name for path in paths] == ["one", "two"]
+    assert sys.path == before
+    assert "beside_a_recipe" not in sys.modules
+
+
+def test_what_is_installed_comes_before_what_stands_beside_a_recipe(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)  # so that it is looked for
+    path = _with_neighbor(tmp_path / "one", "colorsys", "NAME = 'beside'")
+    with pytest.raises(KerasVisionError, match=r"recipe.py cannot be read as Python: cannot import name 'NAME'"):
+        load_recipe(path)
+
+
+def test_a_bad_module_beside_a_recipe_is_one_line(tmp_path):
+    path, before = _with_neighbor(tmp_path / "one", "beside_a_recipe", "NAME = ("), list(sys.path)
+    with pytest.raises(
+        KerasVisionError, match=r"^\S+recipe.py cannot be read as Python: .*\(beside_a_recipe.py, line 1"
+    ):
+        load_recipe(path)
+    assert sys.path == before

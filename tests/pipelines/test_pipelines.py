@@ -25,6 +25,7 @@ PREPARATIONS = {
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
 }  # commands, not recipes
+SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
@@ -60,7 +61,7 @@ NAMED = [(f, n) for f, names in RECIPES.items() for n in names]
 
 
 def test_every_pipeline_is_listed():
-    assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *STUDIES, *PREPARATIONS}
+    assert {p.name for p in FOLDER.glob("*.py")} == {*RECIPES, *STUDIES, *PREPARATIONS, *SHARED}
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)

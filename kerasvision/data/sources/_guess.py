@@ -32,14 +32,10 @@ _SAY = "say ignore=(255,) where 255 is not to be learned, or values where it is 
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """is_white: 255 (and 1) is class 1. lines: the guess in words, as `Opened.dropped` has them.
-
-    others: names of the masks that hold 1 where 255 is class 1.
-    """
+    """is_white: 255 (and 1) is class 1. lines: the guess in words, as `Opened.dropped` has them."""
 
     is_white: bool
     lines: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
 
 
 def reading(masks, classes, what):
@@ -78,7 +74,7 @@ def _white(masks, white, others, classes, what):
     if others:
         has = "has" if len(others) == 1 else "have"
         line += f"; {_count(others)} {has} 1, read as {front!r}: {named(others)}"
-    return Reading(True, (f"{line}; ignore=(255,) says otherwise",), tuple(others))
+    return Reading(True, (f"{line}; ignore=(255,) says otherwise",))
 
 
 def _conflict(white, others, masks, ids):

@@ -17,7 +17,6 @@ _IMAGES = ("images", "image", "imgs", "img", "volumes", "imagestr")
 _MASKS = ("masks", "mask", "labels", "labelstr")
 _FIRST_CHANNEL = "_0000"  # what nnU-Net appends to a volume's name
 _LOOKED_AT = 200  # entries of a folder, to see whether it holds volumes
-_HEAD = 65536  # bytes of a CSV that are looked at
 _DEEP = 4  # folders: images/train/case_01/1.nii.gz
 _PLACES = (
     "put volumes into images/ and masks of equal names into masks/, or volumes into a folder a class, or name a CSV "

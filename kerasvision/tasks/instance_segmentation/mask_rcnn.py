@@ -24,7 +24,6 @@ from kerasvision.tasks.detection._two_stage import TwoStage
 from kerasvision.tasks.detection.task import paired, without_padding
 
 GROUND_TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
-CERTAIN = 20.0  # logit of the oracle
 
 
 @architectures.register("instance_segmentation/mask_rcnn")
