@@ -17,13 +17,10 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.certificate import export
 from kerasvision.layers.mixture import LogMixture
-from kerasvision.systems.delegation import delegating, public_names
 from kerasvision.systems.ensemble import Ensemble
 from kerasvision.systems.joining import best_shares, disagreement, join, merged, stacking_layer
-from kerasvision.tasks.base import Architecture
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
-from tests.contract.cases import CASES
 from tests.train import tiny
 
 RNG = np.random.default_rng(4)
@@ -283,26 +280,3 @@ def test_snapshots_of_one_run_are_members(tmp_path, images):
     np.testing.assert_allclose(
         load(tmp_path / "joined")({"image": images})["probabilities"], answers.mean(0), atol=1e-6
     )
-
-
-def test_nothing_public_of_an_architecture_is_forgotten(monkeypatch):
-    """What an ensemble does not say itself is its first member's, also what is added to the contract later."""
-    first, second = (CASES["classification/classifier"].make() for _ in range(2))
-    ensemble = Ensemble((first, second))
-    own = {
-        "build",
-        "embedding",
-        "for_classes",
-        "tune",
-        "functions",
-        "for_data",
-        "load_pretrained",
-        "mixes",
-        "after_training",
-    }
-    for name in sorted(public_names() - own - {"registered_name", "embedding"}):
-        held, wanted = getattr(ensemble, name), getattr(first, name)
-        assert getattr(held, "__self__", None) is first or held == wanted, name
-    monkeypatch.setattr(Architecture, "added_later", lambda self: self, raising=False)
-    renewed = delegating("_first")(type("Renewed", (Architecture,), {"_first": first}))
-    assert "added_later" in vars(renewed) and "geometry" in vars(renewed)
