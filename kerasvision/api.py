@@ -206,17 +206,19 @@ def evaluate(model, split="test", draw=None):
     draw: a folder for the evaluator's pictures: a detector's precision_recall.png and errors.png, a segmenter's
     worst.png.
     """
-    from kerasvision.data.pipeline import raw_examples, split_of
-    from kerasvision.inference.evaluation import draw_evaluation, picture_folder
+    from kerasvision.data.pipeline import raw_examples, splits_of
+    from kerasvision.inference import evaluation
 
     model = model if isinstance(model, Model) else load(model)
     if model.recipe is None:
         raise UsageError("a pretrained model has no data of its own to be evaluated on; train or export it first")
-    data = split_of(model.recipe, split)
-    evaluator = model.arch.evaluator(model.classes)
-    folder = picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
+    splits = splits_of(model.recipe, split)
+    data = splits[split]
+    evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
+    folder = evaluation.picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
+    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
     for inputs, ground_truth, _ in raw_examples(data, model.arch):
         evaluator.update(model(inputs), ground_truth)
     if folder:
-        draw_evaluation(evaluator, folder, data, model.arch)
+        evaluation.draw_evaluation(evaluator, folder, data, model.arch)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

@@ -85,9 +85,14 @@ def options(parser):
     return found
 
 
+def pytest_options():
+    """The options that the test suite adds to pytest's."""
+    return set(re.findall(r'addoption\("(--[\w-]+)"', (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")))
+
+
 def test_verbs_and_options_within_a_sentence_exist():
     (verbs,) = [a.choices for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
-    every = {option for verb in verbs.values() for option in options(verb)}
+    every = {option for verb in verbs.values() for option in options(verb)} | pytest_options()
     for path in TEXTS:
         for held in re.findall(
             r"`([^`]+)`", re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -100,10 +105,7 @@ def test_verbs_and_options_within_a_sentence_exist():
                 unknown = {w.partition("=")[0] for w in words if re.match(r"--[a-z]", w)} - known
                 assert not unknown, f"{path.name}: {held}: no {', '.join(sorted(unknown))}"
             elif re.match(r"--[a-z]", words[0]) and path.name == "README.md":
-                assert words[0].partition("=")[0] in every | PYTEST, f"{path.name}: {held}"
-
-
-PYTEST = {"--turn"}  # of the test suite, in `tests/conftest.py`
+                assert words[0].partition("=")[0] in every, f"{path.name}: {held}"
 
 
 def named(text):

@@ -3,8 +3,6 @@
 import ast
 import dataclasses
 
-import pytest
-
 from kerasvision.core.registry import KINDS
 from tests.test_architecture import FILES, PRODUCT, dotted, tree
 
@@ -48,20 +46,25 @@ def test_parts_are_found():
     assert {name for _, kind, name in REGISTERED if kind == "architectures"} >= {"classification/classifier"}
 
 
-@pytest.mark.parametrize(("part", "kind", "name"), REGISTERED, ids=[f"{k}/{n}" for _, k, n in REGISTERED])
-def test_a_name_is_a_path(part, kind, name):
-    package = KINDS[kind]._package
-    inside = dotted(part.path).removeprefix(package).strip(".").replace(".", "/")
-    assert dotted(part.path).startswith(package), f"{kind} live below {package}"
-    assert name == inside or not inside or name.startswith(f"{inside}/"), f"{name} stands in {inside}.py"
+def test_names_are_paths():
+    misplaced = []
+    for part, kind, name in REGISTERED:
+        package = KINDS[kind]._package
+        inside = dotted(part.path).removeprefix(package).strip(".").replace(".", "/")
+        if not dotted(part.path).startswith(package):
+            misplaced.append(f"{kind}/{name}: {kind} live below {package}")
+        elif name != inside and inside and not name.startswith(f"{inside}/"):
+            misplaced.append(f"{kind}/{name} stands in {inside}.py")
+    assert not misplaced, "\n".join(misplaced)
 
 
-@pytest.mark.parametrize(("part", "kind", "name"), REGISTERED, ids=[f"{k}/{n}" for _, k, n in REGISTERED])
-def test_a_part_is_a_documented_frozen_final_dataclass(part, kind, name):
-    assert part.is_frozen, f"{part.name} is not @dataclasses.dataclass(frozen=True)"
-    assert ast.get_docstring(part.node), f"{part.name} has no docstring"
-    heirs = [c.name for c in CLASSES if part.name in c.bases]
-    assert not heirs, f"{part.name} is registered, so it is final; {', '.join(heirs)} derive from it"
+def test_parts_are_documented_frozen_final_dataclasses():
+    wrong = [f"{p.name} is not @dataclasses.dataclass(frozen=True)" for p, _, _ in REGISTERED if not p.is_frozen]
+    wrong += [f"{p.name} has no docstring" for p, _, _ in REGISTERED if not ast.get_docstring(p.node)]
+    for part, _, _ in REGISTERED:
+        heirs = [c.name for c in CLASSES if part.name in c.bases]
+        wrong += [f"{part.name} is registered, so it is final; {', '.join(heirs)} derive from it"] if heirs else []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_registry_sees_every_registration():

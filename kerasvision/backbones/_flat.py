@@ -47,14 +47,13 @@ def replay(published, x, exchange=clone):
     names = stable_names([layer.name for layer in published.layers])
     tensors, outputs = {}, {}
     for layer in published.layers:  # in topological order, each used once
-        node = layer.inbound_nodes[0]
         if isinstance(layer, keras.layers.InputLayer):
             y = x
         else:
             fresh = None if isinstance(layer, _PREPROCESSING) else exchange(layer, PREFIX + names[layer.name])
-            fed = tf.nest.map_structure(lambda t: tensors[id(t)], node.call_args[0])
+            fed = tf.nest.map_structure(lambda t: tensors[id(t)], layer.input)
             y = fed if fresh is None else fresh(fed)
-        tensors[id(node.outputs)] = outputs[names[layer.name]] = y
+        tensors[id(layer.output)] = outputs[names[layer.name]] = y
     return outputs
 
 

@@ -10,7 +10,8 @@ import tf_keras as keras
 from kerasvision.backbones import weights as weights_file
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.graphs import before, coarsest, layer_of, made_of
+from kerasvision.ops.graphs import coarsest, made_of
+from kerasvision.ops.internals import called_with, fed_by, made_by
 
 ATTENTION = "_attention"  # in the names of layers that an option adds, so that published weights have none for them
 
@@ -80,8 +81,8 @@ class Backbone(Component):
         that this backbone was built into, whatever wraps its layers or begins their names.
         """
         tensors = made_of(graph)
-        taken = {id(t) for one in tensors if "backbone_" not in layer_of(one).name for t in before(one)}
-        return coarsest([t for t in tensors if id(t) in taken and "backbone_" in layer_of(t).name])
+        taken = {id(t) for one in tensors if "backbone_" not in made_by(one).name for t in called_with(one)}
+        return coarsest([t for t in tensors if id(t) in taken and "backbone_" in made_by(t).name])
 
     def stages(self, graph):
         """Layer names from the input to the output in groups `[stem, stage 1, ...]`, for gradual unfreezing.
@@ -122,5 +123,4 @@ def _own_stride(layer):
 
 def _parents(layer, held):
     """Names of the layers in `held` that feed this one."""
-    nodes = [n for n in layer.inbound_nodes if not n.is_input]
-    return {t._keras_history.layer.name for n in nodes for t in tf.nest.flatten(n.keras_inputs)} & held
+    return {source.name for call in fed_by(layer) for source in call} & held

@@ -88,13 +88,13 @@ def _suspects(args):
 
 
 def _source(text):
-    """(source, recipe or None) that a word names. A .json file may be a recipe or data in COCO's format."""
+    """(source, recipe or None) that a word names. A .json file that no source detects is a recipe."""
     import pathlib
 
     from kerasvision.cli.recipes import load_recipe
-    from kerasvision.data.sources._detect import detect, is_coco
+    from kerasvision.data.sources._detect import detect, detected
 
-    is_json = text.endswith(".json") and not (pathlib.Path(text).is_file() and is_coco(pathlib.Path(text)))
+    is_json = text.endswith(".json") and not detected(pathlib.Path(text))
     if is_json or text.endswith(".py") or ".py:" in text:
         recipe = load_recipe(text)
         return recipe.data, recipe

@@ -55,7 +55,7 @@ def report(trained):
     from kerasvision.cli.figures import shown
     from kerasvision.core.escaping import cell, line_of
 
-    directions = trained.arch.evaluator(trained.classes).directions
+    directions = trained.directions
     figures, line = shown(trained.metrics, directions, trained.folder / "metrics.json")
     table = Table(title=cell(f"{trained.recipe.name}: {trained.folder}"))
     table.add_column("metric")

@@ -1,45 +1,6 @@
-"""What can be said of a Keras graph by its layers and what they are made of, without importing TensorFlow."""
-
-import math
+"""What can be said of a Keras graph by its layers, without importing TensorFlow."""
 
 
 def is_quantized(graph):
     """Whether quantization-aware training has put its layers into this graph."""
     return any(type(layer).__name__.startswith("Quantize") for layer in graph.layers)
-
-
-def layer_of(tensor):
-    """The layer that a Keras tensor comes out of."""
-    return tensor._keras_history.layer
-
-
-def before(tensor):
-    """The Keras tensors that this one's layer was called with here, which of a shared layer are several elsewhere."""
-    history = tensor._keras_history
-    return list(history.layer.inbound_nodes[history.node_index].keras_inputs)
-
-
-def made_of(graph):
-    """Every Keras tensor on the way from a graph's inputs to its outputs, each after those that it is made of."""
-    order, seen, waiting = [], set(), [(t, False) for t in reversed(list(graph.output.values()))]
-    while waiting:  # no recursion: graphs are deeper than Python's stack
-        tensor, is_ready = waiting.pop()
-        if is_ready:
-            order.append(tensor)
-        elif id(tensor) not in seen:
-            seen.add(id(tensor))
-            waiting += [(tensor, True), *((t, False) for t in reversed(before(tensor)))]
-    return order
-
-
-def feature_maps(graph):
-    """The Keras tensors [B, h, w, C] and [B, d, h, w, C] of one size with more than one position that a layer makes, in
-    the order that they are made.
-    """
-    maps = [t for t in made_of(graph) if len(t.shape) in (4, 5) and None not in t.shape[1:] and before(t)]
-    return [t for t in maps if math.prod(t.shape[1:-1]) > 1]
-
-
-def coarsest(maps):
-    """Of Keras tensors [B, ..., C] that with the fewest positions; of several the last."""
-    return min(reversed(maps), key=lambda tensor: math.prod(tensor.shape[1:-1]))

@@ -40,12 +40,18 @@ def picked(split, kept):
     return dataclasses.replace(split, records=records, size=int(np.count_nonzero(kept)), **about)
 
 
+def splits_of(recipe, *names):
+    """{name: `Split`} of a recipe's data, which must have those of the given names."""
+    splits = with_validation(recipe.data.open(), recipe.validation_fraction)
+    for name in names:
+        if name not in splits:
+            raise UsageError(f"no split {name!r}; the data has {', '.join(splits)}")
+    return splits
+
+
 def split_of(recipe, name):
     """A split of a recipe's data by its name."""
-    splits = with_validation(recipe.data.open(), recipe.validation_fraction)
-    if name not in splits:
-        raise UsageError(f"no split {name!r}; the data has {', '.join(splits)}")
-    return splits[name]
+    return splits_of(recipe, name)[name]
 
 
 def with_validation(opened, fraction):

@@ -28,7 +28,6 @@ from kerasvision.data.sources.semantic import IGNORE
 PRETRAINED_FROM = 96  # pixels; smaller images gain little from features learned at 224
 STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
 DETECTOR_SIDES = (320, 416, 512)  # pixels
-BOX_SOURCES = ("sources/coco", "sources/voc", "sources/yolo", "sources/cut_paste")
 MOST_SEGMENTED = 320  # pixels of the graph's side
 MOST_VOXELS = (32, 64, 64)  # of a volume's patch
 OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
@@ -50,7 +49,7 @@ def plan(name, data, skip_unreadable=False):
         source = dataclasses.replace(source, skip_unreadable=True)
     if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
         source = dataclasses.replace(source, masks=True)
-    if "mask" in cls.label_keys and type(source).registered_name in BOX_SOURCES:
+    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels:
         source = sources["semantic"](of=source)
     opened = source.open()
     train, blank = opened.splits["train"], cls().for_classes(opened.classes)

@@ -13,10 +13,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.core.graphs import feature_maps, layer_of
 from kerasvision.core.registry import explainers
 from kerasvision.explain.base import Explainer
 from kerasvision.ops import volumes
+from kerasvision.ops.graphs import feature_maps
+from kerasvision.ops.internals import made_by
 from kerasvision.tasks.targets import as_float
 
 
@@ -53,7 +54,7 @@ class GradCam(Explainer):
 
     def _maps(self, model):
         """Keras tensors, of which the last with a part in the score is looked at."""
-        named = {layer_of(tensor).name: tensor for tensor in feature_maps(model.graph)}
+        named = {made_by(tensor).name: tensor for tensor in feature_maps(model.graph)}
         if self.layer and self.layer in named:
             return [named[self.layer]]
         maps = [] if self.layer else model.arch.targets().feature_maps(model.graph)

@@ -1,4 +1,4 @@
-"""From a trained run to files on other runtimes, each reloaded and compared."""
+"""From a trained run to files for other runtimes, each loaded again and compared with the trained model."""
 
 from kerasvision.core.verb import make_callable
 

@@ -1,4 +1,4 @@
-"""The contract of every exporter, and of what answers from an exported file."""
+"""The contract of every exporter, and of the runner that predicts with an exported file."""
 
 import abc
 import dataclasses
@@ -19,8 +19,9 @@ BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, a
 class Job:
     """One export: what is exported, under which name and version, into which staging folder.
 
-    calibration: prepared inputs, dicts of numpy arrays with a batch axis of 1, for ranges of activations.
-    samples: serving inputs of a few real examples, batched by one, for warm-up requests and goldens.
+    served: the trained model. root: the staging folder, a pathlib.Path. calibration: prepared inputs of the training
+    split, dicts of numpy arrays [1, ...], for ranges of activations. samples: serving inputs of a few real examples,
+    dicts of numpy arrays [1, ...], for warm-up requests and golden vectors.
     """
 
     served: Served
@@ -32,12 +33,14 @@ class Job:
 
     @property
     def saved_model(self):
-        """Where this export's SavedModel stands."""
+        """The folder of this export's SavedModel, below `root`."""
         return self.root / "saved_models" / self.name / str(self.version)
 
 
 class Runner(abc.ABC):
-    """An exported file in its own runtime: serving inputs in, prediction out, numpy with a batch axis."""
+    """Abstract. An exported file in its own runtime: called with serving inputs, it gives the prediction, both dicts of
+    numpy arrays [B, ...]. arch: the `Architecture` that the file was made of.
+    """
 
     takes_prepared = True  # the file wants the graph's own size; False: it takes what a user sends
 
@@ -47,14 +50,18 @@ class Runner(abc.ABC):
 
     @abc.abstractmethod
     def infer(self, inputs):
-        """One batch through the file: prepared inputs, or serving inputs where `takes_prepared` is False."""
+        """One batch through the file alone: prepared inputs (serving inputs where `takes_prepared` is False) -> what
+        the file gives, numpy [B, ...].
+        """
 
     def call(self, name, inputs):
         """One of the architecture's further functions, {key: numpy array} in and out, batched."""
         raise KerasVisionError(f"this file of {self.arch.registered_name} has no function {name}; it only predicts")
 
     def prepare(self, inputs):
-        """Serving inputs -> (prepared inputs, geometry) as numpy, with the architecture's own geometry."""
+        """Serving inputs -> (prepared inputs, geometry), numpy, by the architecture's own `geometry`. Inputs that are
+        prepared already are given back, with None.
+        """
         if self.arch.is_prepared(inputs):
             return inputs, None
         prepared, geometry = self._fit({k: tf.constant(v) for k, v in inputs.items()})
@@ -69,7 +76,7 @@ class Runner(abc.ABC):
 
 
 class Exporter(Component):
-    """Abstract. Final subclasses are frozen dataclasses; `spec` is how the command line names one."""
+    """Abstract. Final subclasses are registered, frozen dataclasses; `spec` is the name of one on the command line."""
 
     kind = "exporters"
     # below the folder that an export goes to; with `{version}` in it all versions are kept, else the newest alone
@@ -80,11 +87,11 @@ class Exporter(Component):
     @property
     @abc.abstractmethod
     def spec(self):
-        """`"tflite:int8"`."""
+        """What the command line calls it, with its options: `"tflite:int8"`."""
 
     @abc.abstractmethod
     def write(self, job):
-        """Write the artifact below `job.root`; returns its path, a file or a folder."""
+        """Write the artifact of a `Job` below `job.root`; returns its path, a file or a folder."""
 
     @abc.abstractmethod
     def open(self, path, arch):
@@ -122,30 +129,32 @@ class Exporter(Component):
         return "float32"
 
     def package(self, job):
-        """The folder that leaves the staging folder as one piece, and where its contract.json stands in it."""
+        """(the folder below `job.root` that is put in place as one piece, the path of contract.json within it)."""
         return job.root / self.home.format(name=job.name, version=job.version), self.contract_path
 
     def check(self, path, runner, judge):
-        """What the measurement of its answers does not see of an artifact at `path`: its other signatures, and files
-        that travel with it. runner: of the artifact. judge: an `export.verification.Judge`. Yields a line for each
-        thing that is wrong.
+        """Yields a line for each thing that is wrong with an artifact at `path` and that comparing its predictions does
+        not show: its other signatures, and files that travel with it. runner: its `Runner`. judge: an
+        `export.verification.Judge`.
         """
         # every runtime joins and parts batches in its own way
         yield from judge.batches(runner)
 
     def finish(self, job, out):  # noqa: B027 (most exporters have nothing to do)
-        """After the packages are in place below `out`: files that describe them all."""
+        """Called when the packages are in place below the folder `out`: write files that describe them all."""
 
     @classmethod
     def from_spec(cls, options):
-        """An exporter from the words behind its name: `int8`, `uint8` of `tflite:int8:uint8`."""
+        """An exporter from the words behind its name: ["int8", "uint8"] of `tflite:int8:uint8`. Raises KerasVisionError
+        of words that it does not know.
+        """
         if options:
             raise KerasVisionError(f"{cls.registered_name.split('/')[1]} takes no options; seen: {':'.join(options)}")
         return cls()
 
 
 def from_spec(spec):
-    """`"tflite:int8"` -> its exporter."""
+    """The exporter of a text such as `"tflite:int8"`. Raises KerasVisionError where there is none."""
     from kerasvision.core.registry import exporters
 
     name, *options = spec.split(":")

@@ -1,4 +1,5 @@
-"""`export`: write each artifact beside, reload it in its own runtime, compare it on real examples, then let it out.
+"""`export`: write each artifact into a staging folder, load it in its own runtime, compare it with the trained model on
+real examples, and put it in place only then.
 
 An artifact without its own measured metric, agreement, operators, size and latency does not leave this module.
 """
@@ -26,7 +27,7 @@ FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
 def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
-    """Export a `Trained` model and return (artifacts, contract as a dict).
+    """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
@@ -42,14 +43,14 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     version = next_version(out, name, exporters, version)
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
     split_name = judged_split(splits)
-    split, served = splits[split_name], trained.served()
+    split, served, budget = splits[split_name], trained.served(), trained.recipe.budget
     with staging(out) as root:
         job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         record = read_record(trained.folder)
         doubts = check_record(record, trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        reference, artifacts, runners = measure(written, job, split, split_name, trained.recipe.budget, limit, rounding)
+        reference, artifacts, runners = measure(written, job, splits, split_name, budget, limit, rounding)
         check_metric(record, reference, served.arch.main_metric, limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)

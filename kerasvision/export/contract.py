@@ -17,7 +17,9 @@ from kerasvision.tasks.base import PREPROCESS
 
 
 def contract_json(trained, version, reference, artifacts):
-    """The contract as a dict; `artifacts` are those of one export."""
+    """contract.json of one export as a dict. trained: a `Trained` model. version: its number. reference, artifacts:
+    what `measurement.measure` gave.
+    """
     from kerasvision import __version__
 
     arch = trained.arch
@@ -84,7 +86,7 @@ def _plain(value):
 
 
 def validate(contract):
-    """Raise when a contract does not have the published form."""
+    """Raises KerasVisionError where a contract, a dict, does not have the form of `contract.schema.json`."""
     schema = json.loads(importlib.resources.files("kerasvision.export").joinpath("contract.schema.json").read_text())
     try:
         text = json.dumps(contract, default=_plain, allow_nan=False)
@@ -98,9 +100,10 @@ def validate(contract):
 
 
 def read_contract(path, older=False):
-    """The contract that belongs to an artifact's path, or an error that says where it was looked for.
+    """The contract, a dict, that belongs to an artifact's path. Raises KerasVisionError, which says where it was looked
+    for.
 
-    older: one of an earlier version is given as it is, for those who list versions and do not ask them.
+    older: one of an earlier version is given as it is, for those who list versions and do not predict with them.
     """
     path = pathlib.Path(path)
     places = [path / "assets.extra" / "contract.json", path.parent / "contract.json"]

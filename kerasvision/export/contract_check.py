@@ -25,8 +25,8 @@ ASKED = 2  # examples that are answered by the contract alone
 def wrong_in(folder, contract_path, held, judge):
     """Yields a line for each thing that a written contract says wrongly.
 
-    folder, contract_path: of a package. held: [(exporter, path, runner)] of its files. judge: a
-    `verification.Judge`.
+    folder: of a package. contract_path: of its contract, within it. held: [(exporter, path, runner)] of its files.
+    judge: a `verification.Judge`.
     """
     place = folder / contract_path
     contract = json.loads(place.read_text(encoding="utf-8"))

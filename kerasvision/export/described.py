@@ -71,7 +71,7 @@ def _kind(arch, signature):
 
 
 def signature(row):
-    """What a row says of the file's own signature: the reverse of `file`."""
+    """The signature of a file (as `Exporter.signature`) that its row of `artifacts` states: the reverse of `file`."""
     return {
         part: {k: {name: v for name, v in held.items() if name != "unit"} for k, held in row[part].items()}
         for part in ("inputs", "outputs")

@@ -5,8 +5,8 @@ from kerasvision.core.errors import KerasVisionError
 
 
 def directions_in(contract):
-    """Name of each figure -> direction, as the evaluator of the contract's architecture states them; none where the
-    architecture is not registered here.
+    """{name of a figure: `core.direction.Direction`}, as the evaluator of the contract's architecture states them; {}
+    where the architecture is not registered here.
     """
     try:
         return from_json(contract["recipe"]["model"]).evaluator(tuple(contract["classes"])).directions

@@ -1,4 +1,4 @@
-"""Whether a file is the one that its contract describes, before anybody is answered from it."""
+"""Whether a file is the one that its contract describes, checked before anything is predicted with it."""
 
 import json
 import pathlib
@@ -38,7 +38,9 @@ def _sum(path):
 
 
 def check_described(path, contract, arch):
-    """Raises where a contract says other than its own recipe: the classes, what goes in and out, and `preprocess`."""
+    """Raises KerasVisionError where a contract differs from what its own recipe gives: the classes, what goes in and
+    out, and `preprocess`. arch: the recipe's `Architecture`.
+    """
     for part, said in described.architecture(arch).items():
         held = contract.get(part, said)
         if part == "inputs":  # contracts of before inputs had kinds do not say them
@@ -57,7 +59,9 @@ def check_described(path, contract, arch):
 
 
 def check_signature(path, row, signature):
-    """Raises where a file takes or gives other than its row says. signature: what the file says (`Exporter`)."""
+    """Raises KerasVisionError where a file takes or gives something else than its row of `artifacts` says. signature:
+    what the file itself says (`Exporter.signature`).
+    """
     said = described.signature(row)
     for part, word in (("inputs", "takes"), ("outputs", "gives")):
         if said[part] != signature[part]:
@@ -75,7 +79,7 @@ def _spelled(tensors):
 
 
 def tell_of_labels(path, contract):
-    """Says on stderr that the labels.txt beside a file has other names than its contract, whose names are answered."""
+    """Says on stderr that the labels.txt beside a file has other class names than its contract, whose names count."""
     place = path / "assets" / "labels.txt" if path.is_dir() else path.parent / "labels.txt"
     if not place.exists():
         return
@@ -92,7 +96,9 @@ def tell_of_labels(path, contract):
 
 
 def check_saved_model(path):
-    """Raises where a SavedModel has a contract and is not what that describes. One without a contract is anybody's."""
+    """Raises KerasVisionError where a SavedModel has a contract and is not what that describes. One without a contract
+    may be of any origin, and passes.
+    """
     path = pathlib.Path(path)
     place = path / "assets.extra" / "contract.json"
     if not place.exists():

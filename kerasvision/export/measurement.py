@@ -1,7 +1,7 @@
 """What is measured of exported files: metrics, agreement with the trained model, operators, size and latency.
 
-The examples pass once: each batch is answered by the trained model and by every file, and what stays in memory is a few
-numbers an example and what the evaluators keep, not the answers.
+The examples pass once: the trained model and every file predict each batch, and what stays in memory is a few numbers
+an example and what the evaluators keep, not the predictions.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from kerasvision.export.verdict import (
     notes_of,
     require_finite,
 )
-from kerasvision.inference.evaluation import examples_at
+from kerasvision.inference.evaluation import as_numpy, evaluator_of, examples_at, gallery_of, show_gallery
 
 LATENCY_RUNS = 30
 DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split
@@ -90,12 +90,13 @@ class Reference:
 
 
 class _Subject:
-    """One exported file on its way through the examples."""
+    """One exported file while the examples pass: its runner, its evaluator and its differences so far."""
 
-    def __init__(self, exporter, path, served):
+    def __init__(self, exporter, path, served, split, gallery):
         self.exporter, self.path = exporter, path
         self.runner = exporter.open(path, served.arch)
-        self.evaluator = served.arch.evaluator(served.classes)
+        self.evaluator = evaluator_of(served.arch, served.classes, split)
+        show_gallery(self.runner, [self.evaluator], gallery, served.arch)
         self.errors, self.flips = [], []
 
     def see(self, judged, inputs, ground_truth, names):
@@ -118,17 +119,20 @@ def drawn_rounding(served, exporters, split):
     return Rounding(served, {"float32"} | {e.precision for e in exporters} - {None}, examples)
 
 
-def measure(written, job, split, split_name, budget, limit, rounding):
+def measure(written, job, splits, split_name, budget, limit, rounding):
     """(`Reference`, an `Artifact` and its open `Runner` for each of `written`), on at most `limit` examples of a split.
 
-    written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. rounding: a `Rounding` that
-    has seen examples.
+    written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. splits: of the data, by
+    name. rounding: a `Rounding` that has seen examples.
     """
-    served, subjects = job.served, [_Subject(exporter, path, job.served) for exporter, path in written]
-    arch = served.arch
-    evaluator, profile, names = arch.evaluator(served.classes), Profile(arch.input_kinds()), []
+    served, split, arch = job.served, splits[split_name], job.served.arch
+    evaluator = evaluator_of(arch, served.classes, split)
+    gallery = gallery_of(evaluator, splits)
+    subjects = [_Subject(exporter, path, served, split, gallery) for exporter, path in written]
+    show_gallery(lambda inputs: as_numpy(served.serve(inputs)), [evaluator], gallery, arch)
+    profile, names = Profile(arch.input_kinds()), []
     for inputs, ground_truth, batch_names in raw_examples(split, arch, limit=limit):
-        judged = {k: v.numpy() for k, v in served.judge(inputs).items()}
+        judged = as_numpy(served.judge(inputs))
         prediction = {k: v for k, v in judged.items() if k in arch.outputs}
         evaluator.update(prediction, ground_truth)
         profile.see(inputs, prediction, served.features(inputs)["features"].numpy() if served.features else None)
@@ -158,8 +162,11 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
         "flip_rate": flips / len(names),
         "worst": names[worst],
     }
+    groups = subject.evaluator.groups[: len(names)]
+    agreement |= {"groups": len(set(groups))} if len(groups) else {}
     both = metrics[metric], reference.metrics[metric], folds, reference.folds
-    agreement |= change_of(metric, arch.main_direction(job.served.classes), *both, flips, len(names))
+    units = int(subject.evaluator.units(len(names)).max()) + 1
+    agreement |= change_of(metric, arch.main_direction(job.served.classes), *both, flips, units)
     agreement["examples_needed"] = 0 if unexplained else examples_needed(agreement, budget.accuracy_drop)
     size, latency, ops = size_bytes(path), _latency(subject.runner, job.samples[0]), exporter.ops(path)
     failures = (*unexplained, *failures_of(exporter, agreement, size, latency, ops, budget))
@@ -174,8 +181,8 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
 def _explained(subject, names, split, arch, rounding):
     """(what rounding explains of a file's differences, lines about what it does not); (None, ()) of integer files.
 
-    The bound comes from a few examples. Where one is further off, rounding is drawn for that very example: some hang by
-    a thread.
+    The bound comes from a few examples. Where one differs by more, rounding is drawn for that very example, since some
+    decisions are much closer than others.
     """
     precision = subject.exporter.precision
     if precision is None:

@@ -15,6 +15,7 @@ import flatbuffers
 import numpy as np
 
 from kerasvision.data.class_names import as_lines
+from kerasvision.ops.internals import lite_schema
 
 # Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
 # them; a union takes two, its type and then its value.
@@ -47,7 +48,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive knows: equal m
 
 
 def image_input(description):
-    """An RGB image of uint8. (MediaPipe asks for a mean and a deviation where the input is float32, and only there.)"""
+    """The table of an input tensor that is an RGB image of uint8. (MediaPipe asks for a mean and a deviation where the
+    input is float32, and only there.)
+    """
     return {
         TENSOR_NAME: "image",
         TENSOR_DESCRIPTION: description,
@@ -57,7 +60,9 @@ def image_input(description):
 
 
 def numbers_output(name, description, labels=None):
-    """labels: AXIS_LABELS, VALUE_LABELS or None."""
+    """The table of an output tensor of numbers. labels: what the names in labels.txt belong to, AXIS_LABELS (places of
+    the last axis) or VALUE_LABELS (values); None: nothing.
+    """
     table = {
         TENSOR_NAME: name,
         TENSOR_DESCRIPTION: description,
@@ -69,13 +74,13 @@ def numbers_output(name, description, labels=None):
 
 
 def probabilities_output():
-    """One probability [1, K] a class."""
+    """The table of the probabilities [1, K] of a classifier."""
     table = numbers_output("probability", "The probability of each class, 0..1.", AXIS_LABELS)
     return table | {TENSOR_STATS: {STATS_MAX: np.float32([1]), STATS_MIN: np.float32([0])}}
 
 
 def detection_outputs():
-    """The four of TFLite_Detection_PostProcess in its order; MediaPipe knows them by these names."""
+    """The tables of TFLite_Detection_PostProcess' four outputs, in its order; MediaPipe knows them by these names."""
     location = numbers_output("location", "Boxes: top, left, bottom, right, in parts of the image's sides.")
     location[TENSOR_CONTENT] = {
         CONTENT_TYPE: BOX_PROPERTIES,
@@ -99,7 +104,7 @@ def detection_groups():
 
 
 def masks_output():
-    """The probability of each class at each pixel [1, h, w, K]."""
+    """The table of the probabilities of each class at each pixel [1, h, w, K] of a segmenter."""
     table = probabilities_output()
     return table | {
         TENSOR_NAME: "segmentation_masks",
@@ -186,8 +191,7 @@ class _Aligned(flatbuffers.Builder):
 
 def _model(content, keys, metadata):
     """The model with its outputs in the order of `keys` and the metadata among its buffers."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
+    schema = lite_schema()
     model = schema.ModelT.InitFromPackedBuf(content)
     (signature,) = model.signatureDefs
     index = {row.name.decode(): row.tensorIndex for row in signature.outputs}

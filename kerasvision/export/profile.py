@@ -1,4 +1,5 @@
-"""What inputs and answers look like while a model is judged, so that a server can tell when they look otherwise.
+"""The drift profile: what inputs and predictions look like while a model is evaluated, so that a server can tell when
+those of its requests look otherwise.
 
 Kept in the contract as shares of bins; compared by the population stability index, sum (p - q) ln(p / q), which is the
 symmetric Kullback-Leibler divergence of two histograms (Siddiqi 2006, Credit Risk Scorecards, chapter 8).
@@ -24,7 +25,9 @@ def of_input(key, kind, value):
 
 
 def of_answer(outputs):
-    """Name -> numbers [B], of a classifier's outputs: the largest probability and whose it is; {} of others."""
+    """Name -> numbers [B], of a classifier's prediction, name -> array [B, ...]: the largest probability and the index
+    of its class; {} of other predictions.
+    """
     scores = outputs.get("probabilities")
     if scores is None or np.ndim(scores) != 2:
         return {}
@@ -44,19 +47,23 @@ def of_features(features):
 
 
 def statistic_of(name):
-    """What a kept histogram belongs to: `embedding` has several."""
+    """The statistic that a kept histogram belongs to, by the histogram's name: `embedding` has several."""
     return EMBEDDING if name.startswith(f"{EMBEDDING}/") else name
 
 
 class Profile:
-    """Collects, then says what is kept. kinds: key of a serving input -> its kind."""
+    """Collects statistics of the evaluated examples, then gives their histograms. kinds: key of a serving input -> name
+    of its kind.
+    """
 
     def __init__(self, kinds):
         self._kinds = kinds
         self._seen = {}
 
     def see(self, inputs, outputs, features=None):
-        """A batch of serving inputs, of the prediction, and of features [B, D] where there are any."""
+        """Take in a batch: serving inputs, the prediction, both name -> numpy array [B, ...], and features [B, D] or
+        None.
+        """
         for key, kind in self._kinds.items():
             for one in inputs.get(key, ()):
                 for name, value in of_input(key, kind, one).items():
@@ -66,7 +73,7 @@ class Profile:
             self._seen.setdefault(name, []).extend(float(v) for v in values)
 
     def result(self):
-        """Name -> {"edges", "shares", "examples"}; {} of what was not seen."""
+        """{name of a histogram: {"edges", "shares", "examples"}}, of what was seen: JSON values for the contract."""
         return {name: _binned(name, np.array(values)) for name, values in self._seen.items() if len(values) > 1}
 
 
@@ -82,7 +89,7 @@ def _binned(name, values):
 
 
 def shares(values, edges):
-    """Share of values below each edge and above the last one, no bin empty."""
+    """The shares of values in the bins between edges, one more than there are edges, together 1; none is 0."""
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     counts = np.maximum(counts, _FLOOR)
     return [float(v) for v in counts / counts.sum()]

@@ -1,8 +1,8 @@
 """What rounding alone can do to a model's answers: the tolerances of parity, from the arithmetic and not from a file.
 
 Monte Carlo arithmetic (D. S. Parker, "Monte Carlo Arithmetic: exploiting randomness in floating-point arithmetic", UCLA
-CSD-970002, 1997): the trained graph is asked again with weights moved by as much as rounding may move them, at random,
-and how far its answers go apart is what rounding explains. So the condition of the graph, of its boxes and of its
+CSD-970002, 1997): the trained graph predicts again with weights moved by as much as rounding may move them, at random,
+and how far its predictions go apart is what rounding explains. So the condition of the graph, of its boxes and of its
 decisions is measured, not assumed: a box of 500 pixels moves further than a score, and a deep graph further than a flat
 one.
 
@@ -64,7 +64,7 @@ def moved_weights(weights, precision, seed):
 
 
 class Rounding:
-    """How far apart a trained model's answers may be by rounding alone, one number of each precision that is asked for.
+    """How far apart a trained model's predictions may be by rounding alone, one number for each precision.
 
     served: a `Served`. precisions: of the files that are compared, "float32" or "float16". examples: that the bounds
     are drawn for, serving inputs with a batch axis of 1.
@@ -79,15 +79,14 @@ class Rounding:
         }
 
     def tolerance(self, precision):
-        """The largest error that was drawn, but of no example more than four times the median: one whose decisions hang
-        by a thread must not make the certificate blind for all others.
+        """The largest error that was drawn, but of no example more than four times the median: one whose decisions are
+        very close must not make the certificate blind for all others. precision: one of `precisions`.
         """
         return self._bounds[precision]
 
     def of(self, keyed, precision, draws=DRAWS):
-        """key -> the largest error of `draws` draws.
-
-        keyed: key of an example, the same at every call -> its inputs, drawn for once.
+        """{key: the largest error of `draws` draws}. keyed: {key of an example: its serving inputs, numpy [1, ...]}; an
+        example is drawn for once, so its key must be the same at every call.
         """
         unknown = {k: v for k, v in keyed.items() if (k, precision) not in self._known}
         arch, judge = self._served.arch, self._served.judge

@@ -1,4 +1,4 @@
-"""What the figures of an exported file say: how its metric changed, with an interval, failures, and what is unclear."""
+"""The verdict on an exported file: how its metric changed, with an interval, what refuses it, and what is unclear."""
 
 import math
 
@@ -10,28 +10,36 @@ FOLDS = 20  # of the jackknife
 
 
 def fold_metrics(evaluator, metric, size):
-    """The metric of all examples but each fold's; None where that leaves nothing to evaluate."""
-    fold = np.arange(size) % FOLDS
-    return [_metric(evaluator, metric, np.flatnonzero(fold != k)) for k in range(FOLDS)]
+    """[The metric of all examples but those of a fold], fold by fold; None where that leaves nothing to evaluate.
+
+    evaluator: a `metrics.base.Evaluator` that has seen `size` examples. metric: name of one of its figures. Where the
+    evaluator's examples have groups, whole groups are left out, in as many folds as there are groups and at most
+    `FOLDS`.
+    """
+    unit = evaluator.units(size)
+    count = unit.max(initial=0) + 1
+    folds = min(FOLDS, count) if count < size else FOLDS
+    return [_metric(evaluator, metric, np.flatnonzero(unit % FOLDS != k)) for k in range(folds)]
 
 
 def _metric(evaluator, metric, examples):
     try:
-        value = evaluator.figure(metric, examples) if len(examples) else None
+        value = evaluator.result(examples, only=(metric,)).get(metric) if len(examples) else None
     except ValueError:
         return None
     return value if value is not None and math.isfinite(value) else None
 
 
-def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, examples):
+def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, units):
     """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
 
     direction: "max" or "min", which of the metric is better.
 
     The 95 % interval is a delete-a-group jackknife's (Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics
-    17(4), equation 2). Where no decision changed it cannot be narrower than 3 / examples on either side: of so many
-    examples without an event, up to that share may have one at 95 % (Hanley and Lippman-Hand 1983, "If nothing goes
-    wrong, is everything all right?", JAMA 249(13)). `folds_left_out`: folds without any figure.
+    17(4), equation 2). Where no decision changed it cannot be narrower than 3 / units on either side, the number of
+    examples, or of groups of them: of so many without an event, up to that share may have one at 95 % (Hanley and
+    Lippman-Hand 1983, "If nothing goes wrong, is everything all right?", JAMA 249(13)). `folds_left_out`: folds without
+    any figure.
     """
     change = ours - theirs
     pairs = [(a, b) for a, b in zip(our_folds, their_folds, strict=True) if a is not None and b is not None]
@@ -40,14 +48,15 @@ def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, ex
     if len(changes):
         spread = 1.96 * float(np.sqrt((len(changes) - 1) / len(changes) * ((changes - change) ** 2).sum()))
     if not flips:
-        spread = max(spread, min(1.0, 3 / examples))
+        spread = max(spread, min(1.0, 3 / units))
     interval = [float(change - spread), float(change + spread)]
-    left_out = FOLDS - len(pairs)
+    left_out = len(our_folds) - len(pairs)
     return {
         "metric": metric,
         "direction": direction,
         "metric_change": float(change),
         "metric_change_interval": interval,
+        "folds": len(our_folds),
         "folds_left_out": left_out,
     }
 
@@ -78,7 +87,7 @@ def gained(agreement):
 
 
 def notes_of(agreement, budget, delegate):
-    """Lines that are no failures, but that a reader of the certificate must know."""
+    """Lines that are no failures, but that a reader of the certificate must know. budget: the recipe's."""
     notes = [] if delegate == "xnnpack" else ["runs without XNNPACK"]
     if needed := agreement["examples_needed"]:
         about = f"about {needed} would" if math.isfinite(needed) else "no number of them would: it lies on the budget"
@@ -86,16 +95,20 @@ def notes_of(agreement, budget, delegate):
             f"{agreement['examples']} examples are too few to tell whether it keeps the budget of "
             f"{budget.accuracy_drop:g}; {about}"
         )
-    if agreement["folds_left_out"]:
+    if agreement.get("groups") == 1:
+        notes.append("all examples are of one group; the interval says nothing of examples of others")
+    if left_out := agreement["folds_left_out"]:
         notes.append(
-            f"{agreement['folds_left_out']} of {FOLDS} folds have no {agreement['metric']}; the interval is made of "
-            "the others"
+            f"{left_out} of {agreement['folds']} folds have no {agreement['metric']}; the interval is made of the "
+            "others"
         )
     return tuple(notes)
 
 
 def failures_of(exporter, agreement, size, latency, ops, budget):
-    """Lines that refuse the file; none of those whose differences are within what rounding explains."""
+    """Lines that refuse the file, for what breaks the budget: the metric, the size in bytes, the latency in ms,
+    operators.
+    """
     failures, (_, high, gain) = [], gained(agreement)
     if high < -budget.accuracy_drop:
         falls = "rises" if agreement["direction"] == "min" else "falls"
@@ -114,7 +127,9 @@ def failures_of(exporter, agreement, size, latency, ops, budget):
 
 
 def require_finite(metrics, metric, whose):
-    """Raise where the main metric is missing or no finite number: no comparison with it could fail."""
+    """Raises KerasVisionError where the main metric is missing or not finite: no comparison with it could fail. whose:
+    names the model in the message.
+    """
     value = metrics.get(metric)
     if value is None or not math.isfinite(value):
         raise KerasVisionError(

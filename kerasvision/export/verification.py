@@ -21,9 +21,10 @@ SHUFFLED = ((4, 2), (0, 3, 1, 4, 2), (1,), (3, 0))  # batches of 2, 5 and 1 of f
 
 
 def check_record(record, trained, served, split, rounding):
-    """Raise where the model to be exported does not answer as its run did when it was evaluated.
+    """Raises KerasVisionError where the model to be exported does not predict what its run did when it was evaluated.
 
-    record: a `Record`, or None. Returns lines about what could not be compared.
+    record: an `inference.record.Record`, or None. rounding: a `Rounding`. Returns lines about what could not be
+    compared.
     """
     if record is None:
         return ("no record of an evaluation: compared with the model as it was given",)
@@ -60,7 +61,9 @@ def _blamed(trained, expected, key, inputs, rounding):
 
 
 def check_metric(record, reference, metric, limit):
-    """Raise where the evaluation of this export is not the one in the run's metrics.json."""
+    """Raises KerasVisionError where the metric of this export's evaluation is not the one that the run has recorded, as
+    far as both are of the same split and all its examples. reference: `measurement.Reference`.
+    """
     if record is None or limit or record.size != reference.size or record.split != reference.split:
         return
     before, now = record.metrics.get(metric), reference.metrics[metric]
@@ -85,7 +88,7 @@ def _apart(arch, expected, prediction, key, inputs, rounding):
 
 
 class Judge:
-    """What the trained model predicts for a few real examples, and what an artifact's other parts are held against.
+    """What the trained model predicts for a few real examples, with which an artifact's other parts are compared.
 
     job: the export's `Job`. graph: the trained Keras model. rounding: a `Rounding` that has seen float32.
     """
@@ -108,7 +111,7 @@ class Judge:
             yield f"{what} {line}"
 
     def batches(self, runner):
-        """Yields a line unless examples are answered in a batch, in any order, as they are alone."""
+        """Yields a line unless a `Runner` predicts examples in a batch, in any order, as it does alone."""
         alike = self._alike()
         if len(alike) < 2:
             return

@@ -7,6 +7,7 @@ truth). split: a `Split` of an opened source.
 import dataclasses
 import os
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +21,12 @@ def predictions(served, data):
     an object array of B arrays.
     """
     for prepared, geometry, ground_truth in data:
-        prediction = served.predict(prepared, geometry)
-        yield {k: v.numpy() for k, v in prediction.items()}, {k: _numpy(v) for k, v in ground_truth.items()}
+        yield as_numpy(served.predict(prepared, geometry)), {k: _numpy(v) for k, v in ground_truth.items()}
+
+
+def as_numpy(tensors):
+    """A dict of tensors -> of arrays."""
+    return {k: v.numpy() for k, v in tensors.items()}
 
 
 def _numpy(value):
@@ -34,17 +39,71 @@ def _numpy(value):
     return rows
 
 
-def evaluated(served, data):
-    """The task's `metrics.base.Evaluator`, updated with every example of `data`."""
-    evaluator = served.arch.evaluator(served.classes)
-    for prediction, ground_truth in predictions(served, data):
+def evaluator_of(arch, classes, split):
+    """A fresh evaluator of the architecture for a split, whose groups it is told."""
+    evaluator = arch.evaluator(classes)
+    evaluator.split_groups = split.groups
+    return evaluator
+
+
+def gallery_of(evaluator, splits):
+    """The split that an evaluator takes as its gallery; None where it takes none. splits: name -> `Split`.
+
+    Raises KerasVisionError where the data has no such split.
+    """
+    name = evaluator.gallery
+    if name and name not in splits:
+        raise KerasVisionError(
+            f"{type(evaluator).__name__} compares with the split {name!r}, and the data has {', '.join(splits)}; bring "
+            "a source with that split"
+        )
+    return splits[name] if name else None
+
+
+def show_gallery(answer, evaluators, gallery, arch):
+    """Give evaluators a gallery, of which each picture is answered once. answer: serving inputs -> prediction, numpy.
+    gallery: what `gallery_of` gives.
+    """
+    for inputs, ground_truth, _ in raw_examples(gallery, arch) if gallery else ():
+        prediction = answer(inputs)
+        for evaluator in evaluators:
+            evaluator.see_gallery(prediction, ground_truth)
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What a model is evaluated on: `split`, and as its evaluator's gallery another split or None, both as batches of
+    `data.pipeline.evaluation_data` too. Its splits are read anew each time unless they are kept in memory.
+    """
+
+    split: typing.Any
+    data: typing.Any
+    gallery: typing.Any = None
+
+
+def examples_of(arch, classes, splits, name, *, batch_size=64, cache=False):
+    """The `Examples` of the split of a name. splits: name -> `Split`. cache: keep decoded samples in memory."""
+    gallery = gallery_of(arch.evaluator(classes), splits)
+    batches = [
+        None if split is None else evaluation_data(split, arch, batch_size=batch_size, cache=cache)
+        for split in (splits[name], gallery)
+    ]
+    return Examples(splits[name], *batches)
+
+
+def evaluated(served, examples):
+    """The task's `metrics.base.Evaluator`, updated with every one of `examples`, an `Examples`."""
+    evaluator = evaluator_of(served.arch, served.classes, examples.split)
+    for prediction, ground_truth in predictions(served, examples.gallery or ()):
+        evaluator.see_gallery(prediction, ground_truth)
+    for prediction, ground_truth in predictions(served, examples.data):
         evaluator.update(prediction, ground_truth)
     return evaluator
 
 
-def evaluate_served(served, data):
-    """Metric name -> float, over every example of `data`."""
-    return evaluated(served, data).result()
+def evaluate_served(served, examples):
+    """Metric name -> float, over every one of `examples`, an `Examples`."""
+    return evaluated(served, examples).result()
 
 
 def draw_evaluation(evaluator, folder, split, arch):
@@ -94,6 +153,6 @@ def stacked(batches):
     return tuple({k: np.concatenate([pair[i][k] for pair in held]) for k in held[0][i]} for i in (0, 1))
 
 
-def evaluate_split(served, split, batch_size=64):
-    """Metric name -> float, over every example of a `Split`."""
-    return evaluate_served(served, evaluation_data(split, served.arch, batch_size=batch_size))
+def evaluate_split(served, splits, name):
+    """Metric name -> float, over every example of the split of a name. splits: name -> `Split`."""
+    return evaluate_served(served, examples_of(served.arch, served.classes, splits, name))

@@ -1,5 +1,6 @@
 """One graph inside another, its layers among the other's: the whole stays flat."""
 
+import tensorflow as tf
 import tf_keras as keras
 
 
@@ -14,4 +15,4 @@ def inlined(graph, inputs, before):
 
     copy = keras.models.clone_model(graph, clone_function=renamed)
     # `call` runs layer by layer, so that what is made here is made of the copied layers and not of a model
-    return copy.call({layer.name: inputs[layer.name] for layer in graph._input_layers})
+    return copy.call({t.name: inputs[t.name] for t in tf.nest.flatten(graph.input)})

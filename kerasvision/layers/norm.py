@@ -1,10 +1,9 @@
 """Batch normalization that means the same on one replica and on many."""
 
-import math
-import threading
-
 import tensorflow as tf
 import tf_keras as keras
+
+from kerasvision.ops.internals import synchronize
 
 
 def batch_norm(name, epsilon=1e-3, momentum=0.9, gamma="ones"):
@@ -33,23 +32,10 @@ def count_all_replicas(graph):
     """
     for layer in graph.submodules:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized, layer.fused = True, False
-            _correct_moving_variance(layer)
+            synchronize(layer, _bessel)
 
 
-def _correct_moving_variance(layer):
-    moments, assign = layer._calculate_mean_and_var, layer._assign_moving_average
-    held = threading.local()  # each replica is traced in a thread of its own
-
-    def counted(inputs, reduction_axes, keep_dims, mask=None):
-        shape = tf.shape(inputs)
-        sides = [inputs.shape[a] if inputs.shape[a] is not None else shape[a] for a in reduction_axes]
-        held.count = tf.cast(math.prod(sides), inputs.dtype) * tf.distribute.get_strategy().num_replicas_in_sync
-        return moments(inputs, reduction_axes, keep_dims, mask=mask)
-
-    def corrected(variable, value, momentum, inputs_size):
-        if variable is layer.moving_variance:
-            value = value * held.count / (held.count - 1)
-        return assign(variable, value, momentum, inputs_size)
-
-    layer._calculate_mean_and_var, layer._assign_moving_average = counted, corrected
+def _bessel(variance, count):
+    """count: values of a channel on one of the replicas, which all have as many."""
+    count *= tf.distribute.get_strategy().num_replicas_in_sync
+    return variance * count / (count - 1)

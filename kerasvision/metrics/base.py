@@ -6,6 +6,8 @@ import typing
 import numpy as np
 
 from kerasvision.core.direction import Direction
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.metrics.resampling import numbered
 
 
 def chosen(batches, examples):
@@ -18,6 +20,17 @@ class Evaluator(abc.ABC):
     """Takes predictions batch by batch, on the host."""
 
     draws: typing.ClassVar[bool] = False  # whether `draw` writes pictures
+    # name of the split, such as "train", whose predictions `see_gallery` is given before the first `update`; "": none
+    gallery: typing.ClassVar[str] = ""
+    split_groups: tuple = ()  # what the split says of `groups`; set by whoever evaluates it
+
+    @property
+    def groups(self):
+        """The group of each example, in the order of the updates: a sequence, a person, a case, whose examples are
+        alike, so that folds and intervals draw it whole; (): each is alone. Overridden where predictions or ground
+        truths name it.
+        """
+        return self.split_groups
 
     @property
     @abc.abstractmethod
@@ -31,13 +44,35 @@ class Evaluator(abc.ABC):
     def update(self, prediction, ground_truth):
         """prediction, ground_truth: dicts of numpy arrays with a batch axis."""
 
-    @abc.abstractmethod
-    def result(self, examples=None):
-        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
+    def units(self, size):
+        """int [size]: with which others each of the first `size` examples is drawn, the number of its group, counted
+        from 0 as they come. A single group says nothing of others: its examples are drawn one by one.
+        """
+        groups = self.groups[:size]
+        unit = numbered(groups) if len(set(groups)) > 1 else np.arange(size)
+        if len(unit) != size:
+            raise KerasVisionError(f"{type(self).__name__}: {size} examples, and groups of {len(groups)} of them")
+        return unit
 
-    def figure(self, name, examples):
-        """One figure of `result(examples)`, None where it is undefined; overridden where the other figures are dear."""
-        return self.result(examples).get(name)
+    def see_gallery(self, prediction, ground_truth):
+        """As `update`, of the split that `gallery` names: what is searched, or learned from. It stays whole whichever
+        examples `figures` is asked for, and none of its examples is counted.
+        """
+        raise NotImplementedError(f"{type(self).__name__} names the gallery {self.gallery!r} and takes none")
+
+    @abc.abstractmethod
+    def figures(self, examples=None):
+        """name -> a function that computes the figure, a float or None where it is undefined; in the order in which
+        they are to be shown. examples: indices of those that count, in the order of the updates; all unless given.
+        """
+
+    def result(self, examples=None, only=()):
+        """name -> float of the figures that are defined. examples: as of `figures`. only: names of those to compute,
+        where a thousand resamples ask for one; all unless given.
+        """
+        figures = self.figures(examples)
+        values = {name: figures[name]() for name in only or figures if name in figures}
+        return {name: value for name, value in values.items() if value is not None}
 
     def draw(self, folder, images):
         """Write pictures of what was seen into an existing folder; returns their paths. Most have none.

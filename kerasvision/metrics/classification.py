@@ -1,5 +1,7 @@
 """Evaluators for single-label and multi-label classification, on scikit-learn."""
 
+import functools
+
 import numpy as np
 from sklearn import metrics as sk
 
@@ -45,34 +47,37 @@ class SingleLabel(Evaluator):
         self._probabilities.append(prediction["probabilities"])
         self._labels.append(ground_truth["label"])
 
-    def figure(self, name, examples):
-        if name == "accuracy":
-            top = chosen(self._probabilities, examples).argmax(1)
-            return float((top == chosen(self._labels, examples)).mean())
-        return super().figure(name, examples)
+    def figures(self, examples=None):
+        given, labels = chosen(self._probabilities, examples), chosen(self._labels, examples)
+        top, seen = given.argmax(1), np.unique(labels)
+        exact = functools.cache(lambda: given.astype(np.float64))
 
-    def result(self, examples=None):
-        probabilities = chosen(self._probabilities, examples).astype(np.float64)
-        labels = chosen(self._labels, examples)
-        top = probabilities.argmax(1)
-        seen = np.unique(labels)
-        recalls = {c: float((top[labels == c] == c).mean()) for c in seen}
+        def recall(c):
+            return float((top[labels == c] == c).mean())
+
+        def average_precision():
+            return np.mean([sk.average_precision_score(labels == c, exact()[:, c]) for c in seen])
+
+        def log_loss():
+            return -np.log(np.clip(exact()[np.arange(len(labels)), labels], 1e-12, 1)).mean()
+
+        def among_five():
+            order = np.argpartition(-exact(), 5, axis=1)[:, :5]
+            return (order == labels[:, None]).any(1).mean()
+
         out = {
-            "accuracy": float((top == labels).mean()),
-            "balanced_accuracy": float(np.mean(list(recalls.values()))),
-            "macro_f1": float(sk.f1_score(labels, top, labels=seen, average="macro", zero_division=0)),
-            "macro_average_precision": float(
-                np.mean([sk.average_precision_score(labels == c, probabilities[:, c]) for c in seen])
-            ),
-            "matthews": float(sk.matthews_corrcoef(labels, top)),
-            "log_loss": float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)).mean()),
-            "calibration_error": expected_calibration_error(probabilities.max(1), top == labels),
+            "accuracy": lambda: float((top == labels).mean()),
+            "balanced_accuracy": lambda: float(np.mean([recall(c) for c in seen])),
+            "macro_f1": lambda: float(sk.f1_score(labels, top, labels=seen, average="macro", zero_division=0)),
+            "macro_average_precision": lambda: float(average_precision()),
+            "matthews": lambda: float(sk.matthews_corrcoef(labels, top)),
+            "log_loss": lambda: float(log_loss()),
+            "calibration_error": lambda: expected_calibration_error(exact().max(1), top == labels),
         }
         if len(self._classes) > 5:
-            order = np.argpartition(-probabilities, 5, axis=1)[:, :5]
-            out["top_5_accuracy"] = float((order == labels[:, None]).any(1).mean())
+            out["top_5_accuracy"] = lambda: float(among_five())
         if len(self._classes) <= MOST_LISTED:
-            out |= {f"recall/{self._classes[c]}": recall for c, recall in recalls.items()}
+            out |= {f"recall/{self._classes[c]}": functools.partial(recall, c) for c in seen}
         return out
 
 
@@ -102,21 +107,31 @@ class MultiLabel(Evaluator):
         self._present.append(prediction["present"])
         self._ground_truth.append(ground_truth["present"])
 
-    def result(self, examples=None):
+    def figures(self, examples=None):
         probabilities = chosen(self._probabilities, examples)
         present, ground_truth = chosen(self._present, examples) > 0, chosen(self._ground_truth, examples) > 0
-        known = [k for k in range(ground_truth.shape[1]) if ground_truth[:, k].any()]
-        precisions = [sk.average_precision_score(ground_truth[:, k], probabilities[:, k]) for k in known]
+
+        def average_precision():
+            known = [k for k in range(ground_truth.shape[1]) if ground_truth[:, k].any()]
+            precisions = [sk.average_precision_score(ground_truth[:, k], probabilities[:, k]) for k in known]
+            return float(np.mean(precisions)) if known else 0.0
+
+        def f1(average, empty):
+            return float(sk.f1_score(ground_truth, present, average=average, zero_division=empty))
+
+        def ranked(measure):
+            return float(measure(ground_truth, probabilities))
+
         return {
-            "mean_average_precision": float(np.mean(precisions)) if known else 0.0,
-            "micro_f1": float(sk.f1_score(ground_truth, present, average="micro", zero_division=0)),
-            "macro_f1": float(sk.f1_score(ground_truth, present, average="macro", zero_division=0)),
-            "example_f1": float(sk.f1_score(ground_truth, present, average="samples", zero_division=1)),
-            "subset_accuracy": float((present == ground_truth).all(1).mean()),
-            "hamming_loss": float((present != ground_truth).mean()),
-            "ranking_loss": float(sk.label_ranking_loss(ground_truth, probabilities)),
-            "coverage_error": float(sk.coverage_error(ground_truth, probabilities)),
-            "ranking_average_precision": float(sk.label_ranking_average_precision_score(ground_truth, probabilities)),
+            "mean_average_precision": average_precision,
+            "micro_f1": lambda: f1("micro", 0),
+            "macro_f1": lambda: f1("macro", 0),
+            "example_f1": lambda: f1("samples", 1),
+            "subset_accuracy": lambda: float((present == ground_truth).all(1).mean()),
+            "hamming_loss": lambda: float((present != ground_truth).mean()),
+            "ranking_loss": lambda: ranked(sk.label_ranking_loss),
+            "coverage_error": lambda: ranked(sk.coverage_error),
+            "ranking_average_precision": lambda: ranked(sk.label_ranking_average_precision_score),
         }
 
 

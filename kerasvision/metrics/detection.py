@@ -4,6 +4,7 @@ T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, 2014, arXiv:1405.03
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -79,25 +80,19 @@ class Detection(Evaluator):
             rows = ({k: v[number] for k, v in part.items()} for part in (prediction, ground_truth))
             self.examples.append(_example(*rows, self._masks))
 
-    def result(self, examples=None):
-        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
+    def figures(self, examples=None):
         wanted = np.arange(len(self.examples)) if examples is None else np.asarray(examples, int)
         out = self._headline("bbox", "", wanted)
         if self._masks:
             out |= self._headline("segm", "mask_", wanted)
         if self.examples and all(e.occlusion is not None for e in self.examples):
             for band, limits in OCCLUSION.items():
-                out |= _named(f"ap_occlusion_{band}", _mean(self._precision("bbox", limits, wanted)))
+                out[f"ap_occlusion_{band}"] = functools.partial(self._ap, limits, wanted, slice(None))
         if self.examples and all(e.illumination is not None for e in self.examples):
             for band, (low, high) in ILLUMINATION.items():
                 inside = np.array([i for i in wanted if low <= self.examples[i].illumination < high], int)
-                out |= _named(f"ap_illumination_{band}", _mean(self._precision("bbox", None, inside)[..., :1]))
+                out[f"ap_illumination_{band}"] = functools.partial(self._ap, None, inside, slice(1))
         return out
-
-    def figure(self, name, examples):
-        if name == "ap":  # without those of bands of occlusion and light
-            return _mean(self._precision("bbox", None, np.asarray(examples, int))[..., 0]) or 0.0
-        return super().figure(name, examples)
 
     def draw(self, folder, images):
         """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""
@@ -112,19 +107,22 @@ class Detection(Evaluator):
         return self._held[kind, occlusion]
 
     def _headline(self, kind, prefix, wanted):
-        precision, recall = self._tables(kind, None, wanted)
-        whole = precision[..., 0]
-        out = {f"{prefix}ap": _mean(whole) or 0.0}
-        out |= {f"{prefix}{name}": _mean(whole[index]) or 0.0 for name, index in _IOUS.items()}
-        out |= _named(f"{prefix}ar", _mean(recall[..., 0]))
-        for number, name in enumerate(list(SIZES)[1:], 1):
-            out |= _named(f"{prefix}ap_{name}", _mean(precision[..., number]))
-        for number, name in enumerate(self.classes):
-            out |= _named(f"{prefix}ap/{name}", _mean(whole[..., number]))
-        return out
+        tables = functools.cache(lambda: self._tables(kind, None, wanted))
 
-    def _precision(self, kind, occlusion, wanted):
-        return self._tables(kind, occlusion, wanted)[0]
+        def precision(*places):  # of [T, R, K, A]
+            return lambda: _mean(tables()[0][places])
+
+        def defined(*places):
+            return lambda: precision(*places)() or 0.0
+
+        out = {f"{prefix}ap": defined(..., 0)}
+        out |= {f"{prefix}{name}": defined(index, ..., 0) for name, index in _IOUS.items()}
+        out[f"{prefix}ar"] = lambda: _mean(tables()[1][..., 0])
+        out |= {f"{prefix}ap_{name}": precision(..., number) for number, name in enumerate(list(SIZES)[1:], 1)}
+        return out | {f"{prefix}ap/{name}": precision(..., number, 0) for number, name in enumerate(self.classes)}
+
+    def _ap(self, occlusion, wanted, areas):
+        return _mean(self._tables("bbox", occlusion, wanted)[0][..., areas])
 
     def _tables(self, kind, occlusion, wanted):
         """(precision [T, R, K, A], recall [T, K, A]) of some examples: T IoUs, R recalls; -1 without any object."""
@@ -138,10 +136,6 @@ def _mean(values):
     """Of what is defined, or None."""
     defined = values[values > -1]
     return float(defined.mean()) if defined.size else None
-
-
-def _named(name, value):
-    return {} if value is None else {name: value}
 
 
 def _example(prediction, ground_truth, masks):

@@ -31,8 +31,8 @@ class Instances(Evaluator):
             one["masks"] = paste_masks(prediction["masks"][i, :count], boxes, image_hw)[None]
             self.whole.update(one, {k: v[i : i + 1] for k, v in ground_truth.items()})
 
-    def result(self, examples=None):
-        return self.whole.result(examples)
+    def figures(self, examples=None):
+        return self.whole.figures(examples)
 
     def draw(self, folder, images):
         return self.whole.draw(folder, images)

@@ -38,24 +38,41 @@ class Numbers(Evaluator):
         for key, value in (*prediction.items(), ("targets", ground_truth["targets"])):
             self._held.setdefault(key, []).append(value)
 
-    def result(self, examples=None):
+    def figures(self, examples=None):
         held = {k: chosen(v, examples).astype(np.float64) for k, v in self._held.items()}
         targets, error = held["targets"], held["values"] - held["targets"]
-        residual, total = (error**2).sum(0), ((targets - targets.mean(0)) ** 2).sum(0)
-        varies = total > 0
-        r2 = np.where(varies, 1 - residual / np.where(varies, total, 1.0), residual == 0)
-        mae, squares = np.abs(error).mean(0), (error**2).mean(0)
-        out = {"r2": float(r2.mean()), "mae": float(mae.mean()), "rmse": float(np.sqrt(squares.mean()))}
+
+        def r2():
+            residual, total = (error**2).sum(0), ((targets - targets.mean(0)) ** 2).sum(0)
+            varies = total > 0
+            return np.where(varies, 1 - residual / np.where(varies, total, 1.0), residual == 0)
+
+        def mae():
+            return np.abs(error).mean(0)
+
+        def squares():
+            return (error**2).mean(0)
+
+        out = {"r2": lambda: float(r2().mean()), "mae": lambda: float(mae().mean())}
+        out["rmse"] = lambda: float(np.sqrt(squares().mean()))
         if len(self._names) > 1:
             for i, name in enumerate(self._names):
-                out |= {f"r2/{name}": float(r2[i]), f"mae/{name}": float(mae[i])}
-                out[f"rmse/{name}"] = float(np.sqrt(squares[i]))
+                out[f"r2/{name}"] = lambda i=i: float(r2()[i])
+                out[f"mae/{name}"] = lambda i=i: float(mae()[i])
+                out[f"rmse/{name}"] = lambda i=i: float(np.sqrt(squares()[i]))
         if "quantiles" in held:
-            quantiles = held["quantiles"]
-            below = targets[..., None] - quantiles
-            out["pinball"] = float(np.maximum(self._levels * below, (self._levels - 1) * below).mean())
-            inside = (targets >= quantiles.min(-1)) & (targets <= quantiles.max(-1))
-            out["coverage"] = float(inside.mean())
+            out["pinball"] = lambda: _pinball(targets, held["quantiles"], self._levels)
+            out["coverage"] = lambda: _coverage(targets, held["quantiles"])
         if "deviation" in held:
-            out["coverage_95"] = float((np.abs(error) <= NORMAL_95 * held["deviation"]).mean())
+            out["coverage_95"] = lambda: float((np.abs(error) <= NORMAL_95 * held["deviation"]).mean())
         return out
+
+
+def _pinball(targets, quantiles, levels):
+    below = targets[..., None] - quantiles
+    return float(np.maximum(levels * below, (levels - 1) * below).mean())
+
+
+def _coverage(targets, quantiles):
+    inside = (targets >= quantiles.min(-1)) & (targets <= quantiles.max(-1))
+    return float(inside.mean())

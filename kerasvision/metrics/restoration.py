@@ -53,17 +53,20 @@ class Restoration(Evaluator):
             self._rows.append((true.size, true.sum(), (true**2).sum(), (error**2).sum(), np.abs(error).sum()))
             self._remember(prediction, ground_truth, number)
 
-    def result(self, examples=None):
+    def figures(self, examples=None):
         rows = np.array(self._rows)[slice(None) if examples is None else examples]
         count, total, squares, error, absolute = rows.sum(0)
         if not count:
-            return {"r2": 1.0, "mae": 0.0, "rmse": 0.0, "psnr": _BEST_DB, "rmse_of_zeros": 0.0}
+            nothing = {"r2": 1.0, "mae": 0.0, "rmse": 0.0, "psnr": _BEST_DB, "rmse_of_zeros": 0.0}
+            return {name: lambda value=value: value for name, value in nothing.items()}
         variance, rmse = squares / count - (total / count) ** 2, float(np.sqrt(error / count))
-        r2 = 1.0 - error / count / variance if variance > 0 else float(error == 0)
-        psnr = min(_BEST_DB, 20 * np.log10(255 / rmse)) if rmse else _BEST_DB
-        zeros = float(np.sqrt(squares / count))
-        mae = float(absolute / count)
-        return {"r2": float(r2), "mae": mae, "rmse": rmse, "psnr": float(psnr), "rmse_of_zeros": zeros}
+        return {
+            "r2": lambda: float(1.0 - error / count / variance if variance > 0 else error == 0),
+            "mae": lambda: float(absolute / count),
+            "rmse": lambda: rmse,
+            "psnr": lambda: float(min(_BEST_DB, 20 * np.log10(255 / rmse)) if rmse else _BEST_DB),
+            "rmse_of_zeros": lambda: float(np.sqrt(squares / count)),
+        }
 
     def draw(self, folder, images):
         """`filled.png`, of the first examples and of those with the largest errors: the whole picture, the one with

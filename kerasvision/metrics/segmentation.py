@@ -5,16 +5,18 @@ Shelhamer, Darrell 2015, arXiv:1411.4038, section 5). Dice's coefficient: Dice 1
 surfaces: `metrics.surfaces` has the papers.
 """
 
+import functools
+
 import numpy as np
 
 from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.metrics.base import Evaluator
 from kerasvision.metrics.overlays import Case, draw_cases
+from kerasvision.metrics.resampling import interval_figures
 from kerasvision.metrics.surfaces import boundary_f, hausdorff_95
 from kerasvision.ops.dense import IGNORE
 
-_RESAMPLES = 1000
 _WORST = 12  # cases that are drawn
 
 
@@ -31,7 +33,7 @@ class Segmentation(Evaluator):
     such classes but the background. Of each case and then on average: `case_dice`, the mean Dice of the classes in it,
     be it in ground truth or prediction, but the background, over the cases with any, and `case_dice_low`,
     `case_dice_high`, the 95 % interval of that mean (percentiles of 1000 bootstrap resamples of cases, always the
-    same).
+    same; of whole groups where cases have groups, `metrics.resampling`).
 
     Where no class but the background is in ground truth or prediction, nothing is missed: `dice` and `case_dice` are 1.
     Where no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when undefined.
@@ -82,22 +84,18 @@ class Segmentation(Evaluator):
             self._counts.append(counts)
             self._spacing.append(spacing)
 
-    def result(self, examples=None):
-        """name -> float. examples: indices of those that count, in the order of the updates; all unless given."""
-        wanted = list(range(len(self._counts)) if examples is None else np.asarray(examples, int))
+    def figures(self, examples=None):
+        wanted = np.arange(len(self._counts)) if examples is None else np.asarray(examples, int)
         counts = np.array([self._counts[i] for i in wanted], np.int64).reshape(-1, 3, len(self.classes))
-        out = self._overlap(counts.sum(0)) | self._over_cases(counts)
+        groups = np.array(self.groups, object)[wanted] if len(self.groups) else np.array(())
+        out = self._overlap(counts.sum(0)) | self._over_cases(counts, groups)
         if self._with_boundaries:
-            measured = np.array([self._boundary[i] for i in wanted if not np.isnan(self._boundary[i])])
-            out |= {"boundary_f": float(measured.mean())} | _interval("boundary_f", measured) if len(measured) else {}
-        if self._with_surfaces and wanted:
-            out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts)
+            values = np.array([self._boundary[i] for i in wanted])
+            out |= _case_mean("boundary_f", values, ~np.isnan(values), groups)
+        if self._with_surfaces and len(wanted):
+            out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts, groups)
             out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts)
         return out
-
-    def figure(self, name, examples):
-        overlap = self._overlap(np.sum([self._counts[i] for i in examples], 0))  # intervals take a thousand resamples
-        return overlap[name] if name in overlap else super().figure(name, examples)
 
     def draw(self, folder, images):
         """`worst.png`: image, ground truth and prediction of the cases of lowest Dice; of a volume its worst slice.
@@ -109,25 +107,35 @@ class Segmentation(Evaluator):
     def _overlap(self, counts):
         right, true, found = counts
         either = true + found - right
-        iou = {self.classes[k]: float(right[k] / either[k]) for k in np.flatnonzero(either)}
-        dice = {self.classes[k]: float(2 * right[k] / (true + found)[k]) for k in self._foreground if either[k]}
-        pixels, known = int(true.sum()), float(true.any())
-        out = {"miou": _mean(iou.values(), 0.0)} | {f"iou/{name}": v for name, v in iou.items()}
-        if self.background is not None and dice:
+
+        def iou(k):
+            return float(right[k] / either[k])
+
+        def dice(k):
+            return float(2 * right[k] / (true + found)[k])
+
+        def foreground_iou():
             neither = right[self.background]
             outside = true[self.background] + found[self.background] - neither  # in ground truth or prediction
-            out["foreground_iou"] = float((pixels - outside) / (pixels - neither))
-        if pixels:
-            out["pixel_accuracy"] = float(right.sum() / pixels)
-        return out | {"dice": _mean(dice.values(), known)} | {f"dice/{name}": v for name, v in dice.items()}
+            return float((pixels - outside) / (pixels - neither))
 
-    def _over_cases(self, counts):
+        seen, held = np.flatnonzero(either), [k for k in self._foreground if either[k]]
+        pixels, known = int(true.sum()), float(true.any())
+        out = {"miou": lambda: _mean([iou(k) for k in seen], 0.0)}
+        out |= {f"iou/{self.classes[k]}": functools.partial(iou, k) for k in seen}
+        if self.background is not None and held:
+            out["foreground_iou"] = foreground_iou
+        if pixels:
+            out["pixel_accuracy"] = lambda: float(right.sum() / pixels)
+        out["dice"] = lambda: _mean([dice(k) for k in held], known)
+        return out | {f"dice/{self.classes[k]}": functools.partial(dice, k) for k in held}
+
+    def _over_cases(self, counts, groups):
         dice, present = _dice(counts[:, :, self._foreground])
         held = present.any(1)
-        cases = (dice * present).sum(1)[held] / present.sum(1)[held]
-        if not len(cases):
-            return {"case_dice": float(counts.any())}
-        return {"case_dice": float(cases.mean())} | _interval("case_dice", cases)
+        if not held.any():
+            return {"case_dice": lambda: float(counts.any())}
+        return _case_mean("case_dice", (dice * present).sum(1) / np.maximum(present.sum(1), 1), held, groups)
 
     def _measure(self, true, found, counts, spacing):
         """found: with the pixels that do not count marked."""
@@ -141,18 +149,23 @@ class Segmentation(Evaluator):
         self._boundary.append(_mean(f_of, np.nan))
         self._hd95.append(hd95)
 
-    def _distances(self, hd95, counts):
+    def _distances(self, hd95, counts, groups):
         true, found = counts[:, 1] > 0, counts[:, 2] > 0
-        out = {}
+        both, either = true & found, true | found
+
+        def mean(k):
+            return float(hd95[both[:, k], k].mean())
+
+        held = [k for k in self._foreground if both[:, k].any()]
+        out = {f"hd95/{self.classes[k]}": functools.partial(mean, k) for k in held}
+        if held:
+            seen = ~np.isnan(hd95).all(1)
+            out["hd95"] = lambda: _mean([mean(k) for k in held], 0.0)
+            out |= interval_figures("hd95", hd95[seen], groups[seen] if len(groups) else ())
         for k in self._foreground:
-            if (true & found)[:, k].any():
-                out[f"hd95/{self.classes[k]}"] = float(hd95[(true & found)[:, k], k].mean())
-        seen = hd95[~np.isnan(hd95).all(1)]
-        out |= {"hd95": _mean(out.values(), 0.0)} | _interval("hd95", seen) if out else {}
-        for k in self._foreground:
-            if (true | found)[:, k].any():
-                out[f"missed/{self.classes[k]}"] = float((true & ~found)[:, k].sum())
-                out[f"spurious/{self.classes[k]}"] = float((found & ~true)[:, k].sum())
+            if either[:, k].any():
+                out[f"missed/{self.classes[k]}"] = lambda k=k: float((true & ~found)[:, k].sum())
+                out[f"spurious/{self.classes[k]}"] = lambda k=k: float((found & ~true)[:, k].sum())
         return out
 
     def _sizes(self, spacing, counts):
@@ -162,8 +175,8 @@ class Segmentation(Evaluator):
         for k in self._foreground:
             more = (sizes[:, 2, k] - sizes[:, 1, k])[counts[:, 1:, k].any(1)]
             if len(more):
-                out[f"{name}_error/{self.classes[k]}"] = float(np.abs(more).mean())
-                out[f"{name}_bias/{self.classes[k]}"] = float(more.mean())
+                out[f"{name}_error/{self.classes[k]}"] = lambda more=more: float(np.abs(more).mean())
+                out[f"{name}_bias/{self.classes[k]}"] = lambda more=more: float(more.mean())
         return out
 
     def _remember(self, true, found, counts):
@@ -219,24 +232,9 @@ def _mean(values, otherwise):
     return float(np.mean(list(values))) if len(values) else float(otherwise)
 
 
-def _interval(name, values):
-    """The 95 % interval of a mean over cases [N], or of the mean over classes of such means, [N, K] with NaN."""
-    means = _resampled_means(values)
-    if means.ndim == 2:  # a class that no drawn case has counts in none
-        counts = (~np.isnan(means)).sum(1)
-        means = np.nansum(means, 1)[counts > 0] / counts[counts > 0]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
-def _resampled_means(values):
-    """float [1000] or [1000, K]: means of as many rows, drawn with replacement, of what is not NaN. The same draws for
-    the same shape.
-    """
-    rng, size = np.random.default_rng(0), len(values)
-    rows = max(1, 1_000_000 // values.size)  # at a time, so that memory stays small
-    starts = range(0, _RESAMPLES, rows)
-    draws = (rng.integers(0, size, (min(rows, _RESAMPLES - start), size)) for start in starts)
-    known, held = ~np.isnan(values), np.nan_to_num(values)
-    with np.errstate(invalid="ignore"):
-        return np.concatenate([held[drawn].sum(1) / known[drawn].sum(1) for drawn in draws])
+def _case_mean(name, values, held, groups):
+    """The figures of a mean over the cases that are held, with its interval; none where none is."""
+    if not held.any():
+        return {}
+    ends = interval_figures(name, values[held], groups[held] if len(groups) else ())
+    return {name: lambda: float(values[held].mean())} | ends

@@ -8,7 +8,8 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.files import write_figure, write_text
-from kerasvision.data.pipeline import raw_examples, split_of, thinned
+from kerasvision.data.pipeline import raw_examples, splits_of, thinned
+from kerasvision.inference.evaluation import evaluator_of, gallery_of, show_gallery
 from kerasvision.robustness.corruptions import CORRUPTIONS, SEVERITIES
 
 FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
@@ -26,16 +27,17 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
     for name in names:
         if name not in CORRUPTIONS:
             raise UsageError(f"no corruption {name!r}; {close_matches(name, CORRUPTIONS)}")
-    data = _split(model, split)
-    data = thinned(data, examples) if examples else data
+    splits = _splits(model, split)
+    data = thinned(splits[split], examples) if examples else splits[split]
     cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
-    judges, seen = [arch.evaluator(model.classes) for _ in cells], 0
+    judges, seen = [evaluator_of(arch, model.classes, data) for _ in cells], 0
+    show_gallery(model, judges, gallery_of(judges[0], splits), arch)
     for inputs, ground_truth, ids in raw_examples(data, arch):
         for judge, (name, severity) in zip(judges, cells, strict=True):
             judge.update(model(_corrupted(inputs, ids, name, severity)), ground_truth)
         seen += len(ids)
         progress("images", seen, data.size)
-    values = [float(judge.result()[arch.main_metric]) for judge in judges]
+    values = [float(judge.result(only=(arch.main_metric,))[arch.main_metric]) for judge in judges]
     found = {name: {} for name in names}
     for (name, severity), value in zip(cells[1:], values[1:], strict=True):
         found[name][str(severity)] = value
@@ -43,13 +45,13 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
     return held | {"clean": values[0], "corruptions": found}
 
 
-def _split(model, name):
-    """A split of the data of a model that takes images."""
+def _splits(model, name):
+    """The splits of the data of a model that takes images, with that of a name."""
     if "image" not in model.arch.serving_inputs():
         raise UsageError(f"{model.arch.registered_name} takes no image that could be corrupted")
     if model.recipe is None:
         raise UsageError("a pretrained model has no data of its own to be measured on; train or export it first")
-    return split_of(model.recipe, name)
+    return splits_of(model.recipe, name)
 
 
 def _corrupted(inputs, ids, name, severity):

@@ -10,6 +10,7 @@ from kerasvision.data.kinds.base import ENCODED
 from kerasvision.export.identity import check_saved_model
 from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
+from kerasvision.ops.internals import meta_graph
 from kerasvision.serve.drift import watch_of
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
@@ -109,10 +110,7 @@ def _reason(message):
 
 
 def _signature_defs(path):
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    graphs = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs
-    return dict(graphs[0].signature_def)
+    return dict(meta_graph(path).signature_def)
 
 
 def _check_names(sent, wanted):

@@ -12,10 +12,10 @@ import tf_keras as keras
 
 from kerasvision.core.component import part
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.graphs import before
 from kerasvision.core.registry import systems
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.mixture import LogMixture
+from kerasvision.ops.internals import called_with
 from kerasvision.systems.delegation import delegating
 from kerasvision.tasks.base import Architecture
 
@@ -93,9 +93,9 @@ class Ensemble(Architecture):
     def _members_of(self, mixed):
         """The members' logits that were combined."""
         if not self.stacked:
-            return before(mixed)
-        (side_by_side,) = before(mixed)
-        return [logits for probabilities in before(side_by_side) for logits in before(probabilities)]
+            return called_with(mixed)
+        (side_by_side,) = called_with(mixed)
+        return [logits for probabilities in called_with(side_by_side) for logits in called_with(probabilities)]
 
     def tune(self, predictions, ground_truths):
         return dataclasses.replace(self, members=(self._first.tune(predictions, ground_truths), *self.members[1:]))

@@ -191,7 +191,7 @@ def _metrics(arch, graph, members, splits):
     served, found = Served(arch, graph, members[0].classes), {}
     for name in ("validation", "test"):
         if name in splits:
-            found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits[name]).items()}
+            found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits, name).items()}
     if "test" in splits and ("label" in arch.label_keys or "labels" in arch.label_keys):
         predicted = [
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]

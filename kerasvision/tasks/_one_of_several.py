@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
-from kerasvision.core.graphs import before
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel, best_factors
+from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture, Output
 
@@ -63,7 +63,7 @@ class OneOfSeveral(Architecture):
 
     def embedding(self, graph):
         """What the dense layer of the logits looks at."""
-        (vector,) = before(graph.output["logits"])
+        (vector,) = called_with(graph.output["logits"])
         return vector
 
     def targets(self):

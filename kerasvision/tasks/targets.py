@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.core.graphs import feature_maps
+from kerasvision.ops.graphs import feature_maps
 
 
 class Target(abc.ABC):

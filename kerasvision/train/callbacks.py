@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kerasvision.core.direction import is_better
 from kerasvision.core.files import write_text
 from kerasvision.inference.evaluation import evaluate_served
+from kerasvision.ops.internals import takes_tensors
 
 BEST_WEIGHTS = "best.weights.h5"  # in the folder of a phase
 
@@ -43,14 +44,19 @@ def copy_weights(source, target):
 
 
 class Evaluate(keras.callbacks.Callback):
-    """After every epoch: the task's metrics on the validation split, through the decoding that will be served."""
+    """After every epoch: the task's metrics on the validation split, through the decoding that will be served, and what
+    techniques measure.
 
-    def __init__(self, served, data):
+    examples: an `inference.evaluation.Examples`. probes: metrics -> further ones, `train.probing.Probes`.
+    """
+
+    def __init__(self, served, examples, probes):
         super().__init__()
-        self._served, self._data = served, data
+        self._served, self._examples, self._probes = served, examples, probes
 
     def on_epoch_end(self, epoch, logs=None):
-        logs |= {f"validation/{k}": v for k, v in evaluate_served(self._served, self._data).items()}
+        found = evaluate_served(self._served, self._examples)
+        logs |= {f"validation/{k}": v for k, v in (found | self._probes(found)).items()}
         rate = self.model.optimizer.learning_rate
         logs["learning_rate"] = float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
@@ -199,7 +205,7 @@ class ShowProgress(keras.callbacks.Callback):
         super().__init__()
         self._epochs, self._steps, self._batch_size, self._metric = epochs, steps, batch_size, metric
         self._title, self._value = title, ""
-        self._supports_tf_logs = True  # the loss is fetched a few times a second, not every step
+        takes_tensors(self)  # the loss is fetched a few times a second, not every step
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

@@ -12,13 +12,14 @@ from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.inspect.check import tell_of
 from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
-from kerasvision.inference.evaluation import draw_evaluation, evaluated, predictions, stacked
+from kerasvision.inference.evaluation import draw_evaluation, evaluated, examples_of, predictions, stacked
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
 from kerasvision.train.phases import Contest
+from kerasvision.train.probing import Probes, probing
 from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure
 from kerasvision.train.session import Session, open_folder, refuse_another_recipe, refuse_patience
 from kerasvision.train.strategy import is_chief, make_strategy, workers
@@ -109,7 +110,7 @@ def _with_data(session, phase):
     phase = dataclasses.replace(phase, techniques=tuple(t.fit_statistics(arch, train) for t in phase.techniques))
     for technique in phase.techniques:
         train = technique.records(train, arch)
-    return dataclasses.replace(session, splits=session.splits | {"train": train}), phase
+    return dataclasses.replace(session, chosen=train), phase
 
 
 def _learner(session, graph, phase):
@@ -171,9 +172,10 @@ def _callbacks(session, phase, number, graph, local, best, progress):
     if local is not graph:
         callbacks.append(Fetch(graph, local))
     if "validation" in session.splits:
-        split = session.splits["validation"]
-        data = evaluation_data(split, session.arch, batch_size=session.recipe.batch_size, cache=session.recipe.cache)
-        callbacks.append(Evaluate(Served(session.arch, local, session.classes), data))
+        options = {"batch_size": session.recipe.batch_size, "cache": session.recipe.cache}
+        examples = examples_of(session.arch, session.classes, session.splits, "validation", **options)
+        probes = Probes(phase.techniques, session.arch, local, session.splits, **options)
+        callbacks.append(Evaluate(Served(session.arch, local, session.classes), examples, probes))
         if (processes := workers(session.strategy)) > 1:
             replicas = session.strategy.num_replicas_in_sync // processes
             callbacks.append(Agree(session.metric, session.chief, replicas))
@@ -202,7 +204,7 @@ def _distributed(session, phase, number):
         replicas = session.strategy.num_replicas_in_sync
         ours = replicas // workers(session.strategy)  # replicas in this process
         return training_data(
-            session.splits["train"],
+            session.trained_on,
             session.arch,
             phase,
             batch_size=session.recipe.batch_size // replicas,
@@ -218,6 +220,13 @@ def _distributed(session, phase, number):
     return session.strategy.distribute_datasets_from_function(dataset)
 
 
+def _probed(session, arch, graph):
+    """What the techniques of the last phase measure of the weights that are kept."""
+    train, last = session.splits["train"], session.recipe.phases()[-1]
+    techniques = [t.fit_statistics(arch, train) for t in probing(last.techniques)]
+    return Probes(techniques, arch, graph, session.splits, batch_size=session.recipe.batch_size)
+
+
 def _finish(session, graph, figures):
     """The trained model with its metrics, on this process alone, in the run folder. figures: of the phases."""
     arch, metrics = session.arch, {}
@@ -230,9 +239,12 @@ def _finish(session, graph, figures):
     served, evaluators = Served(arch, graph, session.classes), {}
     for name in ("validation", "test"):
         if name in session.splits:
-            data = evaluation_data(session.splits[name], arch, batch_size=session.recipe.batch_size)
-            evaluators[name] = evaluated(served, data)
-            metrics |= {f"{name}/{k}": v for k, v in evaluators[name].result().items()}
+            size = session.recipe.batch_size
+            examples = examples_of(arch, session.classes, session.splits, name, batch_size=size)
+            evaluators[name] = evaluated(served, examples)
+            found = evaluators[name].result()
+            found |= _probed(session, arch, graph)(found) if name == "validation" else {}
+            metrics |= {f"{name}/{k}": v for k, v in found.items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
     trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief)
     if session.chief:

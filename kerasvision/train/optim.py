@@ -11,6 +11,7 @@ import tf_keras as keras
 from kerasvision.core.component import Component
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import optimizers
+from kerasvision.ops.internals import decaying_one_by_one, variable_key
 
 Schedule = typing.Literal["constant", "cosine", "step"]
 BatchScaling = typing.Literal["none", "linear", "square_root"]
@@ -160,7 +161,7 @@ def _layerwise(base, factors):
     at hand is all that need change. Variables are known by their key, which is the same in every replica.
     """
 
-    class Layerwise(base):
+    class Layerwise(decaying_one_by_one(base)):
         _factor = 1.0
 
         @property
@@ -172,21 +173,16 @@ def _layerwise(base, factors):
             base.learning_rate.fset(self, value)
 
         def build(self, var_list):
-            self._factors = {self._var_key(ref.deref()): factor for ref, factor in factors.items()}
+            self._factors = {variable_key(self, ref.deref()): factor for ref, factor in factors.items()}
             super().build(var_list)
 
         def update_step(self, gradient, variable):
-            with self._rate_of(variable):
+            with self.rate_of(variable):
                 super().update_step(gradient, variable)
 
-        def _apply_weight_decay(self, variables):
-            for variable in variables:
-                with self._rate_of(variable):
-                    super()._apply_weight_decay([variable])
-
         @contextlib.contextmanager
-        def _rate_of(self, variable):
-            self._factor = self._factors.get(self._var_key(variable), 1.0)
+        def rate_of(self, variable):
+            self._factor = self._factors.get(variable_key(self, variable), 1.0)
             yield
             self._factor = 1.0
 

@@ -21,6 +21,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
 from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
+from kerasvision.train.probing import probe_directions
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
 
@@ -41,6 +42,11 @@ class Trained:
         """The architecture, with what training decided about it."""
         return self.recipe.model
 
+    @property
+    def directions(self):
+        """Name of each metric, without its split -> which way it is better."""
+        return self.arch.evaluator(self.classes).directions | probe_directions(self.recipe)
+
     def served(self):
         """The module that every exporter takes."""
         return Served(self.arch, self.graph, self.classes)
@@ -53,7 +59,7 @@ def save_run(trained):
     write_text(folder / "recipe.json", trained.recipe.dumps())
     write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
-    write_directions(folder, trained.arch.evaluator(trained.classes).directions)
+    write_directions(folder, trained.directions)
 
 
 def load_run(folder):

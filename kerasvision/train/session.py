@@ -13,7 +13,9 @@ from kerasvision.train.strategy import is_chief
 
 @dataclasses.dataclass
 class Session:
-    """One call of `train`: what all its phases share. recipe: with the number of classes filled in."""
+    """One call of `train`: what all its phases share. recipe: with the number of classes filled in. splits: as the
+    source gives them. chosen: what a phase's techniques made of the training split, where they have.
+    """
 
     recipe: object
     arch: object
@@ -23,6 +25,12 @@ class Session:
     folder: pathlib.Path
     watchers: tuple = ()
     direction: str = "max"
+    chosen: object = None
+
+    @property
+    def trained_on(self):
+        """The split that the steps are made of."""
+        return self.chosen or self.splits["train"]
 
     @property
     def chief(self):
@@ -42,7 +50,7 @@ class Session:
     @property
     def steps_per_epoch(self):
         """Whole batches in the training split; at least one."""
-        return max(1, self.splits["train"].size // self.recipe.batch_size)
+        return max(1, self.trained_on.size // self.recipe.batch_size)
 
 
 def refuse_patience(session):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.graphs import before
+from kerasvision.ops.internals import called_with
 from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
 from tests.contract.cases import CASES
@@ -20,7 +20,7 @@ CASE = CASES["toys/volume"]
 
 class Embeds(Volume):
     def embedding(self, graph):
-        return before(graph.output["logits"])[0]
+        return called_with(graph.output["logits"])[0]
 
 
 class EmbedsAMap(Volume):

@@ -10,10 +10,30 @@ from PIL import Image, ImageChops, ImageOps
 
 def expected(image_bytes):
     """uint8 [H, W, 3], upright."""
-    image, opened = (Image.open(io.BytesIO(image_bytes)) for _ in range(2))
+    image, opened = (Image.open(io.BytesIO(without_animation(image_bytes))) for _ in range(2))
     if opened.format == "BMP" and opened.mode in ("1", "L"):
         return _of_ramp(image_bytes, image)
-    return pixels_of(ImageOps.exif_transpose(image), opened)
+    return pixels_of(ImageOps.exif_transpose(image) if _has_tiff(opened) else image, opened)
+
+
+def without_animation(image_bytes):
+    """A PNG without what makes an animation of it: its picture is what `IDAT` holds, as the PNG standard has it, where
+    Pillow cuts it to the first frame's size. Other files as they are.
+    """
+    if image_bytes[:8] != b"\x89PNG\r\n\x1a\n":
+        return image_bytes
+    kept, at = image_bytes[:8], 8
+    while at < len(image_bytes):
+        end = at + 12 + int.from_bytes(image_bytes[at : at + 4], "big")
+        kept += image_bytes[at:end] if image_bytes[at + 4 : at + 8] not in (b"acTL", b"fcTL", b"fdAT") else b""
+        at = end
+    return kept
+
+
+def _has_tiff(opened):
+    """Whether the EXIF of a file begins as TIFF does: Pillow reads BigTIFF too, which the standard does not know."""
+    held = opened.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    return held[:4] in (b"II*\0", b"MM\0*")
 
 
 def most_off(image_bytes):

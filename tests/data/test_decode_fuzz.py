@@ -3,9 +3,8 @@
 `KERASVISION_FUZZ=200000 pytest -n 0 -s -m slow tests/data/test_decode_fuzz.py` runs as many, in four processes one
 after the other, and prints seeds and counts.
 
-`python -m tests.data.fuzzing SEED 25000 FILE`: with seed 7 none differed; with seed 6 two did, which are open: an APNG
-whose first `fcTL` is smaller than its picture (Pillow cuts it), and a BigTIFF header in `eXIf` (Pillow turns by it).
-Memory: 47,500 undamaged files grew it by 0.1 MB; it steps where a file lies about its size, once for each such file.
+Memory: 47,500 undamaged files grew it by 0.1 MB; it steps where a file lies about its size (the three that were decoded
+again grew it once).
 """
 
 import json
@@ -18,7 +17,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FEW = 1_000
-MOST_GROWN = 64 * 2**20  # bytes of memory between the middle and the end
+MOST_GROWN = 16 * 2**20  # bytes of memory while the last eighth is decoded once more
 
 
 def run(seed, count, folder):
@@ -30,7 +29,7 @@ def run(seed, count, folder):
     died = f"seed {seed}: exit code {done.returncode} on {current.read_bytes().hex() if current.exists() else 'start'}"
     assert done.returncode == 0, f"{died}\n{done.stderr[-2000:].decode(errors='replace')}"
     report = json.loads(done.stdout)
-    print(f"seed {seed}: {report['counts']}, memory grew by {report['grown'] / 2**20:.1f} MB")
+    print(f"seed {seed}: {report['counts']}, a second time memory grew by {report['grown'] / 2**20:.1f} MB")
     return report
 
 

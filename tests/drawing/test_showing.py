@@ -136,7 +136,7 @@ class Curious(Evaluator):
     def update(self, prediction, ground_truth):
         pass
 
-    def result(self, examples=None):
+    def figures(self, examples=None):
         return {}
 
     def draw(self, folder, images):

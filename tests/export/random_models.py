@@ -73,7 +73,7 @@ def judged(name, seed, folder):
     wrong = Job(Served(arch, graph, case.classes), "wrong", 1, folder / "wrong", (), _samples(case, arch))
     written = [(e, e.write(wrong)) for e in exporters]
     graph.set_weights(held)
-    _, artifacts, _ = measure(written, wrong, split, "test", UNBOUNDED, None, rounding)
+    _, artifacts, _ = measure(written, wrong, {"test": split}, "test", UNBOUNDED, None, rounding)
     missed = [a.kind for a in artifacts if not a.failures and moved > 2 * a.agreement["tolerance"]]
     return refused, missed, moved > 0
 
@@ -81,7 +81,7 @@ def judged(name, seed, folder):
 def _failures(served, exporters, split, rounding, root, samples):
     job = Job(served, "right", 1, root, (), samples)
     written = [(e, e.write(job)) for e in exporters]
-    _, artifacts, _ = measure(written, job, split, "test", UNBOUNDED, None, rounding)
+    _, artifacts, _ = measure(written, job, {"test": split}, "test", UNBOUNDED, None, rounding)
     return [f"{a.kind} {line}" for a in artifacts for line in a.failures]
 
 

@@ -9,6 +9,7 @@ import pytest
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.data.pipeline import raw_examples
+from kerasvision.export import certificate
 from kerasvision.export.certificate import export
 from kerasvision.export.measurement import drawn_rounding
 from tests.export.conftest import Planted, on_image
@@ -79,6 +80,33 @@ def test_the_interval_is_a_paired_bootstrap_s(digits_run, examples, tmp_path, sh
     expected_low, expected_high = np.quantile(draws, [0.025, 0.975])
     assert 1 / 1.5 < (high - low) / (expected_high - expected_low) < 1.5
     assert (low + high) / 2 == pytest.approx(difference.mean())
+
+
+def test_the_interval_draws_whole_groups_of_a_split(digits_run, examples, tmp_path, monkeypatch):
+    """Three pictures a person; a file that fails on whole persons is known less well than pictures would say."""
+    images, _, right = examples
+    persons, plain = np.arange(len(images)) // 3, certificate.with_validation
+
+    def with_persons(*given):
+        splits = plain(*given)
+        return splits | {"test": dataclasses.replace(splits["test"], groups=tuple(persons.tolist()))}
+
+    monkeypatch.setattr(certificate, "with_validation", with_persons)
+    numbers = np.flatnonzero(right & (persons % 7 == 0))
+    agreement = certified(digits_run, tmp_path, wrong_on(images, numbers))[0].agreement
+    difference = np.zeros(len(images))
+    difference[numbers] = -1.0
+
+    def spread(fold):
+        held = np.array([difference[fold != k].mean() for k in range(20)])
+        return 1.96 * np.sqrt(19 / 20 * ((held - difference.mean()) ** 2).sum())
+
+    low, high = agreement["metric_change_interval"]
+    assert (high - low) / 2 == pytest.approx(spread(persons % 20))
+    assert agreement["groups"] == len(set(persons)) == 120 and agreement["folds"] == 20
+    rng = np.random.default_rng(0)
+    alone = np.mean([spread(rng.permutation(len(images)) % 20) for _ in range(50)])
+    assert spread(persons % 20) > 1.3 * alone
 
 
 def test_no_changed_decision_of_40_excludes_only_seven_points_and_a_half(digits_run, tmp_path):

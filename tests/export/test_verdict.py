@@ -65,6 +65,16 @@ def test_the_interval_is_the_delete_a_group_jackknife_s():
     assert said == ("1 of 20 folds have no m; the interval is made of the others",)
 
 
+def test_without_a_changed_decision_groups_count_and_not_their_examples():
+    """The rule of three of 40 persons with 500 pictures; a fold each of five; and what one person alone says."""
+    held = verdict.change_of("m", "max", 0.9, 0.9, [0.9] * 5, [0.9] * 5, 0, 40)
+    assert held["metric_change_interval"] == pytest.approx([-0.075, 0.075]) and held["folds"] == 5
+    about = held | {"examples_needed": 0, "examples": 500}
+    assert verdict.notes_of(about | {"groups": 2}, Budget(), "xnnpack") == ()
+    said = verdict.notes_of(about | {"groups": 1}, Budget(), "xnnpack")
+    assert said == ("all examples are of one group; the interval says nothing of examples of others",)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])
 def test_a_metric_that_is_no_number_is_refused(value):
     with pytest.raises(KerasVisionError, match=f"nothing was exported: m of tflite:int8 is {value}"):

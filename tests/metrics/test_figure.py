@@ -1,54 +1,132 @@
-"""One figure alone is the one that stands in all figures: folds of an interval ask for it twenty times."""
+"""Some figures alone are those among all, and no other is computed: a thousand resamples ask for one."""
 
 import numpy as np
 import pytest
 
+from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
+from kerasvision.metrics.instances import Instances
+from kerasvision.metrics.regression import Numbers
+from kerasvision.metrics.restoration import Restoration
 from kerasvision.metrics.segmentation import Segmentation
+from tests.contract.cases import CASES as ARCHITECTURES
+from tests.metrics.test_instances import scenes
 
 RNG = np.random.default_rng(3)
+COUNT = 30
 
 
 def single_label():
-    scores = RNG.random((30, 4))
-    return SingleLabel(tuple("abcd")), {"probabilities": scores}, {"label": RNG.integers(0, 4, 30)}
+    scores = RNG.random((COUNT, 7))
+    return SingleLabel(tuple("abcdefg")), {"probabilities": scores}, {"label": RNG.integers(0, 7, COUNT)}
 
 
 def multi_label():
-    scores, ground_truth = RNG.random((30, 4)), RNG.random((30, 4)) < 0.4
+    scores, ground_truth = RNG.random((COUNT, 4)), RNG.random((COUNT, 4)) < 0.4
     return MultiLabel(tuple("abcd")), {"probabilities": scores, "present": scores > 0.5}, {"present": ground_truth}
 
 
+def numbers():
+    targets = RNG.normal(size=(COUNT, 2))
+    values = targets + RNG.normal(0, 0.3, targets.shape)
+    prediction = {"values": values, "deviation": np.full_like(values, 0.3)}
+    prediction["quantiles"] = np.stack([values - 0.5, values, values + 0.5], -1)
+    return Numbers(("w", "h"), (0.05, 0.5, 0.95)), prediction, {"targets": targets}
+
+
+def restoration():
+    whole, present = RNG.integers(0, 256, (COUNT, 4, 4, 3)).astype(np.uint8), RNG.integers(0, 2, (COUNT, 4, 4))
+    return Restoration(), {"picture": whole + RNG.normal(0, 9, whole.shape)}, {"whole": whole, "present": present}
+
+
 def segmentation():
-    true, found = (RNG.integers(0, 3, (30, 12, 12)).astype(np.uint8) for _ in range(2))
-    return Segmentation(("background", "a", "b"), boundaries=True), {"mask": found}, {"mask": true}
+    true, found = (RNG.integers(0, 3, (COUNT, 12, 12)).astype(np.uint8) for _ in range(2))
+    judge = Segmentation(("background", "a", "b"), boundaries=True, surfaces=True)
+    return judge, {"mask": found}, {"mask": true}
 
 
 def detection():
-    corners = RNG.uniform(0, 50, (30, 5, 2))
-    boxes = np.concatenate([corners, corners + RNG.uniform(5, 40, (30, 5, 2))], -1).astype(np.float32)
-    labels = RNG.integers(0, 3, (30, 5)).astype(np.int32)
+    corners = RNG.uniform(0, 50, (COUNT, 5, 2))
+    boxes = np.concatenate([corners, corners + RNG.uniform(5, 40, (COUNT, 5, 2))], -1).astype(np.float32)
+    labels = RNG.integers(0, 3, (COUNT, 5)).astype(np.int32)
     found = {"boxes_xyxy": boxes + RNG.normal(0, 2, boxes.shape).astype(np.float32), "labels": labels}
-    found |= {"scores": RNG.random((30, 5)).astype(np.float32), "count": np.full(30, 5, np.int32)}
-    return Detection(tuple("abc")), found, {"boxes_xyxy": boxes, "labels": labels}
+    found |= {"scores": RNG.random((COUNT, 5)).astype(np.float32), "count": np.full(COUNT, 5, np.int32)}
+    bands = {"occlusion": RNG.uniform(0, 1, (COUNT, 5)), "illumination": RNG.uniform(-2, 2, COUNT)}
+    return Detection(tuple("abc")), found, {"boxes_xyxy": boxes, "labels": labels} | bands
 
 
-@pytest.mark.parametrize(
-    ("make", "names"),
-    [
-        (single_label, ("accuracy", "macro_f1")),
-        (multi_label, ("mean_average_precision",)),
-        (segmentation, ("miou", "boundary_f")),
-        (detection, ("ap", "ap50")),
-    ],
-)
-def test_a_figure_alone_is_the_one_among_all(make, names):
+def instances():
+    prediction, ground_truth, _ = scenes(0)
+    return Instances(("a", "b")), prediction, ground_truth
+
+
+CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances)
+
+
+def test_every_architecture_s_evaluator_is_among_them():
+    held = {type(make()[0]) for make in CASES}
+    made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
+    assert {type(arch.evaluator(classes)) for arch, classes in made} == held, "give a new evaluator a case here"
+
+
+def recorded(evaluator):
+    """A list of the names of the figures that are computed from now on."""
+    computed, figures = [], evaluator.figures
+
+    def noting(name, compute):
+        computed.append(name)
+        return compute()
+
+    def noted(examples=None):
+        return {k: lambda k=k, f=f: noting(k, f) for k, f in figures(examples).items()}
+
+    evaluator.figures = noted
+    return computed
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_figures_alone_are_those_among_all_and_no_other_is_computed(make):
     evaluator, prediction, ground_truth = make()
     evaluator.update(prediction, ground_truth)
-    for examples in (np.arange(30), np.arange(0, 30, 3), np.array([7])):
+    computed = recorded(evaluator)
+    size = len(next(iter(ground_truth.values())))
+    for examples in (None, np.arange(0, size, 2), np.array([0])):
         whole = evaluator.result(examples)
-        for name in names:
-            assert evaluator.figure(name, examples) == pytest.approx(whole[name], abs=1e-12), (name, len(examples))
-    assert evaluator.figure("no such figure", np.arange(30)) is None
-    assert evaluator.result(np.arange(0, 30, 3)) != evaluator.result(np.arange(1, 30, 3)), "parts differ"
+        assert list(whole) == [name for name in computed if name in whole], "shown in their order"
+        for name in whole:
+            computed.clear()
+            assert evaluator.result(examples, only=(name,)) == {name: whole[name]}
+            assert computed == [name]
+        computed.clear()
+        pair = tuple(whole)[-1], tuple(whole)[0]
+        assert evaluator.result(examples, only=pair) == {name: whole[name] for name in pair}
+        assert sorted(computed) == sorted(pair)
+        computed.clear()
+    assert evaluator.result(only=("no such figure",)) == {} and not computed
+
+
+def test_one_figure_of_a_detector_accumulates_one_table(monkeypatch):
+    """Those of bands of occlusion and light, and of masks, are left alone: folds cost a twentieth."""
+    evaluator, prediction, ground_truth = detection()
+    evaluator.update(prediction, ground_truth)
+    asked, tables = [], Detection._tables
+    monkeypatch.setattr(Detection, "_tables", lambda self, *given: asked.append(given[:2]) or tables(self, *given))
+    evaluator.result(only=("ap", "ap50"))
+    assert asked == [("bbox", None)]
+    asked.clear()
+    evaluator.result()
+    assert len(asked) == 1 + 3 + 3
+
+
+def test_no_interval_is_drawn_for_the_mean_alone(monkeypatch):
+    from kerasvision.metrics import resampling
+
+    evaluator, prediction, ground_truth = segmentation()
+    evaluator.update(prediction, ground_truth)
+    drawn, means = [], resampling.resampled_means
+    monkeypatch.setattr(resampling, "resampled_means", lambda *given: drawn.append(0) or means(*given))
+    evaluator.result(only=("case_dice", "miou", "hd95", "boundary_f"))
+    assert not drawn
+    evaluator.result(only=("case_dice_low", "case_dice_high"))
+    assert len(drawn) == 1

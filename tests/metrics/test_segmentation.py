@@ -6,7 +6,8 @@ import scipy.stats
 from sklearn import metrics as sk
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.metrics.segmentation import Segmentation, _resampled_means
+from kerasvision.metrics.resampling import resampled_means
+from kerasvision.metrics.segmentation import Segmentation
 from kerasvision.metrics.surfaces import boundary_f, hausdorff_95
 
 CLASSES = ("background", "liver", "spleen", "tumor")
@@ -192,11 +193,11 @@ def test_background_is_named_counted_or_none():
 
 def test_interval_of_the_mean():
     values = np.random.default_rng(3).normal(0.7, 0.1, 400)
-    low, high = np.percentile(_resampled_means(values), [2.5, 97.5])
+    low, high = np.percentile(resampled_means(values), [2.5, 97.5])
     error = values.std() / 20
     assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
     assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
-    assert len(_resampled_means(np.arange(3000.0))) == 1000  # drawn in parts
+    assert len(resampled_means(np.arange(3000.0))) == 1000  # drawn in parts
     some = [(np.ones((1, 1), np.uint8), np.full((1, 1), i % 3 > 0, np.uint8), [1, 1]) for i in range(600)]
     seen = fed(some).result()  # 2 of 3 are right: the mean is binomial
     assert seen["case_dice"] == pytest.approx(2 / 3)

@@ -1,10 +1,12 @@
 """Averages of weights: what they are by a hand-made loop, that they are what is kept, and that they resume."""
 
 import dataclasses
+import functools
 import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
@@ -62,6 +64,13 @@ def test_ema_is_the_recursion_over_all_steps(tmp_path):
     assert tiny.largest_difference(kept, {v.name: v.numpy() for v in trained.graph.variables}) == 0
 
 
+def test_no_step_waits_until_the_loss_of_an_average_is_fetched():
+    (average,), seen = create("techniques/ema").callbacks(), []
+    average.on_train_batch_end = lambda batch, logs=None: seen.append(logs["loss"])
+    keras.callbacks.CallbackList([average]).on_train_batch_end(0, {"loss": tf.constant(1.0)})
+    assert tf.is_tensor(seen[0])
+
+
 def test_swa_is_the_mean_of_the_last_epochs(tmp_path):
     """The validation metric is taken out, so that the last epoch is kept: the mean of epochs 2 and 3."""
     data = create("sources/digits", validation_fraction=0.0, test_fraction=0.92)
@@ -74,33 +83,43 @@ def test_swa_is_the_mean_of_the_last_epochs(tmp_path):
     assert tiny.largest_difference(kept, ends[1]) > 1e-4
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """name of an average, or "" for none -> folder of its run, that nobody interrupted. Tests must not change it."""
+    marker = tmp_path_factory.mktemp("whole") / "there"
+    marker.touch()
+
+    @functools.cache
+    def trained(name):
+        return train(ending(name, marker), marker.with_name(name or "plain")).folder
+
+    return trained
+
+
+def ending(name, marker, epoch=1):
+    """A recipe with an average (or none, ""), that a signal ends once within an epoch unless the marker is there."""
+    end = tiny.EndOnce(marker=str(marker), epoch=epoch, step=3, number=int(signal.SIGINT))
+    return recipe_for(*([create(f"techniques/{name}", **AVERAGES[name])] if name else []), end)
+
+
 @pytest.mark.parametrize("name", AVERAGES)
-def test_training_itself_goes_on_as_without(name, tmp_path):
+def test_training_itself_goes_on_as_without(name, whole):
     """Losses are those of the weights, of every epoch; only what is validated differs."""
-    train(recipe_for(), tmp_path / "plain")
-    train(recipe_for(create(f"techniques/{name}", **AVERAGES[name])), tmp_path / "averaged")
-    plain, averaged = (
-        [float(r["loss"]) for r in read_history(tmp_path / f / "history.csv")] for f in ("plain", "averaged")
-    )
+    plain, averaged = ([float(r["loss"]) for r in read_history(whole(f) / "history.csv")] for f in ("", name))
     assert plain == pytest.approx(averaged, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", AVERAGES)
-@pytest.mark.parametrize("epoch", [1, 2])
+# swa begins with the second epoch; ema with the first step, so that one interruption is like the other
+@pytest.mark.parametrize(
+    ("name", "epoch"), [("ema", 1), pytest.param("ema", 2, marks=pytest.mark.nightly), ("swa", 1), ("swa", 2)]
+)
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupted_average_ends_where_it_would_have_ended(name, epoch, tmp_path):
-    folders = tmp_path / "whole", tmp_path / "resumed"
-    for folder, marker in zip(folders, ("there", "absent"), strict=True):
-        path = tmp_path / marker
-        end = tiny.EndOnce(marker=str(path), epoch=epoch, step=3, number=int(signal.SIGINT))
-        recipe = recipe_for(create(f"techniques/{name}", **AVERAGES[name]), end)
-        if marker == "there":
-            path.touch()
-            train(recipe, folder)
-        else:
-            with pytest.raises(KerasVisionError, match="stopped at step"):
-                train(recipe, folder)
-            train(recipe, folder, resume=True)
+def test_an_interrupted_average_ends_where_it_would_have_ended(name, epoch, whole, tmp_path):
+    recipe = ending(name, tmp_path / "absent", epoch)
+    with pytest.raises(KerasVisionError, match="stopped at step"):
+        train(recipe, tmp_path / "run")
+    train(recipe, tmp_path / "run", resume=True)
+    folders = whole(name), tmp_path / "run"
     whole, resumed = (tiny.weights(f / "model.weights.h5") for f in folders)
     assert tiny.largest_difference(whole, resumed) < 1e-6
     rows = [[float(r["validation/accuracy"]) for r in read_history(f / "history.csv")] for f in folders]

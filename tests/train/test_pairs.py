@@ -81,7 +81,7 @@ def two_steps(pair, teacher, opened, folder):
         graph = technique.graph(arch, graph)
     learner = fit._learner(session, graph, phase)
     learner.run_eagerly = True
-    data = training_data(session.splits["train"], arch, phase, batch_size=16, seed=0)
+    data = training_data(session.trained_on, arch, phase, batch_size=16, seed=0)
     callbacks = [c for t in phase.techniques for c in t.callbacks()]
     history = learner.fit(data, steps_per_epoch=2, epochs=1, callbacks=callbacks, verbose=0)
     for technique in phase.techniques:

@@ -19,6 +19,7 @@ from kerasvision.train.run import load_run
 from kerasvision.train.techniques._kernels import kernels
 from tests.train import tiny
 
+NIGHTLY = pytest.mark.nightly  # a training each
 AWARE = create("techniques/qat", preserve="sparsity")
 
 
@@ -176,8 +177,13 @@ def test_two_by_four_has_two_zeros_in_all_fours_and_leaves_a_rest():
     assert (~technique.mask(kernel, 0.25)).sum() == 12  # half of the twelve groups
 
 
-@pytest.mark.parametrize("average", [create("techniques/ema", decay=0.99), create("techniques/swa")])
-@pytest.mark.parametrize("first", [True, False])
+EMA, SWA = create("techniques/ema", decay=0.99), create("techniques/swa")
+
+
+@pytest.mark.parametrize(
+    ("average", "first"),
+    [(EMA, True), (SWA, False), *(pytest.param(*c, marks=NIGHTLY) for c in ((EMA, False), (SWA, True)))],
+)
 def test_what_an_average_leaves_has_the_zeros_too(average, first, tmp_path):
     both = (pruned(), average) if first else (average, pruned())
     trained = train(tiny.recipe(techniques=both, epochs=4), tmp_path / "run")

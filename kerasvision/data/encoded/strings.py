@@ -9,6 +9,7 @@ import functools
 import tensorflow as tf
 
 from kerasvision.core.errors import SAYS
+from kerasvision.ops.internals import not_inlined
 
 MOST_PIXELS = 178_956_970  # of one picture: Pillow's own limit (twice MAX_IMAGE_PIXELS), and TensorFlow's of a JPEG
 MOST_STEPS = 65_536  # parts of a file that are walked over; a file of more is read up to there
@@ -21,8 +22,7 @@ def on_host(function, *specs):
     served graph's do, and within the graphs that call it, which are made in a fraction of the time.
     """
     # not inlined, so that a program which only ever sees JPEGs never prepares what the other formats need
-    attributes = {"_noinline": True}
-    return tf.function(function, input_signature=specs or (_TEXT,), autograph=False, experimental_attributes=attributes)
+    return not_inlined(function, specs or (_TEXT,))
 
 
 def cut(image_bytes, at, size):

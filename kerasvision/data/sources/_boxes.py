@@ -32,6 +32,8 @@ from kerasvision.data.sources._things import Thing
 from kerasvision.data.sources.base import Opened, Pictures
 from kerasvision.data.text import check_class_names
 
+ALWAYS = ("boxes_xyxy", "labels", "is_crowd", "area_px")  # what every sample says of its objects
+OFTEN = ("is_difficult", "is_truncated", "occlusion")  # and what it does where it is known of all of them
 _ROUNDING_PX = 0.5  # a box may reach this far beyond its image without a word
 
 
@@ -65,6 +67,7 @@ class Arranged:
 class BoxSource(Pictures):
     """Abstract. Final subclasses are frozen dataclasses that have these fields."""
 
+    labels: typing.ClassVar[tuple[str, ...]] = (*ALWAYS, "instance_masks", *OFTEN, "illumination")
     states_size: typing.ClassVar[bool] = True  # whether labels say how large their image is
 
     path: str
@@ -224,6 +227,5 @@ def clipped(box_xyxy, image_hw):
 def extra_keys(pictures):
     """Keys that a sample has beside those it always has: known of every object, or of every picture."""
     things = [t for p in pictures for t in p.things]
-    names = ("is_difficult", "is_truncated", "occlusion")
-    found = [n for n in names if things and all(getattr(t, n) is not None for t in things)]
+    found = [n for n in OFTEN if things and all(getattr(t, n) is not None for t in things)]
     return (*found, *(["illumination"] if all(p.illumination is not None for p in pictures) else []))

@@ -5,13 +5,24 @@ An id is a whole number of 64 bits, also written as 1.0, or a text; all ids of o
 """
 
 import collections
+import re
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources._files import named
-from kerasvision.data.text import check_class_names, read_json
+from kerasvision.data.text import check_class_names, read_head, read_json
 
 _LISTS = ("images", "annotations", "categories")
 _NEEDS = {"images": ("id", "file_name"), "annotations": ("image_id", "category_id"), "categories": ("id", "name")}
+
+_KEYS = re.compile(r'"(images|annotations|categories)"\s*:')
+_HEAD = 65536  # bytes of a file that are looked at
+
+
+def is_coco(file):
+    """Whether a JSON file begins as COCO's do. They may be large, with one of their lists at the end."""
+    head = read_head(file, _HEAD)
+    found = set(_KEYS.findall(head))
+    return head.lstrip().startswith("{") and len(found) >= (1 if file.stat().st_size > _HEAD else 2)
 
 
 def document(file, what):

@@ -10,7 +10,7 @@ from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._table import columns_of, placed, read_table, said_of_paths, same_file
-from kerasvision.data.sources._walk import below, folders
+from kerasvision.data.sources._walk import below, folders, named_like_splits
 
 IMAGES = ("images", "image", "imgs", "img")
 MASKS = ("masks", "mask", "labels", "annotations")
@@ -63,7 +63,7 @@ def holds_masks(root):
 
     A folder of masks holds PNGs; one that is called so and holds other pictures is one too, to be told of.
     """
-    parts = [f for f in folders(root) if f.name.lower() in splits.ALIASES]
+    parts = named_like_splits(root)
     found = (_candidates(place, MASKS) for place in (root, *parts) if _candidates(place, IMAGES))
     return next((f for masks in found for f in masks if _has_masks(f)), None)
 

@@ -20,6 +20,18 @@ SOLID = 128  # alpha from which a pixel belongs to its object
 _TRIES = 20  # places tried for an object before it is left out
 _LEAST_SIDE_PX = 4  # of the visible part
 _OWN_EV = 0.3  # an object's light may differ from its scene's by so much
+ALLOWED = {  # values of the fields that say how scenes are made, in words
+    "scenes": "three numbers, for train 1 or more, for validation and test 0 or more",
+    "image_size": "(h, w), each 16 or more",
+    "objects": "(fewest, most), 0 or more and 1 or more",
+    "company": "0 to 1",
+    "side": "(smallest, largest), above 0 and at most 2",
+    "max_occlusion": "0 or more and below 1",
+    "exposure_ev": "(lowest, highest)",
+    "gradient_ev": "0 or more",
+    "tint_ev": "0 or more",
+    "rotation_deg": "0 to 180",
+}
 
 
 @dataclasses.dataclass(frozen=True)

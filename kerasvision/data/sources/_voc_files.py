@@ -9,10 +9,20 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources._files import named
-from kerasvision.data.text import decode_text, read_lines
+from kerasvision.data.sources._walk import named_like_splits
+from kerasvision.data.text import decode_text, read_head, read_lines
 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_HEAD = 65536  # bytes of a file that are looked at
+
+
+def holds_annotations(root):
+    """Whether the first XML file of a folder, of its Annotations or of its parts is one of VOC's, by its head."""
+    places = (root / "Annotations", root, *named_like_splits(root))
+    first = (min(place.glob("*.xml"), default=None) for place in places)
+    return any("<annotation" in read_head(f, _HEAD) for f in first if f)
 
 
 def tree(file, what):

@@ -11,6 +11,7 @@ import os
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.data import splits
 
 _LEFTOVERS = {  # lower case; beside all that begins with a dot
     *("@eadir", "#recycle", "@recycle", "#snapshot", "lost+found", "$recycle.bin", "system volume information"),
@@ -58,6 +59,11 @@ def below(folder):
             seen.add(real)
         _sort(place, files, left, waiting, links)
     return Below(tuple(sorted(files)), tuple(sorted(left)))
+
+
+def named_like_splits(path):
+    """The folders in a folder that are named like splits, sorted."""
+    return [f for f in folders(path) if f.name.lower() in splits.ALIASES]
 
 
 def beside(folder):

@@ -1,15 +1,30 @@
 """What sources that change another source's samples share."""
 
 import dataclasses
+import typing
 
+from kerasvision.core import registry
 from kerasvision.core.component import hints
+from kerasvision.data.sources._detect import detect
 from kerasvision.data.sources.base import Source
 
 
 class Wrapping(Source):
-    """Abstract. Concrete ones have this field."""
+    """Abstract. Concrete ones have this field. adds: keys that samples have beside those of `of`."""
+
+    form: typing.ClassVar[str] = "DATA"
+    adds: typing.ClassVar[tuple[str, ...]] = ()
 
     of: Source
+
+    @property
+    def labels(self):
+        """Keys that its samples may have beside the inputs."""
+        return (*self.of.labels, *self.adds)
+
+    @classmethod
+    def from_text(cls, text):
+        return registry.make(cls, {"of": detect(text)})
 
     @property
     def path(self):

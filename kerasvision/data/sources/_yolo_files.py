@@ -9,6 +9,8 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import named
+from kerasvision.data.sources._pairs import holds_masks
+from kerasvision.data.sources._volumes import holds_volumes
 from kerasvision.data.sources._walk import below, folders
 from kerasvision.data.text import check_class_names, read_class_names, read_lines, read_text
 
@@ -47,6 +49,17 @@ def read_yaml(file, what):
         return yaml.load(read_text(file, what), Loader=_Loader)  # a BaseLoader: it makes nothing but these
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise KerasVisionError(f"{what}: no YAML: {' '.join(str(error).split())}") from None
+
+
+def holds_yolo(root):
+    """Whether a folder has a data.yaml, or images with text files for labels."""
+    if holds_volumes(root):  # labels/ and classes.txt are theirs too
+        return False
+    masks, labels = holds_masks(root), root / "labels"
+    listed = masks is None and (root / "classes.txt").is_file()
+    beside = (root / "images").is_dir() and (labels.is_dir() and labels != masks or listed)
+    named = any((root / name).is_file() for name in ("data.yaml", "data.yml"))
+    return named or beside or listed and len(list(root.glob("*.txt"))) > 1
 
 
 def layout(path, what):

@@ -7,8 +7,11 @@ import typing
 
 import tensorflow as tf
 
+from kerasvision.core import registry
 from kerasvision.core.component import Component
 from kerasvision.data import class_names, decode
+
+INPUTS = ("image", "image_bytes", "volume", "spacing_mm", "path", "image_id")  # keys of a sample that label nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Split:
     `mask` uint8 [D, H, W].
     size: number of records. shuffle_buffer: how many records may be held in memory for shuffling; a source whose
     records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in. groups: a number
-    a record, equal for records that must not part (pictures of one patient, or of equal bytes); empty: none do. strata:
-    where there are groups, a class a record, which the shares of a cut follow.
+    a record, equal for records that must not part (pictures of one patient, of one sequence, or of equal bytes), in a
+    cut, a fold of a certificate or a draw of an interval; empty: none do. strata: where there are groups, a class a
+    record, which the shares of a cut follow.
     """
 
     records: tf.data.Dataset
@@ -64,13 +68,33 @@ class Opened:
 
 
 class Source(Component):
-    """Abstract. Final subclasses are frozen dataclasses; their fields say where and how."""
+    """Abstract. Final subclasses are frozen dataclasses; their fields say where and how.
+
+    What they say of their kind of data is all that the rest knows of it; whoever has a path asks them (`_detect.py`).
+    """
 
     kind = "sources"
+    labels: typing.ClassVar[tuple[str, ...]] = ()  # keys that its samples may have beside `INPUTS`
+    suffixes: typing.ClassVar[tuple[str, ...]] = ()  # of the files that a person names alone, in lower case
+    opens: typing.ClassVar[str] = ""  # what a person names alone, in words, for messages
+    form: typing.ClassVar[str] = "PATH"  # what goes behind `NAME:`; "" where the name is all that there is to say
+    is_general: typing.ClassVar[bool] = False  # asked about a path where no other source has detected its kind
 
     @abc.abstractmethod
     def open(self) -> Opened:
         """Look at the data. Anything wrong with it is one clear `KerasVisionError`."""
+
+    @classmethod
+    def detects(cls, path):
+        """Whether what lies at a `pathlib.Path` is of this source's kind. Asked of folders, and of files with one of
+        `suffixes`; looks at names and at the heads of files.
+        """
+        return path.is_file()
+
+    @classmethod
+    def from_text(cls, text):
+        """The source of what a person types: a path that it has detected, or what stands behind `NAME:`."""
+        return registry.make(cls, {"path": text} if cls.form else {})
 
 
 @dataclasses.dataclass(frozen=True)

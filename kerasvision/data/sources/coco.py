@@ -5,6 +5,7 @@ import dataclasses
 import math
 import pathlib
 import re
+import typing
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
@@ -13,9 +14,11 @@ from kerasvision.data.sources import _corners
 from kerasvision.data.sources._boxes import BoxSource, Picture, problem
 from kerasvision.data.sources._coco_file import categories as categories_of
 from kerasvision.data.sources._coco_file import document as document_of
+from kerasvision.data.sources._coco_file import is_coco
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._places import Places
 from kerasvision.data.sources._things import is_number, stated_number, stated_side, thing_of
+from kerasvision.data.sources._walk import named_like_splits
 
 _WORDS = re.compile(r"[a-z]+")
 _OTHER_TASKS = {"captions", "keypoints", "panoptic", "stuff", "info"}  # JSON files of COCO that hold no boxes
@@ -40,6 +43,9 @@ class Coco(BoxSource):
     skip_bad_boxes, skip_unreadable: leave out and report in place of refusing. See `_boxes.py` for every bad input.
     """
 
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".json",)
+    opens: typing.ClassVar[str] = "COCO's .json or a folder with it"
+
     path: str
     train: str = "auto"
     validation: str = "auto"
@@ -52,6 +58,13 @@ class Coco(BoxSource):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+
+    @classmethod
+    def detects(cls, path):
+        if path.is_file():
+            return is_coco(path)
+        places = (path, path / "annotations", *named_like_splits(path))
+        return any(is_coco(f) for place in places for f in sorted(place.glob("*.json")))
 
     def read(self):
         what = f"coco {self.path!r}"

@@ -11,6 +11,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import typing
 
 from PIL import Image
 from rich import progress as bars
@@ -21,10 +22,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import readable, splits
 from kerasvision.data.sources import _labels
-from kerasvision.data.sources._boxes import Picture
+from kerasvision.data.sources._boxes import ALWAYS, Picture
 from kerasvision.data.sources._coco_document import coco_document
 from kerasvision.data.sources._files import named
-from kerasvision.data.sources._scenes import Studio, load_cutout, render
+from kerasvision.data.sources._scenes import ALLOWED, Studio, load_cutout, render
 from kerasvision.data.sources._table import placed, read_table
 from kerasvision.data.sources._walk import below
 from kerasvision.data.sources.base import Source
@@ -71,6 +72,9 @@ class CutPaste(Source):
     scene of 320 x 320. max_objects: a scene with more is an error; 0 allows any number.
     """
 
+    labels: typing.ClassVar[tuple[str, ...]] = (*ALWAYS, "instance_masks", "occlusion", "illumination")
+    form: typing.ClassVar[str] = "CUTOUTS,BACKGROUNDS"
+
     path: str
     backgrounds: tuple[str, ...]
     scenes: tuple[int, int, int] = (2000, 300, 300)
@@ -90,6 +94,13 @@ class CutPaste(Source):
     masks: bool = False
     max_objects: int = 0
     cache: str = ""
+
+    @classmethod
+    def from_text(cls, text):
+        cutouts, *backgrounds = text.split(",")
+        if not all([cutouts, *backgrounds]) or not backgrounds:
+            raise UsageError(f"data 'cut_paste:{text}': write cut_paste:{cls.form}, further folders after commas")
+        return cls(path=cutouts, backgrounds=tuple(backgrounds))
 
     def open(self):
         opened = self.rendered().open()
@@ -141,7 +152,7 @@ class CutPaste(Source):
         }
         for name, is_wrong in wrong.items():
             if is_wrong:
-                raise UsageError(f"{what}: {name}={getattr(self, name)}; allowed: {_ALLOWED[name]}")
+                raise UsageError(f"{what}: {name}={getattr(self, name)}; allowed: {ALLOWED[name]}")
         try:
             re.compile(self.group)
         except re.error as error:
@@ -197,20 +208,6 @@ class CutPaste(Source):
             objects[picture.label][picture.group].append(picture.path)
         held = tuple(tuple(tuple(paths) for paths in groups.values()) for groups in objects)
         return Studio(held, tuple(p.path for p in grounds), *(getattr(self, name) for name in _STUDIO))
-
-
-_ALLOWED = {
-    "scenes": "three numbers, for train 1 or more, for validation and test 0 or more",
-    "image_size": "(h, w), each 16 or more",
-    "objects": "(fewest, most), 0 or more and 1 or more",
-    "company": "0 to 1",
-    "side": "(smallest, largest), above 0 and at most 2",
-    "max_occlusion": "0 or more and below 1",
-    "exposure_ev": "(lowest, highest)",
-    "gradient_ev": "0 or more",
-    "tint_ev": "0 or more",
-    "rotation_deg": "0 to 180",
-}
 
 
 def _pictures(folder):

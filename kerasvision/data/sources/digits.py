@@ -5,6 +5,7 @@ E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machin
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,9 @@ class Digits(Source):
 
     validation_fraction, test_fraction: parts of all images, stratified by class. seed: which images go where.
     """
+
+    labels: typing.ClassVar[tuple[str, ...]] = ("label",)
+    form: typing.ClassVar[str] = ""
 
     validation_fraction: float = 0.1
     test_fraction: float = 0.2

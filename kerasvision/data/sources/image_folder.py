@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import typing
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
@@ -27,11 +28,19 @@ class ImageFolder(Pictures):
     skip_unreadable: leave out files that cannot be decoded, and report them, in place of refusing.
     """
 
+    labels: typing.ClassVar[tuple[str, ...]] = ("label",)
+    opens: typing.ClassVar[str] = "a folder with a folder of images a class"
+    is_general: typing.ClassVar[bool] = True
+
     path: str
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+
+    @classmethod
+    def detects(cls, path):
+        return path.is_dir()
 
     def open(self):
         what = f"image_folder {self.path!r}"

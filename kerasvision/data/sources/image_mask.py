@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +14,9 @@ from kerasvision.data import splits
 from kerasvision.data.sources._files import Entry, Plan, arrange, grouped, named
 from kerasvision.data.sources._guess import Reading, rare, reading, smooth
 from kerasvision.data.sources._masks import Coding, Fault, read_mask
-from kerasvision.data.sources._pairs import pairs_of
+from kerasvision.data.sources._pairs import holds_masks, is_mask_csv, pairs_of
 from kerasvision.data.sources._sizes import OTHER, measured, refuse_other, said_of
+from kerasvision.data.sources._volumes import is_volume_csv
 from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.data.text import read_class_names
 from kerasvision.ops.dense import IGNORE
@@ -48,6 +50,10 @@ class ImageMask(Pictures):
     held in memory compressed.
     """
 
+    labels: typing.ClassVar[tuple[str, ...]] = ("mask",)
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".csv",)
+    opens: typing.ClassVar[str] = "a folder with images/ and masks/ or a .csv of both"
+
     path: str
     classes: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
@@ -58,6 +64,12 @@ class ImageMask(Pictures):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+
+    @classmethod
+    def detects(cls, path):
+        if path.is_file():
+            return is_mask_csv(path) and not is_volume_csv(path)
+        return holds_masks(path) is not None
 
     def open(self):
         what = f"image_mask {self.path!r}"

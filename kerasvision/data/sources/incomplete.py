@@ -25,6 +25,8 @@ class Incomplete(Wrapping):
     was there. "transparent": those that a PNG or WebP file says are wholly transparent, and there is no `whole`.
     """
 
+    adds: typing.ClassVar[tuple[str, ...]] = ("present", "whole")
+
     of: part("sources")
     missing: typing.Literal["transparent", "quadrant", "rectangle", "patches"] = "transparent"
     area: tuple[float, float] = (0.1, 0.4)

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import pathlib
 import re
+import typing
 
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
@@ -33,6 +34,11 @@ class Manifest(Pictures):
     written: `_table.py`; what no label is: `_labels.py`.
     target_columns: columns of numbers, read in place of labels.
     """
+
+    labels: typing.ClassVar[tuple[str, ...]] = ("label", "labels", "targets")
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".csv",)
+    opens: typing.ClassVar[str] = "a .csv of images and labels"
+    is_general: typing.ClassVar[bool] = True
 
     path: str
     classes: tuple[str, ...] = ()

@@ -24,6 +24,8 @@ class NoisyLabels(Wrapping):
     validation split that training cuts out of train is as noisy as train, as it would be in practice.
     """
 
+    adds: typing.ClassVar[tuple[str, ...]] = ("is_planted",)
+
     of: part("sources")
     rate: float = 0.4
     kind_of_noise: typing.Literal["symmetric", "pair"] = "symmetric"

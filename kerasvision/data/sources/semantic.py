@@ -13,6 +13,8 @@ from kerasvision.data.sources.image_mask import BACKGROUND
 from kerasvision.ops.dense import IGNORE
 from kerasvision.ops.resample import PER_OBJECT
 
+OF_OBJECTS = ("boxes_xyxy", *PER_OBJECT)
+
 
 @sources.register("semantic")
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Semantic(Wrapping):
     of: part("sources")
     skip_unreadable: bool = False
     skip_bad_boxes: bool = False
+
+    @property
+    def labels(self):
+        return (*(k for k in self.of.labels if k not in OF_OBJECTS), "mask")
 
     def open(self):
         what = f"semantic of {self.of.registered_name.split('/')[-1]} {self.path!r}"
@@ -49,8 +55,7 @@ def _reading(read):
 
     def changed(record):
         sample = read(record)
-        gone = {"boxes_xyxy", *PER_OBJECT}
-        return {k: v for k, v in sample.items() if k not in gone} | {"mask": _flat(sample)}
+        return {k: v for k, v in sample.items() if k not in OF_OBJECTS} | {"mask": _flat(sample)}
 
     return changed
 

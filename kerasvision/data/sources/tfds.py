@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import socket
 import sys
+import typing
 import urllib.parse
 import urllib.request
 
@@ -34,6 +35,9 @@ class Tfds(Pictures):
     The order is that of the files, the same in every run.
     """
 
+    labels: typing.ClassVar[tuple[str, ...]] = ("label", "labels", "mask")
+    form: typing.ClassVar[str] = "NAME"
+
     name: str
     data_dir: str = ""
     train: str = "train"
@@ -44,6 +48,10 @@ class Tfds(Pictures):
     classes: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
     download: bool = True
+
+    @classmethod
+    def from_text(cls, text):
+        return cls(name=text)
 
     def open(self):
         what = f"tfds {self.name!r}"

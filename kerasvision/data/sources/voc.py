@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import typing
 
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
@@ -37,6 +38,8 @@ class Voc(BoxSource):
     skip_unreadable: leave out and report in place of refusing. See `_boxes.py` for every bad input.
     """
 
+    opens: typing.ClassVar[str] = "a folder of VOC's XML"
+
     path: str
     classes: tuple[str, ...] = ()
     one_based: bool = True
@@ -47,6 +50,10 @@ class Voc(BoxSource):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+
+    @classmethod
+    def detects(cls, path):
+        return path.is_dir() and _voc_files.holds_annotations(path)
 
     def read(self):
         what = f"voc {self.path!r}"

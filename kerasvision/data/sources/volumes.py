@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ from kerasvision.data.readable import FULL_BYTES, FULL_FILES
 from kerasvision.data.sources import _files
 from kerasvision.data.sources._files import Entry, Plan, named
 from kerasvision.data.sources._volume_masks import check_masks
-from kerasvision.data.sources._volumes import find
+from kerasvision.data.sources._volumes import find, holds_volumes, is_volume_csv
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.text import read_class_names
 from kerasvision.data.volumes import read_grid, read_labels, read_volume
@@ -49,6 +50,10 @@ class Volumes(Source):
     volumes too up to 1 GiB of files; beyond that, their headers.
     """
 
+    labels: typing.ClassVar[tuple[str, ...]] = ("mask", "label")
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".csv",)
+    opens: typing.ClassVar[str] = "a folder or a .csv of NIfTI volumes"
+
     path: str
     classes: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
@@ -56,6 +61,10 @@ class Volumes(Source):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+
+    @classmethod
+    def detects(cls, path):
+        return is_volume_csv(path) if path.is_file() else holds_volumes(path)
 
     def open(self):
         what = f"volumes {self.path!r}"

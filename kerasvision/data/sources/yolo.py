@@ -16,7 +16,7 @@ from kerasvision.data.sources._files import named
 from kerasvision.data.sources._places import Places
 from kerasvision.data.sources._sizes import sizes
 from kerasvision.data.sources._things import thing_of
-from kerasvision.data.sources._yolo_files import layout
+from kerasvision.data.sources._yolo_files import holds_yolo, layout
 from kerasvision.data.sources._yolo_lines import Lines, meaning, parsed
 from kerasvision.data.text import read_json, read_lines
 
@@ -47,6 +47,8 @@ class Yolo(BoxSource):
     """
 
     states_size: typing.ClassVar[bool] = False
+    suffixes: typing.ClassVar[tuple[str, ...]] = (".yaml", ".yml")
+    opens: typing.ClassVar[str] = "YOLO's .yaml or a folder of its text"
 
     path: str
     masks: bool = False
@@ -57,6 +59,10 @@ class Yolo(BoxSource):
     seed: int = 0
     skip_unreadable: bool = False
     lines: Lines = "auto"
+
+    @classmethod
+    def detects(cls, path):
+        return path.is_file() or holds_yolo(path)
 
     def read(self):
         what = f"yolo {self.path!r}"

@@ -1,10 +1,11 @@
-"""What a client does that knows only contract.json, in numpy and Pillow: written from the contract's words alone.
+"""A client that knows only contract.json, in numpy and Pillow: written from the contract's words alone.
 
 Neither TensorFlow nor any of the code that trained or exported a model has a part in it, so it can tell when that code
-is wrong; and that it answers as `predict` does is the proof that the contract says enough.
+is wrong; and that it predicts as `kerasvision predict` does is the proof that the contract says enough. `infer` below
+is the file's runtime, {input: array} -> {output: array}.
 
     contract = json.loads(pathlib.Path("contract.json").read_text())
-    answer = predict(contract, contract["artifacts"][0], ask, encoded=pathlib.Path("photo.jpg").read_bytes())
+    prediction = predict(contract, contract["artifacts"][0], infer, encoded=pathlib.Path("photo.jpg").read_bytes())
 """
 
 from kerasvision.export.independent.masks import paste

@@ -12,7 +12,7 @@ VERSION = 1  # of `preprocess`
 
 
 class NotDescribedError(ValueError):
-    """A contract leaves open what a client would have to know."""
+    """Raised where a contract leaves open what a client would have to know."""
 
 
 def prepare(rules, encoded=None, volume=None, spacing_mm=None):
@@ -44,9 +44,11 @@ def _constants(rules):
 
 
 def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None):
-    """The prediction of one example, without batch axis, in its own pixels.
+    """The prediction of one example: {key: numpy array without batch axis}, in the pixels of the original.
 
-    row: of `artifacts`. infer: {input: array with batch axis, of the file's own dtype} -> {output: array}, the runtime.
+    contract: of contract.json, a dict. row: one of its `artifacts`. infer: the file's runtime, a function {input: array
+    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm: as in `prepare`. Raises
+    NotDescribedError.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
@@ -81,7 +83,7 @@ def _batch(inputs):
 
 
 def _inferred(row, infer, inputs):
-    """One question in the file's own types; integers that stand for numbers become these."""
+    """What the file gives for inputs without batch axis, in its own dtypes; quantized integers become real numbers."""
     feed = {key: _typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
     return {key: _real(value[0], row["outputs"][key]) for key, value in infer(feed).items()}
 
@@ -102,7 +104,9 @@ def _real(value, tensor):
 
 
 def restore(row, outputs, geometry):
-    """What a file gave for a prepared input, real numbers without batch axis -> the prediction in original pixels."""
+    """What a file gave for a prepared input, real numbers without batch axis -> the prediction in original pixels, by
+    the rule in `row["restore"]`. geometry: of `prepare`. Raises NotDescribedError of an unknown rule.
+    """
     rule = row["restore"]["rule"]
     if rule not in RULES:
         raise NotDescribedError(f"restore rule {rule!r} is not described")

@@ -6,7 +6,10 @@ import numpy as np
 
 
 def starts(length, rule, size):
-    """Where windows begin along an axis: at even distances, the last one ends with the input."""
+    """Where windows begin along an axis, int64 [N]: at even distances, the last one ends with the input.
+
+    length: of the input, size: of a window, both in pixels. rule: `windows` of a contract's `preprocess`.
+    """
     step = max(1, int(size * (1.0 - rule["overlap"])))
     count = -(-(length - size) // step) + 1
     at = np.arange(count, dtype=np.float32) / np.float32(max(count - 1, 1))
@@ -14,7 +17,9 @@ def starts(length, rule, size):
 
 
 def shares(begins, rule, size, length):
-    """float32 [N, size]: Gaussians about each window's middle, over the sum of all windows' at each position."""
+    """The weights of N windows, a list of float32 [size]: Gaussians about each window's middle, divided by the sum of
+    all windows' at each position. begins: of `starts`.
+    """
     away = (np.arange(size) - (size - 1) / 2) / (rule["sigma"] * size)
     bell = np.exp(-0.5 * away**2).astype(np.float32)
     total = np.zeros(length, np.float32)
@@ -24,7 +29,10 @@ def shares(begins, rule, size, length):
 
 
 def blended(predict, values, rule):
-    """predict: [*size, C] -> [*size, K]; values: [*sides, C], no side below the size's -> float32 [*sides, K]."""
+    """Blend the predictions for all windows of `values` [*sides, C], no side below the window's -> float32 [*sides, K].
+
+    predict: a function of one window [*size, C] -> [*size, K]. rule: as in `starts`.
+    """
     sides, total = values.shape[:-1], None
     axes = []
     for size, length in zip(rule["size"], sides, strict=True):
@@ -43,5 +51,7 @@ def blended(predict, values, rule):
 
 
 def mirrored(predict, values, sets):
-    """The mean of the answers for the input mirrored along each set of axes, mirrored back."""
+    """The mean of the predictions for `values` mirrored along each set of axes, each mirrored back. sets:
+    `mirrored_axes` of a contract's `preprocess`.
+    """
     return sum(np.flip(predict(np.flip(values, axes)), axes) for axes in map(tuple, sets)) / np.float32(len(sets))

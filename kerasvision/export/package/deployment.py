@@ -57,7 +57,7 @@ groups:
 
 
 def kserve(name):
-    """The InferenceService of a model."""
+    """KServe's InferenceService of a model, as a text of YAML. name: of the model."""
     return f"""# kubectl apply -f {name}.yaml, after putting the folder {name}/ into the volume claim named below
 #
 # For batches, see the comment in compose.yaml; {BATCHING_FILE} goes into the volume too, and the flags below `model`

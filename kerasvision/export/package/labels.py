@@ -32,7 +32,7 @@ def present(folder, name):
 
 
 def write(folder, held):
-    """Keep a `history`, and write models.config from it; each file is written beside and renamed."""
+    """Write a `history` as labels.json, and models.config from it; each file replaces the old one in one step."""
     folder = pathlib.Path(folder)
     if held:
         write_text(folder / FILE, json.dumps(held, indent=2) + "\n")

@@ -52,7 +52,7 @@ def versions_of(folder, name=None):
 
 
 def version_of(folder, name, number):
-    """One `Version`, or what there is."""
+    """One `Version`. Raises UsageError, which says what versions there are."""
     held = {v.number: v for v in versions_of(folder, name)}
     if number not in held:
         raise UsageError(f"{name} has no version {number}; it has {', '.join(map(str, held))}")
@@ -106,7 +106,9 @@ def promote(folder, name, number, label="stable", drop=0.0):
 
 
 def rollback(folder, name, label="stable"):
-    """Let a label name what it named before; returns (from, to)."""
+    """Let a label name the version that it named before; returns (number that it named, number that it names now).
+    Raises KerasVisionError where it has named no other.
+    """
     versions_of(folder, name)
     held = {n: dict(of) for n, of in labels.history(folder).items()}
     before = held.get(name, {}).get(label, ())

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from kerasvision.ops.internals import lite_schema
+
 
 def kernel_zeros(content):
     """Share of zeros among constants of two axes or more in a .tflite; weights have the zero point 0."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
+    schema = lite_schema()
     model, names = schema.ModelT.InitFromPackedBuf(content), schema.TensorType
     dtypes = {names.FLOAT32: np.float32, names.FLOAT16: np.float16, names.INT8: np.int8}
     zeros = count = 0

@@ -163,7 +163,7 @@ def detector(served):
 
 
 class DetectorRunner(tflite.TFLiteRunner):
-    """Answers with the prediction that the operator's outputs stand for, in pixels of the graph."""
+    """A `Runner` that turns the operator's outputs into the prediction that they stand for, in pixels of the graph."""
 
     def infer(self, inputs):
         found = super().infer(inputs)

@@ -95,7 +95,7 @@ def _convert(predict, specs, path):
 
 
 class ONNXRunner(Runner):
-    """An .onnx in onnxruntime."""
+    """A `Runner` of an .onnx in onnxruntime, on the processor. path: of the file."""
 
     def __init__(self, path, arch):
         import onnxruntime

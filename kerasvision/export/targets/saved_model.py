@@ -11,6 +11,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 from kerasvision.export.base import Exporter, Runner
+from kerasvision.ops.internals import meta_graph
 
 FEATURES = "serving_features"  # the signature
 
@@ -151,15 +152,9 @@ def _check_features(signature, judge):
             return
 
 
-def _meta_graph(path):
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    return saved_model_pb2.SavedModel.FromString((pathlib.Path(path) / "saved_model.pb").read_bytes()).meta_graphs[0]
-
-
 def saved_model_signature(path, name="serving_default"):
     """Inputs and outputs of a signature."""
-    held = _meta_graph(path).signature_def[name]
+    held = meta_graph(path).signature_def[name]
 
     def rows(tensors):
         shapes = {k: [None if d.size < 0 else d.size for d in t.tensor_shape.dim] for k, t in tensors.items()}
@@ -171,7 +166,7 @@ def saved_model_signature(path, name="serving_default"):
 def saved_model_ops(path):
     """Operator name -> count, over all functions of a SavedModel."""
     counts = {}
-    for function in _meta_graph(path).graph_def.library.function:
+    for function in meta_graph(path).graph_def.library.function:
         for node in function.node_def:
             counts[node.op] = counts.get(node.op, 0) + 1
     return dict(sorted(counts.items()))

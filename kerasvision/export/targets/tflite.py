@@ -16,6 +16,7 @@ from kerasvision.export.functions import prepared_feeds
 from kerasvision.export.targets._tflite_weights import kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.inference.batches import batches_of_one, joined
+from kerasvision.ops.internals import calibrated, operator_names, quantized_except
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 DEFAULT = "serving_default"  # the signature that predicts
@@ -98,14 +99,16 @@ class TFLite(Exporter):
 
 
 def write_beside(folder, job):
-    """What a package of .tflite files holds beside them: the classes' names, and goldens."""
+    """Write what a package of .tflite files holds beside them: labels.txt and golden.npz."""
     write_names(folder / "labels.txt", job.served.classes)
     if not (folder / "golden.npz").exists():
         np.savez_compressed(folder / "golden.npz", **goldens(job))
 
 
 def goldens(job):
-    """Real prepared inputs (`input/<key>`) and the trained model's answers (`output/<key>`), for a client's tests."""
+    """Golden vectors for a client's tests: {`input/<key>`: prepared inputs of the job's samples, `output/<key>`: the
+    trained model's predictions in graph pixels}, numpy [N, ...].
+    """
     arch, prepared = job.served.arch, []
     for sample in job.samples:
         fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
@@ -195,17 +198,13 @@ def _quantize_core(converter, float_layers):
     """int8 for the graph alone; normalization and decoding, known by their name scopes, stay float32, and so do those
     layers of the graph that say `stays_float`: two-stage detectors do box arithmetic in the midst of it.
 
-    Boxes decoded in int8 were wrong by 0.107 px where a float decoding was by 0.0074 px. The converter has no public
-    way to say so: this is what its QuantizationDebugger does, in the one place that depends on it.
+    Boxes decoded in int8 were wrong by 0.107 px where a float decoding was by 0.0074 px.
     """
-    from tensorflow.lite.python.convert import mlir_quantize
-
-    converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
-    names = [d["name"] for d in _interpreter(model_content=calibrated).get_tensor_details()]
+    content = calibrated(converter)
+    names = [d["name"] for d in _interpreter(model_content=content).get_tensor_details()]
     scopes = tuple(f"/{layer}/" for layer in float_layers)
     spared = [n for n in names if n.startswith(SCOPES) or any(scope in n for scope in scopes)]
-    return mlir_quantize(calibrated, fully_quantize=False, denylisted_nodes=spared)
+    return quantized_except(content, spared)
 
 
 def _interpreter(model_path=None, model_content=None, threads=None, delegates=True):
@@ -233,10 +232,9 @@ def _rows(details):
 
 def tflite_ops(path):
     """Operator name -> count. Select-TF operators are named `Flex...`; XNNPACK's own node is not an operator."""
-    interpreter = _interpreter(model_path=str(path), delegates=False)
     counts = {}
-    for op in interpreter._get_ops_details():
-        counts[op["op_name"]] = counts.get(op["op_name"], 0) + 1
+    for name in operator_names(_interpreter(model_path=str(path), delegates=False)):
+        counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))
 
 

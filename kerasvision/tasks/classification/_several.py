@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.graphs import before
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel, best_thresholds
+from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks._one_of_several import score_rows
 from kerasvision.tasks.base import Output
@@ -57,7 +57,7 @@ class SeveralOfMany(Classification):
 
     def embedding(self, graph):
         """What the dense layer of the logits looks at."""
-        (vector,) = before(graph.output["logits"])
+        (vector,) = called_with(graph.output["logits"])
         return vector
 
     def targets(self):

@@ -14,9 +14,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
-from kerasvision.core.graphs import before, layer_of, made_of
 from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import sigmoid_cross_entropy
+from kerasvision.ops.graphs import made_of
+from kerasvision.ops.internals import called_with, made_by
 from kerasvision.tasks.classification._several import SeveralOfMany
 
 
@@ -48,8 +49,8 @@ class ClassifierChain(SeveralOfMany):
 
     def embedding(self, graph):
         """What the first link of each chain looks at, and it alone."""
-        first = next(t for t in made_of(graph) if layer_of(t).name.endswith("chain0_0"))
-        (vector,) = before(first)
+        first = next(t for t in made_of(graph) if made_by(t).name.endswith("chain0_0"))
+        (vector,) = called_with(first)
         return vector
 
     def _chain(self, vector, order, name):

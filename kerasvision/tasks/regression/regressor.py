@@ -10,11 +10,11 @@ import tf_keras as keras
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.graphs import before
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.losses import regression as losses
 from kerasvision.metrics.regression import Numbers
+from kerasvision.ops.internals import called_with
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import Resample, Resize
 from kerasvision.tasks.regression.task import Regression
@@ -90,9 +90,9 @@ class Regressor(Regression):
 
     def embedding(self, graph):
         """What the dense layer of the values looks at."""
-        (vector,) = before(graph.output["values"])
+        (vector,) = called_with(graph.output["values"])
         if self.objective == "quantile":  # a row for each number, made of one vector
-            (vector,) = before(vector)
+            (vector,) = called_with(vector)
         return vector
 
     def encode(self, sample):

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.graphs import coarsest, made_of
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.segments import VolumeSegmentsShowing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense, volumes
+from kerasvision.ops.graphs import coarsest, made_of
 from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.volume import VolumeArchitecture

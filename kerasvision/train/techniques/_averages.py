@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.ops.internals import takes_tensors
 
 
 class WeightAverage(keras.callbacks.Callback, abc.ABC):
@@ -18,7 +19,9 @@ class WeightAverage(keras.callbacks.Callback, abc.ABC):
     the learner: backups hold them, and a restart goes on as if nothing had happened.
     """
 
-    _supports_tf_logs = True  # no step waits for its loss
+    def __init__(self):
+        super().__init__()
+        takes_tensors(self)  # no step waits for its loss
 
     def on_train_begin(self, logs=None):
         learner = self.model

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.ops.internals import made_by, unquantized_name
 from kerasvision.train.techniques.base import Technique
 from kerasvision.train.techniques.distill import open_teacher
 
@@ -118,7 +119,7 @@ def _fitted(x, side):
 
 def _tensor(technique, field, place, arch, graph):
     """The output of a layer or of a level of the backbone."""
-    held = {layer.name.removeprefix("quant_"): layer for layer in graph.layers}
+    held = {unquantized_name(layer.name): layer for layer in graph.layers}
     name = place
     if place not in held and LEVEL.fullmatch(place) and hasattr(arch, "backbone"):
         name = _levels(arch, graph).get(place, place)
@@ -133,4 +134,4 @@ def _levels(arch, graph):
     """Level -> name of the layer that it comes out of, the same in every graph that the backbone is built into."""
     image = next(iter(tf.nest.flatten(graph.input)))
     levels = arch.backbone(keras.Input(image.shape[1:]))
-    return {level: x._keras_history.layer.name for level, x in levels.items()}
+    return {level: made_by(x).name for level, x in levels.items()}

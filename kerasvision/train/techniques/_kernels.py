@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.ops.internals import fed_by, takes_tensors
+
 # multiplied with activations of all channels; depthwise kernels, biases and norms are few and matter more
 KERNEL = re.compile(r"(^|/)(pointwise_)?kernel(/replica_\d+)?(:\d+)?$")
 
@@ -51,8 +53,8 @@ def _before(layer):
     """All layers that a layer's inputs come through."""
     found, waiting = {}, [layer]
     while waiting:
-        for node in waiting.pop().inbound_nodes:
-            for source in tf.nest.flatten(node.inbound_layers):
+        for call in fed_by(waiting.pop()):
+            for source in call:
                 if id(source) not in found:
                     found[id(source)] = source
                     waiting.append(source)
@@ -64,7 +66,7 @@ class Rule(keras.callbacks.Callback, abc.ABC):
 
     def __init__(self, skip=()):
         super().__init__()
-        self._supports_tf_logs = True  # no loss is fetched for this
+        takes_tensors(self)  # no loss is fetched for this
         self._skip, self._epoch, self._held, self._hold = skip, 0, None, None
 
     def on_train_begin(self, logs=None):

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import techniques
+from kerasvision.ops.internals import is_built, mark_built, on_each_replica, variable_index
 from kerasvision.train.optim import with_rate
 from kerasvision.train.techniques.base import Technique
 
@@ -48,12 +49,12 @@ class Accumulating(keras.optimizers.Optimizer):
         self.inner, self._steps = inner, steps
 
     def build(self, var_list):
-        if getattr(self, "_built", False):
+        if is_built(self):
             return
         super().build(var_list)
         self.inner.build(var_list)
         self._sums = [self.add_variable_from_reference(v, "sum") for v in var_list]
-        self._built = True
+        mark_built(self)
 
     @property
     def learning_rate(self):
@@ -76,13 +77,13 @@ class Accumulating(keras.optimizers.Optimizer):
         variables = [v for _, v in pairs]
 
         def count(strategy, gradients):
-            sums = [self._sums[self._index_dict[self._var_key(v)]] for v in variables]
+            sums = [self._sums[variable_index(self, v)] for v in variables]
             for total, gradient in zip(sums, gradients, strict=True):
                 strategy.extended.update(total, lambda kept, more: kept.assign_add(more), args=(gradient,))
             self.iterations.assign_add(1)
 
             def update():
-                strategy.extended.call_for_each_replica(self._update, args=(), kwargs={"variables": variables})
+                on_each_replica(strategy, self._update, {"variables": variables})
                 for total in sums:
                     strategy.extended.update(total, lambda kept: kept.assign(tf.zeros_like(kept)))
                 return tf.constant(True)
@@ -93,7 +94,7 @@ class Accumulating(keras.optimizers.Optimizer):
         tf.distribute.get_replica_context().merge_call(count, args=([g for g, _ in pairs],))
 
     def _update(self, variables):
-        sums = [self._sums[self._index_dict[self._var_key(v)]] for v in variables]
+        sums = [self._sums[variable_index(self, v)] for v in variables]
         means = [tf.convert_to_tensor(total) / self._steps for total in sums]
         self.inner.apply_gradients(list(zip(means, variables, strict=True)), skip_gradients_aggregation=True)
 

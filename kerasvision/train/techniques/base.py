@@ -7,6 +7,7 @@ outputs), split a `Split` of the opened source.
 import typing
 
 from kerasvision.core.component import Component
+from kerasvision.core.direction import Direction
 
 
 class Technique(Component):
@@ -17,6 +18,8 @@ class Technique(Component):
     # "alike", those with an equal one, as it is after something that the main metric does not count; "none", as what it
     # makes of the weights is not evaluated
     rivals: typing.ClassVar[typing.Literal["any", "alike", "none"]] = "any"
+    # name of each figure that `probe` may give -> "max", "min", `core.direction.Target` or "none"; {}: it is not asked
+    probe_directions: typing.ClassVar[dict[str, Direction]] = {}
 
     def fit_statistics(self, arch, split):
         """A copy of the technique that holds what it takes from the training split, such as how many examples each
@@ -55,8 +58,8 @@ class Technique(Component):
         return inputs, targets
 
     def objective(self, loss, arch):
-        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what the
-        techniques before made of it. Targets and raw are dicts of tensors [B, ...].
+        """`loss(targets, raw) -> {name of a term: float32 [B]}` -> another such function. loss: `arch.loss`, or what
+        the techniques before made of it. Targets and raw are dicts of tensors [B, ...].
         """
         return loss
 
@@ -81,6 +84,16 @@ class Technique(Component):
     def updates(self, batches):
         """How many updates of the weights so many batches make: what the optimizer's schedule counts."""
         return batches
+
+    def probe(self, arch, graph):
+        """Called once: a function (batches) -> {name: float} that measures the graph after every epoch, and once of the
+        weights that are kept; None: nothing. What it gives is logged and recorded as `validation/NAME`, where there is
+        a validation split.
+
+        batches: name of a split, also "train" -> its (prepared inputs, geometry, ground truth), in order and without
+        augmentation, all that the source has of it: nearest neighbors and linear probes learn from the training split.
+        graph: as it is trained, and then as `strip` leaves it.
+        """
 
     def first_epoch_to_keep(self, epochs):
         """The first of a phase's epochs, counted from 0, whose weights may be kept as the best ones. epochs: how many

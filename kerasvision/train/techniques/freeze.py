@@ -10,6 +10,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import techniques
+from kerasvision.ops.internals import unquantized_name
 from kerasvision.train.techniques.base import Technique
 
 
@@ -24,8 +25,8 @@ class Freeze(Technique):
     prefix: str = "backbone_"
 
     def start(self, arch, graph):
-        # a layer that qat has wrapped in an earlier phase is called quant_...
-        held = [layer for layer in graph.layers if layer.name.removeprefix("quant_").startswith(self.prefix)]
+        # qat may have wrapped layers in an earlier phase
+        held = [layer for layer in graph.layers if unquantized_name(layer.name).startswith(self.prefix)]
         if not any(layer.weights for layer in held):
             starts = sorted({layer.name.split("_")[0] for layer in graph.layers if layer.weights})
             raise KerasVisionError(

@@ -11,6 +11,7 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
+from kerasvision.ops.internals import assign_moving_average, exchange_quantizers, fed_by, quantized_name
 from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
 from kerasvision.train.techniques.base import Technique
 
@@ -56,11 +57,12 @@ class QAT(Technique):
                 f"qat: {arch.registered_name} holds a layer that cannot be quantized: {_reason(error)}; train without "
                 "qat and export tflite:int8, which calibrates instead"
             ) from error
-        _watch_peaks(quantized)
+        for wrapper in quantized.layers:
+            exchange_quantizers(wrapper, _watching)
         for layer, value in zip(graph.layers, learns, strict=True):
             layer.trainable = value
             if layer.weights and not value:
-                quantized.get_layer(f"quant_{layer.name}").trainable = False
+                quantized.get_layer(quantized_name(layer.name)).trainable = False
         return quantized
 
 
@@ -93,7 +95,7 @@ class PeakQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
     def _moved(self, variable, value, at_once):
         """The variable after a step. This way of assigning, tfmot's, averages over replicas, which all say the same."""
         remembers = tf.where(at_once, 0.0, self.REMEMBERS)
-        return tf.__internal__.train.assign_moving_average(variable, value, remembers, zero_debias=False)
+        return assign_moving_average(variable, value, remembers)
 
 
 def _reach(inputs):
@@ -106,15 +108,6 @@ def _reach(inputs):
         ends = tf.reduce_max(context.all_gather(ends[tf.newaxis], axis=0), axis=0)
     ends = tf.maximum(ends, 0.0)
     return -ends[0], ends[1]
-
-
-def _watch_peaks(quantized):
-    """tfmot keeps its quantizers in attributes alone: its schemes have no option for another moving average."""
-    for layer in quantized.layers:
-        for activation in getattr(layer, "_quantize_activations", ()):
-            activation.quantizer = _watching(activation.quantizer)
-        if getattr(layer, "_output_quantizers", None):
-            layer._output_quantizers = [_watching(quantizer) for quantizer in layer._output_quantizers]
 
 
 def _watching(quantizer):
@@ -162,5 +155,5 @@ def _is_lone_norm(layer):
     """A batch normalization before its convolution (DenseNet, ResNet V2), which tfmot cannot fold into one."""
     if not isinstance(layer, keras.layers.BatchNormalization):
         return False
-    before = layer.inbound_nodes[0].inbound_layers
+    ((before,), *_) = fed_by(layer)
     return type(before).__name__ not in FOLDING

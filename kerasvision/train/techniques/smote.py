@@ -16,10 +16,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.graphs import before, layer_of
 from kerasvision.core.registry import techniques
 from kerasvision.data.pipeline import evaluation_data
 from kerasvision.data.sampling import class_name
+from kerasvision.ops.internals import called_with, made_by
 from kerasvision.train.techniques._classes import counted, require_classes
 from kerasvision.train.techniques.base import Technique
 
@@ -133,8 +133,8 @@ def softmax_regression(features, labels, l2):
 
 def _head(arch, graph):
     """The Dense layer that makes logits of the embedding."""
-    layer = layer_of(graph.output["logits"])
-    takes_embedding = before(graph.output["logits"])[0] is arch.embedding(graph)
+    layer = made_by(graph.output["logits"])
+    takes_embedding = called_with(graph.output["logits"])[0] is arch.embedding(graph)
     if not isinstance(layer, keras.layers.Dense) or len(layer.get_weights()) != 2 or not takes_embedding:
         raise KerasVisionError(
             "smote fits the Dense layer again that makes logits of the embedding, and the graph has none; with qat, "

@@ -29,12 +29,12 @@ def test_anything_else_is_one_clear_line(tmp_path):
     (tmp_path / "photo.jpg").touch()
     (tmp_path / "numbers.json").write_text("[1, 2]")
     for text, seen in (
-        (f"{tmp_path}/photo.jpg", "no .csv, .json or .yaml"),
-        (f"{tmp_path}/numbers.json", "no COCO JSON; allowed: a folder"),
-        ("gone", "no such file or folder; allowed: .*coco:PATH, voc:PATH, yolo:PATH, cut_paste"),
-        ("tfds:", "a name"),
-        ("coco:", "a path, as in coco:PATH"),
-        ("semantic:", "a source of objects, as in semantic:coco:PATH"),
+        (f"{tmp_path}/photo.jpg", "none of the files that are data by themselves: .csv, .json, .yaml, .yml; allowed"),
+        (f"{tmp_path}/numbers.json", "not what coco would read; allowed: .*a folder with a folder of images a class"),
+        ("gone", "no such file or folder; allowed: .*coco:PATH, cut_paste:CUTOUTS,BACKGROUNDS, digits, "),
+        ("tfds:", "write tfds:NAME"),
+        ("coco:", "nothing behind the colon; write coco:PATH"),
+        ("semantic:", "write semantic:DATA"),
         ("semantic:gone", "no such file or folder"),
         ("cut_paste:cutouts", "cut_paste:CUTOUTS,BACKGROUNDS"),
     ):
@@ -97,7 +97,7 @@ def test_files_and_words(tmp_path):
     assert detect(tmp_path / "long.json") == sources["coco"](path=str(tmp_path / "long.json"))
     assert detect(tmp_path / "data.yaml") == sources["yolo"](path=str(tmp_path / "data.yaml"))
     assert detect(tmp_path / "Data.YML") == sources["yolo"](path=str(tmp_path / "Data.YML"))
-    for kind in ("coco", "voc", "yolo", "image_folder", "image_mask", "volumes"):
+    for kind in ("coco", "voc", "yolo", "image_folder", "image_mask", "manifest", "volumes"):
         assert detect(f"{kind}:some/place") == sources[kind](path="some/place")
     wanted = sources["cut_paste"](path="cutouts.csv", backgrounds=("a", "b"))
     assert detect("cut_paste:cutouts.csv,a,b") == wanted
@@ -122,15 +122,16 @@ def test_objects_as_a_mask(tmp_path):
     assert detect(f"semantic:{root}") == detect(f"semantic:coco:{root}") == wanted
     scenes = sources["cut_paste"](path="cutouts", backgrounds=("a", "b"))
     assert detect("semantic:cut_paste:cutouts,a,b") == sources["semantic"](of=scenes)
+    assert detect("long_tail:noisy_labels:digits") == sources["long_tail"](of=sources["noisy_labels"](of="digits"))
 
 
 def test_a_folder_of_two_kinds_asks_which(tmp_path):
     root = lay(tmp_path, LAYOUTS["coco"][0] | LAYOUTS["yolo"][0])
-    with pytest.raises(UsageError, match="looks like coco and yolo; say which, as in coco:"):
+    with pytest.raises(UsageError, match=f"looks like coco and yolo; say which, type coco:{root} or yolo:{root}$"):
         detect(root)
     root = lay(tmp_path / "scans", LAYOUTS["image_mask"][0] | {"more/1.nii": ""})
-    with pytest.raises(UsageError, match="looks like image_mask and volumes; say which, as in image_mask:"):
+    with pytest.raises(UsageError, match="looks like image_mask and volumes; say which, type image_mask:"):
         detect(root)
     root = lay(tmp_path / "both", {"images/1.jpg": "", "labels/1.txt": "", "masks/1.png": ""})
-    with pytest.raises(UsageError, match="looks like yolo and image_mask; say which, as in yolo:"):
+    with pytest.raises(UsageError, match="looks like image_mask and yolo; say which, type image_mask:"):
         detect(root)
