@@ -95,8 +95,8 @@ def _predicting(trained):
     arch, graph = trained.arch, trained.graph
     if tuple(arch.label_keys) != ("label",):
         raise UsageError(
-            f"{arch.registered_name}: how far out of distribution an image is, is told by what gives one "
-            "classification/classifier"
+            f"{arch.registered_name}: how far out of distribution an image is, is told by what gives one class "
+            "for each, such as classification/classifier"
         )
     inner = keras.Model(graph.input, {"features": arch.embedding(graph), "logits": graph.output["logits"]})
 
