@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,10 @@ class SavedModel(Exporter):
     are the prediction's keys. A classifier of images also has `serving_features`: what its last layer looks at,
     `features` float32 [B, D]. The asset `labels.txt` has the class names.
     """
+
+    home: typing.ClassVar[str] = "saved_models/{name}/{version}"
+    contract_path: typing.ClassVar[str] = "assets.extra/contract.json"
+    inside: typing.ClassVar[str] = "saved_model.pb"
 
     @property
     def spec(self):

@@ -130,9 +130,7 @@ def test_a_folder_of_two_kinds_asks_which(tmp_path):
     with pytest.raises(UsageError, match=f"looks like coco and yolo; say which, type coco:{root} or yolo:{root}$"):
         detect(root)
     root = lay(tmp_path / "scans", LAYOUTS["image_mask"][0] | {"more/1.nii": ""})
-    with pytest.raises(
-        UsageError, match="looks like image_mask and volumes; say which, type image_mask:"
-    ):
+    with pytest.raises(UsageError, match="looks like image_mask and volumes; say which, type image_mask:"):
         detect(root)
     root = lay(tmp_path / "both", {"images/1.jpg": "", "labels/1.txt": "", "masks/1.png": ""})
     with pytest.raises(UsageError, match="looks like image_mask and yolo; say which, type image_mask:"):
