@@ -93,7 +93,7 @@ def load(what, settings=()):
         return Model(arch, tuple(classes), ServedRunner(Served(arch, graph, classes)))
     if not path.exists():
         raise UsageError(
-            f"no model at {what}; name a run, a SavedModel, a .tflite or .onnx file, or a pretrained model: "
+            f"no model at {what}; name a run, a file or folder that export wrote, or a pretrained model: "
             f"{close_matches(what, pretrained)}"
         )
     if path.is_dir() and (path / "recipe.json").exists():
