@@ -6,19 +6,21 @@ import typing
 
 import numpy as np
 
-from kerasvision.core.component import from_json
+from kerasvision.core.component import from_json, hints
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
-from kerasvision.core.registry import pretrained, sources
+from kerasvision.core.registry import pretrained
 from kerasvision.data.kinds.example import read_example
 from kerasvision.data.kinds.fetching import fetched, name_of
 from kerasvision.data.kinds.image import read_image
+from kerasvision.data.sources._detect import detect
 from kerasvision.export import identity
 from kerasvision.export.base import Runner, from_spec
 from kerasvision.export.contract import read_contract
 from kerasvision.export.functions import answers
+from kerasvision.export.placing import artifact_at
 from kerasvision.inference.prediction import Prediction
 from kerasvision.inference.served import Served
 from kerasvision.ops import components
@@ -89,7 +91,8 @@ class Model:
 
 
 def load(what, settings=()):
-    """A `Model` from a run folder, a SavedModel folder, a .tflite or .onnx file, or a pretrained model's name.
+    """A `Model` from a run folder, what `export` wrote (a SavedModel folder, a .tflite or .onnx file), or a pretrained
+    model's name.
 
     settings: `["resize=windows", "flips=(1,)"]`, those of the architecture's fields that may change after training. A
     SavedModel has them inside.
@@ -102,7 +105,7 @@ def load(what, settings=()):
         return Model(arch, tuple(classes), ServedRunner(Served(arch, graph, classes)))
     if not path.exists():
         raise UsageError(
-            f"no model at {what}; name a run, a SavedModel, a .tflite or .onnx file, or a pretrained model: "
+            f"no model at {what}; name a run, a file or folder that export wrote, or a pretrained model: "
             f"{close_matches(what, pretrained)}"
         )
     if path.is_dir() and (path / "recipe.json").exists():
@@ -110,10 +113,7 @@ def load(what, settings=()):
         recipe = dataclasses.replace(trained.recipe, model=changed(trained.arch, settings))
         served = Served(recipe.model, trained.graph, trained.classes)
         return Model(recipe.model, trained.classes, ServedRunner(served), recipe)
-    if path.is_dir() and not (path / "saved_model.pb").exists():
-        path = _newest_version(path)
-    if path.is_file() and path.suffix not in (".tflite", ".onnx"):
-        raise UsageError(f"{path.name} is no model file; allowed: .tflite, .onnx, a SavedModel folder or a run folder")
+    path = artifact_at(path)
     if settings and path.is_dir():
         raise UsageError(f"{what} is a SavedModel, which has its settings inside; change them of its run and export it")
     return _from_file(path, settings)
@@ -162,22 +162,14 @@ def exportable(what, data=None):
         if data:
             raise UsageError(f"--data goes with a pretrained model; {what} knows its own data")
         return load_run(what)
-    if not data or not str(data).endswith(".csv"):
+    source = detect(data) if data else None
+    if source is None or "label" not in source.labels or not {"classes", "test_fraction"} <= hints(type(source)).keys():
         raise UsageError(f"exporting {what} needs real labeled images to compare on: --data FILE.csv (file,label)")
     arch, graph, classes = pretrained[what]().load()
     fractions = {"validation_fraction": 0.0, "test_fraction": 0.0}
-    source = sources["manifest"](path=str(data), classes=tuple(classes), **fractions)
+    source = dataclasses.replace(source, classes=tuple(classes), **fractions)
     recipe = Recipe(name=what.rsplit("/", 1)[-1], model=arch, data=source, validation_fraction=0.0)
     return Trained(recipe, graph, tuple(classes), {})
-
-
-def _newest_version(folder):
-    versions = [p for p in folder.iterdir() if p.name.isdigit() and (p / "saved_model.pb").exists()]
-    if not versions:
-        raise KerasVisionError(
-            f"{folder} is neither a run (recipe.json) nor a SavedModel (saved_model.pb, or 1/, 2/ ...)"
-        )
-    return max(versions, key=lambda p: int(p.name))
 
 
 def predict(model, given):

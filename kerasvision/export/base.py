@@ -79,10 +79,12 @@ class Exporter(Component):
     """Abstract. Final subclasses are registered, frozen dataclasses; `spec` is the name of one on the command line."""
 
     kind = "exporters"
-    # below the folder that an export goes to; with `{version}` in it all versions are kept, else the newest alone
-    home: typing.ClassVar[str] = "saved_models/{name}/{version}"
-    contract_path: typing.ClassVar[str] = "assets.extra/contract.json"  # below `home`
-    suffixes: typing.ClassVar[tuple[str, ...]] = ()  # of the files that `load` opens with it by their suffix alone
+    # of the package below the folder that an export goes to: "onnx/{name}"; with `{version}` in it all versions are
+    # kept, else the newest alone
+    home: typing.ClassVar[str]
+    contract_path: typing.ClassVar[str] = "contract.json"  # below `home`: beside a file, in a folder's assets.extra
+    suffixes: typing.ClassVar[tuple[str, ...]] = ()  # of the files that it writes, which `load` takes
+    inside: typing.ClassVar[str] = ""  # the file by which `load` knows a folder, where it writes folders
 
     @property
     @abc.abstractmethod

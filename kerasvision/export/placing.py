@@ -10,6 +10,24 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters as registered
 
 
+def artifact_at(path):
+    """What an exporter has written at a path: the file or the folder itself, or the newest version in a folder."""
+    if path.is_file():
+        suffixes = tuple(s for exporter in registered.values() for s in exporter.suffixes)
+        if not path.name.endswith(suffixes):
+            listed = ", ".join(sorted(set(suffixes)))
+            raise UsageError(f"{path.name} is no model file; allowed: {listed}, a SavedModel folder or a run folder")
+        return path
+    inside = {exporter.inside for exporter in registered.values()} - {""}
+    versions = (p for p in path.iterdir() if p.name.isdigit())
+    for folder in (path, *sorted(versions, key=lambda p: int(p.name), reverse=True)):
+        if any((folder / name).exists() for name in inside):
+            return folder
+    raise KerasVisionError(
+        f"{path} is neither a run (recipe.json) nor a SavedModel ({' or '.join(sorted(inside))}, or 1/, 2/ ...)"
+    )
+
+
 def next_version(out, name, exporters, version=None):
     """The version to write. exporters: of this export; those of others below `out` count as well.
 
@@ -18,7 +36,7 @@ def next_version(out, name, exporters, version=None):
     """
     if version is not None and version < 1:
         raise UsageError(f"version {version}; allowed: 1 and above, or none for the next free one")
-    homes = {e.home: e.contract_path for e in (*exporters, *(registered[n]() for n in registered.names()))}
+    homes = {e.home: e.contract_path for e in (*exporters, *registered.values())}
     held = [v for home, contract in homes.items() for v in _held(pathlib.Path(out), name, home, contract)]
     following = max(held, default=0) + 1
     if version is None or version >= following:

@@ -104,6 +104,10 @@ class FromOtherWeights(Exporter):
     def spec(self):
         return self.inner.spec
 
+    @property
+    def home(self):
+        return self.inner.home
+
     def package(self, job):
         return self.inner.package(job)
 

@@ -19,11 +19,23 @@ def agreement(direction, change, spread, flips=1, tolerance=None, examples=100):
 
 
 class Exporter:
-    spec = "tflite:int8"
+    suffixes = (".tflite",)
+
+
+class OtherExporter:
+    suffixes = (".other",)
 
 
 def failures(held, drop=0.05):
     return verdict.failures_of(Exporter, held, 1, 1.0, {}, Budget(accuracy_drop=drop))
+
+
+def test_a_tflite_file_needs_no_select_tf_operators():
+    held, budget = agreement("max", 0.0, 0.0), Budget()
+    (line,) = verdict.failures_of(Exporter, held, 1, 1.0, {"FlexErf": 1, "ADD": 2}, budget)
+    assert line == "needs Select-TF operators, which phones lack: FlexErf"
+    assert not verdict.failures_of(Exporter, held, 1, 1.0, {"ADD": 2}, budget)
+    assert not verdict.failures_of(OtherExporter, held, 1, 1.0, {"FlexErf": 1}, budget)
 
 
 @pytest.mark.parametrize("direction", ["max", "min"])

@@ -105,10 +105,10 @@ def _readable(entries, plan):
 
 
 def _check_classes(entries, classes, plan):
-    """At least two classes, each with an image."""
+    """At least two classes, each with an image; numbers have none, and one is enough."""
     if not entries:
         raise KerasVisionError(f"{plan.what}: no image is left that can be read")
-    if plan.several:
+    if plan.several or entries[0].targets:
         return
     if len(classes) < 2:
         raise KerasVisionError(f"{plan.what}: one class only, {classes[0]!r}; a classifier needs two or more")

@@ -11,8 +11,6 @@ from kerasvision.core import registry
 from kerasvision.core.component import Component
 from kerasvision.data import class_names, decode
 
-INPUTS = ("image", "image_bytes", "volume", "spacing_mm", "path", "image_id")  # keys of a sample that label nothing
-
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -74,7 +72,7 @@ class Source(Component):
     """
 
     kind = "sources"
-    labels: typing.ClassVar[tuple[str, ...]] = ()  # keys that its samples may have beside `INPUTS`
+    labels: typing.ClassVar[tuple[str, ...]] = ()  # keys that its samples may have beside inputs, path and image_id
     suffixes: typing.ClassVar[tuple[str, ...]] = ()  # of the files that a person names alone, in lower case
     opens: typing.ClassVar[str] = ""  # what a person names alone, in words, for messages
     form: typing.ClassVar[str] = "PATH"  # what goes behind `NAME:`; "" where the name is all that there is to say

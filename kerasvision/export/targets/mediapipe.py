@@ -57,7 +57,7 @@ class MediaPipe(Exporter):
     """
 
     home: typing.ClassVar[str] = tflite.TFLite.home
-    contract_path: typing.ClassVar[str] = tflite.TFLite.contract_path
+    suffixes: typing.ClassVar[tuple[str, ...]] = tflite.TFLite.suffixes
 
     quantize: typing.Literal["float32", "float16", "dynamic", "int8"] = "float32"
 

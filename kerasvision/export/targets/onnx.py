@@ -22,7 +22,6 @@ class ONNX(Exporter):
     """`onnx/<name>/model.onnx`: any batch, the graph's own size, uint8 pixels in, the prediction's keys out."""
 
     home: typing.ClassVar[str] = "onnx/{name}"
-    contract_path: typing.ClassVar[str] = "contract.json"
     suffixes: typing.ClassVar[tuple[str, ...]] = (".onnx",)
 
     @property

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import shutil
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +27,10 @@ class SavedModel(Exporter):
     are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
     `features` float32 [B, D]. The asset `labels.txt` has the class names.
     """
+
+    home: typing.ClassVar[str] = "saved_models/{name}/{version}"
+    contract_path: typing.ClassVar[str] = "assets.extra/contract.json"
+    inside: typing.ClassVar[str] = "saved_model.pb"
 
     @property
     def spec(self):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
 from kerasvision.export.package import deployment, labels
 from kerasvision.export.targets.saved_model import (
+    SavedModel,
     SavedModelRunner,
     check_signatures,
     saved_model_ops,
@@ -30,6 +32,10 @@ class TFServing(Exporter):
 
     An export to both `saved_model` and `tf_serving` writes one SavedModel.
     """
+
+    home: typing.ClassVar[str] = SavedModel.home
+    contract_path: typing.ClassVar[str] = SavedModel.contract_path
+    inside: typing.ClassVar[str] = SavedModel.inside
 
     @property
     def spec(self):

@@ -35,7 +35,6 @@ class TFLite(Exporter):
     """
 
     home: typing.ClassVar[str] = "tflite/models/{name}"
-    contract_path: typing.ClassVar[str] = "contract.json"
     suffixes: typing.ClassVar[tuple[str, ...]] = (".tflite",)
 
     quantize: Quantize = "float32"

@@ -1,0 +1,236 @@
+"""What the contract tests know of every source: small data that they draw, and what a source must make of them.
+
+A registered source that is not in DRAWERS fails `test_sources.py`.
+"""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from kerasvision.core.registry import create
+from kerasvision.data.inspect.convert import convert
+from tests.data.drawn import CLASSES, draw_coco
+from tests.data.drawn_volumes import lay, pairs
+
+DIGITS = 1797  # images in scikit-learn's package
+NEVER = {"validation_fraction": 0.0, "test_fraction": 0.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """source: an instance over drawn data. sizes: {split: records}, or {"": records} of all splits together where the
+    source cuts them itself. classes: how many. places: what a person may name for it, each a path of its own kind.
+    """
+
+    source: object
+    sizes: dict
+    classes: int
+    places: tuple = ()
+
+
+def picture(seed, side=(12, 10)):
+    """A picture of noise unlike that of any other seed."""
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*side, 3), dtype=np.uint8))
+
+
+def _pictures(root, names, first=0):
+    for number, name in enumerate(names, first):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(number).save(root / name)
+
+
+def _folders(root, train=8, test=2):
+    """Three classes with as many pictures each."""
+    held = [f"{s}/{c}/{i}.png" for s, n in (("train", train), ("test", test)) for c in "abc" for i in range(n)]
+    _pictures(root, held)
+    return create("sources/image_folder", path=str(root), **NEVER)
+
+
+def _image_folder(root):
+    _pictures(root / "flat", [f"{c}/{i}.png" for c in ("ant", "bee") for i in range(8)])
+    cut = create("sources/image_folder", path=str(root / "flat"))
+    apart = _folders(root / "split")
+    return [Drawn(cut, {"": 16}, 2, (root / "flat",)), Drawn(apart, {"train": 24, "test": 6}, 3, (root / "split",))]
+
+
+def _manifest(root):
+    _pictures(root, [f"{i}.png" for i in range(16)])
+    splits, drawn = ["train", "train", "val", "test"] * 4, []
+    for name, cell, classes, fields in (
+        ("label", lambda i: "ant" if i % 3 else "bee", 2, {}),
+        ("labels", lambda i: ("", "ant", "ant;bee", "cow")[i // 4], 3, {}),
+        ("length", lambda i: i / 8, 1, {"target_columns": ("length",)}),
+    ):
+        file = root / f"{name}.csv"
+        file.write_text(f"file,split,{name}\n" + "".join(f"{i}.png,{splits[i]},{cell(i)}\n" for i in range(16)))
+        source = create("sources/manifest", path=str(file), **fields)
+        drawn.append(Drawn(source, {"train": 8, "validation": 4, "test": 4}, classes, (file,)))
+    return drawn
+
+
+def _objects(root):
+    """The path of drawn objects in COCO's JSON; all is known of them that a sample may hold."""
+    document = draw_coco(root, 15)
+    for row in document["images"]:
+        row["illumination"] = row["id"] / 8
+    for row in document["annotations"]:
+        row |= {"difficult": row["id"] % 2, "truncated": 1, "occlusion": 0.25}
+    (root / "annotations" / "train.json").write_text(json.dumps(document))
+    return str(root)
+
+
+def _coco(root):
+    path = _objects(root / "objects")
+    places = (root / "objects", root / "objects" / "annotations" / "train.json")
+    held = [Drawn(create("sources/coco", path=path, masks=True), {"": 15}, len(CLASSES), places)]
+    for split in ("train", "val"):
+        draw_coco(root / split, 4, seed=len(split))
+        _pictures(root / "both" / split, [], 0)
+        (root / "both").mkdir(exist_ok=True)
+        (root / split / "train").rename(root / "both" / split)
+        (root / split / "annotations" / "train.json").rename(root / "both" / split / "_annotations.coco.json")
+    apart = create("sources/coco", path=str(root / "both"), test_fraction=0.0)
+    return [*held, Drawn(apart, {"train": 4, "validation": 4}, len(CLASSES), (root / "both",))]
+
+
+def _converted(kind, *places):
+    def draw(root):
+        source = create("sources/coco", path=_objects(root / "objects"), **NEVER)
+        convert(source, kind, root / kind)
+        source = create(f"sources/{kind}", path=str(root / kind), masks=True)
+        return [Drawn(source, {"": 15}, len(CLASSES), tuple(root / kind / place for place in places))]
+
+    return draw
+
+
+def _image_mask(root):
+    rows = ["file,mask,split"]
+    for i in range(12):
+        _pictures(root, [f"images/{i}.png"], i)
+        mask = np.zeros((12, 10), np.uint8)
+        mask[2:5, : 2 + i % 4], mask[8:, 3:], mask[0] = 1, 2, 255
+        (root / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(root / "masks" / f"{i}.png")
+        rows.append(f"images/{i}.png,masks/{i}.png,{('train', 'train', 'val')[i % 3]}")
+    (root / "list.csv").write_text("\n".join(rows))
+    return [
+        Drawn(create("sources/image_mask", path=str(root)), {"": 12}, 3, (root,)),
+        Drawn(
+            create("sources/image_mask", path=str(root / "list.csv"), test_fraction=0.0),
+            {"train": 8, "validation": 4},
+            3,
+            (root / "list.csv",),
+        ),
+    ]
+
+
+def _volumes(root):
+    lay(root / "masked", *pairs(8))
+    lay(root / "sorted", *((f"{'sick' if i % 2 else 'well'}/{i}.nii.gz", "", i) for i in range(8)))
+    file = root / "list.csv"
+    file.write_text(
+        "file,label\n" + "".join(f"sorted/{'sick' if i % 2 else 'well'}/{i}.nii.gz,{i % 2}\n" for i in range(8))
+    )
+    return [
+        Drawn(create("sources/volumes", path=str(root / "masked")), {"": 8}, 3, (root / "masked",)),
+        Drawn(create("sources/volumes", path=str(root / "sorted")), {"": 8}, 2, (root / "sorted",)),
+        Drawn(create("sources/volumes", path=str(file)), {"": 8}, 2, (file,)),
+    ]
+
+
+def _tfds(root):
+    """One set with a class, several classes and a mask an image, prepared by TFDS without a network."""
+    datasets = pytest.importorskip("tensorflow_datasets")
+    image, label = datasets.features.Image, datasets.features.ClassLabel(names=["ant", "bee"])
+    features = {
+        "image": image(shape=(12, 10, 3), encoding_format="png"),
+        "label": label,
+        "several": datasets.features.Sequence(label),
+        "seen": image(shape=(12, 10, 1), encoding_format="png"),
+    }
+
+    def examples(first, count):
+        for i in range(first, first + count):
+            mask = np.full((12, 10, 1), i % 2, np.uint8)
+            yield {"image": np.asarray(picture(i)), "label": i % 2, "several": [i % 2], "seen": mask}
+
+    spec = {
+        "image": tf.TensorSpec([12, 10, 3], tf.uint8),
+        "label": tf.TensorSpec([], tf.int64),
+        "several": tf.TensorSpec([None], tf.int64),
+        "seen": tf.TensorSpec([12, 10, 1], tf.uint8),
+    }
+    sizes = {"train": 9, "test": 4}
+    datasets.dataset_builders.store_as_tfds_dataset(
+        name="drawn",
+        version="1.0.0",
+        features=datasets.features.FeaturesDict(features),
+        split_datasets={
+            name: tf.data.Dataset.from_generator(lambda n=name: examples(100 * len(n), sizes[n]), output_signature=spec)
+            for name in sizes
+        },
+        data_dir=str(root),
+        disable_shuffling=True,
+    )
+    held = {"name": "drawn", "data_dir": str(root), "download": False}
+    fields = ({}, {"label_key": "several"}, {"label_key": "seen", "classes": ("ground", "thing")})
+    return [Drawn(create("sources/tfds", **held, **more), sizes, 2) for more in fields]
+
+
+def _cut_paste(root):
+    for number, name in enumerate(("ball", "cube")):
+        for i, letter in enumerate("abc"):
+            cutout = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+            cutout.paste((250 - 60 * i, 30 + 80 * i, 200 * number, 255), (5, 5, 35, 35))
+            (root / "objects" / name).mkdir(parents=True, exist_ok=True)
+            cutout.save(root / "objects" / name / f"{letter}.png")
+    (root / "grounds").mkdir()
+    for number, letter in enumerate("abc"):
+        picture(number, (60, 70)).save(root / "grounds" / f"{letter}.png")
+    held = {"path": str(root / "objects"), "backgrounds": (str(root / "grounds"),), "cache": str(root / "cache")}
+    source = create("sources/cut_paste", **held, scenes=(5, 2, 2), image_size=(48, 56), masks=True)
+    return [Drawn(source, {"train": 5, "validation": 2, "test": 2}, 2)]
+
+
+def _semantic(root):
+    source = create("sources/coco", path=_objects(root))
+    return [Drawn(create("sources/semantic", of=source), {"": 15}, 1 + len(CLASSES))]
+
+
+def _incomplete(root):
+    folder, digits = _folders(root, train=4), create("sources/digits")
+    return [
+        Drawn(create("sources/incomplete", of=folder), {"train": 12, "test": 6}, 3),
+        Drawn(create("sources/incomplete", of=digits, missing="patches", patches=(2, 2)), {"": DIGITS}, 10),
+    ]
+
+
+def _long_tail(root):
+    # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
+    return [Drawn(create("sources/long_tail", of=_folders(root), ratio=4.0), {"train": 14, "test": 6}, 3)]
+
+
+def _noisy_labels(root):
+    return [Drawn(create("sources/noisy_labels", of=_folders(root), rate=0.5), {"train": 24, "test": 6}, 3)]
+
+
+DRAWERS = {
+    "image_folder": _image_folder,
+    "manifest": _manifest,
+    "coco": _coco,
+    "voc": _converted("voc", ""),
+    "yolo": _converted("yolo", "", "data.yaml"),
+    "image_mask": _image_mask,
+    "volumes": _volumes,
+    "digits": lambda root: [Drawn(create("sources/digits"), {"": DIGITS}, 10)],
+    "tfds": _tfds,
+    "cut_paste": _cut_paste,
+    "semantic": _semantic,
+    "incomplete": _incomplete,
+    "long_tail": _long_tail,
+    "noisy_labels": _noisy_labels,
+}
