@@ -34,7 +34,8 @@ def count_all_replicas(graph):
     for layer in graph.submodules:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized, layer.fused = True, False
-            _correct_moving_variance(layer)
+            if "_assign_moving_average" not in vars(layer):  # else an earlier phase has done so
+                _correct_moving_variance(layer)
 
 
 def _correct_moving_variance(layer):
