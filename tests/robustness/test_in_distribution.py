@@ -123,10 +123,9 @@ def test_check_lists_foreign_images(run, tmp_path, capsys):
     assert findings["foreign"]["count"] >= 10
 
 
-def test_what_cannot_tell_is_one_line(run, tmp_path):
-    trained = train(tiny.recipe(data=create("sources/digits"), model=tiny.classifier()), tmp_path / "run")
+def test_what_cannot_tell_is_one_line(digits_run, tmp_path):
     quantized = tiny.recipe(techniques=(create("techniques/qat"),))
     with pytest.raises(UsageError, match="without qat in its last phase"):
         in_distribution_of(train(quantized, tmp_path / "qat"))
-    assert in_distribution_of(trained)
+    assert in_distribution_of(digits_run)
     assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2
