@@ -2,7 +2,8 @@
 
 Each stands in a folder whose name is a sum over all that it depends on: the recipe, the specs, the sources of the
 parts of KerasVision that make it, and the versions of the packages beneath. So a change in `serve` or `cli` keeps
-everything, one in `export` keeps the runs. Tests must not change what is there; they copy it.
+everything, one in `export` keeps the runs. Tests must not change what is there; they copy it. Parts that tests register
+are not in the sum, so a recipe with one of them is trained where it is tested.
 
 Folder: KERASVISION_TEST_STORE, or one of this user's in the system's folder for temporary files. What nobody asked for
 in a week is removed.

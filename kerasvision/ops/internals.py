@@ -48,6 +48,8 @@ def synchronize(layer, correct):
     under, and its synchronized layer has no correction. When it goes: a layer of our own in `layers/norm.py`, with
     weights of the same names, put in place of Keras's by `keras.models.clone_model`.
     """
+    if "_assign_moving_average" in vars(layer):
+        return  # by an earlier phase, which compiled the same graph
     layer.synchronized, layer.fused = True, False
     moments, assign = layer._calculate_mean_and_var, layer._assign_moving_average
     held = threading.local()  # each replica is traced in a thread of its own

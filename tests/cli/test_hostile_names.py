@@ -35,7 +35,7 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
     rows = [Row(name, f"test/{name}", (0.5, 0.6)), Row("plain", f"test/{name}", (0.5, 0.7), 0.05, (0.0, 0.1))]
     compare.print_rows(rows)
     predict._print_table([(name, {"top": [{"label": name, "score": 0.5}]})])
-    held = {"folder": pathlib.Path(name), "metrics": {f"test/{name}": 1.0}, "arch": JUDGED, "classes": ()}
+    held = {"folder": pathlib.Path(name), "metrics": {f"test/{name}": 1.0}, "directions": {}}
     train.report(types.SimpleNamespace(recipe=types.SimpleNamespace(name=name), **held))
     found = {"name": name, "metric": name, "examples": 3, "split": name, "clean": 0.5}
     found |= {"corruptions": {name: {"1": 0.4}}}

@@ -10,8 +10,9 @@ import pytest
 
 from tests.contract.cases import CASES, graded
 
-# two trainings each, of which one is traced for two replicas; the rest is nightly
-DEFAULT = ("classification/classifier", "detection/retinanet", "semantic_segmentation/unet")
+# Two trainings each, of which one is traced for two replicas; the rest is nightly. `test_contracts.py` holds for every
+# architecture that a loss is one number an example, which is all that replicas need to know of it.
+DEFAULT = ("classification/classifier", "detection/retinanet")
 ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -121,9 +121,9 @@ def test_encoded_images_of_one_request_have_one_size(trained):
     serve = served(run, resize="windows").serve_bytes()
     pixels = np.asarray(larger(case, 1)["image"][0])
     large, small = (tf.io.encode_png(part) for part in (pixels, pixels[:-3]))
-    assert serve(tf.stack([large, large]))["mask"].shape == (2, *pixels.shape[:2])
+    assert serve({"image_bytes": tf.stack([large, large])})["mask"].shape == (2, *pixels.shape[:2])
     with pytest.raises(tf.errors.InvalidArgumentError, match="images of one request must be of one size"):
-        serve(tf.stack([large, small]))
+        serve({"image_bytes": tf.stack([large, small])})
 
 
 def test_test_time_augmentation_averages_over_mirror_images(trained):

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
-from kerasvision.layers.norm import batch_norm
+from kerasvision.layers.norm import batch_norm, count_all_replicas
 
 TWO_REPLICAS = """
 import numpy as np, tensorflow as tf
@@ -48,3 +50,14 @@ def test_two_replicas_normalize_over_the_whole_batch():
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_moving_variance_is_corrected_once_in_every_phase():
+    """Each phase compiles the same graph again; the variance is that of a sample by numpy, and not corrected twice."""
+    image = keras.Input((3, 3, 2))
+    graph = keras.Model(image, batch_norm("norm", momentum=0.0)(image))
+    x = np.random.default_rng(0).normal(2.0, 3.0, (2, 3, 3, 2)).astype(np.float32)
+    for _ in range(3):
+        count_all_replicas(graph)
+        graph(x, training=True)
+        np.testing.assert_allclose(graph.get_layer("norm").moving_variance, x.var((0, 1, 2), ddof=1), rtol=1e-5)

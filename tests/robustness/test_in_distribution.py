@@ -127,13 +127,12 @@ def test_check_lists_images_out_of_distribution(run, tmp_path, capsys):
     assert findings["foreign"]["count"] >= 10
 
 
-def test_what_cannot_tell_is_one_line(run, tmp_path):
-    trained = train(tiny.recipe(data=create("sources/digits"), model=tiny.classifier()), tmp_path / "run")
-    several = types.SimpleNamespace(arch=create("classification/multi_label", num_classes=10), graph=trained.graph)
+def test_what_cannot_tell_is_one_line(digits_run, tmp_path):
+    several = types.SimpleNamespace(arch=create("classification/multi_label", num_classes=10), graph=digits_run.graph)
     with pytest.raises(UsageError, match="what gives one class for each"):
         in_distribution_of(several)
     quantized = train(tiny.recipe(techniques=(create("techniques/qat"),)), tmp_path / "qat")
-    for run in (trained, quantized):
+    for run in (digits_run, quantized):
         features, logits = in_distribution_of(run).predict({"image": strangers(3)})
         assert features.shape == (3, 16) and logits.shape == (3, 10)
     assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2

@@ -186,7 +186,7 @@ def test_a_bomb_is_not_drawn(lengths, monkeypatch):
             return {"image": None}
 
     monkeypatch.setattr(page, "_described", lambda path: (Takes(), ()))
-    monkeypatch.setattr(page, "decode", lambda content: pytest.fail("it has been decoded"))
+    monkeypatch.setattr(page, "on_host", lambda reader: pytest.fail("it has been decoded"))
     status, answer = conftest.Client(lengths[0].rest_port).ask("POST", "/draw/lengths", encoded(8001))
     assert status == 400 and "64,000,000 pixels" in answer["error"]
 

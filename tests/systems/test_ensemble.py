@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -21,19 +22,17 @@ from kerasvision.systems.ensemble import Ensemble
 from kerasvision.systems.joining import best_shares, disagreement, join, merged, stacking_layer
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
+from tests import store
 from tests.train import tiny
 
 RNG = np.random.default_rng(4)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Folders of three runs of different networks: widths 8, 4 and 8 with another seed."""
-    folder = tmp_path_factory.mktemp("members")
+def runs():
+    """Folders of three runs of different networks: widths 8, 4 and 8 with another seed. Tests must not change them."""
     narrow = tiny.classifier(backbone=create("backbones/convnet", width=4, blocks=(1, 1)))
-    for name, fields in {"a": {}, "b": {"model": narrow}, "c": {"seed": 2, "epochs": 2}}.items():
-        train(tiny.recipe(**fields), folder / name)
-    return [folder / name for name in "abc"]
+    return [store.trained(tiny.recipe(**f)) for f in ({}, {"model": narrow}, {"seed": 2, "epochs": 2})]
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +158,13 @@ def test_disagreement_by_hand():
 @pytest.mark.parametrize("name", ["classification/multi_label", "semantic_segmentation/unet"])
 def test_other_tasks_answer_the_mean_too(name):
     side = 32 if "seg" in name else 8
-    fields = {"num_classes": 3, "image_size": (side, side)}
-    if "seg" not in name:
-        fields["backbone"] = create("backbones/convnet", width=4, blocks=(1, 1))
-    arch = create(name, **fields)
+    arch = create(
+        name,
+        num_classes=3,
+        image_size=(side, side),
+        backbone=create("backbones/convnet", width=4, blocks=(1, 1)),
+        **({"width": 4} if "seg" in name else {}),
+    )
     ensemble = Ensemble((arch, arch))
     graphs = [arch.build(), arch.build()]
     x = {"image": RNG.normal(size=(2, side, side, 3)).astype(np.float32)}
@@ -240,8 +242,10 @@ def test_factors_of_classes_act_once_on_what_the_members_make_together(runs, tmp
 
 
 def test_members_of_other_data_are_refused_where_the_combination_is_fitted(runs, tmp_path, capsys):
-    other = create("sources/digits", validation_fraction=0.1, test_fraction=0.875)
-    train(tiny.recipe(data=other), tmp_path / "other")
+    shutil.copytree(runs[0], tmp_path / "other")
+    data = create("sources/digits", validation_fraction=0.1, test_fraction=0.875)
+    recipe = dataclasses.replace(load_run(runs[0]).recipe, data=data)
+    (tmp_path / "other" / "recipe.json").write_text(recipe.dumps())
     with pytest.raises(KerasVisionError, match="was trained on other data.*--combine weighted is fitted; take mean"):
         join([runs[0], tmp_path / "other"], tmp_path / "weighted", "weighted")
     join([runs[0], tmp_path / "other"], tmp_path / "mean")
@@ -249,8 +253,6 @@ def test_members_of_other_data_are_refused_where_the_combination_is_fitted(runs,
 
 
 def test_other_class_names_are_refused(runs, tmp_path):
-    import shutil
-
     other = shutil.copytree(runs[0], tmp_path / "other")
     (other / "classes.txt").write_text("".join(f"{c}\n" for c in "jihgfedcba"))
     with pytest.raises(KerasVisionError, match="has the classes j, i, h, .* share their classes and their order"):

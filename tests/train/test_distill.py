@@ -1,6 +1,7 @@
 """Distillation: its losses against the formulas, what a student learns of its teachers, and whom it refuses."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from kerasvision.data.pipeline import with_validation
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques import distill
+from tests import store
 from tests.contract.cases import CASES
 from tests.train import tiny
 
@@ -22,11 +24,9 @@ RNG = np.random.default_rng(5)
 @pytest.fixture(scope="module")
 def teachers(tmp_path_factory):
     """Folders of two finished runs: the student's own architecture, and a wider one."""
-    folder = tmp_path_factory.mktemp("teachers")
-    train(tiny.recipe(model=tiny.smooth_classifier(), epochs=2), folder / "same")
+    same = train(tiny.recipe(model=tiny.smooth_classifier(), epochs=2), tmp_path_factory.mktemp("teachers") / "same")
     wide = tiny.classifier(backbone=create("backbones/convnet", width=12, blocks=(1, 1)))
-    train(tiny.recipe(model=wide, seed=1), folder / "wide")
-    return str(folder / "same"), str(folder / "wide")
+    return str(same.folder), str(store.trained(tiny.recipe(model=wide, seed=1)))
 
 
 def numpy_softmax_divergence(p, z, t):
@@ -129,7 +129,7 @@ def tiny_history(folder):
 
 def test_a_run_is_loaded_without_its_teacher(teachers, tmp_path):
     gone = tmp_path / "gone"
-    train(tiny.recipe(), gone)
+    shutil.copytree(store.trained(tiny.recipe()), gone)
     train(tiny.recipe(techniques=(create("techniques/distill", teacher=str(gone)),)), tmp_path / "run")
     gone.rename(tmp_path / "elsewhere")
     assert load_run(tmp_path / "run").classes

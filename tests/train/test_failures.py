@@ -15,7 +15,9 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create, techniques
 from kerasvision.train import callbacks, run
 from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
 from kerasvision.train.techniques.base import Technique
+from tests import store
 from tests.train import tiny
 
 
@@ -80,7 +82,7 @@ def test_the_best_weights_before_a_nan_are_kept(tmp_path):
         f"the loss became NaN or infinite at step 12 of phase 1 (epoch 2); the best weights so far are in {kept}; try "
         "a smaller optimizer.learning_rate or optimizer.clip_norm=1"
     )
-    alone = train(tiny.recipe(), tmp_path / "alone")  # the first epoch, and no more
+    alone = load_run(store.trained(tiny.recipe()))  # the first epoch, and no more
     weights = {v.name: v.numpy() for v in alone.graph.variables}
     assert tiny.largest_difference(tiny.weights(kept, tiny.classifier(num_classes=10)), weights) < 1e-6
 

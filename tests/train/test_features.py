@@ -14,6 +14,7 @@ from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run, structure
+from tests import store
 from tests.train import tiny
 
 RNG = np.random.default_rng(2)
@@ -22,11 +23,9 @@ MARKS = {"hints": "hint", "attention_transfer": "attention"}
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
+def teacher():
     """Folder of a finished run: levels c0 [8, 8, 12] and c1 [4, 4, 24]; the students' have 8 and 16 channels."""
-    folder = tmp_path_factory.mktemp("teacher") / "run"
-    train(tiny.recipe(model=wide(), epochs=2), folder)
-    return str(folder)
+    return str(store.trained(tiny.recipe(model=wide(), epochs=2)))
 
 
 def wide(**fields):
@@ -125,24 +124,29 @@ def test_a_student_learns_features(name, teacher, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def student(teacher, *techniques):
+    """A recipe that learns from levels and from answers."""
+    parts = (technique("hints", teacher), create("techniques/distill", teacher=teacher), *techniques)
+    return tiny.recipe(model=tiny.smooth_classifier(), techniques=parts, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def whole(teacher, tmp_path_factory):
+    """The weights of a student that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(student(teacher), folder)
+    return tiny.weights(folder / "model.weights.h5")
+
+
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_an_interrupted_student_ends_where_it_would_have_ended(teacher, tmp_path, epoch):
+def test_an_interrupted_student_ends_where_it_would_have_ended(teacher, whole, tmp_path, epoch):
     """With the regressor's weights, which stand in the backup and in the best weights, and in no kept model."""
-    ends = []
-    for name in ("whole", "resumed"):
-        marker = tmp_path / f"marker-{name}"
-        stop = tiny.EndOnce(marker=str(marker), epoch=epoch, step=2, number=int(signal.SIGINT))
-        parts = (technique("hints", teacher), create("techniques/distill", teacher=teacher), stop)
-        recipe = tiny.recipe(model=tiny.smooth_classifier(), techniques=parts, epochs=3)
-        if name == "whole":
-            recipe = dataclasses.replace(recipe, techniques=parts[:2])
-        else:
-            with pytest.raises(KerasVisionError, match="stopped at step"):
-                train(recipe, tmp_path / name)
-        train(recipe, tmp_path / name, resume=name == "resumed")
-        ends.append(tiny.weights(tmp_path / name / "model.weights.h5"))
-    assert tiny.largest_difference(*ends) < 1e-6
+    stop = tiny.EndOnce(marker=str(tmp_path / "marker"), epoch=epoch, step=2, number=int(signal.SIGINT))
+    with pytest.raises(KerasVisionError, match="stopped at step"):
+        train(student(teacher, stop), tmp_path / "run")
+    train(student(teacher, stop), tmp_path / "run", resume=True)
+    assert tiny.largest_difference(whole, tiny.weights(tmp_path / "run" / "model.weights.h5")) < 1e-6
 
 
 def test_bad_places_are_one_line(teacher, tmp_path):

@@ -132,7 +132,7 @@ def test_samples_differ_where_pixels_are_missing_and_only_there(filled, tmp_path
     assert spread[missing].max() > 1 and spread[~missing].max() < 1e-3
     evaluator = model.arch.evaluator(())
     ground_truth = {"whole": example["image"][None], "present": example["present"][None]}
-    evaluator.update({k: v[None] for k, v in answer.items()}, ground_truth)
+    evaluator.update({k: v[None] for k, v in answer.values.items()}, ground_truth)
     (picture,) = evaluator.draw(tmp_path, None)
     assert Image.open(picture).size[0] > 6 * 150
 

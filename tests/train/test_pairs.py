@@ -13,7 +13,8 @@ from kerasvision.core.registry import create, techniques
 from kerasvision.data.pipeline import training_data, with_validation
 from kerasvision.inference.served import Served
 from kerasvision.train import fit
-from kerasvision.train.fit import Session, train
+from kerasvision.train.fit import Session
+from tests import store
 from tests.train import tiny
 
 TEACHER = "the folder of a finished run, filled in by the test"
@@ -46,9 +47,9 @@ PAIRS = [pair for pair in itertools.combinations(NAMES, 2) if pair not in REFUSE
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
-    """The folder of a finished run of the same architecture."""
-    return str(train(tiny.recipe(), tmp_path_factory.mktemp("teacher") / "run").folder)
+def teacher():
+    """The folder of a finished run of the same architecture. Tests must not change it."""
+    return str(store.trained(tiny.recipe()))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests import store
 from tests.train import tiny
 
 WHOLE = 135  # examples: an epoch is one step
@@ -30,11 +32,10 @@ def is_backbone(name):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A finished run: (folder, its weights)."""
-    folder = tmp_path_factory.mktemp("base") / "run"
-    trained = train(tiny.recipe(), folder)
-    return folder, weights_of(trained.graph)
+def base():
+    """A finished run: (folder, its weights). Tests must not change it."""
+    folder = store.trained(tiny.recipe())
+    return folder, weights_of(load_run(folder).graph)
 
 
 def continued(base, out, techniques, **fields):
