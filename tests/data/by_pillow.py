@@ -39,7 +39,7 @@ def _has_tiff(image):
 
 def most_off(image_bytes):
     """Levels by which a decoder may differ: CMYK has no one way to become RGB."""
-    return int(Image.open(io.BytesIO(image_bytes)).mode == "CMYK")
+    return int(Image.open(io.BytesIO(without_animation(image_bytes))).mode == "CMYK")
 
 
 def is_unfinished(image_bytes):

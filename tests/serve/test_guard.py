@@ -14,6 +14,7 @@ from PIL import Image
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.registry import create
 from kerasvision.serve import bodies, page
 from kerasvision.serve.client import Client
 from kerasvision.serve.guard import check_images
@@ -181,11 +182,8 @@ def test_a_bomb_is_refused_before_the_graph_sees_it(lengths, protocol, before):
 
 
 def test_a_bomb_is_not_drawn(lengths, monkeypatch):
-    class Takes:
-        def serving_inputs(self):
-            return {"image": None}
-
-    monkeypatch.setattr(page, "_described", lambda path: (Takes(), ()))
+    arch = create("classification/classifier", num_classes=3)
+    monkeypatch.setattr(page, "_described", lambda path: (arch, ()))
     monkeypatch.setattr(page, "on_host", lambda reader: pytest.fail("it has been decoded"))
     status, answer = conftest.Client(lengths[0].rest_port).ask("POST", "/draw/lengths", encoded(8001))
     assert status == 400 and "64,000,000 pixels" in answer["error"]
