@@ -7,6 +7,8 @@ Training, the SavedModel and every other export call the same `geometry`, `norma
 import abc
 import typing
 
+import numpy as np
+
 from kerasvision.core.component import Component
 from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError
@@ -53,6 +55,14 @@ class Task(Component):
         Returns (error float [B], flip bool [B]): the largest absolute difference of the scores of each example, and
         whether its decision differs.
         """
+
+    def magnitude(self, prediction):
+        """float [B]: the largest score of each example, in the unit of `compare`'s errors: what a relative error is
+        relative to. Of most the largest number among the outputs that are no whole numbers.
+        """
+        held = [prediction[k] for k in self.outputs if k in prediction]
+        scores = [np.abs(v).reshape(len(v), -1) for v in held if np.issubdtype(v.dtype, np.floating)]
+        return np.max([np.zeros(len(held[0])), *(v.max(1, initial=0.0) for v in scores)], 0)
 
     def describe(self, prediction, classes):
         """The JSON of one example's prediction (numpy, no batch axis), for `predict --json`."""

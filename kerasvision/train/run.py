@@ -17,6 +17,7 @@ import typing
 from kerasvision.core.direction import write_directions
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
+from kerasvision.core.packages import installed
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
 from kerasvision.inference.served import Served
@@ -126,7 +127,7 @@ def structure(recipe, training=None):
 
 
 def environment(strategy, replicas):
-    """What the run was made with."""
+    """What the run was made with. versions: of the packages that shape a model; packages: of all that are installed."""
     import tensorflow as tf
 
     from kerasvision import __version__
@@ -139,6 +140,7 @@ def environment(strategy, replicas):
             versions[name] = None
     return {
         "versions": versions,
+        "packages": installed(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "devices": [d.device_type for d in tf.config.list_logical_devices()],
