@@ -1,5 +1,5 @@
-"""What a segmentation of one image or volume is like by itself: a row of a table of cases. Overlap is Dice's (Dice 1945,
-doi:10.2307/1932409) and others', as `metrics.overlap` has it.
+"""What a segmentation of one image or volume is like by itself: a row of a table of cases. Dice's coefficient (Dice
+1945, doi:10.2307/1932409) and the other figures of overlap are those of `metrics.overlap`.
 
 counts: [3, K], numbers of pixels that are right, in the ground truth, in the prediction. sizes: the same in a unit of
 area or volume. classes: names. foreground: indices of the classes but the background.
