@@ -49,7 +49,7 @@ def plan(name, data, skip_unreadable=False):
         source = dataclasses.replace(source, skip_unreadable=True)
     if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
         source = dataclasses.replace(source, masks=True)
-    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels:
+    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels and "mask" not in source.labels:
         source = sources["semantic"](of=source)
     opened = source.open()
     train, blank = opened.splits["train"], cls().for_classes(opened.classes)

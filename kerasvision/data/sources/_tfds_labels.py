@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.data.decode import image_hw
 
+_LAYOUTS = ("REL_YXYX", "REL_XYXY", "YXYX", "XYXY", "XYWH")  # `tfds.features.BBoxFeature.bbox_format`; REL: in parts
 _FLAGS = ("is_crowd", "is_difficult", "is_truncated")  # as TFDS's own detection sets call them
 
 
@@ -29,14 +30,16 @@ def boxes_of(tfds, feature, key, skip_bad, what):
         seen = f"{len(classes)} ClassLabels ({', '.join(classes)})" if classes else "no ClassLabel"
         raise KerasVisionError(f"{what}: objects of {key!r} have {seen}; one of them must be called label")
     label = "label" if "label" in classes else classes[0]
+    layout = getattr(getattr(inner[box], "bbox_format", None), "value", None)
+    if layout not in _LAYOUTS:
+        raise KerasVisionError(f"{what}: boxes of {key!r} have bbox_format={layout}; allowed: {', '.join(_LAYOUTS)}")
     flags = [name for name in _FLAGS if name in inner and inner[name].tf_dtype is tf.bool]
     line = f"{SAYS} {what}: a box is reversed, without area, outside its image or not finite; set skip_bad_boxes=true:"
 
     def read(record, content):
         held = record[key]
-        y1, x1, y2, x2 = tf.unstack(tf.reshape(held[box], [-1, 4]), axis=1)
         h, w = tf.unstack(tf.cast(tf.ensure_shape(image_hw(content), [2]), tf.float32))
-        raw = tf.stack([x1 * w, y1 * h, x2 * w, y2 * h], 1)
+        raw = _corners(tf.reshape(held[box], [-1, 4]), layout) * (tf.stack([w, h, w, h]) if "REL" in layout else 1.0)
         clipped = tf.clip_by_value(raw, 0.0, tf.stack([w, h, w, h]))
         good = tf.reduce_all(tf.math.is_finite(raw), 1) & tf.reduce_all(clipped[:, 2:] > clipped[:, :2], 1)
         checks = [] if skip_bad else [tf.debugging.Assert(tf.reduce_all(good), [line, tf.boolean_mask(raw, ~good)])]
@@ -46,6 +49,14 @@ def boxes_of(tfds, feature, key, skip_bad, what):
             return {name: tf.boolean_mask(value, good) for name, value in rows.items()}
 
     return inner[label].names, {key: {box: True, label: True} | dict.fromkeys(flags, True)}, read
+
+
+def _corners(boxes, layout):
+    """[N, 4] of a layout of TFDS's -> x1, y1, x2, y2, in the same unit."""
+    a, b, c, d = tf.unstack(boxes, axis=1)
+    if layout.endswith("YXYX"):
+        return tf.stack([b, a, d, c], 1)
+    return boxes if layout.endswith("XYXY") else tf.stack([a, b, a + c, b + d], 1)
 
 
 def has_boxes(tfds, feature):

@@ -125,6 +125,29 @@ def test_boxes_are_those_that_were_stored_in_pixels(folder):
     assert samples[3]["boxes_xyxy"].shape == (0, 4)
 
 
+@pytest.mark.parametrize("layout", ["YXYX", "XYXY", "XYWH", "REL_XYXY", None])
+def test_boxes_of_every_layout_are_the_same_boxes(layout, tmp_path):
+    features = objects_feature(bbox=tfds.features.BBoxFeature(bbox_format=layout))
+    examples = []
+    for image, rows, hw in zip(pictures(), OBJECTS, SIZES, strict=True):
+        held = []
+        for (y1, x1, y2, x2), label, crowd in rows:
+            scale = (hw[1], hw[0], hw[1], hw[0]) if layout == "REL_XYXY" else (1,) * 4
+            box = {"YXYX": (y1, x1, y2, x2), "XYWH": (x1, y1, x2 - x1, y2 - y1)}.get(layout, (x1, y1, x2, y2))
+            held.append({"bbox": np.divide(box, scale), "label": label, "is_crowd": crowd})
+        examples.append({"image": image, "objects": held})
+    placed(tmp_path, "other_layout", features, examples)
+    if layout is None:
+        with pytest.raises(KerasVisionError, match="boxes of 'objects' have bbox_format=None; allowed: REL_YXYX"):
+            opened(str(tmp_path), "other_layout", label_key="objects")
+        return
+    for sample, rows in zip(
+        read(opened(str(tmp_path), "other_layout", label_key="objects").splits["train"]), OBJECTS, strict=True
+    ):
+        wanted = np.array([(x1, y1, x2, y2) for (y1, x1, y2, x2), _, _ in rows], np.float32).reshape(-1, 4)
+        np.testing.assert_allclose(sample["boxes_xyxy"], wanted, atol=1e-4)
+
+
 def test_a_detector_takes_them(folder):
     """Through the pipeline: the truth of each picture, in its own pixels."""
     split = opened(folder, label_key="objects").splits["train"]
