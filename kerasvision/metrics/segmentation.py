@@ -139,6 +139,7 @@ class Segmentation(Evaluator):
             return float((pixels - outside) / (pixels - neither))
 
         drawn = functools.cache(lambda: resampled_sums(counts, groups))
+        drawn_dice = functools.cache(lambda: overlap.dice(drawn()))
         out = {"miou": lambda: float(overlap.mean_iou(sums))}
         out |= end_figures("miou", lambda: overlap.mean_iou(drawn())) if pixels else {}
         out |= {f"iou/{self.classes[k]}": lambda k=k: float(overlap.iou(sums)[k]) for k in np.flatnonzero(seen)}
@@ -150,7 +151,7 @@ class Segmentation(Evaluator):
         out |= end_figures("dice", lambda: overlap.mean_dice(drawn(), self._foreground)) if held else {}
         for k in held:
             out[f"dice/{self.classes[k]}"] = lambda k=k: float(overlap.dice(sums)[k])
-            out |= end_figures(f"dice/{self.classes[k]}", lambda k=k: overlap.dice(drawn())[:, k])
+            out |= end_figures(f"dice/{self.classes[k]}", lambda k=k: drawn_dice()[:, k])
         return out
 
     def _over_cases(self, counts, groups):
