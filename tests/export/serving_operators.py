@@ -72,6 +72,7 @@ GreaterEqual
 HashTableV2: key_dtype value_dtype container shared_name use_node_name_sharing
 Identity
 IdentityN
+ImageProjectiveTransformV3: interpolation fill_mode
 If: Tout then_branch else_branch output_shapes
 IsFinite
 LeakyRelu: alpha
@@ -186,6 +187,7 @@ VarHandleOp: dtype shape container shared_name allowed_devices debug_name
 VarIsInitializedOp
 Where
 While: cond body output_shapes parallel_iterations
+ZerosLike
 """
 
 # operator -> its attributes
