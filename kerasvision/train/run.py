@@ -17,6 +17,7 @@ import typing
 from kerasvision.core.direction import write_directions
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
+from kerasvision.core.intervals import folded
 from kerasvision.core.packages import installed
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
@@ -162,7 +163,8 @@ def draw_curves(history_csv, path):
         return
     names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate")]
     losses = [n for n in names if "loss" in n or "/" not in n]  # what is no loss in all is a term of it
-    metrics = [n for n in names if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
+    figures = folded(dict.fromkeys(names))  # without the ends of intervals
+    metrics = [n for n in figures if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
     figure = Figure(figsize=(12, 4), layout="constrained")
     epochs = range(1, len(rows) + 1)
     for axis, group in zip(figure.subplots(1, 2), (losses, metrics), strict=True):
