@@ -50,8 +50,9 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
         record = read_record(trained.folder)
         doubts = check_record(record, trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        reference, artifacts, runners = measure(written, job, splits, split_name, budget, limit, rounding)
-        check_metric(record, reference, served.arch.main_metric, limit)
+        metric, _ = trained.chosen_by
+        reference, artifacts, runners = measure(written, job, splits, split_name, budget, limit, rounding, metric)
+        check_metric(record, reference, metric, limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))

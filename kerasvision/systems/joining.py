@@ -54,7 +54,8 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     if arch.tunes and "validation" in splits:
         data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
-    recipe = Recipe(name, arch, first.data, validation_fraction=first.validation_fraction, batch_size=first.batch_size)
+    about = {k: getattr(first, k) for k in ("validation_fraction", "batch_size", "metric")}
+    recipe = Recipe(name, arch, first.data, **about)
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)

@@ -20,7 +20,7 @@ from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
 from kerasvision.inference.served import Served
-from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
+from kerasvision.train.callbacks import BEST_WEIGHTS, CHOSEN_BY, save_weights
 from kerasvision.train.probing import probe_directions
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
@@ -46,6 +46,11 @@ class Trained:
     def directions(self):
         """Name of each metric, without its split -> which way it is better."""
         return self.arch.evaluator(self.classes).directions | probe_directions(self.recipe)
+
+    @property
+    def chosen_by(self):
+        """(name, direction) of the figure that decides, `tasks.base.Task.chosen_by`."""
+        return self.arch.chosen_by(self.recipe.metric, self.classes)
 
     def served(self):
         """The module that every exporter takes."""
@@ -158,7 +163,7 @@ def draw_curves(history_csv, path):
         rows = list(csv.DictReader(file))
     if not rows:
         return
-    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate")]
+    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate") and not n.startswith(CHOSEN_BY)]
     losses = [n for n in names if "loss" in n or "/" not in n]  # what is no loss in all is a term of it
     metrics = [n for n in names if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
     figure = Figure(figsize=(12, 4), layout="constrained")

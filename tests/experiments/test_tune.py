@@ -11,7 +11,8 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.source_code import recipe_source
 from kerasvision.experiments import tune as module
-from kerasvision.experiments.tune import Dimension, parse_dimension, tune
+from kerasvision.experiments.dimensions import Dimension, parse_dimension
+from kerasvision.experiments.tune import tune
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
 from tests.train import tiny

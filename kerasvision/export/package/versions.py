@@ -77,8 +77,9 @@ def differences(old, new):
 def changes(old, new):
     """What else differs, for a person: [(what, before, after)]."""
     rows = [(key, old.contract["preprocess"].get(key), new.contract["preprocess"].get(key)) for key in _keys(old, new)]
-    metric = old.metric[0]
-    rows.append((metric, round(old.metric[1], 4), round(new.metric[1], 4) if new.metric[0] == metric else None))
+    metric, value = new.metric
+    before = _served(old.contract)["metrics"].get(metric)
+    rows.append((metric, before if before is None else round(before, 4), round(value, 4)))
     for key in ("size_bytes", "latency_ms"):
         rows.append((key, _served(old.contract)[key], _served(new.contract)[key]))
     return [row for row in rows if row[1] != row[2]]
@@ -88,7 +89,7 @@ def promote(folder, name, number, label="stable", drop=0.0):
     """Let a label name a version from now on; returns the one that it named before, or None.
 
     Refused when the files are not those of the contract, when clients of the present version would notice another
-    interface, and when its metric is worse by more than `drop`.
+    interface, and when the metric that it was judged by (`Recipe.metric`) is worse by more than `drop`.
     """
     if not _LABEL.fullmatch(label):
         raise UsageError(f"--label {label}: allowed: letters, digits, _ and -, a letter first")
@@ -126,7 +127,13 @@ def _refuse_worse(old, new, label, drop):
             f"{new.name} {new.number} has another interface than {old.number}, which is {label}: {'; '.join(lines)}; "
             "clients would break: promote it under another label"
         )
-    (name, before), (_, after) = old.metric, new.metric
+    name, after = new.metric
+    before = _served(old.contract)["metrics"].get(name)
+    if before is None:
+        raise KerasVisionError(
+            f"{new.name} {new.number} is judged by {name}, which was not measured of {old.number}, which is {label}; "
+            f"export {old.number} again, or promote {new.number} under another label"
+        )
     direction = direction_of(directions_in(new.contract), name) or "max"
     if goodness(after, direction) < goodness(before, direction) - drop:
         raise KerasVisionError(
