@@ -15,7 +15,7 @@ from kerasvision.core.registry import optimizers
 class Budget(Component):
     """What an exported artifact may cost. `None` means no bound.
 
-    accuracy_drop: the largest loss of `Recipe.metric` against the trained model, in points of 0..1. An artifact is
+    accuracy_drop: the largest loss of `Recipe.metric` against the trained model, in its own unit. An artifact is
     refused when the whole 95 % interval of its change lies beyond it; with too few examples to tell it is `unclear`.
     size_bytes, latency_ms: bounds of each artifact's size and of its median latency for one input.
     """

@@ -17,8 +17,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
-from kerasvision.data.pipeline import with_validation
-from kerasvision.train.deciding import deciding
+from kerasvision.train.deciding import decided_by
 from kerasvision.train.fit import train
 
 BEFORE_STOPPING = 4  # trials that run to their end before any is compared with their median
@@ -93,15 +92,12 @@ def tune(recipe, search, trials, out):
 
 def _compared(recipe):
     """(metric with its split, direction) of what trials are compared by: what the recipe is decided by."""
-    metric = f"validation/{recipe.metric or recipe.model.main_metric}"
-    opened = recipe.data.open()
-    splits = with_validation(opened, recipe.validation_fraction)
+    (metric, direction), splits = decided_by(recipe)
     if "validation" not in splits:
         raise UsageError(
-            f"tune compares {metric}, and there is no validation split; type --set validation_fraction=0.1"
+            f"tune compares validation/{metric}, and there is no validation split; type --set validation_fraction=0.1"
         )
-    arch = recipe.model.for_classes(opened.classes).for_data(splits["train"])
-    return metric, deciding(recipe, arch, opened.classes, splits)[1]
+    return f"validation/{metric}", direction
 
 
 def _optuna():

@@ -1,11 +1,16 @@
 """What a recipe is decided by, and whether the data can say it: all refused before anything is trained."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.data.augmenting import decoded
-from kerasvision.inference.evaluation import evaluator_of, gallery_of
+from kerasvision.data.pipeline import with_validation
+from kerasvision.inference.evaluation import Examples, evaluated, gallery_of
 from kerasvision.inference.record import judged_split
+
+BATCH = 32
 
 
 def deciding(recipe, arch, classes, splits):
@@ -24,34 +29,49 @@ def deciding(recipe, arch, classes, splits):
     return metric, direction
 
 
+def decided_by(recipe):
+    """(what `deciding` gives, the splits) of a recipe whose data nobody has opened: before the first of many runs."""
+    opened = recipe.data.open()
+    splits = with_validation(opened, recipe.validation_fraction)
+    arch = recipe.model.for_classes(opened.classes).for_data(splits["train"])
+    return deciding(recipe, arch, opened.classes, splits), splits
+
+
 def _require(metric, arch, classes, splits, name):
-    evaluator = evaluator_of(arch, classes, splits[name])
-    gallery = gallery_of(evaluator, splits)
-    for answer, ground_truth in _perfect(gallery, arch) if gallery else ():
-        evaluator.see_gallery(answer, ground_truth)
-    for number, (answer, ground_truth) in enumerate(_perfect(splits[name], arch), start=1):
-        evaluator.update(answer, ground_truth)
-        if number & (number - 1) == 0 and metric in evaluator.figures():  # most are there after a few examples
-            break
-    if metric in (held := evaluator.figures()) and evaluator.result(only=(metric,)):
+    gallery = gallery_of(arch.evaluator(classes), splits)
+    data = [None if split is None else _targets(split, arch) for split in (splits[name], gallery)]
+    evaluator = evaluated(_Perfect(arch, classes), Examples(splits[name], *data))
+    if metric in evaluator.result(only=(metric,)):
         return
-    figure, slash, of = metric.partition("/")
-    if slash and any(key.startswith(f"{figure}/") for key in held):
+    figures, (figure, slash, of) = evaluator.figures(), metric.partition("/")
+    if slash and any(key.startswith(f"{figure}/") for key in figures):
         raise UsageError(f"metric={metric!r}: the {name} split has no example of {of!r} to measure it on")
-    single = {key.split("/")[0] for key in held if "/" in key}
-    allowed = {f"{key}/{of}" for key in single} if slash else {key for key in held if "/" not in key}
-    raise UsageError(f"metric={metric!r} is not measured of this model; {close_matches(metric, allowed)}")
+    single = {key.split("/")[0] for key in figures if "/" in key}
+    allowed = {f"{key}/{of}" for key in single} if slash else {key for key in figures if "/" not in key}
+    raise UsageError(
+        f"metric={metric!r} is not measured of this model on the {name} split; {close_matches(metric, allowed)}"
+    )
 
 
-def _perfect(split, arch):
-    """Yields (the prediction that gives the ground truth back, ground truth) of each example, numpy [1, ...]."""
+@dataclasses.dataclass(frozen=True)
+class _Perfect:
+    """What would be served, were every raw output the ideal one: takes targets in place of prepared inputs."""
+
+    arch: object
+    classes: tuple
+
+    def predict(self, targets, geometry):
+        return self.arch.decode(self.arch.ideal_raw(targets), geometry)
+
+
+def _targets(split, arch):
+    """As `data.pipeline.evaluation_data`, with the targets of the examples in place of their inputs."""
 
     @tf.autograph.experimental.do_not_convert
     def example(record):
         sample = decoded(split.read(record))
         _, geometry, moved = arch.prepare_sample(sample)
-        targets, geometry = tf.nest.map_structure(lambda v: v[None], (arch.encode(moved), geometry))
-        truth = {k: tf.convert_to_tensor(v)[None] for k, v in arch.ground_truth(sample).items()}
-        return arch.decode(arch.ideal_raw(targets), geometry), truth
+        return arch.encode(moved), geometry, arch.ground_truth(sample)
 
-    return split.records.map(example, tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
+    data = split.records.map(example, tf.data.AUTOTUNE, deterministic=True)
+    return data.batch(1) if arch.keeps_input_size else data.ragged_batch(BATCH)

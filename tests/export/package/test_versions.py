@@ -77,6 +77,51 @@ def test_a_lower_metric_is_refused_unless_allowed(folder):
     assert promote(folder, "digits", 2, drop=0.06) == 1
 
 
+def judged_by(metric, **values):
+    """A change of a contract: the metric that the file was judged by, and what it measured of the file."""
+
+    def change(contract):
+        row = contract["artifacts"][0]
+        row["agreement"]["metric"] = metric
+        row["metrics"] |= values
+
+    return change
+
+
+def test_promotion_compares_what_each_candidate_is_judged_by(folder):
+    """Version 2 is better by accuracy and worse by balanced accuracy; 3 is the other way round."""
+    edit(folder, 1, judged_by("accuracy", accuracy=0.90, balanced_accuracy=0.50))
+    edit(folder, 2, judged_by("accuracy", accuracy=0.92, balanced_accuracy=0.45))
+    edit(folder, 3, judged_by("accuracy", accuracy=0.85, balanced_accuracy=0.70))
+    promote(folder, "digits", 1)
+    with pytest.raises(KerasVisionError, match=r"digits 3 has accuracy 0\.8500 and 1, which is stable, 0\.9000"):
+        promote(folder, "digits", 3)
+    edit(folder, 2, judged_by("balanced_accuracy"))
+    edit(folder, 3, judged_by("balanced_accuracy"))
+    with pytest.raises(KerasVisionError, match=r"digits 2 has balanced_accuracy 0\.4500 and 1, .* 0\.5000"):
+        promote(folder, "digits", 2)
+    assert promote(folder, "digits", 3) == 1
+    assert rollback(folder, "digits") == (3, 1)
+    edit(folder, 2, judged_by("accuracy"))
+    assert promote(folder, "digits", 2) == 1
+
+
+def test_a_metric_that_less_is_better_of_and_one_that_was_not_measured(folder, capsys):
+    edit(folder, 1, judged_by("accuracy", log_loss=0.5))
+    edit(folder, 2, judged_by("log_loss", log_loss=0.6))
+    edit(folder, 3, judged_by("log_loss", log_loss=0.4))
+    promote(folder, "digits", 1)
+    with pytest.raises(KerasVisionError, match=r"digits 2 has log_loss 0\.6000 and 1, which is stable, 0\.5000"):
+        promote(folder, "digits", 2)
+    assert main(["models", "diff", "digits", "1", "2", "--dir", str(folder)]) == 0
+    assert "log_loss: 0.5 became 0.6" in capsys.readouterr().out
+    assert promote(folder, "digits", 3) == 1
+    edit(folder, 2, judged_by("fame", fame=1.0))
+    said = "digits 2 is judged by fame, which was not measured of 3, which is stable; export 3 again, or promote 2"
+    with pytest.raises(KerasVisionError, match=said):
+        promote(folder, "digits", 2)
+
+
 def test_another_interface_is_refused_and_shown(folder, capsys):
     promote(folder, "digits", 1)
     edit(folder, 2, lambda c: c["outputs"]["probabilities"].update(shape=[None, 11]))
