@@ -24,6 +24,7 @@ from kerasvision.export.verdict import (
     fold_metrics,
     notes_of,
     require_finite,
+    units_of,
 )
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, examples_at, gallery_of, show_gallery
 
@@ -166,7 +167,7 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     groups = subject.evaluator.groups[: len(names)]
     agreement |= {"groups": len(set(groups))} if len(groups) else {}
     both = metrics[metric], reference.metrics[metric], folds, reference.folds
-    units = int(subject.evaluator.units(len(names)).max()) + 1
+    units = len(names) if flips else units_of(subject.evaluator, metric, len(names))  # which count without any alone
     agreement |= change_of(metric, direction, *both, flips, units)
     agreement["examples_needed"] = 0 if unexplained else examples_needed(agreement, budget.accuracy_drop)
     size, latency, ops = size_bytes(path), _latency(subject.runner, job.samples[0]), exporter.ops(path)

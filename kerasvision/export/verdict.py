@@ -31,6 +31,16 @@ def _metric(evaluator, metric, examples):
     return value if value is not None and math.isfinite(value) else None
 
 
+def units_of(evaluator, metric, size):
+    """How many examples, or groups of them, a figure is of. evaluator: has seen `size` examples. metric: NAME: of all;
+    NAME/CLASS: of those of which one alone has that figure, which are the class's.
+    """
+    unit = evaluator.units(size)
+    if "/" in metric:
+        unit = unit[[_metric(evaluator, metric, np.array([i])) is not None for i in range(size)]]
+    return len(np.unique(unit))
+
+
 def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, units):
     """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
 

@@ -9,6 +9,7 @@ from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.export import verdict
+from kerasvision.metrics.classification import SingleLabel
 
 FOLDS = verdict.FOLDS
 
@@ -100,6 +101,15 @@ def test_a_metric_with_a_target_is_judged_by_its_distance(ours, worse):
     assert not lines or lines[0].startswith("m moves away from its target by 0.0900 (worst on a.png)")
     nearer = verdict.change_of("m", Target(0.9), 0.9, ours, [0.9] * 5, [ours] * 5, 3, 500)
     assert verdict.gained(nearer)[2] == pytest.approx(worse)
+
+
+def test_without_a_changed_decision_a_class_s_own_examples_count():
+    """Of 40 examples in 20 pairs four, in two pairs, are of the class; the rule of three is of 4 or 2 of them."""
+    judge, labels = SingleLabel(("cat", "dog", "emu")), np.repeat([0, 1], [4, 36])
+    judge.update({"probabilities": np.eye(3)[labels]}, {"label": labels})
+    assert [verdict.units_of(judge, m, 40) for m in ("accuracy", "recall/cat", "recall/dog")] == [40, 4, 36]
+    judge.split_groups = tuple(np.arange(40) // 2)
+    assert [verdict.units_of(judge, m, 40) for m in ("accuracy", "recall/cat", "recall/dog")] == [20, 2, 18]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])

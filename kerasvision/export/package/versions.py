@@ -32,6 +32,10 @@ class Version:
         name = row["agreement"]["metric"]
         return name, row["metrics"][name]
 
+    def measured(self, metric):
+        """The value of any metric in the exported file; None where it was not measured."""
+        return _served(self.contract)["metrics"].get(metric)
+
 
 def versions_of(folder, name=None):
     """[`Version`] below a folder of models, by name and rising; of one model if it is named."""
@@ -78,7 +82,7 @@ def changes(old, new):
     """What else differs, for a person: [(what, before, after)]."""
     rows = [(key, old.contract["preprocess"].get(key), new.contract["preprocess"].get(key)) for key in _keys(old, new)]
     metric, value = new.metric
-    before = _served(old.contract)["metrics"].get(metric)
+    before = old.measured(metric)
     rows.append((metric, before if before is None else round(before, 4), round(value, 4)))
     for key in ("size_bytes", "latency_ms"):
         rows.append((key, _served(old.contract)[key], _served(new.contract)[key]))
@@ -128,7 +132,7 @@ def _refuse_worse(old, new, label, drop):
             "clients would break: promote it under another label"
         )
     name, after = new.metric
-    before = _served(old.contract)["metrics"].get(name)
+    before = old.measured(name)
     if before is None:
         raise KerasVisionError(
             f"{new.name} {new.number} is judged by {name}, which was not measured of {old.number}, which is {label}; "
