@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.data.pipeline import picked, raw_examples, with_validation
 from kerasvision.export import certificate
@@ -80,5 +80,3 @@ def test_a_class_may_decide(digits_run, long_tail, tmp_path, monkeypatch):
         exported(digits_run, long_tail, tmp_path / "rare", monkeypatch, "recall/8")
     with pytest.raises(KerasVisionError, match="recall/9 of the trained model is None, which can be compared with"):
         exported(digits_run, long_tail, tmp_path / "absent", monkeypatch, "recall/9")
-    with pytest.raises(UsageError, match="has no such figure; did you mean recall"):
-        exported(digits_run, long_tail, tmp_path / "unknown", monkeypatch, "recal")
