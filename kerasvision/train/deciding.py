@@ -18,7 +18,7 @@ def deciding(recipe, arch, classes, splits):
 
     arch: the recipe's, for these classes. splits: name -> `Split`. Where the recipe names another figure than the
     main one, the labels of the validation split are read, and with exports those of the split that files are judged
-    on: raises UsageError where not even a perfect model would have that figure there, as of a class without examples.
+    on: raises UsageError where not even ideal outputs have that figure there, as of a class without examples.
     """
     metric, direction = arch.chosen_by(recipe.metric, classes)
     if metric != arch.main_metric:
@@ -40,7 +40,7 @@ def decided_by(recipe):
 def _require(metric, arch, classes, splits, name):
     gallery = gallery_of(arch.evaluator(classes), splits)
     data = [None if split is None else _targets(split, arch) for split in (splits[name], gallery)]
-    evaluator = evaluated(_Perfect(arch, classes), Examples(splits[name], *data))
+    evaluator = evaluated(_Ideal(arch, classes), Examples(splits[name], *data))
     if metric in evaluator.result(only=(metric,)):
         return
     figures, (figure, slash, of) = evaluator.figures(), metric.partition("/")
@@ -54,7 +54,7 @@ def _require(metric, arch, classes, splits, name):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Perfect:
+class _Ideal:
     """What would be served, were every raw output the ideal one: takes targets in place of prepared inputs."""
 
     arch: object
