@@ -19,6 +19,7 @@ from kerasvision.systems.ensemble import STACKING, Combine, Ensemble, check_alik
 from kerasvision.train.run import Trained, load_run, save_run
 
 LEAST = 1e-12  # of a probability in a logarithm
+SHARED = ("validation_fraction", "batch_size", "metric")  # fields that the ensemble's recipe has of its first member's
 
 
 def join(runs, out, combine: Combine = "mean", name="ensemble"):
@@ -54,8 +55,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     if arch.tunes and "validation" in splits:
         data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
-    about = {k: getattr(first, k) for k in ("validation_fraction", "batch_size", "metric")}
-    recipe = Recipe(name, arch, first.data, **about)
+    recipe = Recipe(name, arch, first.data, **{k: getattr(first, k) for k in SHARED})
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)

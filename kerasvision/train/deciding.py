@@ -2,11 +2,8 @@
 
 import dataclasses
 
-import tensorflow as tf
-
 from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.data.augmenting import decoded
-from kerasvision.data.pipeline import with_validation
+from kerasvision.data.pipeline import evaluation_data, with_validation
 from kerasvision.inference.evaluation import Examples, evaluated, gallery_of
 from kerasvision.inference.record import judged_split
 
@@ -39,7 +36,8 @@ def decided_by(recipe):
 
 def _require(metric, arch, classes, splits, name):
     gallery = gallery_of(arch.evaluator(classes), splits)
-    data = [None if split is None else _targets(split, arch) for split in (splits[name], gallery)]
+    options = {"batch_size": BATCH, "targets": True}
+    data = [None if split is None else evaluation_data(split, arch, **options) for split in (splits[name], gallery)]
     evaluator = evaluated(_Ideal(arch, classes), Examples(splits[name], *data))
     if metric in evaluator.result(only=(metric,)):
         return
@@ -62,16 +60,3 @@ class _Ideal:
 
     def predict(self, targets, geometry):
         return self.arch.decode(self.arch.ideal_raw(targets), geometry)
-
-
-def _targets(split, arch):
-    """As `data.pipeline.evaluation_data`, with the targets of the examples in place of their inputs."""
-
-    @tf.autograph.experimental.do_not_convert
-    def example(record):
-        sample = decoded(split.read(record))
-        _, geometry, moved = arch.prepare_sample(sample)
-        return arch.encode(moved), geometry, arch.ground_truth(sample)
-
-    data = split.records.map(example, tf.data.AUTOTUNE, deterministic=True)
-    return data.batch(1) if arch.keeps_input_size else data.ragged_batch(BATCH)
