@@ -130,7 +130,10 @@ def _serve_embedded(args):
         raise KerasVisionError(f"the embedded server needs {error.name}: pip install kerasvision[serve]") from None
 
     if args.model_config_file:
-        configs, base = read_config(args.model_config_file), pathlib.Path(args.model_config_file).parent
+        configs, base = (
+            functools.partial(read_config, args.model_config_file),
+            pathlib.Path(args.model_config_file).parent,
+        )
     else:
         configs_below(args.folder)  # says at once what is wrong with the folder
         configs, base = functools.partial(configs_below, args.folder), pathlib.Path(args.folder)
