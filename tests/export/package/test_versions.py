@@ -14,7 +14,6 @@ from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.package import labels
 from kerasvision.export.package.versions import differences, promote, rollback, version_of, versions_of
-from tests import store
 
 
 @pytest.fixture
@@ -113,9 +112,9 @@ def test_the_command(folder, capsys):
     assert "stable of digits is version 2 again; it was 3" in capsys.readouterr().out
 
 
-def test_of_two_targets_one_folder_is_listed_once(digits_recipe, capsys):
+def test_of_two_targets_one_folder_is_listed_once(digits_exports, capsys):
     """README's first export writes `saved_model` and `tf_serving` into one folder, whose contract has two rows."""
-    both = store.exported(digits_recipe, ("saved_model", "tf_serving"), 20)[2] / "saved_models"
+    both = digits_exports[2] / "saved_models"
     (version,) = versions_of(both)
     assert [row["path"] for row in version.contract["artifacts"]] == [".", "."]
     assert main(["models", "list", "--dir", str(both), "--json"]) == 0
