@@ -75,7 +75,6 @@ def run(args):
         raise UsageError(
             f"--cors {args.cors}: allowed: * or an origin as browsers send it, such as https://example.org"
         )
-    args.limits = _limits(args)
     guarded = args.token_file or args.certificate or args.trust or (args.cors not in (None, "*"))
     guarded = guarded or args.deadline is not None or any(value is not None for value in _flags(args).values())
     if guarded and args.engine == "tensorflow_serving":
@@ -104,11 +103,6 @@ def _flags(args):
         raise UsageError(f"--allowed-batch-sizes {sizes}: allowed: numbers with commas between them, such as 1,8,32")
     sizes = None if sizes is None else tuple(map(int, sizes.split(",")))
     return {name: getattr(args, name) for name in _BATCHES} | {"allowed_batch_sizes": sizes}
-
-
-def _limits(args):
-    deadline = DEADLINE if args.deadline is None else args.deadline
-    return limits_of(_flags(args), args.batching_parameters_file, deadline)
 
 
 def _serve_with(binary, args):
@@ -161,6 +155,8 @@ def _check_pair(certificate, key):
 def _serve_embedded(args):
     from kerasvision.serve.models import configs_below
 
+    deadline = DEADLINE if args.deadline is None else args.deadline
+    limits = limits_of(_flags(args), args.batching_parameters_file, deadline)
     try:
         from kerasvision.serve.configs import read_config
         from kerasvision.serve.server import Options, Server
@@ -183,7 +179,7 @@ def _serve_embedded(args):
         rest_port=args.rest_api_port,
         grpc_port=args.port,
         poll=args.poll,
-        limits=args.limits,
+        limits=limits,
         token=_read(args.token_file).strip() if args.token_file else "",
         certificate=certificate,
         key=key,

@@ -1,4 +1,4 @@
-"""Drift of what detectors, segmenters and regressors answer: a planted shift is told, and what has not shifted is not."""
+"""Drift of answers of detectors, segmenters and regressors: a planted shift is told, and no shift is not."""
 
 import json
 import pathlib

@@ -83,6 +83,13 @@ WRONG = {
 }
 
 
+def test_flags_that_tensorflow_serving_lacks_are_the_embedded_server_s(capsys):
+    for words in (["--deadline", "3"], ["--max-batch-size", "8"], ["--allowed-batch-sizes", "1,32"]):
+        assert main(["serve", "--engine", "tensorflow_serving", *words]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "but takes --batching-parameters-file" in said
+
+
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_flags_are_one_line(capsys, words):
     assert main(["serve", *WORDS, *words]) == 2
