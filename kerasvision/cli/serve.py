@@ -155,8 +155,7 @@ def _check_pair(certificate, key):
 def _serve_embedded(args):
     from kerasvision.serve.models import configs_below
 
-    deadline = DEADLINE if args.deadline is None else args.deadline
-    limits = limits_of(_flags(args), args.batching_parameters_file, deadline)
+    limits = limits_of(_flags(args), args.batching_parameters_file, args.deadline)
     try:
         from kerasvision.serve.configs import read_config
         from kerasvision.serve.server import Options, Server

@@ -18,7 +18,7 @@ _FIELDS = {
     "pad_variable_length_inputs": (7, "bool"),
 }
 _LEAST = {"max_batch_size": 1, "batch_timeout_micros": 0, "max_enqueued_batches": 1, "num_batch_threads": 1}
-_MOST = 2**31 - 1
+_MOST = {"num_batch_threads": 1024}  # each is one of this process; nothing else costs anything by itself
 _DEFAULTS = {"max_batch_size": 32, "batch_timeout_micros": 0, "max_enqueued_batches": 8, "num_batch_threads": 2}
 DEADLINE = 30.0
 
@@ -49,12 +49,13 @@ class Limits:
         }
 
 
-def limits_of(flags, path=None, deadline=DEADLINE):
+def limits_of(flags, path=None, deadline=None):
     """`Limits` of flags and of a batching.config; a flag counts where both say something.
 
-    flags: field of the file -> value, None where the flag was left out. path: of the file, or None. deadline: seconds.
-    Raises UsageError of what cannot be.
+    flags: field of the file -> value, None where the flag was left out. path: of the file, or None. deadline: seconds,
+    None for `DEADLINE`. Raises UsageError of what cannot be.
     """
+    deadline = DEADLINE if deadline is None else deadline
     told = {name: (value, f"--{name.replace('_', '-')} {_shown(value)}") for name, value in flags.items()}
     read = {name: (value, f"{path}: {name} {_shown(value)}") for name, value in (_read(path) if path else {}).items()}
     given = read | {name: row for name, row in told.items() if row[0] is not None}
@@ -62,9 +63,10 @@ def limits_of(flags, path=None, deadline=DEADLINE):
     for name, least in _LEAST.items():
         if name in given:
             held[name], seen = given[name]
-            if not least <= held[name] <= _MOST:
+            if not least <= held[name] <= _MOST.get(name, held[name]):
+                upto = f"to {_MOST[name]}" if name in _MOST else "and above"
                 why = "; none could wait, and every request would be refused" if name == "max_enqueued_batches" else ""
-                raise UsageError(f"{seen}: allowed: {least} and above{why}")
+                raise UsageError(f"{seen}: allowed: {least} {upto}{why}")
     if given.get("pad_variable_length_inputs", (False, ""))[0]:
         seen = given["pad_variable_length_inputs"][1]
         raise UsageError(f"{seen}: allowed: false; the embedded server joins inputs of one shape alone")

@@ -70,7 +70,8 @@ def test_the_file_as_others_write_it(tmp_path):
 WRONG = {
     ("--max-enqueued-batches", "0"): "--max-enqueued-batches 0: allowed: 1 and above; none could wait",
     ("--max-batch-size", "0"): "--max-batch-size 0: allowed: 1 and above",
-    ("--num-batch-threads", "-1"): "--num-batch-threads -1: allowed: 1 and above",
+    ("--num-batch-threads", "0"): "--num-batch-threads 0: allowed: 1 to 1024",
+    ("--num-batch-threads", "1025"): "--num-batch-threads 1025: allowed: 1 to 1024",
     ("--batch-timeout-micros", "-1"): "--batch-timeout-micros -1: allowed: 0 and above",
     ("--deadline", "0"): "--deadline 0: allowed: seconds, more than 0",
     ("--deadline", "nan"): "--deadline nan: allowed: seconds, more than 0",
