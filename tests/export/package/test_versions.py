@@ -157,6 +157,25 @@ def test_the_command(folder, capsys):
     assert "stable of digits is version 2 again; it was 3" in capsys.readouterr().out
 
 
+def test_of_two_targets_one_folder_is_listed_once(digits_exports, capsys):
+    """README's first export writes `saved_model` and `tf_serving` into one folder, whose contract has two rows."""
+    both = digits_exports[2] / "saved_models"
+    (version,) = versions_of(both)
+    assert [row["path"] for row in version.contract["artifacts"]] == [".", "."]
+    assert main(["models", "list", "--dir", str(both), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["version"], row["metric"]) == ("digits", 1, "accuracy")
+    assert main(["models", "list", "--dir", str(both)]) == 0
+    assert main(["models", "diff", "digits", "1", "1", "--dir", str(both)]) == 0
+
+
+def test_a_contract_that_says_nothing_of_its_folder_is_one_line(folder, capsys):
+    edit(folder, 2, lambda c: c["artifacts"][0].update(path="model.tflite"))
+    assert main(["models", "list", "--dir", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "contract.json does not say what is in this folder" in said
+
+
 def test_what_is_not_there_is_one_line(folder, tmp_path):
     for call, said in (
         (lambda: versions_of(tmp_path / "no"), "no folder"),
