@@ -74,6 +74,12 @@ class Evaluator(abc.ABC):
         values = {name: figures[name]() for name in only or figures if name in figures}
         return {name: value for name, value in values.items() if value is not None}
 
+    def in_words(self):
+        """Lines that tell a person what is most often mistaken, the most frequent first; names as they are. Most have
+        none.
+        """
+        return []
+
     def draw(self, folder, images):
         """Write pictures of what was seen into an existing folder; returns their paths. Most have none.
 

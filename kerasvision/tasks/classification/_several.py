@@ -10,7 +10,8 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import sigmoid_cross_entropy
-from kerasvision.metrics.classification import MultiLabel, best_thresholds
+from kerasvision.metrics.classification import MultiLabel
+from kerasvision.metrics.decisions import best_thresholds
 from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks._one_of_several import score_rows
