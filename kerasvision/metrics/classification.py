@@ -34,15 +34,15 @@ MOST_LISTED = 100  # classes; with more, the figures of single ones would bury t
 
 
 class SingleLabel(Evaluator):
-    """Final. Of one class an example: `accuracy`, `top_5_accuracy` (of more than five classes; of equal scores the later
-    classes come first, as in scikit-learn), `log_loss` in nats, `calibration_error` (`expected_calibration_error`), and
-    figures that count rare classes like frequent ones.
+    """Final. Of one class an example: `accuracy`, `top_5_accuracy` (of more than five classes; of equal scores the
+    later classes come first, as in scikit-learn), `log_loss` in nats, `calibration_error`
+    (`expected_calibration_error`), and figures that count rare classes like frequent ones.
 
-    balanced_accuracy (the mean recall), macro_precision, macro_f1, macro_average_precision (the area under precision over
-    recall, one class against the others) and roc_auc (`roc_auc`, one class against the others; of two classes that of
-    the second) are means over the classes that occur; a class that is never said has a precision of 0. roc_auc is left
-    out where a single class occurs. matthews: Matthews's correlation of decision and ground truth for several classes
-    (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006, equation 8), 0 where one of the two is constant.
+    balanced_accuracy (the mean recall), macro_precision, macro_f1, macro_average_precision (the area under precision
+    over recall, one class against the others) and roc_auc (the function, one class against the others; of two classes
+    that of the second) are means over the classes that occur; a class that is never said has a precision of 0. roc_auc
+    is left out where a single class occurs. matthews: Matthews's correlation of decision and ground truth for several
+    classes (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006, equation 8), 0 where one of the two is constant.
     recall/CLASS, precision/CLASS and f1/CLASS, for at most 100 classes: of those that occur.
 
     classes: names. prediction: `probabilities` [B, K]; ground_truth: `label` int [B].
@@ -75,8 +75,10 @@ class SingleLabel(Evaluator):
         def average_precision():
             return np.mean([sk.average_precision_score(labels == c, exact()[:, c]) for c in seen])
 
-        def areas():
-            return [roc_auc(labels == c, exact()[:, c]) for c in (seen if len(self._classes) > 2 else (1,))]
+        def area():
+            compared = (seen if len(self._classes) > 2 else (1,)) if len(seen) > 1 else ()
+            areas = [roc_auc(labels == c, exact()[:, c]) for c in compared]
+            return float(np.mean(areas)) if areas else None
 
         def log_loss():
             return -np.log(np.clip(exact()[np.arange(len(labels)), labels], 1e-12, 1)).mean()
@@ -87,12 +89,11 @@ class SingleLabel(Evaluator):
             "macro_precision": lambda: mean(sk.precision_score, zero_division=0),
             "macro_f1": lambda: mean(sk.f1_score, zero_division=0),
             "macro_average_precision": lambda: float(average_precision()),
+            "roc_auc": area,
             "matthews": lambda: float(sk.matthews_corrcoef(labels, top)),
             "log_loss": lambda: float(log_loss()),
             "calibration_error": lambda: expected_calibration_error(exact().max(1), top == labels),
         }
-        if len(seen) > 1:
-            out["roc_auc"] = lambda: float(np.mean(areas()))
         if len(self._classes) > 5:
             every = range(len(self._classes))
             out["top_5_accuracy"] = lambda: float(sk.top_k_accuracy_score(labels, exact(), k=5, labels=every))
@@ -117,11 +118,11 @@ class SingleLabel(Evaluator):
 
 
 class MultiLabel(Evaluator):
-    """Final. Of several classes an example, as scikit-learn has them: `mean_average_precision` and `roc_auc` (`roc_auc`)
-    over the classes that occur; `micro_f1`, `macro_f1` and `example_f1` (F1 over all decisions, over classes and over
-    examples), `macro_precision`, `macro_recall`; `subset_accuracy` (all classes of an example right); `hamming_loss`
-    (share of wrong decisions); of the order of the classes by probability `ranking_loss`, `coverage_error` (how many of
-    the first are needed to have all that the example has) and `ranking_average_precision`.
+    """Final. Of several classes an example, as scikit-learn has them: `mean_average_precision` and `roc_auc` (the
+    function) over the classes that occur; `micro_f1`, `macro_f1` and `example_f1` (F1 over all decisions, over classes
+    and over examples), `macro_precision`, `macro_recall`; `subset_accuracy` (all classes of an example right);
+    `hamming_loss` (share of wrong decisions); of the order of the classes by probability `ranking_average_precision`,
+    `ranking_loss` and `coverage_error` (how many of the first are needed to have all that the example has).
 
     precision_at_K, recall_at_K, for K of 1, 3 and 5 where there are more classes: of the decision for the K likeliest
     classes of each example, the share of them that it has, and the share that they are of what it has, over the

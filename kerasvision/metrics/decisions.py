@@ -1,5 +1,5 @@
-"""What decides between classes, chosen on a split: a threshold a label (Lipton et al. 2014, arXiv:1402.1892), or a factor
-a class (Provost 2000).
+"""What decides between classes, chosen on a split: a threshold a label (Lipton et al. 2014, arXiv:1402.1892), or a
+factor a class (Provost 2000).
 """
 
 import numpy as np
