@@ -28,7 +28,7 @@ def draw_single(probabilities, labels, classes, folder, images):
     for i in np.lexsort((wrong, -said, given))[:WORST]:
         n = int(wrong[i])
         names = shortened(classes[top[n]]), shortened(classes[labels[n]])
-        title = f"predicted {names[0]} {said[i]:.2f}\nreally {names[1]} {given[i]:.2f}"
+        title = f"predicted {names[0]} ({said[i]:.2f})\nreally {names[1]} ({given[i]:.2f})"
         cases.append(Wrong(n, title))
     draw_worst(
         cases, images, _heading(cases, len(wrong), len(labels), "least probability of the right class"), paths[1]
@@ -64,7 +64,7 @@ def _told(probabilities, ground_truth, present, classes):
     for kind, held in kinds.items():
         which = np.flatnonzero(held)
         which = which[np.argsort(probabilities[which] if kind == "missed" else -probabilities[which], kind="stable")]
-        named = [f"{shortened(classes[k])} {probabilities[k]:.2f}" for k in which[:_NAMED]]
+        named = [f"{shortened(classes[k])} ({probabilities[k]:.2f})" for k in which[:_NAMED]]
         told[kind] = ", ".join([*named, f"{len(which) - _NAMED} more"] if len(which) > _NAMED else named)
     return told
 

@@ -41,11 +41,11 @@ def labels_in_words(ground_truth, present, classes):
     "where car is missed, truck is invented 7 times of 9" of the pairs of which that is said twice or more.
     """
     missed, invented, order = mistaken_labels(ground_truth, present)
-    held = ground_truth.sum(0)
-    lines = [
-        f"{_named(classes[k])} is missed {_times(missed[k])} of {held[k]} and invented {_times(invented[k])}"
-        for k in order[:LABELS]
-    ]
+    held, lines = ground_truth.sum(0), []
+    for k in order[:LABELS]:
+        parts = [f"missed {_times(missed[k])} of {held[k]}"] if missed[k] else []
+        parts += [f"invented {_times(invented[k])}"] if invented[k] else []
+        lines.append(f"{_named(classes[k])} is {' and '.join(parts)}")
     compared = np.sort(order[:_COMPARED])
     together = swapped(ground_truth, present, compared)
     ranked = np.argsort(-together, axis=None, kind="stable")[:PAIRS]
@@ -64,7 +64,7 @@ def swapped(ground_truth, present, labels):
 
 
 def _times(count):
-    return {0: "never", 1: "once", 2: "twice"}.get(int(count), f"{count:,} times")
+    return {1: "once", 2: "twice"}.get(int(count), f"{count:,} times")
 
 
 def _named(name):

@@ -73,7 +73,7 @@ def _draw_one(held, upper, lower):
     if "low" in held and len(true) <= _MOST_BARS:
         upper.vlines(true, held["low"], held["high"], color="0.8", lw=1, label="predicted interval")
     upper.scatter(true, said, color="#1f77b4", label="an example", **dots)
-    upper.legend(fontsize=8, frameon=False)
+    upper.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     lower.axhline(0, color="black", lw=1)
     lower.scatter(true, said - true, color="#1f77b4", **dots)
     lower.set_xlabel("ground truth")
