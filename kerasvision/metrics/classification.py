@@ -69,8 +69,8 @@ class SingleLabel(Evaluator):
         top, seen = given.argmax(1), np.unique(labels)
         exact = functools.cache(lambda: given.astype(np.float64))
 
-        def mean(score, **empty):
-            return float(score(labels, top, labels=seen, average="macro", **empty))
+        def mean(score):
+            return float(score(labels, top, labels=seen, average="macro", zero_division=0))
 
         def average_precision():
             return np.mean([sk.average_precision_score(labels == c, exact()[:, c]) for c in seen])
@@ -86,8 +86,8 @@ class SingleLabel(Evaluator):
         out = {
             "accuracy": lambda: float((top == labels).mean()),
             "balanced_accuracy": lambda: mean(sk.recall_score),
-            "macro_precision": lambda: mean(sk.precision_score, zero_division=0),
-            "macro_f1": lambda: mean(sk.f1_score, zero_division=0),
+            "macro_precision": lambda: mean(sk.precision_score),
+            "macro_f1": lambda: mean(sk.f1_score),
             "macro_average_precision": lambda: float(average_precision()),
             "roc_auc": area,
             "matthews": lambda: float(sk.matthews_corrcoef(labels, top)),
