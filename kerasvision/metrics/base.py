@@ -83,6 +83,7 @@ class Evaluator(abc.ABC):
     def draw(self, folder, images):
         """Write pictures of what was seen into an existing folder; returns their paths. Most have none.
 
-        images: function of example numbers, counted over the updates, that gives a dict number -> uint8 [H, W, 3].
+        images: function of example numbers, counted over the updates, that gives a dict number -> uint8 [H, W, 3], or
+        what else the example is seen by, None where it has no picture.
         """
         return []

@@ -191,6 +191,12 @@ def test_a_volume_is_shown_by_its_middle_slice(tmp_path):
     assert ((pixels(tmp_path / "worst.png") == 90).all(-1)).sum() > 320 * 200
 
 
+def test_an_example_without_a_picture_has_its_words_alone(tmp_path):
+    single([0, 1], [1, 1], ("a", "b")).draw(tmp_path, dict.fromkeys)
+    with Image.open(tmp_path / "worst.png") as picture:
+        assert picture.height < 250
+
+
 def test_a_long_name_keeps_both_ends():
     assert shortened("x" * 28) == "x" * 28
     assert shortened("Pseudomonas aeruginosa var. a") != shortened("Pseudomonas aeruginosa var. b")
