@@ -247,7 +247,8 @@ def _finish(session, graph, figures):
             found |= _probed(session, arch, graph)(found) if name == "validation" else {}
             metrics |= {f"{name}/{k}": v for k, v in found.items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
-    trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief)
+    mistakes = tuple(evaluators["test"].in_words()) if "test" in evaluators else ()
+    trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief, mistakes)
     if session.chief:
         save_run(trained)
         judged = judged_split(session.splits)

@@ -2,8 +2,9 @@
 
 recipe.json, classes.txt, weights.h5: the trained model. reference.npz: what it answered when it was evaluated, for
 exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; directions.json:
-whether more or less of each metric is better; with a test split also pictures, a detector's precision_recall.png and
-errors.png, a segmenter's worst.png.
+whether more or less of each metric is better; with a test split also pictures, a classifier's confusion.png and
+worst.png (of several labels labels.png too), a regressor's scatter.png and worst.png, a detector's precision_recall.png
+and errors.png, a segmenter's worst.png.
 phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
 """
 
@@ -36,6 +37,7 @@ class Trained:
     metrics: dict[str, float]
     folder: pathlib.Path | None = None
     chief: bool = True  # this process wrote the folder
+    mistakes: tuple[str, ...] = ()  # in words, the most frequent of the test split, where training has just ended
 
     @property
     def arch(self):
