@@ -38,12 +38,18 @@ PAPERS_PLACES = {  # (how many, the level) where it is not once behind the coars
     ("resnet", "self_attention"): (3, "c5"),
     ("resnet", "non_local"): (1, "c4"),
 }
-FULL_SIZE = ("inception", "mobilenet", "resnet")  # no small version; test_options.py has resnet by day
-BY_DAY = {("inception", "eca"), ("mobilenet", "se")}
+BY_DAY = {  # test_contract.py has all of convnet by day, test_options.py has resnet
+    ("convnext", "cbam"),
+    ("csp_darknet", "self_attention"),
+    ("densenet", "se"),
+    ("efficientnet", "eca"),
+    ("efficientnet_lite", "cbam"),
+    ("mix_transformer", "self_attention"),
+    ("mobilenet", "se"),
+    ("unet_encoder", "non_local"),
+}
 CASES = [
-    pytest.param(name, kind, marks=NIGHTLY if name in FULL_SIZE and (name, kind) not in BY_DAY else ())
-    for name in TINY
-    for kind in ATTENTION
+    pytest.param(name, kind, marks=() if (name, kind) in BY_DAY else NIGHTLY) for name in TINY for kind in ATTENTION
 ]
 
 
