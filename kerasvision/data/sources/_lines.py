@@ -4,13 +4,16 @@ import dataclasses
 import functools
 import io
 import pathlib
+import re
 
 import matplotlib
 import numpy as np
+from fontTools import agl
 from fontTools.ttLib import TTFont, TTLibError
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 SUFFIXES = (".ttf", ".otf", ".ttc")
+_NUMBERED = re.compile(r"[A-Za-z]*[\W_]*[0-9A-Fa-f]+")  # glyph00036, cid00034, gid7
 
 
 def fonts_below(folder):
@@ -20,13 +23,27 @@ def fonts_below(folder):
 
 
 def lacking(path, characters):
-    """The code points among `characters` that a font has no glyph for, or None of a file that is no font."""
+    """The code points among `characters` that a font has no glyph for, or one that is named for another character, as
+    in fonts of TeX's own codings. None of a file that is no font, or has a placeholder for everything (Last Resort).
+    """
     try:
         with TTFont(path, fontNumber=0, lazy=True) as font:
             held = font.getBestCmap() or {}
     except (TTLibError, OSError):
         return None
-    return [point for point in characters if ord(point) not in held and not point.isspace()]
+    if held.get(ord("a")) is not None and held.get(ord("a")) == held.get(ord("b")):
+        return None
+    return [point for point in characters if not point.isspace() and not _is_of(held.get(ord(point)), point)]
+
+
+def _is_of(glyph, point):
+    """Whether a glyph, by its name or None, may be that of a code point. Most names say which one they are of, or are
+    numbers.
+    """
+    if glyph is None:
+        return False
+    meant = agl.toUnicode(glyph)
+    return meant == point if meant or point.isascii() and not _NUMBERED.fullmatch(glyph) else True
 
 
 @dataclasses.dataclass(frozen=True)
