@@ -37,10 +37,10 @@ class Reading(Evaluator):
 
     def update(self, prediction, ground_truth):
         for read, true in zip(prediction["labels"], ground_truth["characters"], strict=True):
-            mine, truth = ([self._classes[i] for i in row if i >= 0] for row in (read, true))
-            solid = [[c for c in line if c != BLANK] for line in (mine, truth)]
-            words = [text_of(line).split() for line in (mine, truth)]
-            pairs = ((mine, truth), words, solid)
+            mine, meant = ([self._classes[i] for i in row if i >= 0] for row in (read, true))
+            solid = [[c for c in line if c != BLANK] for line in (mine, meant)]
+            words = [text_of(line).split() for line in (mine, meant)]
+            pairs = ((mine, meant), words, solid)
             self._rows.append([n for ours, theirs in pairs for n in (self._distance(ours, theirs), len(theirs))])
 
     def figures(self, examples=None):

@@ -54,7 +54,8 @@ class TextLines(Pictures):
     @classmethod
     def detects(cls, path):
         if path.is_file():
-            return {"file", TEXT} <= set(columns_of(path))
+            columns = set(columns_of(path))
+            return {"file", TEXT} <= columns and not {"label", "labels"} & columns
         if not path.is_dir():
             return False
         pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)[:LOOKED_AT]

@@ -1,9 +1,12 @@
 """Lines of text from folders and tables: what is read, how it is spelled, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasvision.cli.main import main
 from kerasvision.core.characters import BLANK, text_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create
@@ -77,3 +80,12 @@ def test_an_alphabet_says_what_is_beyond_it(tmp_path):
     assert "'\u00e9' 2 times" in line and "in a.png, c.png" in line and f"a blank as {BLANK!r}" in line
     held = create("sources/text_lines", path=str(root), classes=(*"acfulthnoei7\u00e9z", BLANK)).open()
     assert held.classes[-2:] == ("z", BLANK) and texts_of(held)["d"] == "tea"
+
+
+def test_a_check_counts_characters(tmp_path, capsys):
+    """An alphabet is no set of names that might be meant otherwise: a and A are two classes."""
+    lay(tmp_path / "lines", TEXTS | {"d": "TEA"})
+    assert main(["data", "check", str(tmp_path / "lines"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["looked_at"]["labels"] == {"characters": 12 + 4 + 6 + 3 + 2 + 3}
+    assert not [f for f in report["findings"] if f["kind"] == "names"]
