@@ -104,8 +104,9 @@ class RenderedText(Source):
             raise KerasVisionError(
                 f"{what}: none of {len(found)} fonts has all {len(points)} characters: {seen or 'no font'}"
             )
-        odd = [pathlib.Path(path).name for path, missing in found.items() if missing != []]
-        return good, (f"not {len(odd)} fonts that lack characters: {named(odd)}",) if odd else ()
+        odd = {pathlib.Path(path).name: missing for path, missing in found.items() if missing != []}
+        said = {name: "no letters of its own" if m is None else f"lacks {''.join(m[:8])}" for name, m in odd.items()}
+        return good, tuple(f"fonts: {name} ({words})" for name, words in said.items())
 
     def _split(self, number, lines, index, fonts):
         ids = [[index[name] for name in classes_of(line)] for line in lines]
