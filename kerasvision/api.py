@@ -192,13 +192,18 @@ def tidying(arch, keep_largest=False, fill_holes=False):
     return tidy if steps else None
 
 
-def evaluate(model, split="test", draw=None, cases=None):
+def evaluate(model, split="test", draw=None, tell=None, cases=None):
     """name -> float of a model that knows its recipe, on a split of the recipe's data.
 
-    draw: a folder for the evaluator's pictures: a detector's precision_recall.png and errors.png, a segmenter's
-    worst.png. cases: a .csv for the figures of each example, of a segmenter of images or volumes.
+    draw: a folder for the evaluator's pictures: a classifier's confusion.png and worst.png, of several labels also
+    labels.png, a regressor's scatter.png and worst.png, a detector's precision_recall.png and errors.png, a segmenter's
+    worst.png. tell: a function that is given each line about what is most often mistaken, names as they are. cases: a
+    .csv for the figures of each example, of a segmenter of images or volumes.
     """
-    return {f"{split}/{k}": v for k, v in _judged(_known(model), split, draw, cases)[0].result().items()}
+    evaluator, _ = _judged(_known(model), split, draw, cases)
+    for line in evaluator.in_words() if tell else ():
+        tell(line)
+    return {f"{split}/{k}": v for k, v in evaluator.result().items()}
 
 
 def evaluate_groups(model, by, split="test", table=None):
@@ -220,7 +225,12 @@ def evaluate_groups(model, by, split="test", table=None):
     found = group_column(table or own, by, source.file_column if own and not table else "file")
     evaluator, names = _judged(model, split)
     groups = evaluation.figures_by_group(evaluator, groups_of(names, found, table or own))
-    about = {"name": model.recipe.name, "split": split, "by": by, "metric": model.arch.main_metric}
+    about = {
+        "name": model.recipe.name,
+        "split": split,
+        "by": by,
+        "metric": model.recipe.metric or model.arch.main_metric,
+    }
     return about | {"examples": len(names), "metrics": evaluator.result(), "groups": groups}
 
 

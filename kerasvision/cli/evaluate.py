@@ -16,7 +16,8 @@ def configure(parser):
     parser.add_argument(
         "--draw",
         metavar="FOLDER",
-        help="write pictures there: a detector's errors and curves, a segmenter's worst cases",
+        help="write pictures there: what a classifier confuses, a regressor's errors, a detector's errors and curves, "
+        "a segmenter's worst cases",
     )
     parser.add_argument("--by", metavar="COLUMN", help="figures of each group that a column of a CSV names")
     parser.add_argument("--table", metavar="FILE.csv", help="the CSV of --by (file,COLUMN), else the run's manifest")
@@ -35,7 +36,8 @@ def run(args):
     if args.by or args.table:
         return _by_group(args)
     model = load(args.model)
-    metrics = evaluate(model, args.split, args.draw, args.cases)
+    mistakes = []
+    metrics = evaluate(model, args.split, args.draw, mistakes.append, args.cases)
     for done, where in (("drawn into", args.draw), ("written:", args.cases)):
         if where:
             print(f"{done} {where}", file=sys.stderr)
@@ -49,6 +51,8 @@ def run(args):
             print(f"{name:<{width}}  {value}")
         if line:
             print(line, file=sys.stderr)
+        for mistake in mistakes:
+            print(line_of(mistake))
     return 0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasvision.core.component import Component
 from kerasvision.core.direction import direction_of
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.tasks.answering import Answering, Output
 from kerasvision.tasks.functions import Function, Resource
 from kerasvision.tasks.inputs import Input
@@ -26,7 +26,8 @@ class Task(Component):
 
     name: typing.ClassVar[str]  # "classification"
     label_keys: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
-    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
+    # key of the evaluator's result that picks the best epoch where the recipe names none, as it says: max or min
+    main_metric: typing.ClassVar[str]
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
@@ -48,6 +49,30 @@ class Task(Component):
             )
         return direction
 
+    def chosen_by(self, metric, classes):
+        """(name, `core.direction.Direction`) of the figure that picks the best epoch, phase, trial, file and version.
+
+        metric: as of a recipe, a figure of the evaluator, or "" for the main one. Raises UsageError of one that the
+        evaluator does not have, of a class that there is not, and of one of which neither more nor less is better.
+        """
+        if not metric:
+            return self.main_metric, self.main_direction(classes)
+        stated = self.evaluator(classes).directions
+        direction, (_, slash, of) = direction_of(stated, metric), metric.partition("/")
+        if direction is None:
+            raise UsageError(
+                f"metric={metric!r}: {self.registered_name} has no such figure; {close_matches(metric, stated)}"
+            )
+        if slash and of not in classes:
+            raise UsageError(f"metric={metric!r}: no class {of!r}; {close_matches(of, classes)}")
+        if direction == "none":
+            chooses = [name for name, d in stated.items() if d != "none"]
+            raise UsageError(
+                f"metric={metric!r}: neither more nor less of it is better, so nothing can be chosen by it; "
+                f"{close_matches(metric, chooses)}"
+            )
+        return metric, direction
+
     @abc.abstractmethod
     def compare(self, reference, other):
         """How far two batches of predictions are apart, dicts of numpy arrays with equal keys.
@@ -58,11 +83,14 @@ class Task(Component):
 
     def magnitude(self, prediction):
         """float [B]: the largest score of each example, in the unit of `compare`'s errors: what a relative error is
-        relative to. Of most the largest number among the outputs that are no whole numbers.
+        relative to. Of most the largest probability, and where the outputs have none, their largest number that is not
+        whole.
         """
-        held = [prediction[k] for k in self.outputs if k in prediction]
-        scores = [np.abs(v).reshape(len(v), -1) for v in held if np.issubdtype(v.dtype, np.floating)]
-        return np.max([np.zeros(len(held[0])), *(v.max(1, initial=0.0) for v in scores)], 0)
+        held = {k: prediction[k] for k in self.outputs if k in prediction}
+        scores = [v for k, v in held.items() if self.outputs[k].unit == "probability"]
+        scores = scores or [v for v in held.values() if np.issubdtype(v.dtype, np.floating)]
+        size = len(next(iter(held.values())))
+        return np.max([np.zeros(size), *(np.abs(v).reshape(size, -1).max(1, initial=0.0) for v in scores)], 0)
 
     def describe(self, prediction, classes):
         """The JSON of one example's prediction (numpy, no batch axis), for `predict --json`."""

@@ -163,10 +163,6 @@ class Detection(ImageArchitecture):
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
-    def magnitude(self, prediction):
-        """Of the scores; boxes are compared in parts of the image."""
-        return prediction["scores"].max(1, initial=0.0)
-
     def describe(self, prediction, classes):
         rows = zip(*(prediction[k][: prediction["count"]] for k in ("boxes_xyxy", "scores", "labels")), strict=True)
         return {
