@@ -47,7 +47,7 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
 def test_evaluate_says_the_name(monkeypatch, capsys):
     metrics = {f"recall/{name}": 0.5 for name in NAMES}
 
-    def evaluated(model, split, draw, tell):
+    def evaluated(model, split, draw, tell, cases):
         for name in NAMES:
             tell(f"{name} is taken for a")
         return metrics
