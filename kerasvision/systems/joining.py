@@ -34,17 +34,7 @@ def join(runs, out, combine="", name="ensemble"):
     and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError, one line.
     """
     out = pathlib.Path(out)
-    if len(runs) < 2:
-        raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
-    if out.exists() and any(out.iterdir()):
-        raise KerasVisionError(f"{out} is not empty; choose another --out")
-    members = [load_run(run) for run in runs]
-    system = DetectorEnsemble if members[0].arch.name == "detection" else Ensemble
-    combine = combine or system.ways[0]
-    if combine not in system.ways:
-        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {members[0].arch.name})")
-    system.check_kind(members[0].arch)
-    _check(runs, members, combine, system.mixes_logits)
+    members, system, combine = _opened(runs, out, combine)
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
     members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
@@ -69,6 +59,22 @@ def join(runs, out, combine="", name="ensemble"):
     judged = judged_split(splits)
     write_record(record_of(trained, judged, splits[judged]), out)
     return trained
+
+
+def _opened(runs, out, combine):
+    """(the runs, loaded; the class of their ensemble; how they are combined), all of which go together."""
+    if len(runs) < 2:
+        raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
+    if out.exists() and any(out.iterdir()):
+        raise KerasVisionError(f"{out} is not empty; choose another --out")
+    members = [load_run(run) for run in runs]
+    system = DetectorEnsemble if members[0].arch.name == "detection" else Ensemble
+    combine = combine or system.ways[0]
+    if combine not in system.ways:
+        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {members[0].arch.name})")
+    system.check_kind(members[0].arch)
+    _check(runs, members, combine, system.mixes_logits)
+    return members, system, combine
 
 
 def _check(runs, members, combine, mixes_logits):
