@@ -21,6 +21,7 @@ from kerasvision.train.run import Trained, load_run, save_run
 
 FITTED = ("weighted", "stacking")  # on the validation split
 LEAST = 1e-12  # of a probability in a logarithm
+SHARED = ("validation_fraction", "batch_size", "metric")  # fields that the ensemble's recipe has of its first member's
 
 
 def join(runs, out, combine="", name="ensemble"):
@@ -57,7 +58,7 @@ def join(runs, out, combine="", name="ensemble"):
     if arch.tunes and "validation" in splits:
         data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
-    recipe = Recipe(name, arch, first.data, validation_fraction=first.validation_fraction, batch_size=first.batch_size)
+    recipe = Recipe(name, arch, first.data, **{k: getattr(first, k) for k in SHARED})
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
