@@ -34,7 +34,13 @@ def join(runs, out, combine="", name="ensemble"):
     and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError, one line.
     """
     out = pathlib.Path(out)
-    members, system, combine = _opened(runs, out, combine)
+    if len(runs) < 2:
+        raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
+    if out.exists() and any(out.iterdir()):
+        raise KerasVisionError(f"{out} is not empty; choose another --out")
+    members = [load_run(run) for run in runs]
+    system, combine = _system(members[0].arch, combine)
+    _check(runs, members, combine, system.mixes_logits)
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
     members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
@@ -61,20 +67,14 @@ def join(runs, out, combine="", name="ensemble"):
     return trained
 
 
-def _opened(runs, out, combine):
-    """(the runs, loaded; the class of their ensemble; how they are combined), all of which go together."""
-    if len(runs) < 2:
-        raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
-    if out.exists() and any(out.iterdir()):
-        raise KerasVisionError(f"{out} is not empty; choose another --out")
-    members = [load_run(run) for run in runs]
-    system = DetectorEnsemble if members[0].arch.name == "detection" else Ensemble
+def _system(arch, combine):
+    """(the class of system for architectures like this one, how it combines them)."""
+    system = DetectorEnsemble if arch.name == "detection" else Ensemble
     combine = combine or system.ways[0]
     if combine not in system.ways:
-        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {members[0].arch.name})")
-    system.check_kind(members[0].arch)
-    _check(runs, members, combine, system.mixes_logits)
-    return members, system, combine
+        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {arch.name})")
+    system.check_kind(arch)
+    return system, combine
 
 
 def _check(runs, members, combine, mixes_logits):

@@ -1,4 +1,4 @@
-"""An ensemble of segmenters is the mean of its members' probabilities, in every file."""
+"""Segmenters joined: each pixel by the mean of their probabilities, in every file."""
 
 import numpy as np
 import scipy.special
