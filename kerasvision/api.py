@@ -192,28 +192,73 @@ def tidying(arch, keep_largest=False, fill_holes=False):
     return tidy if steps else None
 
 
-def evaluate(model, split="test", draw=None, tell=None):
+def evaluate(model, split="test", draw=None, tell=None, cases=None):
     """name -> float of a model that knows its recipe, on a split of the recipe's data.
 
     draw: a folder for the evaluator's pictures: a classifier's confusion.png and worst.png, of several labels also
     labels.png, a regressor's scatter.png and worst.png, a detector's precision_recall.png and errors.png, a segmenter's
-    worst.png. tell: a function that is given each line about what is most often mistaken, names as they are.
+    worst.png. tell: a function that is given each line about what is most often mistaken, names as they are. cases: a
+    .csv for the figures of each example, of a segmenter of images or volumes.
     """
-    from kerasvision.data.pipeline import raw_examples, splits_of
-    from kerasvision.inference import evaluation
-
-    model = model if isinstance(model, Model) else load(model)
-    if model.recipe is None:
-        raise UsageError("a pretrained model has no data of its own to be evaluated on; train or export it first")
-    splits = splits_of(model.recipe, split)
-    data = splits[split]
-    evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
-    folder = evaluation.picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
-    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
-    for inputs, ground_truth, _ in raw_examples(data, model.arch):
-        evaluator.update(model(inputs), ground_truth)
-    if folder:
-        evaluation.draw_evaluation(evaluator, folder, data, model.arch)
+    evaluator, _ = _judged(_known(model), split, draw, cases)
     for line in evaluator.in_words() if tell else ():
         tell(line)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}
+
+
+def evaluate_groups(model, by, split="test", table=None):
+    """The figures of each group of a split's examples, as `kerasvision card --groups` reads them: {"name": the model's,
+    "split", "by", "metric": the main one, "examples", "metrics": name -> float of all, "groups": {group: {"examples",
+    "metrics"}}}.
+
+    by: a column of a CSV that says the group of each file. table: that CSV, in place of the manifest that the model was
+    trained on. Raises UsageError where the column is missing, KerasVisionError where an example has no row.
+    """
+    from kerasvision.data.grouping import group_column, groups_of
+    from kerasvision.inference import evaluation
+
+    model = _known(model)
+    source = model.recipe.data
+    own = source.path if hasattr(source, "file_column") else None
+    if not (table or own):
+        raise UsageError(f"{source.registered_name} has no table with columns; name one: --table FILE.csv (file,{by})")
+    found = group_column(table or own, by, source.file_column if own and not table else "file")
+    evaluator, names = _judged(model, split)
+    groups = evaluation.figures_by_group(evaluator, groups_of(names, found, table or own))
+    about = {
+        "name": model.recipe.name,
+        "split": split,
+        "by": by,
+        "metric": model.recipe.metric or model.arch.main_metric,
+    }
+    return about | {"examples": len(names), "metrics": evaluator.result(), "groups": groups}
+
+
+def _known(model):
+    """The model, loaded, if it knows its data."""
+    model = model if isinstance(model, Model) else load(model)
+    if model.recipe is None:
+        raise UsageError("a pretrained model has no data of its own to be evaluated on; train or export it first")
+    return model
+
+
+def _judged(model, split, draw=None, cases=None):
+    """(evaluator, updated with all examples of a split, their names); `evaluate` has the arguments."""
+    from kerasvision.data.pipeline import raw_examples, splits_of
+    from kerasvision.inference import evaluation
+
+    splits = splits_of(model.recipe, split)
+    data, name = splits[split], model.arch.registered_name
+    evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
+    folder = evaluation.picture_folder(draw, evaluator, name) if draw else None
+    table = evaluation.case_file(cases, evaluator, name) if cases else None
+    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
+    names = []
+    for inputs, ground_truth, batch_names in raw_examples(data, model.arch):
+        evaluator.update(model(inputs), ground_truth)
+        names += batch_names
+    if table:
+        evaluation.write_cases(evaluator, table, names)
+    if folder:
+        evaluation.draw_evaluation(evaluator, folder, data, model.arch)
+    return evaluator, names

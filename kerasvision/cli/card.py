@@ -23,6 +23,7 @@ def configure(parser):
     parser.add_argument(
         "--robustness", metavar="FILE", help="the robustness.json of this model, for a section of its own"
     )
+    parser.add_argument("--groups", metavar="FILE", help="what `evaluate --by COLUMN --json` printed of this model")
     parser.add_argument("--explanations", metavar="PNG", help="a picture that `explain` drew of this model")
 
 
@@ -38,14 +39,14 @@ def run(args):
     from kerasvision.export.package.sbom import bill_of_materials
 
     contract = read_contract(args.artifact)
-    found, drawn = _robustness(args, contract), _explanations(args)
+    found, drawn, groups = _robustness(args, contract), _explanations(args), _groups(args, contract)
     words = Words(args.intended_use, args.limits, args.data_notes, args.license)
-    text = markdown(contract, words, found, PICTURE if drawn else "")
+    text = markdown(contract, words, found, PICTURE if drawn else "", groups)
     out = pathlib.Path(args.out)
     try:
         write_text(out / "card.md", text)
         write_text(out / "card.html", page(text, f"{contract['name']} {contract['version']}", {PICTURE: drawn or b""}))
-        write_text(out / "sbom.json", json.dumps(bill_of_materials(), indent=2) + "\n")
+        write_text(out / "sbom.json", json.dumps(bill_of_materials(contract), indent=2) + "\n")
         if drawn:
             write_bytes(out / PICTURE, drawn)
     except OSError as error:
@@ -62,6 +63,25 @@ def _robustness(args, contract):
     found, name = read(args.robustness) if args.robustness else None, contract["recipe"]["name"]
     if found and found["name"] != name:
         raise UsageError(f"{args.robustness} is of {found['name']}, and {args.artifact} is {name}")
+    return found
+
+
+def _groups(args, contract):
+    """The figures of each group of the model of this contract, or None."""
+    from kerasvision.core.errors import KerasVisionError, UsageError
+
+    if not args.groups:
+        return None
+    try:
+        found = json.loads(pathlib.Path(args.groups).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KerasVisionError(f"{args.groups} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(found, dict) or not {"name", "split", "by", "metric", "examples", "groups"} <= set(found):
+        raise KerasVisionError(
+            f"{args.groups} holds no figures of groups; `kerasvision evaluate RUN --by COLUMN --json` prints them"
+        )
+    if found["name"] != contract["recipe"]["name"]:
+        raise UsageError(f"{args.groups} is of {found['name']}, and {args.artifact} is {contract['recipe']['name']}")
     return found
 
 

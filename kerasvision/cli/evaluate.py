@@ -1,4 +1,4 @@
-"""`kerasvision evaluate RUN [--split S] [--draw FOLDER]`."""
+"""`kerasvision evaluate RUN [--split S] [--draw FOLDER] [--cases FILE.csv | --by COLUMN]`."""
 
 import json
 import sys
@@ -19,31 +19,58 @@ def configure(parser):
         help="write pictures there: what a classifier confuses, a regressor's errors, a detector's errors and curves, "
         "a segmenter's worst cases",
     )
+    parser.add_argument("--by", metavar="COLUMN", help="figures of each group that a column of a CSV names")
+    parser.add_argument("--table", metavar="FILE.csv", help="the CSV of --by (file,COLUMN), else the run's manifest")
+    parser.add_argument("--cases", metavar="FILE.csv", help="write a segmenter's figures of each image or volume there")
 
 
 def run(args):
-    """Print the metrics of one split."""
+    """Print the metrics of one split, or with --by those of its groups."""
     from kerasvision.api import evaluate, load
     from kerasvision.cli.figures import shown
     from kerasvision.core.escaping import line_of
+    from kerasvision.core.intervals import folded, spelled
 
     if args.draw and args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
+    if args.by or args.table:
+        return _by_group(args)
     model = load(args.model)
     mistakes = []
-    metrics = evaluate(model, args.split, args.draw, mistakes.append)
-    if args.draw:
-        print(f"drawn into {args.draw}", file=sys.stderr)
+    metrics = evaluate(model, args.split, args.draw, mistakes.append, args.cases)
+    for done, where in (("drawn into", args.draw), ("written:", args.cases)):
+        if where:
+            print(f"{done} {where}", file=sys.stderr)
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:
         figures, line = shown(metrics, model.arch.evaluator(model.classes).directions, "what --json prints")
-        figures = {line_of(name): value for name, value in figures.items()}
+        figures = {line_of(name): spelled(*held) for name, held in folded(figures).items()}
         width = max(map(len, figures))
         for name, value in figures.items():
-            print(f"{name:<{width}}  {value:.4f}")
+            print(f"{name:<{width}}  {value}")
         if line:
             print(line, file=sys.stderr)
         for mistake in mistakes:
             print(line_of(mistake))
+    return 0
+
+
+def _by_group(args):
+    """Print the main metric of each group, or all of them as JSON."""
+    from kerasvision.api import evaluate_groups
+    from kerasvision.core.escaping import line_of
+
+    if not args.by or args.draw or args.cases:
+        raise UsageError("--by COLUMN goes with --split, --table FILE.csv and --json, and --table with --by")
+    found = evaluate_groups(args.model, args.by, args.split, args.table)
+    if args.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    rows = {line_of(name) or "(empty)": row for name, row in found["groups"].items()}
+    metric, width = found["metric"], max(map(len, ["all", *rows]))
+    for name, row in [("all", found), *rows.items()]:
+        value = row["metrics"].get(metric)
+        shown = "not defined" if value is None else f"{value:.4f}"
+        print(f"{name:<{width}}  {metric} {shown}  {row['examples']} examples")
     return 0

@@ -1,6 +1,7 @@
 """Which figures a terminal shows: all but those of single classes, of which a table holds the worst few."""
 
 from kerasvision.core.direction import direction_of, goodness
+from kerasvision.core.intervals import folded
 
 MOST = 20  # rows of single classes
 
@@ -11,9 +12,10 @@ def shown(metrics, directions, rest):
     metrics: SPLIT/NAME or SPLIT/NAME/CLASS -> value. directions: as an evaluator states them. rest: where all figures
     are. Of more than `MOST` figures of single classes each kind (SPLIT/NAME) shows its worst, as many as all others;
     where nothing says which are worse, its first. With more kinds than rows the last ones, of the test split, remain.
+    The ends of an interval are no rows of their own (`core.intervals`), and stay or go with their figure.
     """
-    kinds = {}
-    for key in metrics:
+    kinds, held = {}, folded(metrics)
+    for key in held:
         parts = key.split("/", 2)
         if len(parts) == 3:
             kinds.setdefault("/".join(parts[:2]), []).append(key)
@@ -32,4 +34,12 @@ def shown(metrics, directions, rest):
     named = ", ".join(f"{number:,} of {kind}" for kind, number in reversed(left.items()))
     single = {key for keys in kinds.values() for key in keys}
     line = f"of single classes the worst {len(kept)} are shown; {count - len(kept):,} more are in {rest}: {named}"
-    return {k: v for k, v in metrics.items() if k not in single or k in kept}, line
+    gone = single - kept
+    return {k: v for k, v in metrics.items() if k not in gone and _figure_of(k) not in gone}, line
+
+
+def _figure_of(key):
+    """The figure that a key would be an end of the interval of: of SPLIT/NAME_low/CLASS it is SPLIT/NAME/CLASS."""
+    split, _, rest = key.partition("/")
+    name, *of = rest.split("/", 1)
+    return "/".join([split, name.removesuffix("_low").removesuffix("_high"), *of])

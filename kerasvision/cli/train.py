@@ -57,14 +57,15 @@ def report(trained):
 
     from kerasvision.cli.figures import shown
     from kerasvision.core.escaping import cell, line_of
+    from kerasvision.core.intervals import folded, spelled
 
     directions = trained.directions
     figures, line = shown(trained.metrics, directions, trained.folder / "metrics.json")
     table = Table(title=cell(f"{trained.recipe.name}: {trained.folder}"))
     table.add_column("metric")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(cell(name), f"{value:.4f}")
+    table.add_column("value (95 % interval)")
+    for name, held in folded(figures).items():
+        table.add_row(cell(name), spelled(*held))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100)
     console.print(table)
     if line:

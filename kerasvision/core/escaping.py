@@ -15,6 +15,7 @@ _MARKDOWN = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])"  # nor is an underscore within a word emphasis
     r"|(?<=\w)(?:://|@)|\bwww\.|^\s*(?:[-+]|\d+[.)])(?=\s)"  # addresses, which some make links of, and lists
 )
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")  # some are wide forms of others
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(\.|$)", re.IGNORECASE)
 _LONGEST_NAME = 120  # characters of a file's name, of at most 4 bytes each, where file systems take 255
 
@@ -64,6 +65,14 @@ def markdown_code(text):
     longest = max(map(len, re.findall("`+", held)), default=0)
     fence, space = "`" * (longest + 1), " " if held.startswith("`") or held.endswith("`") else ""
     return f"{fence}{space}{held}{space}{fence}"
+
+
+def csv_text(text):
+    """A text as a field of CSV, which is to be quoted: what a spreadsheet would take for a formula begins with an
+    apostrophe (OWASP, "CSV Injection"). Numbers are written as numbers and need none.
+    """
+    held = line_of(text)
+    return f"'{held}" if held.lstrip().startswith(_FORMULA) else held
 
 
 def plot_text(text):

@@ -223,9 +223,9 @@ _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
     "present": "; sources/incomplete says of another source's images which pixels are missing",
     "whole": "; what was missing is known where sources/incomplete draws it",
-    "boxes_xyxy": "; sources of boxes are coco, voc, yolo and cut_paste",
+    "boxes_xyxy": "; sources of boxes are coco, voc, yolo, cut_paste, and tfds where label_key names objects",
     "instance_masks": "; set masks=True in the source",
-    "targets": "; name the numeric columns of a manifest in its target_columns",
+    "targets": "; name the numeric columns of a manifest in its target_columns, or of tfds in its target_keys",
     "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",
 }
 

@@ -19,6 +19,7 @@ from kerasvision.core.direction import (
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.escaping import markdown_code, markdown_text, plot_text
 from kerasvision.core.files import write_figure, write_text
+from kerasvision.core.intervals import folded
 from kerasvision.experiments.chance import LEVEL, judged
 
 MOST_METRICS = 6  # that are compared when nobody names them
@@ -149,7 +150,7 @@ def _common(runs):
     """
     for split in ("test", "validation"):
         names = [f"{split}/{r.metric}" for r in runs if r.metric]
-        names += [k for k in runs[0].values if k.count("/") == 1 and k.startswith(f"{split}/")]
+        names += [k for k in folded(runs[0].values) if k.count("/") == 1 and k.startswith(f"{split}/")]
         if held := [k for k in dict.fromkeys(names) if all(k in r.values for r in runs)]:
             return tuple(held[:MOST_METRICS])
     raise KerasVisionError("these runs have no metric in common; name one that each has with --metrics")

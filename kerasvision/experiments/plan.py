@@ -79,7 +79,7 @@ def _source_for(cls, data, skip_unreadable):
         source = dataclasses.replace(source, skip_unreadable=True)
     if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
         source = dataclasses.replace(source, masks=True)
-    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels:
+    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels and "mask" not in source.labels:
         source = sources["semantic"](of=source)
     return source
 

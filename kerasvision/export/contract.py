@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.packages import installed
 from kerasvision.export import described
 from kerasvision.export.examples import NAME as EXAMPLES
 from kerasvision.export.examples import examples_of
@@ -34,8 +35,23 @@ def contract_json(trained, version, reference, artifacts):
         "profile": reference.profile,
         **described.resources(arch),
         "artifacts": [_artifact(arch, a) for a in artifacts],
+        "packages": {"training": _trained_with(trained.folder), "export": installed()},
         "created_with": f"kerasvision {__version__}",
     }
+
+
+def _trained_with(folder):
+    """{name: version} of the packages that a run was trained with, of all phases the run's; {} where nobody recorded
+    them. folder: of the run or of RUN/phase-N, or None.
+    """
+    places = [] if folder is None else [folder / "environment.json", folder.parent / "environment.json"]
+    for place in places:
+        if place.exists():
+            try:
+                return dict(json.loads(place.read_text(encoding="utf-8")).get("packages", {}))
+            except (ValueError, TypeError, AttributeError):
+                raise KerasVisionError(f"{place} is damaged: it is no JSON of an environment; restore it") from None
+    return {}
 
 
 def _artifact(arch, a):

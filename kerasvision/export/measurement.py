@@ -40,11 +40,12 @@ class Artifact:
     signature: what the file itself says it takes and gives. gzip_bytes: of all its files, each compressed by gzip -9:
     what a download weighs. zeros: share of zeros among the weights of kernels, None where a format does not tell.
 
-    agreement holds `max_error` (largest difference of a score), `tolerance` (what rounding explains of it; None: no
-    bound can be derived for integer arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric
-    minus the trained model's; of one with a target, of their distances from it) with `metric_change_interval` (95 %),
-    `examples_needed` (0: those measured were enough to tell whether the budget is kept) and `worst` (the example of the
-    largest difference).
+    agreement holds `max_error` (largest difference of a score), `max_relative_error` (the largest over the examples of
+    that difference in parts of the trained model's largest score for the example; where that is 0, of 1), `tolerance`
+    (what rounding explains of `max_error`; None: no bound can be derived for integer arithmetic), `flips` and
+    `flip_rate` (changed decisions), `metric_change` (metric minus the trained model's; of one with a target, of their
+    distances from it) with `metric_change_interval` (95 %), `examples_needed` (0: those measured were enough to tell
+    whether the budget is kept) and `worst` (the example of the largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
     difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
@@ -99,7 +100,7 @@ class _Subject:
         self.runner = exporter.open(path, served.arch)
         self.evaluator = evaluator_of(served.arch, served.classes, split)
         show_gallery(self.runner, [self.evaluator], gallery, served.arch)
-        self.errors, self.flips = [], []
+        self.errors, self.relative, self.flips = [], [], []
 
     def see(self, judged, inputs, ground_truth, names):
         prediction = self.runner(inputs)
@@ -111,6 +112,8 @@ class _Subject:
             )
         self.evaluator.update(prediction, ground_truth)
         self.errors.extend(map(float, errors))
+        largest = self.runner.arch.magnitude(judged)
+        self.relative.extend(map(float, errors / np.where(largest > 0, largest, 1.0)))
         self.flips.extend(map(bool, flips))
 
 
@@ -159,6 +162,7 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     agreement = {
         "examples": len(names),
         "max_error": max(subject.errors),
+        "max_relative_error": max(subject.relative),
         "tolerance": tolerance,
         "flips": flips,
         "flip_rate": flips / len(names),

@@ -20,6 +20,7 @@ def print_table(trained, reference, artifacts):
         "95 % interval",
         "flips",
         "max error",
+        "relative",
         "tolerance",
         "size",
         "ms",
@@ -27,7 +28,7 @@ def print_table(trained, reference, artifacts):
     )
     for column in columns:
         table.add_column(column, justify="left" if column in ("artifact", "verdict") else "right")
-    table.add_row("trained model", f"{reference.metrics[metric]:.4f}", *[""] * 8)
+    table.add_row("trained model", f"{reference.metrics[metric]:.4f}", *[""] * 9)
     for a in artifacts:
         g = a.agreement
         low, high = g["metric_change_interval"]
@@ -38,6 +39,7 @@ def print_table(trained, reference, artifacts):
             f"{low:+.4f} {high:+.4f}",
             f"{g['flips']}/{g['examples']}",
             f"{g['max_error']:.1e}",
+            f"{g['max_relative_error']:.1e}",
             "budget" if g["tolerance"] is None else f"{g['tolerance']:.1e}",
             human_bytes(a.size_bytes),
             f"{a.latency_ms:.2f}",

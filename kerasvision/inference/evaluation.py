@@ -4,7 +4,9 @@ served: an `inference.served.Served`. data: batches of `data.pipeline.evaluation
 truth). split: a `Split` of an opened source.
 """
 
+import csv
 import dataclasses
+import io
 import os
 import pathlib
 import typing
@@ -13,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import csv_text
+from kerasvision.core.files import write_text
 from kerasvision.data.pipeline import evaluation_data, raw_examples
 
 
@@ -127,6 +131,50 @@ def picture_folder(folder, evaluator, name):
     if not os.access(folder, os.W_OK):
         raise KerasVisionError(f"cannot write to {folder}: permission denied; name a folder to draw into")
     return folder
+
+
+def case_file(path, evaluator, name):
+    """The path of a file for `write_cases`, looked at before the evaluation. name: of the architecture.
+
+    Raises UsageError of an evaluator without figures of single cases and of a file that is no .csv, KerasVisionError
+    where nothing can be written.
+    """
+    path = pathlib.Path(path)
+    if not evaluator.has_cases:
+        raise UsageError(f"{name} has no figures of single cases; segmenters of images and volumes have")
+    if path.suffix.lower() != ".csv" or path.is_dir():
+        raise UsageError(f"{path} is no file for figures of single cases; name a .csv")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasVisionError(
+            f"cannot write {path}: {error.strerror}; name a .csv in a folder you can write"
+        ) from None
+    if not os.access(path.parent, os.W_OK):
+        raise KerasVisionError(f"cannot write {path}: permission denied; name a .csv in a folder you can write")
+    return path
+
+
+def write_cases(evaluator, path, names):
+    """Write `Evaluator.cases` as CSV, a row an example: its name as `file`, then its figures. names: of the examples,
+    in the order of the updates. Fields that hold text are quoted, and none of them is a formula; undefined ones are
+    empty.
+    """
+    rows, text = evaluator.cases(), io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(["file", *map(csv_text, rows[0] if rows else ())])
+    for name, row in zip(names, rows, strict=True):
+        writer.writerow([csv_text(name), *("" if value is None else value for value in row.values())])
+    write_text(path, text.getvalue())
+
+
+def figures_by_group(evaluator, groups):
+    """{group: {"examples": how many, "metrics": {name: value}}}, by name: the evaluator's figures of each group's
+    examples alone. groups: a text an example, in the order of the updates.
+    """
+    held = np.array(groups, object)
+    found = {name: np.flatnonzero(held == name) for name in sorted(set(groups))}
+    return {name: {"examples": len(i), "metrics": evaluator.result(i)} for name, i in found.items()}
 
 
 def examples_at(split, arch, numbers):

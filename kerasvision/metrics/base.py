@@ -20,6 +20,7 @@ class Evaluator(abc.ABC):
     """Takes predictions batch by batch, on the host."""
 
     draws: typing.ClassVar[bool] = False  # whether `draw` writes pictures
+    has_cases: typing.ClassVar[bool] = False  # whether `cases` gives rows
     # name of the split, such as "train", whose predictions `see_gallery` is given before the first `update`; "": none
     gallery: typing.ClassVar[str] = ""
     split_groups: tuple = ()  # what the split says of `groups`; set by whoever evaluates it
@@ -73,6 +74,12 @@ class Evaluator(abc.ABC):
         figures = self.figures(examples)
         values = {name: figures[name]() for name in only or figures if name in figures}
         return {name: value for name, value in values.items() if value is not None}
+
+    def cases(self):
+        """Figures of each example by itself, in the order of the updates: dicts with the same keys, name -> float, or
+        None where it is undefined. Most have none.
+        """
+        return []
 
     def in_words(self):
         """Lines that tell a person what is most often mistaken, the most frequent first; names as they are. Most have

@@ -1,8 +1,7 @@
 """Evaluator of dense prediction: overlap, boundaries, surfaces and volumes of classes, in the plane and in volumes.
 
-Pixel accuracy and mean intersection over union: "Fully Convolutional Networks for Semantic Segmentation" (Long,
-Shelhamer, Darrell 2015, arXiv:1411.4038, section 5). Dice's coefficient: Dice 1945, doi:10.2307/1932409. Boundaries and
-surfaces: `metrics.surfaces` has the papers.
+`metrics.overlap` and `metrics.surfaces` have the papers. Pixel accuracy: "Fully Convolutional Networks for Semantic
+Segmentation" (Long, Shelhamer, Darrell 2015, arXiv:1411.4038, section 5).
 """
 
 import functools
@@ -11,9 +10,11 @@ import numpy as np
 
 from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.metrics import overlap
 from kerasvision.metrics.base import Evaluator
+from kerasvision.metrics.cases import case_overlap, case_sizes, known
 from kerasvision.metrics.overlays import Case, draw_cases
-from kerasvision.metrics.resampling import interval_figures
+from kerasvision.metrics.resampling import end_figures, interval_figures, resampled_means, resampled_sums
 from kerasvision.metrics.surfaces import boundary_f, hausdorff_95
 from kerasvision.ops.dense import IGNORE
 
@@ -31,9 +32,11 @@ class Segmentation(Evaluator):
     Of all pixels together: `miou`, the mean of `iou/CLASS` over the classes in ground truth or prediction;
     `foreground_iou`, of all classes but the background as one; `pixel_accuracy`; `dice`, the mean of `dice/CLASS` over
     such classes but the background. Of each case and then on average: `case_dice`, the mean Dice of the classes in it,
-    be it in ground truth or prediction, but the background, over the cases with any, and `case_dice_low`,
-    `case_dice_high`, the 95 % interval of that mean (percentiles of 1000 bootstrap resamples of cases, always the
-    same; of whole groups where cases have groups, `metrics.resampling`).
+    be it in ground truth or prediction, but the background, over the cases with any.
+
+    `miou`, `dice`, `dice/CLASS` and `case_dice` have 95 % intervals, `miou_low`, `dice_high/CLASS` and so on:
+    percentiles of 1000 bootstrap resamples of cases, always the same; of whole groups where cases have groups
+    (`metrics.resampling`). A resample without the class counts in no interval of it.
 
     Where no class but the background is in ground truth or prediction, nothing is missed: `dice` and `case_dice` are 1.
     Where no pixel counts, nothing is shown: they and `miou` are 0. Other figures are left out when undefined.
@@ -43,14 +46,15 @@ class Segmentation(Evaluator):
     `hd95/CLASS` in mm (`metrics.surfaces.hausdorff_95`), and `hd95`, their mean, with its interval; `missed/CLASS` and
     `spurious/CLASS`, the number of cases that have it only in the ground truth and only in the prediction, which `hd95`
     leaves out; and over all cases with it in either, `volume_error/CLASS`, the mean of |predicted - true|, and
-    `volume_bias/CLASS`, of predicted - true, in ml; in the plane `area_error/CLASS` and `area_bias/CLASS` in mm^2.
-    Without `spacing_mm` a pixel's sides are 1 mm.
+    `volume_bias/CLASS`, of predicted - true, in ml; over the cases with it in the ground truth,
+    `relative_volume_error/CLASS`, the mean of |predicted - true| / true; both errors with intervals. In the plane these
+    are `area_error/CLASS` and so on, in mm^2. Without `spacing_mm` a pixel's sides are 1 mm.
 
     classes: names. background: index or name of that class, or None without any; all classes count alike then. Raises
     UsageError of a background that is no class, KerasVisionError of masks that do not fit together.
     """
 
-    draws = True
+    draws, has_cases = True, True
 
     def __init__(self, classes, background=0, boundaries=False, surfaces=False):
         self.classes = tuple(classes)
@@ -61,24 +65,25 @@ class Segmentation(Evaluator):
         self._with_boundaries, self._with_surfaces = boundaries, surfaces
         self._counts = []  # [3, K] of each case: pixels that are right, in the ground truth, in the prediction
         self._boundary, self._hd95, self._spacing, self._worst = [], [], [], []
+        self._is_spaced = False
 
     @property
     def directions(self):
         more = ("miou", "iou", "foreground_iou", "pixel_accuracy", "dice", "case_dice", "boundary_f")
         less = ("hd95", "missed", "spurious", "volume_error", "area_error")
+        less += ("relative_volume_error", "relative_area_error")
         biases = {"volume_bias": Target(0.0), "area_bias": Target(0.0)}
         return dict.fromkeys(more, "max") | dict.fromkeys(less, "min") | biases
 
     def update(self, prediction, ground_truth):
+        self._is_spaced = "spacing_mm" in ground_truth
         for i, true in enumerate(ground_truth["mask"]):
             true = np.asarray(true)
             found = np.asarray(prediction["mask"][i])[tuple(map(slice, true.shape))]
             if found.shape != true.shape:
                 raise KerasVisionError(f"a predicted mask {found.shape} is smaller than its ground truth {true.shape}")
             counts = _counts(true, found, self.classes)
-            spacing = _spacing(
-                ground_truth["spacing_mm"][i] if "spacing_mm" in ground_truth else [1.0] * true.ndim, true.ndim
-            )
+            spacing = _spacing(ground_truth["spacing_mm"][i] if self._is_spaced else [1.0] * true.ndim, true.ndim)
             self._remember(true, found, counts)
             self._measure(true, np.where(true == IGNORE, IGNORE, found), counts, spacing)
             self._counts.append(counts)
@@ -88,14 +93,32 @@ class Segmentation(Evaluator):
         wanted = np.arange(len(self._counts)) if examples is None else np.asarray(examples, int)
         counts = np.array([self._counts[i] for i in wanted], np.int64).reshape(-1, 3, len(self.classes))
         groups = np.array(self.groups, object)[wanted] if len(self.groups) else np.array(())
-        out = self._overlap(counts.sum(0)) | self._over_cases(counts, groups)
+        out = self._overlap(counts, groups) | self._over_cases(counts, groups)
         if self._with_boundaries:
             values = np.array([self._boundary[i] for i in wanted])
             out |= _case_mean("boundary_f", values, ~np.isnan(values), groups)
         if self._with_surfaces and len(wanted):
             out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts, groups)
-            out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts)
+            out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts, groups)
         return out
+
+    def cases(self):
+        """Of each case `pixel_accuracy`, `miou` and `dice`, the means over the classes in it (of `dice` but the
+        background), and `boundary_f`; `iou/CLASS` and `dice/CLASS`; of each class but the background its `true_ml`,
+        `predicted_ml`, `error_ml` (predicted - true) and `relative_error` (that over true), and `hd95_mm`. Of images
+        mm2 stands for ml, and without `spacing_mm` voxels or pixels do.
+        """
+        unit = {2: ("mm2", 1.0), 3: ("ml", 1e-3)} if self._is_spaced else {2: ("pixels", 1.0), 3: ("voxels", 1.0)}
+        rows = []
+        for number, counts in enumerate(self._counts):
+            row = case_overlap(counts, self.classes, self._foreground)
+            row |= {"boundary_f": known(self._boundary[number])} if self._with_boundaries else {}
+            name, share = unit[len(self._spacing[number])]
+            row |= case_sizes(counts * self._spacing[number].prod() * share, name, self.classes, self._foreground)
+            if self._with_surfaces:
+                row |= {f"hd95_mm/{self.classes[k]}": known(self._hd95[number][k]) for k in self._foreground}
+            rows.append(row)
+        return rows
 
     def draw(self, folder, images):
         """`worst.png`: image, ground truth and prediction of the cases of lowest Dice; of a volume its worst slice.
@@ -104,38 +127,38 @@ class Segmentation(Evaluator):
         """
         return [draw_cases(self._worst, images, self.classes, self.background, folder)]
 
-    def _overlap(self, counts):
-        right, true, found = counts
-        either = true + found - right
-
-        def iou(k):
-            return float(right[k] / either[k])
-
-        def dice(k):
-            return float(2 * right[k] / (true + found)[k])
+    def _overlap(self, counts, groups):
+        sums = counts.sum(0)
+        right, true, found = sums
+        seen = true + found > 0
+        held, pixels = [k for k in self._foreground if seen[k]], int(true.sum())
 
         def foreground_iou():
             neither = right[self.background]
             outside = true[self.background] + found[self.background] - neither  # in ground truth or prediction
             return float((pixels - outside) / (pixels - neither))
 
-        seen, held = np.flatnonzero(either), [k for k in self._foreground if either[k]]
-        pixels, known = int(true.sum()), float(true.any())
-        out = {"miou": lambda: _mean([iou(k) for k in seen], 0.0)}
-        out |= {f"iou/{self.classes[k]}": functools.partial(iou, k) for k in seen}
+        drawn = functools.cache(lambda: resampled_sums(counts, groups))
+        drawn_dice = functools.cache(lambda: overlap.dice(drawn()))
+        out = {"miou": lambda: float(overlap.mean_iou(sums))}
+        out |= end_figures("miou", lambda: overlap.mean_iou(drawn())) if pixels else {}
+        out |= {f"iou/{self.classes[k]}": lambda k=k: float(overlap.iou(sums)[k]) for k in np.flatnonzero(seen)}
         if self.background is not None and held:
             out["foreground_iou"] = foreground_iou
         if pixels:
             out["pixel_accuracy"] = lambda: float(right.sum() / pixels)
-        out["dice"] = lambda: _mean([dice(k) for k in held], known)
-        return out | {f"dice/{self.classes[k]}": functools.partial(dice, k) for k in held}
+        out["dice"] = lambda: float(overlap.mean_dice(sums, self._foreground))
+        out |= end_figures("dice", lambda: overlap.mean_dice(drawn(), self._foreground)) if held else {}
+        for k in held:
+            out[f"dice/{self.classes[k]}"] = lambda k=k: float(overlap.dice(sums)[k])
+            out |= end_figures(f"dice/{self.classes[k]}", lambda k=k: drawn_dice()[:, k])
+        return out
 
     def _over_cases(self, counts, groups):
-        dice, present = _dice(counts[:, :, self._foreground])
-        held = present.any(1)
+        held = counts[:, 1:, self._foreground].any((1, 2))
         if not held.any():
             return {"case_dice": lambda: float(counts.any())}
-        return _case_mean("case_dice", (dice * present).sum(1) / np.maximum(present.sum(1), 1), held, groups)
+        return _case_mean("case_dice", overlap.mean_dice(counts, self._foreground), held, groups)
 
     def _measure(self, true, found, counts, spacing):
         """found: with the pixels that do not count marked."""
@@ -168,21 +191,27 @@ class Segmentation(Evaluator):
                 out[f"spurious/{self.classes[k]}"] = lambda k=k: float((found & ~true)[:, k].sum())
         return out
 
-    def _sizes(self, spacing, counts):
+    def _sizes(self, spacing, counts, groups):
         name, unit = ("volume", 1e-3) if spacing.shape[1] == 3 else ("area", 1.0)
         sizes = counts * spacing.prod(1)[:, None, None] * unit
+        true, more = sizes[:, 1], np.where(counts[:, 1:].any(1), sizes[:, 2] - sizes[:, 1], np.nan)
+        errors = {f"{name}_error": np.abs(more)}
+        errors[f"relative_{name}_error"] = np.abs(more) / np.where(true > 0, true, np.nan)
         out = {}
-        for k in self._foreground:
-            more = (sizes[:, 2, k] - sizes[:, 1, k])[counts[:, 1:, k].any(1)]
-            if len(more):
-                out[f"{name}_error/{self.classes[k]}"] = lambda more=more: float(np.abs(more).mean())
-                out[f"{name}_bias/{self.classes[k]}"] = lambda more=more: float(more.mean())
+        for figure, values in errors.items():
+            drawn = functools.cache(lambda values=values: resampled_means(values, groups))
+            for k in (k for k in self._foreground if not np.isnan(values[:, k]).all()):
+                of = f"{figure}/{self.classes[k]}"
+                out[of] = lambda values=values, k=k: float(np.nanmean(values[:, k]))
+                out |= end_figures(of, lambda drawn=drawn, k=k: drawn()[:, k])
+        for k in (k for k in self._foreground if not np.isnan(more[:, k]).all()):
+            out[f"{name}_bias/{self.classes[k]}"] = lambda k=k: float(np.nanmean(more[:, k]))
         return out
 
     def _remember(self, true, found, counts):
         """Keep the case for `draw` if it is one of the worst so far: masks of all would fill the memory."""
-        dice, present = _dice(counts)
-        names = {self.classes[k]: float(dice[k]) for k in self._foreground if present[k]}
+        dice = overlap.dice(counts)
+        names = {self.classes[k]: float(dice[k]) for k in self._foreground if not np.isnan(dice[k])}
         mean = _mean(names.values(), np.inf)
         if not names or (len(self._worst) == _WORST and mean >= self._worst[-1].mean):
             return
@@ -220,12 +249,6 @@ def _spacing(values, axes):
     if spacing.shape != (axes,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise KerasVisionError(f"spacing_mm {spacing.tolist()}; it is one positive number for each of {axes} axes")
     return spacing
-
-
-def _dice(counts):
-    """(Dice, whether the class is in ground truth or prediction), both [..., K], of [..., 3, K]."""
-    right, both = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
-    return 2 * right / np.maximum(both, 1), both > 0
 
 
 def _mean(values, otherwise):

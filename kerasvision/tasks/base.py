@@ -7,6 +7,8 @@ Training, the SavedModel and every other export call the same `geometry`, `norma
 import abc
 import typing
 
+import numpy as np
+
 from kerasvision.core.component import Component
 from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
@@ -78,6 +80,17 @@ class Task(Component):
         Returns (error float [B], flip bool [B]): the largest absolute difference of the scores of each example, and
         whether its decision differs.
         """
+
+    def magnitude(self, prediction):
+        """float [B]: the largest score of each example, in the unit of `compare`'s errors: what a relative error is
+        relative to. Of most the largest probability, and where the outputs have none, their largest number that is not
+        whole.
+        """
+        held = {k: prediction[k] for k in self.outputs if k in prediction}
+        scores = [v for k, v in held.items() if self.outputs[k].unit == "probability"]
+        scores = scores or [v for v in held.values() if np.issubdtype(v.dtype, np.floating)]
+        size = len(next(iter(held.values())))
+        return np.max([np.zeros(size), *(np.abs(v).reshape(size, -1).max(1, initial=0.0) for v in scores)], 0)
 
     def describe(self, prediction, classes):
         """The JSON of one example's prediction (numpy, no batch axis), for `predict --json`."""

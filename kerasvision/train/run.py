@@ -18,6 +18,8 @@ import typing
 from kerasvision.core.direction import write_directions
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.files import write_figure, write_text
+from kerasvision.core.intervals import folded
+from kerasvision.core.packages import installed
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
 from kerasvision.inference.served import Served
@@ -133,7 +135,7 @@ def structure(recipe, training=None):
 
 
 def environment(strategy, replicas):
-    """What the run was made with."""
+    """What the run was made with. versions: of the packages that shape a model; packages: of all that are installed."""
     import tensorflow as tf
 
     from kerasvision import __version__
@@ -146,6 +148,7 @@ def environment(strategy, replicas):
             versions[name] = None
     return {
         "versions": versions,
+        "packages": installed(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "devices": [d.device_type for d in tf.config.list_logical_devices()],
@@ -167,7 +170,8 @@ def draw_curves(history_csv, path):
         return
     names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate") and not n.startswith(CHOSEN_BY)]
     losses = [n for n in names if "loss" in n or "/" not in n]  # what is no loss in all is a term of it
-    metrics = [n for n in names if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
+    figures = folded(dict.fromkeys(names))  # without the ends of intervals
+    metrics = [n for n in figures if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
     figure = Figure(figsize=(12, 4), layout="constrained")
     epochs = range(1, len(rows) + 1)
     for axis, group in zip(figure.subplots(1, 2), (losses, metrics), strict=True):

@@ -54,7 +54,7 @@ def test_evaluate_says_the_name(monkeypatch, capsys):
 
     monkeypatch.setattr("kerasvision.api.evaluate", evaluated)
     monkeypatch.setattr("kerasvision.api.load", lambda what: types.SimpleNamespace(arch=JUDGED, classes=()))
-    evaluate.run(types.SimpleNamespace(model="m", split="test", draw=None, json=False))
+    evaluate.run(types.SimpleNamespace(model="m", split="test", draw=None, cases=None, by=None, table=None, json=False))
     told = capsys.readouterr().out
     assert shown(told) and [line.rsplit("  ", 1)[0].rstrip() for line in told.splitlines()] == [
         *(f"recall/{line_of(name)}" for name in NAMES),

@@ -1,6 +1,9 @@
 """`predict` and `evaluate` with a segmenter of photographs, typed at the command line: masks, windows, pictures."""
 
+import csv
 import json
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +100,39 @@ def test_the_largest_component_is_kept(run, tmp_path):
     after = answered(run, file, tmp_path / "tidied", "--set", "resize=windows", "--largest")
     np.testing.assert_array_equal(after, largest(before))
     assert (before != after).any(), "the specks were not found, so nothing is shown"
+
+
+def test_figures_of_each_image_as_a_table(run, tmp_path, capsys):
+    """Against the masks that `predict` writes, counted by hand."""
+    table = tmp_path / "new" / "cases.csv"
+    assert main(["evaluate", str(run), "--cases", str(table)]) == 0
+    said = capsys.readouterr()
+    assert f"written: {table}" in said.err and re.search(r"test/miou +0\.\d{4} \(0\.\d{4} to [01]\.\d{4}\)", said.out)
+    rows = list(csv.DictReader(table.open(newline="")))
+    assert len(rows) == 8
+    for row in rows:
+        file = pathlib.Path(row["file"])
+        found = answered(run, file, tmp_path / "out") == 1
+        true = np.asarray(Image.open(file.parents[2] / "masks" / "test" / file.name)) == 1
+        right = (found & true).sum()
+        assert float(row["dice/square"]) == float(row["dice"]) == pytest.approx(2 * right / (found.sum() + true.sum()))
+        assert float(row["iou/square"]) == pytest.approx(right / (found | true).sum())
+        assert float(row["pixel_accuracy"]) == pytest.approx((found == true).mean())
+        assert float(row["error_pixels/square"]) == found.sum() - true.sum()
+        assert float(row["relative_error/square"]) == pytest.approx((found.sum() - true.sum()) / true.sum())
+
+
+def test_where_no_table_of_cases_can_be_written(run, digits_run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for model, table, line in (
+        (run, tmp_path / "cases.txt", "name a .csv"),
+        (run, tmp_path / "file" / "cases.csv", "cannot write"),
+        (digits_run.folder, tmp_path / "cases.csv", "classification/classifier has no figures of single cases"),
+    ):
+        assert main(["evaluate", str(model), "--cases", str(table)]) != 0
+        said = capsys.readouterr()
+        assert line in said.err and said.err.count("\n") == 1 and not said.out
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_predictions_and_worst_cases_are_drawn(run, tmp_path, capsys):

@@ -143,26 +143,38 @@ def _volumes(root):
 
 
 def _tfds(root):
-    """One set with a class, several classes and a mask an image, prepared by TFDS without a network."""
+    """One set with a class, several classes, a mask, an object and a number an image, prepared by TFDS without a
+    network.
+    """
     datasets = pytest.importorskip("tensorflow_datasets")
     image, label = datasets.features.Image, datasets.features.ClassLabel(names=["ant", "bee"])
+    flags = ("is_crowd", "is_difficult", "is_truncated")
     features = {
         "image": image(shape=(12, 10, 3), encoding_format="png"),
         "label": label,
         "several": datasets.features.Sequence(label),
         "seen": image(shape=(12, 10, 1), encoding_format="png"),
+        "objects": datasets.features.Sequence(
+            {"bbox": datasets.features.BBoxFeature(), "label": label, **dict.fromkeys(flags, tf.bool)}
+        ),
+        "age": tf.float32,
     }
 
     def examples(first, count):
         for i in range(first, first + count):
             mask = np.full((12, 10, 1), i % 2, np.uint8)
-            yield {"image": np.asarray(picture(i)), "label": i % 2, "several": [i % 2], "seen": mask}
+            thing = {"bbox": [[0.1, 0.2, 0.6, 0.9]], "label": [i % 2], **dict.fromkeys(flags, [False])}
+            about = {"label": i % 2, "several": [i % 2], "objects": thing, "age": float(i)}
+            yield {"image": np.asarray(picture(i)), "seen": mask} | about
 
     spec = {
         "image": tf.TensorSpec([12, 10, 3], tf.uint8),
         "label": tf.TensorSpec([], tf.int64),
         "several": tf.TensorSpec([None], tf.int64),
         "seen": tf.TensorSpec([12, 10, 1], tf.uint8),
+        "objects": {"bbox": tf.TensorSpec([None, 4], tf.float32), "label": tf.TensorSpec([None], tf.int64)}
+        | dict.fromkeys(flags, tf.TensorSpec([None], tf.bool)),
+        "age": tf.TensorSpec([], tf.float32),
     }
     sizes = {"train": 9, "test": 4}
     datasets.dataset_builders.store_as_tfds_dataset(
@@ -178,7 +190,11 @@ def _tfds(root):
     )
     held = {"name": "drawn", "data_dir": str(root), "download": False}
     fields = ({}, {"label_key": "several"}, {"label_key": "seen", "classes": ("ground", "thing")})
-    return [Drawn(create("sources/tfds", **held, **more), sizes, 2) for more in fields]
+    numbers = Drawn(create("sources/tfds", **held, target_keys=("age",)), sizes, 1)
+    return [
+        *(Drawn(create("sources/tfds", **held, **m), sizes, 2) for m in (*fields, {"label_key": "objects"})),
+        numbers,
+    ]
 
 
 def _cut_paste(root):

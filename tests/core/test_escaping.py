@@ -1,5 +1,6 @@
 """Hostile names in every format that names meet, read back by what reads that format."""
 
+import csv
 import html
 import html.parser
 import io
@@ -122,6 +123,20 @@ def test_a_terminal_shows_the_name_and_obeys_nothing(name):
     shown = re.sub(r"\x1b\[[\d;]*m", "", held.getvalue())  # rich's own
     assert shown.count(said) == 4 and is_quiet(shown.replace("\n", ""))
     assert "\x1b]" not in held.getvalue() and "\x1b[31m" not in held.getvalue()
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "+1", "-1", "@x", " =1+1", "\uff1d1", "\t=1", "a;=1", 'a",=1', "a\r\n=1"])
+def test_no_cell_of_a_table_is_a_formula(name):
+    """Whatever separator a spreadsheet takes, no field is one that it begins to calculate, but for the number."""
+    held = io.StringIO()
+    csv.writer(held, quoting=csv.QUOTE_NONNUMERIC).writerow([escaping.csv_text(name), -1.5])
+    for delimiter in ",;\t|":
+        first, *rest = next(csv.reader(io.StringIO(held.getvalue()), delimiter=delimiter))
+        assert not re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]", first)
+        if delimiter == ",":
+            assert rest == ["-1.5"] and first in (escaping.line_of(name), f"'{escaping.line_of(name)}")
+        else:
+            assert not rest
 
 
 def test_lines_that_are_meant_stay():

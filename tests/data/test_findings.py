@@ -169,8 +169,10 @@ def test_what_is_left_out_on_request_is_called_so(odd, capsys):
     rows = {f["kind"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
     assert not rows["unreadable"]["left_out"] and "training refuses them" in rows["unreadable"]["training"]
     source = sources["image_folder"](path=str(odd), skip_unreadable=True)
-    lines = checking.said_before_training(source, source.open())
-    assert "left out: 1 files that cannot be decoded: as skip_unreadable=True asks for" in lines
+    wrapping = sources["noisy_labels"](of=source)
+    for one in (source, wrapping):
+        lines = checking.said_before_training(one, one.open())
+        assert "left out: 1 files that cannot be decoded: as skip_unreadable=True asks for" in lines
 
 
 def test_every_kind_of_line_is_known():

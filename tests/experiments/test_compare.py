@@ -155,3 +155,10 @@ def test_bad_input_is_one_line(folders, tmp_path):
         compare.read_run(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="has no metric 'test/acuracy'.*test/accuracy"):
         rows_of(folders, "test/acuracy")
+
+
+def test_ends_of_intervals_are_not_compared_unasked(tmp_path):
+    values = {"miou": 0.5, "miou_low": 0.4, "miou_high": 0.6}
+    folders = [write_run(tmp_path / name, name, 0, **values) for name in ("a", "b")]
+    assert {row.metric for row in rows_of(folders)} == {"test/miou"}
+    assert {row.metric for row in rows_of(folders, "test/miou_low")} == {"test/miou_low"}

@@ -61,6 +61,7 @@ def test_faults_are_counted_exactly(digits_run, examples, tmp_path):
     assert artifact.metrics["accuracy"] == pytest.approx(np.mean(spoiled.argmax(1) == labels))
     errors = np.abs(spoiled - scores).max(1)
     assert agreement["max_error"] == pytest.approx(errors.max()) and agreement["worst"] == str(errors.argmax())
+    assert agreement["max_relative_error"] == pytest.approx((errors / scores.max(1)).max())
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2])

@@ -93,6 +93,8 @@ def test_metrics_and_agreement_are_measured_again(placed, digits_run):
         assert row["metrics"]["accuracy"] == pytest.approx((scores.argmax(1) == labels).mean())
         assert agreement["examples"] == 120
         assert agreement["max_error"] == pytest.approx(errors.max(), rel=1e-3, abs=1e-7)
+        relative = (errors / expected.max(1)).max()
+        assert agreement["max_relative_error"] == pytest.approx(relative, rel=1e-3, abs=1e-7)
         assert agreement["flips"] == int((scores.argmax(1) != expected.argmax(1)).sum())
         change = row["metrics"]["accuracy"] - contract["metrics"]["test/accuracy"]
         assert agreement["metric_change"] == pytest.approx(change)

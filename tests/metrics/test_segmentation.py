@@ -118,7 +118,8 @@ def test_cases_weigh_alike_and_pixels_weigh_alike():
 
 def test_nothing_but_background():
     seen = result([[0, 0]], [[0, 0]], **EVERYTHING)
-    assert seen == dict.fromkeys(("miou", "iou/background", "pixel_accuracy", "dice", "case_dice"), 1.0)
+    names = ("miou", "miou_low", "miou_high", "iou/background", "pixel_accuracy", "dice", "case_dice")
+    assert seen == dict.fromkeys(names, 1.0)
     alarm = result([[0, 0]], [[0, 1]], **EVERYTHING)
     assert alarm["dice"] == alarm["case_dice"] == alarm["foreground_iou"] == 0 and alarm["spurious/liver"] == 1
     missed = result([[0, 1]], [[0, 0]], **EVERYTHING)

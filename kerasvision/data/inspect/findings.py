@@ -105,11 +105,16 @@ _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"} 
 def finding(kind, found, source):
     """{"kind", "what", "count", "examples", "training", "left_out"}."""
     what, training = FINDINGS[kind]
-    asked = getattr(source, _LEFT_ON_REQUEST.get(kind, ""), False)
+    asked = _asks(source, _LEFT_ON_REQUEST.get(kind, ""))
     if asked:
         training = f"as {_LEFT_ON_REQUEST[kind]}=True asks for"
     held = {"kind": kind, "what": what, "count": len(found), "examples": found[:EXAMPLES], "training": training}
     return held | {"left_out": bool(asked) or kind in _ALWAYS_LEFT}
+
+
+def _asks(source, field):
+    """Whether a source, or one that it wraps, has a field that is set."""
+    return bool(getattr(source, field, False)) or (hasattr(source, "of") and _asks(source.of, field))
 
 
 def of_lines(lines):

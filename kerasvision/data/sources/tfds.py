@@ -1,4 +1,4 @@
-"""Any data set of TensorFlow Datasets that has images and classes, or images and masks of classes."""
+"""Any data set of TensorFlow Datasets that has images and classes, masks of classes, boxes or numbers."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import sources
-from kerasvision.data.decode import image_hw
+from kerasvision.data.decode import image_hw, stored
+from kerasvision.data.sources._tfds_labels import boxes_of, has_boxes, numbers_of
 from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.ops.dense import IGNORE
 
@@ -23,19 +24,25 @@ _SHUFFLE_BYTES = 512 * 2**20  # memory for records that wait to be shuffled
 @sources.register("tfds")
 @dataclasses.dataclass(frozen=True)
 class Tfds(Pictures):
-    """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32, `labels` int32 [N] or
-    `mask` uint8 [H, W].
+    """Samples: `image_bytes` as stored (the pipeline decodes them to RGB), and `label` int32, `labels` int32 [N],
+    `mask` uint8 [H, W], `boxes_xyxy` float32 [N, 4] in pixels with `labels` int32 [N], or `targets` float32 [N].
 
     name: as TFDS spells it, "cifar10" or "oxford_flowers102:2.1.1". data_dir: where it is prepared; empty takes TFDS's
     own folder. train, validation, test: split expressions such as "train[:90%]"; "auto" takes the split of that name
     where the data set has one, "" none. image_key, label_key: its features: an Image, and a ClassLabel (one class), a
-    Sequence of ClassLabel (several) or an Image of one channel (a mask). classes: names for a mask that has none, the
-    background's first; values: which value of a mask is which class (default: its index); 255 is ignored. download:
-    fetch and prepare what is not there yet.
+    Sequence of ClassLabel (several), a Sequence of objects with a BBoxFeature and a ClassLabel (`objects` of coco, voc
+    and others) or an Image of one channel (a mask). classes: names for a mask that has none, the background's first;
+    values: which value of a mask is which class (default: its index); 255 is ignored. download: fetch and prepare what
+    is not there yet. target_keys: features of numbers, or vectors of them, in place of label_key; their names, or
+    `classes`, stand for the classes. skip_bad_boxes: leave out boxes without area or outside of their image in place of
+    refusing the example.
     The order is that of the files, the same in every run.
     """
 
-    labels: typing.ClassVar[tuple[str, ...]] = ("label", "labels", "mask")
+    labels: typing.ClassVar[tuple[str, ...]] = (
+        *("label", "labels", "mask", "targets"),
+        *("boxes_xyxy", "is_crowd", "is_difficult", "is_truncated"),
+    )
     form: typing.ClassVar[str] = "NAME"
 
     name: str
@@ -48,6 +55,8 @@ class Tfds(Pictures):
     classes: tuple[str, ...] = ()
     values: tuple[int, ...] = ()
     download: bool = True
+    target_keys: tuple[str, ...] = ()
+    skip_bad_boxes: bool = False
 
     @classmethod
     def from_text(cls, text):
@@ -59,13 +68,13 @@ class Tfds(Pictures):
         builder = self._builder(tfds, what)
         if not builder.is_prepared():
             _prepare(tfds, builder, what, self.download)
-        names, labels = self._labels(tfds, builder, what)
+        names, wanted, labels = self._labels(tfds, builder, what)
         splits = {}
         for role, expression in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             if expression == "auto":
                 expression = role if role in builder.info.splits else ""
             if expression:
-                splits[role] = self._split(tfds, builder, expression, labels, f"{what}: {role}={expression!r}")
+                splits[role] = self._split(tfds, builder, expression, wanted, labels, f"{what}: {role}={expression!r}")
         if "train" not in splits:
             raise UsageError(f"{what}: no training split; it has {', '.join(builder.info.splits)}; set train=SPLIT")
         return self.as_labeled(Opened(tuple(names), splits))
@@ -80,26 +89,37 @@ class Tfds(Pictures):
             raise KerasVisionError(f"{what}: {_line(error)}") from None
 
     def _labels(self, tfds, builder, what):
-        """(names of classes, function of what TFDS gives that returns a part of a sample); the image is checked too."""
+        """(names of classes, wanted features, function of a record and its image's size that returns a part of a
+        sample); the image is checked too.
+        """
         features = builder.info.features
-        for field in ("image_key", "label_key"):
+        for field in ("image_key",) if self.target_keys else ("image_key", "label_key"):
             if getattr(self, field) not in features:
                 raise UsageError(
                     f"{what}: no feature {getattr(self, field)!r}; it has {', '.join(features)}; set {field}"
                 )
-        image, label = features[self.image_key], features[self.label_key]
+        image, key = features[self.image_key], self.label_key
         if not (isinstance(image, tfds.features.Image) and image.tf_dtype in (tf.uint8, tf.uint16)):
             raise KerasVisionError(f"{what}: feature {self.image_key!r} is {image}, not an Image of integers")
+        if self.target_keys:
+            return numbers_of(features, self.target_keys, self.classes, what)
+        label = features[key]
+        if has_boxes(tfds, label):
+            return boxes_of(tfds, label, key, self.skip_bad_boxes, what)
         if isinstance(label, tfds.features.Image):
-            return self._masks(label, what)
-        key = "label" if isinstance(label, tfds.features.ClassLabel) else "labels"
+            names, of_mask = self._masks(label, what)
+            return names, {key: True}, lambda record, content: _of_one_size(of_mask(record[key]), content, what)
+        found = "label" if isinstance(label, tfds.features.ClassLabel) else "labels"
         label = getattr(label, "feature", label)
         if not isinstance(label, tfds.features.ClassLabel):
-            raise KerasVisionError(f"{what}: feature {self.label_key!r} is {label}, not a ClassLabel; set label_key")
-        return label.names, lambda held: {key: tf.cast(held, tf.int32)}
+            raise KerasVisionError(
+                f"{what}: feature {key!r} is {' '.join(str(label).split())}, not a ClassLabel; set label_key, or "
+                "target_keys for numbers"
+            )
+        return label.names, {key: True}, lambda record, content: {found: tf.cast(record[key], tf.int32)}
 
     def _masks(self, feature, what):
-        """As `_labels`, of a feature that is a picture of values."""
+        """(names of classes, function of what TFDS gives that returns a mask), of a picture of values."""
         if feature.shape[-1] != 1 or feature.tf_dtype != tf.uint8:
             raise KerasVisionError(f"{what}: feature {self.label_key!r} is {feature}, no mask of bytes; set label_key")
         names = self.classes or tuple(getattr(feature, "names", None) or ())
@@ -123,8 +143,8 @@ class Tfds(Pictures):
 
         return names, labels
 
-    def _split(self, tfds, builder, expression, labels, what):
-        wanted = {self.image_key: True, self.label_key: True}
+    def _split(self, tfds, builder, expression, wanted, labels, what):
+        wanted = {self.image_key: True} | wanted
         decoders = tfds.decode.PartialDecoding(wanted, decoders={self.image_key: tfds.decode.SkipDecoding()})
         config = tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1)
         try:
@@ -134,19 +154,19 @@ class Tfds(Pictures):
             raise UsageError(f"{what}: {_line(error)}; it has {', '.join(builder.info.splits)}") from None
         if not info.num_examples:
             raise UsageError(f"{what}: no examples")
-        image_key, label_key = self.image_key, self.label_key
+        image_key, is_stored = self.image_key, self.orientation == "stored"
 
         def read(record):
-            sample = {"image_bytes": record[image_key]} | labels(record[label_key])
-            return _of_one_size(sample, what) if "mask" in sample else sample
+            content = stored(record[image_key]) if is_stored else record[image_key]
+            return {"image_bytes": content} | labels(record, content)
 
         bytes_each = max(1, _stored_bytes(builder) // max(1, builder.info.splits.total_num_examples))
         return Split(records, read, info.num_examples, shuffle_buffer=max(1_000, _SHUFFLE_BYTES // bytes_each))
 
 
-def _of_one_size(sample, what):
-    """The sample, whose mask must be as large as its image."""
-    image, mask = image_hw(sample["image_bytes"]), tf.shape(sample["mask"])
+def _of_one_size(sample, content, what):
+    """The sample, whose mask must be as large as its image. content: the image's bytes."""
+    image, mask = image_hw(content), tf.shape(sample["mask"])
     line = f"{SAYS} {what}: a mask is not as large as its image; mend the data; (h, w) of the image, then of the mask:"
     check = tf.debugging.Assert(tf.reduce_all(image == mask), [line, tf.concat([image, mask], 0)], summarize=4)
     with tf.control_dependencies([check]):

@@ -11,11 +11,13 @@ import re
 from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.escaping import html_text, markdown_code, markdown_text
 from kerasvision.core.format import human_bytes
+from kerasvision.core.intervals import folded, spelled
 from kerasvision.export.directions import directions_in
 
 NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
 FEW = 100  # examples, below which figures are called rough
 _WORST_CLASSES = 3
+_GROUP_METRICS = 6  # columns of the table of groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +30,12 @@ class Words:
     license: str = ""
 
 
-def markdown(contract, words=Words(), robustness=None, explanations=""):
+def markdown(contract, words=Words(), robustness=None, explanations="", groups=None):
     """The card as Markdown.
 
     robustness: what `kerasvision robustness` measured of this model, or None. explanations: a picture that `kerasvision
-    explain` drew, as the card links it, or "".
+    explain` drew, as the card links it, or "". groups: what `kerasvision evaluate --by` found (`api.evaluate_groups`),
+    or None.
     """
     parts = [
         f"# {markdown_text(contract['name'])}, version {contract['version']}",
@@ -40,11 +43,12 @@ def markdown(contract, words=Words(), robustness=None, explanations=""):
         f"## Intended use\n\n{words.intended_use or NOT_SAID}",
         f"## Data\n\n{words.data or NOT_SAID}\n\n{_source(contract)}",
         f"## Figures\n\n{_figures(contract)}",
-        *_groups(contract),
+        *_classes(contract),
+        *_groups(groups),
         *_robustness(robustness),
         *_explanations(explanations),
         f"## Files\n\n{_files(contract)}",
-        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness)}",
+        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness, groups)}",
         f"## What a client owes\n\n{_owed(contract)}",
         f"## License\n\n{words.license or NOT_SAID}",
     ]
@@ -124,33 +128,48 @@ def _figures(contract):
     row = _any_artifact(contract)
     examples = row["agreement"]["examples"]
     split = next(iter(contract["metrics"]), "test/").split("/")[0]
-    held = [
-        (markdown_text(k.split("/", 1)[1]), f"{v:.4f}") for k, v in contract["metrics"].items() if k.count("/") == 1
-    ]
+    rows = folded(contract["metrics"]).items()
+    held = [(markdown_text(k.split("/", 1)[1]), spelled(*row)) for k, row in rows if k.count("/") == 1]
     split = markdown_text(split)
     return f"Of the trained model, on {examples} examples of the {split} split.\n\n{_table(('metric', 'value'), held)}"
 
 
 def _by_class(contract):
-    """{metric: {class: value}} of what is measured for each class."""
+    """{metric: {class: (value, interval or None)}} of what is measured for each class."""
     found = {}
-    for key, value in contract["metrics"].items():
+    for key, held in folded(contract["metrics"]).items():
         parts = key.split("/", 2)
         if len(parts) == 3 and parts[2] in contract["classes"]:
-            found.setdefault(parts[1], {})[parts[2]] = value
+            found.setdefault(parts[1], {})[parts[2]] = held
     return found
 
 
-def _groups(contract):
+def _classes(contract):
     found = _by_class(contract)
     if not found:
         return []
     rows = [
-        (markdown_text(name), *(f"{held[name]:.4f}" if name in held else "" for held in found.values()))
+        (markdown_text(name), *(spelled(*held[name]) if name in held else "" for held in found.values()))
         for name in contract["classes"]
     ]
     rows = [row for row in rows if any(row[1:])]
     return [f"## Figures of each class\n\n{_table(('class', *map(markdown_text, found)), rows)}"]
+
+
+def _groups(found):
+    """Of each group its figures, the main one first; those of single classes are left to `evaluate`."""
+    if not found:
+        return []
+    kinds = [key.split("/", 1)[1] for key in folded({f"all/{k}": v for k, v in found["metrics"].items()})]
+    shown = [found["metric"], *(k for k in kinds if k != found["metric"] and "/" not in k)][:_GROUP_METRICS]
+    rows = []
+    for name, row in found["groups"].items():
+        values = [row["metrics"].get(metric) for metric in shown]
+        figures = ("" if value is None else f"{value:.4f}" for value in values)
+        rows.append((markdown_text(name or "(empty)"), row["examples"], *figures))
+    by = markdown_text(found["by"])
+    said = f"Of the {found['examples']} examples of the {markdown_text(found['split'])} split, by {by}."
+    return [f"## Figures of each group\n\n{said}\n\n{_table((by, 'examples', *map(markdown_text, shown)), rows)}"]
 
 
 def _robustness(found):
@@ -197,17 +216,18 @@ def _files(contract):
     return _table(head, rows)
 
 
-def _limits(contract, robustness):
+def _limits(contract, robustness, groups):
     lines, examples = [], _any_artifact(contract)["agreement"]["examples"]
     if examples < FEW:
         lines.append(f"Figures come of {examples} examples only, and are rough.")
     for metric, held in _by_class(contract).items():
         direction = direction_of(directions_in(contract), metric) or "max"
-        weak = sorted(held.items(), key=lambda row: goodness(row[1], direction))[:_WORST_CLASSES]
+        weak = sorted(held.items(), key=lambda row: goodness(row[1][0], direction))[:_WORST_CLASSES]
         if len(held) > _WORST_CLASSES:
-            named = ", ".join(f"{markdown_text(name)} {value:.2f}" for name, value in weak)
+            named = ", ".join(f"{markdown_text(name)} {value:.2f}" for name, (value, _) in weak)
             lines.append(f"{'Lowest' if direction == 'max' else 'Worst'} {markdown_text(metric)}: {named}.")
         break
+    lines += _weakest_group(contract, groups)
     doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
     if doubtful:
         shown = ", ".join(map(markdown_text, doubtful))
@@ -215,6 +235,26 @@ def _limits(contract, robustness):
     but = ", but for their corruptions" if robustness else ""
     lines.append(f"Nothing is measured of pictures unlike those of the data above{but}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _weakest_group(contract, found):
+    """A line about the group of the worst main metric, in a list; and one about groups that are small."""
+    if not found or len(found["groups"]) < 2:
+        return []
+    metric, direction = found["metric"], direction_of(directions_in(contract), found["metric"]) or "max"
+    known = {k: row for k, row in found["groups"].items() if metric in row["metrics"]}
+    lines = []
+    if known:
+        name = min(known, key=lambda k: goodness(known[k]["metrics"][metric], direction))
+        value, count = known[name]["metrics"][metric], known[name]["examples"]
+        lines.append(
+            f"{'Lowest' if direction == 'max' else 'Worst'} {markdown_text(metric)} by {markdown_text(found['by'])}: "
+            f"{markdown_text(name or '(empty)')} {value:.2f}, of {count} examples."
+        )
+    few = [markdown_text(k or "(empty)") for k, row in found["groups"].items() if row["examples"] < FEW]
+    if few:
+        lines.append(f"Figures of groups of fewer than {FEW} examples are rough: {', '.join(few)}.")
+    return lines
 
 
 def _owed(contract):

@@ -4,6 +4,7 @@ from kerasvision.export.package.labels import CONFIG, MOUNTED
 
 REST_PORT, GRPC_PORT = 8501, 8500
 BATCHING_FILE = "batching.config"
+SERVING = "2.19.0"  # a version that knows every operator of the graphs: tests/export/test_serving_operators.py
 
 # a batch is made of what waits; it is off unless asked for, as that server joins inputs of one shape alone
 BATCHING = """max_batch_size { value: 32 }
@@ -18,7 +19,7 @@ COMPOSE = f"""# docker compose up, from this folder
 # add --enable_batching=true --batching_parameters_file={MOUNTED}/{BATCHING_FILE} to the command.
 services:
   serving:
-    image: tensorflow/serving:2.19.0
+    image: tensorflow/serving:{SERVING}
     command: >-
       --model_config_file={MOUNTED}/{CONFIG} --model_config_file_poll_wait_seconds=30
       --allow_version_labels_for_unavailable_models=true

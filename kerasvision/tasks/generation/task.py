@@ -105,5 +105,8 @@ class Generation(IncompleteImageModel):
         error = np.abs(reference["picture"] - other["picture"]).max((1, 2, 3))
         return error / 255, error > FLIP
 
+    def magnitude(self, prediction):
+        return prediction["picture"].max((1, 2, 3)) / 255
+
     def describe(self, prediction, classes):
         return {"picture": {"size_hw": list(self.image_size), "mean": round(float(prediction["picture"].mean()), 3)}}

@@ -145,6 +145,9 @@ class Regression(ImageArchitecture):
         error = np.abs(reference["values"] - other["values"]) / scale
         return error.max(1), (error > FLIP).any(1)
 
+    def magnitude(self, prediction):
+        return (np.abs(prediction["values"]) / self.standard[1]).max(1)
+
     def describe(self, prediction, classes):
         return {key: _named(value, classes) for key, value in prediction.items()}
 

@@ -11,6 +11,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.escaping import line_of
 from kerasvision.export.contract import read_contract
 from kerasvision.export.package.card import NOT_SAID, Words, markdown, page
+from kerasvision.export.package.sbom import bill_of_materials
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,36 @@ def test_the_command_writes_markdown_html_and_the_packages(artifact, tmp_path, c
     for name in ("tensorflow", "numpy", "tf-keras", "flatbuffers"):
         assert held[name] == importlib.metadata.version(name)
     assert len({row["purl"] for row in bill["components"]}) == len(bill["components"])
+
+
+def stages(bill, name):
+    """{version: the stages that a package was there for}."""
+    rows = [row for row in bill["components"] if row["name"] == name]
+    return {row["version"]: [p["value"] for p in row["properties"]] for row in rows}
+
+
+def test_the_packages_are_those_of_the_run_and_of_the_export(artifact, digits_run):
+    """All that is installed where the run was trained, whatever is installed where the card is made."""
+    recorded = json.loads((digits_run.folder / "environment.json").read_text())["packages"]
+    every = {found.metadata["Name"] for found in importlib.metadata.distributions()}
+    assert set(recorded) == every and recorded["tensorflow"] == importlib.metadata.version("tensorflow")
+    contract = read_contract(artifact)
+    assert contract["packages"]["training"] == recorded
+    both = bill_of_materials(contract)
+    assert stages(both, "numpy") == {recorded["numpy"]: ["training", "export"]} and both["properties"] == []
+    assert {row["name"] for row in both["components"]} == every - {"kerasvision"}
+    contract["packages"]["training"] = {"numpy": "1.0.0", "only_there": "2.0"}
+    other = bill_of_materials(contract)
+    assert stages(other, "numpy") == {"1.0.0": ["training"], recorded["numpy"]: ["export"]}
+    assert stages(other, "only_there") == {"2.0": ["training"]}
+    assert "pkg:pypi/only-there@2.0" in {row["purl"] for row in other["components"]}
+
+
+def test_a_contract_of_before_says_that_its_packages_are_unknown(artifact):
+    contract = read_contract(artifact)
+    del contract["packages"]
+    bill = bill_of_materials(contract)
+    assert bill["components"] == [] and [p["value"] for p in bill["properties"]] == ["training", "export"]
 
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "a|b", "`x`", "[x](javascript:alert(1))", "=cmd", "\x1b[31mred", "**b**")
