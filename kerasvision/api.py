@@ -208,7 +208,7 @@ def evaluate(model, split="test", draw=None):
     data = splits[split]
     evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
     folder = evaluation.picture_folder(draw, evaluator, model.arch.registered_name) if draw else None
-    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
+    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits, split), model.arch)
     for inputs, ground_truth, _ in raw_examples(data, model.arch):
         evaluator.update(model(inputs), ground_truth)
     if folder:
