@@ -82,7 +82,7 @@ class Retrieval(Evaluator):
         """Yields (numbers of queries [b], their labels [b], cosines [b, N], labels of the gallery [N]); where the query
         is of the gallery itself, its own cosine is -2, below all others.
         """
-        asked, truth = (np.concatenate(part) for part in zip(*self._queries, strict=True))
+        asked, wanted = (np.concatenate(part) for part in zip(*self._queries, strict=True))
         held, labels = (np.concatenate(part) for part in zip(*(self._gallery or self._queries), strict=True))
         numbers = np.arange(len(asked)) if examples is None else np.asarray(examples)
         rows = max(1, min(BLOCK, _MOST // len(held)))
@@ -91,7 +91,7 @@ class Retrieval(Evaluator):
             cosines = np.clip(asked[part] @ held.T, -1.0, 1.0)
             if not self._gallery:
                 cosines[np.arange(len(part)), part] = -2.0
-            yield part, truth[part], cosines, labels
+            yield part, wanted[part], cosines, labels
 
     def _search(self):
         """name -> [N], one value a query: each figure, `matches` (R) and `nearest`, the class of the nearest."""
@@ -105,9 +105,9 @@ class Retrieval(Evaluator):
     def _pairs(self, examples):
         """int64 [bins] each: how many pairs of one class, and of two, have a cosine in each bin."""
         counts = np.zeros((2, _BINS), np.int64)
-        for _, truth, cosines, labels in self._blocks(examples):
+        for _, wanted, cosines, labels in self._blocks(examples):
             bins = np.rint((cosines + 1.0) * ((_BINS - 1) / 2)).astype(np.int64)
-            same, real = truth[:, None] == labels, cosines >= -1.0
+            same, real = wanted[:, None] == labels, cosines >= -1.0
             counts[0] += np.bincount(bins[same & real], minlength=_BINS)
             counts[1] += np.bincount(bins[~same & real], minlength=_BINS)
         return counts
@@ -120,19 +120,19 @@ def _checked(prediction, ground_truth):
     return embedding, np.asarray(ground_truth["label"])
 
 
-def _searched(truth, cosines, labels, itself):
+def _searched(wanted, cosines, labels, itself):
     """Name -> [b], of a block of queries. itself: whether each stands in the gallery too."""
-    matches = (truth[:, None] == labels).sum(1) - itself
+    matches = (wanted[:, None] == labels).sum(1) - itself
     size = len(labels) - itself
     first = largest(cosines, min(size, max(*NEAREST, int(matches.max(initial=0)))))
-    hits = labels[first] == truth[:, None]
+    hits = labels[first] == wanted[:, None]
     places = np.arange(1, first.shape[1] + 1)
     within = hits & (places <= matches[:, None])
     precision = hits.cumsum(1) / places
     share = 1.0 / np.maximum(matches, 1)
     found = {f"recall@{k}": hits[:, :k].any(1) for k in NEAREST}
     found |= {"r_precision": within.sum(1) * share, "map@r": (precision * within).sum(1) * share}
-    return found | {"matches": matches, "nearest": labels[first[:, 0]] if size else np.full(len(truth), -1)}
+    return found | {"matches": matches, "nearest": labels[first[:, 0]] if size else np.full(len(wanted), -1)}
 
 
 def roc_auc(same, different):

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.losses import pairs
 from kerasvision.ops.gather import gathered
@@ -22,6 +23,13 @@ def objective(name):
     """A term over the graph's logits as embeddings, as `Learner` takes it."""
     term = PairLoss(**NOTHING | {name: 1.0})
     return lambda targets, raw: term(tf.argmax(targets["logits"], -1, tf.int32), raw["logits"])
+
+
+def build():
+    """A small graph without a kink: it is traced once for each loss and replica."""
+    image = keras.Input((8, 8, 3), name="image")
+    hidden = keras.layers.Dense(16, "swish", name="hidden")(keras.layers.Flatten(name="flat")(image))
+    return keras.Model({"image": image}, {"logits": keras.layers.Dense(10, name="logits")(hidden)})
 
 
 def alone(targets, raw):
@@ -56,7 +64,6 @@ def main():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
-    build = tiny.smooth_classifier(num_classes=10).build
     found = {name: compared(one, two, build, objective(name), tiny.sgd(0.01)) for name in TERMS}
     found["not gathered"] = compared(one, two, build, alone, tiny.sgd(0.01))
     found["gathered"] = gathering(two)
