@@ -16,7 +16,7 @@ STEPS = 8  # an epoch
 
 
 def recipe_for(marker):
-    """Eight steps, then a phase of sixteen whose batches a technique puts together: in its twelfth, worker 1 is killed."""
+    """Eight steps, then a phase of sixteen whose batches a technique orders; in its twelfth, worker 1 is killed."""
     end = tiny.EndOnce(marker=str(marker), epoch=1, step=3, worker=1)
     return tiny.recipe(model=tiny.smooth_classifier(), then=(Phase(2, tiny.sgd(0.02), (), (end, Scratch(each=2))),))
 
@@ -24,7 +24,8 @@ def recipe_for(marker):
 def launch(folder, marker, *options):
     """`kerasvision launch --workers 2 -- train` into `folder`."""
     path = folder.with_suffix(".py")
-    path.write_text(f"import tests.train.scratch, tests.train.tiny  # register scratch and end_once\n{recipe_source(recipe_for(marker))}")
+    registering = "import tests.train.scratch, tests.train.tiny  # scratch and end_once\n"
+    path.write_text(registering + recipe_source(recipe_for(marker)))
     command = ["launch", "--workers", "2", "--", "train", str(path), "--out", str(folder), *options]
     return tiny.run_python("-m", "kerasvision", *command)
 
