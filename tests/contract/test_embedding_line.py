@@ -113,24 +113,35 @@ def test_class_vectors_are_in_the_run_and_in_no_file(line):
         assert len(shapes) > 4 and not vectors & set(shapes), spec
 
 
-def test_files_and_servers_answer_as_the_run_does(line, tmp_path, capsys):
+def test_files_answer_as_the_run_does_on_the_command_line_too(line, tmp_path, capsys):
     run, paths, artifacts, _ = line
-    pixels = next(raw_examples(run.recipe.data.open().splits["test"], run.arch, limit=4))[0]["image"]
-    expected = api.load(run.folder)({"image": pixels})["embedding"]
+    pixels, expected = first_answers(run)
     for spec, path in paths.items():
         found = api.load(path)({"image": pixels})["embedding"]
         assert np.linalg.norm(found - expected, axis=1).max() <= artifacts[spec].agreement["max_error"] + 1e-6, spec
+    Image.fromarray(pixels[0]).save(tmp_path / "digit.png")
+    capsys.readouterr()
+    assert main(["predict", str(paths["tflite:float32"]), str(tmp_path / "digit.png"), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["prediction"]["embedding"]
+    np.testing.assert_allclose(row, expected[0], atol=1e-5)
+
+
+def first_answers(run):
+    """(pixels of four pictures of the test split, what the run says of them)."""
+    pixels = next(raw_examples(run.recipe.data.open().splits["test"], run.arch, limit=4))[0]["image"]
+    return pixels, api.load(run.folder)({"image": pixels})["embedding"]
+
+
+def test_a_server_answers_as_the_run_does(line):
+    run, paths, _, _ = line
+    pixels, expected = first_answers(run)
     folder = paths["tf_serving"].parents[1]
     server = Server(configs_below(folder), Options(rest_port=0, grpc_port=0), folder).start()
     try:
         answer = Client(f"http://127.0.0.1:{server.rest_port}", deadline=60.0).predict("digits", {"image": pixels})
-        np.testing.assert_allclose(next(iter(answer.values())), expected, atol=1e-5)
     finally:
         server.stop()
-    Image.fromarray(pixels[0]).save(tmp_path / "digit.png")
-    assert main(["predict", str(paths["tflite:float32"]), str(tmp_path / "digit.png"), "--json"]) == 0
-    row = json.loads(capsys.readouterr().out)["prediction"]["embedding"]
-    np.testing.assert_allclose(row, expected[0], atol=1e-5)
+    np.testing.assert_allclose(next(iter(answer.values())), expected, atol=1e-5)
 
 
 def test_the_gallery_may_be_the_judged_split_itself(line):
