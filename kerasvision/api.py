@@ -252,7 +252,7 @@ def _judged(model, split, draw=None, cases=None):
     evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
     folder = evaluation.picture_folder(draw, evaluator, name) if draw else None
     table = evaluation.case_file(cases, evaluator, name) if cases else None
-    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
+    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits, split), model.arch)
     names = []
     for inputs, ground_truth, batch_names in raw_examples(data, model.arch):
         evaluator.update(model(inputs), ground_truth)

@@ -97,7 +97,7 @@ def test_embedding_is_one_vector_an_example(name, arch, graph, case):
         with pytest.raises(KerasVisionError, match="has no embedding"):  # an exemption that is not needed must go
             arch.embedding(graph)
         return
-    head = HEADS.get(name.split("/")[0], "")
+    head = HEADS.get(name, HEADS.get(name.split("/")[0], ""))
     if name in EXEMPT_FROM_HEADS:
         with pytest.raises(ValueError, match="cannot be reached"):
             contracts.check_embedding(arch, graph, case, head)
