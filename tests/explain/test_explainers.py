@@ -175,7 +175,7 @@ def test_bad_words_are_one_line(arguments, says, digits_run, digit, tmp_path, mo
 
 
 def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp_path, capsys):
-    assert main(["explain", str(tmp_path), "here.png"]) == 2 and "is no run" in capsys.readouterr().err
+    assert main(["explain", str(tmp_path), "here.png"]) == 1 and "is neither a run" in capsys.readouterr().err
     assert main(["explain", str(digits_run.folder), "here.png"]) == 1 and "cannot be read" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no layer 'conv9'"):
         create("explainers/grad_cam", layer="conv9").explain(
