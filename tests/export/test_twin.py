@@ -17,10 +17,11 @@ from kerasvision.export.twin.twin import Twin
 from tests import store
 from tests.contract import contracts
 from tests.contract.cases import CASES as CONTRACT_CASES
-from tests.contract.cases import EXEMPT_FROM_QAT, names
+from tests.contract.cases import EXEMPT_FROM_QAT, TOYS, names
 from tests.export import twins
 from tests.export.random_models import randomized
 
+NAMES = [name for name in names() if name not in TOYS]
 QUANTIZE = ("float32", "float16", "dynamic", "int8")
 BY_DEFAULT = (
     *(("classification/classifier", quantize) for quantize in ("dynamic", "int8")),
@@ -28,11 +29,13 @@ BY_DEFAULT = (
 )
 CASES = [
     pytest.param(name, quantize, marks=() if (name, quantize) in BY_DEFAULT else pytest.mark.nightly)
-    for name in names()
+    for name in NAMES
     for quantize in QUANTIZE
 ]
-# raw outputs that decoding only multiplies, which the converter does to the weights
+# raw outputs that are not in a file: the converter multiplies weights in place of what decoding multiplies, or reshapes
+# after it has decoded
 JOINED = {
+    "classification/classifier_chain": {"logits"},
     "detection/faster_rcnn": {"deltas"},
     "instance_segmentation/mask_rcnn": {"deltas"},
     "regression/regressor": {"values"},
@@ -72,7 +75,7 @@ def check_file(name, quantize, path, graph=None):
     check_answers(inside, quantize, twins.answers(interpreter, rows), twins.answers(twins.fast(path), rows), rows)
 
 
-QAT = [n for n in names() if n not in EXEMPT_FROM_QAT]
+QAT = [n for n in NAMES if n not in EXEMPT_FROM_QAT]
 
 
 @pytest.mark.group_by("name")
@@ -102,8 +105,8 @@ def check_raw(inside, arch, graph, row, quantize):
 
 def check_answers(inside, quantize, plain, fast, rows):
     """The file's answer to each of a case's examples, by LiteRT's plain and by its fast kernels. Float files within
-    1e-5; of rounded ones the decisions, as often as both kernels decide alike where that is less than 99.5 %: weights
-    are random, and classes close.
+    1e-5. Of rounded ones the decisions: 99.5 % are equal, or, as weights are random and classes close, at most twice as
+    many differ as between both kernels of LiteRT.
     """
     mine = [{k: v.numpy() for k, v in inside.predicted(row).items()} for row in rows]
     for key in ("probabilities", "scores"):  # of boxes, equal scores come in any order
@@ -111,8 +114,8 @@ def check_answers(inside, quantize, plain, fast, rows):
             np.testing.assert_allclose([m[key] for m in mine], [p[key] for p in plain], atol=1e-5)
         elif key == "probabilities" and key in plain[0]:
             decided = [np.concatenate([a[key].argmax(-1).ravel() for a in held]) for held in (mine, plain, fast)]
-            kernels_agree = (decided[1] == decided[2]).mean()
-            assert (decided[0] == decided[1]).mean() >= min(0.995, kernels_agree)
+            apart, kernels_apart = ((decided[1] != other).mean() for other in (decided[0], decided[2]))
+            assert apart <= max(0.005, 2 * kernels_apart)
 
 
 @pytest.mark.parametrize(

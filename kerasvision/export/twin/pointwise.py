@@ -36,7 +36,7 @@ def gelu(node, x):
 
 def cast(node, x):
     """To the dtype of its output; pixels stay the real numbers that they are, so that they have gradients."""
-    held = node.gives[0]
+    held = node.makes[0]
     return x if held.is_real and node.takes[0].is_real else tf.cast(x, real_dtype(held))
 
 

@@ -55,7 +55,7 @@ def fully_connected(node, x, kernel, bias=None):
     """Kernel [out, in]."""
     rows = _input(tf.reshape(x, (-1, kernel.shape[-1])), node, not node.options.asymmetricQuantizeInputs)
     y = _finish(tf.matmul(rows, kernel, transpose_b=True), bias, node)
-    return tf.reshape(y, node.gives[0].shape)
+    return tf.reshape(y, node.makes[0].shape)
 
 
 def batch_matmul(node, x, y):

@@ -60,7 +60,7 @@ class Node:
     outputs: tuple[int, ...]
     options: typing.Any
     takes: tuple[Held | None, ...]
-    gives: tuple[Held, ...]
+    makes: tuple[Held, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -63,7 +63,7 @@ def topk(node, x, k):
 
 def arg_max(node, x, axis):
     """Index of the largest value along an axis."""
-    return tf.argmax(x, int(np.ravel(axis)[0]), tf.dtypes.as_dtype(node.gives[0].dtype))
+    return tf.argmax(x, int(np.ravel(axis)[0]), tf.dtypes.as_dtype(node.makes[0].dtype))
 
 
 def non_max_suppression(node, boxes, scores, most, iou_threshold, score_threshold):
