@@ -148,6 +148,15 @@ def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
     assert ": 5 0." in capsys.readouterr().out
 
 
+def test_the_command_says_of_a_file_what_it_says_of_its_run(digits_run, digits_tflite, digit, tmp_path, capsys):
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    said = []
+    for model in (digits_run.folder, digits_tflite):
+        assert main(["explain", str(model), str(tmp_path / "digit.png"), "--out", str(tmp_path / "seen.png")]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "digit.png: 3 " in said[0]
+
+
 def test_without_inputs_the_command_says_what_can_be_explained(digits_run, capsys):
     assert main(["explain", str(digits_run.folder)]) == 0
     said = capsys.readouterr().out
