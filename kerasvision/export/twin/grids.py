@@ -22,12 +22,13 @@ def on_grid(x, held):
 
 def rounded(x, scale, zero, least, most):
     """float32 -> (n - zero) * scale of the nearest integers n of least..most; of halves the one further from 0, as in
-    LiteRT. Gradients pass between the ends.
+    LiteRT. Gradients pass but where the nearest integer is beyond the ends: black is often a fraction of a step below
+    the range of a file's input, and is not cut off there.
     """
-    inside = tf.clip_by_value(x, (least - zero) * scale, (most - zero) * scale)
+    inside = tf.clip_by_value(x, (least - zero - 0.5) * scale, (most - zero + 0.5) * scale)
     steps = inside / scale + zero
     integers = tf.sign(steps) * tf.floor(tf.abs(steps) + (0.5 + _TIE))
-    return inside + tf.stop_gradient((integers - zero) * scale - inside)
+    return inside + tf.stop_gradient((tf.clip_by_value(integers, least, most) - zero) * scale - inside)
 
 
 def on_own_grid(x, symmetric):
