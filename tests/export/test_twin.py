@@ -38,7 +38,6 @@ CASES = [
 JOINED = {
     "classification/classifier_chain": {"logits"},
     "detection/faster_rcnn": {"deltas"},
-    "instance_segmentation/mask_rcnn": {"deltas"},
     "regression/regressor": {"values"},
 }
 NO_INT8 = ("volume", "unet3d", "vnet", "cnn3d")  # Conv3D has no integer form
