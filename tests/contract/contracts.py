@@ -29,8 +29,17 @@ def built(arch, seed=0):
     return arch.build()
 
 
+_last = []  # the architecture and the case that `batch_of` was asked for, and its answer: most contracts want it
+
+
 def batch_of(arch, case):
     """(prepared inputs, geometry, targets) of all samples of a case."""
+    if not (_last and _last[0] is arch and _last[1] is case):
+        _last[:] = arch, case, _batch_of(arch, case)
+    return tuple(dict(part) for part in _last[2])
+
+
+def _batch_of(arch, case):
     rows = []
     for sample in case.samples():
         prepared, geometry, moved = arch.prepare_sample(tf.nest.map_structure(tf.constant, sample))

@@ -81,7 +81,7 @@ def recipe_of(model, parts=(), rate=0.05):
     data = create("sources/digits", validation_fraction=0.0, test_fraction=0.9)
     data = create("sources/long_tail", of=data, ratio=3.0)
     if "present" in model.serving_inputs():
-        data = create("sources/incomplete", of=data)
+        data = create("sources/incomplete", of=data, missing="quadrant")
     sgd = tiny.sgd(rate, momentum=0.0)
     return tiny.recipe(model=model, data=data, techniques=parts, optimizer=sgd, epochs=EPOCHS, validation_fraction=0.0)
 

@@ -19,7 +19,11 @@ from tests.contract.cases import CASES
 SEAM = 1e-3
 
 
-@pytest.fixture(scope="module", params=["semantic_segmentation/unet", "volume_segmentation/unet3d"])
+# volumes in windows, of the run and of its files, by default: tests/cli/test_predict_volumes.py
+@pytest.fixture(
+    scope="module",
+    params=["semantic_segmentation/unet", pytest.param("volume_segmentation/unet3d", marks=pytest.mark.nightly)],
+)
 def trained(request):
     """(case, run) after some epochs; of a depth at which a window sees enough around its center."""
     case = CASES[request.param]

@@ -73,11 +73,17 @@ def trained():
     sources._parts.pop("contract_case")
 
 
+class Exported:
+    """spec -> `Artifact`, certified, each when it is asked for."""
+
+    def __getitem__(self, spec):
+        recipe = contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)
+        return store.exported(recipe, (spec,), None)[0][spec]
+
+
 @pytest.fixture(scope="module")
 def exported(trained):
-    """spec -> `Artifact`, certified."""
-    recipe = contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)
-    return store.exported(recipe, SPECS, None)[0]
+    return Exported()
 
 
 def predicted(trained, image):
@@ -90,7 +96,11 @@ def agreeing(masks, others):
     return {name: float((mask == others[name]).mean()) for name, mask in masks.items()}
 
 
-@pytest.mark.parametrize("spec", SPECS)
+# the other precisions of a detector by default: test_mediapipe.py
+BY_DEFAULT = ("mediapipe:float32", "mediapipe:int8")
+
+
+@pytest.mark.parametrize("spec", [pytest.param(s, marks=() if s in BY_DEFAULT else pytest.mark.nightly) for s in SPECS])
 def test_every_precision_is_certified(exported, spec):
     artifact = exported[spec]
     assert artifact.path.name == f"model_{spec.replace(':', '_').replace('_float32', '')}.tflite"

@@ -220,7 +220,7 @@ def test_factors_of_classes_act_once_on_what_the_members_make_together(runs, tmp
     tuned = []
     for seed in (0, 1):
         model = tiny.classifier(tune_for="accuracy")
-        tuned.append(train(tiny.recipe(model=model, seed=seed), tmp_path / f"tuned{seed}"))
+        tuned.append(load_run(store.trained(tiny.recipe(model=model, seed=seed))))
     assert all(t.arch.class_factors for t in tuned)
     joined = join([t.folder for t in tuned], tmp_path / "stacked", "stacking")
     assert joined.arch.members[1].class_factors == ()
