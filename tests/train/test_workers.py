@@ -10,20 +10,22 @@ from kerasvision.train.callbacks import read_history
 from kerasvision.train.fit import train
 from kerasvision.train.interruption import start_step
 from tests.train import tiny
+from tests.train.scratch import Scratch
 
 STEPS = 8  # an epoch
 
 
 def recipe_for(marker):
-    """Eight steps, then a phase of sixteen, in whose twelfth step worker 1 is killed."""
+    """Eight steps, then a phase of sixteen whose batches a technique orders; in its twelfth, worker 1 is killed."""
     end = tiny.EndOnce(marker=str(marker), epoch=1, step=3, worker=1)
-    return tiny.recipe(model=tiny.smooth_classifier(), then=(Phase(2, tiny.sgd(0.02), (), (end,)),))
+    return tiny.recipe(model=tiny.smooth_classifier(), then=(Phase(2, tiny.sgd(0.02), (), (end, Scratch(each=2))),))
 
 
 def launch(folder, marker, *options):
     """`kerasvision launch --workers 2 -- train` into `folder`."""
     path = folder.with_suffix(".py")
-    path.write_text(f"import tests.train.tiny  # registers end_once\n{recipe_source(recipe_for(marker))}")
+    registering = "import tests.train.scratch, tests.train.tiny  # scratch and end_once\n"
+    path.write_text(registering + recipe_source(recipe_for(marker)))
     command = ["launch", "--workers", "2", "--", "train", str(path), "--out", str(folder), *options]
     return tiny.run_python("-m", "kerasvision", *command)
 
@@ -48,9 +50,9 @@ def whole(tmp_path_factory):
 def test_two_workers_train_as_one(whole, tmp_path):
     folder, marker = whole
     train(recipe_for(marker), tmp_path / "one")
-    eight = "phase-1/best.weights.h5"
-    one, two = (tiny.weights(f / eight) for f in (tmp_path / "one", folder))
-    assert tiny.largest_difference(one, two) < 1e-6
+    for phase in ("phase-1", "phase-2"):
+        one, two = (tiny.weights(f / phase / "best.weights.h5") for f in (tmp_path / "one", folder))
+        assert tiny.largest_difference(one, two) < 1e-6
     losses = [[float(r["loss"]) for r in read_history(f / "history.csv")] for f in (tmp_path / "one", folder)]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 

@@ -126,7 +126,7 @@ class Volumes(Source):
             )
         looks = [look for look in seen if isinstance(look, _Look)]
         if not looks:
-            raise KerasVisionError(f"{what}: no volume is left that can be read")
+            raise KerasVisionError(f"{what}: none of the {len(seen)} volumes can be read: {named(bad)}")
         return looks, [f"unreadable: {line}" for line in bad]
 
 

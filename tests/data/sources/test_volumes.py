@@ -107,6 +107,10 @@ def test_unreadable_files(tmp_path):
     held = opened(root, classes=NAMES, skip_unreadable=True)
     assert set(where(held, root)) == {"images/0.nii.gz", "images/4.nii.gz"}
     assert [line.split()[0] for line in held.dropped] == [*3 * ["unreadable:"], "not"]
+    for number in (0, 4):
+        (root / "images" / f"{number}.nii.gz").write_bytes(b"no volume")
+    line = refusal(root, classes=NAMES, skip_unreadable=True)
+    assert "none of the 5 volumes can be read: images/0.nii.gz (" in line
 
 
 def test_many_files_are_opened_by_their_headers(tmp_path, monkeypatch):
