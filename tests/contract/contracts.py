@@ -153,9 +153,7 @@ def check_least_loss(arch, case):
 
 
 def check_gives(arch, graph, case, fixed=True):
-    """The prediction's keys, dtypes and static shapes are what `outputs` says; its JSON can be written. fixed: also of
-    the function of one fixed size, which `export` traces too.
-    """
+    """Keys, dtypes and static shapes are what `outputs` says; JSON can be written. fixed: of `Served.fixed` as well."""
     if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing, and an empty answer says nothing
         arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
     served = Served(arch, graph, case.classes)
