@@ -192,11 +192,12 @@ def tidying(arch, keep_largest=False, fill_holes=False):
     return tidy if steps else None
 
 
-def evaluate(model, split="test", draw=None):
+def evaluate(model, split="test", draw=None, tell=None):
     """name -> float of a model that knows its recipe, on a split of the recipe's data.
 
-    draw: a folder for the evaluator's pictures: a detector's precision_recall.png and errors.png, a segmenter's
-    worst.png.
+    draw: a folder for the evaluator's pictures: a classifier's confusion.png and worst.png, of several labels also
+    labels.png, a regressor's scatter.png and worst.png, a detector's precision_recall.png and errors.png, a segmenter's
+    worst.png. tell: a function that is given each line about what is most often mistaken, names as they are.
     """
     from kerasvision.data.pipeline import raw_examples, splits_of
     from kerasvision.inference import evaluation
@@ -213,4 +214,6 @@ def evaluate(model, split="test", draw=None):
         evaluator.update(model(inputs), ground_truth)
     if folder:
         evaluation.draw_evaluation(evaluator, folder, data, model.arch)
+    for line in evaluator.in_words() if tell else ():
+        tell(line)
     return {f"{split}/{k}": v for k, v in evaluator.result().items()}

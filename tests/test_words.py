@@ -22,6 +22,9 @@ SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}\b|doi:10\.\d{4,}/\S|\b(19[3-9]\d|20[0
 WITHOUT_SOURCE = {
     "metrics/base.py": "the contract of the others",
     "metrics/overlays.py": "draws what others have measured",
+    "metrics/class_pictures.py": "draws what others have measured",
+    "metrics/number_pictures.py": "draws what others have measured",
+    "metrics/worst.py": "draws what others have measured",
     "train/techniques/restore_with.py": "copies the weights of a run; the model that gets them names the papers",
 }
 

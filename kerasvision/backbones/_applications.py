@@ -6,7 +6,9 @@ import tf_keras as keras
 
 from kerasvision.backbones import _flat
 from kerasvision.backbones.base import Backbone, Normalization
+from kerasvision.backbones.weights import PREFIX
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.layers.attention import GATES, Attention, gate, look_around
 
 IMAGENET = Normalization(
     mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)
@@ -14,7 +16,11 @@ IMAGENET = Normalization(
 
 
 class Application(Backbone):
-    """Abstract. A final subclass says which published model it is and where its levels end."""
+    """Abstract. A final subclass says which published model it is, where its levels end, and where its blocks' branches
+    do.
+    """
+
+    attention: Attention
 
     @abc.abstractmethod
     def published(self, weights, input_shape) -> keras.Model:
@@ -23,6 +29,17 @@ class Application(Backbone):
     @abc.abstractmethod
     def ends(self, names) -> dict[str, str]:
         """Level -> name of the layer it ends with. names: stable names of all layers, in order."""
+
+    def branches(self, names) -> list[str]:
+        """Names of the layers that end a block's branch, behind which a gate stands. names: as `ends` gets them."""
+        return []
+
+    def attended(self, names) -> list[str]:
+        """Names of the layers behind which `attention` stands: gates in each block, the others at the last level."""
+        if self.attention == "none":
+            return []
+        levels = {level: name for level, name in self.ends(names).items() if level != "head"}
+        return self.branches(names) if self.attention in GATES else [levels[max(levels)]]
 
     def exchange(self, layer, name):
         """The layer to put in place of a published one, or None to leave it out."""
@@ -34,8 +51,18 @@ class Application(Backbone):
             published = self.published(None, shape)
         except ValueError as error:
             raise KerasVisionError(f"{self.registered_name} cannot take images of {shape[:2]} px: {error}") from None
-        tensors = _flat.replay(published, x, self.exchange)
+        names = tuple(_flat.stable_names([layer.name for layer in published.layers]).values())
+        attended = {PREFIX + name for name in self.attended(names)}
+
+        def exchange(layer, name):
+            fresh = self.exchange(layer, name)
+            return self._with_attention(fresh, f"{name}_attention") if name in attended else fresh
+
+        tensors = _flat.replay(published, x, exchange)
         return {level: tensors[name] for level, name in self.ends(tuple(tensors)).items()}
+
+    def _with_attention(self, layer, name):
+        return lambda x: look_around(gate(layer(x), self.attention, name), self.attention, name)
 
     def published_weights(self, source):
         return _flat.named_weights(fetch(self.registered_name, source, lambda: self.published(source, (None, None, 3))))

@@ -13,6 +13,7 @@ from kerasvision.backbones._applications import IMAGENET, fetch
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.registry import backbones
 from kerasvision.layers.activation import gelu_tanh
+from kerasvision.layers.attention import Attention, gate, look_around
 from kerasvision.layers.scale import LayerScale
 
 _VARIANTS = {
@@ -31,10 +32,14 @@ class ConvNeXt(Backbone):
 
     drop_path: largest rate of stochastic depth, reached at the last block. Sides that are no multiple of 32 lose
     their remainder, as in the published network.
+    attention: `se`, `eca` and `cbam` stand in each block before its layer scale, which starts at 1e-6 and would hide
+    from them what they weigh; `non_local` and `self_attention` behind c5. Such layers start fresh beside ImageNet
+    weights.
     """
 
     size: typing.Literal["tiny", "small", "base", "large", "xlarge"] = "tiny"
     drop_path: float = 0.0
+    attention: Attention = "none"
     weights: str | None = None
 
     quantizable: typing.ClassVar[bool] = False  # layer normalization and layer scale
@@ -50,8 +55,10 @@ class ConvNeXt(Backbone):
             x = _patchify(x, width) if stage == 0 else _downsample(x, width, stage - 1)
             for block in range(depth):
                 drop = self.drop_path * done / (sum(depths) - 1)
-                x = _block(x, drop, f"backbone_stage_{stage}_block_{block}")
+                x = _block(x, drop, self.attention, f"backbone_stage_{stage}_block_{block}")
                 done += 1
+            if stage == len(depths) - 1:
+                x = look_around(x, self.attention, f"backbone_stage_{stage}_attention")
             levels[f"c{stage + 2}"] = x
         return levels | {"head": _layer_norm("backbone_head_layernorm")(x)}
 
@@ -90,7 +97,7 @@ def _downsample(x, width, index):
     return keras.layers.Conv2D(width, 2, 2, name=f"backbone_downsampling_conv_{index}")(x)
 
 
-def _block(x, drop, name):
+def _block(x, drop, attention, name):
     """Figure 4: depthwise 7x7, layer normalization, two 1x1 convolutions around a GELU."""
     shortcut, width = x, x.shape[-1]
     x = keras.layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise_conv")(x)
@@ -98,6 +105,7 @@ def _block(x, drop, name):
     x = keras.layers.Dense(4 * width, name=f"{name}_pointwise_conv_1")(x)
     x = keras.layers.Activation(gelu_tanh, name=f"{name}_gelu")(x)
     x = keras.layers.Dense(width, name=f"{name}_pointwise_conv_2")(x)
+    x = gate(x, attention, f"{name}_attention")
     x = LayerScale(name=f"{name}_layer_scale")(x)
     if drop:
         x = keras.layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)

@@ -16,6 +16,7 @@ from kerasvision.backbones._applications import fetch
 from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
+from kerasvision.layers.attention import Attention, gate, look_around
 from kerasvision.layers.norm import batch_norm
 
 _VARIANTS = {
@@ -30,9 +31,14 @@ _VARIANTS = {
 @backbones.register("csp_darknet")
 @dataclasses.dataclass(frozen=True)
 class CSPDarknet(Backbone):
-    """Levels c1 ... c5. ImageNet weights exist for the sizes "tiny" and "l"."""
+    """Levels c1 ... c5. ImageNet weights exist for the sizes "tiny" and "l".
+
+    attention: `se`, `eca` and `cbam` stand in each bottleneck behind its 3x3 convolution, before the addition,
+    `non_local` and `self_attention` behind c5. Such layers start fresh beside ImageNet weights.
+    """
 
     size: typing.Literal["tiny", "s", "m", "l", "xl"] = "tiny"
+    attention: Attention = "none"
     weights: str | None = None
 
     @property
@@ -48,7 +54,9 @@ class CSPDarknet(Backbone):
             x = _conv(x, width, 3, 2, f"{name}_down")
             if final:
                 x = _pyramid(x, width, f"{name}_spp")
-            x = _cross_stage(x, width, depth, not final, f"{name}_csp")
+            x = _cross_stage(x, width, depth, not final, self.attention, f"{name}_csp")
+            if final:
+                x = look_around(x, self.attention, f"{name}_attention")
             levels[f"c{i + 2}"] = x
         return levels
 
@@ -102,7 +110,7 @@ def _pyramid(x, width, name):
     return _conv(x, width, 1, 1, f"{name}_2")
 
 
-def _cross_stage(x, width, depth, residual, name):
+def _cross_stage(x, width, depth, residual, attention, name):
     """arXiv:1911.11929, figure 2b: half the channels go through the blocks, the other half around them."""
     inner = _conv(x, width // 2, 1, 1, f"{name}_1")
     around = _conv(x, width // 2, 1, 1, f"{name}_2")
@@ -110,6 +118,7 @@ def _cross_stage(x, width, depth, residual, name):
         shortcut = inner
         inner = _conv(inner, width // 2, 1, 1, f"{name}_block{b}_1")
         inner = _conv(inner, width // 2, 3, 1, f"{name}_block{b}_2")
+        inner = gate(inner, attention, f"{name}_block{b}_attention")
         if residual:
             inner = keras.layers.Add(name=f"{name}_block{b}_add")([shortcut, inner])
     x = keras.layers.Concatenate(name=f"{name}_concat")([inner, around])

@@ -18,6 +18,7 @@ from kerasvision.backbones._torch_pickle import read_state_dict
 from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
+from kerasvision.layers.attention import Attention, gate, look_around
 from kerasvision.layers.norm import batch_norm
 
 # (repeats, kernel, stride, expansion, output channels, level that ends here)
@@ -39,10 +40,13 @@ class EfficientNetLite(Backbone):
     """Levels c1 ... c5, and `head`: 1280 channels at c5's stride, for pooling and classification.
 
     drop_path: largest rate of stochastic depth, reached at the last block (Huang et al. 2016, arXiv:1603.09382).
+    attention: `se`, `eca` and `cbam` stand in each block behind its projection, before the addition (arXiv:1910.03151,
+    section 4.2), `non_local` and `self_attention` behind c5. Such layers start fresh beside ImageNet weights.
     """
 
     size: typing.Literal["0", "1", "2", "3", "4"] = "0"
     drop_path: float = 0.0
+    attention: Attention = "none"
     weights: str | None = None
 
     @property
@@ -70,7 +74,9 @@ class EfficientNetLite(Backbone):
         levels, blocks = {}, self.blocks()
         for i, (kernel, stride, expansion, channels, level) in enumerate(blocks):
             drop = self.drop_path * i / len(blocks)
-            x = _inverted_residual(x, kernel, stride, expansion, channels, drop, f"backbone_block{i}")
+            x = _inverted_residual(x, kernel, stride, expansion, channels, drop, self.attention, f"backbone_block{i}")
+            if level == "c5":
+                x = look_around(x, self.attention, "backbone_c5_attention")
             if level:
                 levels[level] = x
         levels["head"] = _conv(x, 1280, 1, 1, "backbone_head")
@@ -130,7 +136,7 @@ def _conv(x, channels, kernel, stride, name, activation=True):
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(x) if activation else x
 
 
-def _inverted_residual(x, kernel, stride, expansion, channels, drop, name):
+def _inverted_residual(x, kernel, stride, expansion, channels, drop, attention, name):
     """Inverted residual with linear bottleneck (Sandler et al. 2018, arXiv:1801.04381, figure 3b)."""
     shortcut = x
     if expansion > 1:
@@ -146,6 +152,7 @@ def _inverted_residual(x, kernel, stride, expansion, channels, drop, name):
     x = batch_norm(f"{name}_depthwise_bn")(x)
     x = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
     x = _conv(x, channels, 1, 1, f"{name}_project", activation=False)
+    x = gate(x, attention, f"{name}_attention")
     if stride == 1 and shortcut.shape[-1] == channels:
         if drop:
             x = keras.layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)

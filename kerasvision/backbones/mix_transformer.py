@@ -16,6 +16,7 @@ from kerasvision.backbones.base import Backbone, Normalization
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.layers.activation import gelu_tanh
+from kerasvision.layers.attention import Attention, gate, look_around
 
 _DEPTHS = {
     "b0": (2, 2, 2, 2),
@@ -35,11 +36,15 @@ class MixTransformer(Backbone):
 
     drop_path: largest rate of stochastic depth, reached at the last block. reduction: how attention shortens its
     keys and values, "paper" or "keras_cv"; the ImageNet weights (size "b0") need "keras_cv".
+    attention: beside the self-attention that every block has; `se`, `eca` and `cbam` stand in each block before the
+    addition of its feed-forward branch, `non_local` and `self_attention` behind the last block of c5. Such layers start
+    fresh beside ImageNet weights.
     """
 
     size: typing.Literal["b0", "b1", "b2", "b3", "b4", "b5"] = "b0"
     drop_path: float = 0.0
     reduction: typing.Literal["paper", "keras_cv"] = "paper"
+    attention: Attention = "none"
     weights: str | None = None
 
     quantizable: typing.ClassVar[bool] = False  # attention and layer normalization
@@ -61,6 +66,8 @@ class MixTransformer(Backbone):
                 drop = self.drop_path * done / (sum(depths) - 1)
                 x = self._block(x, stage, drop, f"{name}_block{block}")
                 done += 1
+            if stage == len(depths) - 1:
+                x = look_around(x, self.attention, f"{name}_look_attention")
             x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
             levels[f"c{stage + 2}"] = x
         return levels
@@ -75,6 +82,7 @@ class MixTransformer(Backbone):
         y = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depthwise")(y)  # equation 3
         y = keras.layers.Activation(gelu_tanh, name=f"{name}_gelu")(y)
         y = keras.layers.Dense(x.shape[-1], name=f"{name}_fc2")(y)
+        y = gate(y, self.attention, f"{name}_gate_attention")
         return _add(x, y, drop, f"{name}_2")
 
     def published_weights(self, source):

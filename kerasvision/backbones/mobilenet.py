@@ -12,6 +12,7 @@ from kerasvision.backbones._applications import Application, last
 from kerasvision.backbones.base import Normalization
 from kerasvision.core.registry import backbones
 from kerasvision.layers.activation import HardSigmoid
+from kerasvision.layers.attention import Attention
 
 # block a level ends with; -1: the stem
 _V3_BLOCKS = {
@@ -35,11 +36,15 @@ class MobileNet(Application):
 
     alpha: width multiplier; ImageNet weights exist for v2 with 0.35, 0.5, 0.75, 1.0, 1.3, 1.4 and for v3 with 0.75
     and 1.0. minimalistic: v3 without squeeze-and-excitation, hard swish and 5x5 kernels, for int8 accelerators.
+    attention: `se`, `eca` and `cbam` stand in each block behind its projection, before the addition (arXiv:1910.03151,
+    section 4.2), beside the squeeze-and-excitation of v3; `non_local` and `self_attention` behind c5. Such layers start
+    fresh beside ImageNet weights.
     """
 
     version: typing.Literal["v2", "v3_small", "v3_large"] = "v2"
     alpha: float = 1.0
     minimalistic: bool = False
+    attention: Attention = "none"
     weights: str | None = None
 
     @property
@@ -52,6 +57,9 @@ class MobileNet(Application):
             return keras.applications.MobileNetV2(**shared)
         build = {"v3_small": keras.applications.MobileNetV3Small, "v3_large": keras.applications.MobileNetV3Large}
         return build[self.version](minimalistic=self.minimalistic, **shared)
+
+    def branches(self, names):
+        return [n for n in names if n.endswith(("_project_BN", "_project_BatchNorm"))]
 
     def ends(self, names):
         if self.version == "v2":

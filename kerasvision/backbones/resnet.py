@@ -47,6 +47,9 @@ class ResNet(Application):
         build = getattr(keras.applications, f"ResNet{self.depth}{suffix}")
         return build(include_top=False, weights=weights, input_shape=input_shape)
 
+    def attended(self, names):
+        return []  # `exchange` puts it where the papers, which are about residual networks, have it
+
     def exchange(self, layer, name):
         """The published layer; with the options, a function that applies it and what they add."""
         fresh, block = super().exchange(layer, name), name.rsplit("_", 1)[0]

@@ -16,8 +16,9 @@ def configure(parser):
     parser.add_argument("--out", required=True, help="the ensemble's run folder, for evaluate, predict and export")
     parser.add_argument(
         "--combine",
-        default="mean",
-        help="mean (of probabilities), weighted (shares fitted on the validation split) or stacking",
+        default="",
+        help="mean (of probabilities; the default), weighted (shares fitted on the validation split) or stacking; of "
+        "detectors wbf (weighted boxes fusion; the default), nms or soft_nms (of all boxes together)",
     )
     parser.add_argument("--name", default="ensemble", help="what exports are called")
 
@@ -28,8 +29,8 @@ def run(args):
     from kerasvision.systems.joining import join
 
     trained = join(args.runs, args.out, args.combine, args.name)
-    if trained.arch.shares:
-        shares = ", ".join(f"{share:.3f} {run}" for run, share in zip(args.runs, trained.arch.shares, strict=True))
+    if fitted := getattr(trained.arch, "shares", ()):
+        shares = ", ".join(f"{share:.3f} {run}" for run, share in zip(args.runs, fitted, strict=True))
         print(f"shares: {shares}", file=sys.stderr)
     report(trained)
     return 0

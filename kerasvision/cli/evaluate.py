@@ -16,7 +16,8 @@ def configure(parser):
     parser.add_argument(
         "--draw",
         metavar="FOLDER",
-        help="write pictures there: a detector's errors and curves, a segmenter's worst cases",
+        help="write pictures there: what a classifier confuses, a regressor's errors, a detector's errors and curves, "
+        "a segmenter's worst cases",
     )
 
 
@@ -29,7 +30,8 @@ def run(args):
     if args.draw and args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
     model = load(args.model)
-    metrics = evaluate(model, args.split, args.draw)
+    mistakes = []
+    metrics = evaluate(model, args.split, args.draw, mistakes.append)
     if args.draw:
         print(f"drawn into {args.draw}", file=sys.stderr)
     if args.json:
@@ -42,4 +44,6 @@ def run(args):
             print(f"{name:<{width}}  {value:.4f}")
         if line:
             print(line, file=sys.stderr)
+        for mistake in mistakes:
+            print(line_of(mistake))
     return 0

@@ -14,7 +14,10 @@ def configure(parser):
     listing = actions.add_parser("list", help=text, description=text)
     listing.add_argument("--dir", dest="folder", **_FOLDER)
     listing.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    text = "let a label name a version; refused when clients would notice another interface, or a lower metric"
+    text = (
+        "let a label name a version; refused when it does not answer its golden examples as the trained model did, "
+        "when clients would notice another interface, or a lower metric"
+    )
     promoting = actions.add_parser("promote", help=text, description=text)
     promoting.add_argument("name", metavar="NAME")
     promoting.add_argument("version", metavar="VERSION", type=int)
@@ -64,8 +67,7 @@ def _list(args):
     rows = []
     for version in versions_of(args.folder):
         metric, value = version.metric
-        served = next(row for row in version.contract["artifacts"] if row["path"] == ".")  # of two targets one folder
-        figures = {"metric": metric, "value": value} | {k: served[k] for k in ("size_bytes", "latency_ms")}
+        figures = {"metric": metric, "value": value} | {k: version.row[k] for k in ("size_bytes", "latency_ms")}
         rows.append({"name": version.name, "version": version.number, "labels": list(version.labels)} | figures)
     if args.json:
         print(json.dumps(rows, indent=2))

@@ -9,9 +9,16 @@ import ssl
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.serve.limits import DEADLINE, limits_of
 
 HELP = "serve exported models through TensorFlow Serving's REST and gRPC APIs"
 _ORIGIN = re.compile(r"https?://[^/?#\s@]+", re.IGNORECASE)
+_BATCHES = {
+    "max_batch_size": "examples of a batch at most (default: 32)",
+    "batch_timeout_micros": "how long a request waits for others to join its batch (default: 0)",
+    "max_enqueued_batches": "batches of the largest size that may wait; beyond them a request is refused (default: 8)",
+    "num_batch_threads": "batches that are computed at once (default: 2)",
+}
 BINARY, EVERYWHERE = "tensorflow_model_server", "0.0.0.0"  # noqa: S104 (what is asked for)
 
 
@@ -40,6 +47,19 @@ def configure(parser):
     )
     parser.add_argument("--cors", metavar="ORIGIN", help="pages of this origin may ask over REST; '*' for any page")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
+    _configure_batches(parser)
+
+
+def _configure_batches(parser):
+    """The flags of batches and of the queue, by TensorFlow Serving's names where it has one."""
+    text = "a batching.config of TensorFlow Serving; the flags below count before it"
+    parser.add_argument("--batching-parameters-file", metavar="FILE", help=text)
+    for name, text in _BATCHES.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=text)
+    text = "fill batches up to one of these sizes, such as 1,8,32; the last is the maximum"
+    parser.add_argument("--allowed-batch-sizes", metavar="N,N,...", help=text)
+    text = f"a request that is not answered by then gets DEADLINE_EXCEEDED (default: {DEADLINE:g})"
+    parser.add_argument("--deadline", type=float, metavar="SECONDS", help=text)
 
 
 def run(args):
@@ -56,10 +76,11 @@ def run(args):
             f"--cors {args.cors}: allowed: * or an origin as browsers send it, such as https://example.org"
         )
     guarded = args.token_file or args.certificate or args.trust or (args.cors not in (None, "*"))
+    guarded = guarded or args.deadline is not None or any(value is not None for value in _flags(args).values())
     if guarded and args.engine == "tensorflow_serving":
         raise UsageError(
-            f"--token-file, --certificate, --trust and --cors but for * are the embedded server's; {BINARY} has none "
-            "of them"
+            f"--token-file, --certificate, --trust, --cors but for *, --deadline and the flags of batches are the "
+            f"embedded server's; {BINARY} has none of them, but takes --batching-parameters-file"
         )
     installed = None if guarded else shutil.which(BINARY)
     if installed and args.engine == "auto" and args.host != EVERYWHERE:
@@ -73,6 +94,15 @@ def run(args):
     if installed and args.engine != "embedded":
         return _serve_with(installed, args)
     return _serve_embedded(args)
+
+
+def _flags(args):
+    """Field of a batching.config -> what its flag says, None where it was left out."""
+    sizes = args.allowed_batch_sizes
+    if sizes is not None and not re.fullmatch(r"\d{1,9}(,\d{1,9})*", sizes):
+        raise UsageError(f"--allowed-batch-sizes {sizes}: allowed: numbers with commas between them, such as 1,8,32")
+    sizes = None if sizes is None else tuple(map(int, sizes.split(",")))
+    return {name: getattr(args, name) for name in _BATCHES} | {"allowed_batch_sizes": sizes}
 
 
 def _serve_with(binary, args):
@@ -91,6 +121,8 @@ def _serve_with(binary, args):
         "--allow_version_labels_for_unavailable_models=true"
     ]  # a label and its version come with one configuration
     words += ["--rest_api_enable_cors_support=true"] if args.cors else []
+    if file := args.batching_parameters_file:
+        words += ["--enable_batching=true", f"--batching_parameters_file={file}"]
     os.execv(binary, words)  # noqa: S606 (the program that was asked for)
 
 
@@ -123,6 +155,7 @@ def _check_pair(certificate, key):
 def _serve_embedded(args):
     from kerasvision.serve.models import configs_below
 
+    limits = limits_of(_flags(args), args.batching_parameters_file, args.deadline)
     try:
         from kerasvision.serve.configs import read_config
         from kerasvision.serve.server import Options, Server
@@ -130,7 +163,10 @@ def _serve_embedded(args):
         raise KerasVisionError(f"the embedded server needs {error.name}: pip install kerasvision[serve]") from None
 
     if args.model_config_file:
-        configs, base = read_config(args.model_config_file), pathlib.Path(args.model_config_file).parent
+        configs, base = (
+            functools.partial(read_config, args.model_config_file),
+            pathlib.Path(args.model_config_file).parent,
+        )
     else:
         configs_below(args.folder)  # says at once what is wrong with the folder
         configs, base = functools.partial(configs_below, args.folder), pathlib.Path(args.folder)
@@ -142,6 +178,7 @@ def _serve_embedded(args):
         rest_port=args.rest_api_port,
         grpc_port=args.port,
         poll=args.poll,
+        limits=limits,
         token=_read(args.token_file).strip() if args.token_file else "",
         certificate=certificate,
         key=key,

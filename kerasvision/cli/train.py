@@ -23,6 +23,7 @@ def configure(parser):
 def run(args):
     """Train, export what the recipe names, say where everything is."""
     from kerasvision.cli.recipes import recipe_for
+    from kerasvision.core.escaping import line_of
     from kerasvision.core.overrides import override
     from kerasvision.train.fit import train
 
@@ -32,6 +33,8 @@ def run(args):
     trained = train(recipe, out, strategy=args.strategy, resume=args.resume)
     if trained.chief:
         report(trained)
+        for line in trained.mistakes:
+            print(line_of(line))
         finish(trained, recipe)
     return 0
 

@@ -35,7 +35,8 @@ def run(args):
     from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.errors import KerasVisionError
     from kerasvision.core.overrides import override
-    from kerasvision.experiments.tune import parse_dimension, tune
+    from kerasvision.experiments.dimensions import parse_dimension
+    from kerasvision.experiments.tune import tune
 
     if args.find_rate:
         return _find_rate(args)

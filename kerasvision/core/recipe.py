@@ -15,8 +15,8 @@ from kerasvision.core.registry import optimizers
 class Budget(Component):
     """What an exported artifact may cost. `None` means no bound.
 
-    accuracy_drop: the largest loss of the task's main metric against the trained model, in points of 0..1. An artifact
-    is refused when the whole 95 % interval of its change lies beyond it; with too few examples to tell it is `unclear`.
+    accuracy_drop: the largest loss of `Recipe.metric` against the trained model, in its own unit. An artifact is
+    refused when the whole 95 % interval of its change lies beyond it; with too few examples to tell it is `unclear`.
     size_bytes, latency_ms: bounds of each artifact's size and of its median latency for one input.
     """
 
@@ -30,7 +30,7 @@ class Budget(Component):
 class Phase(Component):
     """One `fit`: how long, with which optimizer, augmentations and techniques.
 
-    patience: it ends when the main metric of the validation split has not become better for so many epochs; None: what
+    patience: it ends when `Recipe.metric` of the validation split has not become better for so many epochs; None: what
     the recipe says.
     """
 
@@ -62,7 +62,9 @@ class Recipe(Component):
     batch_size: examples in one step over all replicas. then: further phases, each starting from the weights of the
     one before; the best of those that can be compared gives the run its weights. exports: exporters that `train` runs
     at the end. validation_fraction: part of the training split held out when the source has no validation split.
-    patience: of every phase that has none of its own; None: all epochs.
+    patience: of every phase that has none of its own; None: all epochs. metric: what decides, a figure of the task's
+    evaluator such as "balanced_accuracy" or "recall/CLASS": it picks the best epoch and phase, ends a phase by its
+    patience, is what `tune` searches for, what the budget bounds and what promotion compares; "": the task's main one.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Recipe(Component):
     cache: bool = False
     seed: int = 0
     patience: int | None = None
+    metric: str = ""
 
     def __post_init__(self):
         super().__post_init__()

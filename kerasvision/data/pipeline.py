@@ -119,13 +119,15 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
 
 
-def evaluation_data(split: Split, arch, *, batch_size, cache=False):
-    """A finite dataset of (prepared inputs, geometry, truth), in order; the last batch may be smaller."""
+def evaluation_data(split: Split, arch, *, batch_size, cache=False, targets=False):
+    """A finite dataset of (prepared inputs, geometry, truth), in order; the last batch may be smaller. targets: those
+    of the examples in place of their inputs.
+    """
 
     def example(record):
         sample = decoded(_checked(arch, split.read(record)))
-        prepared, geometry, _ = arch.prepare_sample(sample)
-        return prepared, geometry, arch.ground_truth(sample)
+        prepared, geometry, moved = arch.prepare_sample(sample)
+        return arch.encode(moved) if targets else prepared, geometry, arch.ground_truth(sample)
 
     data = split.records.map(_plain(example), AUTOTUNE)
     if cache:

@@ -180,21 +180,27 @@ def fitted(text, letters, width):
     return f"{text}." if text else ""
 
 
-def sheet(tiles, columns):
-    """A Pillow picture of tiles (picture, title, caption): a title stands over its picture, a caption under it."""
+def sheet(tiles, columns, heading=""):
+    """A Pillow picture of tiles (picture, title, caption): a title stands over its picture, a caption under it, and a
+    heading over all.
+    """
     cell = max(_NARROWEST_PX, *(picture.width for picture, _, _ in tiles))
     title_font, caption_font = font(text_px(cell), bold=True), font(max(11, text_px(cell) - 3))
     gap = round(text_px(cell) * 0.8)
     titles = [_wrapped(title, title_font, cell) for _, title, _ in tiles]
     step, small = (sum(f.getmetrics()) + 2 for f in (title_font, caption_font))
-    rows, y = [], gap
+    width = columns * (cell + gap) + gap
+    over = _wrapped(heading, title_font, width - 2 * gap)
+    rows, y = [], gap + (len(over) * step + gap if over else 0)
     for start in range(0, len(tiles), columns):
         held = list(zip(titles, tiles, strict=True))[start : start + columns]
         top = y + step * max(len(lines) for lines, _ in held) + 3
         rows.append((y, top, held))
         y = top + max(picture.height for _, (picture, _, _) in held) + small + gap + 3
-    canvas = Image.new("RGB", (columns * (cell + gap) + gap, y), PAPER)
+    canvas = Image.new("RGB", (width, y), PAPER)
     draw = ImageDraw.Draw(canvas)
+    for row, line in enumerate(over):
+        draw.text((gap, gap + row * step), line, INK, title_font)
     for y, top, held in rows:
         for number, (lines, (picture, _, caption)) in enumerate(held):
             x = gap + number * (cell + gap)

@@ -29,7 +29,7 @@ FILE_FIGURES = {"size_bytes": "min", "gzip_bytes": "min", "zeros": "max", "laten
 class Run:
     """What the files of a run folder say. name, seed: the recipe's. values: metrics of its splits and exported files,
     such as `test/accuracy` and `tflite:int8/size_bytes`. directions: of each metric, without split and class, as its
-    evaluator states them (`core.direction`).
+    evaluator states them (`core.direction`). metric: what its recipe names as deciding; "": the main one.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Run:
     folder: pathlib.Path
     values: dict[str, float]
     directions: dict[str, Direction] = dataclasses.field(default_factory=dict)
+    metric: str = ""
 
     def direction(self, metric):
         """The `Direction` of a metric as `values` names it; None where nobody stated one."""
@@ -97,7 +98,7 @@ def read_run(folder):
         for artifact in json.loads(contract.read_text(encoding="utf-8"))["artifacts"]:
             figures = artifact["metrics"] | {k: artifact.get(k) for k in FILE_FIGURES}
             values |= {f"{artifact['kind']}/{k}": v for k, v in figures.items() if v is not None}
-    return Run(recipe["name"], recipe["seed"], folder, values, _stated(folder, recipe))
+    return Run(recipe["name"], recipe["seed"], folder, values, _stated(folder, recipe), recipe.get("metric", ""))
 
 
 def _stated(folder, recipe):
@@ -143,10 +144,13 @@ def _groups(runs):
 
 
 def _common(runs):
-    """What to compare when nobody says: figures of the test split, or else of validation, that every run has."""
+    """What to compare when nobody says: figures of the test split, or else of validation, that every run has; first
+    those that the runs were decided by.
+    """
     for split in ("test", "validation"):
-        names = [k for k in runs[0].values if k.count("/") == 1 and k.startswith(f"{split}/")]
-        if held := [k for k in names if all(k in r.values for r in runs)]:
+        names = [f"{split}/{r.metric}" for r in runs if r.metric]
+        names += [k for k in runs[0].values if k.count("/") == 1 and k.startswith(f"{split}/")]
+        if held := [k for k in dict.fromkeys(names) if all(k in r.values for r in runs)]:
             return tuple(held[:MOST_METRICS])
     raise KerasVisionError("these runs have no metric in common; name one that each has with --metrics")
 

@@ -38,9 +38,8 @@ def find_rate(recipe, low=1e-6, high=1.0, steps=200):
     """
     sweep = techniques["sweep_rate"](low, high, steps)
     kept = tuple(t for t in recipe.techniques if t.updates(steps) == steps)
-    swept = dataclasses.replace(
-        recipe, techniques=(*kept, sweep), epochs=steps, then=(), exports=(), validation_fraction=0.0, patience=None
-    )
+    alone = {"then": (), "exports": (), "validation_fraction": 0.0, "patience": None, "metric": ""}  # the loss decides
+    swept = dataclasses.replace(recipe, techniques=(*kept, sweep), epochs=steps, **alone)
     watch = _Losses(steps)
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -30,6 +30,7 @@ STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
 DETECTOR_SIDES = (320, 416, 512)  # pixels
 MOST_SEGMENTED = 320  # pixels of the graph's side
 MOST_VOXELS = (32, 64, 64)  # of a volume's patch
+MOST_LINE = 640  # pixels of the graph's width
 OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
 
 
@@ -42,7 +43,8 @@ def plan(name, data, skip_unreadable=False):
     the same phases with its own backbone where there are no weights, all of it is tuned, and the size of the graph's
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
     far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
-    trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels.
+    trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
+    32 pixels, as wide as nearly all of them then are.
     """
     source, cls = detect(data), architectures[name]
     if skip_unreadable and "skip_unreadable" in hints(type(source)):
@@ -60,6 +62,8 @@ def plan(name, data, skip_unreadable=False):
     }
     if "volume" in blank.input_kinds().values():
         return _volumetric(cls, train, blank, common)
+    if "characters" in cls.label_keys:
+        return _reader(cls, train, blank, common)
     side = _median_side(train, blank)
     if "boxes_xyxy" in cls.label_keys:
         return _detector(cls, train.size, _detector_side(source, side), common)
@@ -163,6 +167,24 @@ def _segmenter(cls, size, side, common):
         model = cls(image_size=(pixels, pixels), backbone=backbone)
         return Recipe(model=model, epochs=epochs, optimizer=optimizers["adamw"](1e-3), **fields)
     return _tuned(cls(image_size=(pixels, pixels), backbone=_imagenet()), epochs, fields)
+
+
+def _reader(cls, train, blank, common):
+    """As wide as nearly all lines are at the graph's height. No flip: a mirrored line is no line."""
+    looked = [(x["image"].shape, y["characters"][0]) for x, y, _ in raw_examples(train, blank, batch_size=1, limit=200)]
+    high = blank.image_size[0]
+    wide = np.quantile([high * shape[2] / shape[1] for shape, _ in looked], 0.95)
+    width = 16 * int(max(4, min(MOST_LINE // 16, math.ceil(wide / 16))))
+    light = ("brightness", "contrast", "blur", "gaussian_noise")
+    batch_size = min(32, max(4, train.size // 8))
+    return Recipe(
+        model=cls(image_size=(high, width)),
+        augment=tuple(augmentations[f"photometric/{name}"]() for name in light),
+        optimizer=optimizers["adamw"](2e-3),
+        epochs=max(5, min(100, round(2 * STEPS * batch_size / train.size))),
+        batch_size=batch_size,
+        **common,
+    )
 
 
 def _imagenet():

@@ -11,6 +11,7 @@ from kerasvision.core.escaping import line_of
 from kerasvision.core.files import write_text
 from kerasvision.core.overrides import override
 from kerasvision.experiments.compare import read_run
+from kerasvision.train.deciding import decided_by
 from kerasvision.train.fit import train
 
 
@@ -35,6 +36,9 @@ def trained_runs(study, out, strategy, finish):
     `Trained` model and its recipe, to export it.
     """
     every, started, done = list(study.runs()), time.monotonic(), 0
+    named = {r.name: r for r, below in every if r.metric and not (out / below / "finished").exists()}
+    for recipe in named.values():
+        decided_by(recipe)  # refuses now what would be refused when its turn comes
     for number, (recipe, below) in enumerate(every, 1):
         folder = out / below
         if (folder / "finished").exists():

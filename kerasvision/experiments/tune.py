@@ -12,90 +12,16 @@ import sys
 
 import tf_keras as keras
 
-from kerasvision.core.direction import goodness
+from kerasvision.core.direction import Direction, Target, distance, goodness, is_better
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
-from kerasvision.data.pipeline import with_validation
+from kerasvision.train.deciding import decided_by
 from kerasvision.train.fit import train
 
 BEFORE_STOPPING = 4  # trials that run to their end before any is compared with their median
-
-
-@dataclasses.dataclass(frozen=True)
-class Dimension:
-    """One setting to search. path: as in `--set`, such as `optimizer.learning_rate`. Between low and high (log: evenly
-    in their logarithm), or one of choices, texts as `--set` takes them.
-    """
-
-    path: str
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    choices: tuple[str, ...] = ()
-
-    def extremes(self):
-        """Texts of values that stand for all: both ends, or every choice."""
-        return self.choices or tuple(repr(end) for end in (self.low, self.high))
-
-    def propose(self, trial):
-        """Text of the value that an Optuna trial should have."""
-        if self.choices:
-            return trial.suggest_categorical(self.path, self.choices)
-        suggest = trial.suggest_int if isinstance(self.low, int) else trial.suggest_float
-        return repr(suggest(self.path, self.low, self.high, log=self.log))
-
-
-def parse_dimension(text):
-    """`PATH=LOW..HIGH`, `PATH=LOW..HIGH:log` or `PATH=A,B,C` -> `Dimension`. Between two whole numbers only whole ones
-    are tried. Raises UsageError of any other text.
-    """
-    path, equals, values = text.partition("=")
-    if not equals or not path or not values:
-        raise _misspelled(text, "no value")
-    low, dots, high = values.partition("..")
-    if not dots:
-        choices = tuple(_split(values))
-        if len(set(choices)) < 2 or not all(choices):
-            raise _misspelled(text, "a search needs two values or more")
-        return Dimension(path, choices=choices)
-    high, colon, scale = high.partition(":")
-    if colon and scale != "log":
-        raise _misspelled(text, f"unknown scale {scale!r}")
-    try:
-        low, high = (_number(end) for end in (low, high))
-    except ValueError:
-        raise _misspelled(text, "an end is no number") from None
-    if not low < high or (colon and low <= 0):
-        raise _misspelled(text, "the ends are not in order" if not low < high else "a log scale begins above 0")
-    whole = isinstance(low, int) and isinstance(high, int)
-    return Dimension(path, *((low, high) if whole else (float(low), float(high))), log=bool(colon))
-
-
-def _misspelled(text, why):
-    return UsageError(f"--search {text}: {why}; write KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=A,B,C")
-
-
-def _number(text):
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def _split(text):
-    """Parts between commas that are outside of brackets and quotes: `(8,8),(16,16)` has two."""
-    parts, depth, quote = [""], 0, ""
-    for letter in text:
-        if letter in "'\"" and quote in ("", letter):
-            quote = "" if quote else letter
-        depth += (letter in "([{") - (letter in ")]}") if not quote else 0
-        if letter == "," and not depth and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
+VALUE = "value"  # of a trial's metric, noted where the study is told of its distance from a target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +39,13 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """A study's trials in order, and the metric that is to be large, or small where direction is "min"."""
+    """A study's trials in order, the metric that they are compared by, and its `core.direction.Direction`."""
 
     recipe: Recipe
     metric: str
     trials: tuple[Trial, ...]
     folder: pathlib.Path
-    direction: str = "max"
+    direction: Direction = "max"
 
     @property
     def best(self):
@@ -154,20 +80,24 @@ def tune(recipe, search, trials, out):
         raise UsageError("tune needs one --search KEY=LOW..HIGH or more, and --trials 1 or more")
     if len({d.path for d in search}) < len(search):
         raise UsageError("--search names a field twice; give all its values in one")
-    metric = f"validation/{recipe.model.main_metric}"
-    opened = recipe.data.open()
-    if "validation" not in with_validation(opened, recipe.validation_fraction):
-        raise UsageError(
-            f"tune compares {metric}, and there is no validation split; type --set validation_fraction=0.1"
-        )
-    direction = recipe.model.for_classes(opened.classes).main_direction(opened.classes)
+    metric, direction = _compared(recipe)
     study = _open_study(optuna, recipe, search, out, direction)
     while sum(t.state.is_finished() for t in study.get_trials(deepcopy=False)) < trials:
-        _run_trial(optuna, study, recipe, search, metric, out)
+        _run_trial(optuna, study, recipe, search, (metric, direction), out)
         _record(_tuned(study, recipe, metric, out, direction))
     tuned = _tuned(study, recipe, metric, out, direction)
     _record(tuned)
     return tuned
+
+
+def _compared(recipe):
+    """(metric with its split, direction) of what trials are compared by: what the recipe is decided by."""
+    (metric, direction), splits = decided_by(recipe)
+    if "validation" not in splits:
+        raise UsageError(
+            f"tune compares validation/{metric}, and there is no validation split; type --set validation_fraction=0.1"
+        )
+    return f"validation/{metric}", direction
 
 
 def _optuna():
@@ -190,20 +120,22 @@ def _open_study(optuna, recipe, search, out, direction):
     study = optuna.create_study(
         storage=f"sqlite:///{out / 'study.db'}",
         study_name="tune",
-        direction={"max": "maximize", "min": "minimize"}[direction],
+        direction="maximize" if direction == "max" else "minimize",  # of a target, the distance from it
         pruner=pruner,
         load_if_exists=True,
     )
     for what, text in asked.items():
-        if study.user_attrs.get(what, text) != text:
+        held = study.user_attrs.get(what, text)
+        if (Recipe.loads(held).dumps() if what == "recipe" else held) != text:  # of before a field that is new
             raise UsageError(f"{out} holds a study with another {what}; choose another --out")
         study.set_user_attr(what, text)
     return study
 
 
-def _run_trial(optuna, study, recipe, search, metric, out):
+def _run_trial(optuna, study, recipe, search, compared_by, out):
     """One training from proposal to verdict. What a setting makes impossible is a failed trial, not the end."""
     trial = study.ask()
+    report = _Report(optuna, trial, *compared_by)
     # the study numbers trials of all processes, so that two never draw alike and a study repeats
     study.sampler = optuna.samplers.TPESampler(seed=recipe.seed + trial.number)
     failed = optuna.trial.TrialState.FAIL
@@ -212,8 +144,8 @@ def _run_trial(optuna, study, recipe, search, metric, out):
         print(f"trial {trial.number}: {' '.join(settings)}", file=sys.stderr, flush=True)
         proposed = dataclasses.replace(override(recipe, settings), exports=())
         keras.backend.clear_session()  # graphs of earlier trials
-        trained = train(proposed, _run_folder(out, trial.number), watchers=(_Report(optuna, trial, metric),))
-        study.tell(trial, trained.metrics[metric])
+        trained = train(proposed, _run_folder(out, trial.number), watchers=(report,))
+        study.tell(trial, report.told(trained.metrics))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         print(f"trial {trial.number} stopped: below the median", file=sys.stderr, flush=True)
@@ -232,14 +164,23 @@ def _run_trial(optuna, study, recipe, search, metric, out):
 class _Report(keras.callbacks.Callback):
     """Tells the study what each epoch's metric is, over all phases, and ends a training that is not worth going on."""
 
-    def __init__(self, optuna, trial, metric):
+    def __init__(self, optuna, trial, metric, direction):
         super().__init__()
-        self._optuna, self._trial, self._metric, self._epochs = optuna, trial, metric, 0
+        self._optuna, self._trial, self._epochs = optuna, trial, 0
+        self._metric, self._direction = metric, direction
+
+    def told(self, metrics):
+        """What the study compares: the metric or, where it has a target, its distance; the metric itself is noted."""
+        if self._metric not in metrics:
+            raise KerasVisionError(f"{self._metric} is undefined for this model")
+        if isinstance(self._direction, Target):
+            self._trial.set_user_attr(VALUE, metrics[self._metric])
+        return distance(metrics[self._metric], self._direction)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._metric not in logs:
             return
-        self._trial.report(logs[self._metric], self._epochs)
+        self._trial.report(self.told(logs), self._epochs)
         self._epochs += 1
         if self._trial.should_prune():
             raise self._optuna.TrialPruned
@@ -255,7 +196,8 @@ _STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNI
 def _tuned(study, recipe, metric, out, direction):
     def seen(t):
         settings = {k: v if isinstance(v, str) else repr(v) for k, v in t.params.items()}
-        return Trial(t.number, _STATES[t.state.name], t.value, settings, t.user_attrs.get("error"))
+        value = t.value if t.value is None else t.user_attrs.get(VALUE, t.value)
+        return Trial(t.number, _STATES[t.state.name], value, settings, t.user_attrs.get("error"))
 
     return Tuned(recipe, metric, tuple(seen(t) for t in study.get_trials(deepcopy=False)), out, direction)
 
@@ -272,13 +214,14 @@ def draw_history(tuned, path):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4), layout="constrained")
-    axis, best, choose = figure.subplots(), [], min if tuned.direction == "min" else max
+    axis, best = figure.subplots(), []
     for state, marker in (("complete", "o"), ("stopped", "x")):
         held = [t for t in tuned.trials if t.state == state and t.value is not None]
         axis.plot([t.number for t in held], [t.value for t in held], marker, label=state)
     for trial in tuned.trials:
         if trial.state == "complete":
-            best.append((trial.number, choose(trial.value, best[-1][1] if best else trial.value)))
+            ahead = best[-1][1] if best and not is_better(trial.value, best[-1][1], tuned.direction) else trial.value
+            best.append((trial.number, ahead))
     axis.step(*(zip(*best, strict=True) if best else ((), ())), where="post", label="best so far")
     axis.set_xlabel("trial")
     axis.set_ylabel(tuned.metric)

@@ -43,15 +43,15 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     version = next_version(out, name, exporters, version)
     splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
     split_name = judged_split(splits)
-    split, served, budget = splits[split_name], trained.served(), trained.recipe.budget
+    split, served = splits[split_name], trained.served()
     with staging(out) as root:
         job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
         rounding = drawn_rounding(served, exporters, split)
-        record = read_record(trained.folder)
-        doubts = check_record(record, trained, served, split, rounding)
+        doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        reference, artifacts, runners = measure(written, job, splits, split_name, budget, limit, rounding)
-        check_metric(record, reference, served.arch.main_metric, limit)
+        asked = (trained.recipe.budget, limit, rounding, trained.recipe.metric)
+        reference, artifacts, runners = measure(written, job, splits, split_name, *asked)
+        check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))

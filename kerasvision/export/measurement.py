@@ -24,6 +24,7 @@ from kerasvision.export.verdict import (
     fold_metrics,
     notes_of,
     require_finite,
+    units_of,
 )
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, examples_at, gallery_of, show_gallery
 
@@ -41,8 +42,9 @@ class Artifact:
 
     agreement holds `max_error` (largest difference of a score), `tolerance` (what rounding explains of it; None: no
     bound can be derived for integer arithmetic), `flips` and `flip_rate` (changed decisions), `metric_change` (metric
-    minus the trained model's) with `metric_change_interval` (95 %), `examples_needed` (0: those measured were enough to
-    tell whether the budget is kept) and `worst` (the example of the largest difference).
+    minus the trained model's; of one with a target, of their distances from it) with `metric_change_interval` (95 %),
+    `examples_needed` (0: those measured were enough to tell whether the budget is kept) and `worst` (the example of the
+    largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
     difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
@@ -78,7 +80,7 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """The trained model on the evaluation split: its metrics, those of its main metric without each fold, and what
+    """The trained model on the evaluation split: its metrics, the one that decides without each fold, and what
     inputs and answers looked like (`export.profile`).
     """
 
@@ -119,11 +121,11 @@ def drawn_rounding(served, exporters, split):
     return Rounding(served, {"float32"} | {e.precision for e in exporters} - {None}, examples)
 
 
-def measure(written, job, splits, split_name, budget, limit, rounding):
+def measure(written, job, splits, split_name, budget, limit, rounding, metric=""):
     """(`Reference`, an `Artifact` and its open `Runner` for each of `written`), on at most `limit` examples of a split.
 
     written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. splits: of the data, by
-    name. rounding: a `Rounding` that has seen examples.
+    name. rounding: a `Rounding` that has seen examples. metric: of the recipe.
     """
     served, split, arch = job.served, splits[split_name], job.served.arch
     evaluator = evaluator_of(arch, served.classes, split)
@@ -139,20 +141,20 @@ def measure(written, job, splits, split_name, budget, limit, rounding):
         for subject in subjects:
             subject.see(judged, inputs, ground_truth, batch_names)
         names += batch_names
-    metrics = evaluator.result()
-    require_finite(metrics, arch.main_metric, "the trained model")
-    folds = fold_metrics(evaluator, arch.main_metric, len(names))
+    metrics, chosen_by = evaluator.result(), arch.chosen_by(metric, served.classes)
+    require_finite(metrics, chosen_by[0], "the trained model")
+    folds = fold_metrics(evaluator, chosen_by[0], len(names))
     reference = Reference(split_name, len(names), metrics, folds, profile.result())
-    artifacts = [_artifact(s, reference, names, job, split, rounding, budget) for s in subjects]
+    artifacts = [_artifact(s, reference, names, job, split, rounding, budget, chosen_by) for s in subjects]
     return reference, artifacts, [s.runner for s in subjects]
 
 
-def _artifact(subject, reference, names, job, split, rounding, budget):
-    exporter, path, arch = subject.exporter, subject.path, job.served.arch
-    metrics, metric = subject.evaluator.result(), arch.main_metric
+def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by):
+    exporter, path, (metric, direction) = subject.exporter, subject.path, chosen_by
+    metrics = subject.evaluator.result()
     require_finite(metrics, metric, exporter.spec)
     folds = fold_metrics(subject.evaluator, metric, len(names))
-    tolerance, unexplained = _explained(subject, names, split, arch, rounding)
+    tolerance, unexplained = _explained(subject, names, split, job.served.arch, rounding)
     flips, worst = sum(subject.flips), int(np.argmax(subject.errors))
     agreement = {
         "examples": len(names),
@@ -165,8 +167,8 @@ def _artifact(subject, reference, names, job, split, rounding, budget):
     groups = subject.evaluator.groups[: len(names)]
     agreement |= {"groups": len(set(groups))} if len(groups) else {}
     both = metrics[metric], reference.metrics[metric], folds, reference.folds
-    units = int(subject.evaluator.units(len(names)).max()) + 1
-    agreement |= change_of(metric, arch.main_direction(job.served.classes), *both, flips, units)
+    units = len(names) if flips else units_of(subject.evaluator, metric, len(names))  # which count without any alone
+    agreement |= change_of(metric, direction, *both, flips, units)
     agreement["examples_needed"] = 0 if unexplained else examples_needed(agreement, budget.accuracy_drop)
     size, latency, ops = size_bytes(path), _latency(subject.runner, job.samples[0]), exporter.ops(path)
     failures = (*unexplained, *failures_of(exporter, agreement, size, latency, ops, budget))

@@ -11,7 +11,7 @@ from kerasvision.core.format import human_bytes
 
 def print_table(trained, reference, artifacts):
     """One row an artifact, below one for the trained model, on stdout."""
-    metric = trained.arch.main_metric
+    metric, _ = trained.chosen_by
     table = Table(title=cell(f"{trained.recipe.name}: {reference.size} examples of the {reference.split} split"))
     columns = (
         "artifact",

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from kerasvision.core.direction import distance, to_json
 from kerasvision.core.errors import KerasVisionError
 
 FOLDS = 20  # of the jackknife
@@ -30,10 +31,20 @@ def _metric(evaluator, metric, examples):
     return value if value is not None and math.isfinite(value) else None
 
 
+def units_of(evaluator, metric, size):
+    """How many examples, or groups of them, a figure is of. evaluator: has seen `size` examples. metric: NAME: of all;
+    NAME/CLASS: of those of which one alone has that figure, which are the class's.
+    """
+    unit = evaluator.units(size)
+    if "/" in metric:
+        unit = unit[[_metric(evaluator, metric, np.array([i])) is not None for i in range(size)]]
+    return len(np.unique(unit))
+
+
 def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, units):
     """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
 
-    direction: "max" or "min", which of the metric is better.
+    direction: the metric's, `core.direction.Direction`; of one with a target its distance is compared.
 
     The 95 % interval is a delete-a-group jackknife's (Kott 2001, "The Delete-a-Group Jackknife", J. Official Statistics
     17(4), equation 2). Where no decision changed it cannot be narrower than 3 / units on either side, the number of
@@ -41,9 +52,10 @@ def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, un
     Lippman-Hand 1983, "If nothing goes wrong, is everything all right?", JAMA 249(13)). `folds_left_out`: folds without
     any figure.
     """
+    ours, theirs = (distance(value, direction) for value in (ours, theirs))
     change = ours - theirs
     pairs = [(a, b) for a, b in zip(our_folds, their_folds, strict=True) if a is not None and b is not None]
-    changes = np.array([a - b for a, b in pairs])
+    changes = np.array([distance(a, direction) - distance(b, direction) for a, b in pairs])
     spread = 0.0
     if len(changes):
         spread = 1.96 * float(np.sqrt((len(changes) - 1) / len(changes) * ((changes - change) ** 2).sum()))
@@ -53,7 +65,7 @@ def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, un
     left_out = len(our_folds) - len(pairs)
     return {
         "metric": metric,
-        "direction": direction,
+        "direction": to_json(direction),
         "metric_change": float(change),
         "metric_change_interval": interval,
         "folds": len(our_folds),
@@ -83,7 +95,7 @@ def gained(agreement):
     """(low end of the interval, high end, change) of the metric, above 0 where the file is better."""
     low, high = agreement["metric_change_interval"]
     change = agreement["metric_change"]
-    return (-high, -low, -change) if agreement["direction"] == "min" else (low, high, change)
+    return (low, high, change) if agreement["direction"] == "max" else (-high, -low, -change)
 
 
 def notes_of(agreement, budget, delegate):
@@ -111,7 +123,7 @@ def failures_of(exporter, agreement, size, latency, ops, budget):
     """
     failures, (_, high, gain) = [], gained(agreement)
     if high < -budget.accuracy_drop:
-        falls = "rises" if agreement["direction"] == "min" else "falls"
+        falls = {"max": "falls", "min": "rises"}.get(str(agreement["direction"]), "moves away from its target")
         failures.append(
             f"{agreement['metric']} {falls} by {-gain:.4f} (worst on {agreement['worst']}); "
             f"budget.accuracy_drop is {budget.accuracy_drop:g}"
@@ -127,8 +139,8 @@ def failures_of(exporter, agreement, size, latency, ops, budget):
 
 
 def require_finite(metrics, metric, whose):
-    """Raises KerasVisionError where the main metric is missing or not finite: no comparison with it could fail. whose:
-    names the model in the message.
+    """Raises KerasVisionError where the metric that decides is missing or not finite: no comparison with it could fail.
+    whose: names the model in the message.
     """
     value = metrics.get(metric)
     if value is None or not math.isfinite(value):

@@ -141,8 +141,11 @@ def examples_at(split, arch, numbers):
 
 
 def _images(split, arch, numbers):
-    """Number of an example -> its picture or volume, numpy without batch axis."""
-    return {n: next(iter(inputs.values()))[0] for n, inputs in examples_at(split, arch, numbers).items()}
+    """Number of an example -> its first picture or volume, numpy without batch axis; None where it has none."""
+    shown = next((key for key, held in arch.serving_inputs().items() if held.kind in ("image", "volume")), None)
+    if shown is None:
+        return dict.fromkeys(numbers)
+    return {n: inputs[shown][0] for n, inputs in examples_at(split, arch, numbers).items()}
 
 
 def stacked(batches):

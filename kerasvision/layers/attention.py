@@ -3,6 +3,10 @@
 squeeze_excite, eca, cbam: a factor in 0..1 for each channel (CBAM: then for each position), learned from the map.
 non_local, self_attention: each position looks at all others, so their cost grows with (H W)^2: for coarse maps.
 
+Where they stand in a backbone that says nothing else: a gate in every block, on the branch before it is added (in
+a network without shortcuts on what a block gives: arXiv:1709.01507, section 3.3); what looks at all positions once,
+behind the last block of the coarsest level, as a residual that starts as the identity.
+
 What is no convolution, pooling or multiplication is a small layer here (`ChannelPool`, `DotProductAttention`) which
 quantization-aware training watches at its output alone (`quantize_output_only`).
 """
@@ -25,6 +29,16 @@ LEAST_HIDDEN = 8  # channels of a gate's bottleneck, where C / ratio would be fe
 def gate(x, kind, name):
     """The attention of a residual branch by its name; any that is not in GATES changes nothing."""
     return {"se": squeeze_excite, "eca": eca, "cbam": cbam}[kind](x, name) if kind in GATES else x
+
+
+def look_around(x, kind, name):
+    """What a backbone's coarsest level becomes by the name of its attention; only `non_local` and `self_attention`
+    change it. Self-attention gets the shortcut and the normalization of the non-local block, whose scale starts at 0.
+    """
+    if kind == "self_attention":
+        y = batch_norm(f"{name}_norm", gamma="zeros")(self_attention(x, x.shape[-1], name))
+        return keras.layers.Add(name=f"{name}_add")([x, y])
+    return non_local(x, name) if kind == "non_local" else x
 
 
 def squeeze_excite(x, name, ratio=16):

@@ -74,9 +74,16 @@ class Evaluator(abc.ABC):
         values = {name: figures[name]() for name in only or figures if name in figures}
         return {name: value for name, value in values.items() if value is not None}
 
+    def in_words(self):
+        """Lines that tell a person what is most often mistaken, the most frequent first; names as they are. Most have
+        none.
+        """
+        return []
+
     def draw(self, folder, images):
         """Write pictures of what was seen into an existing folder; returns their paths. Most have none.
 
-        images: function of example numbers, counted over the updates, that gives a dict number -> uint8 [H, W, 3].
+        images: function of example numbers, counted over the updates, that gives a dict number -> uint8 [H, W, 3], or
+        what else the example is seen by, None where it has no picture.
         """
         return []

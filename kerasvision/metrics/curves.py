@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kerasvision.core.escaping import plot_text
-from kerasvision.core.files import beside
+from kerasvision.drawing.figures import save_figure
 from kerasvision.drawing.pictures import PAPER, Mark, marked, save, sheet
 from kerasvision.metrics.matching import accumulate
 
@@ -78,8 +78,7 @@ def draw_precision_recall(evaluator, path, kind="bbox"):
         axis.grid(alpha=0.3)
         if curves:
             axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    with beside(path) as held:
-        figure.savefig(held, dpi=100, format="png")
+    save_figure(figure, path)
 
 
 def _draw_curves(axis, recall, curves):

@@ -23,6 +23,8 @@ class Numbers(Evaluator):
     [B, N, Q] or `deviation` [B, N]; ground_truth: `targets` [B, N]; all in the unit of the targets.
     """
 
+    draws = True
+
     def __init__(self, names, levels=()):
         self._names, self._levels = names, np.asarray(levels)
         self._held = {}
@@ -66,6 +68,21 @@ class Numbers(Evaluator):
         if "deviation" in held:
             out["coverage_95"] = lambda: float((np.abs(error) <= NORMAL_95 * held["deviation"]).mean())
         return out
+
+    def draw(self, folder, images):
+        """`scatter.png`, predictions and their errors over the ground truth, and `worst.png`, the examples with the
+        largest errors.
+        """
+        from kerasvision.metrics import number_pictures  # which imports matplotlib
+
+        held = {key: chosen(parts, None).astype(np.float64) for key, parts in self._held.items()}
+        given = {key: held[key] for key in ("values", "targets")}
+        if "quantiles" in held:
+            given |= {"low": held["quantiles"].min(-1), "high": held["quantiles"].max(-1)}
+        elif "deviation" in held:
+            reach = NORMAL_95 * held["deviation"]
+            given |= {"low": held["values"] - reach, "high": held["values"] + reach}
+        return number_pictures.draw_numbers(given, self.result(), self._names, folder, images)
 
 
 def _pinball(targets, quantiles, levels):

@@ -80,7 +80,7 @@ def nms(boxes_xyxy, scores, labels, rule):
         index, count = (t[None] for t in _suppress(apart[0], scores[0], rule))
     else:
         index, count = tf.map_fn(lambda one: _suppress(*one, rule), (apart, scores), fn_output_signature=specs)
-    return _detections(boxes_xyxy, scores, labels, index, count)
+    return detections(boxes_xyxy, scores, labels, index, count)
 
 
 def _counting(scores, threshold):
@@ -132,10 +132,11 @@ def _soft(boxes_xyxy, scores, labels, rule):
     _, taken = tf.while_loop(lambda *_: True, take_best, (scores, tf.zeros_like(scores)), maximum_iterations=most)
     final, index = tf.math.top_k(taken, most)  # they were taken in falling order
     index = tf.pad(index, [[0, 0], [0, rule.max_detections - most]])
-    return _detections(boxes_xyxy, taken, labels, index, tf.reduce_sum(tf.cast(final > 0.0, tf.int32), 1))
+    return detections(boxes_xyxy, taken, labels, index, tf.reduce_sum(tf.cast(final > 0.0, tf.int32), 1))
 
 
-def _detections(boxes_xyxy, scores, labels, index, count):
+def detections(boxes_xyxy, scores, labels, index, count):
+    """The candidates that `index` [B, D] names as detections; those from `count` [B] on are padding."""
     real = tf.range(index.shape[1])[None] < count[:, None]
     return {
         "boxes_xyxy": tf.where(real[..., None], tf.gather(boxes_xyxy, index, batch_dims=1), 0.0),
@@ -234,4 +235,4 @@ def _every_class(boxes, scores, rule):
     best, place = tf.math.top_k(kept, most)
     labels = tf.tile(tf.repeat(tf.range(classes), most)[None], [tf.shape(kept)[0], 1])
     count = tf.reduce_sum(tf.cast(best > 0.0, tf.int32), 1)
-    return _detections(tf.gather(boxes, index, batch_dims=1), kept, labels, place, count)
+    return detections(tf.gather(boxes, index, batch_dims=1), kept, labels, place, count)

@@ -2,7 +2,8 @@
 
 Adaptive as in "Clipper: A Low-Latency Online Prediction Serving System" (Crankshaw et al. 2017, NSDI, section 4.3), in
 its simplest form: a worker that has finished takes whatever has come meanwhile. So a lone request never waits for
-company, and batches grow with the load.
+company, and batches grow with the load. Where `Limits.wait` is more than 0 a request waits so long for others, unless
+its batch is full before.
 """
 
 import collections
@@ -13,28 +14,20 @@ import time
 
 import numpy as np
 
+from kerasvision.serve.limits import Limits
 from kerasvision.serve.status import Code, ServingError
 
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """largest: examples of one batch. bound: examples that may wait; a request that would exceed it is refused at once.
-    workers: threads, each of which computes a batch at a time. deadline: seconds from a request to its outputs.
-    """
-
-    largest: int = 32
-    bound: int = 256
-    workers: int = 2
-    deadline: float = 30.0
+_USUAL = Limits()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class _Job:
     servable: object
     signature: str
     inputs: dict
     size: int
     key: object
+    came: float
     expires: float
     output_filter: tuple = ()
     answer: concurrent.futures.Future = dataclasses.field(default_factory=concurrent.futures.Future)
@@ -43,10 +36,12 @@ class _Job:
 class Batching:
     """The queue of requests and the threads that compute it, in batches; the module says how.
 
-    seen: called with the number of examples of each batch. clock: a function that gives seconds.
+    seen: called with (what, servable, number): "batch" with the examples of each batch, "waited" with the seconds that
+    a request waited before it was computed, "refused" and "expired" with 1 for a request that found the queue full, or
+    that was not computed as its time had passed. clock: a function that gives seconds.
     """
 
-    def __init__(self, limits=Limits(), seen=lambda size: None, clock=time.monotonic):
+    def __init__(self, limits=_USUAL, seen=lambda what, servable, number: None, clock=time.monotonic):
         self.limits, self._seen, self._clock = limits, seen, clock
         self._lock = threading.Condition()
         self._queue = collections.deque()
@@ -62,6 +57,14 @@ class Batching:
         """How many examples wait to be computed."""
         return self._waiting
 
+    def queued(self):
+        """{(model, version number): examples that wait}, of those of which some do."""
+        counts = collections.Counter()
+        with self._lock:
+            for job in self._queue:
+                counts[job.servable.name, job.servable.version] += job.size
+        return counts
+
     def submit(self, servable, inputs, signature="", output_filter=(), seconds=None):
         """A concurrent Future of the outputs, name -> numpy array.
 
@@ -72,12 +75,14 @@ class Batching:
         """
         ready = servable.checked(inputs, signature, output_filter)
         size, key = _size(ready), _key(servable, ready, signature)
-        expires = self._clock() + self._patience(seconds)
-        job = _Job(servable, signature, ready, size or 1, key if size else object(), expires, tuple(output_filter))
+        came = self._clock()
+        times = came, came + self._patience(seconds)
+        job = _Job(servable, signature, ready, size or 1, key if size else object(), *times, tuple(output_filter))
         with self._lock:
             if self._ends:
                 raise ServingError(Code.UNAVAILABLE, "the server is ending; ask another one")
             if self._queue and self._waiting + job.size > self.limits.bound:
+                self._seen("refused", servable, 1)
                 raise ServingError(
                     Code.RESOURCE_EXHAUSTED,
                     f"{self._waiting} examples are waiting, and {self.limits.bound} may; try again later",
@@ -113,7 +118,7 @@ class Batching:
 
     def _work(self):
         while jobs := self._next():
-            _answer(jobs, self._seen)
+            _answer(jobs, self.limits.sizes, self._seen)
 
     def _next(self):
         """The longest waiting job and those that can join it; None at the end, when there is nothing left to do."""
@@ -122,9 +127,30 @@ class Batching:
                 self._lock.wait_for(lambda: self._queue or self._ends)
                 if not self._queue:
                     return None
-                first = self._queue.popleft()
+                first, pause = self._due()
+                if pause > 0:
+                    self._lock.wait(pause)
+                    continue
+                self._queue.remove(first)
                 if self._is_taken(first):
                     return [first, *self._company(first)]
+
+    def _due(self):
+        """(the job that a worker may begin with, 0), or (None, seconds until there is one)."""
+        if not self.limits.wait or self._ends:
+            return self._queue[0], 0.0
+        sizes, now = collections.Counter(), self._clock()
+        for job in self._queue:
+            sizes[job.key] += job.size
+        pauses = [(self._pause(job, sizes[job.key], now), job) for job in self._queue]
+        least, first = min(pauses, key=lambda row: row[0])
+        return (first, 0.0) if least <= 0 else (None, least)
+
+    def _pause(self, job, size, now):
+        """Seconds that a job goes on waiting for others. size: of all that could be computed with it."""
+        if size >= self.limits.largest:
+            return 0.0
+        return max(0.0, min(job.came + self.limits.wait, job.expires) - now)
 
     def _company(self, first):
         jobs, size, kept = [], first.size, collections.deque()
@@ -140,35 +166,38 @@ class Batching:
     def _is_taken(self, job):
         """Whether a job that leaves the queue is to be run: its client waits, and its time has not passed."""
         self._waiting -= job.size
-        if not job.answer.set_running_or_notify_cancel():
+        now, is_there = self._clock(), job.answer.set_running_or_notify_cancel()
+        if now >= job.expires:
+            self._seen("expired", job.servable, 1)
+            if is_there:
+                job.answer.set_exception(self.too_late())
             return False
-        if self._clock() >= job.expires:
-            job.answer.set_exception(self.too_late())
-            return False
-        return True
+        if is_there:
+            self._seen("waited", job.servable, now - job.came)
+        return is_there
 
 
-def _answer(jobs, seen):
+def _answer(jobs, sizes, seen):
     """Run the jobs as one batch. If that fails each runs alone, so that one bad image spoils nobody else's answer."""
     try:
-        answers = _run(jobs)
-        seen(sum(job.size for job in jobs))
+        answers = _run(jobs, sizes)
+        seen("batch", jobs[0].servable, sum(job.size for job in jobs))
     except Exception as error:
         if len(jobs) == 1:
             jobs[0].answer.set_exception(error)
             return
         for job in jobs:
-            _answer([job], seen)
+            _answer([job], sizes, seen)
         return
     for job, answer in zip(jobs, answers, strict=True):
         job.answer.set_result(answer)
 
 
-def _run(jobs):
-    """Of each job the outputs that it asks for."""
+def _run(jobs, sizes):
+    """Of each job the outputs that it asks for. sizes: that batches are filled up to."""
     first, alone = jobs[0], len(jobs) == 1
     joined = first.inputs if alone else {k: np.concatenate([j.inputs[k] for j in jobs]) for k in first.inputs}
-    outputs = first.servable.run(joined, first.signature)
+    outputs = _filled_up(first, joined, sizes)
     if not alone and any(v.ndim == 0 or len(v) != sum(j.size for j in jobs) for v in outputs.values()):
         raise ValueError("an output has no batch axis")
     answers, start = [], 0
@@ -177,6 +206,18 @@ def _run(jobs):
         answers.append({k: outputs[k] if alone else outputs[k][rows] for k in job.output_filter or outputs})
         start += job.size
     return answers
+
+
+def _filled_up(job, inputs, sizes):
+    """The graph's outputs of inputs, to which the first example is added until the batch is one of `sizes`."""
+    size = _size(inputs)
+    wanted = next((n for n in sizes if size and n >= size), size)
+    if wanted != size:
+        more = {k: np.concatenate([v, np.repeat(v[:1], wanted - size, 0)]) for k, v in inputs.items()}
+        outputs = job.servable.run(more, job.signature)
+        if all(v.ndim and len(v) == wanted for v in outputs.values()):
+            return {k: v[:size] for k, v in outputs.items()}
+    return job.servable.run(inputs, job.signature)  # also of outputs without batch axis, which others would change
 
 
 def _size(inputs):

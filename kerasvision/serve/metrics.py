@@ -25,10 +25,16 @@ class Metrics:
         self._seconds = prometheus.Histogram(
             "kerasvision_request_seconds", "Time of a request", labels, registry=self.registry, buckets=SECONDS
         )
-        self._batches = prometheus.Histogram(
-            "kerasvision_batch_size", "Examples of a batch", registry=self.registry, buckets=SIZES
-        )
-        gauge = prometheus.Gauge
+        of, gauge = ("model", "version"), prometheus.Gauge
+        self._queue = {
+            "batch": self._histogram("batch_size", "Examples of a batch", SIZES),
+            "waited": self._histogram("queue_seconds", "Time of a request before it was computed", SECONDS),
+            "refused": self._of(prometheus.Counter, "queue_refused", "Requests that found the queue full", of),
+            "expired": self._of(prometheus.Counter, "queue_expired", "Requests that waited beyond their time", of),
+        }
+        self._queued = self._of(gauge, "queue_examples", "Examples that wait", of)
+        self._parameters = self._of(gauge, "batching", "What batches and the queue were told to be", ("parameter",))
+        self._sizes = self._of(gauge, "allowed_batch_size", "1 for each size that batches are filled up to", ("size",))
         self._waiting = self._of(gauge, "waiting", "Examples that wait", ())
         self._available = self._of(gauge, "version_available", "1 for each version that answers", ("model", "version"))
         of = ("model", "version", "statistic")
@@ -44,9 +50,21 @@ class Metrics:
     def _of(self, kind, name, text, labels):
         return kind(f"kerasvision_{name}", text, labels, registry=self.registry)
 
-    def batch(self, size):
-        """Count a batch that was computed. size: its examples."""
-        self._batches.observe(size)
+    def _histogram(self, name, text, buckets):
+        of = ("model", "version")
+        return prometheus.Histogram(f"kerasvision_{name}", text, of, registry=self.registry, buckets=buckets)
+
+    def queue(self, what, servable, number):
+        """Count what `batching.Batching` has seen, in its words. servable: of the version."""
+        held = self._queue[what].labels(servable.name, str(servable.version))
+        held.inc(number) if what in ("refused", "expired") else held.observe(number)
+
+    def limits(self, limits):
+        """Say what batches and the queue were told to be. limits: `limits.Limits`."""
+        for name, value in limits.parameters().items():
+            self._parameters.labels(name).set(value)
+        for size in limits.sizes:
+            self._sizes.labels(str(size)).set(1)
 
     def count(self, name, version, api, code, seconds):
         """Count a request that was answered. name, version: texts, "" where no version was found. api: "rest" or
@@ -74,18 +92,23 @@ class Metrics:
         row = {"requests": right + wrong, "errors": wrong, "per_second": round(len(times) / RECENT, 1)}
         return row | {"p50_ms": half and round(float(half), 2), "p99_ms": most and round(float(most), 2)}
 
-    def text(self, models, waiting):
-        """Everything in Prometheus's text format, bytes. models: `models.Models`. waiting: examples in the queue."""
+    def text(self, models, engine):
+        """Everything in Prometheus's text format, bytes. models: `models.Models`. engine: `batching.Batching`."""
         with self._reading:  # two readers at once must not see what the other has just cleared
-            return self._read(models, waiting)
+            return self._read(models, engine)
 
-    def _read(self, models, waiting):
-        self._waiting.set(waiting)
-        for gauge in (self._available, self._psi, self._shifted, self._confidence, self._unsure):
+    def _read(self, models, engine):
+        self._waiting.set(engine.waiting)
+        for gauge in (self._queued, self._available, self._psi, self._shifted, self._confidence, self._unsure):
             gauge.clear()  # of versions that are gone
         for name in models.names():
             for number, state, _ in models.versions(name):
                 self._available.labels(name, str(number)).set(state == "AVAILABLE")
+                if state == "AVAILABLE":  # zeros too, from which a rate can be told
+                    for held in (self._queued, *self._queue.values()):
+                        held.labels(name, str(number))
+        for (name, number), waiting in engine.queued().items():
+            self._queued.labels(name, str(number)).set(waiting)
         for name, number, report in models.drift():
             for statistic, row in report.items():
                 self._psi.labels(name, str(number), statistic).set(row["psi"])

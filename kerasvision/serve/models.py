@@ -14,8 +14,7 @@ from kerasvision.serve.files import mark_of
 from kerasvision.serve.log import Log
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
-
-State = typing.Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+from kerasvision.serve.version import Version
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,25 +50,12 @@ class ModelConfig:
         return {number: path for number, path in found.items() if number in self.versions}
 
 
-@dataclasses.dataclass
-class Version:
-    """The state of one version of a model. mark: `files.mark_of` when it was loaded. error: why it could not be loaded.
-    servable: while it can be used. users: how many requests are using it.
-    """
-
-    number: int
-    state: State = "START"
-    mark: tuple = ()
-    error: ServingError | None = None
-    servable: Servable | None = None
-    users: int = 0
-
-
 class Models:
     """The models that a server has loaded. Thread-safe.
 
-    A new version is loaded and warmed up beside the old one, which goes on answering until then; a version that cannot
-    be loaded changes nothing but its own status. A version is unloaded when its last request ends.
+    A new version is loaded and warmed up beside the old one, which goes on answering until then, and so is the same
+    version of another folder; one that cannot be loaded changes nothing but its own status. A version is unloaded when
+    its last request ends.
 
     configs: [`ModelConfig`]. log: a function that takes a line of text. check: a function that raises on a version's
     folder that may not be loaded. changed: called after every look at the disk with whether every model answers.
@@ -131,16 +117,16 @@ class Models:
             self._changed(self.ready)
 
     def _is_due(self, name, number, path, before):
-        """Whether a version has never been loaded, or has been let go, or failed and has other files by now. before:
-        marks of the last look's versions, which must be the same; None: it is tried at once.
+        """Whether a version has never been loaded, or stands in another folder than the one that was, or has been let
+        go, or failed and has other files by now. before: marks of the last look's versions, which must be the same;
+        None: it is tried at once.
         """
         with self._lock:
             held = self._held[name].get(number)
-        if held and held.state != "END":
+        if held and held.state != "END" and held.path == path:
             return False
         mark = self._looked[path] = mark_of(path)
-        is_known = held and held.error and held.mark == mark
-        return not is_known and (before is None or before.get(path) == mark)
+        return not (held and held.failed == mark) and (before is None or before.get(path) == mark)
 
     def _retire(self, name, wanted):
         """Unload the versions of a model that are not wanted, once one that is wanted answers."""
@@ -156,31 +142,39 @@ class Models:
             self._let_go(name, version)
 
     def _load(self, name, number, path):
-        version = Version(number, "LOADING", mark_of(path))
+        version = Version(number, path, "LOADING")
+        mark, started = mark_of(path), time.monotonic()
         with self._lock:
-            self._held[name][number] = version
-        started = time.monotonic()
+            before = self._held[name].get(number)
+            moves = before is not None and before.state == "AVAILABLE"  # to another folder, and answers until then
+            if not moves:
+                self._held[name][number] = version
         try:
             self._check(path)
             servable = Servable(name, number, path)
-            if mark_of(path) != version.mark:
+            if mark_of(path) != mark:
                 raise KerasVisionError("its files changed while they were read")
         except Exception as error:  # whatever TensorFlow finds wrong with the files: the others go on
             text = str(error).split("\n")[0][:500] or type(error).__name__
             with self._lock:
                 version.state, version.error = "END", ServingError(Code.INTERNAL, text)
-            self._log(f"{name} version {number} cannot be served: {text}")
+                (before if moves else version).failed = mark
+            stays = f"; that of {before.path} goes on" if moves else ""
+            self._log(f"{name} version {number} cannot be served: {text}{stays}")
             return
         with self._lock:
             version.servable, version.state = servable, "AVAILABLE"
+            self._held[name][number] = version
         seconds = time.monotonic() - started
         self._log(f"{name} version {number} is served ({servable.warmed} warm-up requests, {seconds:.1f} s)")
+        if moves:
+            self._let_go(name, before, f" from {before.path}")
 
-    def _let_go(self, name, version):
+    def _let_go(self, name, version, where=""):
         with self._lock:
             self._lock.wait_for(lambda: version.users == 0)
             version.servable, version.state = None, "END"
-        self._log(f"{name} version {version.number} is no longer served")
+        self._log(f"{name} version {version.number} is no longer served{where}")
 
     @contextlib.contextmanager
     def servable(self, name, version=None, label=""):
@@ -266,12 +260,17 @@ class Models:
         """
 
         def loop():
+            said = ""
             while not self._stopped.wait(seconds):
+                failed = ""
                 try:
                     is_from_disk = configs and not self._told
                     self.configure(configs(), waits=True) if is_from_disk else self.refresh(waits=True)
                 except Exception as error:  # a disk that is away for a moment must not end the watch
-                    self._log(f"looking for versions failed: {error}")
+                    failed = f"looking for versions failed: {error}"
+                if failed and failed != said:  # once, not at every look
+                    self._log(failed)
+                said = failed
 
         threading.Thread(target=loop, name="versions", daemon=True).start()
 

@@ -114,7 +114,7 @@ class Rest:
         return JSONResponse(document_of(self._models.names(), bool(self._token)))
 
     async def _text(self, request):
-        text = await run_in_threadpool(self._metrics.text, self._models, self._answering.engine.waiting)
+        text = await run_in_threadpool(self._metrics.text, self._models, self._answering.engine)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def _drift(self, request):

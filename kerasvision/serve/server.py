@@ -22,11 +22,12 @@ from tensorflow_serving.apis import (
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.export.package.signing import trusting
 from kerasvision.serve.answering import Answering
-from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.batching import Batching
 from kerasvision.serve.bodies import LARGEST_BODY
 from kerasvision.serve.boundary import Boundary
 from kerasvision.serve.guard import TokenInterceptor
 from kerasvision.serve.health import Health
+from kerasvision.serve.limits import Limits
 from kerasvision.serve.log import Log
 from kerasvision.serve.metrics import Metrics
 from kerasvision.serve.models import Models
@@ -78,7 +79,8 @@ class Server:
         check = trusting(options.trust) if options.trust else lambda path: None
         self._health = Health(SERVICES)
         self.models = Models(configs() if callable(configs) else configs, self.log.event, check, self._health.look)
-        self._engine = Batching(options.limits, metrics.batch)
+        metrics.limits(options.limits)
+        self._engine = Batching(options.limits, metrics.queue)
         observer, answering = Observer(metrics, self.log), Answering(self.models, self._engine)
         self._rest = Rest(answering, observer, options.largest_body, options.token, options.cors)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")

@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 import sys
-import typing
 
 import numpy as np
 import scipy.optimize
@@ -15,35 +14,44 @@ from kerasvision.data.pipeline import evaluation_data, with_validation
 from kerasvision.inference.evaluation import evaluate_split, predictions, stacked
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
-from kerasvision.systems.ensemble import STACKING, Combine, Ensemble, check_alike, prefix
+from kerasvision.systems.detector_ensemble import DetectorEnsemble
+from kerasvision.systems.ensemble import STACKING, Ensemble
+from kerasvision.systems.members import check_alike, prefix
 from kerasvision.train.run import Trained, load_run, save_run
 
+FITTED = ("weighted", "stacking")  # on the validation split
 LEAST = 1e-12  # of a probability in a logarithm
+SHARED = ("validation_fraction", "batch_size", "metric")  # fields that the ensemble's recipe has of its first member's
 
 
-def join(runs, out, combine: Combine = "mean", name="ensemble"):
+def join(runs, out, combine="", name="ensemble"):
     """Write the ensemble of run folders into the folder `out`; returns its `Trained` model.
 
     combine: the `mean` of probabilities, `weighted` with shares that minimize the loss on the validation split, or
-    `stacking`, a logistic regression of the members' probabilities fitted there. Metrics hold how far members disagree
-    on the test split: `disagreement`, the part of examples on which two members' top classes differ (mean over pairs),
+    `stacking`, a logistic regression of the members' probabilities fitted there; of detectors `wbf`, `nms` or
+    `soft_nms` (`DetectorEnsemble`). Empty: `mean`, or `wbf`. Metrics of classifiers hold how far members disagree on
+    the test split: `disagreement`, the part of examples on which two members' top classes differ (mean over pairs),
     and `divergence`, the mean of KL(a || b) over ordered pairs, in nats. Raises KerasVisionError, one line.
     """
-    if combine not in typing.get_args(Combine):
-        raise UsageError(f"--combine {combine}: allowed: {', '.join(typing.get_args(Combine))}")
     out = pathlib.Path(out)
     if len(runs) < 2:
         raise UsageError(f"an ensemble has two runs or more; seen: {len(runs)}")
     if out.exists() and any(out.iterdir()):
         raise KerasVisionError(f"{out} is not empty; choose another --out")
     members = [load_run(run) for run in runs]
-    _check(runs, members, combine)
+    system = DetectorEnsemble if members[0].arch.name == "detection" else Ensemble
+    combine = combine or system.ways[0]
+    if combine not in system.ways:
+        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {members[0].arch.name})")
+    system.check_kind(members[0].arch)
+    _check(runs, members, combine, system.mixes_logits)
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
     members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
-    arch = Ensemble(tuple(m.arch for m in members))
+    architectures = tuple(m.arch for m in members)
+    arch = DetectorEnsemble(architectures, combine) if system is DetectorEnsemble else Ensemble(architectures)
     head = None
-    if combine != "mean":
+    if combine in FITTED:
         probabilities, ground_truths = _predicted(members, splits, arch, combine)
         if combine == "weighted":
             arch = dataclasses.replace(arch, shares=best_shares(probabilities, ground_truths, _are_independent(arch)))
@@ -54,7 +62,7 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     if arch.tunes and "validation" in splits:
         data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
         arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
-    recipe = Recipe(name, arch, first.data, validation_fraction=first.validation_fraction, batch_size=first.batch_size)
+    recipe = Recipe(name, arch, first.data, **{k: getattr(first, k) for k in SHARED})
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
@@ -63,17 +71,17 @@ def join(runs, out, combine: Combine = "mean", name="ensemble"):
     return trained
 
 
-def _check(runs, members, combine):
+def _check(runs, members, combine, mixes_logits):
     first = members[0]
     for run, member in zip(runs, members, strict=True):
         if _data_of(member) != _data_of(first):
             said = f"{run} was trained on other data, or with another validation split, than {runs[0]}"
-            if combine != "mean":
+            if combine in FITTED:
                 raise KerasVisionError(f"{said}, on whose validation split --combine {combine} is fitted; take mean")
             print(f"{said}: what is measured of the ensemble may be of examples it was trained on", file=sys.stderr)
         if is_quantized(member.graph):
             raise KerasVisionError(f"{run} was trained with qat; an ensemble takes float runs, and is quantized itself")
-        check_alike(first.arch, member.arch, run)
+        check_alike(first.arch, member.arch, run, mixes_logits)
         if member.classes != first.classes:
             raise KerasVisionError(
                 f"{run} has the classes {', '.join(member.classes)} and {runs[0]} has {', '.join(first.classes)}; an "
@@ -109,8 +117,8 @@ def _are_independent(arch):
 
 
 def merged(arch, graphs, head=None):
-    """The ensemble's Keras model with its members' weights. arch: an `Ensemble`. graphs: the members' Keras models.
-    head: (kernel, bias) of `stacking_layer`, where it is stacked.
+    """The ensemble's Keras model with its members' weights. arch: an `Ensemble` or `DetectorEnsemble`. graphs: the
+    members' Keras models. head: (kernel, bias) of `stacking_layer`, where it is stacked.
     """
     graph = arch.build()
     for number, member in enumerate(graphs):
@@ -192,7 +200,7 @@ def _metrics(arch, graph, members, splits):
     for name in ("validation", "test"):
         if name in splits:
             found |= {f"{name}/{k}": v for k, v in evaluate_split(served, splits, name).items()}
-    if "test" in splits and ("label" in arch.label_keys or "labels" in arch.label_keys):
+    if "test" in splits and "probabilities" in arch.outputs:
         predicted = [
             stacked(predictions(m.served(), evaluation_data(splits["test"], m.arch, batch_size=64)))[0]["probabilities"]
             for m in members

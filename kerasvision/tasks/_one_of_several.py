@@ -10,7 +10,8 @@ from kerasvision.core.errors import UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.losses.classification import softmax_cross_entropy
-from kerasvision.metrics.classification import SingleLabel, best_factors
+from kerasvision.metrics.classification import SingleLabel
+from kerasvision.metrics.decisions import best_factors
 from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture, Output

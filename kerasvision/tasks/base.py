@@ -9,7 +9,7 @@ import typing
 
 from kerasvision.core.component import Component
 from kerasvision.core.direction import direction_of
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.tasks.answering import Answering, Output
 from kerasvision.tasks.functions import Function, Resource
 from kerasvision.tasks.inputs import Input
@@ -24,7 +24,8 @@ class Task(Component):
 
     name: typing.ClassVar[str]  # "classification"
     label_keys: typing.ClassVar[tuple[str, ...]]  # keys of a sample that hold the truth, such as ("label",)
-    main_metric: typing.ClassVar[str]  # key of the evaluator's result that picks the best epoch, as it says: max or min
+    # key of the evaluator's result that picks the best epoch where the recipe names none, as it says: max or min
+    main_metric: typing.ClassVar[str]
     tunes: typing.ClassVar[bool] = False  # whether `tune` looks at the validation split
 
     @property
@@ -45,6 +46,30 @@ class Task(Component):
                 'evaluator has to state "max" or "min" in `directions`'
             )
         return direction
+
+    def chosen_by(self, metric, classes):
+        """(name, `core.direction.Direction`) of the figure that picks the best epoch, phase, trial, file and version.
+
+        metric: as of a recipe, a figure of the evaluator, or "" for the main one. Raises UsageError of one that the
+        evaluator does not have, of a class that there is not, and of one of which neither more nor less is better.
+        """
+        if not metric:
+            return self.main_metric, self.main_direction(classes)
+        stated = self.evaluator(classes).directions
+        direction, (_, slash, of) = direction_of(stated, metric), metric.partition("/")
+        if direction is None:
+            raise UsageError(
+                f"metric={metric!r}: {self.registered_name} has no such figure; {close_matches(metric, stated)}"
+            )
+        if slash and of not in classes:
+            raise UsageError(f"metric={metric!r}: no class {of!r}; {close_matches(of, classes)}")
+        if direction == "none":
+            chooses = [name for name, d in stated.items() if d != "none"]
+            raise UsageError(
+                f"metric={metric!r}: neither more nor less of it is better, so nothing can be chosen by it; "
+                f"{close_matches(metric, chooses)}"
+            )
+        return metric, direction
 
     @abc.abstractmethod
     def compare(self, reference, other):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import pathlib
 import sys
@@ -19,6 +20,7 @@ from kerasvision.inference.evaluation import evaluate_served
 from kerasvision.ops.internals import takes_tensors
 
 BEST_WEIGHTS = "best.weights.h5"  # in the folder of a phase
+CHOSEN_BY = "chosen_by/"  # before the name of the metric that decides, in history.csv and metrics.json
 
 
 class Fetch(keras.callbacks.Callback):
@@ -71,8 +73,10 @@ class Agree(keras.callbacks.Callback):
         self._metric, self._chief, self._replicas = metric, chief, replicas
 
     def on_epoch_end(self, epoch, logs=None):
-        own = logs[self._metric] / self._replicas if self._chief else 0.0
+        own = logs.get(self._metric, math.nan) / self._replicas if self._chief else 0.0
         logs[self._metric] = float(_summed(self.model.distribute_strategy, tf.constant(own, tf.float64)))
+        if math.isnan(logs[self._metric]):  # undefined after this epoch
+            del logs[self._metric]
 
 
 @tf.function(autograph=False)
@@ -86,7 +90,10 @@ class KeepBest(keras.callbacks.Callback):
 
     graph: on this process alone. folder: of the phase; `best.weights.h5` and `best.json` survive a restart. They are
     written beside and renamed by the chief. first: epochs before this one, counted from 0, do not count. direction: of
-    the metric, "max" or "min". patience: training ends after so many epochs that were not better; None: it goes on.
+    the metric, `core.direction.Direction`. patience: training ends after so many epochs that were not better; None: it
+    goes on. An epoch whose metric is undefined is not better than one that has it.
+
+    The logs get `chosen_by/NAME`: the metric of the weights that are kept so far.
     """
 
     def __init__(self, graph, folder, metric, chief, first=0, direction="max", patience=None):
@@ -128,10 +135,14 @@ class KeepBest(keras.callbacks.Callback):
         self._recall()
 
     def on_epoch_end(self, epoch, logs=None):
-        value = logs.get(self._metric)
         if epoch < self._first:
             return
-        if value is not None and self._best is not None and not is_better(value, self._best, self._direction):
+        self._keep(epoch, logs.get(self._metric))
+        if self._best is not None:
+            logs[chosen_by(self._metric)] = self._best
+
+    def _keep(self, epoch, value):
+        if self._best is not None and (value is None or not is_better(value, self._best, self._direction)):
             if self.ended(epoch + 1) and epoch + 1 < self.params["epochs"]:
                 self.stopped, self.model.stop_training = self.ended(epoch + 1), True
             return
@@ -146,6 +157,11 @@ class KeepBest(keras.callbacks.Callback):
             self._graph.load_weights(self.path)
             self._weights = self._graph.get_weights()
         graph.set_weights(self._weights)
+
+
+def chosen_by(metric):
+    """The name under which it is recorded that a metric, with its split, decided."""
+    return CHOSEN_BY + metric.split("/", 1)[1]
 
 
 class History(keras.callbacks.Callback):

@@ -16,6 +16,7 @@ from kerasvision.inference.evaluation import draw_evaluation, evaluated, example
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
+from kerasvision.train.deciding import deciding
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
 from kerasvision.train.phases import Contest
@@ -46,8 +47,8 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
         check_augmentations(phase.augment, arch)
         for technique in phase.techniques:
             technique.first_epoch_to_keep(phase.epochs)  # refuses now what would be refused when the phase begins
-    own, direction = dataclasses.replace(recipe, model=arch), arch.main_direction(opened.classes)
-    session = Session(own, arch, opened.classes, splits, scope, folder, tuple(watchers), direction)
+    own, chosen_by = dataclasses.replace(recipe, model=arch), deciding(recipe, arch, opened.classes, splits)
+    session = Session(own, arch, opened.classes, splits, scope, folder, tuple(watchers), *chosen_by)
     refuse_patience(session)
     if recipe.batch_size % scope.num_replicas_in_sync:
         raise KerasVisionError(
@@ -246,7 +247,8 @@ def _finish(session, graph, figures):
             found |= _probed(session, arch, graph)(found) if name == "validation" else {}
             metrics |= {f"{name}/{k}": v for k, v in found.items()}
     recipe = dataclasses.replace(session.recipe, model=arch)
-    trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief)
+    mistakes = tuple(evaluators["test"].in_words()) if "test" in evaluators else ()
+    trained = Trained(recipe, graph, session.classes, metrics | figures, session.folder, session.chief, mistakes)
     if session.chief:
         save_run(trained)
         judged = judged_split(session.splits)

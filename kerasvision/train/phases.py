@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 
 from kerasvision.core.direction import is_better
+from kerasvision.train.callbacks import chosen_by
 
 
 def contests(phases):
     """Of each phase the number of the contest that it takes part in; a new one begins where a phase aims at something
-    that the main metric does not count, or ends to do so (`Technique.rivals`): smaller files, rare classes.
+    that the metric does not count, or ends to do so (`Technique.rivals`): smaller files, rare classes.
     """
     numbers, before = [], None
     for phase in phases:
@@ -27,14 +28,14 @@ class _Held:
 
 
 class Contest:
-    """Keeps the weights of the best phase by the validation split's main metric, the same examples after each.
+    """Keeps the weights of the best phase by a metric of the validation split, the same examples after each.
 
     A phase starts from the weights of the one before, whether it helped or not: snapshots go on from each other. One
     that begins another contest (quantization-aware training, pruning) starts from the best of the one that ends, and
     so does what is delivered. Of equal ones the earlier is kept, as of epochs. Nothing is compared without a validation
     split.
 
-    phases: of the recipe. metric: with its split. direction: "max" or "min". say: takes one line.
+    phases: of the recipe. metric: what decides, with its split. direction: of it. say: takes one line.
     """
 
     def __init__(self, phases, metric, direction, say):
@@ -64,13 +65,18 @@ class Contest:
         self._best = _Held(number, value, _weights(graph) if rivals else None)
 
     def finish(self, graph):
-        """Put the weights to deliver into the graph of the last phase; figures for metrics.json: `phases/1` ..., the
-        metric after each phase, and `phases/kept`, the number of the delivered one. None of a single phase.
+        """Put the weights to deliver into the graph of the last phase; figures for metrics.json: `chosen_by/NAME`,
+        the metric that these weights were chosen for; and of several phases `phases/1` ..., the metric after each, and
+        `phases/kept`, the number of the delivered one. None without a metric.
         """
         self._restore(graph, len(self._contests))
-        if not self._best or len(self._contests) < 2:
+        if not self._best:
             return {}
-        return {f"phases/{n}": value for n, value in self._values.items()} | {"phases/kept": float(self._best.number)}
+        chosen = {chosen_by(self._metric): self._best.value}
+        if len(self._contests) < 2:
+            return chosen
+        figures = {f"phases/{n}": value for n, value in self._values.items()}
+        return chosen | figures | {"phases/kept": float(self._best.number)}
 
     def _restore(self, graph, last):
         if self._best and self._best.number != last:

@@ -2,8 +2,9 @@
 
 recipe.json, classes.txt, weights.h5: the trained model. reference.npz: what it answered when it was evaluated, for
 exports to be held against. metrics.json, history.csv, curves.png, environment.json: the record; directions.json:
-whether more or less of each metric is better; with a test split also pictures, a detector's precision_recall.png and
-errors.png, a segmenter's worst.png.
+whether more or less of each metric is better; with a test split also pictures, a classifier's confusion.png and
+worst.png (of several labels labels.png too), a regressor's scatter.png and worst.png, a detector's precision_recall.png
+and errors.png, a segmenter's worst.png.
 phase-1/, phase-2/ ...: backups while training, best weights, TensorBoard's files.
 """
 
@@ -20,7 +21,7 @@ from kerasvision.core.files import write_figure, write_text
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
 from kerasvision.inference.served import Served
-from kerasvision.train.callbacks import BEST_WEIGHTS, save_weights
+from kerasvision.train.callbacks import BEST_WEIGHTS, CHOSEN_BY, save_weights
 from kerasvision.train.probing import probe_directions
 
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
@@ -36,6 +37,7 @@ class Trained:
     metrics: dict[str, float]
     folder: pathlib.Path | None = None
     chief: bool = True  # this process wrote the folder
+    mistakes: tuple[str, ...] = ()  # in words, the most frequent of the test split, where training has just ended
 
     @property
     def arch(self):
@@ -46,6 +48,11 @@ class Trained:
     def directions(self):
         """Name of each metric, without its split -> which way it is better."""
         return self.arch.evaluator(self.classes).directions | probe_directions(self.recipe)
+
+    @property
+    def chosen_by(self):
+        """(name, direction) of the figure that decides, `tasks.base.Task.chosen_by`."""
+        return self.arch.chosen_by(self.recipe.metric, self.classes)
 
     def served(self):
         """The module that every exporter takes."""
@@ -158,7 +165,7 @@ def draw_curves(history_csv, path):
         rows = list(csv.DictReader(file))
     if not rows:
         return
-    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate")]
+    names = [n for n in rows[0] if n not in ("epoch", "phase", "learning_rate") and not n.startswith(CHOSEN_BY)]
     losses = [n for n in names if "loss" in n or "/" not in n]  # what is no loss in all is a term of it
     metrics = [n for n in names if n not in losses and n.count("/") < 2]  # validation/ap, not validation/ap/bird
     figure = Figure(figsize=(12, 4), layout="constrained")

@@ -6,6 +6,7 @@ import os
 import pathlib
 import sys
 
+from kerasvision.core.direction import Direction
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.train.strategy import is_chief
@@ -14,7 +15,8 @@ from kerasvision.train.strategy import is_chief
 @dataclasses.dataclass
 class Session:
     """One call of `train`: what all its phases share. recipe: with the number of classes filled in. splits: as the
-    source gives them. chosen: what a phase's techniques made of the training split, where they have.
+    source gives them. chosen_by, direction: of the figure that decides (`tasks.base.Task.chosen_by`). chosen: what a
+    phase's techniques made of the training split, where they have.
     """
 
     recipe: object
@@ -24,7 +26,8 @@ class Session:
     strategy: object
     folder: pathlib.Path
     watchers: tuple = ()
-    direction: str = "max"
+    chosen_by: str = ""
+    direction: Direction = "max"
     chosen: object = None
 
     @property
@@ -40,7 +43,7 @@ class Session:
     @property
     def metric(self):
         """What picks the best epoch and the best phase."""
-        return f"validation/{self.arch.main_metric}"
+        return f"validation/{self.chosen_by or self.arch.main_metric}"
 
     def say(self, line):
         """One line to the person at the terminal, once."""

@@ -1,5 +1,6 @@
 """Every registered backbone: flat, levels at their strides, gradients, weights by name, stages, preprocessing."""
 
+import hashlib
 import importlib
 import math
 
@@ -18,9 +19,9 @@ TINY = {  # a registered backbone without a line here fails
     "efficientnet_lite": [{}],
     "resnet": [{}, {"version": 2}, {"attention": "se"}, {"version": 2, "attention": "self_attention"}],
     "mobilenet": [{"alpha": 0.35}, {"version": "v3_small"}, {"version": "v3_large", "minimalistic": True}],
-    "efficientnet": [{}, {"variant": "v2_b0"}],
-    "densenet": [{}],
-    "inception": [{}],
+    "efficientnet": [{}, {"variant": "v2_b0"}, {"variant": "v2_b0", "attention": "cbam"}],
+    "densenet": [{}, {"attention": "eca"}],
+    "inception": [{}, {"attention": "se"}],
     "convnext": [{}],
     "csp_darknet": [{}],
     "mix_transformer": [{}],
@@ -41,6 +42,20 @@ PREPROCESSING = [
     ("densenet", {}, "densenet"),
     ("inception", {}, "inception_v3"),
 ]
+# weights, and the start of the SHA-256 of their names and shapes, as runs and weights files of 2026-11 have them
+KEPT = {
+    "convnet": (45, "d52328476af6"),
+    "efficientnet_lite": (245, "974a6ab3330d"),
+    "resnet": (318, "4e196e99fbd9"),
+    "mobilenet": (260, "51a3e03ecdc4"),
+    "efficientnet": (309, "8a2fb354094f"),
+    "densenet": (604, "94214f1180bf"),
+    "inception": (376, "e1166deec612"),
+    "convnext": (180, "c28575b9f1a1"),
+    "csp_darknet": (175, "b6ef55abddcc"),
+    "mix_transformer": (192, "9013a9309d6c"),
+    "unet_encoder": (50, "033b9576e2aa"),
+}
 FORBIDDEN = ("Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceProperty", "InstanceMethod")
 
 
@@ -87,6 +102,14 @@ def test_the_graph_is_flat(case):
         assert type(layer).__name__ not in FORBIDDEN, layer.name
         assert not isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)), layer.name
         assert layer.name.startswith("backbone_"), layer.name
+
+
+def test_weights_have_the_names_and_shapes_of_saved_runs(case):
+    name, fields, _, graph = case
+    if name not in KEPT or fields != TINY[name][0]:
+        pytest.skip("one version of each that has saved runs")
+    told = "\n".join(f"{w.name} {tuple(w.shape)}" for w in graph.weights)
+    assert (len(graph.weights), hashlib.sha256(told.encode()).hexdigest()[:12]) == KEPT[name]
 
 
 def test_level_k_has_stride_2_to_the_k(case):

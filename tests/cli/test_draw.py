@@ -1,14 +1,21 @@
 """`evaluate --draw`, `predict --draw` and the pictures of `train`, typed at the command line with a tiny detector."""
 
 import json
+import typing
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 
+from kerasvision.api import load
 from kerasvision.cli.main import main
+from kerasvision.core.errors import UsageError
+from kerasvision.data.pipeline import raw_examples
 from kerasvision.drawing.pictures import color_of
 from kerasvision.drawing.showing.base import MOST_PICTURES
+from kerasvision.inference.evaluation import picture_folder
+from kerasvision.metrics.base import Evaluator
 from kerasvision.train.run import draw_curves
 from tests import store
 from tests.cli.test_data_detection import TINY
@@ -101,10 +108,48 @@ def test_where_nothing_can_be_drawn(run, digits_run, tmp_path, capsys):
         assert "cannot write to" in one_line(capsys)
     assert main(["evaluate", str(run), "--draw", str(tmp_path / "a.png")]) == 2
     assert "name a folder" in one_line(capsys)
-    assert main(["evaluate", str(digits_run.folder), "--draw", str(tmp_path / "new")]) == 2
-    assert "classification/classifier has no pictures" in one_line(capsys)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    assert not (digits_run.folder / "errors.png").exists()
+
+
+class Wordless(Evaluator):
+    """Final. Counts examples, and has no picture to draw."""
+
+    directions: typing.ClassVar[dict] = {}
+
+    def update(self, prediction, ground_truth):
+        raise AssertionError("is not asked")
+
+    def figures(self, examples=None):
+        return {}
+
+
+def test_an_evaluator_without_pictures_says_so(tmp_path):
+    evaluator = Wordless()
+    assert evaluator.draw(tmp_path, None) == evaluator.in_words() == []
+    with pytest.raises(UsageError, match="a/b has no pictures"):
+        picture_folder(tmp_path / "new", evaluator, "a/b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_classifier_draws_what_it_confuses_and_says_it(digits_run, tmp_path, capsys):
+    """In the run folder after training, and where `evaluate` is told; the pairs are those that scikit-learn counts."""
+    arguments = ["evaluate", str(digits_run.folder), "--split", "train", "--draw", str(tmp_path / "new")]
+    assert main(arguments) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " is taken for " in line]
+    drawn = ["confusion.png", "worst.png"]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == drawn
+    assert all((digits_run.folder / name).is_file() for name in drawn)
+    labels, top = [], []
+    model = load(digits_run.folder)
+    for inputs, ground_truth, _ in raw_examples(digits_run.recipe.data.open().splits["train"], model.arch):
+        labels += ground_truth["label"].tolist()
+        top += model(inputs)["probabilities"].argmax(1).tolist()
+    counts = confusion_matrix(labels, top)
+    np.fill_diagonal(counts, 0)
+    assert len(lines) == min(5, np.count_nonzero(counts))
+    if lines:
+        a, b = np.unravel_index(counts.argmax(), counts.shape)
+        assert lines[0].startswith(f'"{a}" is taken for "{b}" ')
 
 
 def test_predictions_are_drawn_on_the_picture(run, folder, tmp_path, capsys):

@@ -46,12 +46,19 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
 
 def test_evaluate_says_the_name(monkeypatch, capsys):
     metrics = {f"recall/{name}": 0.5 for name in NAMES}
-    monkeypatch.setattr("kerasvision.api.evaluate", lambda *args: metrics)
+
+    def evaluated(model, split, draw, tell):
+        for name in NAMES:
+            tell(f"{name} is taken for a")
+        return metrics
+
+    monkeypatch.setattr("kerasvision.api.evaluate", evaluated)
     monkeypatch.setattr("kerasvision.api.load", lambda what: types.SimpleNamespace(arch=JUDGED, classes=()))
     evaluate.run(types.SimpleNamespace(model="m", split="test", draw=None, json=False))
     told = capsys.readouterr().out
     assert shown(told) and [line.rsplit("  ", 1)[0].rstrip() for line in told.splitlines()] == [
-        f"recall/{line_of(name)}" for name in NAMES
+        *(f"recall/{line_of(name)}" for name in NAMES),
+        *(f"{line_of(name)} is taken for a" for name in NAMES),
     ]
 
 

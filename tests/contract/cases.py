@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-from tests.contract import detection_cases, incomplete_cases, segmentation_cases, volume_cases
+from tests.contract import detection_cases, incomplete_cases, reading_cases, segmentation_cases, volume_cases
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -142,6 +142,7 @@ FAMILIES = {
     "detection": detection_cases.default,
     "generation": incomplete_cases.default,
     "semantic_segmentation": segmentation_cases.default,
+    "text_recognition": reading_cases.recognizer,
     "volume_segmentation": volume_cases.segmenter,
     "volume_classification": volume_cases.classifier,
 }  # family -> name -> the case of an architecture that is not listed

@@ -218,6 +218,28 @@ def _noisy_labels(root):
     return [Drawn(create("sources/noisy_labels", of=_folders(root), rate=0.5), {"train": 24, "test": 6}, 3)]
 
 
+def _text_lines(root):
+    rows = ["file,text,split"]
+    for i, text in enumerate(("ab", "b a", "aab", "ba") * 3):
+        _pictures(root / "folder", [f"{i}.png"], i)
+        (root / "folder" / f"{i}.txt").write_text(text + "\n")
+        rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
+    file = root / "list.csv"
+    file.write_text("\n".join(rows))
+    held = create("sources/text_lines", path=str(file), test_fraction=0.0)
+    return [
+        Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",)),
+        Drawn(held, {"train": 8, "validation": 4}, 3, (file,)),
+    ]
+
+
+def _rendered_text(root):
+    root.mkdir()
+    (root / "words.txt").write_text("the quick brown fox jumps over the lazy dog " * 9)
+    source = create("sources/rendered_text", texts=(str(root / "words.txt"),), lines=(6, 2, 2), length=(2, 8))
+    return [Drawn(source, {"train": 6, "validation": 2, "test": 2}, 27)]
+
+
 DRAWERS = {
     "image_folder": _image_folder,
     "manifest": _manifest,
@@ -233,4 +255,6 @@ DRAWERS = {
     "incomplete": _incomplete,
     "long_tail": _long_tail,
     "noisy_labels": _noisy_labels,
+    "text_lines": _text_lines,
+    "rendered_text": _rendered_text,
 }

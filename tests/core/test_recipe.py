@@ -39,6 +39,7 @@ EVERYTHING = Recipe(
     budget=Budget(accuracy_drop=0.0, size_bytes=10_000, latency_ms=2.5),
     validation_fraction=0.25,
     patience=4,
+    metric="macro_f1",
     cache=True,
     seed=11,
 )
@@ -81,6 +82,12 @@ def test_every_field_changes_the_json():
         assert Recipe.loads(other.dumps()) == other
 
 
+def test_a_recipe_of_before_there_was_a_metric_is_read():
+    held = json.loads(SMALLEST.dumps())
+    assert held.pop("metric") == ""
+    assert Recipe.loads(json.dumps(held)) == SMALLEST
+
+
 def test_names_stand_for_parts_with_their_defaults():
     short = Recipe(
         name="small", model="classification/classifier", data="digits", augment=["geometric/affine"], optimizer="sgd"
@@ -105,6 +112,7 @@ WRONG = {
     "validation_fraction": (1.0, "0 <= validation_fraction < 1"),
     "patience": (0, "1 or more epochs, or None"),
     "cache": (1, "bool"),
+    "metric": (None, "str"),
     "seed": (2**40, "0 to 2000000000"),
 }
 

@@ -16,10 +16,10 @@ BASE = {0: 0.80, 1: 0.82, 2: 0.81}
 BETTER = {0: 0.85, 1: 0.86, 2: 0.87}
 
 
-def write_run(folder, name, seed, **values):
-    """A folder with what `read_run` reads."""
+def write_run(folder, name, seed, recipe=None, **values):
+    """A folder with what `read_run` reads. recipe: further fields of it."""
     folder.mkdir(parents=True)
-    (folder / "recipe.json").write_text(json.dumps({"@": "recipe", "name": name, "seed": seed}))
+    (folder / "recipe.json").write_text(json.dumps({"@": "recipe", "name": name, "seed": seed} | (recipe or {})))
     (folder / "metrics.json").write_text(json.dumps({f"test/{k}": v for k, v in values.items()}))
     write_directions(folder, {"accuracy": "max", "loss": "min", "bias": Target(0.0), "counted": "none"})
     return folder
@@ -115,6 +115,20 @@ def test_two_runs_of_one_name_and_seed_are_named_by_folder(tmp_path):
 def test_what_is_compared_when_nobody_says_is_common_to_all(tmp_path, folders):
     other = write_run(tmp_path / "other", "other", 0, accuracy=0.7)
     assert {r.metric for r in rows_of([*folders, other])} == {"test/accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "first"),
+    [("", "test/accuracy"), ("loss", "test/loss"), ("last", "test/last"), ("recall/cat", "test/recall/cat")],
+)
+def test_what_the_recipe_is_decided_by_comes_first(metric, first, tmp_path):
+    """Also where it is none of the six that are compared, or of a single class."""
+    values = dict.fromkeys(("accuracy", "loss", "a", "b", "c", "d", "last", "recall/cat"), 0.5)
+    held = [write_run(tmp_path / n, n, 0, {"metric": metric}, **values) for n in ("x", "y")]
+    metrics = list(dict.fromkeys(r.metric for r in rows_of(held)))
+    assert metrics[0] == first and len(metrics) == 6
+    assert compare.conclusion(rows_of(held)).startswith(f"On {first}, ")
+    assert rows_of(held, "test/d")[0].metric == "test/d"  # whoever names metrics has those
 
 
 def test_figures_of_exported_files_are_read(folders):

@@ -151,3 +151,16 @@ def test_half_of_the_objects_decide(tmp_path):
     assert detector_of(tmp_path / "a", (640, 640), 14 * middling + 6 * large) == (416, 416)
     assert detector_of(tmp_path / "b", (640, 640), 14 * middling + 6 * small) == (416, 416)
     assert detector_of(tmp_path / "c", (640, 640), 14 * small + 6 * large) == (512, 512)
+
+
+def test_lines_get_the_width_that_they_need_and_no_flip(tmp_path):
+    """Pictures of 16 x 100 to 16 x 196: at a height of 32 nearly all are 392 wide or less, which is 25 times 16."""
+    for i in range(24):
+        pixels = np.random.default_rng(i).integers(0, 256, (16, 100 + 4 * min(i, 24), 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        (tmp_path / f"{i}.txt").write_text("abc abc")
+    recipe = plan("text_recognition/conv", str(tmp_path))
+    assert recipe.data.registered_name == "sources/text_lines"
+    assert recipe.model.image_size[0] == 32 and 352 <= recipe.model.image_size[1] <= 384
+    assert not any("flip" in part.registered_name for part in recipe.augment)
+    assert executed(recipe) == recipe

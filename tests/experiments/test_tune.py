@@ -3,15 +3,18 @@
 import json
 import re
 import sys
+import types
 
 import pytest
 
 from kerasvision.cli.main import main
+from kerasvision.core.direction import Target
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.source_code import recipe_source
 from kerasvision.experiments import tune as module
-from kerasvision.experiments.tune import Dimension, parse_dimension, tune
+from kerasvision.experiments.dimensions import Dimension, parse_dimension
+from kerasvision.experiments.tune import tune
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
 from tests.train import tiny
@@ -146,6 +149,59 @@ def test_optuna_is_named_where_it_is_missing(recipe_file, tmp_path, capsys, monk
     monkeypatch.setitem(sys.modules, "optuna", None)
     code, _, text = called(recipe_file, tmp_path / "study", 1, capsys)
     assert (code, text.strip()) == (1, 'kerasvision: tune needs optuna: pip install "kerasvision[tune]"')
+
+
+def trained_as_planted(monkeypatch, figures):
+    """`train` gives the figures of the next trial, epoch by epoch, and trains nothing."""
+    left = list(figures)
+
+    def train(recipe, out, watchers=()):
+        epochs = left.pop(0)
+        for number, found in enumerate(epochs):
+            for watcher in watchers:
+                watcher.on_epoch_end(number, dict(found))
+        return types.SimpleNamespace(metrics=epochs[-1])
+
+    monkeypatch.setattr(module, "train", train)
+
+
+def planted(accuracy, balanced, loss):
+    figures = {"accuracy": accuracy, "balanced_accuracy": balanced, "log_loss": loss}
+    return [{f"validation/{k}": v for k, v in figures.items()}]
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"), [("", 0), ("accuracy", 0), ("balanced_accuracy", 1), ("log_loss", 2), ("recall/3", None)]
+)
+def test_what_the_recipe_is_decided_by_is_what_is_searched_for(metric, best, tmp_path, monkeypatch):
+    trained_as_planted(monkeypatch, [planted(0.9, 0.5, 0.6), planted(0.8, 0.85, 0.7), planted(0.85, 0.6, 0.5)])
+    tuned = tune(tiny.recipe(metric=metric), [Dimension("epochs", 1, 9)], 3, tmp_path)
+    assert tuned.metric == f"validation/{metric or 'accuracy'}"
+    assert (tuned.best and tuned.best.number) == best
+    if best is None:
+        assert {t.error for t in tuned.trials} == {"validation/recall/3 is undefined for this model"}
+
+
+def test_of_a_figure_with_a_target_the_nearest_is_best(tmp_path, monkeypatch):
+    """Coverages of 0.95, 0.7 and 0.89 for 0.9; trials have the coverage itself, not how far it is away."""
+    name, values = "validation/coverage", (0.95, 0.7, 0.89)
+    monkeypatch.setattr(module, "_compared", lambda recipe: (name, Target(0.9)))
+    trained_as_planted(monkeypatch, [[{name: v}] for v in values])
+    tuned = tune(tiny.recipe(), [Dimension("epochs", 1, 9)], 3, tmp_path)
+    assert [t.value for t in tuned.trials] == list(values) and tuned.best.number == 2
+
+
+def test_a_study_of_before_there_was_a_metric_goes_on(tmp_path, monkeypatch):
+    trained_as_planted(monkeypatch, [planted(0.9, 0.5, 0.6), planted(0.8, 0.6, 0.7)])
+    recipe, search = tiny.recipe(), [Dimension("epochs", 1, 9)]
+    tune(recipe, search, 1, tmp_path)
+    study = module._optuna().load_study(study_name="tune", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    older = json.loads(study.user_attrs["recipe"])
+    assert older.pop("metric") == ""
+    study.set_user_attr("recipe", json.dumps(older))
+    assert len(tune(recipe, search, 2, tmp_path).trials) == 2
+    with pytest.raises(UsageError, match="holds a study with another recipe"):
+        tune(tiny.recipe(metric="macro_f1"), search, 3, tmp_path)
 
 
 @pytest.mark.parametrize(("direction", "best"), [("max", 1), ("min", 2)])

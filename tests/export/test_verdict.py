@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.export import verdict
+from kerasvision.metrics.classification import SingleLabel
 
 FOLDS = verdict.FOLDS
 
@@ -85,6 +87,29 @@ def test_without_a_changed_decision_groups_count_and_not_their_examples():
     assert verdict.notes_of(about | {"groups": 2}, Budget(), "xnnpack") == ()
     said = verdict.notes_of(about | {"groups": 1}, Budget(), "xnnpack")
     assert said == ("all examples are of one group; the interval says nothing of examples of others",)
+
+
+@pytest.mark.parametrize(("ours", "worse"), [(0.85, 0.05), (0.99, 0.09), (0.90, 0.0)])
+def test_a_metric_with_a_target_is_judged_by_its_distance(ours, worse):
+    """A coverage that is to be 0.9: below and above it is worse by as far as it is away; the file had it exactly."""
+    held = verdict.change_of("m", Target(0.9), ours, 0.9, [ours] * 5, [0.9] * 5, 3, 500)
+    assert held["direction"] == {"target": 0.9} and held["metric_change"] == pytest.approx(worse)
+    held |= {"examples": 500, "tolerance": None, "flips": 3, "worst": "a.png"}
+    assert verdict.gained(held)[2] == pytest.approx(-worse)
+    lines = failures(held, drop=0.06)
+    assert bool(lines) == (worse > 0.06)
+    assert not lines or lines[0].startswith("m moves away from its target by 0.0900 (worst on a.png)")
+    nearer = verdict.change_of("m", Target(0.9), 0.9, ours, [0.9] * 5, [ours] * 5, 3, 500)
+    assert verdict.gained(nearer)[2] == pytest.approx(worse)
+
+
+def test_without_a_changed_decision_a_class_s_own_examples_count():
+    """Of 40 examples in 20 pairs four, in two pairs, are of the class; the rule of three is of 4 or 2 of them."""
+    judge, labels = SingleLabel(("cat", "dog", "emu")), np.repeat([0, 1], [4, 36])
+    judge.update({"probabilities": np.eye(3)[labels]}, {"label": labels})
+    assert [verdict.units_of(judge, m, 40) for m in ("accuracy", "recall/cat", "recall/dog")] == [40, 4, 36]
+    judge.split_groups = tuple(np.arange(40) // 2)
+    assert [verdict.units_of(judge, m, 40) for m in ("accuracy", "recall/cat", "recall/dog")] == [20, 2, 18]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])

@@ -5,8 +5,6 @@ import pytest
 from PIL import Image
 
 from kerasvision.drawing.pictures import line_px
-from kerasvision.metrics.base import Evaluator
-from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
 
 SIDE = 480  # as large as a tile: pixels of the picture are those of the image
@@ -61,10 +59,3 @@ def test_nothing_wrong(tmp_path):
     seen.draw(tmp_path, lambda numbers: dict.fromkeys(numbers))
     pixels = np.asarray(Image.open(tmp_path / "errors.png").convert("RGB"))
     assert (pixels < 100).all(-1).any() and not (pixels == RED).all(-1).any()
-
-
-def test_evaluators_without_pictures(tmp_path):
-    assert Detection.draws and not Evaluator.draws
-    for part in (SingleLabel, MultiLabel):
-        assert not part.draws and part(("a", "b")).draw(tmp_path, None) == []
-    assert not list(tmp_path.iterdir())

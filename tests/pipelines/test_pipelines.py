@@ -20,6 +20,8 @@ from tests.data import drawn_volumes
 SIDE = (64, 64)  # of drawn scenes and masks
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
+    "measure_outliers_digits.py",
+    "prepare_angles.py",
     "prepare_cells.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
@@ -48,6 +50,8 @@ STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
     "long_tail_fashion.py": {},
     "missing_fashion.py": {"runs/missing-cvae": "cvae", "runs/missing-partial": "partial"},
     "noisy_labels_fashion.py": {},
+    "study_losses_angles.py": {},
+    "study_parts_digits.py": {"runs/parts-digits/digits_baseline/seed-0": "baseline"},
 }
 # what trains by default: one of each task, with and without quantization-aware training; the rest is nightly
 REPRESENTATIVES = {
@@ -148,7 +152,18 @@ def _drawn(source, tmp_path):
         return _drawn_scenes(source, tmp_path)
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
+    if kind == "manifest":
+        return _drawn_numbers(source, tmp_path)
     return _drawn_masks(source, tmp_path) if kind == "image_mask" else _drawn_folder(tmp_path)
+
+
+def _drawn_numbers(source, tmp_path):
+    """The pictures of `_drawn_folder`, numbered."""
+    files = sorted((_drawn_folder(tmp_path) and tmp_path / "data").rglob("*.png"))
+    (column,) = source.target_columns
+    rows = [f"{file.relative_to(tmp_path)},{number}\n" for number, file in enumerate(files)]
+    (tmp_path / "numbers.csv").write_text("".join([f"file,{column}\n", *rows]))
+    return dataclasses.replace(source, path=str(tmp_path / "numbers.csv"))
 
 
 def _drawn_masks(source, tmp_path):

@@ -7,12 +7,15 @@ import time
 import numpy as np
 import pytest
 
-from kerasvision.serve.batching import Batching, Limits
+from kerasvision.serve.batching import Batching
+from kerasvision.serve.limits import Limits
 from kerasvision.serve.status import Code, ServingError, invalid
 
 
 class Slow:
     """A servable that doubles x, a moment long; x below 0 is refused. sizes: of the batches that it has seen."""
+
+    name, version = "slow", 1
 
     def __init__(self, seconds=0.02):
         self.seconds, self.sizes, self.gate = seconds, [], threading.Event()
@@ -34,8 +37,8 @@ class Slow:
 def engine():
     made = []
 
-    def make(clock=time.monotonic, **limits):
-        made.append(Batching(Limits(**{"workers": 1} | limits), clock=clock))
+    def make(clock=time.monotonic, seen=lambda *of: None, **limits):
+        made.append(Batching(Limits(**{"workers": 1} | limits), seen, clock))
         return made[-1]
 
     yield make
@@ -193,3 +196,78 @@ def test_what_has_no_batch_axis_is_answered_alone(engine):
     one = engine()
     assert one.predict(Total(), {"x": np.ones(3)})["y"] == 3.0
     assert one.predict(Total(), {"x": np.float64(2)})["y"] == 2.0
+
+
+def waiting_for(engine, count):
+    end = time.monotonic() + 30
+    while engine.waiting != count:
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_request_waits_for_its_batch_until_it_is_full_or_the_time_is_over(engine, filled):
+    """A batch of three that may form for 5 seconds on a clock that stands: nothing is run before one of both is so."""
+    clock, servable = Clock(), Slow(0.0)
+    one = engine(clock, wait=5.0, largest=3)
+    asked = [one.submit(servable, {"x": np.full(1, float(i))}) for i in range(2)]
+    clock.now = 4.99
+    other = one.submit(servable, {"x": np.zeros((1, 2))})  # of another shape: it fills no batch of theirs
+    time.sleep(0.05)
+    assert one.waiting == 3 and servable.sizes == []
+    if not filled:
+        clock.now = 5.0
+    asked.append(one.submit(servable, {"x": np.full(1, 2.0)}))
+    assert [f.result(timeout=30)["y"].tolist() for f in asked] == [[0.0], [2.0], [4.0]]
+    assert servable.sizes == [3] and not other.done() and one.waiting == 1
+    assert one.queued() == {("slow", 1): 1}
+    clock.now = 9.99
+    one.submit(servable, {"x": np.zeros((1, 2))})  # wakes the worker, which looks at the clock
+    assert other.result(timeout=30)["y"].shape == (1, 2)
+
+
+def test_no_request_waits_for_company_beyond_its_own_time(engine):
+    clock, servable, told = Clock(), Slow(0.0), []
+    one = engine(clock, lambda what, of, number: told.append((what, of, number)), wait=5.0, deadline=10.0)
+    short = one.submit(servable, {"x": np.zeros(1)}, seconds=2.0)
+    clock.now = 2.0
+    late = one.submit(servable, {"x": np.zeros((1, 2))})
+    assert short.exception(timeout=30).code is Code.DEADLINE_EXCEEDED
+    assert told == [("expired", servable, 1)] and not late.done()
+
+
+def test_what_is_seen_of_the_queue(engine):
+    clock, servable, told = Clock(), Slow(0.0), []
+    one = engine(clock, lambda what, of, number: told.append((what, number)), largest=4, bound=4)
+    servable.gate.clear()
+    first = one.submit(servable, {"x": np.zeros(1)})
+    waiting_for(one, 0)
+    asked = [one.submit(servable, {"x": np.zeros(2)}) for _ in range(2)]
+    with pytest.raises(ServingError, match="4 examples are waiting, and 4 may"):
+        one.submit(servable, {"x": np.zeros(1)})
+    assert one.queued() == {("slow", 1): 4}
+    clock.now = 1.5
+    servable.gate.set()
+    for answer in (first, *asked):
+        answer.result(timeout=30)
+    one.stop()
+    assert told == [("waited", 0.0), ("refused", 1), ("batch", 1), ("waited", 1.5), ("waited", 1.5), ("batch", 4)]
+
+
+@pytest.mark.parametrize(("examples", "run"), [(1, 1), (2, 4), (4, 4), (5, 8), (8, 8), (9, 9)])
+def test_a_batch_is_filled_up_to_an_allowed_size_and_nobody_sees_it(engine, examples, run):
+    servable, told = Slow(0.0), []
+    one = engine(seen=lambda what, of, number: told.append((what, number)), largest=8, sizes=(1, 4, 8))
+    answer = one.predict(servable, {"x": np.arange(float(examples))})
+    assert answer["y"].tolist() == [2.0 * i for i in range(examples)]
+    assert servable.sizes == [run]
+    one.stop()
+    assert ("batch", examples) in told
+
+
+def test_an_output_without_batch_axis_is_not_changed_by_filling_up(engine):
+    class Total(Slow):
+        def run(self, inputs, signature):
+            return {"y": inputs["x"].sum() + np.zeros(())}
+
+    assert engine(largest=8, sizes=(8,)).predict(Total(), {"x": np.ones(3)})["y"] == 3.0

@@ -207,12 +207,15 @@ def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder,
         "0.0.0.0",
         "--cors",
         "*",
+        "--batching-parameters-file",
+        "batching.config",
     ]
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == 0
     words = dict(line.removeprefix("--").split("=") for line in (tmp_path / "words").read_text().splitlines())
     assert words["rest_api_port"] == "8601" and words["port"] == "8500"
     assert words["rest_api_enable_cors_support"] == "true"
+    assert words["enable_batching"] == "true" and words["batching_parameters_file"] == "batching.config"
     (config,) = read_config(words["model_config_file"])
     assert config.base_path == str(folder / "digits") and config.versions == "latest"
     promote(folder, "digits", 1)

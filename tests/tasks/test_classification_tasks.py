@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.tasks.classification.classifier import Classifier
+from kerasvision.tasks.classification.label_powerset import LabelPowerset
 from kerasvision.tasks.classification.multi_label import MultiLabelClassifier
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu")
@@ -152,6 +153,39 @@ def test_the_number_of_classes_comes_from_the_data():
 def test_one_class_is_no_classification():
     with pytest.raises(KerasVisionError, match="at least two classes and has num_classes=1"):
         Classifier(num_classes=1).build()
+
+
+def test_the_likeliest_labels_are_on_whatever_their_probability(multi_label):
+    """As numpy's stable order has it, equal ones from the first; all labels for as many as there are."""
+    scores = np.float32([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3], [-9, -9, -8, -9, -9, -7, -9], [0, 0, 0, 0, 0, 0, 0]])
+    for k in (1, 3, 7):
+        got = dataclasses.replace(multi_label, top_k=k).decode({"logits": scores}, {})
+        rows = np.argsort(-got["probabilities"].numpy(), axis=1, kind="stable")[:, :k]
+        expected = [[int(c in row) for c in range(7)] for row in rows]
+        assert got["present"].numpy().tolist() == expected and got["present"].dtype == tf.int32
+    assert multi_label.decode({"logits": scores}, {})["present"].numpy().sum(1).tolist() == [7, 0, 7]
+
+
+def test_the_likeliest_labels_have_no_thresholds(multi_label):
+    by_rank = dataclasses.replace(multi_label, top_k=2)
+    assert multi_label.tunes and not by_rank.tunes and by_rank.tune(None, None) is by_rank
+    with pytest.raises(UsageError, match=r"model.top_k=8; allowed: 0, to decide by thresholds, to 7"):
+        dataclasses.replace(multi_label, top_k=8)
+    with pytest.raises(UsageError, match=r"model.top_k=-1"):
+        dataclasses.replace(multi_label, top_k=-1)
+    with pytest.raises(UsageError, match="without thresholds"):
+        dataclasses.replace(multi_label, top_k=2, thresholds=(0.5,) * 7)
+    with pytest.raises(UsageError, match="LabelPowerset.*top_k"):
+        LabelPowerset(top_k=1)
+
+
+def test_a_changed_label_of_the_likeliest_has_crossed_the_middle():
+    """0.6 is on and 0.4 is not: where they change places each has moved by the way to 0.5, at least."""
+    by_rank = MultiLabelClassifier(num_classes=3, top_k=1)
+    a = {"probabilities": np.float32([[0.6, 0.4, 0.1]]), "present": np.array([[1, 0, 0]])}
+    error, flip = by_rank.compare(a, a | {"present": np.array([[0, 1, 0]])})
+    np.testing.assert_allclose(error, [0.1], atol=1e-6)
+    assert flip.tolist() == [True]
 
 
 def test_thresholds_must_fit_the_classes():

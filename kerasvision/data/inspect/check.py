@@ -101,7 +101,8 @@ def examined(source, opened, progress=lambda task, done, total: None, most=None)
     read = [s for s in seen if s.facts.problem is None]
     found = findings.of_lines(opened.dropped)
     found["unreadable"] += [f"{s.name} ({s.facts.problem})" for s in seen if s.facts.problem]
-    found["names"] += class_names.oddities(opened.classes)
+    if "characters" not in next(iter(opened.splits.values())).read_spec:  # of an alphabet much looks alike
+        found["names"] += class_names.oddities(opened.classes)
     for trait in _TRAITS:
         found[trait] += [s.name for s in read if trait in s.facts.traits]
     _find_exact(seen, found)
@@ -123,9 +124,9 @@ def examined(source, opened, progress=lambda task, done, total: None, most=None)
 
 def _looked_at(opened, seen, whole):
     keys = set(next(iter(opened.splits.values())).read_spec)
-    names = [n for n, key in (("boxes", "boxes_xyxy"), ("masks", "mask"), ("numbers", "targets")) if key in keys]
-    name = names[0] if names else "labels"
-    count = sum(len(s.labels) for s in seen) if name in ("boxes", "labels") else len(seen)
+    named = {"boxes_xyxy": "boxes", "mask": "masks", "targets": "numbers", "characters": "characters"}
+    name = next((name for key, name in named.items() if key in keys), "labels")
+    count = len(seen) if name in ("masks", "numbers") else sum(len(s.labels) for s in seen)
     return {"images": len(seen), "of": whole, "labels": {name: count}, "checks": list(findings.checks(keys))}
 
 
@@ -190,8 +191,8 @@ def _shows_pictures(spec):
 def _see(sample, split, index, base, is_stored):
     name = os.path.relpath(sample["path"].decode(), base) if "path" in sample else f"{split}[{index}]"
     pixels = np.bincount(sample["mask"].ravel(), minlength=IGNORE + 1).tolist() if "mask" in sample else None
-    if "labels" in sample:
-        labels = sample["labels"].tolist()
+    if several := [sample[key] for key in ("labels", "characters") if key in sample]:
+        labels = several[0].tolist()
     elif "label" in sample:
         labels = [int(sample["label"])]
     elif pixels is None:  # numbers have no classes
@@ -208,7 +209,7 @@ def _see(sample, split, index, base, is_stored):
 def _ground_truth(sample):
     """A digest of a sample's labels; the order of its objects does not count."""
     digest = hashlib.sha256()
-    for key in ("label", "targets", "mask"):
+    for key in ("label", "targets", "mask", "characters"):
         if key in sample:
             digest.update(np.asarray(sample[key]).tobytes())
     if "labels" in sample:

@@ -43,6 +43,7 @@ FINDINGS = {
         "a validation split that is not independent",
         "the best epoch is chosen on what was trained on",
     ),
+    "fonts": ("fonts without a letter of the alphabet", "no line is rendered in them"),
     "tiny": (
         f"images with objects whose shorter side is below {objects.TINY_PX} pixels",
         "they count; few anchors and no phone will find them: leave them out, or cut the images into parts",
@@ -85,7 +86,7 @@ FINDINGS = {
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
     "animated": ("animations", "the first frame counts"),
 }
-_ALWAYS_LEFT = {"copy", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_ALWAYS_LEFT = {"copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
 # kinds whose line says how many
 _UNCOUNTED = {
     "splits",

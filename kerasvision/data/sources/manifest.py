@@ -1,6 +1,5 @@
 """A CSV file that names image files and their labels."""
 
-import collections
 import dataclasses
 import math
 import pathlib
@@ -12,8 +11,9 @@ from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources import _labels
-from kerasvision.data.sources._files import Entry, Plan, named, open_entries
-from kerasvision.data.sources._table import placed, read_table, said_of_paths, same_file
+from kerasvision.data.sources._files import Plan, open_entries
+from kerasvision.data.sources._rows import Columns, entries_of
+from kerasvision.data.sources._table import read_table
 from kerasvision.data.sources.base import Pictures
 
 _SEPARATORS = re.compile(r"[;|]")
@@ -72,7 +72,7 @@ class Manifest(Pictures):
                     hint = close_matches(label, index)
                     raise KerasVisionError(f"{what}: line {line}: label {label!r} is none of the classes; {hint}")
         ids = [tuple(sorted({index[label] for label in labels})) for _, labels in named_labels]
-        entries, more = self._entries(base, table, ids, what)
+        entries, more = entries_of(base, table, ids, self._columns, what)
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
         opened = open_entries(entries, classes, plan)
         dropped = (*opened.dropped, *table.said, *said, *more)
@@ -83,15 +83,6 @@ class Manifest(Pictures):
         wanted = (*wanted, self.split_column, self.group_column)
         return read_table(base, what, wanted, "write a header file,label and one row a file")
 
-    def _entries(self, base, table, ids, what):
-        """(entries whose files exist, lines about how rows were read)."""
-        held = [self._entry(base, row, line, i, what) for (line, row), i in zip(table.rows, ids, strict=True)]
-        entries = [entry for entry, _ in held]
-        _check_files(entries, what)
-        words = {row.get(self.split_column, "").lower() for _, row in table.rows}
-        said = [f"splits: {word!r} is read as validation" for word in splits.GUESSED if word in words]
-        return _with_groups(entries, what), [*said, *said_of_paths(sum(changed for _, changed in held))]
-
     def _open_numbers(self, base, table, plan):
         what, wanted = plan.what, (self.file_column, *self.target_columns)
         missing = [name for name in wanted if name not in table.columns]
@@ -100,13 +91,17 @@ class Manifest(Pictures):
             raise KerasVisionError(
                 f"{what}: {seen}; it has {', '.join(table.columns)}; target_columns names those of numbers"
             )
-        entries, said = self._entries(base, table, [()] * len(table.rows), what)
+        entries, said = entries_of(base, table, [()] * len(table.rows), self._columns, what)
         targets = [
             tuple(_number(row[name], name, line, what) for name in self.target_columns) for line, row in table.rows
         ]
         entries = [dataclasses.replace(e, targets=t) for e, t in zip(entries, targets, strict=True)]
         opened = open_entries(entries, self.target_columns, plan)
         return self.as_labeled(dataclasses.replace(opened, dropped=(*opened.dropped, *table.said, *said)))
+
+    @property
+    def _columns(self):
+        return Columns(self.file_column, self.split_column, self.group_column)
 
     def _check_columns(self, columns, what):
         """Whether the labels are several; the columns that must exist do."""
@@ -133,18 +128,6 @@ class Manifest(Pictures):
             raise KerasVisionError(f"{what}: line {line}: no {self.label_column}")
         return [label]
 
-    def _entry(self, base, row, line, labels, what):
-        """(entry, whether its path was written with \\)."""
-        name = row[self.file_column]
-        if not name:
-            raise KerasVisionError(f"{what}: line {line}: no {self.file_column}")
-        split = row.get(self.split_column, "").lower()
-        if split and split not in splits.ALIASES:
-            allowed = ", ".join(splits.NAMES)
-            raise KerasVisionError(f"{what}: line {line}: {self.split_column} {split!r}; allowed: {allowed} or empty")
-        path, changed = placed(base.parent, name)
-        return Entry(path, name, labels, splits.ALIASES.get(split), row.get(self.group_column) or None), changed
-
 
 def _number(text, column, line, what):
     try:
@@ -154,34 +137,3 @@ def _number(text, column, line, what):
     if not math.isfinite(value):
         raise KerasVisionError(f"{what}: line {line}: {column} is {text!r}; a finite number is needed, as in 12.5")
     return value
-
-
-def _check_files(entries, what):
-    missing = [e.name for e in entries if not pathlib.Path(e.path).is_file()]
-    if missing:
-        seen = f"{len(missing)} of {len(entries)} files do not exist: {named(missing)}"
-        raise KerasVisionError(f"{what}: {seen}; paths are relative to the CSV")
-    rows = collections.defaultdict(list)
-    for entry in entries:
-        rows[same_file(entry.path)].append(entry)
-    twice = {path: held for path, held in rows.items() if len(held) > 1}
-    if twice:
-        other = sum(len({(e.labels, e.targets) for e in held}) > 1 for held in twice.values())
-        differ = f", {other} of them with other labels" if other else ""
-        listed = named(" = ".join(e.name for e in held) for held in twice.values())
-        raise KerasVisionError(
-            f"{what}: {len(twice)} files stand in several rows{differ}: {listed}; keep one row a file"
-        )
-
-
-def _with_groups(entries, what):
-    """Undecided files follow the rest of their group; a group that the split column itself tears apart is an error."""
-    held = collections.defaultdict(set)
-    for entry in entries:
-        if entry.group is not None and entry.split is not None:
-            held[entry.group].add(entry.split)
-    torn = [group for group, names in held.items() if len(names) > 1]
-    if torn:
-        raise KerasVisionError(f"{what}: groups in more than one split: {named(torn)}; keep each in one")
-    follows = {group: next(iter(names)) for group, names in held.items()}
-    return [dataclasses.replace(e, split=e.split or follows.get(e.group)) for e in entries]

@@ -114,7 +114,9 @@ def restore(row, outputs, geometry):
 
 
 def _boxes(rule, outputs, geometry):
-    """Boxes in original pixels, cut at its borders; rows beyond the count are 0, their label -1."""
+    """Boxes in original pixels, cut at its borders; rows beyond the count are 0, their label -1. What else the file
+    gives stays as it is.
+    """
     keys = rule["keys"]
     count = int(np.asarray(outputs[keys["count"]]).reshape(()))
     boxes, scores, labels = (np.array(outputs[keys[k]]) for k in ("boxes_xyxy", "scores", "labels"))
@@ -135,7 +137,7 @@ def _boxes(rule, outputs, geometry):
     if "masks" in keys:
         masks = recut(np.array(outputs[keys["masks"]]), whole, prediction["boxes_xyxy"], rule["least_side_px"])
         prediction |= {"masks": masks, "image_hw": geometry["image_hw"]}
-    return prediction
+    return {k: v for k, v in outputs.items() if k not in keys.values()} | prediction
 
 
 def _class_map(rule, outputs, geometry):

@@ -10,6 +10,7 @@ from kerasvision.export.contract import read_contract
 from kerasvision.export.directions import directions_in
 from kerasvision.export.measurement import sha256
 from kerasvision.export.package import labels
+from kerasvision.export.package.trial import try_goldens
 
 INTERFACE = ("task", "inputs", "outputs", "classes")  # of a contract: what clients depend on
 _LABEL = re.compile(r"[A-Za-z][\w\-]*")
@@ -26,11 +27,25 @@ class Version:
     labels: tuple[str, ...]
 
     @property
+    def row(self):
+        """What the contract says of the folder. Two targets may have written it, and then there are two rows alike.
+        Raises KerasVisionError of a contract without one, which is none of a SavedModel.
+        """
+        row = next((r for r in self.contract.get("artifacts", ()) if r.get("path") == "."), None)
+        if row is None or "agreement" not in row:
+            raise KerasVisionError(f"{self.path}: contract.json does not say what is in this folder; export it again")
+        return row
+
+    @property
     def metric(self):
         """(name, value) of what the exported file was judged by."""
-        row = _served(self.contract)
+        row = self.row
         name = row["agreement"]["metric"]
         return name, row["metrics"][name]
+
+    def measured(self, metric):
+        """The value of any metric in the exported file; None where it was not measured."""
+        return self.row["metrics"].get(metric)
 
 
 def versions_of(folder, name=None):
@@ -77,28 +92,31 @@ def differences(old, new):
 def changes(old, new):
     """What else differs, for a person: [(what, before, after)]."""
     rows = [(key, old.contract["preprocess"].get(key), new.contract["preprocess"].get(key)) for key in _keys(old, new)]
-    metric = old.metric[0]
-    rows.append((metric, round(old.metric[1], 4), round(new.metric[1], 4) if new.metric[0] == metric else None))
+    metric, value = new.metric
+    before = old.measured(metric)
+    rows.append((metric, before if before is None else round(before, 4), round(value, 4)))
     for key in ("size_bytes", "latency_ms"):
-        rows.append((key, _served(old.contract)[key], _served(new.contract)[key]))
+        rows.append((key, old.row[key], new.row[key]))
     return [row for row in rows if row[1] != row[2]]
 
 
 def promote(folder, name, number, label="stable", drop=0.0):
     """Let a label name a version from now on; returns the one that it named before, or None.
 
-    Refused when the files are not those of the contract, when clients of the present version would notice another
-    interface, and when its metric is worse by more than `drop`.
+    Refused when the files are not those of the contract, when they do not answer their golden examples as the trained
+    model did (`trial`), when clients of the present version would notice another interface, and when the metric that
+    it was judged by (`Recipe.metric`) is worse by more than `drop`.
     """
     if not _LABEL.fullmatch(label):
         raise UsageError(f"--label {label}: allowed: letters, digits, _ and -, a letter first")
     new = version_of(folder, name, number)
-    if sha256(new.path) != _served(new.contract)["sha256"]:
+    if sha256(new.path) != new.row["sha256"]:
         raise KerasVisionError(f"{new.path} is not what its contract.json says (its sum differs); export it again")
     held = {n: dict(of) for n, of in labels.history(folder).items()}
     before = held.get(name, {}).get(label, ())
     if before and before[-1] != number:
         _refuse_worse(version_of(folder, name, before[-1]), new, label, drop)
+    try_goldens(new.path, new.contract, new.row["agreement"].get("tolerance", 0.0))
     if before[-1:] != (number,):
         held.setdefault(name, {})[label] = (*before, number)
         labels.write(folder, held)
@@ -126,18 +144,19 @@ def _refuse_worse(old, new, label, drop):
             f"{new.name} {new.number} has another interface than {old.number}, which is {label}: {'; '.join(lines)}; "
             "clients would break: promote it under another label"
         )
-    (name, before), (_, after) = old.metric, new.metric
+    name, after = new.metric
+    before = old.measured(name)
+    if before is None:
+        raise KerasVisionError(
+            f"{new.name} {new.number} is judged by {name}, which was not measured of {old.number}, which is {label}; "
+            f"export {old.number} again, or promote {new.number} under another label"
+        )
     direction = direction_of(directions_in(new.contract), name) or "max"
     if goodness(after, direction) < goodness(before, direction) - drop:
         raise KerasVisionError(
             f"{new.name} {new.number} has {name} {after:.4f} and {old.number}, which is {label}, {before:.4f}; "
             f"--accuracy-drop allows {drop:g}"
         )
-
-
-def _served(contract):
-    """The row of the SavedModel in a contract."""
-    return next(row for row in contract["artifacts"] if row["path"] == ".")
 
 
 def _keys(old, new):

@@ -12,6 +12,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
 from kerasvision.export.base import Exporter, Runner
+from kerasvision.export.goldens import check_written, write_goldens
 from kerasvision.ops.internals import meta_graph
 
 FEATURES = "serving_features"  # the signature
@@ -25,7 +26,7 @@ class SavedModel(Exporter):
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, where pictures are among
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
     are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
-    `features` float32 [B, D]. The asset `labels.txt` has the class names.
+    `features` float32 [B, D]. The asset `labels.txt` has the class names; `export.goldens` says what golden.npz holds.
     """
 
     home: typing.ClassVar[str] = "saved_models/{name}/{version}"
@@ -37,9 +38,7 @@ class SavedModel(Exporter):
         return "saved_model"
 
     def write(self, job):
-        if not job.saved_model.exists():
-            write_saved_model(job.served, job.saved_model)
-        return job.saved_model
+        return written_saved_model(job)
 
     def open(self, path, arch):
         return SavedModelRunner(path, arch)
@@ -56,6 +55,14 @@ class SavedModel(Exporter):
     def check(self, path, runner, judge):
         yield from super().check(path, runner, judge)
         yield from check_signatures(path, runner.signatures, judge)
+
+
+def written_saved_model(job):
+    """The folder of a `Job`'s SavedModel, with its goldens; two exporters have the same."""
+    if not job.saved_model.exists():
+        write_saved_model(job.served, job.saved_model)
+        write_goldens(job.saved_model, job)
+    return job.saved_model
 
 
 def write_saved_model(served, path):
@@ -112,6 +119,7 @@ def _tensors(inputs):
 def check_signatures(path, signatures, judge):
     """Yields a line for each signature beside the default one, and each asset, that is not the trained model's."""
     yield from judge.names(path / "assets" / "labels.txt")
+    yield from check_written(path, judge)
     for name, resource in judge.arch.resources().items():
         held = path / "assets" / f"{name}.txt"
         if not held.exists() or held.read_text(encoding="utf-8") != as_lines(resource.words, held.name):

@@ -17,7 +17,7 @@ from kerasvision.export.targets.saved_model import (
     check_signatures,
     saved_model_ops,
     saved_model_signature,
-    write_saved_model,
+    written_saved_model,
 )
 
 WARMUP = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
@@ -42,9 +42,7 @@ class TFServing(Exporter):
         return "tf_serving"
 
     def write(self, job):
-        path = job.saved_model
-        if not path.exists():
-            write_saved_model(job.served, path)
+        path = written_saved_model(job)
         _write_warmup(path / WARMUP, job)
         return path
 

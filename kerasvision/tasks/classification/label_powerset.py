@@ -37,8 +37,8 @@ class LabelPowerset(SeveralOfMany):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.thresholds:
-            raise UsageError("LabelPowerset answers with a combination, and has no thresholds; leave them out")
+        if self.thresholds or self.top_k:
+            raise UsageError("LabelPowerset answers with a combination, and has no thresholds or top_k; leave them out")
         if self.fewest < 1:
             raise UsageError(f"LabelPowerset: fewest={self.fewest}; allowed: 1 or more")
         labels = [k for held in self.label_sets for k in held]

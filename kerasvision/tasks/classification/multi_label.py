@@ -15,7 +15,7 @@ from kerasvision.tasks.classification._several import SeveralOfMany
 @architectures.register("classification/multi_label")
 @dataclasses.dataclass(frozen=True)
 class MultiLabelClassifier(SeveralOfMany):
-    """Like `classification/classifier`, with independent classes. thresholds: see `SeveralOfMany`."""
+    """Like `classification/classifier`, with independent classes. thresholds, top_k: see `SeveralOfMany`."""
 
     def head(self, x):
         return keras.layers.Dense(self.num_classes, name="logits")(self.pooled(x))

@@ -77,6 +77,51 @@ def test_a_lower_metric_is_refused_unless_allowed(folder):
     assert promote(folder, "digits", 2, drop=0.06) == 1
 
 
+def judged_by(metric, **values):
+    """A change of a contract: the metric that the file was judged by, and what it measured of the file."""
+
+    def change(contract):
+        row = contract["artifacts"][0]
+        row["agreement"]["metric"] = metric
+        row["metrics"] |= values
+
+    return change
+
+
+def test_promotion_compares_what_each_candidate_is_judged_by(folder):
+    """Version 2 is better by accuracy and worse by balanced accuracy; 3 is the other way round."""
+    edit(folder, 1, judged_by("accuracy", accuracy=0.90, balanced_accuracy=0.50))
+    edit(folder, 2, judged_by("accuracy", accuracy=0.92, balanced_accuracy=0.45))
+    edit(folder, 3, judged_by("accuracy", accuracy=0.85, balanced_accuracy=0.70))
+    promote(folder, "digits", 1)
+    with pytest.raises(KerasVisionError, match=r"digits 3 has accuracy 0\.8500 and 1, which is stable, 0\.9000"):
+        promote(folder, "digits", 3)
+    edit(folder, 2, judged_by("balanced_accuracy"))
+    edit(folder, 3, judged_by("balanced_accuracy"))
+    with pytest.raises(KerasVisionError, match=r"digits 2 has balanced_accuracy 0\.4500 and 1, .* 0\.5000"):
+        promote(folder, "digits", 2)
+    assert promote(folder, "digits", 3) == 1
+    assert rollback(folder, "digits") == (3, 1)
+    edit(folder, 2, judged_by("accuracy"))
+    assert promote(folder, "digits", 2) == 1
+
+
+def test_a_metric_that_less_is_better_of_and_one_that_was_not_measured(folder, capsys):
+    edit(folder, 1, judged_by("accuracy", log_loss=0.5))
+    edit(folder, 2, judged_by("log_loss", log_loss=0.6))
+    edit(folder, 3, judged_by("log_loss", log_loss=0.4))
+    promote(folder, "digits", 1)
+    with pytest.raises(KerasVisionError, match=r"digits 2 has log_loss 0\.6000 and 1, which is stable, 0\.5000"):
+        promote(folder, "digits", 2)
+    assert main(["models", "diff", "digits", "1", "2", "--dir", str(folder)]) == 0
+    assert "log_loss: 0.5 became 0.6" in capsys.readouterr().out
+    assert promote(folder, "digits", 3) == 1
+    edit(folder, 2, judged_by("fame", fame=1.0))
+    said = "digits 2 is judged by fame, which was not measured of 3, which is stable; export 3 again, or promote 2"
+    with pytest.raises(KerasVisionError, match=said):
+        promote(folder, "digits", 2)
+
+
 def test_another_interface_is_refused_and_shown(folder, capsys):
     promote(folder, "digits", 1)
     edit(folder, 2, lambda c: c["outputs"]["probabilities"].update(shape=[None, 11]))
@@ -110,6 +155,25 @@ def test_the_command(folder, capsys):
     assert main(["models", "promote", "digits", "3", "--dir", str(folder)]) == 0
     assert main(["models", "rollback", "digits", "--dir", str(folder)]) == 0
     assert "stable of digits is version 2 again; it was 3" in capsys.readouterr().out
+
+
+def test_of_two_targets_one_folder_is_listed_once(digits_exports, capsys):
+    """README's first export writes `saved_model` and `tf_serving` into one folder, whose contract has two rows."""
+    both = digits_exports[2] / "saved_models"
+    (version,) = versions_of(both)
+    assert [row["path"] for row in version.contract["artifacts"]] == [".", "."]
+    assert main(["models", "list", "--dir", str(both), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["version"], row["metric"]) == ("digits", 1, "accuracy")
+    assert main(["models", "list", "--dir", str(both)]) == 0
+    assert main(["models", "diff", "digits", "1", "1", "--dir", str(both)]) == 0
+
+
+def test_a_contract_that_says_nothing_of_its_folder_is_one_line(folder, capsys):
+    edit(folder, 2, lambda c: c["artifacts"][0].update(path="model.tflite"))
+    assert main(["models", "list", "--dir", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "contract.json does not say what is in this folder" in said
 
 
 def test_what_is_not_there_is_one_line(folder, tmp_path):

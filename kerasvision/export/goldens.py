@@ -1,0 +1,60 @@
+"""golden.npz in a SavedModel's `assets.extra`: real examples and what the trained model answers to them, so that
+whoever has the package can see whether it still answers so, on another machine or with another runtime.
+
+Keys, for number 00 and on: `input/NN/<key>` as a client sends it, `output/NN/<key>` the judged prediction
+(`Architecture.judged`), numpy [1, ...].
+"""
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.inference.evaluation import as_numpy
+
+PLACE = pathlib.Path("assets.extra") / "golden.npz"
+EXAMPLES, MOST_BYTES = 5, 2**24  # of inputs and predictions, before compression; of large examples there are fewer
+
+
+def write_goldens(folder, job):
+    """Write the goldens of a SavedModel's folder. job: the export's `Job`."""
+    held, size = {}, 0
+    for number, sample in enumerate(job.samples[:EXAMPLES]):
+        rows = {"input": sample, "output": as_numpy(job.served.judge(sample))}
+        size += sum(value.nbytes for row in rows.values() for value in row.values())
+        if held and size > MOST_BYTES:
+            break
+        held |= {f"{part}/{number:02d}/{k}": np.asarray(v) for part, row in rows.items() for k, v in row.items()}
+    (folder / PLACE).parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / PLACE, **held)
+
+
+def read_goldens(folder):
+    """[(inputs, judged prediction)] of a SavedModel's folder, both name -> numpy [1, ...]; [] where it has none, as of
+    exports of before. Raises KerasVisionError where the file is damaged.
+    """
+    if not (folder / PLACE).exists():
+        return []
+    rows = {}
+    try:
+        with np.load(folder / PLACE) as held:
+            for name in held.files:
+                part, number, key = name.split("/", 2)
+                rows.setdefault(number, {"input": {}, "output": {}})[part][key] = held[name]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise KerasVisionError(f"{folder / PLACE} is damaged; export the model again") from None
+    return [(row["input"], row["output"]) for _, row in sorted(rows.items())]
+
+
+def check_written(folder, judge):
+    """Yields a line unless the goldens of a folder are real examples and the trained model's answers to them. judge: an
+    `export.verification.Judge`.
+    """
+    for number, (inputs, prediction) in enumerate(read_goldens(folder)):
+        sample = judge.samples[number]
+        if set(inputs) != set(sample) or any(not np.array_equal(inputs[k], v) for k, v in sample.items()):
+            yield f"has other inputs in {PLACE.name} than the examples that it was made of"
+            return
+        outputs = {k: v for k, v in prediction.items() if k in judge.arch.outputs}
+        yield from judge.predictions(f"{PLACE.name} has another answer than the trained model: it", number, outputs)

@@ -1,0 +1,247 @@
+"""The contract of text recognition: a picture of one line in, its characters out, decoded inside every file."""
+
+import abc
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.backbones.base import Normalization
+from kerasvision.core.characters import text_of
+from kerasvision.core.component import since
+from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
+from kerasvision.drawing.showing.base import Showing
+from kerasvision.drawing.showing.line import LineShowing
+from kerasvision.losses.ctc import ctc
+from kerasvision.metrics.reading import Reading
+from kerasvision.ops import boxes as box_ops
+from kerasvision.ops import ctc as paths
+from kerasvision.ops import geometry as geo
+from kerasvision.tasks.base import Output
+from kerasvision.tasks.image import ImageModel, Resample, Resize
+from kerasvision.tasks.targets import Target, Targets
+
+STRIDE = 4  # pixels of the graph's width that are a frame
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CharacterTarget(Target):
+    """A character of an answer. frames: its first, and the one behind its last."""
+
+    index: int
+    frames: tuple[int, int]
+    text: str = ""
+
+    def score(self, found):
+        first, behind = self.frames
+        return tf.reduce_max(found["logits"][:, first:behind, self.index], 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class CharacterTargets(Targets):
+    """Characters by their number in the line."""
+
+    flags: typing.ClassVar[dict[str, str]] = {"box": "a character by its number in the line (default: the first two)"}
+
+    def chosen(self, raw, geometry, classes, asked):
+        read = {k: v[0].numpy() for k, v in paths.greedy(raw["logits"]).items()}
+        count = int(read["count"])
+        if beyond := [i for i in asked.box if not 0 <= i < count]:
+            raise UsageError(f"--box {beyond[0]}: {count} characters are read; allowed: 0 to {count - 1}")
+        rows = (
+            (i, *(int(read[k][i]) for k in ("labels", "first", "behind"))) for i in asked.box or range(min(2, count))
+        )
+        return [CharacterTarget(k, (a, b), f"{text_of([classes[k]])} (character {i})") for i, k, a, b in rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class TextRecognition(ImageModel):
+    """Abstract. Raw is `{"logits": [B, T, K + 1]}`, blank last, a frame for each `STRIDE` pixels of width.
+
+    The classes are the characters of the alphabet, each one that a person sees (`core/characters.py`). Predictions:
+    `labels` int32 [B, T], the classes in reading order, -1 beyond `count` [B]; `scores` float32 [B, T] of each;
+    `boxes_xyxy` float32 [B, T, 4], the frames that say a character, in pixels of the original image; and `path_score`
+    float32 [B], the probability of the likeliest path, which is at most the text's own.
+
+    num_classes: K; 0 takes the alphabet from the data. image_size: (h, w), w a multiple of 4. letterbox keeps a line's
+    proportions: what is shorter than w stands amid gray, what is longer becomes less high.
+    """
+
+    num_classes: int = 0
+    image_size: tuple[int, int] = (32, 320)
+    resize: Resize = "letterbox"
+    resample: Resample = "bilinear"
+    crop_fraction: float = 1.0
+    antialias: bool = since(True, before=False)
+
+    name: typing.ClassVar[str] = "text_recognition"
+    label_keys: typing.ClassVar[tuple[str, ...]] = ("characters",)
+    main_metric: typing.ClassVar[str] = "cer"
+    showing: typing.ClassVar[Showing] = LineShowing()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.image_size[1] % STRIDE or min(self.image_size) < 16:
+            raise UsageError(
+                f"{self.registered_name}: image_size={self.image_size}; allowed: sides from 16, a width that is a "
+                f"multiple of {STRIDE}"
+            )
+
+    @property
+    def frames(self):
+        """T."""
+        return self.image_size[1] // STRIDE
+
+    @property
+    def normalization(self):
+        return Normalization()
+
+    @property
+    def outputs(self):
+        return {
+            "labels": Output("int32", "class index, -1 beyond count", (self.frames,)),
+            "scores": Output("float32", "probability", (self.frames,)),
+            "boxes_xyxy": Output("float32", "pixel of the original image", (self.frames, 4)),
+            "count": Output("int32", "characters"),
+            "path_score": Output("float32", "probability"),
+        }
+
+    def file_outputs(self):
+        return self.outputs | {"boxes_xyxy": Output("float32", "pixel of the prepared image", (self.frames, 4))}
+
+    def restoring(self):
+        return {
+            "rule": "boxes",
+            "keys": {key: key for key in ("boxes_xyxy", "scores", "labels", "count")},
+            "format": "xyxy_pixels",
+            "size_hw": list(self.image_size),
+            "clip": True,
+        }
+
+    def require_classes(self):
+        """Raise before a graph without an alphabet is built."""
+        if self.num_classes < 1:
+            raise KerasVisionError(
+                f"{self.registered_name} has num_classes={self.num_classes}; set model.num_classes to the number of "
+                "characters, or let the data decide with 0"
+            )
+
+    def for_data(self, split):
+        """Refuses lines that no path of T frames says, before anything is trained: their loss would be infinite."""
+        long, most = [], 0
+        for number, record in enumerate(split.records.map(lambda r: split.read(r)["characters"]).as_numpy_iterator()):
+            needed = int(paths.frames_needed(tf.constant(record)[None])[0])
+            most = max(most, needed)
+            if needed > self.frames:
+                long.append(number)
+        if long:
+            raise KerasVisionError(
+                f"{len(long)} of {split.size} training lines are too long for {self.frames} frames, the first is "
+                f"number {long[0]}; the longest needs {most}: set model.image_size=({self.image_size[0]}, "
+                f"{STRIDE * most}) or cut the lines"
+            )
+        return self
+
+    def encode(self, sample):
+        characters = tf.cast(sample["characters"], tf.int32)
+        needed = paths.frames_needed(characters)
+        line = (
+            f"{SAYS} a line has more characters than {self.frames} frames can say; set model.image_size to a width of"
+        )
+        tf.debugging.Assert(needed <= self.frames, [line, STRIDE * needed])
+        free = self.frames - tf.minimum(tf.shape(characters)[0], self.frames)
+        padded = tf.pad(characters[: self.frames], [[0, free]], constant_values=-1)
+        return {"characters": tf.ensure_shape(padded, [self.frames])}
+
+    def ground_truth(self, sample):
+        return self.encode(sample)
+
+    def loss(self, targets, raw):
+        return {"ctc": ctc(targets["characters"], raw["logits"])}
+
+    def ideal_raw(self, targets):
+        return {"logits": paths.ideal_logits(targets["characters"], self.frames, self.num_classes)}
+
+    def decode(self, raw, geometry):
+        read = paths.greedy(raw["logits"])
+        left, right = (tf.cast(STRIDE * read[k], tf.float32) for k in ("first", "behind"))
+        top, bottom = tf.zeros_like(left), tf.fill(tf.shape(left), float(self.image_size[0]))
+        original = geo.restore_boxes(tf.stack([left, top, right, bottom], -1), geometry)
+        boxes = tf.where((read["labels"] >= 0)[..., None], box_ops.clip(original, geometry["image_hw"]), 0.0)
+        return {k: read[k] for k in ("labels", "scores", "count", "path_score")} | {"boxes_xyxy": boxes}
+
+    def judged(self, raw, geometry):
+        """Also `probabilities` [B, T, K + 1] of each frame, `borders` [B, T + 1], where frames begin and end in pixels
+        of the original image, beyond its border too, and `image_width` [B].
+        """
+        places = tf.range(self.frames + 1, dtype=tf.float32) * STRIDE
+        borders = (places - geometry["offset_xy"][:, :1]) / geometry["scale_xy"][:, :1]
+        held = {"probabilities": tf.nn.softmax(raw["logits"]), "image_width": geometry["image_hw"][:, 1]}
+        return self.decode(raw, geometry) | held | {"borders": borders}
+
+    def to_original_pixels(self, prediction, geometry):
+        boxes = box_ops.clip(geo.restore_boxes(prediction["boxes_xyxy"], geometry), geometry["image_hw"]).numpy()
+        real = (prediction["labels"] >= 0)[..., None]
+        return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
+
+    def evaluator(self, classes):
+        return Reading(classes)
+
+    def targets(self):
+        return CharacterTargets()
+
+    def compare(self, reference, other):
+        """error: by how much a probability of the reference must have moved for what `other` says of a line, frame by
+        frame, the largest of all frames, and the largest difference of two scores of one character. Of a plain
+        prediction, without what `judged` adds, only scores are compared. flip: the texts differ.
+        """
+        pairs = [
+            _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
+            for i in range(len(reference["count"]))
+        ]
+        return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+    def describe(self, prediction, classes):
+        count = int(prediction["count"])
+        rows = zip(*(prediction[k][:count] for k in ("labels", "scores", "boxes_xyxy")), strict=True)
+        characters = [
+            {"text": text_of([classes[k]]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
+            for k, s, box in rows
+        ]
+        text = "".join(row["text"] for row in characters)
+        return {"text": text, "score": round(float(prediction["path_score"]), 6), "characters": characters}
+
+    @abc.abstractmethod
+    def build(self):
+        """A graph of `image` float [B, h, w, 3] that gives `logits`."""
+
+
+def _compare(reference, other):
+    """One line."""
+    mine, theirs = (p["labels"][: p["count"]] for p in (reference, other))
+    flip = len(mine) != len(theirs) or bool((mine != theirs).any())
+    error = 0.0 if flip else float(np.abs(reference["scores"] - other["scores"]).max(initial=0.0))
+    if not np.isfinite(other["scores"]).all() or not np.isfinite(other["path_score"]):
+        return np.nan, flip
+    if "probabilities" not in reference:
+        return (1.0 if flip else error), flip
+    path = _path(reference, other)
+    held = reference["probabilities"][np.arange(len(path)), np.maximum(path, 0)]
+    # of a frame that says another class two probabilities must have met half way
+    lacking = np.where(path >= 0, (reference["probabilities"].max(-1) - held) / 2, 0.0)
+    return max(error, float(lacking.max())), flip
+
+
+def _path(reference, other):
+    """int [T]: what `other` says of each frame, blank where it has no character; -1 of frames outside of the image,
+    whose boxes are cut off.
+    """
+    borders = reference["borders"]
+    frames, blank = reference["probabilities"].shape[0], reference["probabilities"].shape[1] - 1
+    path = np.full(frames, blank)
+    for label, box in zip(other["labels"][: other["count"]], other["boxes_xyxy"], strict=False):
+        first, behind = (int(np.abs(borders - x).argmin()) for x in (box[0], box[2]))
+        path[first:behind] = label
+    outside = (borders[:-1] < -1e-3) | (borders[1:] > reference["image_width"] + 1e-3)
+    return np.where(outside, -1, path)

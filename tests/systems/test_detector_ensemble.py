@@ -1,0 +1,171 @@
+"""Detectors joined: their boxes fused in this process and in files, as by numpy, and what cannot be joined."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasvision.api import load
+from kerasvision.cli.main import main
+from kerasvision.core.component import from_json, to_json
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+from kerasvision.ops import geometry as geo
+from kerasvision.ops.nms import Suppression
+from kerasvision.systems.detector_ensemble import DetectorEnsemble
+from kerasvision.systems.joining import join
+from kerasvision.train.run import Trained, load_run, save_run
+from tests.contract import contracts
+from tests.contract.detection_cases import CASES
+from tests.data.drawn import draw_coco
+from tests.ops.test_fusion import from_the_paper
+from tests.ops.test_nms import greedy
+
+SIDE = 64
+RULE = Suppression(0.5, 0.3, 12)
+KINDS = ("yolo", "ssd")
+
+
+def member(kind, **fields):
+    """A detector of a kind of its own, of 4 classes."""
+    return dataclasses.replace(CASES[f"detection/{kind}"].make(), suppression=RULE, **fields)
+
+
+def detected(seed):
+    """[(member of a kind, raw outputs for two images)]: three objects in each, a pixel or two beside one another."""
+    every = []
+    for number, kind in enumerate(KINDS):
+        arch = member(kind)
+        rng = np.random.default_rng(seed)  # the same objects
+        low, labels = rng.uniform(0, 40, (2, 3, 2)), rng.integers(0, 4, (2, 3)).astype(np.int32)
+        own = np.random.default_rng(10 * seed + number)
+        sides, low = rng.uniform(12, 22, (2, 3, 2)), low + own.normal(0, 1.0, (2, 3, 2))
+        boxes = np.clip(np.concatenate([low, low + sides], -1), 0, SIDE).astype(np.float32)
+        samples = [{"boxes_xyxy": tf.constant(b), "labels": tf.constant(k)} for b, k in zip(boxes, labels, strict=True)]
+        raw = arch.ideal_raw(tf.nest.map_structure(lambda *rows: tf.stack(rows), *map(arch.encode, samples)))
+        sure = raw["classes"] * tf.constant(own.uniform(-0.03, 0.1, raw["classes"].shape), tf.float32)
+        every.append((arch, raw | {"classes": tf.where(raw["classes"] > 0, sure, -4.0)}))
+    return every
+
+
+def in_ensemble(members):
+    return {f"member{n}_{key}": value for n, (_, raw) in enumerate(members) for key, value in raw.items()}
+
+
+def identity():
+    return geo.identity(tf.constant([[SIDE, SIDE]] * 2))
+
+
+def test_boxes_are_fused_as_numpy_fuses_the_members():
+    members = detected(0)
+    arch = DetectorEnsemble(tuple(a for a, _ in members))
+    found = arch.decode(in_ensemble(members), identity())
+    each = [a.decode(raw, identity()) for a, raw in members]
+    assert all((one["count"].numpy() >= 2).all() for one in each)
+    for i in range(2):
+        boxes, scores, labels = (
+            np.concatenate([one[k][i] for one in each]) for k in ("boxes_xyxy", "scores", "labels")
+        )
+        rows = from_the_paper(boxes, scores, labels, 2, arch.iou_threshold)[: RULE.max_detections]
+        assert int(found["count"][i]) == len(rows) < (scores > 0).sum()
+        np.testing.assert_allclose(found["boxes_xyxy"][i, : len(rows)], [r[0] for r in rows], atol=1e-3)
+        np.testing.assert_allclose(found["scores"][i, : len(rows)], [r[1] for r in rows], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("fuse", "sigma"), [("nms", 0.0), ("soft_nms", 0.5)])
+def test_the_union_is_suppressed_as_by_the_definition(fuse, sigma):
+    members = detected(1)
+    arch = DetectorEnsemble(tuple(a for a, _ in members), fuse)
+    found = arch.decode(in_ensemble(members), identity())
+    rule = dataclasses.replace(RULE, soft_sigma=sigma)
+    assert arch.suppression == rule
+    each = [a.candidates(raw) for a, raw in members]
+    for i in range(2):
+        boxes = np.concatenate([np.clip(b[i], 0, SIDE) for b, _ in each])
+        scores = np.concatenate([s[i] for _, s in each])
+        pairs = np.argwhere(scores >= rule.score_threshold)
+        kept = greedy(boxes[pairs[:, 0]], scores[tuple(pairs.T)], pairs[:, 1], rule)
+        assert int(found["count"][i]) == len(kept)
+        np.testing.assert_allclose(found["scores"][i, : len(kept)], [s for _, s in kept], rtol=1e-4)
+        wanted = boxes[pairs[[k for k, _ in kept], 0]]
+        np.testing.assert_allclose(found["boxes_xyxy"][i, : len(kept)], wanted, atol=1e-3)
+
+
+def test_what_cannot_be_joined_is_one_line():
+    first = member("yolo")
+    for fields, message in (
+        ({"num_classes": 7}, "member 2 has 7 classes and the first 4; take runs on the same classes"),
+        ({"resize": "stretch"}, "member 2 has other preprocessing than the first: resize stretch and not letterbox"),
+    ):
+        with pytest.raises(KerasVisionError, match=message):
+            DetectorEnsemble((first, dataclasses.replace(first, **fields)))
+    masks = create("instance_segmentation/mask_rcnn", num_classes=4)
+    with pytest.raises(KerasVisionError, match="instance_segmentation/mask_rcnn is none"):
+        DetectorEnsemble((masks, masks))
+    with pytest.raises(UsageError, match="iou_threshold=0; allowed: above 0, to 1"):
+        DetectorEnsemble((first, first), iou_threshold=0.0)
+    arch = DetectorEnsemble((first, member("ssd")))
+    assert from_json(to_json(arch)) == arch
+    with pytest.raises(KerasVisionError, match=r"takes fuse='nms'"):
+        arch.suppression  # noqa: B018
+    with pytest.raises(KerasVisionError, match="explain the run of a member"):
+        arch.targets()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A YOLO's and an SSD's run, untrained, which therefore see something everywhere: `Trained`, with their folders."""
+    root = tmp_path_factory.mktemp("detectors")
+    draw_coco(root / "shapes", 12, (48, 80))
+    data = create("sources/coco", path=str(root / "shapes"))
+    classes, every = data.open().classes, []
+    for number, kind in enumerate(KINDS):
+        arch = dataclasses.replace(member(kind), num_classes=len(classes), suppression=Suppression(0.5, 0.35, 12))
+        graph = contracts.built(arch, number)
+        for layer in graph.layers:
+            if re.fullmatch(r"classes_(out_\w+|\d+)", layer.name):  # no prior: half of all places are something
+                kernel, bias = layer.get_weights()
+                layer.set_weights([3 * kernel, 0 * bias])
+        (root / kind).mkdir()
+        every.append(Trained(Recipe(kind, arch, data), graph, classes, {}, root / kind))
+        save_run(every[-1])
+    return every
+
+
+def test_joined_they_are_a_run_that_is_exported(runs, tmp_path, capsys):
+    words = ["ensemble", *(str(run.folder) for run in runs), "--out", str(tmp_path / "run"), "--name", "both"]
+    assert main(words) == 0
+    assert "test/ap" in capsys.readouterr().out
+    trained = load_run(tmp_path / "run")
+    assert trained.arch.fuse == "wbf" and "test/disagreement" not in trained.metrics
+    image = np.random.default_rng(3).integers(0, 256, (1, SIDE, SIDE, 3)).astype(np.uint8)
+    each = [run.served().serve({"image": image}) for run in runs]
+    rows = from_the_paper(
+        *(np.concatenate([np.asarray(one[k])[0] for one in each]) for k in ("boxes_xyxy", "scores", "labels")), 2, 0.55
+    )
+    assert len(rows) > 1
+    specs = ("saved_model", "tflite:float32")
+    artifacts, _ = export(trained, [from_spec(s) for s in specs], tmp_path, limit=4, verbose=False)
+    assert [a.verdict for a in artifacts] == ["pass"] * 2
+    assert not [op for op in artifacts[1].ops if op.startswith(("Flex", "CUSTOM"))]
+    files = [tmp_path / "saved_models/both", tmp_path / "tflite/models/both/model.tflite"]
+    for serve in (trained.served().serve, *map(load, files)):
+        found = serve({"image": image})
+        count = int(found["count"][0])
+        assert count == min(len(rows), 12)
+        np.testing.assert_allclose(found["boxes_xyxy"][0, :count], [r[0] for r in rows[:count]], atol=0.01)
+
+
+def test_other_ways_and_other_classes_are_one_line(runs, tmp_path):
+    with pytest.raises(UsageError, match=r"--combine mean: allowed: wbf, nms, soft_nms \(of detection\)"):
+        join([run.folder for run in runs], tmp_path / "mean", "mean")
+    (tmp_path / "other").mkdir()
+    renamed = tuple(f"{c}s" for c in runs[1].classes)
+    save_run(dataclasses.replace(runs[1], classes=renamed, folder=tmp_path / "other"))
+    with pytest.raises(KerasVisionError, match="has the classes .* share their classes and their order"):
+        join([runs[0].folder, tmp_path / "other"], tmp_path / "out")

@@ -1,0 +1,123 @@
+"""Lines of text: where characters are found, what decides between two answers, and what cannot be trained."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import create
+from kerasvision.data.sources.base import Split
+from kerasvision.tasks.targets import Asked
+
+CLASSES = ("a", "b", "c")
+
+
+def recognizer(**fields):
+    return create(
+        "text_recognition/conv", **{"num_classes": 3, "width": 4, "depth": 1, "image_size": (32, 64)} | fields
+    )
+
+
+def logits_of(rows, frames=16):
+    """Logits [1, T, 4] whose probabilities are `rows`, {frame: four shares}, and blanks elsewhere."""
+    shares = np.tile([0.02, 0.02, 0.02, 0.94], (frames, 1))
+    for frame, row in rows.items():
+        shares[frame] = row
+    return tf.constant(np.log(shares)[None], tf.float32)
+
+
+def answer(arch, logits, size=(20, 40)):
+    """(prediction, what `compare` looks at in a reference, the geometry), of an image of that size."""
+    _, geometry = arch.geometry({"image": tf.zeros([1, *size, 3], tf.uint8)})
+    held = arch.judged({"logits": logits}, geometry)
+    as_numpy = {k: v.numpy() for k, v in held.items()}
+    return {k: as_numpy[k] for k in arch.outputs}, as_numpy, geometry
+
+
+def test_a_character_stands_where_its_frames_are():
+    """40 x 20 pixels become 64 x 32: a frame is 2.5 pixels of the image; 20 x 20 lie between 16 gray columns."""
+    arch = recognizer()
+    logits = logits_of({6: [0.9, 0.04, 0.04, 0.02], 7: [0.9, 0.04, 0.04, 0.02], 9: [0.02, 0.9, 0.04, 0.04]})
+    prediction, _, _ = answer(arch, logits)
+    assert prediction["labels"][0, :3].tolist() == [0, 1, -1]
+    np.testing.assert_allclose(prediction["boxes_xyxy"][0, :2], [[15, 0, 20, 20], [22.5, 0, 25, 20]], atol=1e-4)
+    square, _, _ = answer(arch, logits, (20, 20))
+    np.testing.assert_allclose(square["boxes_xyxy"][0, 0], [(24 - 16) / 1.6, 0, (32 - 16) / 1.6, 20], atol=1e-4)
+    assert arch.describe({k: v[0] for k, v in prediction.items()}, CLASSES)["text"] == "ab"
+
+
+def test_files_of_the_graph_s_size_end_at_the_same_boxes():
+    arch = recognizer()
+    logits = logits_of({3: [0.9, 0.04, 0.04, 0.02], 9: [0.02, 0.9, 0.04, 0.04]})
+    prediction, _, geometry = answer(arch, logits)
+    fixed = arch.decode({"logits": logits}, arch.no_geometry({"image": tf.zeros([1, 32, 64, 3])}))
+    restored = arch.to_original_pixels({k: v.numpy() for k, v in fixed.items()}, geometry)
+    for key, value in prediction.items():
+        np.testing.assert_allclose(restored[key], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("gap", [0.001, 0.2])
+def test_an_answer_is_as_far_off_as_a_probability_must_have_moved(gap):
+    """The frame says a or b, which are `gap` apart: half of it each must have moved for the other text."""
+    arch = recognizer()
+    high, low = 0.45 + gap / 2, 0.45 - gap / 2
+    reference = answer(arch, logits_of({8: [high, low, 0.05, 0.05]}))[1]
+    same = answer(arch, logits_of({8: [high, low, 0.05, 0.05]}))[0]
+    error, flip = arch.compare(reference, same)
+    assert error[0] < 1e-6 and not flip[0]
+    other = answer(arch, logits_of({8: [low, high, 0.05, 0.05]}))[0]
+    error, flip = arch.compare(reference, other)
+    assert error[0] == pytest.approx(gap / 2, abs=1e-5) and flip[0]
+
+
+def test_a_character_that_is_nowhere_in_the_reference_is_far_off():
+    arch = recognizer()
+    reference = answer(arch, logits_of({}))[1]
+    for frames, expected in (({5: [0.9, 0.04, 0.04, 0.02]}, (0.94 - 0.02) / 2), ({}, 0.0)):
+        error, flip = arch.compare(reference, answer(arch, logits_of(frames))[0])
+        assert error[0] == pytest.approx(expected, abs=1e-5) and flip[0] == bool(frames)
+    moved = answer(arch, logits_of({8: [0.9, 0.04, 0.04, 0.02]}))[0]  # the same text, elsewhere
+    error, flip = arch.compare(answer(arch, logits_of({3: [0.9, 0.04, 0.04, 0.02]}))[1], moved)
+    assert error[0] > 0.4 and not flip[0]
+
+
+def test_what_is_no_number_is_no_agreement():
+    arch = recognizer()
+    prediction, reference, _ = answer(arch, logits_of({5: [0.9, 0.04, 0.04, 0.02]}))
+    assert np.isnan(arch.compare(reference, prediction | {"path_score": np.array([np.nan])})[0][0])
+
+
+def lines(*characters):
+    records = tf.data.Dataset.from_tensor_slices({"characters": tf.ragged.constant(characters, dtype=tf.int32)})
+    read = lambda r: {"characters": tf.ensure_shape(tf.convert_to_tensor(r["characters"]), [None])}  # noqa: E731
+    return Split(records, read, len(characters))
+
+
+def test_lines_that_no_frames_can_say_are_named_before_training():
+    """Sixteen frames say sixteen characters, or eight equal ones with a blank between each two; not nine."""
+    arch = recognizer()
+    assert arch.for_data(lines([0, 1] * 8, [0] * 8)) == arch
+    with pytest.raises(
+        KerasVisionError, match=r"1 of 2 training lines .* number 1; the longest needs 17: .*\(32, 68\)"
+    ):
+        arch.for_data(lines([0, 1] * 8, [0] * 9))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more characters than 16 frames can say"):
+        arch.encode({"characters": tf.constant([0] * 9)})
+
+
+def test_a_character_can_be_asked_for():
+    arch = recognizer()
+    raw = {"logits": logits_of({5: [0.9, 0.04, 0.04, 0.02], 9: [0.02, 0.04, 0.9, 0.04]})}
+    first, second = arch.targets().choose(raw, {}, CLASSES)
+    assert (first.text, second.text) == ("a (character 0)", "c (character 1)")
+    np.testing.assert_allclose(second.score(raw), raw["logits"][:, 9, 2])
+    with pytest.raises(UsageError, match="--box 2: 2 characters are read; allowed: 0 to 1"):
+        arch.targets().choose(raw, {}, CLASSES, Asked(box=(2,)))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"image_size": (32, 62)}, {"image_size": (40, 64)}, {"reach": 4}, {"width": 0}, {"dropout": 1.0}]
+)
+def test_bad_fields_are_one_line(fields):
+    with pytest.raises(UsageError, match=f"{next(iter(fields))}=.*; allowed: "):
+        recognizer(**fields)
