@@ -150,8 +150,7 @@ def look_inside(what):
     path = artifact_at(path)
     contract, row, recipe = _described(path)
     graph = structure(recipe)
-    file = from_spec(row["kind"]).look_inside(path, graph)
-    return Inside(recipe, graph, tuple(contract["classes"]), file)
+    return Inside(recipe, graph, tuple(contract["classes"]), from_spec(row["kind"]).look_inside(path, graph))
 
 
 def _described(path):
@@ -266,12 +265,8 @@ def evaluate_groups(model, by, split="test", table=None):
     found = group_column(table or own, by, source.file_column if own and not table else "file")
     evaluator, names = _judged(model, split)
     groups = evaluation.figures_by_group(evaluator, groups_of(names, found, table or own))
-    about = {
-        "name": model.recipe.name,
-        "split": split,
-        "by": by,
-        "metric": model.recipe.metric or model.arch.main_metric,
-    }
+    metric = model.recipe.metric or model.arch.main_metric
+    about = {"name": model.recipe.name, "split": split, "by": by, "metric": metric}
     return about | {"examples": len(names), "metrics": evaluator.result(), "groups": groups}
 
 

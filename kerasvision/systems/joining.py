@@ -44,8 +44,8 @@ def join(runs, out, combine="", name="ensemble"):
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
     members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
-    architectures = tuple(m.arch for m in members)
-    arch = DetectorEnsemble(architectures, combine) if system is DetectorEnsemble else Ensemble(architectures)
+    fields = (combine,) if system is DetectorEnsemble else ()
+    arch = system(tuple(m.arch for m in members), *fields)
     head = None
     if combine in FITTED:
         probabilities, ground_truths = _predicted(members, splits, arch, combine)
@@ -62,8 +62,7 @@ def join(runs, out, combine="", name="ensemble"):
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
-    judged = judged_split(splits)
-    write_record(record_of(trained, judged, splits[judged]), out)
+    write_record(record_of(trained, judged_split(splits), splits[judged_split(splits)]), out)
     return trained
 
 

@@ -10,6 +10,7 @@ from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.restoration import Restoration
+from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.metrics.test_instances import scenes
@@ -68,7 +69,13 @@ def reading():
     return Reading(tuple("ab\u2423")), {"labels": read}, {"characters": true}
 
 
-CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading)
+def retrieval():
+    vectors = RNG.normal(size=(COUNT, 4))
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return Retrieval(), {"embedding": vectors.astype(np.float32)}, {"label": RNG.integers(0, 4, COUNT)}
+
+
+CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval)
 
 
 def test_every_architecture_s_evaluator_is_among_them():
