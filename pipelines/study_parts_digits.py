@@ -16,7 +16,8 @@ Measured 2026-11-29 on 2 cores (AVX-512, shared with other work), some ten secon
     SE              0.980    0.007    +0.005 (-0.019 to +0.029)
     SWA             0.975    0.011    -0.001 (-0.041 to +0.040)
 
-Neither adds anything that seeds do not explain (p = 0.71 and 0.93; intervals of both at once). The other recipes are not measured yet.
+Neither adds anything that seeds do not explain (p = 0.71 and 0.93; intervals of both at once). The other recipes are
+not measured yet.
 """
 
 import dataclasses
