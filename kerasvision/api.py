@@ -24,9 +24,9 @@ from kerasvision.export.placing import artifact_at
 from kerasvision.inference.prediction import Prediction
 from kerasvision.inference.served import Served
 from kerasvision.ops import components
-from kerasvision.train.run import Trained, load_run
+from kerasvision.train.run import Trained, load_run, structure
 
-__all__ = ["Model", "evaluate", "exportable", "load", "load_run", "predict", "read_image"]
+__all__ = ["Model", "evaluate", "exportable", "load", "load_run", "look_inside", "predict", "read_image"]
 
 
 class ServedRunner(Runner):
@@ -119,8 +119,42 @@ def load(what, settings=()):
     return _from_file(path, settings)
 
 
-def _from_file(path, settings):
-    """A `Model` from an exported file, once it is known to be the one that its contract describes."""
+@dataclasses.dataclass(frozen=True)
+class Inside:
+    """What a model looks like inside, for whoever explains or attacks it. graph: its Keras graph. file: None, or what
+    gives the values of the graph's tensors in its place, for an exported file (`export.twin.graph.TwinGraph`).
+    """
+
+    recipe: Recipe
+    graph: typing.Any
+    classes: tuple[str, ...]
+    file: typing.Any = None
+
+    @property
+    def arch(self):
+        """The architecture, with what training decided about it."""
+        return self.recipe.model
+
+
+def look_inside(what):
+    """The `Inside` of a run folder, a SavedModel or a .tflite, whose gradients are the file's own. Raises UsageError of
+    a file without gradients, such as an .onnx.
+    """
+    require_tf_keras()
+    path = pathlib.Path(what)
+    if not path.exists():
+        raise UsageError(f"no model at {what}; name a run, a SavedModel or a .tflite")
+    if path.is_dir() and (path / "recipe.json").exists():
+        trained = load_run(path)
+        return Inside(trained.recipe, trained.graph, tuple(trained.classes))
+    path = artifact_at(path)
+    contract, row, recipe = _described(path)
+    graph = structure(recipe)
+    return Inside(recipe, graph, tuple(contract["classes"]), from_spec(row["kind"]).look_inside(path, graph))
+
+
+def _described(path):
+    """(contract, its row of an exported file, recipe), once the file is known to be the one that it describes."""
     contract = read_contract(path)
     row = identity.row_of(path, contract)
     recipe = from_json(contract["recipe"])
@@ -128,6 +162,12 @@ def _from_file(path, settings):
         raise KerasVisionError(f"{path}: contract.json has no recipe in it; export the model again")
     identity.check_described(path, contract, recipe.model)
     identity.tell_of_labels(path, contract)
+    return contract, row, recipe
+
+
+def _from_file(path, settings):
+    """A `Model` from an exported file."""
+    contract, row, recipe = _described(path)
     recipe = dataclasses.replace(recipe, model=changed(recipe.model, settings))
     exporter = from_spec(row["kind"])
     try:
@@ -225,12 +265,8 @@ def evaluate_groups(model, by, split="test", table=None):
     found = group_column(table or own, by, source.file_column if own and not table else "file")
     evaluator, names = _judged(model, split)
     groups = evaluation.figures_by_group(evaluator, groups_of(names, found, table or own))
-    about = {
-        "name": model.recipe.name,
-        "split": split,
-        "by": by,
-        "metric": model.recipe.metric or model.arch.main_metric,
-    }
+    metric = model.recipe.metric or model.arch.main_metric
+    about = {"name": model.recipe.name, "split": split, "by": by, "metric": metric}
     return about | {"examples": len(names), "metrics": evaluator.result(), "groups": groups}
 
 
@@ -252,7 +288,7 @@ def _judged(model, split, draw=None, cases=None):
     evaluator = evaluation.evaluator_of(model.arch, model.classes, data)
     folder = evaluation.picture_folder(draw, evaluator, name) if draw else None
     table = evaluation.case_file(cases, evaluator, name) if cases else None
-    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits), model.arch)
+    evaluation.show_gallery(model, [evaluator], evaluation.gallery_of(evaluator, splits, split), model.arch)
     names = []
     for inputs, ground_truth, batch_names in raw_examples(data, model.arch):
         evaluator.update(model(inputs), ground_truth)

@@ -5,6 +5,7 @@ Shows: `regression/regressor` on a CSV with a column of numbers, and what its lo
 absolute error in degrees on 997 pictures with true angles. `quantile` answers its median, `heteroscedastic` its mean.
 Commands: python pipelines/prepare_angles.py --out data/angles
           kerasvision study pipelines/study_losses_angles.py --out runs/losses-angles
+Not measured yet.
 """
 
 import dataclasses

@@ -2,14 +2,15 @@
 
 Each stands in a folder whose name is a sum over all that it depends on: the recipe, the specs, the sources of the
 parts of KerasVision that make it, and the versions of the packages beneath. So a change in `serve` or `cli` keeps
-everything, one in `export` keeps the runs. Tests must not change what is there; they copy it. Parts that tests register
-are not in the sum, so a recipe with one of them is trained where it is tested.
+everything, one in `export` keeps the runs. Tests must not change what is there; they copy it. Where a recipe names a
+part that tests register, what stands beside that part is in the sum too.
 
 Folder: KERASVISION_TEST_STORE, or one of this user's in the system's folder for temporary files. What nobody asked for
 in a week is removed.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import importlib.metadata
@@ -20,7 +21,8 @@ import shutil
 import tempfile
 import time
 
-SOURCES = pathlib.Path(__file__).parents[1] / "kerasvision"
+ROOT = pathlib.Path(__file__).parents[1]
+SOURCES = ROOT / "kerasvision"
 ASIDE = ("cli", "experiments", "explain", "robustness", "serve")  # make neither a run nor an export
 PACKAGES = ("tensorflow", "tf-keras", "numpy", "tf2onnx", "ai-edge-litert", "tensorflow-model-optimization")
 KEPT_DAYS = 7
@@ -28,19 +30,38 @@ FINISHED = "finished"
 
 
 def trained(recipe):
-    """Folder of the finished run of a recipe."""
+    """Folder of the finished run of a recipe. Beside it stands what `train` returned: `weights.npz`, in the graph's
+    order, and `recipe.json`.
+    """
+    parts = [recipe.dumps(), *_sources(lambda place: place[0] != "export"), *_beside(recipe)]
+    return _kept("run", parts, lambda folder: _train(recipe, folder)) / "run"
+
+
+def made(make, *files):
+    """Folder that `make(folder)` has filled with what people would make of files of their own: data, a run, exports.
+
+    files: paths of the test and of what it makes data with, below the repository.
+    """
+    parts = [*(_sum(ROOT / path, ROOT) for path in files), *_sources(lambda place: True, aside=())]
+    return _kept("made", parts, make)
+
+
+def _train(recipe, folder):
+    import numpy as np
+
     from kerasvision.train.fit import train
 
-    parts = [recipe.dumps(), *_sources(lambda place: place[0] != "export")]
-    return _kept("run", parts, lambda folder: train(recipe, folder / "run")) / "run"
+    returned = train(recipe, folder / "run")
+    np.savez(folder / "weights.npz", *returned.graph.get_weights())
+    (folder / "recipe.json").write_text(returned.recipe.dumps())
 
 
 def exported(recipe, specs, limit):
     """(artifact by kind, contract, the folder they were written to) of `export` for `trained(recipe)`.
 
-    specs: of exporters. limit: how many examples of the judging split the certificate looks at.
+    specs: of exporters. limit: how many examples of the judging split the certificate looks at; None: all.
     """
-    parts = [recipe.dumps(), repr(specs), str(limit), *_sources(lambda place: True)]
+    parts = [recipe.dumps(), repr(specs), str(limit), *_sources(lambda place: True), *_beside(recipe)]
     folder = _kept("export", parts, lambda folder: _write_exports(recipe, specs, limit, folder))
     artifacts, contract = pickle.loads((folder / "artifacts.pickle").read_bytes())
     return {artifact.kind: artifact for artifact in artifacts}, contract, folder / "out"
@@ -84,12 +105,34 @@ def _alone(folder):
         yield
 
 
-def _sources(wanted):
+def _sources(wanted, aside=ASIDE):
     """Path and sum of each source file that a kept folder depends on. wanted: of the parts of a path."""
     for path in sorted(SOURCES.rglob("*.py")):
         place = path.relative_to(SOURCES).parts
-        if place[0] not in ASIDE and wanted(place):
-            yield f"{'/'.join(place)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        if place[0] not in aside and wanted(place):
+            yield _sum(path, SOURCES)
+
+
+def _beside(recipe):
+    """The same of the folders of tests whose parts a recipe names, less what only tests."""
+    modules = {pathlib.Path(*name.split(".")[:-1]) for name in _modules(recipe) if name.startswith("tests.")}
+    for path in sorted(path for folder in modules for path in (ROOT / folder).glob("*.py")):
+        if not path.name.startswith("test_"):
+            yield _sum(path, ROOT)
+
+
+def _modules(part):
+    """Names of the modules of a part and of all parts in it."""
+    if dataclasses.is_dataclass(part):
+        yield type(part).__module__
+        part = [getattr(part, field.name) for field in dataclasses.fields(part)]
+    if isinstance(part, list | tuple):
+        for inner in part:
+            yield from _modules(inner)
+
+
+def _sum(path, root):
+    return f"{path.relative_to(root).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def remove_old():

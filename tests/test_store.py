@@ -1,10 +1,12 @@
 """What tests share is made once, made anew when what makes it has changed, and never half-finished."""
 
+import dataclasses
 import shutil
 
 import pytest
 
 from tests import store
+from tests.train import tiny
 
 
 @pytest.fixture
@@ -51,6 +53,13 @@ def test_the_sum_is_of_the_sources_that_make_it(tmp_path, monkeypatch):
         after = sums()
         assert [a != b for a, b in zip(after, before, strict=True)] == [run_changes, export_changes], place
         before = after
+
+
+def test_what_stands_beside_a_part_of_tests_is_in_the_sum(digits_recipe):
+    assert not list(store._beside(digits_recipe))
+    smooth = dataclasses.replace(digits_recipe, model=tiny.smooth_classifier())
+    names = [line.split()[0] for line in store._beside(smooth)]
+    assert "tests/train/tiny.py" in names and not [n for n in names if "/test_" in n or "/contract/" in n]
 
 
 def test_what_nobody_asked_for_in_a_week_is_removed(root, monkeypatch):

@@ -1,4 +1,4 @@
-"""`kerasvision explain RUN [INPUT...] [--label L...] [--box N...] [--region CLASS] [--method M] [--out OUT.png]`."""
+"""`kerasvision explain MODEL [INPUT...] [--label L...] [--box N...] [--region CLASS] [--method M] [--out OUT.png]`."""
 
 import pathlib
 import sys
@@ -8,7 +8,7 @@ HELP = "draw where in images or volumes a model sees what it says"
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("run_folder", metavar="RUN", help="a finished run")
+    parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE.tflite", help="a run, or a file that was exported")
     parser.add_argument(
         "images", nargs="*", metavar="INPUT", help="images or volumes, at most 12; without any: what can be explained"
     )
@@ -23,7 +23,7 @@ def configure(parser):
 
 def run(args):
     """Write the picture."""
-    from kerasvision.api import load_run
+    from kerasvision.api import look_inside
     from kerasvision.core.errors import UsageError
     from kerasvision.core.registry import explainers, make
     from kerasvision.explain.base import explainable
@@ -34,9 +34,7 @@ def run(args):
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
     method = make(explainers[args.method], {})
-    if not pathlib.Path(args.run_folder, "recipe.json").exists():
-        raise UsageError(f"{args.run_folder} is no run; explain looks inside of a graph, which exported files hide")
-    model = explainable(load_run(args.run_folder))
+    model = explainable(look_inside(args.model))
     if not args.images:
         _print_targets(model)
         return 0
@@ -46,7 +44,7 @@ def run(args):
 
 
 def _print_targets(model):
-    """What can be explained of a run."""
+    """What can be explained of a model."""
     from kerasvision.core.escaping import line_of
 
     print(f"{model.arch.registered_name} ({model.arch.name})")

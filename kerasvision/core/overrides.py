@@ -57,12 +57,21 @@ def _parse(text, hint, held, path):
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        value = True if text == "true" else False if text == "false" else text
+        value = _fraction(text) if hint is float else {"true": True, "false": False}.get(text, text)
     if hint is str and not isinstance(value, str):
         return text
     if isinstance(held, tuple) and not isinstance(value, (tuple, list)):
         raise UsageError(f"--set {path}={text}: allowed: {spell(hint)}{_example(hint, path)}")
     return value
+
+
+def _fraction(text):
+    """The number that `8/255` is; other words as they are."""
+    above, _, below = text.partition("/")
+    try:
+        return float(above) / float(below)
+    except (ValueError, ZeroDivisionError):
+        return text
 
 
 def _example(hint, path):

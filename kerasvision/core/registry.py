@@ -107,6 +107,7 @@ KINDS = {
         "exporters": "export.targets",
         "pretrained": "pretrained",
         "explainers": "explain",
+        "attacks": "robustness.attacks",
         "systems": "systems",
     }.items()
 }
@@ -121,6 +122,7 @@ optimizers = KINDS["optimizers"]
 exporters = KINDS["exporters"]
 pretrained = KINDS["pretrained"]
 explainers = KINDS["explainers"]
+attacks = KINDS["attacks"]
 systems = KINDS["systems"]
 
 

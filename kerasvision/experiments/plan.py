@@ -46,13 +46,8 @@ def plan(name, data, skip_unreadable=False):
     trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
     32 pixels, as wide as nearly all of them then are.
     """
-    source, cls = detect(data), architectures[name]
-    if skip_unreadable and "skip_unreadable" in hints(type(source)):
-        source = dataclasses.replace(source, skip_unreadable=True)
-    if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
-        source = dataclasses.replace(source, masks=True)
-    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels and "mask" not in source.labels:
-        source = sources["semantic"](of=source)
+    cls = architectures[name]
+    source = _source_for(cls, data, skip_unreadable)
     opened = source.open()
     train, blank = opened.splits["train"], cls().for_classes(opened.classes)
     common = {
@@ -75,6 +70,18 @@ def plan(name, data, skip_unreadable=False):
     if _has_weights(side):
         return _transfer(cls, train.size, light, common)
     return _from_scratch(cls, train.size, side, light, common)
+
+
+def _source_for(cls, data, skip_unreadable):
+    """The source of the data, with the labels that an architecture needs as far as it can give them."""
+    source = detect(data)
+    if skip_unreadable and "skip_unreadable" in hints(type(source)):
+        source = dataclasses.replace(source, skip_unreadable=True)
+    if "instance_masks" in cls.label_keys and "masks" in hints(type(source)):
+        source = dataclasses.replace(source, masks=True)
+    if "mask" in cls.label_keys and "boxes_xyxy" in source.labels and "mask" not in source.labels:
+        source = sources["semantic"](of=source)
+    return source
 
 
 def _has_weights(side):

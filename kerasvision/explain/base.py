@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError, UsageError
@@ -14,11 +15,16 @@ from kerasvision.tasks import targets as scoring
 
 @dataclasses.dataclass(frozen=True)
 class Explainable:
-    """An architecture of one image or volume, with its graph and the names of its classes."""
+    """An architecture of one image or volume, with its graph and the names of its classes.
+
+    graph: a Keras model. file: None, or an exported file that gives the values of the graph's tensors in its place,
+    with the gradients of its own arithmetic (`api.look_inside`); then the graph's weights do not matter.
+    """
 
     arch: typing.Any
     graph: typing.Any
     classes: tuple[str, ...]
+    file: typing.Any = None
 
     @property
     def key(self):
@@ -39,21 +45,50 @@ class Explainable:
         """[B, *size, C], as prepared or with other values in the same range -> what the graph takes."""
         return self.arch.normalize({self.key: prepared})
 
+    def values(self, prepared, tensors):
+        """[B, *size, C], as prepared or with other values in the same range, float32 where there shall be gradients,
+        and a nest of the graph's Keras tensors -> their values.
+        """
+        prepared = tf.convert_to_tensor(prepared)
+        if self.file is not None:
+            return self.file.values({self.key: prepared}, tensors)
+        model = self.graph if tensors is self.graph.output else keras.Model(self.graph.input, tensors)
+        return model(self.normalized(prepared), training=False)
+
+    def has(self, tensor):
+        """Whether `values` knows a Keras tensor of the graph: a file may have joined its layer with others."""
+        return self.file is None or self.file.has(tensor)
+
+    def raw(self, prepared):
+        """[B, *size, C] -> the graph's raw outputs, float32, with gradients as `values` has them."""
+        return scoring.as_float(self.values(prepared, self.graph.output))
+
+    def predicted(self, prepared):
+        """[B, *size, C] -> the prediction in the graph's pixels."""
+        prepared = tf.convert_to_tensor(prepared)
+        if self.file is not None:
+            return self.file.predicted({self.key: prepared})
+        return self.arch.decode(self.raw(prepared), self.arch.no_geometry({self.key: prepared}))
+
     def targets(self, prepared, geometry, label=(), box=(), region=""):
         """The targets of one example that are asked for, as in `tasks.targets.Asked`. prepared, geometry: what
         `prepared` gives.
         """
-        raw = self.graph(self.normalized(tf.constant(prepared)[None]), training=False)
+        raw = self.raw(tf.constant(prepared)[None])
         asked = scoring.Asked(tuple(label), tuple(box), region)
-        return self.arch.targets().choose(scoring.as_float(raw), geometry, self.classes, asked)
+        return self.arch.targets().choose(raw, geometry, self.classes, asked)
 
     def score(self, prepared, target):
-        """[B, *size, C] -> how much of a target there is, float32 [B]."""
-        return scoring.score(self.arch, self.graph, {self.key: tf.convert_to_tensor(prepared)}, target)
+        """[B, *size, C] -> how much of a target there is, float32 [B], with gradients as `values` has them."""
+        if self.file is None:
+            return scoring.score(self.arch, self.graph, {self.key: tf.convert_to_tensor(prepared)}, target)
+        return target.score(scoring.as_float(self.values(prepared, target.tensors(self.graph))))
 
 
 def explainable(trained):
-    """The `Explainable` of a finished run; an architecture without targets, or of more than one input, is an error."""
+    """The `Explainable` of a finished run, or of what `api.look_inside` gives; an architecture without targets, or of
+    more than one input, is an error.
+    """
     arch = trained.arch
     arch.targets()
     if len(arch.prepared_inputs()) != 1 or next(iter(arch.prepared_inputs())) not in ("image", "volume"):
@@ -61,7 +96,7 @@ def explainable(trained):
         raise UsageError(
             f"{arch.registered_name} cannot be explained: it takes {seen}, and heat is drawn on one image or volume"
         )
-    return Explainable(arch, trained.graph, tuple(trained.classes))
+    return Explainable(arch, trained.graph, tuple(trained.classes), getattr(trained, "file", None))
 
 
 class Explainer(Component):

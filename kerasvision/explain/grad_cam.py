@@ -10,7 +10,6 @@ over all positions, equation 1, forgets where, and puts heat on places that have
 import dataclasses
 
 import tensorflow as tf
-import tf_keras as keras
 
 from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.core.registry import explainers
@@ -33,11 +32,10 @@ class GradCam(Explainer):
 
     def heat(self, model, prepared, target):
         maps = self._maps(model)
-        inner = keras.Model(model.graph.input, [maps, target.tensors(model.graph)])
-        inputs = model.normalized(tf.cast(prepared, tf.float32)[None])
+        inputs = tf.cast(prepared, tf.float32)[None]
         with tf.GradientTape() as tape:
             tape.watch(inputs)  # what depends on it is recorded, also where all weights are frozen
-            seen, found = inner(inputs, training=False)
+            seen, found = model.values(inputs, [maps, target.tensors(model.graph)])
             score = target.score(as_float(found))[0]
         slopes = zip(seen, tape.gradient(score, seen), strict=True)
         with_part = [(own, slope) for own, slope in slopes if slope is not None]
@@ -54,11 +52,12 @@ class GradCam(Explainer):
 
     def _maps(self, model):
         """Keras tensors, of which the last with a part in the score is looked at."""
-        named = {made_by(tensor).name: tensor for tensor in feature_maps(model.graph)}
+        there = [tensor for tensor in feature_maps(model.graph) if model.has(tensor)]
+        named = {made_by(tensor).name: tensor for tensor in there}
         if self.layer and self.layer in named:
             return [named[self.layer]]
-        maps = [] if self.layer else model.arch.targets().feature_maps(model.graph)
-        if not maps:
+        chosen = [] if self.layer else model.arch.targets().feature_maps(model.graph)
+        if not (maps := [tensor for tensor in chosen if model.has(tensor)]):
             raise UsageError(
                 f"grad_cam: no layer {self.layer!r} that gives a feature map; {close_matches(self.layer, named)}"
             )

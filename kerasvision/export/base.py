@@ -9,7 +9,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.component import Component
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.inference.served import Served
 
 BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
@@ -110,6 +110,18 @@ class Exporter(Component):
         A row is `{"dtype", "shape"}`, None for an axis of any length, and `"quantization": [scale, zero point]` where
         numbers are integers that stand for (integer - zero point) * scale.
         """
+
+    def look_inside(self, path, graph):
+        """What gives values of the graph's tensors, with gradients, in place of the graph itself (`has`, `values`,
+        `predicted`: `export.twin.graph`), or None where `graph` has got the weights of the file and stands for it.
+
+        graph: a fresh Keras model of the structure that the artifact at `path` was made of. Raises UsageError where a
+        format gives none.
+        """
+        raise UsageError(
+            f"{path} ({self.spec}) has no gradients; name its run, a SavedModel or a .tflite, or ask for scores alone: "
+            "--attack square"
+        )
 
     # whether it writes an architecture's further functions (`Architecture.functions`); else it is for predicting alone
     writes_functions: typing.ClassVar[bool] = True

@@ -9,6 +9,7 @@ import hashlib
 import pathlib
 import statistics
 import time
+import typing
 
 import numpy as np
 
@@ -81,8 +82,8 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """The trained model on the evaluation split: its metrics, the one that decides without each fold, and what
-    inputs and answers looked like (`export.profile`).
+    """The trained model on the evaluation split: its metrics, the one that decides without each fold, what inputs and
+    answers looked like (`export.profile`), and what was decided (`Evaluator.decisions`).
     """
 
     split: str
@@ -90,6 +91,7 @@ class Reference:
     metrics: dict
     folds: list
     profile: dict
+    decisions: typing.Sequence = ()
 
 
 class _Subject:
@@ -132,7 +134,7 @@ def measure(written, job, splits, split_name, budget, limit, rounding, metric=""
     """
     served, split, arch = job.served, splits[split_name], job.served.arch
     evaluator = evaluator_of(arch, served.classes, split)
-    gallery = gallery_of(evaluator, splits)
+    gallery = gallery_of(evaluator, splits, split_name)
     subjects = [_Subject(exporter, path, served, split, gallery) for exporter, path in written]
     show_gallery(lambda inputs: as_numpy(served.serve(inputs)), [evaluator], gallery, arch)
     profile, names = Profile(arch.input_kinds()), []
@@ -147,7 +149,7 @@ def measure(written, job, splits, split_name, budget, limit, rounding, metric=""
     metrics, chosen_by = evaluator.result(), arch.chosen_by(metric, served.classes)
     require_finite(metrics, chosen_by[0], "the trained model")
     folds = fold_metrics(evaluator, chosen_by[0], len(names))
-    reference = Reference(split_name, len(names), metrics, folds, profile.result())
+    reference = Reference(split_name, len(names), metrics, folds, profile.result(), evaluator.decisions())
     artifacts = [_artifact(s, reference, names, job, split, rounding, budget, chosen_by) for s in subjects]
     return reference, artifacts, [s.runner for s in subjects]
 
@@ -158,7 +160,7 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     require_finite(metrics, metric, exporter.spec)
     folds = fold_metrics(subject.evaluator, metric, len(names))
     tolerance, unexplained = _explained(subject, names, split, job.served.arch, rounding)
-    flips, worst = sum(subject.flips), int(np.argmax(subject.errors))
+    flips, worst = _flips(subject, reference), int(np.argmax(subject.errors))
     agreement = {
         "examples": len(names),
         "max_error": max(subject.errors),
@@ -182,6 +184,13 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     weights = gzip_bytes(path), exporter.zeros(path)
     measured = (*weights, latency, metrics, agreement, exporter.signature(path), ops, notes, failures)
     return Artifact(exporter.spec, path, sha256(path), size, *measured)
+
+
+def _flips(subject, reference):
+    """How many decisions of a file are not the trained model's."""
+    if not len(reference.decisions):
+        return sum(subject.flips)
+    return sum(bool(a != b) for a, b in zip(subject.evaluator.decisions(), reference.decisions, strict=True))
 
 
 def _explained(subject, names, split, arch, rounding):

@@ -50,8 +50,9 @@ def evaluator_of(arch, classes, split):
     return evaluator
 
 
-def gallery_of(evaluator, splits):
-    """The split that an evaluator takes as its gallery; None where it takes none. splits: name -> `Split`.
+def gallery_of(evaluator, splits, judged=""):
+    """The split that an evaluator takes as its gallery; None where it takes none. splits: name -> `Split`. judged: name
+    of the one that it is updated with: where that is the gallery itself, there is none beside it.
 
     Raises KerasVisionError where the data has no such split.
     """
@@ -61,7 +62,7 @@ def gallery_of(evaluator, splits):
             f"{type(evaluator).__name__} compares with the split {name!r}, and the data has {', '.join(splits)}; bring "
             "a source with that split"
         )
-    return splits[name] if name else None
+    return splits[name] if name and name != judged else None
 
 
 def show_gallery(answer, evaluators, gallery, arch):
@@ -87,7 +88,7 @@ class Examples:
 
 def examples_of(arch, classes, splits, name, *, batch_size=64, cache=False):
     """The `Examples` of the split of a name. splits: name -> `Split`. cache: keep decoded samples in memory."""
-    gallery = gallery_of(arch.evaluator(classes), splits)
+    gallery = gallery_of(arch.evaluator(classes), splits, name)
     batches = [
         None if split is None else evaluation_data(split, arch, batch_size=batch_size, cache=cache)
         for split in (splits[name], gallery)

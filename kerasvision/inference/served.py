@@ -22,10 +22,11 @@ class Served(tf.Module):
         super().__init__(name="served")
         self.arch = arch
         self.classes = tuple(classes)
-        self.weights = list(graph.variables)
-        self.quantization_aware = is_quantized(graph)
-        self.float_layers = tuple(layer.name for layer in graph.layers if getattr(layer, "stays_float", False))
-        self.apply_graph = lambda inputs: graph(inputs, training=False)  # a closure, so that it is not tracked
+        part = arch.answering(graph)
+        self.weights = list(part.variables)
+        self.quantization_aware = is_quantized(part)
+        self.float_layers = tuple(layer.name for layer in part.layers if getattr(layer, "stays_float", False))
+        self.apply_graph = lambda inputs: part(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = self._prepared_specs()
         self.predict = tf.function(self.predict_prepared, input_signature=specs, autograph=False)

@@ -40,21 +40,22 @@ def bootstrapped_cross_entropy(targets, logits, beta, hard=False):
     return -tf.reduce_sum((beta * targets + (1.0 - beta) * own) * tf.nn.log_softmax(logits), -1)
 
 
-def co_teaching_losses(targets, logits, twin_logits, keep):
+def co_teaching_losses(targets, logits, twin_logits, keep, of_all=lambda losses: (losses, 0)):
     """(cross-entropies [B] of a network, those of its twin), each over the examples that the *other* finds easiest.
 
     "Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels" (Han et al. 2018,
     arXiv:1804.06872, algorithm 1, lines 4-8). keep: R(T), the fraction of the batch, 0..1; at least one example stays.
     Examples left out have loss 0, and the rest is scaled so that the mean over the batch is the mean over what is kept.
+    of_all: losses [B] -> (those of the whole batch [N], of which these are a part, the place of the first of these).
     """
     first, second = softmax_cross_entropy(targets, logits), softmax_cross_entropy(targets, twin_logits)
-    size = tf.shape(first)[0]
-    count = tf.maximum(1, tf.cast(tf.math.ceil(keep * tf.cast(size, tf.float32) - 1e-4), tf.int32))
-    scale = tf.cast(size, tf.float32) / tf.cast(count, tf.float32)
 
-    def chosen(losses):
-        """1 at the `count` smallest losses; of equal ones those that come first."""
-        rank = tf.argsort(tf.argsort(losses, stable=True), stable=True)
-        return tf.cast(rank < count, tf.float32)
+    def weights(losses):
+        """[B]: N / `count` where a loss is among the `count` smallest of the batch, of equal ones the first; else 0."""
+        whole, begin = of_all(losses)
+        size = tf.cast(tf.shape(whole)[0], tf.float32)
+        count = tf.maximum(1.0, tf.math.ceil(keep * size - 1e-4))
+        rank = tf.argsort(tf.argsort(whole, stable=True), stable=True)[begin : begin + tf.shape(losses)[0]]
+        return tf.where(tf.cast(rank, tf.float32) < count, size / count, 0.0)
 
-    return scale * chosen(second) * first, scale * chosen(first) * second
+    return weights(second) * first, weights(first) * second

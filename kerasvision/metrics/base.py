@@ -67,6 +67,12 @@ class Evaluator(abc.ABC):
         they are to be shown. examples: indices of those that count, in the order of the updates; all unless given.
         """
 
+    def decisions(self):
+        """What was decided of each example, [N], where that takes all of them or a gallery; (): each prediction has its
+        own decision (`Task.compare`).
+        """
+        return ()
+
     def result(self, examples=None, only=()):
         """name -> float of the figures that are defined. examples: as of `figures`. only: names of those to compute,
         where a thousand resamples ask for one; all unless given.

@@ -31,7 +31,7 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
     data = thinned(splits[split], examples) if examples else splits[split]
     cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
     judges, seen = [evaluator_of(arch, model.classes, data) for _ in cells], 0
-    show_gallery(model, judges, gallery_of(judges[0], splits), arch)
+    show_gallery(model, judges, gallery_of(judges[0], splits, split), arch)
     for inputs, ground_truth, ids in raw_examples(data, arch):
         for judge, (name, severity) in zip(judges, cells, strict=True):
             judge.update(model(_corrupted(inputs, ids, name, severity)), ground_truth)

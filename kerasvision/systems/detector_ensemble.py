@@ -12,6 +12,8 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
+from kerasvision.ops import boxes as box_ops
+from kerasvision.ops import geometry as geo
 from kerasvision.ops.fusion import IOU, weighted_boxes
 from kerasvision.systems.delegation import delegating
 from kerasvision.systems.members import OWN, Members, prefix
@@ -92,11 +94,16 @@ class DetectorEnsemble(Members):
     def decode(self, raw, geometry):
         if self.fuse != "wbf":
             return self._first.found(*self.candidates(raw), geometry)[0]
-        # in original pixels, which are graph pixels shifted and stretched: overlaps are the same
-        found = [member.decode(own, geometry) for member, own in self._by_member(raw)]
+        # in graph pixels, as files of the graph's size do: overlaps after a cut at the picture's border are others
+        count = tf.shape(next(iter(raw.values())))[0]
+        here = geo.identity(tf.tile([list(self.image_size)], [count, 1]))
+        found = [member.decode(own, here) for member, own in self._by_member(raw)]
         boxes, scores, labels = (tf.concat([f[k] for f in found], 1) for k in ("boxes_xyxy", "scores", "labels"))
         most = self._first.suppression.max_detections
-        return weighted_boxes(boxes, scores, labels, len(self.members), most, self.iou_threshold)
+        fused = weighted_boxes(boxes, scores, labels, len(self.members), most, self.iou_threshold)
+        original = box_ops.clip(geo.restore_boxes(fused["boxes_xyxy"], geometry), geometry["image_hw"])
+        real = (fused["labels"] >= 0)[..., None]
+        return fused | {"boxes_xyxy": tf.where(real, original, 0.0)}
 
     def targets(self):
         raise KerasVisionError(

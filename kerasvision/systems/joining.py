@@ -39,17 +39,13 @@ def join(runs, out, combine="", name="ensemble"):
     if out.exists() and any(out.iterdir()):
         raise KerasVisionError(f"{out} is not empty; choose another --out")
     members = [load_run(run) for run in runs]
-    system = DetectorEnsemble if members[0].arch.name == "detection" else Ensemble
-    combine = combine or system.ways[0]
-    if combine not in system.ways:
-        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {members[0].arch.name})")
-    system.check_kind(members[0].arch)
+    system, combine = _system(members[0].arch, combine)
     _check(runs, members, combine, system.mixes_logits)
     first = members[0].recipe
     splits = with_validation(first.data.open(), first.validation_fraction)
     members = [_with_equal_factors(run, m, members[0], splits) for run, m in zip(runs, members, strict=True)]
-    architectures = tuple(m.arch for m in members)
-    arch = DetectorEnsemble(architectures, combine) if system is DetectorEnsemble else Ensemble(architectures)
+    fields = (combine,) if system is DetectorEnsemble else ()
+    arch = system(tuple(m.arch for m in members), *fields)
     head = None
     if combine in FITTED:
         probabilities, ground_truths = _predicted(members, splits, arch, combine)
@@ -66,9 +62,18 @@ def join(runs, out, combine="", name="ensemble"):
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
-    judged = judged_split(splits)
-    write_record(record_of(trained, judged, splits[judged]), out)
+    write_record(record_of(trained, judged_split(splits), splits[judged_split(splits)]), out)
     return trained
+
+
+def _system(arch, combine):
+    """(the class of system for architectures like this one, how it combines them)."""
+    system = DetectorEnsemble if arch.name == "detection" else Ensemble
+    combine = combine or system.ways[0]
+    if combine not in system.ways:
+        raise UsageError(f"--combine {combine}: allowed: {', '.join(system.ways)} (of {arch.name})")
+    system.check_kind(arch)
+    return system, combine
 
 
 def _check(runs, members, combine, mixes_logits):

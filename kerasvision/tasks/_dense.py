@@ -12,6 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
 from kerasvision.tasks._region_targets import RegionTargets
+from kerasvision.tasks._weighted_terms import require_weights, weighted
 from kerasvision.tasks.base import Architecture, Output
 
 FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
@@ -41,10 +42,7 @@ class DenseLoss(Component):
 
     def __post_init__(self):
         super().__post_init__()
-        weights = {name: getattr(self, name) for name in TERMS}
-        if min(weights.values()) < 0 or not any(weights.values()):
-            listed = ", ".join(f"{name}={value:g}" for name, value in weights.items())
-            raise UsageError(f"DenseLoss: {listed}; give weights of 0 or more, and one above 0")
+        require_weights(self, TERMS)
 
     def __call__(self, targets, logits):
         """targets: `logits`, one-hot [B, ..., K], all 0 where ignored; `distances` for `boundary`. -> name -> [B]"""
@@ -60,7 +58,7 @@ class DenseLoss(Component):
             "lovasz": lambda: losses.lovasz_softmax(true, logits),
             "boundary": lambda: losses.boundary(targets["distances"], logits),
         }
-        return {name: getattr(self, name) * term() for name, term in terms.items() if getattr(self, name)}
+        return weighted(self, terms)
 
     def _class_weights(self, count):
         if self.class_weights and len(self.class_weights) != count:

@@ -27,6 +27,10 @@ class Answering(Component):
     # how predictions are shown to people: in words, in a table, on their pictures
     showing: typing.ClassVar[Showing] = JsonShowing()
 
+    def answering(self, graph):
+        """The part of a trained graph that `decode` looks at, a Keras model: what only training needs is in no file."""
+        return graph
+
     @abc.abstractmethod
     def decode(self, raw, geometry):
         """raw, batched -> prediction in the pixels of the original input, static shapes. Pure TensorFlow."""

@@ -35,7 +35,7 @@ def decided_by(recipe):
 
 
 def _require(metric, arch, classes, splits, name):
-    gallery = gallery_of(arch.evaluator(classes), splits)
+    gallery = gallery_of(arch.evaluator(classes), splits, name)
     options = {"batch_size": BATCH, "targets": True}
     data = [None if split is None else evaluation_data(split, arch, **options) for split in (splits[name], gallery)]
     evaluator = evaluated(_Ideal(arch, classes), Examples(splits[name], *data))

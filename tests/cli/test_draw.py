@@ -17,6 +17,7 @@ from kerasvision.drawing.showing.base import MOST_PICTURES
 from kerasvision.inference.evaluation import picture_folder
 from kerasvision.metrics.base import Evaluator
 from kerasvision.train.run import draw_curves
+from tests import store
 from tests.cli.test_data_detection import TINY
 from tests.data.drawn import draw_coco
 
@@ -24,20 +25,29 @@ RED, GREEN = (214, 39, 40), (44, 160, 44)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """20 pictures of 48 to 80 pixels."""
-    root = tmp_path_factory.mktemp("shapes")
-    draw_coco(root, 20, (48, 80))
-    return root
+def kept():
+    """Pictures and the run. Tests must not change them."""
+    return store.made(seen, "tests/cli/test_draw.py", "tests/cli/test_data_detection.py", "tests/data/drawn.py")
+
+
+def seen(root):
+    """20 pictures of 48 to 80 pixels, and a detector that has seen little and says all that it thinks: full of false
+    alarms.
+    """
+    (root / "shapes").mkdir()
+    draw_coco(root / "shapes", 20, (48, 80))
+    words = ["train", "detection/retinanet", "--data", str(root / "shapes"), "--out", str(root / "run")]
+    assert main([*words, "--set", *TINY, "augment=()", "suppression.score_threshold=0.0"]) == 0
 
 
 @pytest.fixture(scope="module")
-def run(folder, tmp_path_factory):
-    """A detector that has seen little, and says all that it thinks: full of false alarms. Tests must not change it."""
-    out = tmp_path_factory.mktemp("detector") / "run"
-    words = ["train", "detection/retinanet", "--data", str(folder), "--out", str(out)]
-    assert main([*words, "--set", *TINY, "augment=()", "suppression.score_threshold=0.0"]) == 0
-    return out
+def folder(kept):
+    return kept / "shapes"
+
+
+@pytest.fixture(scope="module")
+def run(kept):
+    return kept / "run"
 
 
 def one_line(capsys):

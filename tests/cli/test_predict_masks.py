@@ -15,6 +15,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.ops.components import largest
 from kerasvision.train.fit import train
+from tests import store
 
 SIDE = 32
 
@@ -37,9 +38,13 @@ def save(path, pixels):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run():
     """A small U-Net that has learned the square. Tests must not change it."""
-    root = tmp_path_factory.mktemp("squares")
+    return store.made(learned, "tests/cli/test_predict_masks.py") / "run"
+
+
+def learned(root):
+    """Data and run into a folder."""
     for number in range(40):
         split = "test" if number >= 32 else "train"
         for kind, pixels in zip(("images", "masks"), scene(number), strict=True):
@@ -56,7 +61,6 @@ def run(tmp_path_factory):
         validation_fraction=0.0,
     )
     train(recipe, root / "run")
-    return root / "run"
 
 
 def answered(run, file, out, *words):

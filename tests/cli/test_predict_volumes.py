@@ -20,6 +20,7 @@ from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.ops.components import filled, largest
 from kerasvision.train.fit import train
+from tests import store
 
 SHAPE, SPACING = (24, 20, 10), (1.0, 1.0, 2.5)  # R, A, S
 EDGES = np.array([[0.9, -0.3, 0.2], [0.28, 0.95, -0.1], [-0.15, 0.12, 0.97]])
@@ -47,9 +48,13 @@ def save(path, array, codes="RAS", oblique=False):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A tiny 3D U-Net that has learned the block, with its files."""
-    root = tmp_path_factory.mktemp("volumes")
+def run():
+    """A tiny 3D U-Net that has learned the block, with its data and files. Tests must not change it."""
+    return store.made(learned, "tests/cli/test_predict_volumes.py")
+
+
+def learned(root):
+    """Data, run and exports into a folder."""
     for number in range(10):
         split = "test" if number > 7 else "train"
         volume, mask = phantom(number)
@@ -68,7 +73,6 @@ def run(tmp_path_factory):
     )
     trained = train(recipe, root / "run")
     export(trained, [from_spec(s) for s in ("saved_model", "tflite", "onnx")], root, verbose=False)
-    return root
 
 
 @pytest.mark.parametrize(("codes", "oblique"), [("RAS", False), ("LPS", False), ("PIR", False), ("SLA", True)])

@@ -11,7 +11,14 @@ import tensorflow as tf
 
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
-from tests.contract import detection_cases, incomplete_cases, reading_cases, segmentation_cases, volume_cases
+from tests.contract import (
+    detection_cases,
+    embedding_cases,
+    incomplete_cases,
+    reading_cases,
+    segmentation_cases,
+    volume_cases,
+)
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -125,6 +132,7 @@ CASES = {
         ("brightness", "contrast"),
     ),
     **detection_cases.CASES,
+    **embedding_cases.CASES,
     **segmentation_cases.CASES,
     **incomplete_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
@@ -179,8 +187,13 @@ EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
     *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
 )
-# family -> the raw key that is made of the embedding alone
-HEADS = {"classification": "logits", "volume_classification": "logits", "regression": "values"}
+# family, or one of its architectures -> the raw key that is made of the embedding alone
+HEADS = {
+    "classification": "logits",
+    "volume_classification": "logits",
+    "regression": "values",
+    "embedding/proxies": "cosines",
+}
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
 
 
@@ -190,6 +203,7 @@ REPRESENTATIVES = (
     "classification/classifier",
     "classification/incomplete_classifier",  # knows which pixels are there
     "detection/retinanet",
+    "embedding/proxies",
     "generation/cvae",
     "instance_segmentation/mask_rcnn",  # two stages, and masks
     "regression/regressor",

@@ -10,13 +10,13 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from kerasvision import api
-from kerasvision.export.base import from_spec
-from kerasvision.export.certificate import export
+from kerasvision.core.recipe import Recipe
 from kerasvision.export.independent import NotDescribedError
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
-from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests import store
 from tests.contract import clients, contracts
 from tests.contract.cases import CASES, WHOLE_EXPORTS, graded, names
 
@@ -27,7 +27,7 @@ CARRIERS = ("Enter", "Exit", "Merge", "NextIteration", "Switch")  # of tensors i
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """One architecture after `train` and `export`. paths: spec -> where its artifact stands."""
+    """One architecture after `train` and `export`, which the store keeps. paths: spec -> where its artifact stands."""
 
     case: object
     run: object
@@ -37,14 +37,14 @@ class Exported:
 
 
 @pytest.fixture(scope="module", params=graded(WHOLE_EXPORTS))
-def exported(request, tmp_path_factory):
-    return _exported(request.param, tmp_path_factory.mktemp("exported"), CASES[request.param])
+def exported(request):
+    return _exported(request.param, CASES[request.param])
 
 
-def _exported(name, out, case):
+def _exported(name, case):
     recipe = contracts.recipe_of(name, case.make(), epochs=case.epochs, copies=15)
-    trained = train(recipe, out / "run")
-    artifacts, _ = export(trained, [from_spec(s) for s in case.exports], out, verbose=False)
+    artifacts, _, out = store.exported(recipe, case.exports, None)
+    run = store.trained(recipe)
     places = {
         "tf_serving": out / "saved_models" / recipe.name / "1",
         "tflite:float32": out / "tflite" / "models" / recipe.name / "model.tflite",
@@ -53,14 +53,14 @@ def _exported(name, out, case):
         "onnx": out / "onnx" / recipe.name / "model.onnx",
     }
     paths = {spec: places[spec] for spec in case.exports}
-    return Exported(case, out / "run", trained, {a.kind: a for a in artifacts}, paths)
+    return Exported(case, run, load_run(run), artifacts, paths)
 
 
 @pytest.mark.group_by("name")
 @pytest.mark.parametrize("name", [n for n in names() if n not in WHOLE_EXPORTS])
-def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name, tmp_path):
+def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name):
     """The certificate of `export` compares the file with the trained model, and refuses what differs."""
-    exported = _exported(name, tmp_path, dataclasses.replace(CASES[name], exports=("tflite:float32",), epochs=2))
+    exported = _exported(name, dataclasses.replace(CASES[name], exports=("tflite:float32",), epochs=2))
     with (exported.run / "history.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0]
@@ -151,10 +151,14 @@ def test_a_server_answers_over_both_protocols_as_the_file_does(exported):
         server.stop()
 
 
-def test_the_run_answers_as_it_did_in_training(exported):
-    run = api.load(exported.run)
-    served = exported.trained.served()
-    for sample in exported.case.samples():
+def test_the_run_is_what_training_returned(exported):
+    with np.load(exported.run.parent / "weights.npz") as returned:
+        arrays = [returned[key] for key in returned.files]
+    for kept, array in zip(exported.trained.graph.get_weights(), arrays, strict=True):
+        np.testing.assert_array_equal(kept, array)
+    assert exported.trained.recipe == Recipe.loads((exported.run.parent / "recipe.json").read_text())
+    served, run = exported.trained.served(), api.load(exported.run)
+    for sample in exported.case.samples()[:2]:
         expected, answer = served.serve(serving(exported, sample)), run(serving(exported, sample))
         for key in expected:
             np.testing.assert_array_equal(answer[key], expected[key])

@@ -11,19 +11,24 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
 from kerasvision.inference.served import Served
 from kerasvision.ops.dense import IGNORE
-from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests import store
 from tests.contract import contracts
 from tests.contract.cases import CASES
 
 SEAM = 1e-3
 
 
-@pytest.fixture(scope="module", params=["semantic_segmentation/unet", "volume_segmentation/unet3d"])
-def trained(request, tmp_path_factory):
+# volumes in windows, of the run and of its files, by default: tests/cli/test_predict_volumes.py
+@pytest.fixture(
+    scope="module",
+    params=["semantic_segmentation/unet", pytest.param("volume_segmentation/unet3d", marks=pytest.mark.nightly)],
+)
+def trained(request):
     """(case, run) after some epochs; of a depth at which a window sees enough around its center."""
     case = CASES[request.param]
     recipe = contracts.recipe_of(request.param, case.make(), epochs=6, copies=15)
-    return case, train(recipe, tmp_path_factory.mktemp("run") / "run")
+    return case, load_run(store.trained(recipe))
 
 
 def larger(case, times):

@@ -20,6 +20,9 @@ sources.register("contract_case")(CaseSamples)
 """
 
 
+# of a classifier, and of its restart, by default: tests/train/test_workers.py; of a detector on replicas:
+# test_replicas.py
+@pytest.mark.nightly
 @pytest.mark.parametrize("workers", [2])
 def test_workers_train_as_one(workers, tmp_path):
     sgd = create("optimizers/sgd", learning_rate=CASES[NAME].sgd_rate, schedule="constant", warmup=0.0)

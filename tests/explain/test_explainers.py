@@ -148,6 +148,15 @@ def test_the_command_draws_a_row_an_image(digits_run, digit, tmp_path, capsys):
     assert ": 5 0." in capsys.readouterr().out
 
 
+def test_the_command_says_of_a_file_what_it_says_of_its_run(digits_run, digits_tflite, digit, tmp_path, capsys):
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    said = []
+    for model in (digits_run.folder, digits_tflite):
+        assert main(["explain", str(model), str(tmp_path / "digit.png"), "--out", str(tmp_path / "seen.png")]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "digit.png: 3 " in said[0]
+
+
 def test_without_inputs_the_command_says_what_can_be_explained(digits_run, capsys):
     assert main(["explain", str(digits_run.folder)]) == 0
     said = capsys.readouterr().out
@@ -175,7 +184,7 @@ def test_bad_words_are_one_line(arguments, says, digits_run, digit, tmp_path, mo
 
 
 def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp_path, capsys):
-    assert main(["explain", str(tmp_path), "here.png"]) == 2 and "is no run" in capsys.readouterr().err
+    assert main(["explain", str(tmp_path), "here.png"]) == 1 and "is neither a run" in capsys.readouterr().err
     assert main(["explain", str(digits_run.folder), "here.png"]) == 1 and "cannot be read" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no layer 'conv9'"):
         create("explainers/grad_cam", layer="conv9").explain(

@@ -16,11 +16,11 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures, create, sources
 from kerasvision.export import metadata as md
-from kerasvision.export.base import Job, from_spec
-from kerasvision.export.certificate import export
+from kerasvision.export.base import Job
 from kerasvision.export.targets.mediapipe import SEGMENTER, MediaPipe, task_of
 from kerasvision.inference.served import Served
-from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests import store
 from tests.contract import contracts, segmentation_cases
 from tests.contract.cases import CASES, CaseSamples
 from tests.export.mediapipe_python import mediapipe_python
@@ -66,19 +66,24 @@ def segmented(model, images, folder):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A tiny segmenter that knows the pages of its case by heart, in a run folder."""
+def trained():
+    """A tiny segmenter that knows the pages of its case by heart, in a run folder. Tests must not change it."""
     sources.register("contract_case")(CaseSamples)
-    recipe = contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)
-    yield train(recipe, tmp_path_factory.mktemp("segmenter") / "run")
+    yield load_run(store.trained(contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)))
     sources._parts.pop("contract_case")
 
 
+class Exported:
+    """spec -> `Artifact`, certified, each when it is asked for."""
+
+    def __getitem__(self, spec):
+        recipe = contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)
+        return store.exported(recipe, (spec,), None)[0][spec]
+
+
 @pytest.fixture(scope="module")
-def exported(trained, tmp_path_factory):
-    """spec -> `Artifact`, certified."""
-    artifacts, _ = export(trained, [from_spec(s) for s in SPECS], tmp_path_factory.mktemp("out"), verbose=False)
-    return {a.kind: a for a in artifacts}
+def exported(trained):
+    return Exported()
 
 
 def predicted(trained, image):
@@ -91,7 +96,11 @@ def agreeing(masks, others):
     return {name: float((mask == others[name]).mean()) for name, mask in masks.items()}
 
 
-@pytest.mark.parametrize("spec", SPECS)
+# the other precisions of a detector by default: test_mediapipe.py
+BY_DEFAULT = ("mediapipe:float32", "mediapipe:int8")
+
+
+@pytest.mark.parametrize("spec", [pytest.param(s, marks=() if s in BY_DEFAULT else pytest.mark.nightly) for s in SPECS])
 def test_every_precision_is_certified(exported, spec):
     artifact = exported[spec]
     assert artifact.path.name == f"model_{spec.replace(':', '_').replace('_float32', '')}.tflite"

@@ -7,8 +7,10 @@ from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.instances import Instances
+from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.restoration import Restoration
+from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.metrics.test_instances import scenes
@@ -61,7 +63,19 @@ def instances():
     return Instances(("a", "b")), prediction, ground_truth
 
 
-CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances)
+def reading():
+    true, read = (RNG.integers(-1, 3, (COUNT, 8)) for _ in range(2))
+    read = np.where(RNG.random((COUNT, 8)) < 0.5, true, read)
+    return Reading(tuple("ab\u2423")), {"labels": read}, {"characters": true}
+
+
+def retrieval():
+    vectors = RNG.normal(size=(COUNT, 4))
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return Retrieval(), {"embedding": vectors.astype(np.float32)}, {"label": RNG.integers(0, 4, COUNT)}
+
+
+CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval)
 
 
 def test_every_architecture_s_evaluator_is_among_them():

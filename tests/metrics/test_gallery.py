@@ -111,6 +111,8 @@ def test_a_gallery_is_the_split_of_its_name_and_each_picture_is_answered_once():
     plain = evaluator_of(tiny.classifier(num_classes=3), tuple("abc"), splits["train"])
     assert isinstance(plain, SingleLabel) and plain.groups == (0, 1, 2, 3)
     assert gallery_of(plain, splits) is None
+    assert gallery_of(Nearest(), splits, "test") is splits["train"]
+    assert gallery_of(Nearest(), splits, "train") is None, "what is judged is no gallery beside itself"
     show_gallery(answer, [plain], None, None)
     assert len(asked) == 4
 

@@ -55,7 +55,6 @@ STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
 }
 # what trains by default: one of each task, with and without quantization-aware training; the rest is nightly
 REPRESENTATIVES = {
-    ("classify_digits.py", "recipe"),
     ("classify_fashion_mnist.py", "qat"),
     ("detect_stamps_retinanet.py", "recipe"),
     ("segment_cells_unet.py", "recipe"),

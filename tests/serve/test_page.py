@@ -1,7 +1,6 @@
 """The page at /: what it asks the server for, and the page itself in a real browser."""
 
 import base64
-import dataclasses
 import http.client
 import io
 import json
@@ -12,19 +11,18 @@ import pytest
 from PIL import Image
 
 from kerasvision.api import load
-from kerasvision.export.base import from_spec
-from kerasvision.export.certificate import export
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.page import POLICY, html
 from kerasvision.serve.server import Options, Server
-from kerasvision.train.fit import train
+from tests import store
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
 from tests.serve.conftest import QUIET, Client, png, save_affine
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 ARTIFACTS = pathlib.Path(__file__).parents[1] / "artifacts"
-DETECTOR = "detection/ssd"
+DETECTOR = "detection/retinanet"
+MODEL = "detection_retinanet"  # as its recipe is called
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +32,13 @@ def detector(tmp_path_factory):
 
     sources.register("contract_case")(CaseSamples)
     try:
-        case, out = CASES[DETECTOR], tmp_path_factory.mktemp("detector")
-        recipe = dataclasses.replace(
-            contracts.recipe_of(DETECTOR, case.make(), epochs=case.epochs, copies=15), name="ssd"
-        )
-        export(train(recipe, out / "run"), [from_spec("tf_serving")], out, verbose=False)
-        folder = out / "saved_models"
+        case, folder = CASES[DETECTOR], tmp_path_factory.mktemp("detector") / "saved_models"
+        recipe = contracts.recipe_of(DETECTOR, case.make(), epochs=case.epochs, copies=15)
+        kept = store.exported(recipe, case.exports, None)[2]  # of tests/contract/test_exports.py
+        shutil.copytree(kept / "saved_models" / recipe.name, folder / MODEL)
         save_affine(folder / "plain" / "1", 0.5, 2.0)
         server = Server(configs_below(folder), QUIET, folder).start()
-        yield server, case.samples()[0]["image"], folder / "ssd" / "1"
+        yield server, case.samples()[0]["image"], folder / MODEL / "1"
         server.stop()
     finally:
         sources._parts.pop("contract_case")
@@ -50,7 +46,7 @@ def detector(tmp_path_factory):
 
 def test_a_picture_is_answered_as_predict_answers_and_drawn(detector):
     server, image, path = detector
-    status, answer = Client(server.rest_port).ask("POST", "/draw/ssd", png(image))
+    status, answer = Client(server.rest_port).ask("POST", f"/draw/{MODEL}", png(image))
     expected = load(path).predict(image).to_json()
     assert status == 200 and answer["answer"] == json.loads(json.dumps(expected))
     assert answer["words"].startswith(expected["objects"][0]["label"])
@@ -61,11 +57,11 @@ def test_a_picture_is_answered_as_predict_answers_and_drawn(detector):
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
-        ("/draw/ssd", b"no picture", 400, "no JPEG, PNG"),
+        (f"/draw/{MODEL}", b"no picture", 400, "no JPEG, PNG"),
         ("/draw/no", b"", 404, "Servable not found for request: Latest(no)"),
         ("/draw/plain", b"", 400, "no contract of this version to be drawn by"),
-        ("/draw/ssd?version=9", b"", 404, "Servable not found for request: Specific(ssd, 9)"),
-        ("/draw/ssd?version=a", b"", 400, "Failed to convert version: a to numeric."),
+        (f"/draw/{MODEL}?version=9", b"", 404, f"Servable not found for request: Specific({MODEL}, 9)"),
+        (f"/draw/{MODEL}?version=a", b"", 400, "Failed to convert version: a to numeric."),
     ],
 )
 def test_what_cannot_be_drawn_is_said(detector, path, body, status, message):
@@ -79,7 +75,7 @@ def test_the_overview_counts(detector):
     client.predict("plain", {"instances": [1.0]})
     client.predict("plain", {"instances": ["a"]})
     rows = {m["name"]: m for m in client.ask("GET", "/overview")[1]["models"]}
-    assert set(rows) == {"plain", "ssd"}
+    assert set(rows) == {"plain", MODEL}
     (row,) = rows["plain"]["versions"]
     assert (row["version"], row["state"], row["error"], row["labels"]) == (1, "AVAILABLE", "", [])
     assert (row["requests"] - before["requests"], row["errors"] - before["errors"]) == (2, 1)
@@ -130,12 +126,12 @@ def test_a_photo_dropped_onto_the_page_comes_back_with_boxes(detector, page):
     page.goto(f"http://127.0.0.1:{server.rest_port}/")
     page.wait_for_selector("#models .card >> nth=1")
     assert page.text_content("#state") == "2 models, 0 examples waiting"
-    page.select_option("#model", "ssd")
+    page.select_option("#model", MODEL)
     drop(page, "photo.png", png(image))
     page.wait_for_selector("#picture:visible")
     label = load(path).predict(image).to_json()["objects"][0]["label"]
     assert page.text_content("#words").startswith(label)
-    drawn = Client(server.rest_port).ask("POST", "/draw/ssd", png(image))[1]["picture"]
+    drawn = Client(server.rest_port).ask("POST", f"/draw/{MODEL}", png(image))[1]["picture"]
     assert page.get_attribute("#picture", "src") == f"data:image/png;base64,{drawn}"
     assert page.evaluate("document.getElementById('picture').naturalWidth") > 64
     page.wait_for_selector('#models polyline[points*=","]', state="attached")  # latency is drawn

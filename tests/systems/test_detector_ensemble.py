@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
@@ -15,10 +16,13 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
+from kerasvision.export.targets.tflite import convert
+from kerasvision.inference.served import Served
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression
+from kerasvision.systems import joining
 from kerasvision.systems.detector_ensemble import DetectorEnsemble
-from kerasvision.systems.joining import join
+from kerasvision.systems.joining import merged
 from kerasvision.train.run import Trained, load_run, save_run
 from tests.contract import contracts
 from tests.contract.detection_cases import CASES
@@ -137,35 +141,57 @@ def runs(tmp_path_factory):
     return every
 
 
+def rows_of(predictions):
+    """What the paper makes of the members' predictions for one image, in its pixels."""
+    held = (np.concatenate([np.asarray(p[k])[0] for p in predictions]) for k in ("boxes_xyxy", "scores", "labels"))
+    return from_the_paper(*held, len(predictions), 0.55)[:12]
+
+
+def assert_answers(found, boxes):
+    assert int(found["count"][0]) == len(boxes) > 1
+    np.testing.assert_allclose(found["boxes_xyxy"][0, : len(boxes)], boxes, atol=0.01)
+
+
+def test_tensorflow_and_tflite_fuse_alike_also_at_the_border_of_a_letterbox(runs):
+    """Of a picture with an empty band above and below, into which boxes of the members reach."""
+    arch = DetectorEnsemble(tuple(run.arch for run in runs))
+    served = Served(arch, merged(arch, [run.graph for run in runs]), runs[0].classes)
+    image = tf.constant(np.random.default_rng(3).integers(0, 256, (1, 40, 80, 3)).astype(np.uint8))
+    prepared, geometry = arch.geometry({"image": image})
+    rows = rows_of([run.served().fixed()(prepared) for run in runs])
+    boxes = np.stack([r[0] for r in rows])
+    assert (boxes[:, 1] < 15).any()  # 64 x 32 pixels of 64 x 64: the band has 16
+    interpreter = Interpreter(model_content=convert(served, "float32", "mixed", ()))
+    assert not [o for o in interpreter._get_ops_details() if o["op_name"].startswith(("Flex", "CUSTOM"))]
+    assert_answers(interpreter.get_signature_runner()(image=prepared["image"].numpy()), boxes)
+    original = (boxes - [0, 16, 0, 16]) * (80 / 64)
+    assert_answers(served.serve({"image": image}), np.clip(original, 0, [80, 40, 80, 40]))
+    assert_answers(served.predict(prepared, geometry), np.clip(original, 0, [80, 40, 80, 40]))
+
+
+@pytest.mark.nightly
 def test_joined_they_are_a_run_that_is_exported(runs, tmp_path, capsys):
     words = ["ensemble", *(str(run.folder) for run in runs), "--out", str(tmp_path / "run"), "--name", "both"]
     assert main(words) == 0
     assert "test/ap" in capsys.readouterr().out
     trained = load_run(tmp_path / "run")
     assert trained.arch.fuse == "wbf" and "test/disagreement" not in trained.metrics
-    image = np.random.default_rng(3).integers(0, 256, (1, SIDE, SIDE, 3)).astype(np.uint8)
-    each = [run.served().serve({"image": image}) for run in runs]
-    rows = from_the_paper(
-        *(np.concatenate([np.asarray(one[k])[0] for one in each]) for k in ("boxes_xyxy", "scores", "labels")), 2, 0.55
-    )
-    assert len(rows) > 1
     specs = ("saved_model", "tflite:float32")
     artifacts, _ = export(trained, [from_spec(s) for s in specs], tmp_path, limit=4, verbose=False)
     assert [a.verdict for a in artifacts] == ["pass"] * 2
-    assert not [op for op in artifacts[1].ops if op.startswith(("Flex", "CUSTOM"))]
-    files = [tmp_path / "saved_models/both", tmp_path / "tflite/models/both/model.tflite"]
-    for serve in (trained.served().serve, *map(load, files)):
-        found = serve({"image": image})
-        count = int(found["count"][0])
-        assert count == min(len(rows), 12)
-        np.testing.assert_allclose(found["boxes_xyxy"][0, :count], [r[0] for r in rows[:count]], atol=0.01)
+    image = np.random.default_rng(3).integers(0, 256, (1, SIDE, SIDE, 3)).astype(np.uint8)
+    boxes = [r[0] for r in rows_of([run.served().serve({"image": image}) for run in runs])]
+    for file in ("saved_models/both", "tflite/models/both/model.tflite"):
+        assert_answers(load(tmp_path / file)({"image": image}), boxes)
 
 
-def test_other_ways_and_other_classes_are_one_line(runs, tmp_path):
+def test_other_ways_and_other_classes_are_one_line(runs, tmp_path, monkeypatch):
+    """Of runs that need not be read again."""
+    held = {"yolo": runs[0], "ssd": runs[1]}
+    monkeypatch.setattr(joining, "load_run", lambda folder: held[folder.name])
+    folders = [run.folder for run in runs]
     with pytest.raises(UsageError, match=r"--combine mean: allowed: wbf, nms, soft_nms \(of detection\)"):
-        join([run.folder for run in runs], tmp_path / "mean", "mean")
-    (tmp_path / "other").mkdir()
-    renamed = tuple(f"{c}s" for c in runs[1].classes)
-    save_run(dataclasses.replace(runs[1], classes=renamed, folder=tmp_path / "other"))
+        joining.join(folders, tmp_path / "mean", "mean")
+    held["ssd"] = dataclasses.replace(runs[1], classes=tuple(f"{c}s" for c in runs[1].classes))
     with pytest.raises(KerasVisionError, match="has the classes .* share their classes and their order"):
-        join([runs[0].folder, tmp_path / "other"], tmp_path / "out")
+        joining.join(folders, tmp_path / "out")

@@ -132,7 +132,14 @@ def test_anchors_that_do_not_fit_the_levels_are_refused(name):
         arch.build()
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+# one of one stage and one of two
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=() if n in ("detection/yolo", "detection/faster_rcnn") else pytest.mark.nightly)
+        for n in DETECTORS
+    ],
+)
 def test_mixed_precision_keeps_boxes_in_float32(name):
     """The technique rewrites every layer's configuration."""
     arch = CASES[name].make()

@@ -7,7 +7,6 @@ collectives of every later test in the process.
 import dataclasses
 import json
 import pathlib
-import re
 import tempfile
 
 import numpy as np
@@ -90,13 +89,13 @@ def initial(build):
 
 
 def trained_alike(folder):
-    """`train` itself: eight steps on one replica and on two, then a phase of qat with a frozen backbone on two.
+    """`train` itself: eight steps and their average on one replica and on two, then qat with a frozen backbone on two.
 
     name -> the weights' difference after the first phase, the difference between the model that `train` returns and
     the run it wrote.
     """
     frozen_qat = Phase(1, tiny.sgd(0.005), (), (create("techniques/freeze"), create("techniques/qat")))
-    recipe = tiny.recipe(model=tiny.smooth_classifier())
+    recipe = tiny.recipe(model=tiny.smooth_classifier(), techniques=(create("techniques/ema", decay=0.9),))
     train(recipe, folder / "one")
     trained = train(dataclasses.replace(recipe, then=(frozen_qat,)), folder / "two", strategy="mirrored")
     one, two = (tiny.weights(folder / f / "phase-1" / "best.weights.h5") for f in ("one", "two"))
@@ -110,29 +109,6 @@ def trained_alike(folder):
         "loaded": float(np.abs(answers[0] - answers[1]).max()),
         "frozen": tiny.largest_difference({k: after[k] for k in kept}, kept),
         "learned": float(np.abs(after["logits/kernel:0"] - two["logits/kernel:0"]).max()),
-    }
-
-
-def aware_alike(one, two):
-    """Two steps of quantization-aware training on either strategy, at a rate of almost nothing.
-
-    Rounding has steps: a weight that moved would sooner or later be rounded to another one. name -> the largest
-    difference of the ranges, relative to them; how far the ranges of two halves of a batch differ.
-    """
-    arch, aware = tiny.smooth_classifier(num_classes=10), create("techniques/qat")
-    build, still = (lambda: aware.graph(arch, arch.build())), tiny.sgd(1e-12, momentum=0.0)
-
-    def ranges(strategy, batch):
-        held = fitted(strategy, build, arch.loss, still, steps=2, batch=batch)[1]  # tfmot numbers the input's layer
-        ends = [k for k in held if re.search("_m(in|ax):0$", k) and "kernel" not in k]
-        return {re.sub(r"quantize_layer(_\d+)?", "input", k): float(held[k]) for k in ends}
-
-    first, second, half = (ranges(*given) for given in ((one, BATCH), (two, BATCH), (one, BATCH // 2)))
-    assert first.keys() == second.keys() == half.keys()
-    return {
-        "ranges": len(first),
-        "apart": max(abs(first[k] - second[k]) / max(1e-3, abs(first[k])) for k in first),
-        "half a batch": max(abs(first[k] - half[k]) for k in first),
     }
 
 
@@ -162,7 +138,6 @@ def main():
         "factors": compared(
             one, two, arch.build, arch.loss, adamw, {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}
         ),
-        "aware": aware_alike(one, two),
     }
     with tempfile.TemporaryDirectory() as folder:
         found["train"] = trained_alike(pathlib.Path(folder))

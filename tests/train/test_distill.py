@@ -22,11 +22,11 @@ RNG = np.random.default_rng(5)
 
 
 @pytest.fixture(scope="module")
-def teachers(tmp_path_factory):
+def teachers():
     """Folders of two finished runs: the student's own architecture, and a wider one."""
-    same = train(tiny.recipe(model=tiny.smooth_classifier(), epochs=2), tmp_path_factory.mktemp("teachers") / "same")
+    same = store.trained(tiny.recipe(model=tiny.smooth_classifier(), epochs=2))
     wide = tiny.classifier(backbone=create("backbones/convnet", width=12, blocks=(1, 1)))
-    return str(same.folder), str(store.trained(tiny.recipe(model=wide, seed=1)))
+    return str(same), str(store.trained(tiny.recipe(model=wide, seed=1)))
 
 
 def numpy_softmax_divergence(p, z, t):

@@ -14,6 +14,8 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.data.sampling import class_counts
 from kerasvision.train.fit import train
+from kerasvision.train.run import load_run
+from tests import store
 from tests.train import tiny
 
 TAIL = create("sources/long_tail", of=tiny.recipe().data, ratio=8)
@@ -214,12 +216,18 @@ PLAIN = tiny.recipe(data=TAIL, batch_size=16, model=tiny.classifier())
 
 
 @pytest.fixture(scope="module")
-def plain_kernel(tmp_path_factory):
+def plain_kernel():
     """Weights of the last layer after training without a remedy."""
-    return train(PLAIN, tmp_path_factory.mktemp("plain") / "run").graph.get_layer("logits").kernel.numpy()
+    return load_run(store.trained(PLAIN)).graph.get_layer("logits").kernel.numpy()
 
 
-@pytest.mark.parametrize("name", REMEDIES)
+# one that weighs and one that repeats; steps with each, on two replicas too: tests/contract/test_technique_replicas.py
+BY_DEFAULT = ("class_weights", "oversample")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in BY_DEFAULT else pytest.mark.nightly) for n in REMEDIES]
+)
 def test_two_steps_of_training(name, plain_kernel, tmp_path):
     """A step moves all weights otherwise than plain training does, and the metrics are there."""
     technique = create(f"techniques/{name}", **REMEDIES[name])

@@ -15,6 +15,7 @@ from kerasvision.data.missing import drawn_present
 from kerasvision.data.pipeline import training_data
 from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
+from tests import store
 from tests.train import tiny
 
 SIZE = (8, 8)
@@ -34,10 +35,10 @@ def incomplete(**fields):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+def filled():
     """The run of a CVAE that has seen the digits twice."""
     recipe = tiny.recipe(model=cvae(), data=holey(), epochs=3, optimizer=create("optimizers/adamw", learning_rate=3e-3))
-    return train(recipe, tmp_path_factory.mktemp("filled") / "run")
+    return load_run(store.trained(recipe))
 
 
 @pytest.mark.parametrize("shape", ["quadrant", "rectangle", "patches"])

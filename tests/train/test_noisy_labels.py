@@ -14,6 +14,7 @@ from kerasvision.train.run import load_run
 from kerasvision.train.techniques.co_teaching import KEEP, TWIN
 from tests.train import tiny
 
+EMA, SWA = create("techniques/ema"), create("techniques/swa")
 TARGETS = {"logits": tf.one_hot([0, 1, 2, 0], 3)}
 RAW = {"logits": tf.constant(np.random.default_rng(0).normal(0, 2, (4, 3)), tf.float32)}
 
@@ -110,8 +111,10 @@ def test_co_teaching_trains_sets_its_share_and_the_run_loads(tmp_path, monkeypat
     np.testing.assert_array_equal(again({"image": image})["logits"], trained.graph({"image": image})["logits"])
 
 
-@pytest.mark.parametrize("average", [create("techniques/ema"), create("techniques/swa")])
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("average", "first"),
+    [(EMA, True), (SWA, False), *(pytest.param(*c, marks=pytest.mark.nightly) for c in ((EMA, False), (SWA, True)))],
+)
 def test_an_average_of_weights_leaves_the_share_alone(average, first, tmp_path, monkeypatch):
     shares = []
 
@@ -141,7 +144,14 @@ def test_logits_of_both_networks_are_adjusted_and_costs_are_refused():
         costs.objective(taught, arch)(targets, raw)
 
 
-@pytest.mark.parametrize("name", ["generalized_cross_entropy", "symmetric_cross_entropy", "bootstrap"])
+# steps with each of them, on two replicas too: tests/contract/test_technique_replicas.py
+@pytest.mark.parametrize(
+    "name",
+    [
+        "generalized_cross_entropy",
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in ("symmetric_cross_entropy", "bootstrap")),
+    ],
+)
 def test_they_train(name, tmp_path):
     trained = train(tiny.recipe(techniques=(create(f"techniques/{name}"),), epochs=2), tmp_path / "run")
     assert trained.metrics["test/accuracy"] > 0.12  # above chance after 16 steps; what they are worth is a pipeline's

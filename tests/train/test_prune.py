@@ -1,7 +1,6 @@
 """Pruning: how many zeros, which weights, and that they stay zero through restarts, quantization and export."""
 
 import gzip
-import json
 import math
 import signal
 
@@ -120,27 +119,6 @@ def test_mixed_precision_prunes_too(tmp_path):
     trained = train(tiny.recipe(epochs=2, techniques=pair), tmp_path / "run")
     for array in list(kernels_of(trained.graph).values())[1:]:
         assert (array == 0).sum() == round(0.8 * array.size)
-
-
-@pytest.fixture(scope="module")
-def replicated():
-    """What `kernels_on_replicas.py` prints."""
-    done = tiny.run_python("-m", "tests.train.kernels_on_replicas")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_two_replicas_prune_as_one(replicated):
-    """A weight at the threshold may go on one and stay on the other, by the rounding of a sum."""
-    assert replicated["zeros"] == replicated["expected"]
-    assert replicated["other zeros"] <= 0.002
-    assert replicated["weights"] < 1e-3
-    assert replicated["preserved"] == 1.0
-
-
-def test_two_replicas_cluster_as_one(replicated):
-    assert replicated["values"] <= 16
-    assert replicated["clustered"] < 1e-3
 
 
 def test_the_schedule_is_equation_1():

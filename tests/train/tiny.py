@@ -124,9 +124,11 @@ def worker_index():
     return json.loads(config)["task"]["index"] if config else 0
 
 
+CHILD_SECONDS = 600  # of processor time, not of a clock: on a busy machine a child may wait for minutes
+
+
 def run_python(*words, **options):
     """A Python process that finds the tests; its output as text. options: of `subprocess.run`."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | options.pop("environment", {})
-    return subprocess.run(
-        [sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, **options
-    )
+    command = ["sh", "-c", f'ulimit -t {CHILD_SECONDS}; exec "$0" "$@"', sys.executable, *words]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, **options)

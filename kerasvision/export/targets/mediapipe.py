@@ -95,6 +95,9 @@ class MediaPipe(Exporter):
     def open(self, path, arch):
         return DetectorRunner(path, arch) if task_of(arch) == DETECTOR else tflite.TFLiteRunner(path, arch)
 
+    def look_inside(self, path, graph):
+        return self._plain.look_inside(path, graph)
+
     def ops(self, path):
         return self._plain.ops(path)
 

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
@@ -42,6 +43,13 @@ class SavedModel(Exporter):
 
     def open(self, path, arch):
         return SavedModelRunner(path, arch)
+
+    def look_inside(self, path, graph):
+        held = [variable.numpy() for variable in tf.saved_model.load(str(path)).weights]
+        if [w.shape for w in held] != [tuple(v.shape) for v in graph.variables]:
+            raise KerasVisionError(f"{path} has other weights than the graph of its recipe; export the model again")
+        for variable, value in zip(graph.variables, held, strict=True):
+            variable.assign(value)
 
     def ops(self, path):
         return saved_model_ops(path)

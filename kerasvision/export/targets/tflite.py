@@ -15,6 +15,8 @@ from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
 from kerasvision.export.targets._tflite_weights import kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
+from kerasvision.export.twin.graph import TwinGraph
+from kerasvision.export.twin.twin import Twin
 from kerasvision.inference.batches import batches_of_one, joined
 from kerasvision.ops.internals import calibrated, operator_names, quantized_except
 
@@ -69,6 +71,9 @@ class TFLite(Exporter):
 
     def open(self, path, arch):
         return TFLiteRunner(path, arch)
+
+    def look_inside(self, path, graph):
+        return TwinGraph(Twin(path, DEFAULT), graph)
 
     def ops(self, path):
         return tflite_ops(path)

@@ -13,6 +13,7 @@ from kerasvision.core.registry import techniques
 from kerasvision.losses.noisy_labels import co_teaching_losses
 from kerasvision.train.techniques._classes import require_own_loss
 from kerasvision.train.techniques._one_label import check_range, require_one_label
+from kerasvision.train.techniques._replicas import of_all_replicas
 from kerasvision.train.techniques.base import Technique
 
 TWIN, KEEP = "twin/logits", "twin/keep"  # raw outputs beside the graph's own
@@ -26,8 +27,8 @@ class CoTeaching(Technique):
 
     forget_rate: tau, the share of the batch that is left out in the end; the paper takes the share of wrong labels.
     gradual_epochs: T_k; in epoch T, counted from 0, tau * min(T / T_k, 1) of the batch is left out (the authors' code;
-    the paper counts from 1). Under several replicas each chooses from its own part of the batch. A backbone that has
-    learned before (pretrained, or in an earlier phase) begins with its weights in both networks, which then differ by
+    the paper counts from 1). Under several replicas the choice is from the whole batch. A backbone that has learned
+    before (pretrained, or in an earlier phase) begins with its weights in both networks, which then differ by
     their heads.
     """
 
@@ -68,7 +69,7 @@ class CoTeaching(Technique):
 
         def taught(targets, raw):
             keep = raw[KEEP][0]
-            first, second = co_teaching_losses(targets["logits"], raw["logits"], raw[TWIN], keep)
+            first, second = co_teaching_losses(targets["logits"], raw["logits"], raw[TWIN], keep, of_all_replicas)
             return {"cross_entropy": first, "twin": second}
 
         return taught

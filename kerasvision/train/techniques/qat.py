@@ -13,6 +13,7 @@ from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
 from kerasvision.ops.internals import assign_moving_average, exchange_quantizers, fed_by, quantized_name
 from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
+from kerasvision.train.techniques._replicas import of_all_replicas
 from kerasvision.train.techniques.base import Technique
 
 _NOTHING = "the weights that this phase starts from have no"
@@ -103,10 +104,7 @@ def _reach(inputs):
     the same range. (There is no all-reduce that takes a maximum, so the two numbers of each are gathered.)
     """
     ends = tf.stack([-tf.reduce_min(inputs), tf.reduce_max(inputs)])  # [2], so that both are maxima
-    context = tf.distribute.get_replica_context()
-    if context is not None and context.num_replicas_in_sync > 1:
-        ends = tf.reduce_max(context.all_gather(ends[tf.newaxis], axis=0), axis=0)
-    ends = tf.maximum(ends, 0.0)
+    ends = tf.maximum(tf.reduce_max(of_all_replicas(ends[tf.newaxis])[0], axis=0), 0.0)
     return -ends[0], ends[1]
 
 

@@ -173,7 +173,7 @@ def test_eager_equals_tf_data(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("size", [(30, 44), (8, 8), (1, 1)])
+@pytest.mark.parametrize("size", [(30, 44), pytest.param((8, 8), marks=pytest.mark.nightly), (1, 1)])
 def test_changes_no_more_than_its_business(name, size):
     part = case(name)
     before = sample_for(part, size)

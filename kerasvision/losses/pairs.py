@@ -1,0 +1,87 @@
+"""Losses of embeddings by pairs of a batch: triplets, supervised contrastive, multi-similarity.
+
+cosines: float32 [B, N], of each of B anchors with each of N embeddings, -1..1. positive, negative: bool [B, N], which
+of them are of the anchor's class (without itself) and which are not (`pairs_of`). All return [B]: an anchor for which
+there is no pair of a kind that the loss needs has 0. Squared distances are 2 - 2 cosine, as embeddings have length 1.
+"""
+
+import tensorflow as tf
+
+_FAR = 1e9  # beyond every distance, cosine and exponent here
+
+
+def pairs_of(labels, others, places):
+    """(positive, negative), bool [B, N]. labels: int [B] of the anchors; others: int [N]; places: int [B], where among
+    the N each anchor stands itself.
+    """
+    same = labels[:, None] == others[None]
+    itself = places[:, None] == tf.range(tf.shape(others)[0])[None]
+    return same & ~itself, ~same
+
+
+def batch_hard_triplet(cosines, positive, negative, margin):
+    """max(0, d+ - d- + margin) of the farthest positive and the nearest negative, d squared distances.
+
+    Mined as in "In Defense of the Triplet Loss for Person Re-Identification" (Hermans, Beyer, Leibe 2017,
+    arXiv:1703.07737, equation 5), on the squared distances of FaceNet (Schroff et al. 2015, arXiv:1503.03832,
+    equation 2), which have a gradient where two pictures fall together.
+    """
+    apart = 2.0 - 2.0 * cosines
+    farthest = tf.reduce_max(tf.where(positive, apart, -_FAR), 1)
+    nearest = tf.reduce_min(tf.where(negative, apart, _FAR), 1)
+    both = tf.reduce_any(positive, 1) & tf.reduce_any(negative, 1)
+    return tf.where(both, tf.nn.relu(tf.where(both, farthest - nearest, 0.0) + margin), 0.0)
+
+
+def semi_hard_triplet(cosines, positive, negative, margin):
+    """The mean over an anchor's positives of max(0, d+ - d- + margin), d squared distances; the negative is the nearest
+    one that is farther than the positive, and where there is none the farthest of all.
+
+    FaceNet (Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832, equations 2 and 4, section 3.2).
+    """
+    apart = 2.0 - 2.0 * cosines
+    farther = negative[:, None] & (apart[:, None] > apart[:, :, None])  # [B, positive, negative]
+    nearest = tf.reduce_min(tf.where(farther, apart[:, None], _FAR), 2)
+    farthest = tf.reduce_max(tf.where(negative, apart, -_FAR), 1, keepdims=True)
+    chosen = tf.where(tf.reduce_any(farther, 2), nearest, farthest)
+    counted = positive & tf.reduce_any(negative, 1, keepdims=True)
+    losses = tf.nn.relu(tf.where(counted, apart - chosen, -_FAR) + margin)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses, 1), _count(counted))
+
+
+def supervised_contrastive(cosines, positive, negative, temperature):
+    """The mean over an anchor's positives of -log(exp(c+ / t) / sum exp(c / t)) over all but itself: InfoNCE with
+    labels.
+
+    "Supervised Contrastive Learning" (Khosla et al. 2020, arXiv:2004.11362, equation 2).
+    """
+    scaled = cosines / temperature
+    total = tf.reduce_logsumexp(tf.where(positive | negative, scaled, -_FAR), 1, keepdims=True)
+    losses = tf.where(positive, total - scaled, 0.0)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses, 1), _count(positive))
+
+
+def multi_similarity(cosines, positive, negative, alpha, beta, base, epsilon):
+    """log(1 + sum exp(-alpha (c - base))) / alpha over the positives and log(1 + sum exp(beta (c - base))) / beta over
+    the negatives that the miner leaves: negatives nearer than the farthest positive, and positives farther than the
+    nearest negative, by all but epsilon.
+
+    "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning" (Wang et al. 2019, arXiv:1904.06627,
+    equations 11 to 15).
+    """
+    held = tf.stop_gradient(cosines)
+    least = tf.reduce_min(tf.where(positive, held, _FAR), 1, keepdims=True)
+    most = tf.reduce_max(tf.where(negative, held, -_FAR), 1, keepdims=True)
+    near, far = negative & (held > least - epsilon), positive & (held < most + epsilon)
+    pulled = _log_one_plus(tf.where(far, -alpha * (cosines - base), -_FAR)) / alpha
+    pushed = _log_one_plus(tf.where(near, beta * (cosines - base), -_FAR)) / beta
+    return pulled + pushed
+
+
+def _log_one_plus(exponents):
+    """log(1 + sum exp), [B, N] -> [B]."""
+    return tf.reduce_logsumexp(tf.pad(exponents, [[0, 0], [0, 1]]), 1)
+
+
+def _count(mask):
+    return tf.reduce_sum(tf.cast(mask, tf.float32), 1)

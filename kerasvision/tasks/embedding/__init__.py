@@ -1,0 +1,1 @@
+"""Embeddings: a vector for each picture, by which it is found again."""

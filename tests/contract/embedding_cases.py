@@ -1,0 +1,29 @@
+"""Embedders of eight numbers: windows of one photograph belong together."""
+
+import numpy as np
+
+from kerasvision.core.registry import create
+from kerasvision.tasks.embedding.pairs import PairLoss
+from tests.contract.case import PHOTOGRAPHS, Case, crops
+
+
+def samples():
+    return [{"image": image, "label": np.int32(label)} for image, label in crops()]
+
+
+def _embedder(name, **fields):
+    backbone = create("backbones/convnet", width=4, blocks=(1, 1))
+    return lambda: create(name, dimension=8, backbone=backbone, image_size=(16, 16), **fields)
+
+
+TRIPLETS = PairLoss(contrastive=0.0, batch_hard=1.0)  # which are 0 as soon as all is right
+CASES = {
+    "embedding/proxies": Case(_embedder("embedding/proxies", num_classes=4), samples, PHOTOGRAPHS, int8_error=0.3),
+    "embedding/pairs": Case(
+        _embedder("embedding/pairs", objective=TRIPLETS),
+        samples,
+        PHOTOGRAPHS,
+        assigns_in_loss="which pictures make a pair is found among the labels of a batch",
+        int8_error=0.3,
+    ),
+}

@@ -1,0 +1,74 @@
+"""Run as a script, in a process of its own: losses of pairs on one replica and on two mirrored ones.
+
+Prints one JSON object, name -> largest differences, as `replicas.py` does.
+"""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.losses import pairs
+from kerasvision.ops.gather import gathered
+from kerasvision.tasks.embedding.pairs import TERMS, PairLoss
+from kerasvision.train.strategy import make_strategy
+from tests.train import tiny
+from tests.train.replicas import compared
+
+NOTHING = dict.fromkeys(TERMS, 0.0)
+
+
+def objective(name):
+    """A term over the graph's logits as embeddings, as `Learner` takes it."""
+    term = PairLoss(**NOTHING | {name: 1.0})
+    return lambda targets, raw: term(tf.argmax(targets["logits"], -1, tf.int32), raw["logits"])
+
+
+def build():
+    """A small graph without a kink: it is traced once for each loss and replica."""
+    image = keras.Input((8, 8, 3), name="image")
+    hidden = keras.layers.Dense(16, "swish", name="hidden")(keras.layers.Flatten(name="flat")(image))
+    return keras.Model({"image": image}, {"logits": keras.layers.Dense(10, name="logits")(hidden)})
+
+
+def alone(targets, raw):
+    """The same without gathering: what two replicas must not do."""
+    rows = tf.math.l2_normalize(raw["logits"], -1)
+    labels = tf.argmax(targets["logits"], -1)
+    masks = pairs.pairs_of(labels, labels, tf.range(tf.shape(labels)[0]))
+    return {"contrastive": pairs.supervised_contrastive(rows @ tf.transpose(rows), *masks, 0.1)}
+
+
+def gathering(strategy):
+    """On each replica r two rows r + 1, 10 (r + 1): what is gathered, the places, and the gradient by the own rows of
+    the sum of row number * value over all, which both replicas have: twice the row's number.
+    """
+
+    def step():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        rows = tf.constant([[1.0], [10.0]]) * tf.cast(replica + 1, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            every, places = gathered(rows)
+            total = tf.reduce_sum(every[:, 0] * tf.range(1.0, 5.0))
+        whole, _ = gathered(tf.cast(rows, tf.int32))
+        return every[:, 0], places, tape.gradient(total, rows)[:, 0], whole[:, 0]
+
+    found = tf.function(lambda: strategy.run(step))()
+    return [[np.asarray(v).tolist() for v in strategy.experimental_local_results(part)] for part in found]
+
+
+def main():
+    """All comparisons."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
+    found = {name: compared(one, two, build, objective(name), tiny.sgd(0.01)) for name in TERMS}
+    found["not gathered"] = compared(one, two, build, alone, tiny.sgd(0.01))
+    found["gathered"] = gathering(two)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))
