@@ -35,6 +35,7 @@ RECIPES = {
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
+    "read_lines_latin.py": ("recipe",),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
     "segment_stamps_deeplab.py": ("recipe", "qat"),
@@ -154,6 +155,8 @@ def _drawn(source, tmp_path):
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
+    if kind == "rendered_text":
+        return dataclasses.replace(source, lines=(16, 8, 8), length=(2, 4))
     return _drawn_masks(source, tmp_path) if kind == "image_mask" else _drawn_folder(tmp_path)
 
 
