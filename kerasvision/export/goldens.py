@@ -2,7 +2,8 @@
 whoever has the package can see whether it still answers so, on another machine or with another runtime.
 
 Keys, for number 00 and on: `input/NN/<key>` as a client sends it, `output/NN/<key>` the judged prediction
-(`Architecture.judged`), numpy [1, ...].
+(`Architecture.judged`), numpy [1, ...]. Texts, which numpy could only pickle, are two: `<name>#bytes`, all of them one
+after the other, and `<name>#lengths`.
 """
 
 import pathlib
@@ -14,6 +15,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.inference.evaluation import as_numpy
 
 PLACE = pathlib.Path("assets.extra") / "golden.npz"
+_BYTES, _LENGTHS = "#bytes", "#lengths"
 EXAMPLES, MOST_BYTES = 5, 2**24  # of inputs and predictions, before compression; of large examples there are fewer
 
 
@@ -25,9 +27,29 @@ def write_goldens(folder, job):
         size += sum(value.nbytes for row in rows.values() for value in row.values())
         if held and size > MOST_BYTES:
             break
-        held |= {f"{part}/{number:02d}/{k}": np.asarray(v) for part, row in rows.items() for k, v in row.items()}
+        for part, row in rows.items():
+            for key, value in row.items():
+                held |= _stored(f"{part}/{number:02d}/{key}", np.asarray(value))
     (folder / PLACE).parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / PLACE, **held)
+
+
+def _stored(name, value):
+    """name -> array that needs no pickling."""
+    if value.dtype != object:
+        return {name: value}
+    texts = [bytes(text) for text in value.ravel()]
+    lengths = np.array([len(text) for text in texts], np.int64).reshape(value.shape)
+    return {name + _BYTES: np.frombuffer(b"".join(texts), np.uint8), name + _LENGTHS: lengths}
+
+
+def _texts(held, name):
+    """Object array of the bytes that `_stored` has made two arrays of."""
+    whole, lengths = held[name + _BYTES].tobytes(), held[name + _LENGTHS]
+    ends = np.cumsum(lengths)
+    texts = np.empty(lengths.size, object)
+    texts[:] = [whole[end - length : end] for end, length in zip(ends, lengths.ravel(), strict=True)]
+    return texts.reshape(lengths.shape)
 
 
 def read_goldens(folder):
@@ -40,8 +62,11 @@ def read_goldens(folder):
     try:
         with np.load(folder / PLACE) as held:
             for name in held.files:
-                part, number, key = name.split("/", 2)
-                rows.setdefault(number, {"input": {}, "output": {}})[part][key] = held[name]
+                if name.endswith(_LENGTHS):
+                    continue
+                part, number, key = name.removesuffix(_BYTES).split("/", 2)
+                value = _texts(held, name.removesuffix(_BYTES)) if name.endswith(_BYTES) else held[name]
+                rows.setdefault(number, {"input": {}, "output": {}})[part][key] = value
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         raise KerasVisionError(f"{folder / PLACE} is damaged; export the model again") from None
     return [(row["input"], row["output"]) for _, row in sorted(rows.items())]

@@ -163,7 +163,8 @@ def check_gives(arch, graph, case, fixed=True):
         if function is served.serve or set(outputs) == set(
             promised
         ):  # else `to_original_pixels` makes what was promised of it
-            assert {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()} == promised
+            given = {k: (v.dtype.name, tuple(v.shape)) for k, v in outputs.items()}
+            assert given == promised, f"{given} and not {promised}"  # said: who imports this first may not rewrite it
     prepared, geometry, _ = batch_of(arch, case)
     answers = {k: v.numpy() for k, v in served.predict(prepared, geometry).items()}
     for key, value in answers.items():

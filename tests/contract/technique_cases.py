@@ -60,7 +60,12 @@ OF_LOSSES = {
         }
     ),
     "taught": Comparison(
-        {"distill": {"teacher": RUN}, "hints": FEATURES, "attention_transfer": FEATURES | {"weight": 1.0}}
+        {
+            "distill": {"teacher": RUN},
+            "hints": FEATURES,
+            "attention_transfer": FEATURES | {"weight": 1.0},
+            "pk_batches": {"pictures": 2},
+        }
     ),
     "co-taught": Comparison({"co_teaching": {"forget_rate": 0.3, "gradual_epochs": 1}}),
     "fitted again": Comparison({"smote": {"neighbors": 3}}, within=FITTED),

@@ -53,7 +53,7 @@ def test_a_worse_version_is_refused_whichever_way_is_better(metric, better, wors
 )
 def test_the_card_names_the_weakest(metric, said):
     figures = {f"{metric}/{name}": (i + 1) / 10 for i, name in enumerate(CLASSES)}
-    assert said in card._limits(contract("r2", 0.5, **figures), None)
+    assert said in card._limits(contract("r2", 0.5, **figures), None, None)
 
 
 def test_a_contract_of_an_unknown_architecture_says_nothing():

@@ -45,10 +45,12 @@ def test_every_family_of_photographs_is_meant():
     assert {name.split("/")[0] for name in PHOTOGRAPHS} == {
         "classification",
         "detection",
+        "embedding",
         "generation",
         "instance_segmentation",
         "regression",
         "semantic_segmentation",
+        "text_recognition",
     }
 
 
