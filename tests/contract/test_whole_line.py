@@ -15,6 +15,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures, create, systems
 from kerasvision.export import functions as further
 from kerasvision.export.certificate import export
+from kerasvision.export.goldens import read_goldens
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import ServingError
 from kerasvision.systems.base import Session, System, load_system, save_system
@@ -221,8 +222,12 @@ def test_a_vocabulary_that_was_changed_is_told(words):
 
     class Judged:
         arch = run.arch
+        samples = tuple(inputs for inputs, _ in read_goldens(saved))
 
         def names(self, path):
+            return ()
+
+        def predictions(self, text, number, found):
             return ()
 
     asset = saved / "assets" / "vocabulary.txt"
