@@ -81,7 +81,7 @@ def test_a_saved_model_that_reverses_batches_of_two_alone_is_refused(recorded_cl
 
 @pytest.mark.slow
 def test_encoded_images_with_swapped_channels_are_refused(recorded_classifier, tmp_path, monkeypatch):
-    wrap(monkeypatch, served, "decode", lambda pixels, *_: pixels[..., ::-1])
+    wrap(monkeypatch, served.Served, "_decoded", lambda found, *_: {k: v[..., ::-1] for k, v in found.items()})
     assert "saved_model serving_bytes differs" in refusal(recorded_classifier, ["saved_model"], tmp_path)
 
 
@@ -177,8 +177,8 @@ def test_a_metric_that_is_not_the_recorded_one_is_refused(recorded_classifier, t
         def __getattr__(self, name):
             return getattr(self._whole, name)
 
-        def result(self, *args):
-            return {k: v - 0.4 for k, v in self._whole.result(*args).items()}
+        def result(self, examples=None, only=()):
+            return {k: v - 0.4 for k, v in self._whole.result(examples, only).items()}
 
     whole = type(recorded_classifier.arch).evaluator
     monkeypatch.setattr(type(recorded_classifier.arch), "evaluator", lambda arch, classes: Other(whole(arch, classes)))
