@@ -77,8 +77,9 @@ def test_recall_is_that_of_scikit_learn_over_the_gallery_of_the_same_model(line,
         queries, classes, labels = searched[spec]
         right = (classes == labels).mean()
         assert metrics["recall@1"] == pytest.approx(right, abs=1.5 / len(labels))  # but for equal distances
-        assert right > 0.9 > 2 * np.bincount(labels).max() / len(labels), "nothing was learned"
-        assert metrics["eer"] < 0.2 < 0.5 < metrics["map@r"] < metrics["recall@1"] < metrics["recall@10"]
+        chance = np.bincount(labels).max() / len(labels)
+        assert right > 4 * chance and metrics["map@r"] > 2 * chance and metrics["eer"] < 0.4, "nothing was learned"
+        assert metrics["map@r"] <= metrics["recall@1"] <= metrics["recall@10"]
         np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
 
 

@@ -66,6 +66,11 @@ def arg_max(node, x, axis):
     return tf.argmax(x, int(np.ravel(axis)[0]), tf.dtypes.as_dtype(node.makes[0].dtype))
 
 
+def cumsum(node, x, axis):
+    """Sums of all that stands before, and of each itself unless it is `exclusive`."""
+    return tf.cumsum(x, int(np.ravel(axis)[0]), node.options.exclusive, node.options.reverse)
+
+
 def non_max_suppression(node, boxes, scores, most, iou_threshold, score_threshold):
     """[indices, padded with 0, how many there are]."""
     found = tf.raw_ops.NonMaxSuppressionV4(
@@ -104,12 +109,14 @@ OPERATORS = {
     "SQUEEZE": squeeze,
     "TOPK_V2": topk,
     "ARG_MAX": arg_max,
+    "CUMSUM": cumsum,
     "NON_MAX_SUPPRESSION_V4": non_max_suppression,
     "NON_MAX_SUPPRESSION_V5": soft_suppression,
     "RESIZE_BILINEAR": _resizing(tf.raw_ops.ResizeBilinear),
     "RESIZE_NEAREST_NEIGHBOR": _resizing(tf.raw_ops.ResizeNearestNeighbor),
     "TRANSPOSE": lambda node, x, order: tf.transpose(x, order),
     "PAD": lambda node, x, by: tf.pad(x, by),
+    "PADV2": lambda node, x, by, value: tf.pad(x, by, constant_values=tf.reshape(value, [])),
     "TILE": lambda node, x, times: tf.tile(x, times),
     "SLICE": lambda node, x, begin, size: tf.slice(x, begin, size),
     "EXPAND_DIMS": lambda node, x, axis: tf.expand_dims(x, axis),
