@@ -42,7 +42,7 @@ def line(tmp_path_factory):
         data=create("sources/digits", validation_fraction=0.05, test_fraction=0.5),
         optimizer=create("optimizers/adamw", learning_rate=3e-3),
         techniques=(create("techniques/pk_batches", pictures=8),),
-        epochs=6,
+        epochs=3,
         batch_size=64,
         cache=True,
         budget=Budget(accuracy_drop=0.02),
