@@ -19,6 +19,7 @@ from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
+from kerasvision.tasks._boxes import BoxAnswers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._targets import BoxTargets
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
@@ -30,7 +31,7 @@ OPTIONAL_GROUND_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "il
 
 
 @dataclasses.dataclass(frozen=True)
-class Detection(ImageArchitecture):
+class Detection(BoxAnswers, ImageArchitecture):
     """Abstract. Predictions: `boxes_xyxy` float32 [B, D, 4] in pixels of the original image, `scores`, `labels`
     [B, D] by falling score, and `count` [B]; rows from `count` on are 0, their label -1.
 
@@ -60,20 +61,6 @@ class Detection(ImageArchitecture):
             "scores": Output("float32", "probability", (most,)),
             "labels": Output("int32", "class index, -1 beyond count", (most,)),
             "count": Output("int32", "detections"),
-        }
-
-    def file_outputs(self):
-        boxes = Output("float32", "pixel of the prepared image", self.outputs["boxes_xyxy"].shape)
-        return self.outputs | {"boxes_xyxy": boxes}
-
-    def restoring(self):
-        """box of the original = (box - offset_xy) / scale_xy, cut at the image's borders."""
-        return {
-            "rule": "boxes",
-            "keys": {key: key for key in ("boxes_xyxy", "scores", "labels", "count")},
-            "format": "xyxy_pixels",
-            "size_hw": list(self.image_size),
-            "clip": True,
         }
 
     def require_classes(self):
@@ -142,11 +129,6 @@ class Detection(ImageArchitecture):
             "count": found["count"],
         }
         return prediction, tf.gather(anchor, found["index"], batch_dims=1)
-
-    def to_original_pixels(self, prediction, geometry):
-        boxes = box_ops.clip(geo.restore_boxes(prediction["boxes_xyxy"], geometry), geometry["image_hw"]).numpy()
-        real = (prediction["labels"] >= 0)[..., None]
-        return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
 
     def compare(self, reference, other):
         """Boxes and scores are compared before suppression, decisions by how close they were.

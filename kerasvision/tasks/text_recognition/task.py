@@ -18,6 +18,7 @@ from kerasvision.metrics.reading import Reading
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import ctc as paths
 from kerasvision.ops import geometry as geo
+from kerasvision.tasks._boxes import BoxAnswers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageModel, Resample, Resize
 from kerasvision.tasks.targets import Target, Targets
@@ -56,7 +57,7 @@ class CharacterTargets(Targets):
 
 
 @dataclasses.dataclass(frozen=True)
-class TextRecognition(ImageModel):
+class TextRecognition(BoxAnswers, ImageModel):
     """Abstract. Raw is `{"logits": [B, T, K + 1]}`, blank last, a frame for each `STRIDE` pixels of width.
 
     The classes are the characters of the alphabet, each one that a person sees (`core/characters.py`). Predictions:
@@ -105,18 +106,6 @@ class TextRecognition(ImageModel):
             "boxes_xyxy": Output("float32", "pixel of the original image", (self.frames, 4)),
             "count": Output("int32", "characters"),
             "path_score": Output("float32", "probability"),
-        }
-
-    def file_outputs(self):
-        return self.outputs | {"boxes_xyxy": Output("float32", "pixel of the prepared image", (self.frames, 4))}
-
-    def restoring(self):
-        return {
-            "rule": "boxes",
-            "keys": {key: key for key in ("boxes_xyxy", "scores", "labels", "count")},
-            "format": "xyxy_pixels",
-            "size_hw": list(self.image_size),
-            "clip": True,
         }
 
     def require_classes(self):
@@ -179,11 +168,6 @@ class TextRecognition(ImageModel):
         borders = (places - geometry["offset_xy"][:, :1]) / geometry["scale_xy"][:, :1]
         held = {"probabilities": tf.nn.softmax(raw["logits"]), "image_width": geometry["image_hw"][:, 1]}
         return self.decode(raw, geometry) | held | {"borders": borders}
-
-    def to_original_pixels(self, prediction, geometry):
-        boxes = box_ops.clip(geo.restore_boxes(prediction["boxes_xyxy"], geometry), geometry["image_hw"]).numpy()
-        real = (prediction["labels"] >= 0)[..., None]
-        return prediction | {"boxes_xyxy": np.where(real, boxes, np.float32(0))}
 
     def evaluator(self, classes):
         return Reading(classes)
