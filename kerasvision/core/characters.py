@@ -29,5 +29,5 @@ def classes_of(text):
 
 
 def text_of(classes):
-    """The text whose classes these are."""
+    """The text of a list of class names, as `classes_of` gives them: `BLANK` becomes a blank."""
     return "".join(" " if name == BLANK else name for name in classes)

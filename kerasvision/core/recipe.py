@@ -107,7 +107,7 @@ class Recipe(Component):
 
     @staticmethod
     def loads(text):
-        """The recipe of a JSON text."""
+        """The `Recipe` of a JSON text, as `dumps` writes it. Raises KerasVisionError of anything else."""
         try:
             recipe = from_json(json.loads(text))
         except json.JSONDecodeError as error:

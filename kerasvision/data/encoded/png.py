@@ -45,7 +45,7 @@ def _has_alpha_elsewhere(image_bytes):
 
 
 def orientation(image_bytes):
-    """int32 1..8."""
+    """int32 1..8, the EXIF orientation of a PNG's chunk `eXIf`, 1 without one. image_bytes: string scalar."""
 
     def walk():
         at, size = _find_exif(image_bytes)

@@ -73,5 +73,5 @@ def refused(problem):
 
 
 def refused_unless(holds, text):
-    """The same unless `holds`, a bool."""
+    """An operation that fails with the line `text`, a string, unless `holds`, a scalar bool."""
     return tf.debugging.Assert(holds, [f"{SAYS} the image cannot be decoded:", text])
