@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.layers.cosines import Cosines
-from kerasvision.tasks.embedding.pairs import PairLoss
+from kerasvision.tasks.embedding._compared import PairLoss
 from kerasvision.tasks.targets import Asked
 
 RNG = np.random.default_rng(4)

@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from kerasvision.losses import pairs
 from kerasvision.ops.gather import gathered
-from kerasvision.tasks.embedding.pairs import TERMS, PairLoss
+from kerasvision.tasks.embedding._compared import TERMS, PairLoss
 from kerasvision.train.strategy import make_strategy
 from tests.train import tiny
 from tests.train.replicas import compared

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.ops.gather import gathered
-from kerasvision.tasks.embedding.pairs import TERMS
+from kerasvision.tasks.embedding._compared import TERMS
 from tests.train import tiny
 
 
