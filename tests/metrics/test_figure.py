@@ -7,6 +7,7 @@ from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.instances import Instances
+from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.restoration import Restoration
@@ -75,7 +76,16 @@ def retrieval():
     return Retrieval(), {"embedding": vectors.astype(np.float32)}, {"label": RNG.integers(0, 4, COUNT)}
 
 
-CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval)
+def known_classes():
+    _, prediction, ground_truth = single_label()
+    label = np.where(RNG.random(COUNT) < 0.8, prediction["probabilities"].argmax(1), -1)
+    return KnownClasses(tuple("abcdefg")), prediction | {"label": label}, ground_truth
+
+
+CASES = (
+    *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
+    known_classes,
+)
 
 
 def test_every_architecture_s_evaluator_is_among_them():
