@@ -12,30 +12,33 @@ from kerasvision.ops.gather import gathered
 from kerasvision.tasks._weighted_terms import require_weights, weighted
 from kerasvision.tasks.embedding.task import Embedding
 
-TERMS = ("batch_hard", "semi_hard", "contrastive", "multi_similarity")
-_ABOVE_0 = ("margin", "temperature", "alpha", "beta")
+TERMS = ("batch_hard", "semi_hard", "contrastive", "multi_similarity", "circle")
+_ABOVE_0 = ("margin", "temperature", "alpha", "beta", "scale", "relaxation")
 
 
 @plain("pair_loss")
 @dataclasses.dataclass(frozen=True)
 class PairLoss(Component):
     """A sum of terms, each with its weight; 0 leaves it out: triplets with the hardest positive and negative, triplets
-    with semi-hard negatives, InfoNCE with labels (supervised contrastive), multi-similarity with its miner.
+    with semi-hard negatives, InfoNCE with labels (supervised contrastive), multi-similarity with its miner, circle.
 
     margin: of both triplets, between squared distances, which are 0 to 4. temperature: of `contrastive`. alpha, beta,
-    base, epsilon: of `multi_similarity`.
+    base, epsilon: of `multi_similarity`. scale, relaxation: of `circle`.
     """
 
     batch_hard: float = 0.0
     semi_hard: float = 0.0
     contrastive: float = 1.0
     multi_similarity: float = 0.0
+    circle: float = 0.0
     margin: float = 0.2
     temperature: float = 0.1
     alpha: float = 2.0
     beta: float = 50.0
     base: float = 0.5
     epsilon: float = 0.1
+    scale: float = 80.0
+    relaxation: float = 0.4
 
     def __post_init__(self):
         super().__post_init__()
@@ -54,6 +57,7 @@ class PairLoss(Component):
             "batch_hard": lambda: losses.batch_hard_triplet(cosines, *pairs, self.margin),
             "semi_hard": lambda: losses.semi_hard_triplet(cosines, *pairs, self.margin),
             "contrastive": lambda: losses.supervised_contrastive(cosines, *pairs, self.temperature),
+            "circle": lambda: losses.circle(cosines, *pairs, self.scale, self.relaxation),
             "multi_similarity": lambda: losses.multi_similarity(
                 cosines, *pairs, self.alpha, self.beta, self.base, self.epsilon
             ),

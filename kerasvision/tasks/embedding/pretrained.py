@@ -3,6 +3,11 @@
 Its directions are the principal ones of the training pictures. Whitening gives each the same variance: "Negative
 evidences and co-occurrences in image retrieval: the benefit of PCA and whitening" (Jegou, Chum 2012,
 doi:10.1007/978-3-642-33709-3_55).
+
+Of 406 foods in ten groups the nearest by EfficientNet-Lite0 is of the same group in 0.697 (plain features 0.695), MAP@R
+is 0.367 (0.365); whitened 0.712 and 0.254. Of five groups, known by one picture each, 0.587 +- 0.020 are told right, by
+five 0.706 +- 0.017; k-means finds the groups with an AMI of 0.44 (`KERASVISION_FOODS=... pytest -m benchmark -n 0 -s
+tests/benchmarks/test_foods.py`).
 """
 
 import dataclasses
