@@ -17,7 +17,7 @@ def configure(parser):
     building.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     text = "add classes to what build made; all other scores stay as they are, bit for bit"
     adding = actions.add_parser("add", help=text, description=text)
-    adding.add_argument("run", metavar="RUN")
+    adding.add_argument("changed", metavar="RUN")
     adding.add_argument("folders", nargs="+", metavar="CLASS", help="a folder of pictures; its name is the class")
     text = "how well an embedder tells classes apart by a few pictures: N ways, K shots, many draws"
     drawing = actions.add_parser("episodes", help=text, description=text)
@@ -56,13 +56,13 @@ def _add(args):
     from kerasvision.export.certificate import export
     from kerasvision.systems import few_examples
 
-    model, failed, added = load(args.run), [], None
+    model, failed, added = load(args.changed), [], None
     for folder in args.folders:
         name = pathlib.Path(folder).resolve().name
         pictures = [pixels for _, pixels in pictures_of([folder], model, failed)]
-        added = few_examples.add(args.run, name, pictures)
+        added = few_examples.add(args.changed, name, pictures)
         before = f"{added.taken} of them were taken for another class before"
-        print(f"{args.run}: {name} by {len(pictures)} pictures ({before})", file=sys.stderr)
+        print(f"{args.changed}: {name} by {len(pictures)} pictures ({before})", file=sys.stderr)
     if added.trained.recipe.exports:
         export(added.trained, added.trained.recipe.exports, added.trained.folder)
     return 1 if failed else 0
