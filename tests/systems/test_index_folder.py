@@ -229,26 +229,25 @@ def test_what_is_removed_or_filtered_is_never_found_and_what_is_added_is(many, t
     np.testing.assert_array_equal(places[0], true)
 
 
-def test_codes_follow_the_memory_and_a_missed_recall_is_refused(many, tmp_path):
+def coded(vectors, folder, most, recall):
+    """What index.json says of it."""
+    index_folder.save(index_of(vectors), folder, near.Wanted(recall, max_memory=most, exact_below=1000))
+    return json.loads((folder / "index.json").read_text())
+
+
+def test_codes_of_8_bits_follow_the_memory_and_a_missed_recall_is_refused(many, tmp_path):
     vectors, _ = many
-    for code, most in (("8bit", MANY * 41), ("product", MANY * 39)):
-        wanted = near.Wanted(recall=0.6 if code == "product" else 0.9, max_memory=most, exact_below=1000)
-        index_folder.save(index_of(vectors), tmp_path / code, wanted)
-        assert {"8bit": "SQ8", "product": "PQ16"}[code] in json.loads((tmp_path / code / "index.json").read_text())[
-            "near"
-        ]
-    for wanted, says in (
-        (
-            near.Wanted(recall=0.999, max_memory=MANY * 39, exact_below=1000),
-            "of the 10 nearest 0.* and --recall is 0.999",
-        ),
-        (
-            near.Wanted(recall=1.0, max_memory=MANY * 39),
-            "--recall 1.0 is exact search, .* leaves room for product codes",
-        ),
-        (near.Wanted(max_memory=1000), "--max-memory 1000: 3000 vectors need 72000 bytes or more"),
-    ):
-        with pytest.raises(KerasVisionError, match=says):
-            index_folder.save(index_of(vectors), tmp_path / f"refused{wanted.max_memory}{wanted.recall}", wanted)
+    assert coded(vectors, tmp_path / "8bit", MANY * 41, 0.9)["near"] == "IVF64,SQ8"
+    with pytest.raises(KerasVisionError, match="of the 10 nearest 0.* are found by IVF64,SQ8 .* --recall is 0.99999"):
+        coded(vectors, tmp_path / "missed", MANY * 41, 0.99999)
+    with pytest.raises(UsageError, match="--recall 1.0 is exact search, .* leaves room for product codes"):
+        coded(vectors, tmp_path / "product", MANY * 39, 1.0)
+    with pytest.raises(UsageError, match="--max-memory 1000: 3000 vectors need 72000 bytes or more"):
+        coded(vectors, tmp_path / "small", 1000, 0.9)
     with pytest.raises(UsageError, match="--recall 1.5; allowed: above 0, at most 1"):
         near.Wanted(recall=1.5)
+
+
+@pytest.mark.slow
+def test_product_codes_are_the_smallest(many, tmp_path):
+    assert coded(many[0], tmp_path / "product", MANY * 39, 0.5)["near"] == "IVF64,PQ16"
