@@ -106,7 +106,7 @@ def clear(frames, sizes, carried="step"):
 
 
 def _matched(overlap, kept, ids):
-    """(rows, columns) of pairs: those kept first, then the largest overlaps. kept: [G], the ids to go on with, or -1."""
+    """(rows, columns) of pairs: those kept, then the largest overlaps. kept: [G], the ids to go on with, or -1."""
     score = np.where(overlap >= LEAST - _EPS, overlap + 1000.0 * (kept[:, None] == ids[None]), 0.0)
     rows, columns = linear_sum_assignment(-score)
     is_match = score[rows, columns] > _EPS

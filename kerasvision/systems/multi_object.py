@@ -9,8 +9,10 @@ import typing
 
 import numpy as np
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.overrides import with_field
 from kerasvision.core.registry import systems
+from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops.overlaps import overlaps
 from kerasvision.systems import _tracks as tracks_of
 from kerasvision.systems._association import paired, to_center, to_corners, turns
@@ -53,6 +55,7 @@ SETTINGS = {
     },
     "kerasvision": {},
 }
+DEFAULT = "bytetrack"
 _PARTS = ("boxes_xyxy", "scores", "labels")
 
 
@@ -132,6 +135,10 @@ class MultiObject(System):
         now, next_id = self._confirmed(tracks_of.joined(seen, new), int(state["next_id"]), int(state["steps"]))
         whole = {"time": np.array(time), "next_id": np.array(next_id), "steps": state["steps"] + 1}
         return whole | tracks_of.joined(now, rest), self._answer(now)
+
+    def evaluator(self):
+        """What judges the answers against ground truth, a new one."""
+        return Tracking()
 
     @property
     def _noise(self):
@@ -245,6 +252,19 @@ class Detected(System):
             raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
         count = int(found["count"][0])
         return self.tracker.step({}, state, {key: found[key][0, :count] for key in _PARTS} | {"time": inputs["time"]})
+
+
+def tracker_of(name, settings=()):
+    """The `MultiObject` of a name in `SETTINGS`, with changes such as `["keep_s=2"]`. Raises UsageError, one line."""
+    if name not in SETTINGS:
+        raise UsageError(f"no tracker {name}; {close_matches(name, SETTINGS)}")
+    tracker = MultiObject(**SETTINGS[name])
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set keep_s=2")
+        tracker = with_field(tracker, field, text)
+    return tracker
 
 
 def _some(found, which):
