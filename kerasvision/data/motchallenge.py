@@ -78,7 +78,7 @@ def _of_json(line):
 
 
 def to_text(number, answer):
-    """The lines of a frame as MOTChallenge has them. number: of the frame, from 0. answer: of `systems.multi_object`."""
+    """The lines of a frame as MOTChallenge has them. number: of the frame, from 0. answer: of a tracker."""
     rows = zip(answer["ids"], answer["boxes_xyxy"], answer["scores"], strict=True)
     return "".join(
         f"{number + 1},{i},{x1:.3f},{y1:.3f},{x2 - x1:.3f},{y2 - y1:.3f},{score:.6f},-1,-1,-1\n"

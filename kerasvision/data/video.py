@@ -1,4 +1,4 @@
-"""Video in and out, by PyAV (extra `video`): frames one at a time with the times they are shown at, in constant memory."""
+"""Video in and out, by PyAV (extra `video`): frames one at a time, with the times they are shown at."""
 
 import contextlib
 import dataclasses
@@ -91,7 +91,7 @@ def opened(what, rate=None):
 
 
 def blank(numbers, rate=None):
-    """A `Video` without pixels, whose frames go up to the largest of some numbers. rate: frames a second (default: 30)."""
+    """A `Video` without pixels, with frames up to the largest of some numbers. rate: frames a second (default: 30)."""
     rate, count = rate or _DEFAULT_RATE, max(numbers, default=-1) + 1
 
     def decoded(video):
@@ -185,14 +185,16 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
 
     def _begin(self, av, pixels):
+        rate = fractions.Fraction(self._rate).limit_denominator(1001)
         try:
-            self._container = av.open(str(self._path), "w")
+            container = av.open(str(self._path), "w")
+            stream = container.add_stream("libx264", rate=rate)
+            stream.height, stream.width = (side + side % 2 for side in pixels.shape[:2])
+            stream.pix_fmt, stream.codec_context.time_base = "yuv420p", _CLOCK
+            container.start_encoding()
         except (av.error.FFmpegError, OSError) as error:
             raise KerasVisionError(f"cannot write {self._path}: {error.strerror or error}") from None
-        rate = fractions.Fraction(self._rate).limit_denominator(1001)
-        self._stream = self._container.add_stream("libx264", rate=rate)
-        self._stream.height, self._stream.width = (side + side % 2 for side in pixels.shape[:2])
-        self._stream.pix_fmt, self._stream.codec_context.time_base = "yuv420p", _CLOCK
+        self._container, self._stream = container, stream
 
     def __exit__(self, *_):
         if self._container is not None:

@@ -49,6 +49,16 @@ def moved_on(tracks, seconds, noise):
     return tracks | {"mean": mean, "covariance": covariance}
 
 
+def shifted(tracks, shift):
+    """The tracks in a picture that has moved so far: their velocities stay. shift: [2] pixels."""
+    moved = {key: tracks[key].copy() for key in ("mean", "kept_mean", "observed", "boxes")}
+    moved["mean"][:, :2, 0] += shift
+    moved["kept_mean"][:, :2, 0] += shift
+    moved["observed"][:, :2] += shift
+    moved["boxes"][..., :2] += shift
+    return tracks | moved
+
+
 def seen_again(tracks, found, time, noise, reupdate):
     """Tracks that were all seen now. found: their detections. reupdate: whether to go over the gap once more."""
     mean, covariance, unit = tracks["mean"], tracks["covariance"], side(tracks["observed"])

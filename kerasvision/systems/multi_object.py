@@ -15,47 +15,21 @@ from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops.overlaps import overlaps
 from kerasvision.systems import _tracks as tracks_of
-from kerasvision.systems._association import paired, to_center, to_corners, turns
+from kerasvision.systems._association import common_shift, paired, to_center, to_corners, turns
 from kerasvision.systems._kalman import Noise, distances
 from kerasvision.systems.base import System
 
 # where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
+_PLAIN = {"direction_weight": 0.0, "recover": False, "reupdate": False, "return_gate": 0.0, "camera": False}
+_ALL_HIGH = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
 SETTINGS = {
-    "sort": {
-        "high_score": 0.3,
-        "birth_score": 0.3,
-        "second_stage": False,
-        "least_overlap": 0.3,
-        "confirm": 3,
-        "direction_weight": 0.0,
-        "recover": False,
-        "reupdate": False,
-        "return_gate": 0.0,
-        "weigh_by_score": False,
-    },
-    "bytetrack": {
-        "high_score": 0.6,
-        "birth_score": 0.7,
-        "weigh_by_score": True,
-        "confirm": 2,
-        "direction_weight": 0.0,
-        "recover": False,
-        "reupdate": False,
-        "return_gate": 0.0,
-    },
-    "ocsort": {
-        "high_score": 0.6,
-        "birth_score": 0.6,
-        "second_stage": False,
-        "least_overlap": 0.3,
-        "confirm": 3,
-        "weigh_by_score": False,
-        "return_gate": 0.0,
-        "smooth": False,
-    },
+    "sort": _PLAIN | _ALL_HIGH | {"high_score": 0.3, "birth_score": 0.3},
+    "bytetrack": _PLAIN | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
+    "ocsort": _ALL_HIGH | {"high_score": 0.6, "birth_score": 0.6, "return_gate": 0.0, "camera": False, "smooth": False},
     "kerasvision": {},
 }
 DEFAULT = "bytetrack"
+_LATE_S = 1e-6  # by which times of frames are rounded
 _PARTS = ("boxes_xyxy", "scores", "labels")
 
 
@@ -75,6 +49,7 @@ class MultiObject(System):
     `lookback_s` before. recover: whether tracks are also looked for where they were last seen; reupdate: whether one
     that comes back is filtered anew over its gap (OC-SORT). return_gate: how many standard deviations from where it is
     expected a lost track may come back without an overlap; 0: never. keep_s: seconds until a lost one is forgotten.
+    camera: whether what all boxes do together is taken for a movement of the camera.
     across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
     pairings. smooth: whether the answer has the filter's boxes or those of the detections. noise_...: see `Noise`.
     """
@@ -97,6 +72,7 @@ class MultiObject(System):
     reupdate: bool = True
     return_gate: float = 3.0
     keep_s: float = 1.0
+    camera: bool = True
     across_classes: bool = False
     greedy: bool = False
     smooth: bool = True
@@ -120,15 +96,17 @@ class MultiObject(System):
     def step(self, models, state, inputs):
         time, found = self._read(state, inputs)
         own = {key: state[key] for key in tracks_of.none()}
+        own = tracks_of.rows(own, time - own["seen"] <= self.keep_s + _LATE_S)
         if len(own["id"]):
             own = tracks_of.moved_on(own, time - float(state["time"]), self._noise)
+            own = tracks_of.shifted(own, self._shift(own, found)) if self.camera else own
         pairs = self._associated(own, found)
         seen = tracks_of.seen_again(
             tracks_of.rows(own, pairs[:, 0]), _some(found, pairs[:, 1]), time, self._noise, self.reupdate
         )
         rest = tracks_of.rows(own, _without(len(own["id"]), pairs[:, 0]))
         rest = rest | {"missed": rest["missed"] + 1}
-        rest = tracks_of.rows(rest, (rest["id"] > 0) & (time - rest["seen"] <= self.keep_s))
+        rest = tracks_of.rows(rest, rest["id"] > 0)
         free = np.zeros(len(found["score"]), bool)
         free[_without(len(free), pairs[:, 1])] = True
         new = tracks_of.born(_some(found, free & (found["score"] >= self.birth_score)), time, self._noise)
@@ -160,6 +138,10 @@ class MultiObject(System):
             raise KerasVisionError(f"a box or score of the frame at {time:g} s is not a finite number")
         counts = (scores >= self.low_score) & (boxes[:, 2:] > boxes[:, :2]).all(1)
         return time, {"observed": to_center(boxes[counts]), "score": scores[counts], "label": labels[counts]}
+
+    def _shift(self, own, found):
+        seen = (own["id"] > 0) & (own["missed"] == 0)
+        return common_shift(own["mean"][seen, :, 0], found["observed"][found["score"] >= self.high_score])
 
     def _associated(self, own, found):
         """int [P, 2]: numbers of tracks and of their detections."""

@@ -1,4 +1,4 @@
-"""Video is read with its times, turned upright, in part and in spite of damage, and written so that it can be played."""
+"""Video is read with its times, turned upright, in part and in spite of damage, and written so that it plays."""
 
 import fractions
 import struct
@@ -81,7 +81,7 @@ def test_damaged_frames_are_counted_and_the_rest_is_read(tmp_path):
     path = written(tmp_path / "a.mkv", "mjpeg", "yuvj420p")
     held = bytearray(path.read_bytes())
     starts = [n for n in range(len(held) - 2) if held[n : n + 3] == b"\xff\xd8\xff"]
-    held[starts[5] : starts[5] + 60] = bytes(60)
+    held[starts[5] : starts[6] - 40] = bytes(starts[6] - 40 - starts[5])
     path.write_bytes(held)
     frames, video = read(path)
     assert [gray(f) for f in frames] == [n for n in range(24) if n != 5] and video.damaged == 1
@@ -154,6 +154,6 @@ def test_where_no_video_can_be_written_is_one_line(tmp_path):
         VideoWriter(tmp_path / "a.gif", 30)
     with (
         pytest.raises(KerasVisionError, match="cannot write .*: No such file"),
-        VideoWriter(tmp_path / "x/a.mp4", 30) as w,
+        VideoWriter(tmp_path / "x/a.mp4", 30) as writer,
     ):
-        w.add(picture(0), 0.0)
+        writer.add(picture(0), 0.0)
