@@ -15,7 +15,8 @@ def progress_bar(unit=""):
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
     columns += (bars.TextColumn("{task.fields[speed]}"),) if unit else ()
     left = (bars.TextColumn("left"), bars.TimeRemainingColumn())
-    with bars.Progress(*columns, *left, console=Console(file=sys.stderr), transient=True) as shown:
+    console = Console(file=sys.stderr)
+    with bars.Progress(*columns, *left, console=console, transient=True, disable=not console.is_terminal) as shown:
         tasks = {}
 
         def report(task, done, total):

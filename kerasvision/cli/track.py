@@ -68,7 +68,9 @@ def run(args):
     if video.damaged or video.retimed:
         said += f"; {video.damaged} damaged frames left out, {video.retimed} with a time that did not go on"
     if stopped:
-        raise KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
+        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
+        error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
+        raise error
     if kept:
         kept.unlink(missing_ok=True)
     print(said, file=sys.stderr)
