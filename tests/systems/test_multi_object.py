@@ -272,13 +272,17 @@ def association(system, kind, seed, every=1, keep=None):
     return judge.result()["AssA"]
 
 
-def test_other_frame_rates_and_dropped_frames_cost_little():
-    """30, 15 and 10 frames a second, and a fifth of the frames dropped at random."""
-    system, seeds = tracker_of("kerasvision"), (0, 1, 2)
-    keep = np.random.default_rng(0).random(300) < 0.8
-    full = np.mean([association(system, "open", s) for s in seeds])
-    for how in ({"every": 2}, {"every": 3}, {"keep": keep}):
-        assert np.mean([association(system, "open", s, **how) for s in seeds]) >= full - 0.05, how
+@pytest.mark.parametrize(
+    ("seeds", "everies"), [(3, (2,)), pytest.param(9, (2, 3), marks=pytest.mark.nightly)], ids=["few", "many"]
+)
+def test_other_frame_rates_and_dropped_frames_cost_little(seeds, everies):
+    """30 and 15 frames a second, and a fifth of the frames dropped at random; of more videos 10 a second too, where a
+    single exchanged id of three videos is a fifth of what is allowed.
+    """
+    system, keep = tracker_of("kerasvision"), np.random.default_rng(0).random(300) < 0.8
+    full = np.mean([association(system, "open", s) for s in range(seeds)])
+    for how in ({"keep": keep}, *({"every": n} for n in everies)):
+        assert np.mean([association(system, "open", s, **how) for s in range(seeds)]) >= full - 0.05, how
 
 
 def test_a_tracker_is_a_part_that_recipes_can_name():
