@@ -155,16 +155,17 @@ class _Outputs:
         self.bytes = self._text.tell() if self._text else 0
 
 
-@contextlib.contextmanager
 def _text_file(path, size):
     """A file to write bytes to, behind its first `size` ones."""
     try:
-        with pathlib.Path(path).open("r+b" if size else "wb") as file:
-            file.truncate(size)
-            file.seek(size)
-            yield file
+        file = pathlib.Path(path).open("r+b" if size else "wb")  # noqa: SIM115 (closed by whoever asked for it)
     except OSError as error:
         raise KerasVisionError(f"cannot write {path}: {error.strerror}") from None
+    if file.seek(0, 2) < size:
+        raise KerasVisionError(f"{path} is shorter than when it was stopped; leave --resume out")
+    file.truncate(size)
+    file.seek(size)
+    return file
 
 
 def _with_boxes(pixels, answer, classes):

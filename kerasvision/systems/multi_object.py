@@ -20,12 +20,13 @@ from kerasvision.systems._kalman import Noise, distances
 from kerasvision.systems.base import System
 
 # where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
-_PLAIN = {"direction_weight": 0.0, "recover": False, "reupdate": False, "return_gate": 0.0, "camera": False}
-_ALL_HIGH = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
+_PAPERS = {"return_gate": 0.0, "camera": False, "keep_s": 1.0}
+_BY_OVERLAP = _PAPERS | {"direction_weight": 0.0, "recover": False, "reupdate": False}
+_ONE_STAGE = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
 SETTINGS = {
-    "sort": _PLAIN | _ALL_HIGH | {"high_score": 0.3, "birth_score": 0.3},
-    "bytetrack": _PLAIN | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
-    "ocsort": _ALL_HIGH | {"high_score": 0.6, "birth_score": 0.6, "return_gate": 0.0, "camera": False, "smooth": False},
+    "sort": _BY_OVERLAP | _ONE_STAGE | {"high_score": 0.3, "birth_score": 0.3},
+    "bytetrack": _BY_OVERLAP | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
+    "ocsort": _PAPERS | _ONE_STAGE | {"high_score": 0.6, "birth_score": 0.6, "smooth": False},
     "kerasvision": {},
 }
 DEFAULT = "bytetrack"
@@ -71,7 +72,7 @@ class MultiObject(System):
     recover: bool = True
     reupdate: bool = True
     return_gate: float = 3.0
-    keep_s: float = 1.0
+    keep_s: float = 3.0
     camera: bool = True
     across_classes: bool = False
     greedy: bool = False

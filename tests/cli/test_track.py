@@ -125,8 +125,10 @@ def test_what_is_stopped_can_be_played_and_goes_on_exactly(scene, tmp_path, monk
 
 def test_a_state_of_other_settings_is_refused(scene, tmp_path, monkeypatch, capsys):
     words = (scene / "det.txt", "--mot", tmp_path / "out.txt")
-    monkeypatch.setattr(motchallenge, "to_text", lambda *_: os.kill(os.getpid(), signal.SIGINT) or "")
+    monkeypatch.setattr(motchallenge, "to_text", lambda *_: os.kill(os.getpid(), signal.SIGINT) or "line\n")
     assert track(*words) == 130
+    (tmp_path / "out.txt").write_text("")
+    assert track(*words, "--resume") == 1 and "is shorter than when it was stopped" in capsys.readouterr().err
     assert track(*words, "--resume", "--set", "keep_s=3") == 2
     assert "is the state of another tracker (they differ in keep_s); give the same settings" in capsys.readouterr().err
 

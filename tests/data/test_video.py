@@ -2,6 +2,7 @@
 
 import fractions
 import struct
+import types
 
 import av
 import numpy as np
@@ -126,6 +127,13 @@ def test_a_folder_of_pictures_is_a_video(tmp_path):
     Image.fromarray(picture(4, 32, 40)).save(tmp_path / "004.png")
     with pytest.raises(KerasVisionError, match="frame 3 of .* is 40 x 32, those before it 64 x 48"):
         read(tmp_path)
+
+
+def test_a_stream_on_stdin_is_read(tmp_path, monkeypatch):
+    with written(tmp_path / "a.mkv").open("rb") as file:
+        monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=file))
+        frames, _ = read("-")
+    assert [gray(f) for f in frames] == list(range(24))
 
 
 def test_times_that_do_not_go_on_are_replaced_and_counted():

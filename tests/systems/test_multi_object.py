@@ -205,7 +205,7 @@ def test_what_cannot_be_is_one_line(tmp_path):
     assert tracker_of("sort", ["keep_s=2"]) == dataclasses.replace(tracker_of("sort"), keep_s=2.0)
     save_state(tmp_path / "a.npz", session.system, session.state, {})
     with pytest.raises(UsageError, match=r"is the state of another tracker \(they differ in keep_s\)"):
-        load_state(tmp_path / "a.npz", MultiObject(keep_s=3.0))
+        load_state(tmp_path / "a.npz", MultiObject(keep_s=4.0))
     (tmp_path / "b.npz").write_bytes(b"no state")
     with pytest.raises(UsageError, match="is no state that can be gone on from"):
         load_state(tmp_path / "b.npz", session.system)
