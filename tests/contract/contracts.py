@@ -235,7 +235,8 @@ def check_saved(name, arch, graph, case, folder, decodes=True):
     prepared, geometry, _ = batch_of(arch, case)
     before, after = (g(arch.normalize(prepared), training=False) for g in (graph, loaded.graph))
     if decodes:
-        before, after = (t.predict(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
+        both = Served(arch, graph, case.classes), loaded.served()
+        before, after = (served.predict_prepared(prepared, geometry) for served in both)
     for key in before:
         assert np.array_equal(before[key], after[key]), f"the loaded run gives other predictions ({key})"
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -34,6 +35,16 @@ class Exported:
     trained: object
     artifacts: dict
     paths: dict
+
+    @functools.cached_property
+    def served(self):
+        """Of the trained model: traced once for all tests, as are the following."""
+        return self.trained.served()
+
+    @functools.cached_property
+    def models(self):
+        """ "run" or spec -> what `api.load` makes of it."""
+        return {spec: api.load(path) for spec, path in {"run": self.run, **self.paths}.items()}
 
 
 @pytest.fixture(scope="module", params=graded(WHOLE_EXPORTS))
@@ -100,11 +111,10 @@ def test_int8_is_close_and_not_the_same(exported):
 
 def test_every_artifact_loads_and_answers_as_the_run_does(exported):
     arch = exported.trained.arch
-    run = api.load(exported.run)
+    run = exported.models["run"]
     assert run.arch == arch and run.classes == exported.case.classes
-    served = exported.trained.served()
-    for spec, path in exported.paths.items():
-        model = api.load(path)
+    for spec in exported.paths:
+        model = exported.models[spec]
         assert model.arch == arch and model.classes == exported.case.classes
         worst = 0.0
         for sample in exported.case.samples():
@@ -112,7 +122,7 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
             assert {k: (v.dtype, v.shape) for k, v in answer.items()} == {
                 k: (v.dtype, v.shape) for k, v in expected.items()
             }, spec
-            judged = {k: v.numpy() for k, v in served.judge(serving(exported, sample)).items()}
+            judged = {k: v.numpy() for k, v in exported.served.judge(serving(exported, sample)).items()}
             worst = max(worst, arch.compare(judged, answer)[0][0])
         agreement = exported.artifacts[spec].agreement
         assert worst == pytest.approx(agreement["max_error"], abs=1e-6), f"{spec}: the certificate says otherwise"
@@ -123,7 +133,7 @@ def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
     described = exported.trained.arch.preprocessing()["kind"] != "other"
     assert described != exported.trained.arch.registered_name.startswith("toys/"), "only toys may leave it open"
     for spec, path in exported.paths.items():
-        ask, model = clients.asker(path), api.load(path)
+        ask, model = clients.asker(path), exported.models[spec]
         for sample in exported.case.samples()[:3]:
             if not described:
                 with pytest.raises(NotDescribedError):
@@ -137,7 +147,7 @@ def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
 
 def test_a_server_answers_over_both_protocols_as_the_file_does(exported):
     folder, name = exported.paths["tf_serving"].parents[1], exported.paths["tf_serving"].parent.name
-    model, inputs = api.load(exported.paths["tf_serving"]), serving(exported, exported.case.samples()[0])
+    model, inputs = exported.models["tf_serving"], serving(exported, exported.case.samples()[0])
     expected = model(inputs)
     server = Server(configs_below(folder), Options(rest_port=0, grpc_port=0), folder).start()
     try:
@@ -157,7 +167,7 @@ def test_the_run_is_what_training_returned(exported):
     for kept, array in zip(exported.trained.graph.get_weights(), arrays, strict=True):
         np.testing.assert_array_equal(kept, array)
     assert exported.trained.recipe == Recipe.loads((exported.run.parent / "recipe.json").read_text())
-    served, run = exported.trained.served(), api.load(exported.run)
+    served, run = exported.served, exported.models["run"]
     for sample in exported.case.samples()[:2]:
         expected, answer = served.serve(serving(exported, sample)), run(serving(exported, sample))
         for key in expected:
@@ -200,7 +210,7 @@ def _geometry_of(path):
 
 def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
     """The bytes signature, on whole photographs of three sizes at once, against decoded pixels one by one."""
-    if not exported.trained.served().takes_image:
+    if not exported.served.takes_image:
         pytest.skip("does not take one image")
     saved = tf.saved_model.load(str(exported.paths["tf_serving"]))
     images = [photographs[name] for name in ("chelsea", "coffee", "astronaut")]
@@ -215,12 +225,12 @@ def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
 
 def test_one_whole_photograph_has_one_answer_everywhere(exported, photographs):
     arch = exported.trained.arch
-    if not exported.trained.served().takes_image:
+    if not exported.served.takes_image:
         pytest.skip("does not take one image")
     inputs = {"image": photographs["chelsea"][None]}
-    expected = {k: v.numpy() for k, v in exported.trained.served().serve(inputs).items()}
+    expected = {k: v.numpy() for k, v in exported.served.serve(inputs).items()}
     for spec in {"tf_serving", "tflite:float32", "onnx"} & set(exported.paths):
-        answer = api.load(exported.paths[spec])(inputs)
+        answer = exported.models[spec](inputs)
         error, flip = arch.compare(expected, answer)
         assert error[0] <= exported.artifacts[spec].agreement["tolerance"], spec
         assert not flip[0], spec
