@@ -1,9 +1,11 @@
 """What `kerasvision/ops/internals.py` leans on is there and does what we need; else its own words say what to do."""
 
 import contextlib
+import gc
 import importlib.metadata
 import inspect
 import pathlib
+import weakref
 
 import numpy as np
 import pytest
@@ -280,3 +282,19 @@ def test_a_function_that_is_not_inlined_says_so_in_the_graph_that_calls_it():
         assert float(outer(tf.constant(1.0))) == 4.0
         library = outer.get_concrete_function(tf.constant(1.0)).graph.as_graph_def().library.function
         assert [f.attr["_noinline"].b for f in library if "_noinline" in f.attr] == [True]
+
+
+@pytest.mark.parametrize("let_go", [True, False])
+def test_graphs_with_gradients_of_their_own_are_let_go(let_go):
+    """Both ways: without the context a graph stays, which is why it is there."""
+
+    @tf.function
+    def slope(x):
+        return tf.gradients(tf.nn.swish(x), x)
+
+    with needed(internals.gradients_let_go), internals.gradients_let_go() if let_go else contextlib.nullcontext():
+        graph = weakref.ref(slope.get_concrete_function(tf.TensorSpec([])).graph)
+        assert float(slope(tf.constant(0.0))[0]) == 0.5
+    del slope
+    gc.collect()
+    assert (graph() is None) == let_go
