@@ -12,7 +12,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
 from kerasvision.export.base import Job
-from kerasvision.export.contract import contract_json, write_contract
+from kerasvision.export.contract import contract_json, packed_examples, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.measurement import drawn_rounding, measure
@@ -120,11 +120,11 @@ def _refuse_failures(artifacts):
 
 def _packages(exporters, job, contract, artifacts):
     """[(folder that leaves the staging folder, where its contract stands in it)], with the contracts written."""
-    packages = {}
+    packages, packed = {}, packed_examples(contract)
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
-        write_contract(contract, held, folder, contract_path)
+        write_contract(contract, held, folder, contract_path, packed)
     return list(packages)
 
 
