@@ -115,6 +115,12 @@ class Traced(Trained):
     def served(self):
         return self._served
 
+    def under(self, budget):
+        """The same with another budget, traced already."""
+        other = dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, budget=budget))
+        vars(other)["_served"] = self.served()
+        return other
+
 
 @pytest.fixture(scope="session")
 def photo_model(photo_folder):
