@@ -41,7 +41,7 @@ def judged(model, pixels, labels, radius=8 / 255, other=None, seed=0):
     flags.append(signs.compared("black_box", signs.asked(), "square, which asks for scores alone,"))
     if other is not None:
         flags.append(signs.compared("transfer", signs.transferred(other), "pictures made on the other model"))
-    again = signs.white & ~signs.broken("pgd", signs.rightly(), radius=radius, steps=_STEPS)
+    again = signs.white & ~signs.broken(_pgd(radius), signs.rightly())
     return {
         "examples": len(pixels),
         "flags": flags,
@@ -56,18 +56,18 @@ class _Signs:
     def __init__(self, model, pixels, labels, radius, seed):
         self.model, self.pixels, self.labels, self.radius, self.seed = model, pixels, labels, radius, seed
         self.images, self.goal = pixels.astype(np.float32) / np.float32(255), Goal(labels)
-        self.white = ~self.broken("pgd", model, radius=radius, steps=_STEPS)
+        self.white = ~self.broken(_pgd(radius), model)
 
-    def broken(self, name, model, **fields):
+    def broken(self, attack, model):
         """Which pictures the judged model calls otherwise after an attack on a model, bool [B]."""
-        found = create(f"attacks/{name}", **fields).attack(model, self.pixels, self.labels, seed=self.seed)
+        found = attack.attack(model, self.pixels, self.labels, seed=self.seed)
         return self.model.decided(found.images / np.float32(255)) != self.labels
 
     def asked(self):
-        return self.broken("square", self.model, radius=self.radius, queries=_QUERIES)
+        return self.broken(create("attacks/square", radius=self.radius, queries=_QUERIES), self.model)
 
     def transferred(self, other):
-        return self.broken("pgd", other, radius=self.radius, steps=_STEPS)
+        return self.broken(_pgd(self.radius), other)
 
     def steps(self):
         found = self.model.steps()
@@ -96,11 +96,11 @@ class _Signs:
         return Flag("noise", not _mostly(better, len(along)), says)
 
     def one_step(self):
-        broken = self.broken("fgsm", self.model, radius=self.radius)
+        broken = self.broken(create("attacks/fgsm", radius=self.radius), self.model)
         return self.compared("one_step", broken, "fgsm, one step,")
 
     def unbounded(self):
-        left = ~self.broken("pgd", self.model, radius=1.0, steps=_STEPS)
+        left = ~self.broken(_pgd(1.0), self.model)
         share = float(left.mean())
         return Flag("unbounded", share > 0, f"pgd without bounds leaves {share:.4f} right")
 
@@ -118,6 +118,10 @@ class _Signs:
         model = self.model.straightened() if self.model.steps() else self.model
         lead = np.abs(self.goal.margin(model.logits(self.images)))
         return _Asked(model, max(float(np.median(lead)), 1e-6), _DRAWS if self.draws().raised else 1)
+
+
+def _pgd(radius):
+    return create("attacks/pgd", radius=radius, steps=_STEPS)
 
 
 def _mostly(times, of):

@@ -118,7 +118,9 @@ def changed(sample, goal, arch, target=None):
 
 
 def _invented(sample, masks, arch, target):
-    """Objects at places that follow from those that there are, so that the same picture always gets the same."""
+    """Objects at places that follow from those that there are, so that the same picture always gets the same; no more
+    than an architecture of `max_objects` can take.
+    """
     seed = tf.stack([tf.shape(sample["labels"])[0], tf.cast(tf.reduce_sum(sample["boxes_xyxy"]), tf.int32)])
     hw = tf.cast(tf.shape(sample["image"])[:2], tf.float32)
     place = tf.random.stateless_uniform((_INVENTED, 4), seed)
@@ -130,4 +132,5 @@ def _invented(sample, masks, arch, target):
     for key in masks:
         whole = tf.ones([_INVENTED, *tf.unstack(tf.shape(sample[key])[1:])], tf.int32)
         found[key] = tf.cast(whole, sample[key].dtype)
-    return found
+    free = tf.maximum(getattr(arch, "max_objects", 1_000_000) - tf.shape(sample["labels"])[0], 0)
+    return {key: value[:free] for key, value in found.items()}

@@ -1,4 +1,4 @@
-"""Detectors and segmenters under attack: their main metric on a split, before and after."""
+"""Detectors and segmenters under attack: the metric their recipe decides by on a split, before and after."""
 
 import dataclasses
 
@@ -12,6 +12,7 @@ from kerasvision.data.augmenting import decoded
 from kerasvision.data.pipeline import evaluation_data, splits_of, thinned
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, rows_of
 from kerasvision.robustness.attacks import goals
+from kerasvision.robustness.report import figure_of
 
 _AT_ONCE, _LEARNED_FROM = 8, 256
 
@@ -66,11 +67,12 @@ def attacked(model, recipe, classes, attack, aim, split="test", examples=None, p
     """(document, arrays) of an attack on a split of a detector or a segmenter.
 
     model: a `Scenes`. aim: an `Aim`. The rest as in `report.attacked`. The document is {name, split, attack, goal,
-    target, metric, examples, clean, attacked, moved}: the main metric in the original's pixels before and after, and
+    target, metric, examples, clean, attacked, moved}: the recipe's metric, in the original's pixels, before and after;
     the median norm of the changes. arrays: `images` uint8 [N, h, w, 3]. What an attack learns beforehand it learns from
     the validation split.
     """
     arch, target = recipe.model, aim.number(classes)
+    metric, _ = arch.chosen_by(recipe.metric, classes)
     goals.check(arch, aim.goal, target)
     _check_attack(attack)
     head = {"name": recipe.name, "split": split, "attack": to_json(attack), "goal": aim.goal, "target": aim.target}
@@ -89,8 +91,8 @@ def attacked(model, recipe, classes, attack, aim, split="test", examples=None, p
         images.append(made)
         moved += list(far)
         progress("images", len(moved), data.size)
-    clean, left = (float(judge.result(only=(arch.main_metric,))[arch.main_metric]) for judge in judges)
-    found = {"metric": arch.main_metric, "examples": len(moved), "clean": clean, "attacked": left}
+    clean, left = (figure_of(judge, metric, split) for judge in judges)
+    found = {"metric": metric, "examples": len(moved), "clean": clean, "attacked": left}
     return head | found | {"moved": float(np.median(moved))}, {"images": np.concatenate(images)}
 
 
@@ -118,5 +120,5 @@ def _batches(data, arch, goal, target):
         strict=True,
     )
     for (prepared, geometry, ground_truth), (targets, _, _) in pairs:
-        truth = {key: rows_of(value) for key, value in ground_truth.items()}
-        yield prepared["image"].numpy(), geometry, truth, as_numpy(targets)
+        labeled = {key: rows_of(value) for key, value in ground_truth.items()}
+        yield prepared["image"].numpy(), geometry, labeled, as_numpy(targets)
