@@ -117,29 +117,34 @@ def objects():
 
 
 def found_in(model, images, least=0.3):
-    """Of pictures of the graph's size: the labels of what is found with a score, one list each."""
+    """How many objects are found with a score, in pictures of the graph's size."""
     raw = model.logits(np.asarray(images, np.float32) / np.float32(255))
     geometry = model.arch.no_geometry({"image": tf.constant(np.asarray(images, np.uint8))})
-    found = {k: v.numpy() for k, v in model.arch.decode(raw, geometry).items()}
-    return [list(row[0][row[1] >= least]) for row in zip(found["labels"], found["scores"], strict=True)]
+    return int((model.arch.decode(raw, geometry)["scores"].numpy() >= least).sum())
+
+
+def best_scores(model, image):
+    """The highest score of each class in a picture of the graph's size, [K]."""
+    _, scores = model.arch.candidates(model.logits(image[None] / np.float32(255)))
+    return scores.numpy()[0].max(0)
 
 
 def test_goals_of_a_detector_move_what_it_finds(objects):
+    """AP may stay where objects are invented that stand behind the true ones, so those are counted."""
     model, recipe, classes = objects
     attack = create("attacks/pgd", radius=16 / 255, steps=10)
-    counts, labels = {}, {}
+    counts, images = {}, {}
     for goal in ("harm", "vanish", "mislabel", "invent"):
         found, arrays = attacked(model, recipe, classes, attack, Aim(goal))
         assert found["metric"] == "ap" and found["clean"] > 0.5
-        labels[goal] = found_in(model, arrays["images"])
-        counts[goal] = sum(map(len, labels[goal]))
-        assert goal == "invent" or found["attacked"] < found["clean"], (
-            goal
-        )  # what is invented may stand behind the rest
-    true = sum(len(sample["labels"]) for sample in recipe.data.samples)
-    assert counts["vanish"] < true < counts["invent"]
-    one, true_one = labels["mislabel"][0], int(recipe.data.samples[0]["labels"][0])
-    assert (true_one + 1) % len(classes) in one
+        assert goal == "invent" or found["attacked"] < found["clean"]
+        images[goal], counts[goal] = arrays["images"], found_in(model, arrays["images"])
+    assert counts["vanish"] < sum(len(sample["labels"]) for sample in recipe.data.samples) < counts["invent"]
+    sample = tf.nest.map_structure(tf.constant, recipe.data.samples[0])  # of one object
+    before = best_scores(model, model.arch.prepare_sample(sample)[0]["image"].numpy())
+    after, label = best_scores(model, images["mislabel"][0]), int(sample["labels"][0])
+    other = (label + 1) % len(classes)
+    assert before.argmax() == label and after[label] < before[label] and after[other] > before[other]
 
 
 def test_a_patch_is_learned_from_other_pages_and_harms(objects):
