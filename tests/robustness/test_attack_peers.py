@@ -176,7 +176,9 @@ def test_robust_accuracy_is_arts(name, fields, theirs, digits, art):
     attack = getattr(evasion, theirs)(model, norm=np.inf, eps=radius, batch_size=50, verbose=False, **own)
     wanted = attack.generate(digits[1] / np.float32(255), np.eye(10, dtype=np.float32)[digits[2]])
     assert balls.length(found - digits[1] / 255, "linf").max() <= radius + 1e-6
-    assert abs(robust(found, digits, "linf", radius) - robust(wanted, digits, "linf", radius)) <= 0.01
+    left, theirs_left = robust(found, digits, "linf", radius), robust(wanted, digits, "linf", radius)
+    # art draws no square at the last row and column, a quarter of these pictures, where the paper's algorithm 2 does
+    assert (left - theirs_left if name == "square" else abs(left - theirs_left)) <= 0.01
 
 
 def test_decisions_alone_lead_as_near_as_arts(digits, art):
