@@ -15,6 +15,7 @@ from kerasvision.export.base import Job
 from kerasvision.export.contract import contract_json, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
+from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.table import print_table
@@ -60,6 +61,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts)
+        for folder, contract_path in packages:
+            write_golden_json((folder / contract_path).parent, contract, exporters, artifacts, runners, job)
         opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
         _refuse_wrong_contracts(packages, opened, judge)
         put_in_place(root, [folder for folder, _ in packages], out)

@@ -13,7 +13,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
-from kerasvision.export.targets._tflite_weights import kernel_zeros
+from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.export.twin.graph import TwinGraph
 from kerasvision.export.twin.twin import Twin
@@ -80,6 +80,9 @@ class TFLite(Exporter):
 
     def zeros(self, path):
         return kernel_zeros(path.read_bytes())
+
+    def step(self, path):
+        return integer_step(path.read_bytes())
 
     def signature(self, path):
         return self.functions(path, (DEFAULT,))[DEFAULT]
