@@ -25,7 +25,7 @@ def main(argv=None):
         parser.print_help()
         return 0
     try:
-        if args.verb not in WITHOUT_TENSORFLOW:
+        if args.verb not in WITHOUT_TENSORFLOW and args.needs_tensorflow(args):
             import_tensorflow_quietly()
         return args.run(args) or 0
     except UsageError as error:
@@ -75,5 +75,5 @@ def build_parser():
         module = importlib.import_module(f"kerasvision.cli.{verb}")
         sub = verbs.add_parser(verb, help=module.HELP, description=module.HELP)
         module.configure(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, needs_tensorflow=getattr(module, "needs_tensorflow", lambda args: True))
     return parser

@@ -2,15 +2,18 @@
 
 import numpy as np
 
+from kerasvision.edge.independent.masks import paste
+from kerasvision.edge.run_lengths import run_lengths
+
 TOP = 5  # of the best classes
 
 
 def describe(values, classes):
     """{key: numpy array without batch axis} -> strings, numbers and lists, as `kerasvision predict --json` has them."""
     if "boxes_xyxy" in values and "path_score" not in values:
-        return objects(values, classes)
+        return (outlines if "masks" in values else objects)(values, classes)
     if "mask" in values:
-        return {"classes": pixels(values["mask"], classes)}
+        return segments(values, classes)
     if "embedding" in values:
         return vector(values)
     if "present" in values:
@@ -59,7 +62,17 @@ def vector(values):
     return {"embedding": [float(f"{v:.7g}") for v in values["embedding"]]}
 
 
-def pixels(mask, classes):
-    """{label: pixels} of the classes that a mask of class indices has; 255 is no class."""
-    found, counts = np.unique(mask, return_counts=True)
-    return {classes[i]: int(n) for i, n in zip(found, counts, strict=True) if i < len(classes)}
+def segments(values, classes):
+    """{"classes": {label: pixels} of those that are there, "segments": the pixels of each, as COCO's RLE}."""
+    mask = values["mask"]
+    held = [int(i) for i in np.unique(mask) if i < len(classes)]  # 255 is no class
+    rows = [{"label": classes[i], "index": i, "mask": run_lengths(mask == i)} for i in held]
+    return {"classes": {row["label"]: int((mask == row["index"]).sum()) for row in rows}, "segments": rows}
+
+
+def outlines(values, classes):
+    """`objects`, each with its `mask`: COCO's RLE in pixels of the image."""
+    described = objects(values, classes)
+    for row, mask, box in zip(described["objects"], values["masks"], values["boxes_xyxy"], strict=False):
+        row["mask"] = run_lengths(paste(mask[None], box[None], values["image_hw"])[0])
+    return described
