@@ -11,9 +11,10 @@ from kerasvision.core.escaping import lines_of
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
     *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index"),
+    *("inspect", "benchmark", "verify"),
 )
 
-WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")
+WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor", "benchmark", "verify")
 
 
 def main(argv=None):

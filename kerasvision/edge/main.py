@@ -10,7 +10,7 @@ from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.runtimes import open_runtime
-from kerasvision.edge.verifying import verify
+from kerasvision.edge.verifying import in_words, verify
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
@@ -74,11 +74,8 @@ def _images(words):
 
 def _verify(args):
     findings = verify(args.folder, args.threads)
-    for finding in findings:
-        print(finding.line())
-    wrong = sum(not finding.passes for finding in findings)
-    print(f"FAIL: {wrong} of {len(findings)} files" if wrong else f"pass: {len(findings)} files")
-    return 1 if wrong else 0
+    print("\n".join(in_words(findings)))
+    return 0 if all(finding.passes for finding in findings) else 1
 
 
 def _bench(args):

@@ -67,6 +67,13 @@ def verify(folder, threads=None):
     return [_finding(open_runtime(folder / row["path"], threads), row, golden, gray) for row in golden["artifacts"]]
 
 
+def in_words(findings):
+    """Lines that every client prints: one a file, and what all of them are."""
+    wrong = sum(not finding.passes for finding in findings)
+    whole = f"FAIL: {wrong} of {len(findings)} files" if wrong else f"pass: {len(findings)} files"
+    return [*(finding.line() for finding in findings), whole]
+
+
 def _check_sum(path, row, place):
     if not path.is_file():
         raise EdgeError(f"{path} is missing, and {place} has answers of it; {AGAIN}")

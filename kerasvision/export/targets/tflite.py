@@ -18,7 +18,7 @@ from kerasvision.export.targets.saved_model import spelled
 from kerasvision.export.twin.graph import TwinGraph
 from kerasvision.export.twin.twin import Twin
 from kerasvision.inference.batches import batches_of_one, joined
-from kerasvision.ops.internals import calibrated, operator_names, quantized_except
+from kerasvision.ops.internals import calibrated, operator_names, operators_held, quantized_except
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 DEFAULT = "serving_default"  # the signature that predicts
@@ -243,6 +243,28 @@ def tflite_ops(path):
     for name in operator_names(_interpreter(model_path=str(path), delegates=False)):
         counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def operators_beyond_xnnpack(path):
+    """Operator name -> how many of it XNNPACK leaves to LiteRT's plain kernels, in this installation."""
+    runner = _interpreter(model_path=str(path))
+    try:
+        runner.allocate_tensors()
+    except (RuntimeError, ValueError):  # XNNPACK refuses the file, so it runs none of it
+        return tflite_ops(path)
+    held = operators_held(runner)
+    maker = {number: row for row in held if row[0] != "DELEGATE" for number in row[2]}
+    taken = set()
+    for name, takes, makes in held:
+        waiting = list(makes) if name == "DELEGATE" else []
+        while waiting:
+            number = waiting.pop()
+            row = maker.get(number)
+            if row is not None and number not in takes and row[2][0] not in taken:
+                taken.add(row[2][0])
+                waiting += row[1]
+    left = sorted(row[0] for row in held if row[0] != "DELEGATE" and row[2][0] not in taken)
+    return {name: left.count(name) for name in dict.fromkeys(left)}
 
 
 class TFLiteRunner(Runner):
