@@ -36,7 +36,8 @@ WEIGHING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV",
 
 def inspect(path):
     """What `path` holds, as JSON: `file`, `inputs`, `outputs`, `operators`, `macs`, `weights`, `arena_bytes`,
-    `beyond_xnnpack`, `beyond_gpu`, `tensors`, `metadata`, `contract`, `warnings`. Raises KerasVisionError of a file that is no .tflite or cannot be opened.
+    `beyond_xnnpack`, `beyond_gpu`, `tensors`, `metadata`, `contract`, `warnings`. Raises KerasVisionError of a file
+    that is no .tflite or cannot be opened.
     """
     path = pathlib.Path(path)
     try:

@@ -1,4 +1,4 @@
-"""What `inspect` says of a .tflite, against closed forms and the Keras graph; and layers that are damaged on purpose."""
+"""What `inspect` says of a .tflite, against closed forms and the Keras graph; and layers damaged on purpose."""
 
 import json
 import shutil
