@@ -7,11 +7,10 @@ An artifact without its own measured metric, agreement, operators, size and late
 import dataclasses
 import pathlib
 
-import numpy as np
-
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
+from kerasvision.data.pipeline import raw_examples, with_validation
 from kerasvision.export.base import Job
+from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
@@ -23,16 +22,16 @@ from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
 from kerasvision.inference.record import judged_split, read_record
 
-CALIBRATION_EXAMPLES = 100
 FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
-def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
+def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every"):
     """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
-    evaluate on at most so many examples. verbose: print the table to stdout.
+    evaluate on at most so many examples. verbose: print the table to stdout. calibration: how training images are
+    chosen that integer files take their ranges from, "every" (n-th) or "cover" (`export.calibration`).
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
@@ -46,7 +45,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
     split_name = judged_split(splits)
     split, served = splits[split_name], trained.served()
     with staging(out) as root:
-        job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
+        chosen = calibration_inputs(splits["train"], served, calibration)
+        job = Job(served, name, version, root, chosen, _samples(splits[split_name], served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
@@ -83,17 +83,9 @@ def _written(exporter, job):
         ) from error
 
 
-def _real_inputs(splits, split_name, arch):
-    """Calibration inputs, spread over the training split, and a few serving inputs of the evaluated split."""
-    train = splits["train"]
-    step = max(1, train.size // CALIBRATION_EXAMPLES)
-    spread = dataclasses.replace(train, records=train.records.shard(step, 0).take(CALIBRATION_EXAMPLES))
-    data = evaluation_data(spread, arch, batch_size=1)
-    calibration = tuple({k: np.asarray(v) for k, v in arch.at_graph_size(prepared).items()} for prepared, _, _ in data)
-    samples = tuple(
-        one for inputs, _, _ in raw_examples(splits[split_name], arch, limit=8) for one in batches_of_one(inputs)
-    )
-    return calibration, samples
+def _samples(split, arch):
+    """Serving inputs of a few examples of a split, dicts of numpy arrays [1, ...]."""
+    return tuple(one for inputs, _, _ in raw_examples(split, arch, limit=8) for one in batches_of_one(inputs))
 
 
 def _checked(written, artifacts, runners, judge, doubts):
