@@ -30,23 +30,20 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
-    evaluate on at most so many examples. verbose: print the table to stdout. calibration: how training images are
-    chosen that integer files take their ranges from, "every" (n-th) or "cover" (`export.calibration`).
+    evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
-    out = pathlib.Path(out)
-    name = trained.recipe.name
+    out, name = pathlib.Path(out), trained.recipe.name
     version = next_version(out, name, exporters, version)
-    splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
-    split_name = judged_split(splits)
+    split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], trained.served()
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
-        job = Job(served, name, version, root, chosen, _samples(splits[split_name], served.arch))
+        job = Job(served, name, version, root, chosen, _samples(split, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
@@ -60,11 +57,10 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
-        packages = _packages(exporters, job, contract, artifacts)
-        for folder, contract_path in packages:
-            write_golden_json((folder / contract_path).parent, contract, exporters, artifacts, runners, job)
-        opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
-        _refuse_wrong_contracts(packages, opened, judge)
+        packages = _packages(exporters, job, contract, artifacts, runners)
+        _refuse_wrong_contracts(
+            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
+        )
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -113,13 +109,14 @@ def _refuse_failures(artifacts):
         raise KerasVisionError(f"nothing was exported: {'; '.join(failed)}")
 
 
-def _packages(exporters, job, contract, artifacts):
-    """[(folder that leaves the staging folder, where its contract stands in it)], with the contracts written."""
+def _packages(exporters, job, contract, artifacts, runners):
+    """[(folder that leaves the staging folder, where its contract stands in it)], with what describes them."""
     packages = {}
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
         write_contract(contract, held, folder, contract_path)
+        write_golden_json((folder / contract_path).parent, contract, exporters, artifacts, runners, job)
     return list(packages)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.edge import EdgeError
 from kerasvision.edge.runtimes import check_tflite, open_runtime
-from kerasvision.export.targets.tflite import DEFAULT, operators_beyond_xnnpack
+from kerasvision.export.targets._tflite_operators import operators_beyond_xnnpack
+from kerasvision.export.targets.tflite import DEFAULT
 from kerasvision.export.twin.reading import read
 from kerasvision.ops.internals import lite_schema
 

@@ -49,11 +49,11 @@ def layers(path, other, examples=None):
         raise KerasVisionError(f"{path} and {other} have no layer in common whose numbers are integers in the first")
     sums = [_Sums(mine.tensors[number]) for _, number in asked]
     for example in examples:
-        truth = _values(theirs, example, [number_of[mine.tensors[n].name] for n in _named(asked, mine, number_of)])
-        truth = {theirs.tensors[number].name: value for number, value in truth.items()}
+        reference = _values(theirs, example, [number_of[mine.tensors[n].name] for n in _named(asked, mine, number_of)])
+        reference = {theirs.tensors[number].name: value for number, value in reference.items()}
         through = _values(mine, example, [number for _, number in asked])
         for (node, number), held in zip(asked, sums, strict=True):
-            held.see(truth[mine.tensors[number].name], through[number], _alone(mine, node, number, truth))
+            held.see(reference[mine.tensors[number].name], through[number], _alone(mine, node, number, reference))
     rows = [held.layer(node) for (node, _), held in zip(asked, sums, strict=True)]
     return sorted(
         rows, key=lambda row: (row.alone_db is None, row.accumulated_db if row.alone_db is None else row.alone_db)
@@ -93,12 +93,12 @@ def _values(twin, example, wanted):
     return {number: value.numpy() for number, value in twin.values(given, wanted).items()}
 
 
-def _alone(twin, node, number, truth):
+def _alone(twin, node, number, reference):
     """The tensor that an operator makes of the float file's own inputs, or None where one of them is not known."""
     given = {i: twin.tensors[i] for i in node.inputs if i >= 0 and twin.tensors[i].constant is None}
-    if any(held.name not in truth or truth[held.name].shape != held.shape for held in given.values()):
+    if any(held.name not in reference or reference[held.name].shape != held.shape for held in given.values()):
         return None
-    return twin.values({i: tf.constant(truth[held.name]) for i, held in given.items()}, [number])[number].numpy()
+    return twin.values({i: tf.constant(reference[held.name]) for i, held in given.items()}, [number])[number].numpy()
 
 
 class _Sums:
@@ -113,19 +113,19 @@ class _Sums:
         self._count = self._saturated = self._zeros = 0
         self._is_alone = True
 
-    def see(self, truth, through, alone):
-        error = through.astype(np.float64) - truth
-        self._signal += float((truth.astype(np.float64) ** 2).sum())
+    def see(self, reference, through, alone):
+        error = through.astype(np.float64) - reference
+        self._signal += float((reference.astype(np.float64) ** 2).sum())
         self._noise += float((error**2).sum())
         self._error += float(error.sum())
-        self._count += truth.size
+        self._count += reference.size
         low, high = (np.abs(through - end) < self._half for end in self._ends)
         is_zero = np.abs(through) < self._half
         self._saturated += int(((low | high) & ~is_zero).sum())
         self._zeros += int(is_zero.sum())
         self._is_alone = self._is_alone and alone is not None
         if alone is not None:
-            self._alone += float(((alone.astype(np.float64) - truth) ** 2).sum())
+            self._alone += float(((alone.astype(np.float64) - reference) ** 2).sum())
 
     def layer(self, node):
         size = max(np.sqrt(self._signal / self._count), np.finfo(np.float32).tiny)
