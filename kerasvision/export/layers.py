@@ -47,13 +47,14 @@ def layers(path, other, examples=None):
     asked = [(node, node.outputs[0]) for node in mine.nodes if _is_compared(node, number_of, theirs)]
     if not asked:
         raise KerasVisionError(f"{path} and {other} have no layer in common whose numbers are integers in the first")
-    sums = [_Sums(mine.tensors[number]) for _, number in asked]
+    sums, names = [_Sums(mine.tensors[number]) for _, number in asked], _known_as(mine, number_of)
+    wanted = sorted({number_of[name] for name in names.values()})
     for example in examples:
-        reference = _values(theirs, example, [number_of[mine.tensors[n].name] for n in _named(asked, mine, number_of)])
-        reference = {theirs.tensors[number].name: value for number, value in reference.items()}
+        reference = _values(theirs, example, wanted)
+        known = {number: reference[number_of[name]] for number, name in names.items()}
         through = _values(mine, example, [number for _, number in asked])
         for (node, number), held in zip(asked, sums, strict=True):
-            held.see(reference[mine.tensors[number].name], through[number], _alone(mine, node, number, reference))
+            held.see(known[number], through[number], _alone(mine, node, number, known))
     rows = [held.layer(node) for (node, _), held in zip(asked, sums, strict=True)]
     return sorted(
         rows, key=lambda row: (row.alone_db is None, row.accumulated_db if row.alone_db is None else row.alone_db)
@@ -79,10 +80,17 @@ def _is_compared(node, number_of, theirs):
     return theirs.tensors[number_of[made.name]].shape == made.shape
 
 
-def _named(asked, mine, number_of):
-    """Numbers of all tensors of `mine` that are looked at and that the float file has."""
-    every = [number for _, number in asked] + [i for node, _ in asked for i in node.inputs if i >= 0]
-    return sorted({number for number in every if mine.tensors[number].name in number_of})
+def _known_as(twin, number_of):
+    """{number of a tensor: its name in the float file}: its own, or that of what only was put on a grid to make it."""
+    made_by = {node.outputs[0]: node for node in twin.nodes if node.kind in ("QUANTIZE", "DEQUANTIZE")}
+    names = {}
+    for number, held in enumerate(twin.tensors):
+        before = number
+        while twin.tensors[before].name not in number_of and before in made_by:
+            before = made_by[before].inputs[0]
+        if twin.tensors[before].name in number_of and held.constant is None:
+            names[number] = twin.tensors[before].name
+    return names
 
 
 def _values(twin, example, wanted):
@@ -93,12 +101,12 @@ def _values(twin, example, wanted):
     return {number: value.numpy() for number, value in twin.values(given, wanted).items()}
 
 
-def _alone(twin, node, number, reference):
+def _alone(twin, node, number, known):
     """The tensor that an operator makes of the float file's own inputs, or None where one of them is not known."""
-    given = {i: twin.tensors[i] for i in node.inputs if i >= 0 and twin.tensors[i].constant is None}
-    if any(held.name not in reference or reference[held.name].shape != held.shape for held in given.values()):
+    given = [i for i in node.inputs if i >= 0 and twin.tensors[i].constant is None]
+    if any(i not in known or known[i].shape != twin.tensors[i].shape for i in given):
         return None
-    return twin.values({i: tf.constant(reference[held.name]) for i, held in given.items()}, [number])[number].numpy()
+    return twin.values({i: tf.constant(known[i]) for i in given}, [number])[number].numpy()
 
 
 class _Sums:
