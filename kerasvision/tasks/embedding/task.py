@@ -19,6 +19,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.vectors import VectorShowing
+from kerasvision.edge import describing
 from kerasvision.layers.pooling import pool
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.tasks.base import Output
@@ -117,7 +118,7 @@ class Embedding(ImageArchitecture):
         return apart, np.zeros(len(apart), bool)
 
     def describe(self, prediction, classes):
-        return {"embedding": [float(f"{v:.7g}") for v in prediction["embedding"]]}
+        return describing.vector(prediction)
 
     def direction(self, label):
         """A vector of length 1 for each class, int [...] -> float32 [..., dimension]: as an ideal graph gives it."""
