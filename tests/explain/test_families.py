@@ -24,6 +24,8 @@ from tests.contract import contracts
 from tests.contract.cases import CASES
 from tests.contract.toys import Points
 
+FOR_ALL = [name for name in explainers if name not in ("d_rise", "attention")]  # which need objects, and such layers
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Neighbor(Target):
@@ -82,7 +84,7 @@ def test_a_scratch_target_is_explained_by_what_is_there(digits_run):
     np.testing.assert_allclose(hidden, np.full((8, 8), fall), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", explainers)
+@pytest.mark.parametrize("name", FOR_ALL)
 def test_a_scratch_family_is_explained_by_what_is_there(name):
     """The first cell's score is made of the pixels that its convolutions reach, rows and columns 0 to 10: TensorFlow
     pads a stride of 2 behind. What a square of 4 pixels hides alone of them ends at 13.
@@ -98,7 +100,7 @@ def test_a_scratch_family_is_explained_by_what_is_there(name):
         assert np.abs(heat[:7, :7]).min() > 0 and not heat[14:].any() and not heat[:, 14:].any()
 
 
-@pytest.mark.parametrize("name", explainers)
+@pytest.mark.parametrize("name", FOR_ALL)
 @pytest.mark.parametrize("volume", [False, True])
 def test_of_a_segmenter_heat_is_where_its_features_speak_for_the_class(name, volume):
     """Features of each position alone: a position within the region has the class's weights over the size of the
@@ -109,7 +111,8 @@ def test_of_a_segmenter_heat_is_where_its_features_speak_for_the_class(name, vol
     arch = create("volume_segmentation/unet3d" if volume else "semantic_segmentation/unet", num_classes=2, **fields)
     key, channels = ("volume", 1) if volume else ("image", 3)
     inputs = keras.Input((*size, channels), name=key)
-    features = keras.layers.Dense(4, "relu", name="backbone_c0")(inputs)
+    seldom_dead = keras.initializers.RandomUniform(-0.2, 1.0, seed=0)  # weights below 0 alone would give no feature
+    features = keras.layers.Dense(4, "relu", kernel_initializer=seldom_dead, name="backbone_c0")(inputs)
     kernel = keras.layers.Dense(2, use_bias=False, name="each")
     model = Explainable(arch, keras.Model({key: inputs}, {"logits": kernel(features)}), ("ground", "bird"))
     values = np.random.default_rng(0).integers(0, 256, (*size, channels))
