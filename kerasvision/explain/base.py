@@ -134,7 +134,7 @@ def found_slope(slope):
     """A slope of a score by the input; None, where the score is not made of it by what can be derived, is an error."""
     if slope is None:
         raise UsageError("the score of this target has no slope by the input; ask by scores alone: occlusion, rise")
-    return slope
+    return tf.convert_to_tensor(slope)  # a batch of a twin's has rows in its place
 
 
 def explainable(trained):

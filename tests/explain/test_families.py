@@ -24,6 +24,12 @@ from tests.contract import contracts
 from tests.contract.cases import CASES
 from tests.contract.toys import Points
 
+# of what asks many times: as few as show the shape
+FEW = {
+    "rise": {"masks": 64},
+    "integrated_gradients": {"steps": 16, "most": 16},
+    "smooth_grad": {"samples": 8},
+}
 FOR_ALL = [name for name in explainers if name not in ("d_rise", "attention")]  # which need objects, and such layers
 
 
@@ -94,7 +100,7 @@ def test_a_scratch_family_is_explained_by_what_is_there(name):
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     prepared, geometry, is_part = model.prepared({"image": image})
     (target,) = model.targets(prepared, geometry, box=(0,))
-    heat = create(f"explainers/{name}").explain(model, prepared, target)
+    heat = create(f"explainers/{name}", **FEW.get(name, {})).explain(model, prepared, target)
     assert heat.shape == (16, 16) and not is_part
     if name == "occlusion":
         assert np.abs(heat[:7, :7]).min() > 0 and not heat[14:].any() and not heat[:, 14:].any()
@@ -119,7 +125,7 @@ def test_of_a_segmenter_heat_is_where_its_features_speak_for_the_class(name, vol
     prepared = values.astype(np.float32 if volume else np.uint8)
     region = np.zeros(size, bool)
     region[..., :3, :3] = True
-    heat = create(f"explainers/{name}").explain(model, prepared, RegionTarget(1, region))
+    heat = create(f"explainers/{name}", **FEW.get(name, {})).explain(model, prepared, RegionTarget(1, region))
     assert heat.shape == size
     if name == "grad_cam":
         seen = keras.Model(model.graph.input, features)(model.normalized(tf.constant(prepared)[None]))[0].numpy()
@@ -175,6 +181,8 @@ def test_the_command_explains_a_detector_s_objects(run_of, tmp_path, capsys):
     assert status == 0 and "page.png: 0: " in said and "; 1: " in said
     status, said, one = explained(folder, page, tmp_path / "one.png", capsys, "--box", "3", "--label", names[2])
     assert status == 0 and f"page.png: 3: {names[2]} 0." in said and one[0] < size[0]
+    few = ("--object", "3", "--method", "d_rise", "--set", "masks=4", "grid=2")
+    assert explained(folder, page, tmp_path / "rise.png", capsys, *few)[0] == 0
     status, said, _ = explained(folder, page, tmp_path / "no.png", capsys, "--box", "5000")
     assert status == 2 and "--box 5000: the objects that predict finds here are 0 to" in said
 

@@ -1,20 +1,25 @@
 """Explainers by pixels and by masks against closed forms: linear scores, one layer of ReLUs, maps of one direction."""
 
+import types
+
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.api import look_inside
 from kerasvision.core.errors import UsageError
-from kerasvision.core.registry import create, explainers
+from kerasvision.core.registry import create
 from kerasvision.explain.base import Explainable, explainable
 from kerasvision.explain.maximize import Maximize
 from kerasvision.layers.attention import DotProductAttention
 from kerasvision.tasks._class_targets import ClassTarget
+from kerasvision.tasks.detection._targets import BoxTarget
+from kerasvision.tasks.embedding.task import VectorTargets
+from kerasvision.tasks.targets import Asked
+from tests.explain.test_families import FEW, FOR_ALL
 
 SIDE = 6
-FOR_SOME = ("d_rise", "attention")  # objects, and layers of attention
-FEW = {"rise": {"masks": 64}}  # of a random method
 
 
 def classifier(layers, outputs=2):
@@ -87,7 +92,7 @@ def test_integrated_gradients_of_a_linear_model_are_weight_times_difference(base
 def test_integrated_gradients_double_their_steps_until_they_are_complete(digits_run):
     model = explainable(digits_run)
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    for index in range(4):
+    for index in range(2):
         target = ClassTarget(model.arch, index)
         before, after = model.scores(np.stack([np.zeros_like(image), image]), target)
         few, enough = (
@@ -286,6 +291,28 @@ def test_a_channel_s_picture_is_at_the_ends_that_its_weights_name():
         Maximize(steps=0)
 
 
+def test_how_much_of_an_object_is_there_by_hand():
+    """arXiv:2006.03204, equations 2 to 5: IoU, cosine of the scores and largest score, of the best position."""
+    boxes = np.array([[[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]]], np.float32)
+    seen, later = (
+        np.array([rows], np.float32) for rows in ([[0.6, 0.8], [0.1, 0], [1, 0]], [[0, 0.5], [0.9, 0], [1, 1]])
+    )
+    arch = types.SimpleNamespace(image_size=(64, 64), candidates=lambda found: (tf.constant(boxes), tf.constant(found)))
+    target = BoxTarget(arch, (0.0, 0.0, 10.0, 10.0), 0, (0.0, 0.0, 64.0, 64.0)).seen(seen)
+    np.testing.assert_allclose(target.classes, [0.6, 0.8])
+    np.testing.assert_allclose(target.similarity(seen), [0.8], rtol=1e-5)
+    # the same place and other classes: 1 * 0.8 * 0.5; half of the place: 0.5 * 0.6 * 0.9
+    np.testing.assert_allclose(target.similarity(later), [0.4], rtol=1e-5)
+
+
+def test_likeness_of_an_embedding_to_another_is_their_cosine():
+    vectors = {"embedding": tf.constant([[3.0, 4.0, 0.0]])}
+    other = {"embedding": tf.constant([[0.0, 2.0, 0.0]])}
+    (target,) = VectorTargets().choose(vectors, {}, (), Asked(like=other))
+    np.testing.assert_allclose(target.score(vectors), [0.8], rtol=1e-6)
+    assert target.text == "likeness 0.800"
+
+
 def test_what_a_model_has_not_is_one_line(linear, pixels):
     model = linear[0]
     for name in ("grad_cam", "grad_cam_plus_plus", "score_cam", "eigen_cam", "activations"):
@@ -297,13 +324,17 @@ def test_what_a_model_has_not_is_one_line(linear, pixels):
         create("explainers/guided_backprop").explain(model, pixels, first(model))
 
 
-@pytest.mark.parametrize("name", [n for n in explainers if n not in FOR_SOME])
-def test_a_saved_model_and_a_tflite_are_explained_as_their_run(name, digits_run, digits_served, digits_tflite):
+@pytest.fixture(scope="module")
+def three(digits_run, digits_served, digits_tflite):
+    """`Explainable`s of a run, of its SavedModel and of its .tflite."""
+    return [explainable(look_inside(what)) for what in (digits_run.folder, digits_served / "digits", digits_tflite)]
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_a_saved_model_and_a_tflite_are_explained_as_their_run(name, three):
     image = np.random.default_rng(3).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    explainer, heats = create(f"explainers/{name}", **FEW.get(name, {})), []
-    for what in (digits_run.folder, digits_served / "digits", digits_tflite):
-        model = explainable(look_inside(what))
-        heats.append(explainer.explain(model, image, ClassTarget(model.arch, 3)))
-    assert heats[0].shape == (8, 8) and heats[0].max() > 0
-    np.testing.assert_allclose(heats[1], heats[0], rtol=1e-5, atol=1e-6 * np.abs(heats[0]).max())
-    np.testing.assert_allclose(heats[2], heats[0], rtol=1e-2, atol=1e-3 * np.abs(heats[0]).max())
+    explainer = create(f"explainers/{name}", **FEW.get(name, {}))
+    run, saved, file = (explainer.explain(model, image, ClassTarget(model.arch, 3)) for model in three)
+    assert run.shape == (8, 8) and run.max() > 0
+    np.testing.assert_allclose(saved, run, rtol=1e-5, atol=1e-6 * np.abs(run).max())
+    np.testing.assert_allclose(file, run, rtol=1e-2, atol=1e-3 * np.abs(run).max())
