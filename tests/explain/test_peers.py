@@ -62,9 +62,11 @@ def test_saliency_and_cams_are_those_of_tf_keras_vis(pair):
     given, score = picture[None].astype(np.float32), CategoricalScore([INDEX])
     slopes = Saliency(plain)(score, given, normalize_map=False)[0]
     np.testing.assert_allclose(ours(pair, "saliency"), slopes, rtol=1e-4, atol=1e-7)
-    cam = Gradcam(plain)(score, given, penultimate_layer="second", normalize_cam=False)[0]
+    # they look for a convolution of the other Keras
+    settings = {"penultimate_layer": "second", "seek_penultimate_conv_layer": False, "normalize_cam": False}
+    cam = Gradcam(plain)(score, given, **settings)[0]
     np.testing.assert_allclose(ours(pair, "grad_cam"), cam, rtol=1e-4, atol=1e-6)
-    plus = GradcamPlusPlus(plain)(score, given, penultimate_layer="second", normalize_cam=False)[0]
+    plus = GradcamPlusPlus(plain)(score, given, **settings)[0]
     heat = ours(pair, "grad_cam_plus_plus")  # exp(score) is a factor of theirs
     np.testing.assert_allclose(heat / heat.max(), plus / plus.max(), rtol=1e-3, atol=1e-4)
 
