@@ -7,6 +7,7 @@ from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.instances import Instances
+from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.restoration import Restoration
@@ -87,9 +88,16 @@ def tracking():
     return Tracking(), found, {"boxes_xyxy": boxes, "ids": ids, "sequence": np.arange(COUNT) // 6}
 
 
+def known_classes():
+    _, prediction, ground_truth = single_label()
+    label = np.where(RNG.random(COUNT) < 0.8, prediction["probabilities"].argmax(1), -1)
+    return KnownClasses(tuple("abcdefg")), prediction | {"label": label}, ground_truth
+
+
 CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
     tracking,
+    known_classes,
 )
 
 
