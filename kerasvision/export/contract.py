@@ -11,6 +11,7 @@ import numpy as np
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.packages import installed
+from kerasvision.edge.contracts import SUM, contract_sum
 from kerasvision.export import described
 from kerasvision.export.examples import NAME as EXAMPLES
 from kerasvision.export.examples import examples_of
@@ -86,7 +87,8 @@ def write_contract(contract, artifacts, folder, contract_path, packed):
     path.parent.mkdir(parents=True, exist_ok=True)
     contract = contract | {"artifacts": held} | _with_examples(packed, path.parent)
     validate(contract)
-    path.write_text(json.dumps(contract, indent=2, default=_plain) + "\n", encoding="utf-8")
+    contract = json.loads(json.dumps(contract, default=_plain))
+    path.write_text(json.dumps(contract | {SUM: contract_sum(contract)}, indent=2) + "\n", encoding="utf-8")
 
 
 def packed_examples(contract):

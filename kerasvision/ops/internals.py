@@ -214,6 +214,16 @@ def operator_names(interpreter):
     return [operator["op_name"] for operator in interpreter._get_ops_details()]
 
 
+def operators_held(interpreter):
+    """[(name, numbers of the tensors it takes, of those it makes)] of every operator, XNNPACK's parts (DELEGATE) among
+    them, which stand beside those that they run.
+
+    As `operator_names`. When it goes: the parts cannot be seen; say nothing of what XNNPACK leaves out.
+    """
+    rows = interpreter._get_ops_details()
+    return [(row["op_name"], [int(i) for i in row["inputs"]], [int(i) for i in row["outputs"]]) for row in rows]
+
+
 def meta_graph(folder):
     """The first MetaGraphDef of a SavedModel, its signatures and functions, without loading the model.
 

@@ -12,7 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from kerasvision import api
 from kerasvision.core.recipe import Recipe
-from kerasvision.export.independent import NotDescribedError
+from kerasvision.edge.independent import NotDescribedError
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
@@ -137,7 +137,7 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
 
 
 def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
-    """A client without this project's code (`export.independent`) and each file's own runtime, against `load`."""
+    """A client without this project's code (`edge.independent`) and each file's own runtime, against `load`."""
     described = exported.trained.arch.preprocessing()["kind"] != "other"
     assert described != exported.trained.arch.registered_name.startswith("toys/"), "only toys may leave it open"
     for spec, path in exported.paths.items():

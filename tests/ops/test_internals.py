@@ -237,9 +237,17 @@ def _opened(content):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_calibrated_file_is_quantized_but_for_what_is_spared():
     converter, kernels = _converter()
-    with needed(internals.calibrated, internals.quantized_except, internals.lite_schema, internals.operator_names):
+    with needed(
+        internals.calibrated,
+        internals.quantized_except,
+        internals.lite_schema,
+        internals.operator_names,
+        internals.operators_held,
+    ):
         content = internals.calibrated(converter)
         assert internals.operator_names(_opened(content)) == ["FULLY_CONNECTED"] * 2
+        (first, takes, made), (second, then, last) = internals.operators_held(_opened(content))
+        assert first == second == "FULLY_CONNECTED" and made[0] in then and last[0] not in (*takes, *made)
         (answer,) = _opened(content).get_output_details()
         inside = internals.quantized_except(content, [answer["name"]])
         assert internals.operator_names(_opened(inside)) == [
