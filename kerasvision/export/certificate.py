@@ -11,7 +11,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
-from kerasvision.export.contract import contract_json, write_contract
+from kerasvision.export.contract import contract_json, packed_examples, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
@@ -111,11 +111,11 @@ def _refuse_failures(artifacts):
 
 def _packages(exporters, job, contract, artifacts, runners):
     """[(folder that leaves the staging folder, where its contract stands in it)], with what describes them."""
-    packages = {}
+    packages, packed = {}, packed_examples(contract)
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
-        write_contract(contract, held, folder, contract_path)
+        write_contract(contract, held, folder, contract_path, packed)
         write_golden_json((folder / contract_path).parent, contract, exporters, artifacts, runners, job)
     return list(packages)
 
