@@ -193,6 +193,7 @@ HEADS = {
     "volume_classification": "logits",
     "regression": "values",
     "embedding/proxies": "cosines",
+    "classification/nearest_class": "products",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
 

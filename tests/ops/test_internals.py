@@ -1,9 +1,11 @@
 """What `kerasvision/ops/internals.py` leans on is there and does what we need; else its own words say what to do."""
 
 import contextlib
+import gc
 import importlib.metadata
 import inspect
 import pathlib
+import weakref
 
 import numpy as np
 import pytest
@@ -235,9 +237,17 @@ def _opened(content):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_calibrated_file_is_quantized_but_for_what_is_spared():
     converter, kernels = _converter()
-    with needed(internals.calibrated, internals.quantized_except, internals.lite_schema, internals.operator_names):
+    with needed(
+        internals.calibrated,
+        internals.quantized_except,
+        internals.lite_schema,
+        internals.operator_names,
+        internals.operators_held,
+    ):
         content = internals.calibrated(converter)
         assert internals.operator_names(_opened(content)) == ["FULLY_CONNECTED"] * 2
+        (first, takes, made), (second, then, last) = internals.operators_held(_opened(content))
+        assert first == second == "FULLY_CONNECTED" and made[0] in then and last[0] not in (*takes, *made)
         (answer,) = _opened(content).get_output_details()
         inside = internals.quantized_except(content, [answer["name"]])
         assert internals.operator_names(_opened(inside)) == [
@@ -280,3 +290,19 @@ def test_a_function_that_is_not_inlined_says_so_in_the_graph_that_calls_it():
         assert float(outer(tf.constant(1.0))) == 4.0
         library = outer.get_concrete_function(tf.constant(1.0)).graph.as_graph_def().library.function
         assert [f.attr["_noinline"].b for f in library if "_noinline" in f.attr] == [True]
+
+
+@pytest.mark.parametrize("let_go", [True, False])
+def test_graphs_with_gradients_of_their_own_are_let_go(let_go):
+    """Both ways: without the context a graph stays, which is why it is there."""
+
+    @tf.function
+    def slope(x):
+        return tf.gradients(tf.nn.swish(x), x)
+
+    with needed(internals.gradients_let_go), internals.gradients_let_go() if let_go else contextlib.nullcontext():
+        graph = weakref.ref(slope.get_concrete_function(tf.TensorSpec([])).graph)
+        assert float(slope(tf.constant(0.0))[0]) == 0.5
+    del slope
+    gc.collect()
+    assert (graph() is None) == let_go
