@@ -121,9 +121,9 @@ class NearestClass(Vectors):
     def embedded(self, graph, batches):
         """(float32 [N, D] of length 1, labels int [N]) of batches as `fill` has them."""
         inner, vectors, labels = keras.Model(graph.input, graph.output["embedding"]), [], []
-        for prepared, truth in batches:
+        for prepared, ground_truth in batches:
             vectors.append(inner(self.normalize(prepared), training=False).numpy())
-            labels.append(np.asarray(truth["label"]))
+            labels.append(np.asarray(ground_truth["label"]))
         vectors = np.concatenate(vectors)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(vectors).all() or not lengths.all():
