@@ -15,6 +15,7 @@ from kerasvision.data.pipeline import check_augmentations, check_split, evaluati
 from kerasvision.inference.evaluation import draw_evaluation, evaluated, examples_of, predictions, stacked
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
+from kerasvision.ops.internals import gradients_let_go
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.deciding import deciding
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
@@ -178,7 +179,7 @@ def _run_fit(session, learner, phase, number, local, best):
     callbacks = _callbacks(session, phase, number, learner.graph, local, best, progress)
     data = _distributed(session, phase, number)
     try:
-        with explained_fit(learner, session.folder, number, steps, best.path):
+        with gradients_let_go(), explained_fit(learner, session.folder, number, steps, best.path):
             learner.fit(data, epochs=phase.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     finally:
         progress.close()

@@ -17,12 +17,12 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.edge.describing import TOP, score_rows
 from kerasvision.layers.rows import Rows
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.ops import few_examples as few
 from kerasvision.tasks._class_targets import ClassTargets
-from kerasvision.tasks._one_of_several import TOP, score_rows
 from kerasvision.tasks._vectors import Vectors
 from kerasvision.tasks.base import Output
 

@@ -14,6 +14,7 @@ import tf_keras as keras
 
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.vectors import VectorShowing
+from kerasvision.edge import describing
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.tasks._vectors import Vectors
 from kerasvision.tasks.base import Output
@@ -31,13 +32,30 @@ class VectorTarget(Target):
         return tf.linalg.matvec(found["embedding"], self.direction)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class NeighborTarget(Target):
+    """How like an embedding is to another example's: their cosine, -1..1. other: float32 [D], of length 1."""
+
+    other: np.ndarray
+    text: str = "how like it is"
+
+    def score(self, found):
+        return tf.linalg.matvec(tf.math.l2_normalize(found["embedding"], -1), self.other)
+
+
 @dataclasses.dataclass(frozen=True)
 class VectorTargets(Targets):
-    """The embedding as a whole, the only target there is."""
+    """The embedding as a whole, or its likeness to another one."""
 
-    flags: typing.ClassVar[dict[str, str]] = {}
+    flags: typing.ClassVar[dict[str, str]] = {
+        "like": "the cosine with another input (default: the embedding as a whole)"
+    }
 
     def chosen(self, raw, geometry, classes, asked):
+        if asked.like is not None:
+            other = tf.math.l2_normalize(asked.like["embedding"], -1)[0].numpy()
+            target = NeighborTarget(other)
+            return [NeighborTarget(other, f"likeness {float(target.score(raw)[0]):.3f}")]
         return [VectorTarget(tf.math.l2_normalize(raw["embedding"], -1)[0].numpy())]
 
 
@@ -80,4 +98,4 @@ class Embedding(Vectors):
         return apart, np.zeros(len(apart), bool)
 
     def describe(self, prediction, classes):
-        return {"embedding": [float(f"{v:.7g}") for v in prediction["embedding"]]}
+        return describing.vector(prediction)
