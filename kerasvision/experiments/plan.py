@@ -57,6 +57,8 @@ def plan(name, data, skip_unreadable=False):
     }
     if "volume" in blank.input_kinds().values():
         return _volumetric(cls, train, blank, common)
+    if "text" in blank.input_kinds().values():
+        return _textual(cls, train.size, common)
     if "characters" in cls.label_keys:
         return _reader(cls, train, blank, common)
     side = _median_side(train, blank)
@@ -91,6 +93,13 @@ def _has_weights(side):
 def _median_side(split, arch):
     sides = [min(x["image"].shape[1:3]) for x, _, _ in raw_examples(split, arch, batch_size=1, limit=50)]
     return statistics.median(sides)
+
+
+def _textual(cls, size, common):
+    """Texts, from scratch, with the linear part beside the network that short texts ask for."""
+    batch_size = min(64, max(4, size // 8))
+    epochs = max(3, min(20, round(STEPS * batch_size / size)))
+    return Recipe(model=cls(wide=cls.linear()), epochs=epochs, batch_size=batch_size, **common)
 
 
 def _transfer(cls, size, light, common):

@@ -15,6 +15,8 @@ FINDINGS = {
     "splits": ("a guess about names of splits", "rename them where another split is meant"),
     "deep": ("images in folders below their class folder", "they count for the class"),
     "short": ("rows that are cut short", "the missing values are empty"),
+    "columns": ("a guess about columns of a table", "name the column where another is meant"),
+    "blank": ("rows without a text or a label", "nothing can be learned from them, or judged by them"),
     "paths": ("paths with \\", "read as /"),
     "joined": ("labels that look like several", "each is learned as one class"),
     "names": ("doubtful names of classes", "each is learned as a class of its own"),
@@ -86,10 +88,12 @@ FINDINGS = {
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
     "animated": ("animations", "the first frame counts"),
 }
-_ALWAYS_LEFT = {"copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_ALWAYS_LEFT = {"blank", "copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
 # kinds whose line says how many
 _UNCOUNTED = {
     "splits",
+    "blank",
+    "columns",
     "deep",
     "short",
     "paths",
