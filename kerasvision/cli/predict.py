@@ -8,7 +8,7 @@ from kerasvision.cli.examples import examples_of
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
-HELP = "predict images or volumes with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 
 
 def configure(parser):
@@ -21,9 +21,10 @@ def configure(parser):
         nargs="*",
         metavar="IMAGE",
         help="files, folders, globs, URLs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or "
-        "a folder with a DICOM series; of a model with several inputs KEY=FILE for each, or a .csv with "
-        "a column for each",
+        "a folder with a DICOM series; texts, .txt files, or a .csv or .tsv with a column text; of a model with "
+        "several inputs KEY=FILE for each, or a .csv with a column for each",
     )
+    parser.add_argument("--text", nargs="+", default=[], metavar="TEXT", help="texts, of a model that takes one")
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
     parser.add_argument(
         "--out",
@@ -59,7 +60,7 @@ def run(args):
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model = load(args.model, args.set)
-    every, tidy = examples_of(args.images, model.arch), tidying(model.arch, args.largest, args.fill_holes)
+    every, tidy = examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
     in_distribution = _in_distribution(args.model) if args.outliers else None
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:

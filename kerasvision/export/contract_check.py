@@ -74,7 +74,11 @@ def _sum(path):
 
 
 def _example(sample):
-    """What a client has of a serving input: an encoded picture, transparent where pixels are missing, or a volume."""
+    """What a client has of a serving input: an encoded picture, transparent where pixels are missing, a volume or a
+    text.
+    """
+    if "text" in sample:
+        return {"text": sample["text"][0]}
     if "volume" in sample:
         return {"volume": sample["volume"][0], "spacing_mm": sample["spacing_mm"][0]}
     pixels, packed = sample["image"][0], io.BytesIO()

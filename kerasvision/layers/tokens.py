@@ -23,3 +23,19 @@ class WeightedSum(keras.layers.Layer):
     def call(self, inputs):
         rows, weights = inputs
         return tf.reduce_sum(rows * weights[..., tf.newaxis], 1)
+
+
+@keras.utils.register_keras_serializable("kerasvision")
+class Positions(keras.layers.Layer):
+    """[B, T, D] plus a learned vector for each position."""
+
+    quantize_output_only = True
+
+    def build(self, input_shape):
+        self.places = self.add_weight(
+            "places", shape=input_shape[1:], initializer=keras.initializers.RandomNormal(0, 0.02)
+        )
+        super().build(input_shape)
+
+    def call(self, x):
+        return x + self.places

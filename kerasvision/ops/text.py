@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 MULTIPLIER = 0x01000193  # FNV's prime; the first that is tried
+MOST_BYTES = 2**20  # of a text that is sent
 _STEP = 2  # to the next one: odd numbers stay odd
 _PAIR, _MIX = 0x2C1B3C6D, 0x297A2D39  # odd; pairs of words, and bits of a hash among one another
 SEPARATOR, LETTER, OWN, WITHIN = range(4)  # what a byte is: `WITHIN` belongs to the byte before it

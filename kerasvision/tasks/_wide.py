@@ -78,7 +78,7 @@ class Wide(Component):
         weights = tf.concat([weights / tf.maximum(size, 1.0), tf.cast(one, tf.float32)], 1)
         return {IDS: tf.concat([ids, one * (self.buckets + 1)], 1), WEIGHTS: weights}
 
-    def __call__(self, inputs, units):
+    def __call__(self, inputs, units, name):
         """Keras tensors -> [B, units]."""
-        rows = Lookup(self.buckets + 2, units, embeddings_initializer="zeros", name="wide_rows")(inputs[IDS])
-        return WeightedSum(name="wide")([rows, inputs[WEIGHTS]])
+        rows = Lookup(self.buckets + 2, units, embeddings_initializer="zeros", name=f"{name}_rows")(inputs[IDS])
+        return WeightedSum(name=name)([rows, inputs[WEIGHTS]])

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import hashlib
 import typing
 
 import tensorflow as tf
@@ -13,10 +14,9 @@ from kerasvision.ops import text
 from kerasvision.ops.internals import called_with
 from kerasvision.tasks._wide import Wide
 from kerasvision.tasks.answering import Answering
-from kerasvision.tasks.base import Architecture, Input, Resource
+from kerasvision.tasks.base import PREPROCESS, Architecture, Input, Resource
 from kerasvision.text_encoders.base import Rules, TextEncoder
 
-MOST_BYTES = 2**20  # of a text that is sent
 READ_AT_ONCE = 512  # texts of the training split
 
 
@@ -51,6 +51,11 @@ class TextModel(Architecture):
         if self.vocabulary and self.vocabulary != text.in_order(self.vocabulary):
             object.__setattr__(self, "vocabulary", text.in_order(self.vocabulary))
 
+    @classmethod
+    def linear(cls):
+        """A wide part of words, their pairs and n-grams of three to five characters."""
+        return Wide(ngrams=(3, 4, 5))
+
     @property
     def rules(self):
         """`Rules` of the ids."""
@@ -80,6 +85,26 @@ class TextModel(Architecture):
         words = self.rules.words_of(prepared["text_bytes"])
         deep = self.encoder.ids(words, self.rules) if self.encoder else {}
         return deep | (self.wide.ids(words) if self.wide else {})
+
+    def preprocessing(self):
+        """What a client owes is `text.encode("utf-8")`, cut and padded; ids are made within the file, by these rules.
+        The vocabulary's sum is over its words, a line each.
+        """
+        held = {
+            "version": PREPROCESS,
+            "kind": "text",
+            "encoding": "utf-8",
+            "length_bytes": self.length,
+            "cut": "before_a_character",
+            "padding": 0,
+            "words": self.words,
+            "hash": {"rule": "polynomial", "bits": 32, "multiplier": self.rules.multiplier},
+            "tokens_inside_files": True,
+        }
+        if not self.needs_vocabulary or not self.vocabulary:
+            return held
+        lines = "".join(f"{word}\n" for word in self.vocabulary).encode()
+        return held | {"vocabulary": {"words": len(self.vocabulary), "sha256": hashlib.sha256(lines).hexdigest()}}
 
     def for_data(self, split):
         """With the vocabulary, and the frequencies of the wide part, of a training split."""
@@ -123,14 +148,19 @@ class TextModel(Architecture):
         )
         return {k: keras.Input(s.shape[1:], dtype=s.dtype.name, name=k) for k, s in specs.items()}
 
-    def units(self, inputs, count, name):
+    def encoded(self, inputs):
+        """The encoder's vector, a Keras tensor; None without an encoder."""
+        return (
+            self.encoder({k: inputs[k] for k in self.encoder.specs(self.rules)}, self.rules) if self.encoder else None
+        )
+
+    def units(self, inputs, vector, count, name):
         """[B, count] out of the graph's inputs: a dense layer of the encoder's vector, the wide part, or their sum."""
         parts = []
         if self.encoder:
-            vector = self.encoder({k: inputs[k] for k in self.encoder.specs(self.rules)}, self.rules)
             parts.append(keras.layers.Dense(count, name=f"{name}_deep" if self.wide else name)(vector))
         if self.wide:
-            parts.append(self.wide(inputs, count))
+            parts.append(self.wide(inputs, count, f"{name}_wide" if self.encoder else name))
         return keras.layers.Add(name=name)(parts) if len(parts) == 2 else parts[0]
 
     def vector_of(self, made):
@@ -150,7 +180,7 @@ def _checks(held, size):
     whole = tf.strings.unicode_transcode(held, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
     wrong: dict[str, typing.Any] = {
         "a text is empty; give at least one character; bytes:": size < 1,
-        f"a text has more than {MOST_BYTES} bytes; send less of it; bytes:": size > MOST_BYTES,
+        f"a text has more than {text.MOST_BYTES} bytes; send less of it; bytes:": size > text.MOST_BYTES,
         "a text is no UTF-8; encode it so; bytes:": whole != held,
     }
     return [

@@ -198,6 +198,7 @@ HEADS = {
     "volume_classification": "logits",
     "regression": "values",
     "text_classification": "logits",
+    "text_regression": "values",
     "embedding/proxies": "cosines",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}

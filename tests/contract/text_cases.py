@@ -45,8 +45,30 @@ def _labeled():
     return [{"text": np.array(line.encode(), object), "label": np.int32(k)} for line, k in LINES]
 
 
-def classifier(name):
-    return Case(lambda: create(name, num_classes=2, **_fields()), _labeled, ("English", "German"))
+def _several():
+    """A language, and whether there is a full stop at its end."""
+    held = [(line, [k] + [2] * line.endswith(".")) for line, k in LINES]
+    return [{"text": np.array(line.encode(), object), "labels": np.int32(labels)} for line, labels in held]
 
 
-CASES = {name: classifier(name) for name in ("text_classification/classifier",)}
+def _rated():
+    """Bytes and blanks of a line."""
+    held = [(line, [len(line.encode()), line.count(" ")]) for line, _ in LINES]
+    return [{"text": np.array(line.encode(), object), "targets": np.float32(targets)} for line, targets in held]
+
+
+CASES = {
+    "text_classification/classifier": Case(
+        lambda: create("text_classification/classifier", num_classes=2, **_fields()), _labeled, ("English", "German")
+    ),
+    "text_classification/multi_label": Case(
+        lambda: create("text_classification/multi_label", num_classes=3, **_fields()),
+        _several,
+        ("English", "German", "stop"),
+    ),
+    "text_regression/regressor": Case(
+        lambda: create("text_regression/regressor", num_outputs=2, center=(25.0, 3.0), scale=(6.0, 1.0), **_fields()),
+        _rated,
+        ("bytes", "blanks"),
+    ),
+}

@@ -71,6 +71,12 @@ FINDINGS = {
         "groups of images with equal bytes that lie in several splits",
         "the figures on the judging split are too good; remove all but one",
     ),
+    "cut": ("texts longer than 256 bytes", "a model looks at model.length of them, 256 unless set"),
+    "text_contradiction": ("texts with other labels elsewhere", "training uses all of them; mend the labels"),
+    "text_leak": (
+        "pairs of nearly equal texts that lie in several splits",
+        "the figures may be too good; keep them together with a column group",
+    ),
     "near_duplicates": ("groups of nearly equal images", "each image counts"),
     "near_leak": (
         "groups of nearly equal images that lie in several splits",
@@ -144,12 +150,12 @@ def told(report):
     for found in report["findings"]:
         yield from spelled(found)
     held = report["looked_at"]
-    of = (
-        f" of {held['of']}, evenly chosen; `kerasvision data check` looks at all" if held["images"] < held["of"] else ""
-    )
+    what = "texts" if "texts" in held else "images"
+    number = held[what]
+    of = f" of {held['of']}, evenly chosen; `kerasvision data check` looks at all" if number < held["of"] else ""
     counted = ", ".join(f"{n} {name}" for name, n in held["labels"].items())
     odd = "" if report["findings"] else "nothing odd was found: "
-    yield f"{odd}looked at {held['images']} images{of} ({counted}) for {', '.join(held['checks'])}"
+    yield f"{odd}looked at {number} {what}{of} ({counted}) for {', '.join(held['checks'])}"
 
 
 def checks(keys):

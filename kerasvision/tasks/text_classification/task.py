@@ -30,7 +30,8 @@ class TextClassification(TextModel):
                 "set model.num_classes, or let the data decide with 0"
             )
         inputs = self.graph_inputs()
-        return keras.Model(inputs, {"logits": self.units(inputs, self.num_classes, "logits")}, name=self.name)
+        logits = self.units(inputs, self.encoded(inputs), self.num_classes, "logits")
+        return keras.Model(inputs, {"logits": logits}, name=self.name)
 
     def embedding(self, graph):
         """The encoder's vector."""
