@@ -63,7 +63,10 @@ class Transformer(TextEncoder):
         return keras.layers.Add(name=f"{name}_add")([x, self._dropped(function(normed, name), name)])
 
     def _attended(self, x, name):
-        asked = [keras.layers.Conv2D(self.size, 1, name=f"{name}_{part}")(x) for part in ("query", "key", "value")]
+        asked = [  # a bias of all keys alike would change no softmax
+            keras.layers.Conv2D(self.size, 1, use_bias=part != "key", name=f"{name}_{part}")(x)
+            for part in ("query", "key", "value")
+        ]
         x = DotProductAttention(self.heads, name=name)(asked)
         return keras.layers.Conv2D(self.size, 1, name=f"{name}_out")(x)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kerasvision.cli.main import main
+from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
@@ -18,8 +19,12 @@ def run(tmp_path_factory):
     """The folder of a run whose weights are as they began."""
     folder = tmp_path_factory.mktemp("texts") / "run"
     arch = CASES[NAME].make()
-    save_run(Trained(contracts.recipe_of(NAME, arch), contracts.built(arch), CASES[NAME].classes, {}, folder))
+    save_run(Trained(recipe_of(arch), contracts.built(arch), CASES[NAME].classes, {}, folder))
     return str(folder)
+
+
+def recipe_of(arch):
+    return Recipe(name="texts", model=arch, data=create("sources/table", path="rows.csv"))
 
 
 def rows_of(capsys):
@@ -63,6 +68,7 @@ def test_a_bad_row_does_not_spoil_the_others(run, capsys, tmp_path):
         (b"x" * (2**20 + 1), "the text has 1048577 bytes; allowed: up to 1048576; cut it"),
         (b"", "the text is empty"),
     ],
+    ids=["another coding", "too long", "empty"],
 )
 def test_what_is_no_text_is_one_line(run, capsys, tmp_path, written, line):
     (tmp_path / "one.txt").write_bytes(written)
@@ -77,6 +83,6 @@ def test_a_table_without_the_column_and_a_model_without_texts(run, capsys, tmp_p
     assert main(["predict", run]) == 2
     assert 'predict needs texts: --text "..."' in capsys.readouterr().err
     arch = create("regression/regressor", num_outputs=1, image_size=(8, 8))
-    save_run(Trained(contracts.recipe_of("regression/regressor", arch), arch.build(), ("x",), {}, tmp_path / "image"))
+    save_run(Trained(recipe_of(arch), arch.build(), ("x",), {}, tmp_path / "image"))
     assert main(["predict", str(tmp_path / "image"), "--text", "hallo"]) == 2
     assert "--text: regression/regressor takes image, not one text" in capsys.readouterr().err

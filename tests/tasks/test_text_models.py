@@ -35,6 +35,14 @@ def test_the_vocabulary_is_the_most_frequent_words_of_training():
         create(NAME, length=64, words=16).for_data(split(["each once"]))
 
 
+def test_a_regressor_takes_words_and_numbers_from_the_data():
+    """By hand: of 1, 2, 3, 4, 5 the mean is 3 and the deviation the root of 2."""
+    records = {"text": [t.encode() for t in TEXTS], "targets": [[float(n)] for n in range(1, 6)]}
+    data = Split(tf.data.Dataset.from_tensor_slices(records), dict, 5)
+    arch = create("text_regression/regressor", length=64, words=16).for_classes(("score",)).for_data(data)
+    assert len(arch.vocabulary) == 6 and arch.center == (3.0,) and arch.scale == pytest.approx((2**0.5,))
+
+
 def test_a_graph_without_a_vocabulary_is_refused():
     with pytest.raises(KerasVisionError, match="has no vocabulary"):
         create(NAME, num_classes=2).build()
@@ -79,6 +87,7 @@ def test_frequencies_of_another_number_of_buckets_are_refused():
         (b"x" * (text.MOST_BYTES + 1), "a text has more than 1048576 bytes"),
         (b"na\xefve", "a text is no UTF-8"),
     ],
+    ids=["empty", "too long", "another coding"],
 )
 def test_what_is_no_text_is_one_line(sent, line):
     arch = create(NAME, num_classes=2, encoder="fast")

@@ -51,7 +51,7 @@ def open_entries(entries, classes, plan):
 def arrange(entries, classes, plan):
     """({split: its entries}, what was left out, one line each); a group then also links files of equal bytes."""
     entries, dropped = _readable(entries, plan)
-    _check_classes(entries, classes, plan)
+    check_classes(entries, classes, plan)
     contents = content_keys([e.path for e in entries])
     entries, contents, leaks = without_leaks(entries, contents)
     groups = splits.linked(contents, [e.group for e in entries])
@@ -107,7 +107,7 @@ def _readable(entries, plan):
     return [e for e in entries if e.path not in bad], [f"unreadable: {name} ({reason})" for name, reason in listed]
 
 
-def _check_classes(entries, classes, plan):
+def check_classes(entries, classes, plan):
     """At least two classes, each with an image; numbers have none, and one is enough."""
     if not entries:
         raise KerasVisionError(f"{plan.what}: no {plan.thing} is left that can be read")

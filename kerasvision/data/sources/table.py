@@ -12,7 +12,7 @@ from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.sources import _labels
 from kerasvision.data.sources._columns import Columns, columns_of, number_of, read_json_lines, without_empty
-from kerasvision.data.sources._files import Entry, Plan, grouped, shared_out, without_leaks
+from kerasvision.data.sources._files import Entry, Plan, check_classes, grouped, shared_out, without_leaks
 from kerasvision.data.sources._rows import split_in, with_groups
 from kerasvision.data.sources._table import columns_of as header_of
 from kerasvision.data.sources._table import read_table
@@ -121,6 +121,7 @@ class TextTable(Source):
             is_number = bool(self.target_columns)
             entry = Entry(str(number), f"line {line}", () if is_number else value, split, row.get(self.group_column))
             entries.append(dataclasses.replace(entry, group=entry.group or None, targets=value if is_number else ()))
+        check_classes(entries, classes, plan)
         entries = with_groups(entries, plan.what)
         keys = [" ".join(text.casefold().split()) for text in texts]
         entries, keys, copies = without_leaks(entries, keys, "text")

@@ -28,6 +28,10 @@ class TextRegressor(Regressing, TextModel):
 
     name: typing.ClassVar[str] = "text_regression"
 
+    def for_data(self, split):
+        """With what both parts take from a training split: the words, and the standardization of the numbers."""
+        return Regressing.for_data(TextModel.for_data(self, split), split)
+
     def build(self):
         inputs = self.graph_inputs()
         vector = self.encoded(inputs)
