@@ -123,7 +123,8 @@ class TextModel(Architecture):
     def _texts(self, split):
         """Batches of uint8 [B, length] of a split."""
         texts = split.records.map(lambda record: split.read(record)["text"]).batch(READ_AT_ONCE)
-        return (self.geometry({"text": batch})[0]["text_bytes"] for batch in texts)
+        fit = tf.function(self.geometry, input_signature=[self.serving_specs()], autograph=False)
+        return (fit({"text": batch})[0]["text_bytes"] for batch in texts)
 
     def _chosen(self, count):
         """The vocabulary of a `Counter` of words' bytes; of equally frequent ones the first by their bytes."""
