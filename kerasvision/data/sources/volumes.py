@@ -170,7 +170,7 @@ def _arrange(entries, looks, names, plan):
     """
     _files._check_classes(entries, names, plan)
     series = {look.case.path: look.grid.series for look in looks}
-    entries, contents, copies = _files._without_leaks(entries, _contents([e.path for e in entries], series))
+    entries, contents, copies = _files.without_leaks(entries, _contents([e.path for e in entries], series))
     groups = splits.linked(contents, [e.group for e in entries], [series[e.path] for e in entries])
     return _files.shared_out(entries, groups, names, plan), copies
 
