@@ -1,7 +1,7 @@
-"""Whether people liked a film, from one snippet of a review: convolutions over words with a linear part beside them.
+"""Whether people liked a film, from one snippet of a review: hashed words, pairs and n-grams, or convolutions.
 
-Shows: text whose tokenizer is inside every file, and what short texts owe to hashed words and n-grams: `words` has the
-network alone, `linear` the linear part alone, `recipe` both.
+Shows: text whose tokenizer is inside every file, and what short texts owe to a linear model: `recipe` has the linear
+part alone, `words` Kim's convolutions alone, `joined` both in one graph.
 Data: python pipelines/prepare_reviews.py --out data/reviews
 Command: kerasvision train pipelines/classify_reviews.py --out runs/reviews
 """
@@ -16,10 +16,10 @@ KIM = create("text_encoders/kim_cnn", size=64, filters=64, word_dropout=0.3)
 
 recipe = Recipe(
     name="reviews",
-    model=CLASSIFIER(length=300, words=64, encoder=KIM, wide=CLASSIFIER.linear()),
+    model=CLASSIFIER(length=300, words=64, encoder=None, wide=CLASSIFIER.linear()),
     data=create("sources/table", path="data/reviews/movies.csv", validation_fraction=0.1, test_fraction=0.2),
     optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=8,
+    epochs=12,
     batch_size=64,
     cache=True,
     exports=(
@@ -29,7 +29,9 @@ recipe = Recipe(
         create("exporters/onnx"),
     ),
 )
-words = dataclasses.replace(recipe, name="reviews_words", model=dataclasses.replace(recipe.model, wide=None))
-linear = dataclasses.replace(
-    recipe, name="reviews_linear", model=dataclasses.replace(recipe.model, encoder=None), epochs=12
+words = dataclasses.replace(
+    recipe, name="reviews_words", model=dataclasses.replace(recipe.model, encoder=KIM, wide=None), epochs=8
+)
+joined = dataclasses.replace(
+    recipe, name="reviews_joined", model=dataclasses.replace(recipe.model, encoder=KIM), epochs=8
 )

@@ -22,7 +22,6 @@ FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
     "measure_outliers_digits.py",
     "prepare_angles.py",
-    "prepare_captions.py",
     "prepare_cells.py",
     "prepare_reviews.py",
     "prepare_stamps.py",
@@ -33,7 +32,7 @@ SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
-    "classify_reviews.py": ("recipe", "words", "linear"),
+    "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
@@ -46,7 +45,6 @@ RECIPES = {
     "segment_volume_unet3d.py": ("recipe",),
     "segment_volume_vnet.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
-    "which_language.py": ("recipe",),
 }
 STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
     "compress_fashion.py": {},
