@@ -1,10 +1,14 @@
 """What `predict` is given on the command line -> examples, each with a name."""
 
 import csv
+import dataclasses
 import glob
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.edge.main import SUFFIXES
+
+NO_IMAGES = "predict needs images: files, folders, globs, or - for one image on stdin"
 
 TABLES = (".csv", ".tsv")
 SHOWN = 60  # characters of a text that are its name
@@ -33,11 +37,26 @@ def examples_of(words, arch, texts=()):
     if is_text:
         return [(_short(text), text.encode()) for text in texts] + _of_texts(words, kinds, bool(texts))
     if not words:
-        raise UsageError("predict needs images: files, folders, globs, or - for one image on stdin")
+        raise UsageError(NO_IMAGES)
     (kind,) = kinds.values()
     if not kind.suffixes:
         return [(word, word) for word in words]
     return [(name, name) for word in words for name in _files(word, kind)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pictures:
+    """What `_files` asks of the kind of a picture, without TensorFlow."""
+
+    suffixes: tuple[str, ...] = SUFFIXES
+    is_encoded: bool = True
+
+
+def pictures_of(words):
+    """`examples_of` of a model whose one input is a picture."""
+    if not words:
+        raise UsageError(NO_IMAGES)
+    return [(name, name) for word in words for name in _files(word, _Pictures())]
 
 
 def _short(text):

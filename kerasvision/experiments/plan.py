@@ -61,6 +61,8 @@ def plan(name, data, skip_unreadable=False):
         return _textual(cls, train.size, common)
     if "characters" in cls.label_keys:
         return _reader(cls, train, blank, common)
+    if cls.fills:
+        return Recipe(model=cls(), epochs=0, **common)
     side = _median_side(train, blank)
     if "boxes_xyxy" in cls.label_keys:
         return _detector(cls, train.size, _detector_side(source, side), common)

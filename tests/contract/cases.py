@@ -200,6 +200,7 @@ HEADS = {
     "text_classification": "logits",
     "text_regression": "values",
     "embedding/proxies": "cosines",
+    "classification/nearest_class": "products",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
 
