@@ -78,8 +78,8 @@ def _of_texts(words, kinds, has_others):
 
 
 def _of_cell(value):
-    """A text as it is, or the name of a file."""
-    return value if value.endswith(".txt") else value.encode()
+    """A text as it is, or the name of a file that is there."""
+    return value if value.endswith(".txt") and _is(pathlib.Path(value), pathlib.Path.is_file) else value.encode()
 
 
 def _files(word, kind):
