@@ -18,8 +18,8 @@ recipe = Recipe(
     name="reviews",
     model=CLASSIFIER(length=300, words=64, encoder=None, wide=CLASSIFIER.linear()),
     data=create("sources/table", path="data/reviews/movies.csv", validation_fraction=0.1, test_fraction=0.2),
-    optimizer=create("optimizers/adamw", learning_rate=1e-3),
-    epochs=12,
+    optimizer=create("optimizers/adamw", learning_rate=1e-2),
+    epochs=5,
     batch_size=64,
     cache=True,
     exports=(
@@ -29,9 +29,12 @@ recipe = Recipe(
         create("exporters/onnx"),
     ),
 )
+SLOWLY = create("optimizers/adamw", learning_rate=1e-3)
 words = dataclasses.replace(
-    recipe, name="reviews_words", model=dataclasses.replace(recipe.model, encoder=KIM, wide=None), epochs=8
+    recipe,
+    name="reviews_words",
+    model=dataclasses.replace(recipe.model, encoder=KIM, wide=None),
+    optimizer=SLOWLY,
+    epochs=8,
 )
-joined = dataclasses.replace(
-    recipe, name="reviews_joined", model=dataclasses.replace(recipe.model, encoder=KIM), epochs=8
-)
+joined = dataclasses.replace(words, name="reviews_joined", model=dataclasses.replace(recipe.model, encoder=KIM))
