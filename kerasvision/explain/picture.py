@@ -11,6 +11,7 @@ from kerasvision.core.files import write_figure
 MOST = 12  # rows of one picture
 DOTS = 110  # an inch, as `write_figure` has them
 SIDE, MOST_SIDE = 2.9, 8.0  # inches of a panel
+CAPPED = 99  # percentile of a heat above which all has one color: else single pixels hide the rest (arXiv:1706.03825)
 OUTLINE = "#00e5ff"  # of what a target stands for: on gray and on every heat
 
 
@@ -74,8 +75,7 @@ def _draw_heat(axis, given, text, heat, region):
     at = plane_of(heat, region)
     shown = _shown(given, at)
     axis.imshow(shown.mean(-1) if shown.ndim == 3 else shown, cmap="gray", vmin=0, vmax=255)
-    # one scale for all planes of a volume
-    most = max(float(heat.max()), 1e-12)
+    most = max(float(np.percentile(heat, CAPPED)), float(heat.max()) / 10, 1e-12)  # of all planes of a volume
     hot = axis.imshow(np.maximum(_cut(heat, at), 0), cmap="inferno", vmin=0, vmax=most, alpha=0.55)
     if region is not None and _cut(region, at).any():
         outlined = np.pad(_cut(region, at), 1).astype(float)  # a region that reaches the border has an outline there
@@ -86,9 +86,9 @@ def _draw_heat(axis, given, text, heat, region):
 
 
 def _add_legend(figure, axis, hot):
-    """A bar of the heat's colors, from 0 to its most."""
+    """A bar of the heat's colors, from 0 to where they end."""
     bar = figure.colorbar(hot, ax=axis, orientation="horizontal", fraction=0.04, pad=0.01, aspect=30)
-    bar.set_ticks([0, hot.norm.vmax], labels=["0", f"{hot.norm.vmax:.2g}"])
+    bar.set_ticks([0, hot.norm.vmax], labels=["0", f"{hot.norm.vmax:.2g} and more"])
     bar.ax.tick_params(labelsize=7, length=2)
 
 

@@ -12,6 +12,8 @@ from kerasvision.explain.fidelity import share_inside
 from kerasvision.explain.picture import Explained
 from kerasvision.explain.placing import in_original
 
+_COLUMNS = 5  # methods in a line of a picture
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Heat:
@@ -52,15 +54,16 @@ class Sheet:
         return list(dict.fromkeys(heat.target for heat in self.heats))
 
     def rows(self, by_method):
-        """The `Explained` of a picture: one with a column a target, or a row a target with a column a method."""
+        """The `Explained` of a picture: one with a column a target, or lines of five methods for each target."""
         name = pathlib.PurePath(self.name).name
         if not by_method:
             columns = [(heat.target, heat.heat, heat.region) for heat in self.heats]
             return [Explained(name, self.heats[0].method, self.shown, columns)]
         rows = {target: [heat for heat in self.heats if heat.target == target] for target in self.targets}
         return [
-            Explained(name, target, self.shown, [(heat.method, heat.heat, heat.region) for heat in row])
+            Explained(name, target, self.shown, [(heat.method, heat.heat, heat.region) for heat in line])
             for target, row in rows.items()
+            for line in (row[start : start + _COLUMNS] for start in range(0, len(row), _COLUMNS))
         ]
 
 

@@ -1,4 +1,7 @@
-"""The evaluator of classifiers that may say that a picture is of none of their classes."""
+"""The evaluator of classifiers that may say that a picture is of none of their classes.
+
+Open set recognition: "Toward Open Set Recognition" (Scheirer et al. 2013, doi:10.1109/TPAMI.2012.256).
+"""
 
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel

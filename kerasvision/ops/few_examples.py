@@ -39,15 +39,24 @@ def scores_of(vectors, standing_for, neighbors):
 
 
 def threshold(scores, labels, false_accept):
-    """The score above which at most `false_accept` of pictures of no class are taken for one.
+    """The score above which a picture of no class is expected to be in at most `false_accept` of cases.
 
-    Each picture is one of no class as long as its own is left out: of its score the best of the other classes counts.
-    scores: [N, K], labels: int [N].
+    Each picture is one of no class as long as its own is left out: of its score the best of the other classes counts,
+    and as there is a class fewer to be taken for, its chance is smaller by as much. Of N such scores and one more like
+    them, the chance that it is above all but the `n` largest is (n + 1) / (N + 1): the quantile of conformal prediction
+    (Angelopoulos, Bates 2021, arXiv:2107.07511, section 1). Where N is too small for that, it is the largest of them
+    (`least_rate`). scores: [N, K], labels: int [N].
     """
     others = scores.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     best = np.sort(others.max(1))[::-1]
-    return float(best[min(len(best) - 1, int(false_accept * len(best)))])
+    above = int(false_accept / least_rate(*scores.shape) + 1e-9) - 1
+    return float(best[min(len(best) - 1, max(0, above))])
+
+
+def least_rate(pictures, classes):
+    """The least share of accepted strangers that so many pictures, of so many classes, can vouch for."""
+    return classes / (classes - 1) / (pictures + 1)
 
 
 def episodes(vectors, labels, ways, shots, count, seed=0):
@@ -67,8 +76,8 @@ def episodes(vectors, labels, ways, shots, count, seed=0):
         drawn = [rng.permutation(places[k]) for k in rng.choice(able, ways, replace=False)]
         means = [standing(vectors[held[:shots]], "means", 0) for held in drawn]
         asked = np.concatenate([held[shots:] for held in drawn])
-        truth = np.repeat(np.arange(ways), [len(held) - shots for held in drawn])
-        found.append((scores_of(vectors[asked], means, 1).argmax(1) == truth).mean())
+        ground_truth = np.repeat(np.arange(ways), [len(held) - shots for held in drawn])
+        found.append((scores_of(vectors[asked], means, 1).argmax(1) == ground_truth).mean())
     return np.array(found)
 
 

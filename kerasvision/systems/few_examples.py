@@ -80,8 +80,8 @@ def _answers(trained, pictures):
         inputs = {"image": pixels[None]}
         said.append(served.serve(inputs)["label"].numpy()[0])
         prepared.append(trained.arch.geometry(inputs)[0])
-    truth = {"label": np.zeros(1, np.int32)}
-    return trained.arch.embedded(trained.graph, ((p, truth) for p in prepared))[0], np.array(said)
+    ground_truth = {"label": np.zeros(1, np.int32)}
+    return trained.arch.embedded(trained.graph, ((p, ground_truth) for p in prepared))[0], np.array(said)
 
 
 def _judged(trained):

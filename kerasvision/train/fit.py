@@ -91,7 +91,7 @@ def _filled(session, graph):
     if not session.arch.fills:
         return session
     data = evaluation_data(session.splits["train"], session.arch, batch_size=session.recipe.batch_size)
-    arch = session.arch.fill(graph, ((prepared, truth) for prepared, _, truth in data))
+    arch = session.arch.fill(graph, ((prepared, ground_truth) for prepared, _, ground_truth in data))
     return dataclasses.replace(session, arch=arch, recipe=dataclasses.replace(session.recipe, model=arch))
 
 

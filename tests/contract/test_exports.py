@@ -46,6 +46,11 @@ class Exported:
         """ "run" or spec -> what `api.load` makes of it."""
         return {spec: api.load(path) for spec, path in {"run": self.run, **self.paths}.items()}
 
+    @functools.cached_property
+    def saved(self):
+        """The SavedModel as TensorFlow loads it."""
+        return tf.saved_model.load(str(self.paths["tf_serving"]))
+
 
 @pytest.fixture(scope="module", params=graded(WHOLE_EXPORTS))
 def exported(request):
@@ -179,7 +184,7 @@ def test_the_run_is_what_training_returned(exported):
 
 def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exported):
     arch = exported.trained.arch
-    saved = _geometry_of(exported.paths["tf_serving"])
+    saved = _geometry_of(exported.saved)
     for sample in exported.case.samples():
         inputs = serving(exported, sample)
         prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
@@ -194,9 +199,8 @@ def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exp
             np.testing.assert_array_equal(piped[1][key][None], value)
 
 
-def _geometry_of(path):
-    """A function from serving inputs to all that leaves the scope of geometry inside a SavedModel's file."""
-    saved = tf.saved_model.load(str(path))  # holds the variables while the signature is read
+def _geometry_of(saved):
+    """A function from serving inputs to all that leaves the scope of geometry inside a loaded SavedModel."""
     # inlines the functions and keeps the scopes in the names
     frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"])
     fetches = {}
@@ -215,7 +219,7 @@ def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
     """The bytes signature, on whole photographs of three sizes at once, against decoded pixels one by one."""
     if not exported.served.takes_image:
         pytest.skip("does not take one image")
-    saved = tf.saved_model.load(str(exported.paths["tf_serving"]))
+    saved = exported.saved
     images = [photographs[name] for name in ("chelsea", "coffee", "astronaut")]
     encoded = tf.constant([tf.io.encode_png(image).numpy() for image in images])
     together = saved.signatures["serving_bytes"](image_bytes=encoded)

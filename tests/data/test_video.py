@@ -3,6 +3,7 @@
 import fractions
 import struct
 import types
+import weakref
 
 import av
 import numpy as np
@@ -127,6 +128,12 @@ def test_a_folder_of_pictures_is_a_video(tmp_path):
     Image.fromarray(picture(4, 32, 40)).save(tmp_path / "004.png")
     with pytest.raises(KerasVisionError, match="frame 3 of .* is 40 x 32, those before it 64 x 48"):
         read(tmp_path)
+
+
+def test_no_frame_is_kept(tmp_path):
+    with opened(written(tmp_path / "a.mp4")) as video:
+        seen = [weakref.ref(frame) for frame in video.read()]
+    assert len(seen) == 24 and not any(held() for held in seen[:-1])
 
 
 def test_a_stream_on_stdin_is_read(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """What a client writes and reads by itself: tensors in JSON, run lengths, decisions, figures of time."""
 
+import ast
 import json
 import statistics
+import sys
 
 import numpy as np
 import pytest
@@ -11,8 +13,18 @@ from kerasvision.data.kinds.image import SUFFIXES
 from kerasvision.edge import bench, describing, golden, main, tensors
 from kerasvision.edge.errors import EdgeError
 from kerasvision.edge.run_lengths import run_lengths
+from tests.test_architecture import PRODUCT, tree
 
 RNG = np.random.default_rng(0)
+NEEDS = {"numpy", "PIL", "ai_edge_litert", "onnxruntime", "kerasvision"}  # what `tflite/python` installs, and itself
+
+
+def test_the_client_needs_nothing_else():
+    for path in sorted((PRODUCT / "edge").rglob("*.py")):
+        for node in ast.walk(tree(path)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                assert {n.split(".")[0] for n in names} <= NEEDS | sys.stdlib_module_names, f"{path}: {names}"
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "int64", "float32", "float64", "bool"])

@@ -218,6 +218,15 @@ def test_the_command_writes_a_sheet_of_methods_with_arrays_and_json(digits_run, 
     )
 
 
+def test_the_command_draws_what_channels_want(digits_run, tmp_path, capsys):
+    words = ["explain", str(digits_run.folder), "--out", str(tmp_path / "wanted.png"), "--set", "steps=2", "--wants"]
+    assert main([*words, "0", "3", "1"]) == 0
+    with Image.open(tmp_path / "wanted.png") as picture:
+        assert 2.5 < picture.width / picture.height < 3
+    assert main([*words, "999"]) == 2
+    assert "maximize: no channel 999; the layer has 0 to" in capsys.readouterr().err
+
+
 def test_the_command_judges_methods_and_what_is_left_in_a_file(digits_run, digits_tflite, capsys):
     words = ["explain", str(digits_run.folder), "--examples", "2", "--compare", "saliency", "grad_cam"]
     assert main([*words, "--judge", "--json"]) == 0

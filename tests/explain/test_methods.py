@@ -205,7 +205,7 @@ def test_a_channel_s_picture_is_at_the_ends_that_its_weights_name():
     """Of a weighted sum of the channels of each pixel, whose slope is the same everywhere, whatever is shifted."""
     model = classifier(keras.layers.Conv2D(2, 1, use_bias=False, name="map"))
     set_weights(model, "map", np.array([[1.0, -1.0], [-2.0, 1.0], [0.5, 2.0]]).reshape(1, 1, 3, 2))
-    maximize = Maximize(steps=200)
+    maximize = Maximize(steps=60, rate=8.0)
     for channel, color in ((0, (255, 0, 255)), (1, (0, 255, 255))):
         assert (maximize.wanted(model, channel) == color).all()
     with pytest.raises(UsageError, match="no channel 2; the layer has 0 to 1"):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.sources.base import Opened, Split
@@ -74,6 +75,20 @@ def test_one_class_is_hidden_and_the_other_left(pages):
     page = recipe.data.samples[0]["image"].astype(int)
     assert found["clean"] == 1.0 and found["attacked"] == pytest.approx(0.25)  # all are dark: half of them rightly
     np.testing.assert_array_equal(arrays["images"][0] - page, np.where(page > 127, -OFF - 1, 0))
+
+
+def test_the_command_says_what_is_left_of_a_scene(pages, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("kerasvision.cli.attack._opened", lambda what, with_slopes: (*pages, CLASSES))
+    words = ["attack", "run", "--set", f"radius={OFF + 1}/255", "random_start=false", "--goal", "hide"]
+    assert main([*words, "--target", "bright", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "scenes: pgd (radius=0.06275" in said and "): hide bright" in said
+    assert "3 examples of test: miou 1.0000, under attack 0.2500; changes have a median norm of 0.06275" in said
+    with np.load(tmp_path / "attacked.npz") as held:
+        assert held["images"].shape == (3, SIDE, SIDE, 3)
+    for wrong, says in ((["--target", "bright", "--ways"], "a detector or segmenter is none"), ([], "--target CLASS")):
+        assert main([*words, *wrong]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_pixels_weigh_as_in_the_paper():

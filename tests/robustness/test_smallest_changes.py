@@ -72,7 +72,7 @@ def test_the_nearest_border_of_a_linear_model_is_found(name, norm, fields, withi
 def test_carlini_and_wagner_go_as_far_as_they_are_told(model, pixels, labels):
     """To a class of one's choice, and with a lead of so many logits."""
     targets = (labels + 1) % CLASSES
-    attack = create("attacks/carlini_wagner", searches=6, steps=100, confidence=5.0)
+    attack = create("attacks/carlini_wagner", searches=4, steps=60, confidence=5.0)
     found = attack.attack(model, pixels, labels, targets, as_float=True)
     lead = -Goal(labels, targets).margin(model.logits(found.images / 255))
     assert (found.after == targets).all() and (lead >= 5 - 1e-2).all() and np.median(lead) < 10
@@ -161,8 +161,7 @@ def ahead():
 
 
 @pytest.mark.parametrize("name", ["apgd_ce", "apgd_dlr"])
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize(("norm", "targeted"), [("linf", False), ("linf", True), ("l2", False)])
 def test_auto_pgd_climbs_to_the_best_place_of_a_ball(name, norm, targeted, ahead, pixels):
     """Which of a linear model is a corner (Linf), or as far as it goes along the slope (L2)."""
     (model, way), labels, radius = ahead, np.zeros(COUNT, int), RADIUS[norm] / 4

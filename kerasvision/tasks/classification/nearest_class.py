@@ -17,12 +17,12 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.edge.describing import TOP, score_rows
 from kerasvision.layers.rows import Rows
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.ops import few_examples as few
 from kerasvision.tasks._class_targets import ClassTargets
-from kerasvision.tasks._one_of_several import TOP, score_rows
 from kerasvision.tasks._vectors import Vectors
 from kerasvision.tasks.base import Output
 
@@ -121,9 +121,9 @@ class NearestClass(Vectors):
     def embedded(self, graph, batches):
         """(float32 [N, D] of length 1, labels int [N]) of batches as `fill` has them."""
         inner, vectors, labels = keras.Model(graph.input, graph.output["embedding"]), [], []
-        for prepared, truth in batches:
+        for prepared, ground_truth in batches:
             vectors.append(inner(self.normalize(prepared), training=False).numpy())
-            labels.append(np.asarray(truth["label"]))
+            labels.append(np.asarray(ground_truth["label"]))
         vectors = np.concatenate(vectors)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(vectors).all() or not lengths.all():

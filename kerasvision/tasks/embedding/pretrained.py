@@ -26,7 +26,7 @@ Whitening = typing.Literal["center", "whiten"]
 
 @architectures.register("embedding/pretrained")
 @dataclasses.dataclass(frozen=True)
-class Pretrained(Compared):
+class PretrainedEmbedding(Compared):
     """As `embedding/pairs`, with a layer that follows from the training split; a recipe has no epochs, or trains on.
 
     dimension: of the vector, as many as the backbone has channels, or fewer. whitening: "center" keeps the variance of
