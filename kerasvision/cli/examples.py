@@ -73,8 +73,13 @@ def _of_texts(words, kinds, has_others):
             rows = _rows(pathlib.Path(word), kinds)
             every += [(f"{word}, row {number}", _of_cell(row[key] or "")) for number, row in enumerate(rows, 1)]
         else:
-            every += [(_short(name), name) for name in _files(word, kind)]
+            every += [(_named(name), name) for name in _files(word, kind)]
     return every
+
+
+def _named(word):
+    """A file's name as it is, a text shortened."""
+    return word if _is(pathlib.Path(word), pathlib.Path.is_file) else _short(word)
 
 
 def _of_cell(value):
