@@ -15,6 +15,7 @@ SOURCES = {
     "tasks": True,
     "backbones": True,
     "necks": True,
+    "text_encoders": True,
     "explain": True,
 }
 SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}\b|doi:10\.\d{4,}/\S|\b(19[3-9]\d|20[0-3]\d)\b")

@@ -10,7 +10,10 @@ HELP = (
     "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, or "
     "list labels that are probably wrong"
 )
-SOURCE = "a folder, a .csv manifest, a COCO .json, a YOLO .yaml, KIND:PATH, tfds:NAME, digits, or a recipe"
+SOURCE = (
+    "a folder, a .csv manifest, a .csv, .tsv or .jsonl of texts, a COCO .json, a YOLO .yaml, KIND:PATH, tfds:NAME, "
+    "digits, or a recipe"
+)
 
 
 def configure(parser):
@@ -207,7 +210,7 @@ def _print(report):
     table.add_section()
     if objects:
         table.add_row("objects", *(str(held["count"]) for held in report["objects"].values()))
-    table.add_row("images", *(str(split["size"]) for split in splits.values()))
+    table.add_row("texts" if "scripts" in report else "images", *(str(split["size"]) for split in splits.values()))
     Console().print(table)
     for line in _lines(report):
         print(line_of(line))
@@ -217,9 +220,13 @@ def _lines(report):
     """What stands below the table: sizes, formats, objects, and two lines a finding."""
     from kerasvision.data.inspect.findings import told
 
-    for side, held in report["image_size"].items():
+    for side, held in report.get("image_size", {}).items():
         yield f"{side}: {held['min']} to {held['max']} pixels, median {held['median']:g}"
-    yield "formats: " + ", ".join(f"{n} {name}" for name, n in report["formats"].items())
+    if "bytes" in report:
+        yield "bytes: {min} to {max}, median {median:g}".format(**report["bytes"])
+    for what in ("formats", "scripts"):
+        if what in report:
+            yield f"{what}: " + ", ".join(f"{n} {name}" for name, n in report[what].items())
     for name, held in report.get("objects", {}).items():
         side, sizes = held["side_px"], ", ".join(f"{n} {size}" for size, n in held["sizes"].items())
         spans = f"side {side['min']:g} to {side['max']:g} pixels, median {side['median']:g}; " if side else ""

@@ -10,21 +10,32 @@ from kerasvision.edge.main import SUFFIXES
 
 NO_IMAGES = "predict needs images: files, folders, globs, or - for one image on stdin"
 
+TABLES = (".csv", ".tsv")
+SHOWN = 60  # characters of a text that are its name
 
-def examples_of(words, arch):
+
+def examples_of(words, arch, texts=()):
     """[(name, what `data.kinds.example.read_example` takes)] of the words of a command line, in their order.
 
     Of a model with one input files, folders, globs and URLs, or values where its kind has no files. Of one with several
     `KEY=VALUE`, each key once an example; or .csv files with a column for each key, whose paths are relative to the
-    file. Nothing found is an error.
+    file. Of one that takes a text, tables have a column for it, a row an example. texts: of such a model, as they are,
+    whatever they look like. Nothing found is an error.
     """
     from kerasvision.data.kinds.base import kind_of
     from kerasvision.data.kinds.example import given_keys
 
     keys, inputs = given_keys(arch), arch.serving_inputs()
     kinds = {key: kind_of(inputs[key]) for key in keys}
+    is_text = [inputs[key].kind for key in keys] == ["text"]
+    if texts and not is_text:
+        raise UsageError(
+            f"--text: {arch.registered_name} takes {', '.join(keys)}, not one text; give KEY=VALUE for each"
+        )
     if len(keys) > 1:
         return _of_several(words, kinds, arch)
+    if is_text:
+        return [(_short(text), text.encode()) for text in texts] + _of_texts(words, kinds, bool(texts))
     if not words:
         raise UsageError(NO_IMAGES)
     (kind,) = kinds.values()
@@ -46,6 +57,34 @@ def pictures_of(words):
     if not words:
         raise UsageError(NO_IMAGES)
     return [(name, name) for word in words for name in _files(word, _Pictures())]
+
+
+def _short(text):
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def _of_texts(words, kinds, has_others):
+    """Of files, folders and tables of texts, and of texts."""
+    if not words and not has_others:
+        raise UsageError('predict needs texts: --text "...", .txt files, or a .csv with a column text')
+    every, ((key, kind),) = [], kinds.items()
+    for word in words:
+        if word.lower().endswith(TABLES) and _is(pathlib.Path(word), pathlib.Path.is_file):
+            rows = _rows(pathlib.Path(word), kinds)
+            every += [(f"{word}, row {number}", _of_cell(row[key] or "")) for number, row in enumerate(rows, 1)]
+        else:
+            every += [(_named(name), name) for name in _files(word, kind)]
+    return every
+
+
+def _named(word):
+    """A file's name as it is, a text shortened."""
+    return word if _is(pathlib.Path(word), pathlib.Path.is_file) else _short(word)
+
+
+def _of_cell(value):
+    """A text as it is, or the name of a file that is there."""
+    return value if value.endswith(".txt") and _is(pathlib.Path(value), pathlib.Path.is_file) else value.encode()
 
 
 def _files(word, kind):
@@ -94,10 +133,10 @@ def _of_several(words, kinds, arch):
 
 
 def _rows(path, kinds):
-    """A dict of each row of a .csv file."""
+    """A dict of each row of a .csv or .tsv file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(csv.DictReader(file, delimiter="\t" if path.name.lower().endswith(".tsv") else ","))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise KerasVisionError(f"{path} cannot be read: {error}") from None
     if missing := [key for key in kinds if not rows or key not in rows[0]]:

@@ -9,7 +9,7 @@ from kerasvision.cli.examples import examples_of, pictures_of
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
-HELP = "predict images or volumes with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 
 
 def configure(parser):
@@ -22,9 +22,10 @@ def configure(parser):
         nargs="*",
         metavar="IMAGE",
         help="files, folders, globs, URLs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or "
-        "a folder with a DICOM series; of a model with several inputs KEY=FILE for each, or a .csv with "
-        "a column for each",
+        "a folder with a DICOM series; texts, .txt files, or a .csv or .tsv with a column text; of a model with "
+        "several inputs KEY=FILE for each, or a .csv with a column for each",
     )
+    parser.add_argument("--text", nargs="+", default=[], metavar="TEXT", help="texts, of a model that takes one")
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
     parser.add_argument(
         "--out",
@@ -63,7 +64,7 @@ def _opened(path):
 
 
 def _light(args):
-    asked = args.set or args.outliers or args.largest or args.fill_holes
+    asked = args.set or args.text or args.outliers or args.largest or args.fill_holes
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
 
@@ -74,7 +75,7 @@ def _model(args):
     from kerasvision.api import load, tidying
 
     model = load(args.model, args.set)
-    return model, examples_of(args.images, model.arch), tidying(model.arch, args.largest, args.fill_holes)
+    return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 
 
 def run(args):

@@ -99,6 +99,7 @@ KINDS = {
         "architectures": "tasks",
         "backbones": "backbones",
         "necks": "necks",
+        "text_encoders": "text_encoders",
         "augmentations": "data.augment",
         "sources": "data.sources",
         "input_kinds": "data.kinds",
@@ -114,6 +115,7 @@ KINDS = {
 architectures = KINDS["architectures"]
 backbones = KINDS["backbones"]
 necks = KINDS["necks"]
+text_encoders = KINDS["text_encoders"]
 augmentations = KINDS["augmentations"]
 sources = KINDS["sources"]
 input_kinds = KINDS["input_kinds"]

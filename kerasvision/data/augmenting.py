@@ -14,18 +14,20 @@ from kerasvision.ops.dense import IGNORE
 _WITHIN = 3_000_017  # folded into an example's seed, and the number of a sample within it, for that one's own
 
 
+_FITTING = {"volume": "volume/* and patches/*", "text": "text/*"}
+
+
 def check_augmentations(parts, arch):
-    """Raises where a recipe augments images and its architecture takes volumes, or the other way around, and where
+    """Raises where a recipe augments another kind of input than its architecture takes, such as volumes, and where
     targets cannot be mixed as an augmentation of a batch would. Reads nothing.
     """
     kinds = set(arch.input_kinds().values())
     taken = list(arch.input_kinds())
     for part in parts:
-        if {"image", "volume"} & kinds and not set(part.works_on) & {*taken, *kinds}:
+        if {"image", "volume", "text"} & kinds and not set(part.works_on) & {*taken, *kinds}:
             works_on = " and ".join(f"{key}s" for key in part.works_on)
-            fitting = (
-                "volume/* and patches/*" if "volume" in kinds else "geometric/*, photometric/*, occlusion/* and others"
-            )
+            images = "geometric/*, photometric/*, occlusion/* and others"
+            fitting = next((names for kind, names in _FITTING.items() if kind in kinds), images)
             raise UsageError(
                 f"{part.registered_name} works on {works_on}, and {arch.registered_name} takes {', '.join(taken)}; "
                 f"augmentations of that are {fitting}"

@@ -44,7 +44,7 @@ def plan(name, data, skip_unreadable=False):
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
     far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
     trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
-    32 pixels, as wide as nearly all of them then are.
+    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part.
     """
     cls = architectures[name]
     source = _source_for(cls, data, skip_unreadable)
@@ -57,6 +57,8 @@ def plan(name, data, skip_unreadable=False):
     }
     if "volume" in blank.input_kinds().values():
         return _volumetric(cls, train, blank, common)
+    if "text" in blank.input_kinds().values():
+        return _textual(cls, train.size, common)
     if "characters" in cls.label_keys:
         return _reader(cls, train, blank, common)
     if cls.fills:
@@ -93,6 +95,13 @@ def _has_weights(side):
 def _median_side(split, arch):
     sides = [min(x["image"].shape[1:3]) for x, _, _ in raw_examples(split, arch, batch_size=1, limit=50)]
     return statistics.median(sides)
+
+
+def _textual(cls, size, common):
+    """Texts, from scratch, with the linear part beside the network that short texts ask for."""
+    batch_size = min(64, max(4, size // 8))
+    epochs = max(3, min(20, round(STEPS * batch_size / size)))
+    return Recipe(model=cls(wide=cls.linear()), epochs=epochs, batch_size=batch_size, **common)
 
 
 def _transfer(cls, size, light, common):

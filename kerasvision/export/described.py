@@ -13,14 +13,21 @@ def architecture(arch):
     """The parts of a contract that follow from the architecture alone: those of its SavedModel, and `preprocess`."""
     return {
         "inputs": {k: _tensor(i.spec) | _how(i) for k, i in arch.serving_inputs().items()},
-        "prepared_inputs": {k: _tensor(s) for k, s in arch.prepared_inputs().items()},
+        "prepared_inputs": {k: _tensor(s, _byte(arch)) for k, s in arch.prepared_inputs().items()},
         "outputs": {k: {"dtype": g.dtype, "shape": [None, *g.shape], "unit": g.unit} for k, g in arch.outputs.items()},
         "preprocess": arch.preprocessing(),
     }
 
 
-def _tensor(spec):
-    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": _unit(spec.dtype.name)}
+PIXEL, UTF8 = "pixel 0..255", "byte of UTF-8"  # what uint8 is
+
+
+def _byte(arch):
+    return UTF8 if arch.preprocessing().get("kind") == "text" else PIXEL
+
+
+def _tensor(spec, byte=PIXEL):
+    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list(), "unit": _unit(spec.dtype.name, byte)}
 
 
 def resources(arch):
@@ -36,8 +43,8 @@ def _how(held):
     return {"kind": held.kind} | ({"read_with": held.read_with} if held.read_with else {})
 
 
-def _unit(dtype):
-    return "pixel 0..255" if dtype == "uint8" else dtype
+def _unit(dtype, byte=PIXEL):
+    return byte if dtype == "uint8" else dtype
 
 
 def file(arch, signature):
@@ -50,8 +57,7 @@ def file(arch, signature):
     takes, gives, restore = _kind(arch, signature)
     pixels = {k for k, spec in (arch.serving_specs() | arch.prepared_inputs()).items() if spec.dtype == "uint8"}
     inputs = {
-        k: row | {"unit": "pixel 0..255" if k in pixels else _unit(row["dtype"])}
-        for k, row in signature["inputs"].items()
+        k: row | {"unit": _byte(arch) if k in pixels else _unit(row["dtype"])} for k, row in signature["inputs"].items()
     }
     outputs = {k: row | {"unit": gives.get(k, "not described")} for k, row in signature["outputs"].items()}
     held = {"takes": takes, "inputs": inputs, "outputs": outputs, "restore": restore}

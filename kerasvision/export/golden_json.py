@@ -72,9 +72,11 @@ def _examples(job, rules):
 
 
 def given_of(sample):
-    """What a client has of a serving input: `encoded` bytes of a PNG, transparent where pixels are missing, or a
-    `volume` and its `spacing_mm`.
+    """What a client has of a serving input: `encoded` bytes of a PNG, transparent where pixels are missing, a
+    `volume` and its `spacing_mm`, or a `text`.
     """
+    if "text" in sample:
+        return {"text": sample["text"][0]}
     if "volume" in sample:
         return {"volume": sample["volume"][0], "spacing_mm": sample["spacing_mm"][0]}
     pixels = sample["image"][0]

@@ -102,7 +102,7 @@ def _paths():
         "/draw/{model}": {
             "parameters": model,
             "post": _operation(
-                "A picture's prediction, drawn", {"type": "object"}, body={"application/octet-stream": {}}
+                "A picture's or a text's prediction, drawn", {"type": "object"}, body={"application/octet-stream": {}}
             ),
         },
     }

@@ -48,11 +48,11 @@ def overview(models, metrics, waiting):
 
 
 def draw(predictor, encoded):
-    """JSON values of one encoded picture's prediction: {"words", "answer": as `predict --json`, "picture": a PNG in
-    base64}.
+    """JSON values of one encoded picture's, or one text's, prediction: {"words", "answer": as `predict --json`,
+    "picture": a PNG in base64}.
 
-    predictor: `answering.Predictor`. encoded: bytes of a picture. Raises ServingError of a picture
-    that cannot be decoded, and of a model that takes none or has no contract.
+    predictor: `answering.Predictor`. encoded: bytes of a picture, or a text in UTF-8. Raises ServingError of
+    one that cannot be decoded, and of a model that takes none or has no contract.
     """
     arch, classes = _described(predictor.servable.path)
     inputs, image = _read(arch, encoded)
@@ -81,9 +81,14 @@ def _described(path):
 
 
 def _read(arch, encoded):
-    """(inputs of one example, uint8 [H, W, 3]) of a picture's bytes."""
+    """(inputs of one example, uint8 [H, W, 3]) of a picture's bytes; of a text's (inputs, None)."""
     inputs = arch.serving_inputs()
     key, *others = groups(inputs)
+    if not others and inputs[key].kind == "text":
+        try:
+            return kind_of(inputs[key]).read(encoded, inputs)
+        except KerasVisionError as error:
+            raise invalid(str(error)) from None
     if others or not kind_of(inputs[key]).is_encoded:
         raise invalid(f"this model takes {', '.join(sorted(inputs))}, which no picture is")
     encoded = tf.constant(check_images(np.array([encoded], object))[0])

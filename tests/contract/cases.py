@@ -17,6 +17,7 @@ from tests.contract import (
     incomplete_cases,
     reading_cases,
     segmentation_cases,
+    text_cases,
     volume_cases,
 )
 from tests.contract.case import PHOTOGRAPHS, Case, crops
@@ -135,6 +136,7 @@ CASES = {
     **embedding_cases.CASES,
     **segmentation_cases.CASES,
     **incomplete_cases.CASES,
+    **text_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -163,6 +165,7 @@ TOYS = tuple(name for name in CASES if name.startswith("toys/"))
 
 # name -> why quantization-aware training cannot wrap its graph
 TWO_STAGE = "suppression and RoIAlign stand in the middle of the graph, and have no integer form"
+TAKES_IDS = "tensorflow-model-optimization rounds every input, and ids are no numbers to be rounded"
 CONVOLVES_VOLUMES = "tensorflow-model-optimization has no rule for Conv3D"
 EXEMPT_FROM_QAT = {
     "instance_segmentation/mask_rcnn": TWO_STAGE,
@@ -172,6 +175,7 @@ EXEMPT_FROM_QAT = {
     "volume_segmentation/unet3d": CONVOLVES_VOLUMES,
     "volume_segmentation/vnet": CONVOLVES_VOLUMES,
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
+    **dict.fromkeys(text_cases.CASES, TAKES_IDS),
 }
 
 
@@ -186,12 +190,15 @@ EXEMPT_FROM_EMBEDDING = {
 EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
     *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
+    *text_cases.CASES,  # ids have no gradient
 )
 # family, or one of its architectures -> the raw key that is made of the embedding alone
 HEADS = {
     "classification": "logits",
     "volume_classification": "logits",
     "regression": "values",
+    "text_classification": "logits",
+    "text_regression": "values",
     "embedding/proxies": "cosines",
     "classification/nearest_class": "products",
 }
@@ -209,6 +216,7 @@ REPRESENTATIVES = (
     "instance_segmentation/mask_rcnn",  # two stages, and masks
     "regression/regressor",
     "semantic_segmentation/unet",
+    "text_classification/classifier",
     "toys/siamese",  # two images
     "volume_segmentation/unet3d",
 )

@@ -249,6 +249,22 @@ def _text_lines(root):
     ]
 
 
+def _table(root):
+    root.mkdir(parents=True)
+    words = ("one", "two", "three", "four") * 3
+    rows = [(f"{w} {n}", ("odd", "even")[n % 2], ("train", "train", "test")[n % 3]) for n, w in enumerate(words)]
+    drawn = []
+    for name, separator in (("rows.csv", ","), ("rows.tsv", "\t")):
+        (root / name).write_text("\n".join(map(separator.join, [("text", "label", "split"), *rows])))
+        source = create("sources/table", path=str(root / name), validation_fraction=0.0)
+        drawn.append(Drawn(source, {"train": 8, "test": 4}, 2, (root / name,)))
+    (root / "rows.jsonl").write_text("\n".join(json.dumps({"text": t, "labels": [k]}) for t, k, _ in rows))
+    (root / "numbers.csv").write_text("\n".join(["text,target", *(f"{t},{len(t) / 4}" for t, *_ in rows)]))
+    numbers = create("sources/table", path=str(root / "numbers.csv"), target_columns=("target",), **NEVER)
+    several = Drawn(create("sources/table", path=str(root / "rows.jsonl")), {"": 12}, 2, (root / "rows.jsonl",))
+    return [*drawn, several, Drawn(numbers, {"train": 12}, 1)]
+
+
 def _rendered_text(root):
     root.mkdir()
     (root / "words.txt").write_text("the quick brown fox jumps over the lazy dog " * 9)
@@ -271,6 +287,7 @@ DRAWERS = {
     "incomplete": _incomplete,
     "long_tail": _long_tail,
     "noisy_labels": _noisy_labels,
+    "table": _table,
     "text_lines": _text_lines,
     "rendered_text": _rendered_text,
 }

@@ -15,7 +15,7 @@ from kerasvision.data.splits import NAMES
 from kerasvision.ops.dense import IGNORE
 from tests.contract.source_cases import DRAWERS, Drawn
 
-INPUTS = ("image", "image_bytes", "volume")  # one of them is in every sample
+INPUTS = ("image", "image_bytes", "volume", "text")  # one of them is in every sample
 BESIDE = {"spacing_mm", "path", "image_id"}
 REGISTERED = [name for name in sources.names() if name != "contract_case"]  # which gives what it is given
 HEAVY = ("incomplete", "tfds")  # the first traces decoders, the second imports and prepares: 8 s each

@@ -23,6 +23,7 @@ PREPARATIONS = {
     "measure_outliers_digits.py",
     "prepare_angles.py",
     "prepare_cells.py",
+    "prepare_reviews.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
@@ -31,6 +32,7 @@ SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
+    "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
@@ -126,6 +128,8 @@ def _two_steps(recipe, tmp_path):
     keep = [t for t in recipe.techniques if t.registered_name != "techniques/warm_start"]
     if recipe.data.registered_name == "sources/volumes":
         sizes = {"volume_size": (4, 8, 8)}
+    elif recipe.data.registered_name == "sources/table":
+        sizes = {"length": 32, "words": 8}
     else:
         scenes = data.registered_name in ("sources/semantic", "sources/cut_paste", "sources/image_mask")
         side = SIDE if scenes else (32, 32)
@@ -153,6 +157,10 @@ def _drawn(source, tmp_path):
         return _drawn_scenes(source, tmp_path)
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
+    if kind == "table":
+        rows = [f"text {n} of {'ab'[n % 2]}s,{'ab'[n % 2]}\n" for n in range(40)]
+        (tmp_path / "rows.csv").write_text("".join(["text,label\n", *rows]))
+        return dataclasses.replace(source, path=str(tmp_path / "rows.csv"))
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
     if kind == "rendered_text":

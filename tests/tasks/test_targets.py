@@ -12,9 +12,9 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.ops.nms import Suppression
 from kerasvision.tasks._class_targets import ClassTarget
+from kerasvision.tasks._numbers import NumberTarget
 from kerasvision.tasks._region_targets import RegionTarget, within_original
 from kerasvision.tasks.detection.task import Detection
-from kerasvision.tasks.regression.task import NumberTarget
 from kerasvision.tasks.targets import Asked, score, score_of_inputs
 
 SIDE, CLASSES = 16, ("cat", "dog", "owl")

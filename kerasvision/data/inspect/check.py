@@ -16,7 +16,7 @@ from kerasvision.core.component import hints, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import line_of
 from kerasvision.data import class_names, readable
-from kerasvision.data.inspect import duplicates, facts, findings, objects
+from kerasvision.data.inspect import duplicates, facts, findings, objects, texts
 from kerasvision.data.pipeline import thinned
 from kerasvision.ops.dense import IGNORE
 
@@ -52,11 +52,14 @@ def check(source, progress=lambda task, done, total: None):
     "image_size": {"height" and "width": {"min", "median", "max"}}, "formats": {name: count}, "looked_at": {"images",
     "of", "labels": {name: count}, "checks"}, "findings": [{"kind", "what", "count", "examples", "training",
     "left_out"}]}; for a source of boxes "objects" (`data/inspect/objects.py`); for one of masks, whose classes are
-    counted in images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}.
+    counted in images that show them, "pixels" {split: {"classes": {class: count}, "ignored": count}}. Of texts as
+    `data/inspect/texts.py` says.
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     opened = dataclasses.replace(source, **lenient).open()
     _refuse_volumes(opened)
+    if "text" in next(iter(opened.splits.values())).read_spec:
+        return texts.examined(source, opened)
     return examined(source, opened, progress)
 
 

@@ -15,6 +15,8 @@ FINDINGS = {
     "splits": ("a guess about names of splits", "rename them where another split is meant"),
     "deep": ("images in folders below their class folder", "they count for the class"),
     "short": ("rows that are cut short", "the missing values are empty"),
+    "columns": ("a guess about columns of a table", "name the column where another is meant"),
+    "blank": ("rows without a text or a label", "nothing can be learned from them, or judged by them"),
     "paths": ("paths with \\", "read as /"),
     "joined": ("labels that look like several", "each is learned as one class"),
     "names": ("doubtful names of classes", "each is learned as a class of its own"),
@@ -69,6 +71,12 @@ FINDINGS = {
         "groups of images with equal bytes that lie in several splits",
         "the figures on the judging split are too good; remove all but one",
     ),
+    "cut": ("texts longer than 256 bytes", "a model looks at model.length of them, 256 unless set"),
+    "text_contradiction": ("texts with other labels elsewhere", "training uses all of them; mend the labels"),
+    "text_leak": (
+        "pairs of nearly equal texts that lie in several splits",
+        "the figures may be too good; keep them together with a column group",
+    ),
     "near_duplicates": ("groups of nearly equal images", "each image counts"),
     "near_leak": (
         "groups of nearly equal images that lie in several splits",
@@ -86,10 +94,12 @@ FINDINGS = {
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
     "animated": ("animations", "the first frame counts"),
 }
-_ALWAYS_LEFT = {"copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_ALWAYS_LEFT = {"blank", "copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
 # kinds whose line says how many
 _UNCOUNTED = {
     "splits",
+    "blank",
+    "columns",
     "deep",
     "short",
     "paths",
@@ -140,12 +150,12 @@ def told(report):
     for found in report["findings"]:
         yield from spelled(found)
     held = report["looked_at"]
-    of = (
-        f" of {held['of']}, evenly chosen; `kerasvision data check` looks at all" if held["images"] < held["of"] else ""
-    )
+    what = "texts" if "texts" in held else "images"
+    number = held[what]
+    of = f" of {held['of']}, evenly chosen; `kerasvision data check` looks at all" if number < held["of"] else ""
     counted = ", ".join(f"{n} {name}" for name, n in held["labels"].items())
     odd = "" if report["findings"] else "nothing odd was found: "
-    yield f"{odd}looked at {held['images']} images{of} ({counted}) for {', '.join(held['checks'])}"
+    yield f"{odd}looked at {number} {what}{of} ({counted}) for {', '.join(held['checks'])}"
 
 
 def checks(keys):

@@ -9,6 +9,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import input_kinds
 from kerasvision.data.kinds.base import InputKind
+from kerasvision.ops.text import MOST_BYTES
 
 
 @input_kinds.register("text")
@@ -30,8 +31,23 @@ class TextInput(InputKind):
                 raise KerasVisionError(f"{item} is no UTF-8; save it as UTF-8") from None
         if not isinstance(item, (str, bytes)):
             raise KerasVisionError(f"{key}: {self.what} is needed; seen: {type(item).__name__}")
-        return {key: np.array(item.encode() if isinstance(item, str) else item, object)}, None
+        return {key: np.array(_checked(item.encode() if isinstance(item, str) else item), object)}, None
 
     def statistics(self, value):
         held = value.item() if isinstance(value, np.ndarray) else value
         return {"length": float(len(held.decode("utf-8", "replace") if isinstance(held, bytes) else held))}
+
+
+def _checked(held):
+    """The bytes of a text that a model can be asked about."""
+    if not held:
+        raise KerasVisionError("the text is empty; give at least one character")
+    if len(held) > MOST_BYTES:
+        raise KerasVisionError(f"the text has {len(held)} bytes; allowed: up to {MOST_BYTES}; cut it")
+    try:
+        held.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise KerasVisionError(
+            f"the text is no UTF-8: byte 0x{held[error.start]:02x} at {error.start}; encode it so"
+        ) from None
+    return held

@@ -28,7 +28,9 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How the entries become splits. what: the source, as in `image_folder 'photos'`. several: multi-label."""
+    """How the entries become splits. what: the source, as in `image_folder 'photos'`. several: multi-label. thing: what
+    an entry is called.
+    """
 
     what: str
     fractions: dict
@@ -36,6 +38,7 @@ class Plan:
     skip_unreadable: bool
     several: bool = False
     declared: bool = False
+    thing: str = "image"
 
 
 def open_entries(entries, classes, plan):
@@ -48,9 +51,9 @@ def open_entries(entries, classes, plan):
 def arrange(entries, classes, plan):
     """({split: its entries}, what was left out, one line each); a group then also links files of equal bytes."""
     entries, dropped = _readable(entries, plan)
-    _check_classes(entries, classes, plan)
+    check_classes(entries, classes, plan)
     contents = content_keys([e.path for e in entries])
-    entries, contents, leaks = _without_leaks(entries, contents)
+    entries, contents, leaks = without_leaks(entries, contents)
     groups = splits.linked(contents, [e.group for e in entries])
     return shared_out(entries, groups, classes, plan), (*dropped, *leaks)
 
@@ -104,10 +107,10 @@ def _readable(entries, plan):
     return [e for e in entries if e.path not in bad], [f"unreadable: {name} ({reason})" for name, reason in listed]
 
 
-def _check_classes(entries, classes, plan):
+def check_classes(entries, classes, plan):
     """At least two classes, each with an image; numbers have none, and one is enough."""
     if not entries:
-        raise KerasVisionError(f"{plan.what}: no image is left that can be read")
+        raise KerasVisionError(f"{plan.what}: no {plan.thing} is left that can be read")
     if plan.several or entries[0].targets:
         return
     if len(classes) < 2:
@@ -115,17 +118,21 @@ def _check_classes(entries, classes, plan):
     seen = {label for e in entries for label in e.labels}
     empty = [name for index, name in enumerate(classes) if index not in seen]
     if empty and not plan.declared:
-        raise KerasVisionError(f"{plan.what}: no readable image of {named(map(repr, empty))}; fill or remove the class")
+        raise KerasVisionError(
+            f"{plan.what}: no readable {plan.thing} of {named(map(repr, empty))}; fill or remove the class"
+        )
 
 
 def _check_training(train, entries, classes, plan):
     if not train:
-        raise KerasVisionError(f"{plan.what}: no image is left to train on; every one belongs to validation or test")
+        raise KerasVisionError(
+            f"{plan.what}: no {plan.thing} is left to train on; every one belongs to validation or test"
+        )
     untrained = {label for e in entries for label in e.labels} - {label for e in train for label in e.labels}
     if untrained:
+        which = named(repr(classes[i]) for i in sorted(untrained))
         raise KerasVisionError(
-            f"{plan.what}: no training image of {named(repr(classes[i]) for i in sorted(untrained))}, which stand in "
-            "validation or test; move some to train"
+            f"{plan.what}: no training {plan.thing} of {which}, which stand in validation or test; move some to train"
         )
 
 
@@ -143,8 +150,11 @@ def _hash(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _without_leaks(entries, contents):
-    """Drops a file whose equal the user has put into a split that judges it: test before validation before train."""
+def without_leaks(entries, contents, equal="bytes"):
+    """Drops a file whose equal the user has put into a split that judges it: test before validation before train.
+
+    contents: a key an entry, equal for equal ones, or None. equal: what is, for the lines about it.
+    """
     rank = {None: 0, "train": 0, "validation": 1, "test": 2}
     judges = {}
     for entry, key in sorted(zip(entries, contents, strict=True), key=lambda pair: -rank[pair[0].split]):
@@ -154,7 +164,7 @@ def _without_leaks(entries, contents):
     for entry, key in zip(entries, contents, strict=True):
         judge = judges.get(key, entry)
         if rank[entry.split] < rank[judge.split]:
-            lines.append(f"copy: {entry.name} has the same bytes as {judge.name}, which is in {judge.split}")
+            lines.append(f"copy: {entry.name} has the same {equal} as {judge.name}, which is in {judge.split}")
         else:
             kept.append((entry, key))
     return [e for e, _ in kept], [k for _, k in kept], lines

@@ -29,7 +29,7 @@ def entries_of(base, table, ids, columns, what):
     _check_files(entries, what)
     words = {row.get(columns.split, "").lower() for _, row in table.rows}
     said = [f"splits: {word!r} is read as validation" for word in splits.GUESSED if word in words]
-    return _with_groups(entries, what), [*said, *said_of_paths(sum(changed for _, changed in held))]
+    return with_groups(entries, what), [*said, *said_of_paths(sum(changed for _, changed in held))]
 
 
 def _entry(base, row, line, labels, columns, what):
@@ -37,12 +37,18 @@ def _entry(base, row, line, labels, columns, what):
     name = row[columns.file]
     if not name:
         raise KerasVisionError(f"{what}: line {line}: no {columns.file}")
-    split = row.get(columns.split, "").lower()
+    split = split_in(row, columns.split, line, what)
+    path, changed = placed(base.parent, name)
+    return Entry(path, name, labels, split, row.get(columns.group) or None), changed
+
+
+def split_in(row, column, line, what):
+    """The split that a row names, or None."""
+    split = row.get(column, "").lower()
     if split and split not in splits.ALIASES:
         allowed = ", ".join(splits.NAMES)
-        raise KerasVisionError(f"{what}: line {line}: {columns.split} {split!r}; allowed: {allowed} or empty")
-    path, changed = placed(base.parent, name)
-    return Entry(path, name, labels, splits.ALIASES.get(split), row.get(columns.group) or None), changed
+        raise KerasVisionError(f"{what}: line {line}: {column} {split!r}; allowed: {allowed} or empty")
+    return splits.ALIASES.get(split)
 
 
 def _check_files(entries, what):
@@ -63,7 +69,7 @@ def _check_files(entries, what):
         )
 
 
-def _with_groups(entries, what):
+def with_groups(entries, what):
     """Undecided files follow the rest of their group; a group that the split column itself tears apart is an error."""
     held = collections.defaultdict(set)
     for entry in entries:

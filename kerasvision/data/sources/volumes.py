@@ -168,9 +168,9 @@ def _arrange(entries, looks, names, plan):
     """({split: its entries}, one line for each that was left out): `_files.arrange`, for what no picture's decoder
     reads. What comes of one DICOM series stays in one split.
     """
-    _files._check_classes(entries, names, plan)
+    _files.check_classes(entries, names, plan)
     series = {look.case.path: look.grid.series for look in looks}
-    entries, contents, copies = _files._without_leaks(entries, _contents([e.path for e in entries], series))
+    entries, contents, copies = _files.without_leaks(entries, _contents([e.path for e in entries], series))
     groups = splits.linked(contents, [e.group for e in entries], [series[e.path] for e in entries])
     return _files.shared_out(entries, groups, names, plan), copies
 

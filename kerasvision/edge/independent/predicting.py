@@ -1,4 +1,4 @@
-"""From one encoded picture, or one volume, to a prediction in its own pixels, by a contract and a runtime. numpy."""
+"""From one encoded picture, volume or text to a prediction in its own pixels, by a contract and a runtime. numpy."""
 
 import numpy as np
 
@@ -15,13 +15,17 @@ class NotDescribedError(ValueError):
     """Raised where a contract leaves open what a client would have to know."""
 
 
-def prepare(rules, encoded=None, volume=None, spacing_mm=None):
+def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None):
     """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
 
-    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]. Inputs have no batch axis; where
-    `resize` is "windows" they are larger than a file takes.
+    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]; or text: its bytes. Inputs have no
+    batch axis; where `resize` is "windows" they are larger than a file takes.
     """
     _check(rules)
+    if rules["kind"] == "text":
+        length = rules["length_bytes"]
+        whole = text[:length].decode("utf-8", "ignore").encode()  # without the part of a character at its end
+        return {"text_bytes": np.frombuffer(whole.ljust(length, b"\0"), np.uint8)}, {}
     if rules["kind"] == "volume":
         fitted, geometry = fit_volume(volume, spacing_mm, rules)
         return {"volume": fitted}, geometry
@@ -34,7 +38,7 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None):
 
 
 def _check(rules):
-    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume"):
+    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume", "text"):
         raise NotDescribedError(f"preprocess {rules.get('version')} of {rules.get('kind')!r} is not described")
 
 
@@ -43,18 +47,19 @@ def _constants(rules):
     return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
 
 
-def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None):
+def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None):
     """The prediction of one example: {key: numpy array without batch axis}, in the pixels of the original.
 
     contract: of contract.json, a dict. row: one of its `artifacts`. infer: the file's runtime, a function {input: array
-    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm: as in `prepare`. Raises
-    NotDescribedError.
+    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text: as in
+    `prepare`. Raises NotDescribedError.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        return {key: value[0] for key, value in infer(_batch(_original(rules, encoded, volume, spacing_mm))).items()}
-    inputs, geometry = prepare(rules, encoded, volume, spacing_mm)
+        sent = _batch(_original(rules, encoded, volume, spacing_mm, text))
+        return {key: value[0] for key, value in infer(sent).items()}
+    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text)
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()
@@ -70,7 +75,9 @@ def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None):
     return restore(row, {name: found}, geometry)
 
 
-def _original(rules, encoded, volume, spacing_mm):
+def _original(rules, encoded, volume, spacing_mm, text):
+    if rules["kind"] == "text":
+        return {"text": np.array(text, object)}
     if rules["kind"] == "volume":
         return {"volume": np.float32(volume), "spacing_mm": np.float32(spacing_mm)}
     if "present" in rules:

@@ -18,12 +18,12 @@ from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.ops.graphs import made_of
 from kerasvision.ops.internals import called_with, made_by
-from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.classification._several import SeveralOfManyImages
 
 
 @architectures.register("classification/classifier_chain")
 @dataclasses.dataclass(frozen=True)
-class ClassifierChain(SeveralOfMany):
+class ClassifierChain(SeveralOfManyImages):
     """Raw is `{"logits": [B, chains, K]}`. chains: how many, each with an order of its own; the first has the order of
     the classes, the others are shuffled by `order_seed`. Their probabilities are averaged.
     """

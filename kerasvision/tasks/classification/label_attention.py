@@ -12,13 +12,13 @@ import tf_keras as keras
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.scale import Scale
-from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.classification._several import SeveralOfManyImages
 from kerasvision.tasks.image import ImageArchitecture
 
 
 @architectures.register("classification/label_attention")
 @dataclasses.dataclass(frozen=True)
-class LabelAttention(SeveralOfMany):
+class LabelAttention(SeveralOfManyImages):
     """temperature: how sharply a label looks at its strongest position; above 50 or so it is the maximum. share: of the
     attended score beside the mean (the paper's lambda). pooling: has no part in it.
     """

@@ -11,12 +11,12 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
-from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.classification._several import SeveralOfManyImages
 
 
 @architectures.register("classification/label_embedding")
 @dataclasses.dataclass(frozen=True)
-class LabelEmbedding(SeveralOfMany):
+class LabelEmbedding(SeveralOfManyImages):
     """rank: dimensions of the space; the kernel of the layer `logits`, [rank, K], has a label in each column."""
 
     rank: int = 16

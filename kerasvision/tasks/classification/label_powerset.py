@@ -14,14 +14,14 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.losses.classification import softmax_cross_entropy
-from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.classification._several import SeveralOfManyImages
 
 MOST_SETS = 4096
 
 
 @architectures.register("classification/label_powerset")
 @dataclasses.dataclass(frozen=True)
-class LabelPowerset(SeveralOfMany):
+class LabelPowerset(SeveralOfManyImages):
     """Raw is `{"logits": [B, S]}` over S combinations. The answer is the likeliest one; a label's probability is that
     of all combinations that hold it.
 

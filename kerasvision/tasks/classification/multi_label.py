@@ -9,12 +9,12 @@ import dataclasses
 import tf_keras as keras
 
 from kerasvision.core.registry import architectures
-from kerasvision.tasks.classification._several import SeveralOfMany
+from kerasvision.tasks.classification._several import SeveralOfManyImages
 
 
 @architectures.register("classification/multi_label")
 @dataclasses.dataclass(frozen=True)
-class MultiLabelClassifier(SeveralOfMany):
+class MultiLabelClassifier(SeveralOfManyImages):
     """Like `classification/classifier`, with independent classes. thresholds, top_k: see `SeveralOfMany`."""
 
     def head(self, x):

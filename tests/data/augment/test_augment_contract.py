@@ -11,6 +11,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment.base import BatchAugmentation, Canvas, Combination, WindowAugmentation
 from kerasvision.ops.resample import PER_OBJECT
+from tests.data.augment.test_text_augment import CASES as TEXTS
 
 # where an augmentation has a probability it is one that lets different seeds differ
 CASES = {
@@ -147,7 +148,7 @@ def seed_of(number):
 
 
 def test_every_augmentation_has_a_case():
-    assert set(augmentations.names()) == set(CASES)
+    assert set(augmentations.names()) == {*CASES, *TEXTS}
 
 
 @pytest.mark.parametrize("name", CASES)

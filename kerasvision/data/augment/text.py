@@ -1,0 +1,93 @@
+"""Other spellings of a text: words dropped or out of order, and letters mistyped.
+
+After "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks" (Wei and Zou 2019,
+arXiv:1901.11196) and "Synthetic and Natural Noise Both Break Neural Machine Translation" (Belinkov and Bisk 2018,
+arXiv:1711.02173), section 3.2. Words are what stands between white space. A text keeps one word at least.
+"""
+
+import dataclasses
+import typing
+
+import tensorflow as tf
+
+from kerasvision.core.registry import augmentations
+from kerasvision.data.augment import draws
+from kerasvision.data.augment.base import Augmentation
+
+
+class TextAugmentation(Augmentation):
+    """Abstract. An augmentation of `text`, a string scalar in UTF-8."""
+
+    works_on: typing.ClassVar[tuple[str, ...]] = ("text",)
+
+    def __call__(self, sample, seed):
+        changed = self.changed(sample["text"], seed)
+        return sample | {"text": tf.where(tf.strings.length(changed) > 0, changed, sample["text"])}
+
+    def changed(self, text, seed):
+        """The text, a string scalar, as it is to be; "" leaves it as it was."""
+        raise NotImplementedError
+
+
+@augmentations.register("text/drop_words")
+@dataclasses.dataclass(frozen=True)
+class DropWords(TextAugmentation):
+    """rate: of words that are left out."""
+
+    rate: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, rate=(0, 1))
+
+    def changed(self, text, seed):
+        words = tf.strings.split(text)
+        kept = tf.random.stateless_uniform(tf.shape(words), seed) >= self.rate
+        return tf.strings.reduce_join(tf.boolean_mask(words, kept), separator=" ")
+
+
+@augmentations.register("text/move_words")
+@dataclasses.dataclass(frozen=True)
+class MoveWords(TextAugmentation):
+    """reach: places that a word moves at most, by sorting i + U(0, reach + 1) (Lample et al. 2018, arXiv:1711.00043,
+    section 2.3).
+    """
+
+    reach: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, reach=(0, 1000))
+
+    def changed(self, text, seed):
+        words = tf.strings.split(text)
+        return tf.strings.reduce_join(tf.gather(words, _moved(tf.shape(words)[0], self.reach, seed)), separator=" ")
+
+
+@augmentations.register("text/misspell")
+@dataclasses.dataclass(frozen=True)
+class Misspell(TextAugmentation):
+    """rate: of letters that are left out, written twice or exchanged with their neighbor, each as often."""
+
+    rate: float = 0.03
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, rate=(0, 1))
+
+    def changed(self, text, seed):
+        letters = tf.strings.unicode_split(text, "UTF-8", errors="replace")
+        count = tf.shape(letters)[0]
+        which, *_ = seeds = draws.split(seed, 2)
+        drawn = tf.random.stateless_uniform([count], which)
+        third = self.rate / 3
+        times = tf.where(drawn < third, 0, tf.where(drawn < 2 * third, 2, 1))
+        swaps = tf.cast(tf.random.stateless_uniform([count], seeds[1]) < third, tf.float32)
+        place = tf.argsort(tf.cast(tf.range(count), tf.float32) + 1.5 * swaps, stable=True)
+        return tf.strings.reduce_join(tf.repeat(tf.gather(letters, place), tf.gather(times, place)))
+
+
+def _moved(count, reach, seed):
+    """int32 [count]: an order in which nothing is further than `reach` places from where it was."""
+    noise = tf.random.stateless_uniform([count], seed) * (reach + 1)
+    return tf.argsort(tf.cast(tf.range(count), tf.float32) + noise, stable=True)

@@ -1,0 +1,1 @@
+"""Numbers that a text is given by people: a score, a price."""
