@@ -6,51 +6,22 @@ the range of its numbers.
 """
 
 import dataclasses
-import math
 import typing
 
-import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import backbones
-from kerasvision.drawing.showing.base import Showing
-from kerasvision.drawing.showing.vectors import VectorShowing
 from kerasvision.layers.pooling import pool
 from kerasvision.metrics.retrieval import Retrieval
-from kerasvision.tasks.base import Output
-from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
-from kerasvision.tasks.targets import Target, Targets
-
-_TURN = math.pi * (3.0 - math.sqrt(5.0))  # the golden angle, by which no two numbers have one direction
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class VectorTarget(Target):
-    """How far a raw embedding reaches in the direction that an example's own has. direction: float32 [D], length 1."""
-
-    direction: np.ndarray
-    text: str = "its embedding"
-
-    def score(self, found):
-        return tf.linalg.matvec(found["embedding"], self.direction)
+from kerasvision.tasks._vectors import VectorArchitecture
+from kerasvision.tasks.image import Resample, Resize
 
 
 @dataclasses.dataclass(frozen=True)
-class VectorTargets(Targets):
-    """The embedding as a whole, the only target there is."""
-
-    flags: typing.ClassVar[dict[str, str]] = {}
-
-    def chosen(self, raw, geometry, classes, asked):
-        return [VectorTarget(tf.math.l2_normalize(raw["embedding"], -1)[0].numpy())]
-
-
-@dataclasses.dataclass(frozen=True)
-class Embedding(ImageArchitecture):
+class Embedding(VectorArchitecture):
     """Abstract. Every prediction is `embedding` float32 [B, dimension], of length 1: its cosines are dot products.
 
     dimension: of the vector. backbone, image_size (h, w), resize, resample, crop_fraction, antialias: as of a
@@ -72,7 +43,6 @@ class Embedding(ImageArchitecture):
     name: typing.ClassVar[str] = "embedding"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "recall@1"
-    showing: typing.ClassVar[Showing] = VectorShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = ("gallery",)
 
     def __post_init__(self):
@@ -83,8 +53,8 @@ class Embedding(ImageArchitecture):
             raise UsageError(f"model.dropout={self.dropout:g}; allowed: 0 to less than 1")
 
     @property
-    def outputs(self):
-        return {"embedding": Output("float32", "part of a vector of length 1", (self.dimension,))}
+    def vector_size(self):
+        return self.dimension
 
     def evaluator(self, classes):
         return Retrieval(self.gallery)
@@ -95,32 +65,3 @@ class Embedding(ImageArchitecture):
         if self.dropout:
             x = keras.layers.Dropout(self.dropout, name="dropout")(x)
         return keras.layers.Dense(self.dimension, name="embedding")(x)
-
-    def answering(self, graph):
-        return keras.Model(graph.input, {"embedding": graph.output["embedding"]}, name=self.name)
-
-    def embedding(self, graph):
-        """The raw embedding, before it gets length 1."""
-        return graph.output["embedding"]
-
-    def targets(self):
-        return VectorTargets()
-
-    def decode(self, raw, geometry):
-        return {"embedding": tf.math.l2_normalize(raw["embedding"], -1)}
-
-    def compare(self, reference, other):
-        """The distance of both vectors, which is nearly their angle in radians. What is decided by a vector depends on
-        a gallery, which `metrics.retrieval` has; two vectors alone have no decision that could differ.
-        """
-        apart = np.linalg.norm(reference["embedding"] - other["embedding"], axis=-1)
-        return apart, np.zeros(len(apart), bool)
-
-    def describe(self, prediction, classes):
-        return {"embedding": [float(f"{v:.7g}") for v in prediction["embedding"]]}
-
-    def direction(self, label):
-        """A vector of length 1 for each class, int [...] -> float32 [..., dimension]: as an ideal graph gives it."""
-        angle = _TURN * tf.cast(label, tf.float32)
-        plane = tf.stack([tf.cos(angle), tf.sin(angle)], -1)
-        return tf.pad(plane, [[0, 0]] * (plane.shape.rank - 1) + [[0, self.dimension - 2]])
