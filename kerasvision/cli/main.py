@@ -10,7 +10,7 @@ from kerasvision.core.escaping import lines_of
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
-    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index"),
+    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index", "probe"),
 )
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")

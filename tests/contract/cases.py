@@ -17,6 +17,7 @@ from tests.contract import (
     incomplete_cases,
     reading_cases,
     segmentation_cases,
+    self_supervised_cases,
     volume_cases,
 )
 from tests.contract.case import PHOTOGRAPHS, Case, crops
@@ -134,6 +135,7 @@ CASES = {
     **detection_cases.CASES,
     **embedding_cases.CASES,
     **segmentation_cases.CASES,
+    **self_supervised_cases.CASES,
     **incomplete_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
@@ -193,6 +195,8 @@ HEADS = {
     "volume_classification": "logits",
     "regression": "values",
     "embedding/proxies": "cosines",
+    "self_supervised": "projection",
+    "self_supervised/rotation": "turns",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
 

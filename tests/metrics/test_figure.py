@@ -9,6 +9,7 @@ from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
+from kerasvision.metrics.representation import Representation
 from kerasvision.metrics.restoration import Restoration
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
@@ -75,7 +76,25 @@ def retrieval():
     return Retrieval(), {"embedding": vectors.astype(np.float32)}, {"label": RNG.integers(0, 4, COUNT)}
 
 
-CASES = (single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval)
+def representation():
+    vectors = RNG.normal(size=(COUNT, 4))
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    truth = {"label": RNG.integers(0, 4, COUNT)}
+    return Representation(labeled=True), {"embedding": vectors.astype(np.float32)}, truth
+
+
+CASES = (
+    single_label,
+    multi_label,
+    numbers,
+    restoration,
+    segmentation,
+    detection,
+    instances,
+    reading,
+    retrieval,
+    representation,
+)
 
 
 def test_every_architecture_s_evaluator_is_among_them():
