@@ -1,6 +1,7 @@
 """The evaluator of what was learned without labels: how many directions the embeddings use, and what is near them.
 
-The figures of spread are of `ops.spread`, the vote of neighbors is of `ops.nearest`.
+The figures of spread are of `ops.spread`, which names their papers; the vote of neighbors is that of "Unsupervised
+Feature Learning via Non-Parametric Instance Discrimination" (Wu et al. 2018, arXiv:1805.01978), in `ops.nearest`.
 """
 
 import numpy as np

@@ -23,7 +23,9 @@ class BYOL(SelfSupervised):
     projector: tuple[int, ...] = (256, 128)
     predictor: int = 256
 
-    needs: typing.ClassVar[dict[str, str]] = {"momentum_teacher": "its answers are what the predictor predicts"}
+    required_techniques: typing.ClassVar[dict[str, str]] = {
+        "momentum_teacher": "its answers are what the predictor predicts"
+    }
 
     def __post_init__(self):
         super().__post_init__()

@@ -36,7 +36,7 @@ class DINO(SelfSupervised):
     student_temperature: float = 0.1
     teacher_temperature: float = 0.04
 
-    needs: typing.ClassVar[dict[str, str]] = {
+    required_techniques: typing.ClassVar[dict[str, str]] = {
         "momentum_teacher": "its answers are what each view is to say",
         "centering": "without it all pictures get one prototype",
     }

@@ -39,7 +39,9 @@ class MoCo(SelfSupervised):
     temperature: float = 0.2
     predictor: int = 0
 
-    needs: typing.ClassVar[dict[str, str]] = {"momentum_teacher": "its answers are what each view looks for"}
+    required_techniques: typing.ClassVar[dict[str, str]] = {
+        "momentum_teacher": "its answers are what each view looks for"
+    }
 
     def __post_init__(self):
         super().__post_init__()

@@ -49,7 +49,8 @@ class SelfSupervised(VectorArchitecture):
     after_training: typing.ClassVar[tuple[str, ...]] = ("gallery",)
     views: typing.ClassVar[int] = 2
     # names of the techniques without which the method is another one, -> what they are for
-    needs: typing.ClassVar[dict[str, str]] = {}
+    required_techniques: typing.ClassVar[dict[str, str]] = {}
+    compares_lengths: typing.ClassVar[bool] = False  # whether the loss sees more of projections than directions
     compares_views: typing.ClassVar[bool] = True  # whether equal views leave nothing to learn
 
     def __post_init__(self):
@@ -78,7 +79,7 @@ class SelfSupervised(VectorArchitecture):
                 "augmentations, such as geometric/random_resized_crop and photometric/color_jitter"
             )
         held = {technique.registered_name for technique in phase.techniques}
-        for name, reason in self.needs.items():
+        for name, reason in self.required_techniques.items():
             if f"techniques/{name}" not in held:
                 raise UsageError(f"{self.registered_name} needs techniques/{name}: {reason}; add it to the recipe")
         if self.compares_views and batch_size < 2:

@@ -5,6 +5,7 @@ arXiv:2105.04906). With ResNet-50 and 1000 epochs of ImageNet it reached 73.2 % 
 """
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 
@@ -28,6 +29,8 @@ class VICReg(SelfSupervised):
     invariance: float = 25.0
     variance: float = 25.0
     covariance: float = 1.0
+
+    compares_lengths: typing.ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()
