@@ -11,7 +11,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.train.run import Trained, save_run
 
-BACKBONE = create("backbones/convnet", width=4, blocks=(1, 1, 1))
+BACKBONE = create("backbones/convnet", width=4, blocks=(1, 1, 1), stem_stride=2)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,7 @@ def started(run, name, **fields):
     ("name", "fields"),
     [
         ("classification/classifier", {"num_classes": 3}),
-        (
-            "detection/retinanet",
-            {"num_classes": 3, "image_size": (64, 64), "neck": create("necks/fpn", first=2, width=8)},
-        ),
+        ("detection/retinanet", {"num_classes": 3, "image_size": (64, 64), "neck": create("necks/fpn", width=8)}),
         ("semantic_segmentation/unet", {"num_classes": 3}),
         ("embedding/pairs", {"dimension": 4}),
     ],
