@@ -4,12 +4,17 @@ import warnings
 
 from kerasvision.core.escaping import line_of, plot_text
 from kerasvision.core.files import beside
+from kerasvision.drawing.letters import say_missing
 
 _LONGEST = 28  # characters of a name beside an axis
 
 
 def save_figure(figure, path):
-    """A matplotlib figure as PNG, written beside and renamed. Letters that its font lacks are drawn as boxes."""
+    """A matplotlib figure as PNG, written beside and renamed. Letters that its font lacks are boxes, and said."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        say_missing(text.get_text())
     with beside(path) as held, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(held, dpi=100, format="png")

@@ -2,15 +2,14 @@
 
 import colorsys
 import dataclasses
-import functools
 import math
-import pathlib
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from kerasvision.core.files import beside
+from kerasvision.drawing.letters import font, say_missing
 
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 _QUIET_INK, _FRAME = (90, 90, 90), (205, 205, 205)
@@ -40,15 +39,6 @@ class Mark:
 def color_of(number):
     """A light color for a number; neighbors differ by the golden ratio of the color circle."""
     return tuple(round(255 * v) for v in colorsys.hsv_to_rgb(int(number) * 0.618034 % 1, 0.65, 1.0))
-
-
-@functools.cache
-def font(size_px, bold=False):
-    """DejaVu Sans, which comes with matplotlib: Latin, Greek, Cyrillic and more; Pillow's own is Latin only."""
-    import matplotlib
-
-    file = f"DejaVuSans{'-Bold' if bold else ''}.ttf"
-    return ImageFont.truetype(str(pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", file)), size_px)
 
 
 def text_px(side):
@@ -172,7 +162,8 @@ def luminance(color):
 
 
 def fitted(text, letters, width):
-    """The text, cut to a width in pixels; "" when there is no room for a letter."""
+    """The text, cut to a width in pixels; "" when there is no room for a letter. What has no letter is said."""
+    say_missing(text)
     if letters.getlength(text) <= width:
         return text
     while text and letters.getlength(f"{text}.") > width:

@@ -1,4 +1,4 @@
-"""How well a model does on corrupted images: its main metric under each corruption and severity."""
+"""How well a model does on corrupted images: the metric its recipe decides by under each corruption and severity."""
 
 import json
 import pathlib
@@ -20,8 +20,8 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
 
     model: what `kerasvision.load` gives. corruptions: names of `corruptions.CORRUPTIONS`, or none for all. severities:
     of 1 to 5. examples: at most so many, spread evenly over the split. progress: called with (task, done, total). The
-    noise of an image is the same at every call. Raises UsageError of an unknown corruption, and of a model that takes
-    no image or has no data.
+    noise of an image is the same at every call. Raises UsageError of an unknown corruption, of a model that takes no
+    image or has no data, and where the split has no example of the class that the metric is of.
     """
     names, arch = tuple(corruptions) or tuple(CORRUPTIONS), model.arch
     for name in names:
@@ -37,12 +37,20 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
             judge.update(model(_corrupted(inputs, ids, name, severity)), ground_truth)
         seen += len(ids)
         progress("images", seen, data.size)
-    values = [float(judge.result(only=(arch.main_metric,))[arch.main_metric]) for judge in judges]
+    metric, _ = arch.chosen_by(model.recipe.metric, model.classes)
+    values = [_figure(judge, metric, split) for judge in judges]
     found = {name: {} for name in names}
     for (name, severity), value in zip(cells[1:], values[1:], strict=True):
         found[name][str(severity)] = value
-    held = {"name": model.recipe.name, "split": split, "metric": arch.main_metric, "examples": seen}
+    held = {"name": model.recipe.name, "split": split, "metric": metric, "examples": seen}
     return held | {"clean": values[0], "corruptions": found}
+
+
+def _figure(judge, metric, split):
+    held = judge.result(only=(metric,))
+    if metric not in held:
+        raise UsageError(f"metric={metric!r}: the {split} split has no example to measure it on; --split takes another")
+    return float(held[metric])
 
 
 def _splits(model, name):

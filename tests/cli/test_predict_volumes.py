@@ -1,5 +1,6 @@
 """`predict` on volumes: masks on the grid of the file that came in, alike from the run and from its files."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -220,3 +221,24 @@ def test_data_check_says_what_it_knows_of_volumes(run, capsys):
 def test_volumes_are_not_corrupted_like_pictures(run, capsys):
     assert main(["robustness", str(run / "run")]) == 2
     assert "takes no image that could be corrupted" in capsys.readouterr().err
+
+
+def test_the_table_of_cases_is_in_milliliters_of_the_files_own_voxels(run, tmp_path, capsys):
+    """The drawn blocks have 5 x 10 x 4 and 7 x 10 x 4 voxels of 2.5 mm3; of the found ones nibabel counts the voxels in
+    the masks that `predict` writes.
+    """
+    path = tmp_path / "cases.csv"
+    assert main(["evaluate", str(run / "run"), "--cases", str(path)]) == 0
+    rows = {row["file"]: row for row in csv.DictReader(path.open(encoding="utf-8"))}
+    assert len(rows) == 2
+    for number in (8, 9):
+        volume, mask = phantom(number)
+        file = save(tmp_path / "in" / f"{number}.nii.gz", volume)
+        assert main(["predict", str(run / "run"), str(file), "--out", str(tmp_path / "out")]) == 0
+        found = np.asarray(nib.load(tmp_path / "out" / f"{number}.nii.gz").dataobj)
+        (row,) = (row for name, row in rows.items() if f"{number}.nii.gz" in name)
+        assert float(row["true_ml/block"]) == pytest.approx({8: 0.5, 9: 0.7}[number], rel=1e-5)
+        assert float(row["predicted_ml/block"]) == pytest.approx(found.sum() * np.prod(SPACING) / 1000, rel=1e-5)
+        assert float(row["dice/block"]) == pytest.approx(
+            2 * (found * mask).sum() / (found.sum() + mask.sum()), rel=1e-5
+        )

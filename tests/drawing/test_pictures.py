@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.drawing import letters as letters_of_pictures
 from kerasvision.drawing import pictures
+from kerasvision.drawing.figures import save_figure
+from kerasvision.drawing.letters import font
 from kerasvision.drawing.pictures import Mark, color_of, marked, sheet
 
 H, W, SIDE = 300, 400, 400
@@ -98,7 +102,7 @@ def test_a_name_stands_inside_the_picture(text, box):
     pixels = drawn([Mark(np.array(box), text, RED)], np.zeros_like(GRAY))
     tag = is_color(pixels, RED)
     rows = tag.sum(1)
-    letters = pictures.font(pictures.text_px(SIDE))
+    letters = font(pictures.text_px(SIDE))
     high = sum(letters.getmetrics()) + 2
     wide = int(letters.getlength(pictures.fitted(text, letters, W - 6))) + 6
     assert (rows >= 0.3 * wide).sum() >= high - 2  # all rows of the name's ground
@@ -125,7 +129,7 @@ def test_every_place_of_a_name_is_inside_and_the_first_is_on_top():
         assert (x1 - x0, y1 - y0) == (60, 15) and x0 >= 0 and y0 >= 0 and x1 <= 400 and y1 <= 300
     dark, whole = np.zeros((16, 64, 3), np.uint8), np.array([0, 0, 64, 16])  # no room for more than one name
     first, second = Mark(whole, "bird 0.90", RED), Mark(whole, "bird 0.80", (0, 0, 255))
-    wide = int(pictures.font(pictures.text_px(64)).getlength("bird 0.90"))
+    wide = int(font(pictures.text_px(64)).getlength("bird 0.90"))
     assert 40 < wide < 60
     np.testing.assert_array_equal(drawn([first, second], dark, 64)[:12, :wide], drawn([first], dark, 64)[:12, :wide])
 
@@ -182,7 +186,7 @@ def test_sheet_places_pictures_titles_and_captions():
 
 
 def test_fitted_text():
-    letters = pictures.font(12)
+    letters = font(12)
     assert pictures.fitted("bird", letters, 100) == "bird"
     cut = pictures.fitted("bird of paradise", letters, 60)
     assert cut.endswith(".") and letters.getlength(cut) <= 60 and "bird of paradise".startswith(cut[:-1])
@@ -197,3 +201,18 @@ def test_unwritable_path_is_one_line_and_leaves_nothing(tmp_path):
     with pytest.raises(KerasVisionError, match="cannot write"):
         pictures.save(picture, tmp_path / "folder.png")
     assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_letters_that_the_font_lacks_are_named_once(capsys, tmp_path):
+    """U+4F60 and U+597D are in no DejaVu font, U+0107 and U+03A9 are; a picture and a figure say the same."""
+    letters_of_pictures._TOLD.clear()
+    drawn([Mark(BOX, "\u0107a\u03a9", RED)])
+    assert capsys.readouterr().err == ""
+    drawn([Mark(BOX, "\u4f60\u597d cat", RED)])
+    assert capsys.readouterr().err == (
+        "kerasvision: pictures have no letters for \u4f60 \u597d; boxes stand in their place\n"
+    )
+    figure = Figure()
+    figure.subplots().set_title("\u4f60\u732b")
+    save_figure(figure, tmp_path / "figure.png")
+    assert capsys.readouterr().err.count("\u732b") == 1 and (tmp_path / "figure.png").stat().st_size

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from kerasvision.drawing.figures import shortened
-from kerasvision.drawing.pictures import font
+from kerasvision.drawing.letters import font
 from kerasvision.metrics import class_pictures, number_pictures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.regression import Numbers

@@ -14,6 +14,7 @@ from kerasvision.data.augmenting import augmented, check_augmentations
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import stream_seed
 from kerasvision.drawing import pictures
+from kerasvision.drawing.letters import font
 from kerasvision.drawing.showing.base import side_by_side
 from kerasvision.ops.dense import IGNORE
 
@@ -98,12 +99,14 @@ def write_sheet(samples, path, columns=8, classes=()):
     step_x, step_y = TILE_PX + _GAP_PX, TILE_PX + CAPTION_PX + _GAP_PX
     size = columns * step_x + _GAP_PX, math.ceil(len(samples) / columns) * step_y + _GAP_PX
     sheet = Image.new("RGB", size, pictures.PAPER)
-    draw, font = ImageDraw.Draw(sheet), pictures.font(11)
+    draw, letters = ImageDraw.Draw(sheet), font(11)
     for number, sample in enumerate(samples):
         x, y = number % columns * step_x + _GAP_PX, number // columns * step_y + _GAP_PX
         tile = _tile(sample, classes)
         sheet.paste(tile, (x + (TILE_PX - tile.width) // 2, y + (TILE_PX - tile.height) // 2))
-        draw.text((x, y + TILE_PX + 2), pictures.fitted(_caption(sample, classes), font, TILE_PX), pictures.INK, font)
+        draw.text(
+            (x, y + TILE_PX + 2), pictures.fitted(_caption(sample, classes), letters, TILE_PX), pictures.INK, letters
+        )
     pictures.save(sheet, path)
 
 
