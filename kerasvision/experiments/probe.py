@@ -97,8 +97,8 @@ def _embedder(arch, folder):
 
 def _features(run, arch, split, seed):
     """What is probed -> float32 [N, D] of a split, in order."""
-    fresh = keras.utils.set_random_seed(seed) or arch.build()
-    trained = arch.build()
+    trained, fresh = arch.build(), arch.build()
+    draw_kernels(fresh, seed)
     if not put_by_name(run.graph, trained)[0]:
         raise KerasVisionError("probe: the run's graph has no layer by the name of its backbone's")
     graphs = {"run": trained, "random": fresh}
@@ -112,6 +112,18 @@ def _features(run, arch, split, seed):
             found.setdefault(f"{name}, 2 x 2", []).append(pooled(levels, 2))
         found.setdefault("raw pixels", []).append(pooled(inputs["image"].numpy(), MOST_SIDE))
     return {name: np.concatenate(rows).astype(np.float32) for name, rows in found.items()}
+
+
+def draw_kernels(graph, seed):
+    """Kernels of a graph as "Delving Deep into Rectifiers" draws them (He et al. 2015, arXiv:1502.01852, equation 10),
+    by a seed alone.
+    """
+    rng = np.random.default_rng(seed)
+    for layer in graph.layers:
+        axes = 2 if isinstance(layer, keras.layers.DepthwiseConv2D) else -1
+        held = layer.get_weights()
+        kernels = [rng.normal(0, np.sqrt(2 / np.prod(w.shape[:axes])), w.shape) if w.ndim > 1 else w for w in held]
+        layer.set_weights(kernels)
 
 
 def pooled(levels, cells):

@@ -12,13 +12,12 @@ from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES, UNSUPPORTED
 from kerasvision.data.sources._files import Entry, Plan, arrange, grouped
 from kerasvision.data.sources._walk import below, named_like_splits
-from kerasvision.data.sources.base import Opened, Split
-from kerasvision.data.sources.base import Pictures as EncodedPictures
+from kerasvision.data.sources.base import Opened, Pictures, Split
 
 
 @sources.register("pictures")
 @dataclasses.dataclass(frozen=True)
-class Pictures(EncodedPictures):
+class PictureFolders(Pictures):
     """Samples: `image_bytes`, `path`. There are no labels and no classes: what folders are called means nothing.
 
     path: a folder, or several. Folders in it that are named like splits (train, validation, test), one of them like

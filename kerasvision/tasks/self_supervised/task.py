@@ -60,6 +60,7 @@ class SelfSupervised(VectorArchitecture):
 
     @property
     def main_metric(self):
+        """What picks the best epoch: neighbors where there are labels, else how many directions embeddings use."""
         return "knn" if self.labeled else "effective_rank"
 
     @property
