@@ -42,9 +42,8 @@ class ServedRunner(Runner):
         return {k: v.numpy() for k, v in self.served.serve(inputs).items()}
 
     def call(self, name, inputs):
-        if name not in self.served.functions:
-            return super().call(name, inputs)
-        return answers(self.served.functions[name], inputs)
+        known = self.served.functions
+        return answers(known[name], inputs) if name in known else super().call(name, inputs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +78,12 @@ class Model:
         """
         if isinstance(given, list):
             return [self.predict(one, tidy) for one in given]
-        inputs, read = read_example(self.arch, fetched(given))
+        inputs, read = self.read(given)
         return self.predict_one(inputs, tidy, name_of(given), read)
+
+    def read(self, given):
+        """(inputs of one example, what it was read from) of what `predict` is given."""
+        return read_example(self.arch, fetched(given))
 
     def predict_one(self, inputs, tidy=None, name="", read=None):
         """The `Prediction` for inputs of one example, {key: array} without batch axis. name, read: as it has them."""
@@ -168,8 +171,7 @@ def _described(path):
 def _from_file(path, settings):
     """A `Model` from an exported file."""
     contract, row, recipe = _described(path)
-    recipe = dataclasses.replace(recipe, model=changed(recipe.model, settings))
-    exporter = from_spec(row["kind"])
+    recipe, exporter = dataclasses.replace(recipe, model=changed(recipe.model, settings)), from_spec(row["kind"])
     try:
         identity.check_signature(path, row, exporter.signature(path))
         runner = exporter.open(path, recipe.model)
@@ -214,8 +216,7 @@ def exportable(what, data=None):
 
 def predict(model, given):
     """JSON of one example. model: a `Model`, or what `load` takes. given: see `Model.predict`."""
-    model = model if isinstance(model, Model) else load(model)
-    return model.predict(given).to_json()
+    return (model if isinstance(model, Model) else load(model)).predict(given).to_json()
 
 
 def tidying(arch, keep_largest=False, fill_holes=False):
@@ -257,8 +258,7 @@ def evaluate_groups(model, by, split="test", table=None):
     from kerasvision.data.grouping import group_column, groups_of
     from kerasvision.inference import evaluation
 
-    model = _known(model)
-    source = model.recipe.data
+    source = (model := _known(model)).recipe.data
     own = source.path if hasattr(source, "file_column") else None
     if not (table or own):
         raise UsageError(f"{source.registered_name} has no table with columns; name one: --table FILE.csv (file,{by})")

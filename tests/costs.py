@@ -6,6 +6,8 @@ Record on a machine that does nothing else: beside others the same test costs ha
 """
 
 import collections
+import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -109,12 +111,21 @@ class Costs:
     def __init__(self, config, group_of_item):
         self._config, self._group_of = config, group_of_item
         self._by_group, self._largest = collections.Counter(), 0
+        self._traced, self._traced_by = contextlib.ExitStack(), None  # around what a group of tests traces
         self._mark = self._began = _spent()
         if config.getoption("record_costs"):
             refuse_parts(config)
 
     def pytest_runtest_logstart(self):
         self._mark = self._began = _spent()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        if self._traced_by != self._group_of(item):
+            from kerasvision.ops.internals import gradients_let_go
+
+            self._traced.enter_context(gradients_let_go())
+            self._traced_by = self._group_of(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -131,8 +142,11 @@ class Costs:
         if nextitem is None or self._group_of(nextitem) != self._group_of(item):
             import tf_keras as keras
 
+            self._traced.close()
+            self._traced_by = None
             keras.backend.clear_session()
             gc.collect()
+            _trim()
         elif _spent() - self._began > WORTH_COLLECTING:
             gc.collect()
 
@@ -176,6 +190,12 @@ class Turn:
         left = [item for item in items if self._group_of(item) not in mine]
         items[:] = [item for item in items if self._group_of(item) in mine]
         config.hook.pytest_deselected(items=left)
+
+
+def _trim():
+    """Memory that is free goes back to the system: glibc keeps what lies between what is still used."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _resident_mb():

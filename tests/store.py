@@ -33,7 +33,7 @@ def trained(recipe):
     """Folder of the finished run of a recipe. Beside it stands what `train` returned: `weights.npz`, in the graph's
     order, and `recipe.json`.
     """
-    parts = [recipe.dumps(), *_sources(lambda place: place[0] != "export"), *_beside(recipe)]
+    parts = [recipe.dumps(), *_sources(lambda place: place[0] not in ("export", "edge")), *_beside(recipe)]
     return _kept("run", parts, lambda folder: _train(recipe, folder)) / "run"
 
 

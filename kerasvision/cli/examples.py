@@ -1,10 +1,14 @@
 """What `predict` is given on the command line -> examples, each with a name."""
 
 import csv
+import dataclasses
 import glob
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.edge.main import SUFFIXES
+
+NO_IMAGES = "predict needs images: files, folders, globs, or - for one image on stdin"
 
 
 def examples_of(words, arch):
@@ -22,11 +26,26 @@ def examples_of(words, arch):
     if len(keys) > 1:
         return _of_several(words, kinds, arch)
     if not words:
-        raise UsageError("predict needs images: files, folders, globs, or - for one image on stdin")
+        raise UsageError(NO_IMAGES)
     (kind,) = kinds.values()
     if not kind.suffixes:
         return [(word, word) for word in words]
     return [(name, name) for word in words for name in _files(word, kind)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pictures:
+    """What `_files` asks of the kind of a picture, without TensorFlow."""
+
+    suffixes: tuple[str, ...] = SUFFIXES
+    is_encoded: bool = True
+
+
+def pictures_of(words):
+    """`examples_of` of a model whose one input is a picture."""
+    if not words:
+        raise UsageError(NO_IMAGES)
+    return [(name, name) for word in words for name in _files(word, _Pictures())]
 
 
 def _files(word, kind):

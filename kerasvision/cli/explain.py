@@ -1,9 +1,17 @@
 """`kerasvision explain MODEL [INPUT...] [--label L...] [--box N...] [--region CLASS] [--method M] [--out OUT.png]`."""
 
-import pathlib
+import json
 import sys
 
-HELP = "draw where in images or volumes a model sees what it says"
+from kerasvision.cli.progress import progress_bar
+
+HELP = "draw where in images or volumes a model sees what it says, and judge whether that is true"
+
+# method -> what it costs; asked for all where --compare or --judge name none
+FAST = (
+    *("grad_cam", "grad_cam_plus_plus", "eigen_cam", "saliency", "smooth_grad", "integrated_gradients"),
+    *("guided_backprop", "guided_grad_cam"),
+)
 
 
 def configure(parser):
@@ -12,35 +20,106 @@ def configure(parser):
     parser.add_argument(
         "images", nargs="*", metavar="INPUT", help="images or volumes, at most 12; without any: what can be explained"
     )
-    parser.add_argument("--method", default="grad_cam", help="grad_cam (default) or occlusion")
+    parser.add_argument("--method", default="grad_cam", help="grad_cam (default); `kerasvision names` says the others")
+    parser.add_argument(
+        "--compare", nargs="*", metavar="M", help="a column a method, a row a target (default: those by slopes)"
+    )
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="of the method, as in layer=stage3 masks=4000"
+    )
     parser.add_argument("--label", nargs="+", default=[], metavar="L", help="classes, or numbers by their names")
     parser.add_argument(
-        "--box", nargs="+", default=[], type=int, metavar="N", help="objects by their numbers in predict --json, from 0"
+        *("--box", "--object"),
+        nargs="+",
+        default=[],
+        type=int,
+        metavar="N",
+        help="objects by their numbers in predict --json, from 0",
     )
     parser.add_argument("--region", default="", metavar="CLASS", help="where a segmenter predicts this class")
+    parser.add_argument("--like", metavar="INPUT", help="of an embedder: what of the images is like this one")
     parser.add_argument("--out", default="explained.png", metavar="OUT.png", help="(default: explained.png)")
+    parser.add_argument("--npz", metavar="OUT.npz", help="write the heats too, in the pixels of the images")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument(
+        "--wants",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="draw what these channels of a layer (--set layer=L) answer most",
+    )
+    parser.add_argument("--judge", action="store_true", help="measure how true the methods are, on --split's examples")
+    parser.add_argument(
+        "--against", metavar="SAVED_MODEL|FILE.tflite", help="measure what is left of the methods in this file"
+    )
+    parser.add_argument("--split", default="test", help="train, validation or test")
+    parser.add_argument("--examples", type=int, default=20, metavar="N", help="evenly from the split (default: 20)")
 
 
 def run(args):
-    """Write the picture."""
+    """Write the picture and what else was asked for, or print the table of figures."""
     from kerasvision.api import look_inside
     from kerasvision.core.errors import UsageError
-    from kerasvision.core.registry import explainers, make
     from kerasvision.explain.base import explainable
-    from kerasvision.explain.picture import MOST, draw
+    from kerasvision.explain.picture import MOST
 
     if not args.out.lower().endswith(".png"):
         raise UsageError(f"--out {args.out}: write the name of a .png file")
+    if args.npz and not args.npz.lower().endswith(".npz"):
+        raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
-    method = make(explainers[args.method], {})
-    model = explainable(look_inside(args.model))
-    if not args.images:
+    if args.examples < 1:
+        raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
+    methods = {} if args.wants else _methods(args)
+    inside = look_inside(args.model)
+    model = explainable(inside)
+    if args.wants:
+        _draw_wanted(model, args)
+    elif args.judge or args.against:
+        if args.images:
+            raise UsageError("--judge and --against take the examples of the run's own data; leave the inputs out")
+        _judge(model, inside.recipe, methods, args)
+    elif args.images:
+        _draw(model, methods, args)
+    else:
         _print_targets(model)
-        return 0
-    draw([_explained(model, method, args, name) for name in args.images], args.out)
-    print(f"drawn: {args.out}", file=sys.stderr)
     return 0
+
+
+def _methods(args):
+    """Name -> `Explainer` of all that are asked for."""
+    from kerasvision.core.errors import UsageError
+    from kerasvision.core.registry import explainers, make
+
+    several = args.compare is not None or args.judge or args.against
+    if several and args.set:
+        raise UsageError("--set is of one --method; leave it out with --compare, --judge and --against")
+    methods = {name: make(explainers[name], {}) for name in (args.compare or (FAST if several else [args.method]))}
+    if args.set:
+        methods[args.method] = _with_settings(methods[args.method], args.set)
+    return methods
+
+
+def _with_settings(part, settings):
+    from kerasvision.core.errors import UsageError
+    from kerasvision.core.overrides import with_field
+
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set layer=stage3")
+        part = with_field(part, key, text)
+    return part
+
+
+def _draw_wanted(model, args):
+    from kerasvision.explain.maximize import Maximize
+    from kerasvision.explain.picture import draw_pictures
+
+    maximize = _with_settings(Maximize(), args.set)
+    draw_pictures([(f"channel {n}", maximize.wanted(model, n)) for n in args.wants], args.out)
+    print(f"drawn: {args.out}", file=sys.stderr)
 
 
 def _print_targets(model):
@@ -53,16 +132,78 @@ def _print_targets(model):
     print(line_of(f"  names: {', '.join(model.classes)}"))
 
 
-def _explained(model, method, args, name):
+def _draw(model, methods, args):
     from kerasvision.api import read_example
     from kerasvision.core.escaping import line_of
-    from kerasvision.explain.picture import Explained
+    from kerasvision.explain.picture import draw
+    from kerasvision.explain.sheet import sheet, write_arrays
 
-    inputs, _ = read_example(model.arch, name)
-    prepared, geometry, is_part = model.prepared(inputs)
-    targets = model.targets(prepared, geometry, args.label, args.box, args.region)
-    rows = [(target.text, method.explain(model, prepared, target), target.region) for target in targets]
-    said = "; ".join(target.text for target in targets)
-    part = " (the center, as large as the graph's input)" if is_part else ""
-    print(line_of(f"{name}{part}: {said}"))
-    return Explained(pathlib.Path(name).name, args.method, prepared, rows)
+    asked = {"label": args.label, "box": args.box, "region": args.region}
+    asked["like"] = None if args.like is None else model.prepared(read_example(model.arch, args.like)[0])[0]
+    sheets = [sheet(model, methods, name, read_example(model.arch, name)[0], asked) for name in args.images]
+    for one in sheets:
+        part = " (the center, as large as the graph's input)" if one.is_part else ""
+        if not args.json:
+            print(line_of(f"{one.name}{part}: {'; '.join(one.targets)}"))
+        for method, why in one.left_out.items():
+            print(line_of(f"{method} is left out: {why}"), file=sys.stderr)
+    draw([row for one in sheets for row in one.rows(args.compare is not None)], args.out)
+    print(f"drawn: {args.out}", file=sys.stderr)
+    if args.npz:
+        write_arrays(sheets, args.npz)
+        print(f"written: {args.npz}", file=sys.stderr)
+    if args.json:
+        found = [{"input": one.name, "heats": [heat.to_json() for heat in one.heats]} for one in sheets]
+        print(json.dumps({"model": args.model, "inputs": found}, indent=2))
+
+
+def _judge(model, recipe, methods, args):
+    from kerasvision.api import look_inside
+    from kerasvision.data.pipeline import raw_examples, splits_of, thinned
+    from kerasvision.explain.base import explainable
+    from kerasvision.explain.judging import compared, judged
+
+    data = thinned(splits_of(recipe, args.split)[args.split], args.examples)
+    inputs = [
+        {key: value[i] for key, value in batch.items()}
+        for batch, _, names in raw_examples(data, model.arch)
+        for i in range(len(names))
+    ]
+    document = {"name": recipe.name, "split": args.split, "examples": len(inputs)}
+    with progress_bar() as progress:
+        if args.against:
+            other = explainable(look_inside(args.against))
+            document |= {"against": args.against, "methods": compared(model, other, methods, inputs, progress)}
+        else:
+            document |= {"methods": judged(model, methods, inputs, progress)}
+    print(json.dumps(document, indent=2)) if args.json else _print_figures(document)
+
+
+def _print_figures(document):
+    """A row a method, a column a figure: its mean and 95 % interval."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kerasvision.core.escaping import cell
+    from kerasvision.explain.judging import BETTER
+
+    rows = document["methods"]
+    figures = [name for name in BETTER if any(name in row for row in rows.values())]
+    title = f"{document['name']}: {document['examples']} examples of {document['split']}"
+    title += f", against {document['against']}" if "against" in document else ""
+    table = Table("method", title=cell(title))
+    for name in figures:
+        table.add_column(f"{name.replace('_', ' ')}\n({BETTER[name]})", justify="right")
+    for method, row in rows.items():
+        if "why" in row:
+            continue
+        mark = "" if row.get("trusted", True) else " (not to be trusted of this file)"
+        table.add_row(cell(method + mark), *(_figure(row.get(name)) for name in figures))
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    for method, row in rows.items():
+        if "why" in row:
+            print(f"{method} is left out: {row['why']}")
+
+
+def _figure(found):
+    return f"{found['mean']:.3f}\n{found['low']:.3f} {found['high']:.3f}" if found else ""

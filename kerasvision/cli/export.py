@@ -20,6 +20,12 @@ def configure(parser):
     parser.add_argument(
         "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"
     )
+    parser.add_argument(
+        "--calibration",
+        choices=("every", "cover"),
+        default="every",
+        help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
+    )
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
     parser.add_argument("--limit", type=int, help="compare on at most so many examples")
     parser.add_argument(
@@ -46,7 +52,8 @@ def run(args):
     exporters = [from_spec(spec) for spec in args.to]
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
-    _, contract = export(trained, exporters, args.out, args.version, args.limit, verbose=not args.json)
+    asked = (args.out, args.version, args.limit, not args.json, args.calibration)
+    _, contract = export(trained, exporters, *asked)
     if args.json:
         print(json.dumps(contract, indent=2))
     return 0

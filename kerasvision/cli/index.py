@@ -1,65 +1,216 @@
-"""`kerasvision index build|query`: find pictures again by what an embedder says of them."""
+"""`kerasvision index build|add|remove|sync|query`: find pictures again by what an embedder says of them."""
 
 import json
+import pathlib
 import sys
 
-HELP = "find the pictures that are most like another one: build an index of a folder, and query it"
+HELP = "find the pictures that are most like another one: build an index of a folder, change it, and query it"
+AT_ONCE = 64  # pictures between two writes
 
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="build|query", required=True)
-    text = "embed pictures, and keep their vectors in a folder"
-    building = actions.add_parser("build", help=text, description=text)
-    building.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs, URLs")
+    actions = parser.add_subparsers(dest="action", metavar="build|add|remove|sync|query", required=True)
+    images, model = ("files, folders, globs, URLs"), "the embedder, or another file of it (default: that of the index)"
+    building = _action(actions, "build", "embed pictures, and keep their vectors in a folder")
+    building.add_argument("images", nargs="+", metavar="IMAGE", help=images)
     building.add_argument("--model", required=True, help="RUN, SAVED_MODEL, FILE.tflite or FILE.onnx of an embedder")
     building.add_argument("--out", required=True, metavar="INDEX", help="a new folder")
-    text = "the pictures of an index that are nearest to others"
-    querying = actions.add_parser("query", help=text, description=text)
+    text = "the share of the 10 nearest that must be found, measured; 1 looks at each (default: 0.95; from 50,000 on)"
+    building.add_argument("--recall", type=float, default=0.95, help=text)
+    building.add_argument("--max-memory", type=float, default=0, metavar="MB", help="of the vectors when searched")
+    for name, text in (("add", "add pictures to an index"), ("sync", "take over what has changed in a folder")):
+        changing = _action(actions, name, text)
+        changing.add_argument("index", metavar="INDEX")
+        if name == "add":
+            changing.add_argument("images", nargs="+", metavar="IMAGE", help=images)
+        else:
+            changing.add_argument("folder", metavar="FOLDER", help="named as when its pictures were added")
+        changing.add_argument("--model", help=model)
+    removing = _action(actions, "remove", "take pictures out of an index")
+    removing.add_argument("index", metavar="INDEX")
+    removing.add_argument("paths", nargs="+", metavar="PATH", help="as `query` shows them")
+    _configure_query(_action(actions, "query", "the pictures of an index that are nearest to others"), images, model)
+
+
+def _action(actions, name, text):
+    return actions.add_parser(name, help=text, description=text)
+
+
+def _configure_query(querying, images, model):
     querying.add_argument("index", metavar="INDEX")
-    querying.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs, URLs")
-    querying.add_argument("--model", help="the embedder, or another file of it (default: where the index was built)")
+    querying.add_argument("images", nargs="+", metavar="IMAGE", help=images)
+    querying.add_argument("--model", help=model)
     querying.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
     querying.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
+    querying.add_argument("--draw", metavar="FILE.png", help="the pictures with their neighbors, a row each")
+    querying.add_argument("--label", default="", help="only those of a label, the folder that a picture lay in")
+    querying.add_argument("--path", default="", metavar="GLOB", help="only those of such a path")
+    querying.add_argument("--after", default="", metavar="DATE", help="only files changed then or later: 2026-01-31")
+    querying.add_argument("--before", default="", metavar="DATE", help="only files changed before")
 
 
 def run(args):
     """Do what the action says; 1 if a picture failed, after all were tried."""
-    return {"build": _build, "query": _query}[args.action](args)
+    return {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query}[args.action](args)
 
 
 def _build(args):
     from kerasvision.api import load
-    from kerasvision.systems import index
+    from kerasvision.systems import index, index_folder, near
 
-    index.require_new(args.out)  # before the work
+    index_folder.require_new(args.out)  # before the work
+    wanted = near.Wanted(args.recall, int(args.max_memory * 1e6))
     model, failed = load(args.model), []
-    made = index.built(model, args.model, _pictures(args.images, model, failed))
-    index.save(made, args.out)
-    print(f"{args.out}: {len(made.items)} pictures, {made.vectors.shape[1]} numbers each", file=sys.stderr)
+    pictures = ((item_of(path), pixels) for path, pixels in pictures_of(args.images, model, failed))
+    made = index.built(model, args.model, pictures)
+    index_folder.save(made, args.out, wanted)
+    print(f"{args.out}: {made.size} pictures, {made.vectors.shape[1]} numbers each", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _embedder(index, name):
+    """(the model of an index, or another file of it, and its name), once it is known to be that."""
+    from kerasvision.api import load
+
+    name = name or index.embedder
+    model = load(name)
+    index.require(model, name)
+    return model, name
+
+
+def _add(args):
+    from kerasvision.systems import index_folder
+
+    failed = []
+    with index_folder.writing(args.index) as writer:
+        _embedder_and_add(writer, args.images, args.model, failed)
+        size = writer.index.size
+    print(f"{args.index}: {size} pictures", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _embedder_and_add(writer, words, name, failed):
+    """Embed pictures and add them, those that are in the index already being said and left out; gives their number."""
+    from kerasvision.systems.index import embedded
+
+    model, name = _embedder(writer.index, name)
+    present = {item["path"] for item in writer.index.items if item is not None}
+    rows, count = [], 0
+    for path, pixels in pictures_of(words, model, failed):
+        if path in present:
+            failed.append(path)
+            print(f"kerasvision: {path} is in the index already; sync takes over what has changed", file=sys.stderr)
+            continue
+        present.add(path)
+        rows.append((item_of(path), embedded(model, pixels[None], name)[0]))
+        count += 1
+        if len(rows) == AT_ONCE:
+            writer.add(rows)
+            rows = []
+    writer.add(rows)
+    return count
+
+
+def _remove(args):
+    from kerasvision.systems import index_folder
+
+    with index_folder.writing(args.index) as writer:
+        writer.remove(args.paths)
+        size = writer.index.size
+    print(f"{args.index}: {size} pictures", file=sys.stderr)
+    return 0
+
+
+def _sync(args):
+    """New files are added, changed ones taken again, and those that are gone removed."""
+    from kerasvision.core.errors import UsageError
+    from kerasvision.data.readable import SUFFIXES
+    from kerasvision.systems import index_folder
+
+    folder, failed = pathlib.Path(args.folder), []
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; name the one whose pictures are in the index")
+    there = {str(p) for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES}
+    with index_folder.writing(args.index) as writer:
+        own = {i["path"]: i for i in writer.index.items if i is not None and folder in pathlib.Path(i["path"]).parents}
+        gone = sorted(own.keys() - there)
+        changed = sorted(p for p in own.keys() & there if own[p].get("sha256") != item_of(p)["sha256"])
+        fresh = sorted(there - own.keys())
+        added = 0
+        if [*changed, *fresh]:
+            writer.remove(changed)
+            added = _embedder_and_add(writer, [*fresh, *changed], args.model, failed)
+        if gone:
+            writer.remove(gone)
+    again = len(changed)
+    print(f"{args.index}: {added - again} added, {again} taken again, {len(gone)} removed", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _query(args):
-    from kerasvision.api import load
-    from kerasvision.systems import index
+    from kerasvision.core.errors import UsageError
+    from kerasvision.systems import index_folder
+    from kerasvision.systems.index import Filter, embedded
 
-    held = index.load(args.index)
-    name = args.model or held.embedder
-    model, failed, rows = load(name), [], []
-    held.require(model, name)
-    for path, pixels in _pictures(args.images, model, failed):
-        numbers, cosines = held.query(index.embedded(model, pixels[None], name), args.top)
-        found = [(held.items[n]["path"], float(f"{c:.6f}")) for n, c in zip(numbers[0], cosines[0], strict=True)]
+    if args.draw and not args.draw.lower().endswith(".png"):
+        raise UsageError(f"--draw {args.draw}: a picture is written as .png")
+    held = index_folder.load(args.index)
+    model, name = _embedder(held, args.model)
+    within, failed, rows, seen = Filter(args.label, args.path, args.after, args.before), [], [], []
+    for path, pixels in pictures_of(args.images, model, failed):
+        places, cosines = held.query(embedded(model, pixels[None], name), args.top, within)
+        found = [(held.items[n], float(f"{c:.6f}")) for n, c in zip(places[0], cosines[0], strict=True)]
         if args.json:
-            print(json.dumps({"input": path, "nearest": [{"path": p, "cosine": c} for p, c in found]}), flush=True)
-        rows += [(path if not place else "", p, f"{c:.3f}") for place, (p, c) in enumerate(found)]
+            nearest = [item | {"cosine": c} for item, c in found]
+            print(json.dumps({"input": path, "nearest": nearest}), flush=True)
+        rows += [(path if not place else "", item["path"], f"{c:.3f}") for place, (item, c) in enumerate(found)]
+        seen.append((path, pixels, found))
     if rows and not args.json:
         _print_table(rows)
+    if args.draw and seen:
+        _draw(seen, args.draw)
     return 1 if failed else 0
 
 
-def _pictures(words, model, failed):
+def _draw(seen, out):
+    """A row for each query: itself, and its neighbors with their cosines; what is gone from the disk is gray."""
+    import numpy as np
+
+    from kerasvision.core.errors import KerasVisionError
+    from kerasvision.core.escaping import line_of
+    from kerasvision.data.kinds.fetching import fetched
+    from kerasvision.data.kinds.image import read_image
+    from kerasvision.drawing.pictures import marked, save, sheet
+
+    side, tiles = 240, []
+    for path, pixels, found in seen:
+        tiles.append((marked(pixels, (), side), line_of(pathlib.Path(path).name), "asked for"))
+        for item, cosine in found:
+            try:
+                picture = read_image(fetched(item["path"]))
+            except (KerasVisionError, OSError):
+                picture = np.full((side, side, 3), 128, np.uint8)
+            tiles.append((marked(picture, (), side), f"{cosine:.3f}", line_of(pathlib.Path(item["path"]).name)))
+    save(sheet(tiles, 1 + len(seen[0][2])), pathlib.Path(out))
+
+
+def item_of(path):
+    """What an index keeps of a picture: its path, and of a file the sum of its bytes, its folder and its time."""
+    import datetime
+    import hashlib
+
+    place = pathlib.Path(path)
+    if not place.is_file():
+        return {"path": path}
+    with place.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    time = datetime.datetime.fromtimestamp(place.stat().st_mtime, datetime.UTC)
+    label = place.resolve().parent.name
+    return {"path": path, "sha256": digest, "label": label, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def pictures_of(words, model, failed):
     """Yields (path, uint8 [H, W, 3]) of what can be read; the rest is said, and its names are added to `failed`."""
     from kerasvision.cli.examples import examples_of
     from kerasvision.core.errors import KerasVisionError

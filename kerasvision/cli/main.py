@@ -10,10 +10,11 @@ from kerasvision.core.escaping import lines_of
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
-    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index", "probe"),
+    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index", "track"),
+    *("inspect", "benchmark", "verify", "classes", "probe"),
 )
 
-WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor")
+WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor", "benchmark", "verify")
 
 
 def main(argv=None):
@@ -25,7 +26,7 @@ def main(argv=None):
         parser.print_help()
         return 0
     try:
-        if args.verb not in WITHOUT_TENSORFLOW:
+        if args.verb not in WITHOUT_TENSORFLOW and args.needs_tensorflow(args):
             import_tensorflow_quietly()
         return args.run(args) or 0
     except UsageError as error:
@@ -75,5 +76,5 @@ def build_parser():
         module = importlib.import_module(f"kerasvision.cli.{verb}")
         sub = verbs.add_parser(verb, help=module.HELP, description=module.HELP)
         module.configure(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, needs_tensorflow=getattr(module, "needs_tensorflow", lambda args: True))
     return parser

@@ -1,10 +1,11 @@
 """`kerasvision predict MODEL IMAGE...`: the same answer from a run, a SavedModel, a .tflite and an .onnx."""
 
+import functools
 import json
 import pathlib
 import sys
 
-from kerasvision.cli.examples import examples_of
+from kerasvision.cli.examples import examples_of, pictures_of
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
@@ -49,22 +50,45 @@ def configure(parser):
     )
 
 
+def needs_tensorflow(args):
+    """Whether a run, a SavedModel, or a file of which something unusual is asked has to answer."""
+    return _light(args) is None
+
+
+@functools.cache
+def _opened(path):
+    from kerasvision.export.light import light_model
+
+    return light_model(path)
+
+
+def _light(args):
+    asked = args.set or args.outliers or args.largest or args.fill_holes
+    return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
+
+
+def _model(args):
+    """(what answers, the examples, what is done to masks)."""
+    if light := _light(args):
+        return light, pictures_of(args.images), None
+    from kerasvision.api import load, tidying
+
+    model = load(args.model, args.set)
+    return model, examples_of(args.images, model.arch), tidying(model.arch, args.largest, args.fill_holes)
+
+
 def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
-    from kerasvision.api import load, tidying
-    from kerasvision.data.kinds.example import read_example
-    from kerasvision.data.kinds.fetching import fetched
     from kerasvision.drawing.showing.base import MOST_PICTURES
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
-    model = load(args.model, args.set)
-    every, tidy = examples_of(args.images, model.arch), tidying(model.arch, args.largest, args.fill_holes)
+    model, every, tidy = _model(args)
     in_distribution = _in_distribution(args.model) if args.outliers else None
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:
         try:
-            inputs, read = read_example(model.arch, sys.stdin.buffer.read() if given == "-" else fetched(given))
+            inputs, read = model.read(sys.stdin.buffer.read() if given == "-" else given)
             prediction = model.predict_one(inputs, tidy, name, read)
             described = prediction.to_json()
             if in_distribution:

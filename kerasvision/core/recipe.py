@@ -42,7 +42,7 @@ class Phase(Component):
 
     def __post_init__(self):
         super().__post_init__()
-        _check(self.epochs >= 1, "Phase.epochs", self.epochs, "1 or more")
+        _check(self.epochs >= 0, "Phase.epochs", self.epochs, "1 or more")
         _check_patience(self)
 
 
@@ -59,6 +59,7 @@ class Recipe(Component):
     """Everything a training run depends on. Saves itself as JSON; equal JSON means an equal recipe.
 
     A part may be given by its name where its defaults will do: data="digits". name: also names folders and files.
+    epochs: 0 where the model follows from the training split without a step (`embedding/pretrained`).
     batch_size: examples in one step over all replicas. then: further phases, each starting from the weights of the
     one before; the best of those that can be compared gives the run its weights. exports: exporters that `train` runs
     at the end. validation_fraction: part of the training split held out when the source has no validation split.
@@ -89,7 +90,10 @@ class Recipe(Component):
         plain_name = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", self.name) and file_name(self.name) == self.name
         allowed = "letters, digits, _ - and . (it names folders, also on systems that have no folder con or nul)"
         _check(plain_name, "Recipe.name", self.name, allowed)
-        _check(self.epochs >= 1, "Recipe.epochs", self.epochs, "1 or more")
+        fewest = 0 if self.model.fills else 1
+        _check(self.epochs >= fewest, "Recipe.epochs", self.epochs, f"{fewest} or more")
+        _check(self.epochs or not self.then, "Recipe.epochs", self.epochs, "1 or more, where phases follow")
+        _check(all(p.epochs for p in self.then), "Phase.epochs", 0, "1 or more")
         _check_patience(self)
         _check(self.batch_size >= 1, "Recipe.batch_size", self.batch_size, "1 or more")
         fraction = self.validation_fraction

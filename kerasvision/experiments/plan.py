@@ -59,6 +59,8 @@ def plan(name, data, skip_unreadable=False):
         return _volumetric(cls, train, blank, common)
     if "characters" in cls.label_keys:
         return _reader(cls, train, blank, common)
+    if cls.fills:
+        return Recipe(model=cls(), epochs=0, **common)
     side = _median_side(train, blank)
     if hasattr(cls, "required_techniques"):
         return _without_labels(cls, train.size, side, common)

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import itertools
 import typing
 
 import numpy as np
@@ -11,6 +12,9 @@ import tf_keras as keras
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.tasks import targets as scoring
+
+BATCH = 32  # inputs that are asked at once
+_DERIVED = 8  # with gradients, for which all that is on the way stays in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,19 +74,67 @@ class Explainable:
             return self.file.predicted({self.key: prepared})
         return self.arch.decode(self.raw(prepared), self.arch.no_geometry({self.key: prepared}))
 
-    def targets(self, prepared, geometry, label=(), box=(), region=""):
+    def targets(self, prepared, geometry, label=(), box=(), region="", like=None):
         """The targets of one example that are asked for, as in `tasks.targets.Asked`. prepared, geometry: what
-        `prepared` gives.
+        `prepared` gives. like: what it gives of another example, or None.
         """
         raw = self.raw(tf.constant(prepared)[None])
-        asked = scoring.Asked(tuple(label), tuple(box), region)
+        other = None if like is None else self.raw(tf.constant(like)[None])
+        asked = scoring.Asked(tuple(label), tuple(box), region, other)
         return self.arch.targets().choose(raw, geometry, self.classes, asked)
 
     def score(self, prepared, target):
         """[B, *size, C] -> how much of a target there is, float32 [B], with gradients as `values` has them."""
-        if self.file is None:
-            return scoring.score(self.arch, self.graph, {self.key: tf.convert_to_tensor(prepared)}, target)
-        return target.score(scoring.as_float(self.values(prepared, target.tensors(self.graph))))
+        return target.score(self.found(prepared, target))
+
+    def found(self, prepared, target):
+        """[B, *size, C] -> what a target's score is made of, name -> float32, with gradients as `values` has them."""
+        return scoring.as_float(self.values(prepared, target.tensors(self.graph)))
+
+    def scores(self, prepared, target):
+        """`score` of any number of inputs, 32 at a time, numpy float32 [B]. prepared: an array, or an iterable of
+        batches.
+        """
+        some = batches_of(prepared) if isinstance(prepared, np.ndarray) else prepared
+        return np.concatenate([np.asarray(self.score(batch, target)) for batch in some])
+
+    def slope(self, prepared, target):
+        """[B, *size, C] -> the slope of `score` by each value of the input, float32 [B, *size, C]. Raises UsageError
+        where there is none.
+        """
+        inputs = tf.cast(prepared, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            score = self.score(inputs, target)
+        return found_slope(tape.gradient(score, inputs)).numpy()
+
+    def sum_of_slopes(self, inputs, target):
+        """The slopes of any number of inputs [*size, C], an iterable, added up: float64 [*size, C]."""
+        inputs, total = iter(inputs), 0.0
+        while some := list(itertools.islice(inputs, _DERIVED)):
+            total = total + self.slope(np.stack(some), target).sum(0, dtype=np.float64)
+        return total
+
+    def black(self, prepared):
+        """What stands for nothing in an input [*size, C], of the same shape, float32: black pixels, of a volume the
+        least value of each channel, which is what air is.
+        """
+        prepared = np.asarray(prepared, np.float32)
+        if prepared.ndim == 3:
+            return np.zeros_like(prepared)
+        return np.broadcast_to(prepared.min(tuple(range(prepared.ndim - 1))), prepared.shape)
+
+
+def batches_of(values):
+    """Parts of an array along its first axis, of 32 and the rest."""
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
+
+
+def found_slope(slope):
+    """A slope of a score by the input; None, where the score is not made of it by what can be derived, is an error."""
+    if slope is None:
+        raise UsageError("the score of this target has no slope by the input; ask by scores alone: occlusion, rise")
+    return tf.convert_to_tensor(slope)  # a batch of a twin's has rows in its place
 
 
 def explainable(trained):

@@ -10,9 +10,7 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import explainers
-from kerasvision.explain.base import Explainer
-
-_BATCH = 32
+from kerasvision.explain.base import BATCH, Explainer
 
 
 @explainers.register("occlusion")
@@ -44,7 +42,7 @@ class Occlusion(Explainer):
         gray = np.rint(gray).astype(np.uint8) if prepared.dtype == np.uint8 else gray
         before = float(model.score(prepared[None], target)[0])
         falls, hidden = np.zeros(size), np.zeros(size)
-        for some in (hidden_by[start : start + _BATCH] for start in range(0, len(places), _BATCH)):
+        for some in (hidden_by[start : start + BATCH] for start in range(0, len(places), BATCH)):
             images = np.repeat(prepared[None], len(some), 0)
             for image, part in zip(images, some, strict=True):
                 image[part] = gray

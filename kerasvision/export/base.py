@@ -135,6 +135,11 @@ class Exporter(Component):
     def zeros(self, path):
         """Share of zeros among the weights of the kernels in an artifact, 0..1; None where the format does not tell."""
 
+    def step(self, path):
+        """A step, in real numbers, of the integers that an artifact's graph answers with; None where they are floats
+        throughout, or integers to the end (then the signature has the step).
+        """
+
     @property
     def precision(self):
         """The arithmetic whose rounding bounds how far an artifact's answers are from the trained model's: "float32" or

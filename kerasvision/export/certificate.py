@@ -7,14 +7,14 @@ An artifact without its own measured metric, agreement, operators, size and late
 import dataclasses
 import pathlib
 
-import numpy as np
-
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.data.pipeline import evaluation_data, raw_examples, with_validation
+from kerasvision.data.pipeline import raw_examples, with_validation
 from kerasvision.export.base import Job
-from kerasvision.export.contract import contract_json, write_contract
+from kerasvision.export.calibration import calibration_inputs
+from kerasvision.export.contract import contract_json, packed_examples, write_contract
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
+from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.table import print_table
@@ -22,30 +22,28 @@ from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
 from kerasvision.inference.record import judged_split, read_record
 
-CALIBRATION_EXAMPLES = 100
 FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
-def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
+def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every"):
     """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
-    evaluate on at most so many examples. verbose: print the table to stdout.
+    evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
-    out = pathlib.Path(out)
-    name = trained.recipe.name
+    out, name = pathlib.Path(out), trained.recipe.name
     version = next_version(out, name, exporters, version)
-    splits = with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction)
-    split_name = judged_split(splits)
+    split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], trained.served()
     with staging(out) as root:
-        job = Job(served, name, version, root, *_real_inputs(splits, split_name, served.arch))
+        chosen = calibration_inputs(splits["train"], served, calibration)
+        job = Job(served, name, version, root, chosen, _samples(split, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written = [(exporter, _written(exporter, job)) for exporter in exporters]
@@ -59,9 +57,10 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True):
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
-        packages = _packages(exporters, job, contract, artifacts)
-        opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
-        _refuse_wrong_contracts(packages, opened, judge)
+        packages = _packages(exporters, job, contract, artifacts, runners)
+        _refuse_wrong_contracts(
+            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
+        )
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -80,17 +79,9 @@ def _written(exporter, job):
         ) from error
 
 
-def _real_inputs(splits, split_name, arch):
-    """Calibration inputs, spread over the training split, and a few serving inputs of the evaluated split."""
-    train = splits["train"]
-    step = max(1, train.size // CALIBRATION_EXAMPLES)
-    spread = dataclasses.replace(train, records=train.records.shard(step, 0).take(CALIBRATION_EXAMPLES))
-    data = evaluation_data(spread, arch, batch_size=1)
-    calibration = tuple({k: np.asarray(v) for k, v in arch.at_graph_size(prepared).items()} for prepared, _, _ in data)
-    samples = tuple(
-        one for inputs, _, _ in raw_examples(splits[split_name], arch, limit=8) for one in batches_of_one(inputs)
-    )
-    return calibration, samples
+def _samples(split, arch):
+    """Serving inputs of a few examples of a split, dicts of numpy arrays [1, ...]."""
+    return tuple(one for inputs, _, _ in raw_examples(split, arch, limit=8) for one in batches_of_one(inputs))
 
 
 def _checked(written, artifacts, runners, judge, doubts):
@@ -118,13 +109,14 @@ def _refuse_failures(artifacts):
         raise KerasVisionError(f"nothing was exported: {'; '.join(failed)}")
 
 
-def _packages(exporters, job, contract, artifacts):
-    """[(folder that leaves the staging folder, where its contract stands in it)], with the contracts written."""
-    packages = {}
+def _packages(exporters, job, contract, artifacts, runners):
+    """[(folder that leaves the staging folder, where its contract stands in it)], with what describes them."""
+    packages, packed = {}, packed_examples(contract)
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         packages.setdefault(exporter.package(job), []).append(artifact)
     for (folder, contract_path), held in packages.items():
-        write_contract(contract, held, folder, contract_path)
+        write_contract(contract, held, folder, contract_path, packed)
+        write_golden_json((folder / contract_path).parent, contract, exporters, artifacts, runners, job)
     return list(packages)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.packages import installed
+from kerasvision.edge.contracts import SUM, contract_sum
 from kerasvision.export import described
 from kerasvision.export.examples import NAME as EXAMPLES
 from kerasvision.export.examples import examples_of
@@ -74,21 +75,29 @@ def _artifact(arch, a):
     }
 
 
-def write_contract(contract, artifacts, folder, contract_path):
-    """Write the contract of a package of artifacts, with paths relative to the package, after checking its form."""
+def write_contract(contract, artifacts, folder, contract_path, packed):
+    """Write the contract of a package of artifacts, with paths relative to the package, after checking its form.
+
+    packed: bytes of the examples that stand beside it, of `packed_examples`, or None.
+    """
     inside = {a.path: "." if a.path == folder else str(a.path.relative_to(folder)) for a in artifacts}
     rows = {(r["kind"], r["sha256"]): r for r in contract["artifacts"]}
     held = [rows[a.kind, a.sha256] | {"path": inside[a.path]} for a in artifacts]
     path = folder / contract_path
     path.parent.mkdir(parents=True, exist_ok=True)
-    contract = contract | {"artifacts": held} | _with_examples(contract, path.parent)
+    contract = contract | {"artifacts": held} | _with_examples(packed, path.parent)
     validate(contract)
-    path.write_text(json.dumps(contract, indent=2, default=_plain) + "\n", encoding="utf-8")
+    contract = json.loads(json.dumps(contract, default=_plain))
+    path.write_text(json.dumps(contract | {SUM: contract_sum(contract)}, indent=2) + "\n", encoding="utf-8")
 
 
-def _with_examples(contract, folder):
+def packed_examples(contract):
+    """The bytes of a contract's examples, alike for all its packages; None where there are none."""
+    return examples_of(from_json(contract["recipe"]).model)
+
+
+def _with_examples(packed, folder):
     """`preprocess_examples` of a contract, whose file is written beside it; nothing where there are none."""
-    packed = examples_of(from_json(contract["recipe"]).model)
     if packed is None:
         return {}
     (folder / EXAMPLES).write_bytes(packed)

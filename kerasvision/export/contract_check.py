@@ -1,20 +1,20 @@
 """A contract that was written, held against the files beside it, by a client that knows nothing else.
 
-The classes are the trained model's, sums and shapes are the files' own, and `export.independent`, which shares no code
+The classes are the trained model's, sums and shapes are the files' own, and `edge.independent`, which shares no code
 with what trained or exported, must prepare real examples as the graph got them and answer from each file as its runner.
 """
 
 import hashlib
-import io
 import json
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.export import identity, independent
+from kerasvision.edge import independent
+from kerasvision.export import identity
 from kerasvision.export.base import files_below
+from kerasvision.export.golden_json import given_of
 
 # a processor that fuses multiplications and additions rounds ties of pixels otherwise
 MOST_TIES = 0.001  # part of the pixels
@@ -36,7 +36,7 @@ def wrong_in(folder, contract_path, held, judge):
     if contract["preprocess"]["kind"] == "other":
         return  # an architecture that says nothing of its preprocessing: then the contract says so
     try:
-        examples = [_example(sample) for sample in judge.samples[:ASKED]]
+        examples = [given_of(sample) for sample in judge.samples[:ASKED]]
         yield from _wrong_preprocess(contract, examples, judge)
         yield from _wrong_pairs(contract, place.parent)
         for _, path, runner in held:
@@ -71,17 +71,6 @@ def _sum(path):
         for file in files_below(path)
     )
     return hashlib.sha256(listed).hexdigest()
-
-
-def _example(sample):
-    """What a client has of a serving input: an encoded picture, transparent where pixels are missing, or a volume."""
-    if "volume" in sample:
-        return {"volume": sample["volume"][0], "spacing_mm": sample["spacing_mm"][0]}
-    pixels, packed = sample["image"][0], io.BytesIO()
-    if "present" in sample:
-        pixels = np.dstack([pixels, 255 * sample["present"][0]])
-    Image.fromarray(pixels).save(packed, "PNG")
-    return {"encoded": packed.getvalue()}
 
 
 def _wrong_preprocess(contract, examples, judge):

@@ -25,7 +25,7 @@ def predictions(served, data):
     an object array of B arrays.
     """
     for prepared, geometry, ground_truth in data:
-        yield as_numpy(served.predict(prepared, geometry)), {k: _numpy(v) for k, v in ground_truth.items()}
+        yield as_numpy(served.predict(prepared, geometry)), {k: rows_of(v) for k, v in ground_truth.items()}
 
 
 def as_numpy(tensors):
@@ -33,7 +33,7 @@ def as_numpy(tensors):
     return {k: v.numpy() for k, v in tensors.items()}
 
 
-def _numpy(value):
+def rows_of(value):
     """A ragged batch becomes a row of arrays, also when its lengths happen to agree: all batches then stack alike."""
     if not isinstance(value, tf.RaggedTensor):
         return value.numpy()

@@ -183,16 +183,25 @@ class DotProductAttention(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs):
+        logits, v, h, w = self._compared(inputs)
+        y = tf.transpose(tf.matmul(tf.nn.softmax(logits), v), [0, 2, 1, 3])
+        return tf.cast(tf.reshape(y, [-1, h, w, self.heads * self.depth]), inputs[0].dtype)
+
+    def looks_at(self, inputs):
+        """What `call` takes -> how much each position looks at each other, [B, heads, N, N] with N = H W: rows that add
+        up to 1.
+        """
+        return tf.nn.softmax(self._compared(inputs)[0])
+
+    def _compared(self, inputs):
+        """(logits [B, heads, N, N], values by head, H, W)."""
         size = tf.shape(inputs[0])
         h, w = (inputs[0].shape[axis] or size[axis] for axis in (1, 2))
         q, k, v = (self._by_head(tf.cast(x, tf.float32), h * w) for x in inputs)
         if self.scaled:
             q = q * self.depth**-0.5
         logits = tf.matmul(q, k, transpose_b=True)  # [B, heads, N, N]  N = H W
-        if self.relative:
-            logits = self._with_positions(logits, q, h, w)
-        y = tf.transpose(tf.matmul(tf.nn.softmax(logits), v), [0, 2, 1, 3])
-        return tf.cast(tf.reshape(y, [-1, h, w, self.heads * self.depth]), inputs[0].dtype)
+        return (self._with_positions(logits, q, h, w) if self.relative else logits), v, h, w
 
     def _by_head(self, x, positions):
         """[B, H, W, heads * d] -> [B, heads, N, d]."""

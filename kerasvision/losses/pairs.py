@@ -1,4 +1,4 @@
-"""Losses of embeddings by pairs of a batch: triplets, supervised contrastive, multi-similarity.
+"""Losses of embeddings by pairs of a batch: triplets, supervised contrastive, multi-similarity, circle.
 
 cosines: float32 [B, N], of each of B anchors with each of N embeddings, -1..1. positive, negative: bool [B, N], which
 of them are of the anchor's class (without itself) and which are not (`pairs_of`). All return [B]: an anchor for which
@@ -76,6 +76,22 @@ def multi_similarity(cosines, positive, negative, alpha, beta, base, epsilon):
     pulled = _log_one_plus(tf.where(far, -alpha * (cosines - base), -_FAR)) / alpha
     pushed = _log_one_plus(tf.where(near, beta * (cosines - base), -_FAR)) / beta
     return pulled + pushed
+
+
+def circle(cosines, positive, negative, scale, relaxation):
+    """log(1 + sum exp(scale a- (c- - m)) sum exp(-scale a+ (c+ - 1 + m))) over an anchor's negatives and positives, m
+    the relaxation, with a+ = max(0, 1 + m - c+) and a- = max(0, c- + m), through which no gradient flows.
+
+    "Circle Loss: A Unified Perspective of Pair Similarity Optimization" (Sun et al. 2020, arXiv:2002.10857, equations 6
+    to 9).
+    """
+    held = tf.stop_gradient(cosines)
+    pulled = -scale * tf.nn.relu(1.0 + relaxation - held) * (cosines - 1.0 + relaxation)
+    pushed = scale * tf.nn.relu(held + relaxation) * (cosines - relaxation)
+    both = tf.reduce_any(positive, 1) & tf.reduce_any(negative, 1)
+    total = tf.reduce_logsumexp(tf.where(positive, pulled, -_FAR), 1)
+    total += tf.reduce_logsumexp(tf.where(negative, pushed, -_FAR), 1)
+    return tf.where(both, tf.nn.softplus(tf.where(both, total, 0.0)), 0.0)
 
 
 def _log_one_plus(exponents):

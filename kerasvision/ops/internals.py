@@ -5,6 +5,7 @@ what it does, why the public interface does not do, and what to do when the name
 tries each, and fails with those words. tf2onnx is used by its public names alone.
 """
 
+import contextlib
 import math
 import pathlib
 import threading
@@ -213,6 +214,16 @@ def operator_names(interpreter):
     return [operator["op_name"] for operator in interpreter._get_ops_details()]
 
 
+def operators_held(interpreter):
+    """[(name, numbers of the tensors it takes, of those it makes)] of every operator, XNNPACK's parts (DELEGATE) among
+    them, which stand beside those that they run.
+
+    As `operator_names`. When it goes: the parts cannot be seen; say nothing of what XNNPACK leaves out.
+    """
+    rows = interpreter._get_ops_details()
+    return [(row["op_name"], [int(i) for i in row["inputs"]], [int(i) for i in row["outputs"]]) for row in rows]
+
+
 def meta_graph(folder):
     """The first MetaGraphDef of a SavedModel, its signatures and functions, without loading the model.
 
@@ -233,3 +244,23 @@ def not_inlined(function, specs):
     """
     attributes = {"_noinline": True}
     return tf.function(function, input_signature=specs, autograph=False, experimental_attributes=attributes)
+
+
+@contextlib.contextmanager
+def gradients_let_go():
+    """Around work whose traced functions are not differentiated after it: lets go of what holds their graphs.
+
+    TensorFlow registers the gradient of a `tf.custom_gradient` (swish, and what optimizers and losses are made of)
+    under another name whenever a function with it is traced, for ever, and with it the function's whole graph: a
+    process that trains again and again grows by ten megabytes and more each time. When it goes: take the context away
+    where it is used; nothing but memory depends on it.
+    """
+    from tensorflow.python.framework import ops
+
+    held = ops.gradient_registry._registry
+    before = set(held)
+    try:
+        yield
+    finally:
+        for name in [n for n in held if n not in before and n.startswith("CustomGradient-")]:
+            del held[name]

@@ -6,7 +6,6 @@ m x m equal cells. "Mask R-CNN" (He et al. 2017, arXiv:1703.06870, section 3, "M
 
 import numpy as np
 import tensorflow as tf
-from pycocotools import mask as coco_mask
 from scipy.ndimage import map_coordinates
 
 from kerasvision.ops import boxes as box_ops
@@ -82,18 +81,6 @@ def paste_masks(masks, boxes_xyxy, image_hw):
     return pasted
 
 
-def run_lengths(mask):
-    """COCO's RLE of a mask [H, W], as JSON: `{"size": [H, W], "counts": str}`."""
-    packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    return {"size": [int(v) for v in packed["size"]], "counts": packed["counts"].decode()}
-
-
 def _pixels(low, high, side):
     """Indices of the pixels whose centers lie between low and high."""
     return np.arange(max(0, int(np.ceil(low - 0.5))), min(side, int(np.floor(high - 0.5)) + 1))
-
-
-def segments(mask, classes):
-    """JSON rows of the classes in a mask uint8 [H, W], each with its pixels as COCO's RLE."""
-    held = [int(i) for i in np.unique(mask) if i < len(classes)]
-    return [{"label": classes[i], "index": i, "mask": run_lengths(mask == i)} for i in held]

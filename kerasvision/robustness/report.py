@@ -38,7 +38,7 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
         seen += len(ids)
         progress("images", seen, data.size)
     metric, _ = arch.chosen_by(model.recipe.metric, model.classes)
-    values = [_figure(judge, metric, split) for judge in judges]
+    values = [figure_of(judge, metric, split) for judge in judges]
     found = {name: {} for name in names}
     for (name, severity), value in zip(cells[1:], values[1:], strict=True):
         found[name][str(severity)] = value
@@ -46,7 +46,8 @@ def measured(model, split="test", corruptions=(), severities=SEVERITIES, example
     return held | {"clean": values[0], "corruptions": found}
 
 
-def _figure(judge, metric, split):
+def figure_of(judge, metric, split):
+    """A figure of an evaluator; UsageError where the split, by its name, has no example that it could be of."""
     held = judge.result(only=(metric,))
     if metric not in held:
         raise UsageError(f"metric={metric!r}: the {split} split has no example to measure it on; --split takes another")

@@ -1,16 +1,21 @@
 """Systems of trained models that answer step by step: what a tracker, a reader of pages or an index derives from."""
 
 import abc
+import io
 import json
 import pathlib
 import shutil
 import typing
+import zipfile
+
+import numpy as np
 
 from kerasvision.core.component import Component, from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.files import write_text
+from kerasvision.core.files import write_bytes, write_text
 
 FILE = "system.json"
+_ABOUT = "about"  # key of a state's file beside those of the state
 
 
 class System(Component):
@@ -86,6 +91,30 @@ def load_system(folder, open_model):
     if not isinstance(system, System):
         raise KerasVisionError(f"{file} describes no system; save it again")
     return Session(system, {name: open_model(file.parent / place) for name, place in held["models"].items()})
+
+
+def save_state(path, system, state, beside):
+    """Write the state of a system to a file, exactly. beside: JSON, what its user wants to be told when it goes on."""
+    about = json.dumps({"system": to_json(system), "beside": beside})
+    held = io.BytesIO()
+    np.savez(held, **{_ABOUT: np.frombuffer(about.encode(), np.uint8)}, **state)
+    write_bytes(pathlib.Path(path), held.getvalue())
+
+
+def load_state(path, system):
+    """(state, what stands beside it) of a file that `save_state` wrote. Raises UsageError, one line, where there is
+    none, or it is of another system or of other settings.
+    """
+    try:
+        with np.load(path) as file:
+            state = {key: file[key] for key in file.files}
+        about = json.loads(state.pop(_ABOUT).tobytes().decode())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise UsageError(f"{path} is no state that can be gone on from; begin anew") from None
+    if (seen := about["system"]) != (own := json.loads(json.dumps(to_json(system)))):
+        apart = ", ".join(sorted(k for k in {*seen, *own} if seen.get(k) != own.get(k)))
+        raise UsageError(f"{path} is the state of another tracker (they differ in {apart}); give the same settings")
+    return state, about["beside"]
 
 
 def _named(names):

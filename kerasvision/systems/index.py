@@ -1,50 +1,81 @@
-"""An index of pictures: the vectors that an embedder gave them, tied to that embedder, and searched exactly.
+"""An index of pictures: the vectors that an embedder gave them, tied to that embedder.
 
-A folder: `vectors.npy` float32 [N, D], `items.jsonl` (a line for each, in the order of the vectors) and `index.json`,
-which is written last and has the checksum of the vectors.
+Items keep the number that they got when they were added. It stands in a folder: `systems.index_folder`.
 """
 
 import dataclasses
-import hashlib
-import json
-import pathlib
+import fnmatch
 import typing
 
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.files import write_text
 from kerasvision.ops.nearest import largest
 
-FORMAT = 1
-VECTORS, ITEMS, ABOUT = "vectors.npy", "items.jsonl", "index.json"
 ALIKE = 0.9  # mean cosine of what an embedder and an integer file of it say of the drawn pictures, at least
 _MOST = 2**23  # cosines at a time
+_ABSENT = -2.0  # below every cosine
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """Which items are searched; each part that is "" lets all pass.
+
+    label: of the item, the folder that its picture lay in. path: with * and ?. after, before: of the item's time,
+    as 2026-01-31 or longer; what has no time is left out.
+    """
+
+    label: str = ""
+    path: str = ""
+    after: str = ""
+    before: str = ""
+
+    def __call__(self, item):
+        time = item.get("time", "")
+        return (
+            (not self.label or item.get("label", "") == self.label)
+            and (not self.path or fnmatch.fnmatchcase(item["path"], self.path))
+            and (not self.after or time >= self.after)
+            and (not self.before or "" < time < self.before)
+        )
+
+    @property
+    def is_empty(self):
+        """Whether all pass."""
+        return self == Filter()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Index:
-    """vectors: float32 [N, D], of length 1. items: of each a dict with its `path`. embedder: where the model stands
-    that made them. drawn: float32 [P, D], its vectors of `drawn_pictures`, by which it is known again, whichever run or
-    file it is read from.
+    """vectors: float32 [N, D], of length 1; it may be mapped from a file. items: of each a dict with its `number` and
+    `path`, and None in the place of one that was removed. embedder: where the model stands that made them. drawn:
+    float32 [P, D], its vectors of `drawn_pictures`, by which it is known again, whichever run or file it is read from.
+    near: None, or what finds the nearest of the first vectors without looking at each (`systems.near.Near`).
     """
 
     vectors: np.ndarray
     items: tuple
     embedder: str
     drawn: np.ndarray
+    near: typing.Any = None
 
-    def query(self, vectors, top):
-        """float32 [Q, D] -> (numbers of the nearest items, their cosines), [Q, top], the nearest first."""
-        if not 1 <= top <= len(self.items):
-            raise UsageError(f"the {top} nearest of {len(self.items)} items; allowed: 1 to {len(self.items)}")
-        rows = max(1, _MOST // len(self.items))
-        numbers, found = [], []
-        for start in range(0, len(vectors), rows):
-            cosines = vectors[start : start + rows] @ self.vectors.T
-            numbers.append(largest(cosines, top))
-            found.append(np.take_along_axis(cosines, numbers[-1], 1))
-        return np.concatenate(numbers), np.concatenate(found)
+    @property
+    def size(self):
+        """How many items there are."""
+        return sum(item is not None for item in self.items)
+
+    def query(self, vectors, top, within=Filter()):
+        """float32 [Q, D] -> (places of the nearest in `items`, their cosines), [Q, top], the nearest first, of equal
+        ones the earlier. within: a `Filter`.
+        """
+        keep = np.array([item is not None and (within.is_empty or within(item)) for item in self.items], bool)
+        count = int(keep.sum())
+        if not 1 <= top <= count:
+            among = f"{count} items" + ("" if within.is_empty else " that the filter lets pass")
+            raise UsageError(f"the {top} nearest of {among}; allowed: 1 to {count}" if count else f"there are {among}")
+        if self.near is not None:
+            return self.near.query(self.vectors, np.asarray(vectors, np.float32), top, keep)
+        return exact(self.vectors, vectors, top, keep)
 
     def require(self, model, name):
         """Refuse a model whose vectors are not those that the index holds. model: as `kerasvision.load` gives it."""
@@ -61,12 +92,25 @@ class Index:
         )
 
 
+def exact(held, vectors, top, keep):
+    """(places, cosines), [Q, top], of the nearest of `held` [N, D] among those that are kept, bool [N]; in blocks."""
+    rows = max(1, _MOST // len(held))
+    places, found = [], []
+    for start in range(0, len(vectors), rows):
+        cosines = np.where(keep, vectors[start : start + rows] @ held.T, np.float32(_ABSENT))
+        places.append(largest(cosines, top))
+        found.append(np.take_along_axis(cosines, places[-1], 1))
+    return np.concatenate(places), np.concatenate(found)
+
+
 def built(model, name, pictures: typing.Iterable):
-    """The `Index` of (path, uint8 [H, W, 3]) pairs. model: as `kerasvision.load` gives it; name: where it stands."""
+    """The `Index` of (item, uint8 [H, W, 3]) pairs, an item being a dict with its `path`. model: as `kerasvision.load`
+    gives it; name: where it stands.
+    """
     drawn, vectors, items = embedded(model, drawn_pictures(), name), [], []
-    for path, pixels in pictures:
+    for item, pixels in pictures:
         vectors.append(embedded(model, pixels[None], name)[0])
-        items.append({"path": path})
+        items.append({"number": len(items)} | item)
     if not items:
         raise KerasVisionError("no picture could be read; an index needs one or more")
     return Index(np.stack(vectors), tuple(items), name, drawn)
@@ -90,47 +134,3 @@ def drawn_pictures():
     y, x = np.mgrid[:64, :64] / 64.0
     waves = [[np.sin(2 * np.pi * (n * x + (k + 1) * y + k / 3)) for k in range(3)] for n in range(1, 5)]
     return np.uint8(np.rint(127.5 + 127.5 * np.moveaxis(np.array(waves), 1, -1)))
-
-
-def require_new(folder):
-    """Refuse a place for an index where something is."""
-    folder = pathlib.Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty; choose another folder for the index")
-
-
-def save(index, folder):
-    """Write an `Index` into a new folder."""
-    require_new(folder)
-    folder = pathlib.Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / VECTORS, index.vectors)
-        write_text(folder / ITEMS, "".join(json.dumps(item) + "\n" for item in index.items))
-        held = {"format": FORMAT, "embedder": index.embedder, "items": len(index.items), "sha256": _sum(folder)}
-        write_text(folder / ABOUT, json.dumps(held | {"drawn": index.drawn.tolist()}) + "\n")
-    except OSError as error:
-        raise KerasVisionError(f"cannot write the index {folder}: {error.strerror}; name another folder") from None
-
-
-def load(folder):
-    """The `Index` of a folder that `save` wrote. One that is damaged, or of another format, is one line."""
-    folder = pathlib.Path(folder)
-    if not (folder / ABOUT).exists():
-        raise UsageError(f"{folder} has no {ABOUT}; name a folder that `kerasvision index build` wrote")
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise UsageError(f"{folder} is an index of format {about['format']}; this version reads {FORMAT}")
-        items = tuple(json.loads(line) for line in (folder / ITEMS).read_text(encoding="utf-8").splitlines())
-        vectors, whole = np.load(folder / VECTORS), _sum(folder) == about["sha256"]
-        if whole and len(items) == len(vectors) == about["items"] and all("path" in item for item in items):
-            return Index(vectors, items, about["embedder"], np.float32(about["drawn"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise KerasVisionError(f"the index {folder} is damaged; build it again")
-
-
-def _sum(folder):
-    with (folder / VECTORS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,6 +26,9 @@ class ClassTarget(Target):
             return self.arch.decode(found, {})["probabilities"][:, self.index]
         return self.arch.class_scores(found)[:, self.index]
 
+    def likely(self):
+        return dataclasses.replace(self, of="probability")
+
 
 @dataclasses.dataclass(frozen=True)
 class ClassTargets(Targets):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.edge import describing
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.metrics.decisions import best_factors
@@ -16,7 +17,6 @@ from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture, Output
 
-TOP = 5  # classes that `describe` lists
 TuneFor = typing.Literal["nothing", "accuracy", "balanced_accuracy"]
 
 
@@ -107,10 +107,4 @@ class OneOfSeveral(Architecture):
         return np.abs(a - b).max(1), a.argmax(1) != b.argmax(1)
 
     def describe(self, prediction, classes):
-        scores = prediction["probabilities"]
-        return {"top": score_rows(scores, classes, np.argsort(-scores, kind="stable")[:TOP])}
-
-
-def score_rows(scores, classes, indices):
-    """JSON rows of some classes, in the given order."""
-    return [{"label": classes[i], "index": int(i), "score": round(float(scores[i]), 6)} for i in indices]
+        return describing.best(prediction, classes)

@@ -19,20 +19,25 @@ MOST = 2  # classes where nobody asks for one
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RegionTarget(Target):
-    """The mean logit of a class within a region, bool of the graph's positions, at least one of them."""
+    """The mean logit or probability of a class within a region, bool of the graph's positions, one of them at least."""
 
     index: int
     region: typing.Any
     text: str = ""
+    of: typing.Literal["logit", "probability"] = "logit"
 
     def __post_init__(self):
         if not np.any(self.region):
             raise KerasVisionError("a region without a position has no mean logit; give a mask with some of it")
 
     def score(self, found):
-        logits = found["logits"][..., self.index]
+        values = found["logits"] if self.of == "logit" else tf.nn.softmax(found["logits"])
         within = tf.constant(self.region, tf.float32)
-        return tf.reduce_sum(logits * within, tuple(range(1, logits.shape.rank))) / tf.reduce_sum(within)
+        summed = tf.reduce_sum(values[..., self.index] * within, tuple(range(1, values.shape.rank - 1)))
+        return summed / tf.reduce_sum(within)
+
+    def likely(self):
+        return dataclasses.replace(self, of="probability")
 
 
 @dataclasses.dataclass(frozen=True)

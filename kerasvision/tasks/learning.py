@@ -22,6 +22,8 @@ class Learning(Component):
     # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch;
     # where there are several, a sample then has `view`, its number, for `example`
     views: typing.ClassVar[int] = 1
+    # whether `fill` makes a model of the training split: a recipe may then have no epochs
+    fills: typing.ClassVar[bool] = False
 
     @property
     def mixes(self) -> dict[str, Mix]:
@@ -56,6 +58,15 @@ class Learning(Component):
 
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
+
+    def fill(self, graph, batches):
+        """Before the first step: put what follows from the training split into the graph; gives this architecture with
+        what it decides, which may be nothing.
+
+        batches: an iterable of (prepared inputs, ground truth), batched tensors, of each example once, as `geometry`
+        gives it.
+        """
+        return self
 
     @abc.abstractmethod
     def build(self):

@@ -32,16 +32,22 @@ class Target(abc.ABC):
     def score(self, found):
         """What `tensors` are, float32, batched -> float32 [B], differentiable: the more, the more of the target."""
 
+    def likely(self):
+        """The same target with a score of 0..1, where the family has such, else this one."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
     """What a person asks for, by the flags of `kerasvision explain`. label: names of classes or numbers. box: indices
-    of objects as `predict --json` lists them. region: name of a class where it is predicted, "" for none.
+    of objects as `predict --json` lists them. region: name of a class where it is predicted, "" for none. like: raw
+    outputs of another example, float32, with a batch axis of 1, or None.
     """
 
     label: tuple[str, ...] = ()
     box: tuple[int, ...] = ()
     region: str = ""
+    like: typing.Any = None
 
 
 class Targets(abc.ABC):
@@ -59,7 +65,7 @@ class Targets(abc.ABC):
     def choose(self, raw, geometry, classes, asked=None):
         """`chosen`; a flag that the family does not have is an error."""
         asked = asked or Asked()
-        given = [f.name for f in dataclasses.fields(asked) if getattr(asked, f.name) not in ((), "")]
+        given = [f.name for f in dataclasses.fields(asked) if getattr(asked, f.name) not in ((), "", None)]
         if unknown := [name for name in given if name not in self.flags]:
             known = ", ".join(f"--{name}" for name in self.flags)
             raise UsageError(f"--{unknown[0]} says nothing to this model; allowed: {known}")

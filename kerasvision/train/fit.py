@@ -16,6 +16,7 @@ from kerasvision.data.pipeline import check_augmentations, check_split, evaluati
 from kerasvision.inference.evaluation import draw_evaluation, evaluated, examples_of, predictions, stacked
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
+from kerasvision.ops.internals import gradients_let_go
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.deciding import deciding
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
@@ -62,10 +63,11 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
             write_text(folder / "recipe.json", session.recipe.dumps())
             record = environment(strategy, scope.num_replicas_in_sync)
             write_text(folder / "environment.json", json.dumps(record, indent=2) + "\n")
-        return _finish(session, *_fit_phases(session))
+        return _finish(*_fit_phases(session))
 
 
 def _fit_phases(session):
+    """(the session, with what the architecture has become; graph; figures of the phases)."""
     with session.strategy.scope():
         graph = session.arch.build()
         session.arch.load_pretrained(graph)
@@ -73,22 +75,38 @@ def _fit_phases(session):
     contest = Contest(phases, session.metric, session.direction, session.say)
     for number, phase in enumerate(phases, start=1):
         contest.begin(number, graph)
-        graph, value = _fit_phase(session, graph, phase, number)
+        own, phase = _with_data(session, phase)
+        graph.trainable = True
+        with session.strategy.scope():
+            for technique in phase.techniques:
+                technique.start(own.arch, graph)
+            if number == 1:
+                own = _filled(own, graph)
+        session = dataclasses.replace(own, chosen=None)
+        graph, value = _fit_phase(own, graph, phase, number)
         contest.end(number, graph, value)
-    return graph, contest.finish(graph)
+    return session, graph, contest.finish(graph)
+
+
+def _filled(session, graph):
+    """The session, once the architecture has taken from the training split what needs no step."""
+    if not session.arch.fills:
+        return session
+    data = evaluation_data(session.splits["train"], session.arch, batch_size=session.recipe.batch_size)
+    arch = session.arch.fill(graph, ((prepared, ground_truth) for prepared, _, ground_truth in data))
+    return dataclasses.replace(session, arch=arch, recipe=dataclasses.replace(session.recipe, model=arch))
 
 
 def _fit_phase(session, graph, phase, number):
     """One compile and fit; returns the stripped graph with the best weights, and the metric that they have."""
     folder = session.folder / f"phase-{number}"
     finished = folder / "finished"
-    session, phase = _with_data(session, phase)
-    graph.trainable = True
     with session.strategy.scope():
         for technique in phase.techniques:
-            technique.start(session.arch, graph)
-        for technique in phase.techniques:
             graph = technique.graph(session.arch, graph)
+    if not phase.epochs:
+        return _stripped(session, graph, phase), None
+    with session.strategy.scope():
         learner = _learner(session, graph, phase)
     local = graph if session.strategy.num_replicas_in_sync == 1 else structure(session.recipe, training=number)
     first = max((t.first_epoch_to_keep(phase.epochs) for t in phase.techniques), default=0)
@@ -101,10 +119,14 @@ def _fit_phase(session, graph, phase, number):
     if session.chief:
         write_text(finished, "")
         shutil.rmtree(folder / "backup", ignore_errors=True)
+    return _stripped(session, graph, phase), best.value
+
+
+def _stripped(session, graph, phase):
     with session.strategy.scope():
         for technique in phase.techniques:
             graph = technique.strip(session.arch, graph)
-    return graph, best.value
+    return graph
 
 
 def _with_data(session, phase):
@@ -159,7 +181,7 @@ def _run_fit(session, learner, phase, number, local, best):
     callbacks = _callbacks(session, phase, number, learner.graph, local, best, progress)
     data = _distributed(session, phase, number)
     try:
-        with explained_fit(learner, session.folder, number, steps, best.path):
+        with gradients_let_go(), explained_fit(learner, session.folder, number, steps, best.path):
             learner.fit(data, epochs=phase.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
     finally:
         progress.close()

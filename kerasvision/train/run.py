@@ -164,6 +164,8 @@ def draw_curves(history_csv, path):
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
+    if not pathlib.Path(history_csv).exists():  # there were no epochs
+        return
     with pathlib.Path(history_csv).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows:

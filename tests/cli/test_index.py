@@ -1,6 +1,7 @@
 """`index build` and `index query` at the command line, against cosines by hand; and what is refused."""
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ from kerasvision import api
 from kerasvision.cli.main import main
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
-from kerasvision.systems import index
+from kerasvision.systems import index_folder
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_found(built, photos, tmp_pa
     told = capsys.readouterr()
     assert "broken.png" in told.err and len(told.out.splitlines()) == 1
     assert main(["index", "build", *words, "--model", built[0], "--out", str(tmp_path / "new")]) == 1
-    assert [item["path"] for item in index.load(tmp_path / "new").items] == words[1:]
+    assert [item["path"] for item in index_folder.load(tmp_path / "new").items] == words[1:]
 
 
 def test_another_embedder_is_refused_by_name(built, photos, tmp_path, capsys):
@@ -102,3 +103,71 @@ def test_damage_and_wrong_wishes_are_one_line(built, photos, tmp_path, capsys):
         shutil.copytree(out, folder)
         (folder / name).write_bytes((folder / name).read_bytes()[:-cut])
         refused(["query", folder, photos / "red_0.png"], 1, f"the index {folder} is damaged; build it again")
+
+
+@pytest.fixture
+def shop(built, photos, tmp_path):
+    """(own folder of pictures, its index)."""
+    own, out = tmp_path / "own", tmp_path / "own.index"
+    shutil.copytree(photos, own)
+    assert main(["index", "build", str(own), "--model", built[0], "--out", str(out)]) == 0
+    return own, out
+
+
+def held(out):
+    return {pathlib.Path(i["path"]).name: i["number"] for i in index_folder.load(out).items if i is not None}
+
+
+def test_sync_takes_over_what_changed_and_nothing_else(shop, capsys):
+    own, out = shop
+    before = held(out)
+    (own / "red_0.png").unlink()
+    shutil.copy(own / "blue_0.png", own / "sea.png")
+    shutil.copy(own / "gray_0.png", own / "green_1.png")
+    capsys.readouterr()
+    assert main(["index", "sync", str(out), str(own)]) == 0
+    assert "1 added, 1 taken again, 1 removed" in capsys.readouterr().err
+    after = held(out)
+    assert after.keys() == before.keys() - {"red_0.png"} | {"sea.png"}
+    assert {after["sea.png"], after["green_1.png"]} == {8, 9}, "numbers are given once"
+    assert all(after[name] == before[name] for name in before.keys() - {"red_0.png", "green_1.png"})
+    assert main(["index", "sync", str(out), str(own)]) == 0
+    assert "0 added, 0 taken again, 0 removed" in capsys.readouterr().err
+
+
+def test_what_is_removed_is_not_found_and_what_is_added_is(shop, photos, capsys):
+    own, out = shop
+    asked = str(photos / "blue_1.png")
+
+    def first():
+        capsys.readouterr()
+        assert main(["index", "query", str(out), asked, "--top", "1", "--json"]) == 0
+        return pathlib.Path(json.loads(capsys.readouterr().out)["nearest"][0]["path"])
+
+    assert first() == own / "blue_1.png"
+    assert main(["index", "remove", str(out), str(own / "blue_1.png")]) == 0
+    assert first() == own / "blue_0.png"
+    assert main(["index", "add", str(out), asked]) == 0
+    assert first() == photos / "blue_1.png"
+    assert main(["index", "add", str(out), asked]) == 1
+    assert f"{asked} is in the index already" in capsys.readouterr().err
+    assert main(["index", "remove", str(out), "gone.png"]) == 2
+    assert "gone.png is not in the index" in capsys.readouterr().err
+
+
+def test_neighbors_are_drawn_and_one_that_is_gone_is_gray(shop, tmp_path, capsys):
+    own, out = shop
+    asked, drawn = str(own / "red_0.png"), tmp_path / "found.png"
+    words = ["index", "query", str(out), asked, "--top", "2", "--label", "own"]
+    assert main([*words, "--draw", str(drawn)]) == 0
+    before = np.asarray(Image.open(drawn).convert("RGB"), float)
+    red = (before[..., 0] > 180) & (before[..., 1] < 90)
+    spans = np.flatnonzero(np.diff(np.pad(red.any(0), 1).astype(int)))
+    assert len(spans) == 6, "three red pictures side by side"
+    (own / "red_1.png").unlink()
+    assert main([*words, "--draw", str(drawn)]) == 0
+    after = np.asarray(Image.open(drawn).convert("RGB"), float)
+    third = slice(spans[4], spans[5])
+    assert (np.abs(after[red[:, third].any(1)][:, third] - 128) < 3).all(-1).mean() > 0.5
+    assert main([*words, "--draw", "found.jpg"]) == 2
+    assert "--draw found.jpg: a picture is written as .png" in capsys.readouterr().err

@@ -197,6 +197,7 @@ HEADS = {
     "embedding/proxies": "cosines",
     "self_supervised": "projection",
     "self_supervised/rotation": "turns",
+    "classification/nearest_class": "products",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasvision.export.independent import paste, predict
+from kerasvision.edge.independent import paste, predict
 
 
 def asker(path):

@@ -227,7 +227,7 @@ def check_saved(name, arch, graph, case, folder, decodes=True):
     """A run keeps every weight, those that are not trained too. decodes: raw outputs are compared decoded as well."""
     rng = np.random.default_rng(0)
     graph.set_weights([w + rng.uniform(0.1, 0.5, w.shape).astype(w.dtype) for w in graph.get_weights()])
-    save_run(Trained(recipe_of(name, arch), graph, case.classes, {}, folder))
+    save_run(kept := Trained(recipe_of(name, arch), graph, case.classes, {}, folder))
     loaded = load_run(folder)
     assert loaded.arch == arch and loaded.classes == case.classes
     for before, after in zip(graph.weights, loaded.graph.weights, strict=True):
@@ -235,7 +235,7 @@ def check_saved(name, arch, graph, case, folder, decodes=True):
     prepared, geometry, _ = batch_of(arch, case)
     before, after = (g(arch.normalize(prepared), training=False) for g in (graph, loaded.graph))
     if decodes:
-        before, after = (t.predict(prepared, geometry) for t in (Served(arch, graph, case.classes), loaded.served()))
+        before, after = (t.served().predict_prepared(prepared, geometry) for t in (kept, loaded))
     for key in before:
         assert np.array_equal(before[key], after[key]), f"the loaded run gives other predictions ({key})"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasvision.core.registry import create
-from kerasvision.tasks.embedding.pairs import PairLoss
+from kerasvision.tasks.embedding._compared import PairLoss
 from tests.contract.case import PHOTOGRAPHS, Case, crops
 
 
@@ -24,6 +24,19 @@ CASES = {
         samples,
         PHOTOGRAPHS,
         assigns_in_loss="which pictures make a pair is found among the labels of a batch",
+        int8_error=0.3,
+    ),
+    "embedding/pretrained": Case(
+        _embedder("embedding/pretrained", objective=TRIPLETS),
+        samples,
+        PHOTOGRAPHS,
+        assigns_in_loss="which pictures make a pair is found among the labels of a batch",
+        int8_error=0.3,
+    ),
+    "classification/nearest_class": Case(
+        _embedder("classification/nearest_class", num_classes=4, head="nearest", neighbors=2, rows=(2, 2, 1, 3)),
+        samples,
+        PHOTOGRAPHS,
         int8_error=0.3,
     ),
 }

@@ -20,6 +20,10 @@ from tests.contract.cases import (
 
 EVERY = pytest.mark.parametrize("name", names(), scope="module")  # of the module: one architecture after the other
 GRADED = pytest.mark.parametrize("name", graded(), scope="module")
+# the dearest; that its loss falls is seen by default in test_exports.py
+LEARNED = pytest.mark.parametrize(
+    "name", graded(set(REPRESENTATIVES) - {"instance_segmentation/mask_rcnn"}), scope="module"
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def test_loss_reaches_every_weight(arch, graph, case):
     contracts.check_gradient(arch, graph, case)
 
 
-@GRADED
+@LEARNED
 def test_one_batch_can_be_overfitted(arch, graph, case):
     contracts.check_overfits(arch, graph, case)
 

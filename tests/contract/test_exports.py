@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from kerasvision import api
 from kerasvision.core.recipe import Recipe
-from kerasvision.export.independent import NotDescribedError
+from kerasvision.edge.independent import NotDescribedError
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
@@ -35,6 +36,21 @@ class Exported:
     artifacts: dict
     paths: dict
 
+    @functools.cached_property
+    def served(self):
+        """Of the trained model: traced once for all tests, as are the following."""
+        return self.trained.served()
+
+    @functools.cached_property
+    def models(self):
+        """ "run" or spec -> what `api.load` makes of it."""
+        return {spec: api.load(path) for spec, path in {"run": self.run, **self.paths}.items()}
+
+    @functools.cached_property
+    def saved(self):
+        """The SavedModel as TensorFlow loads it."""
+        return tf.saved_model.load(str(self.paths["tf_serving"]))
+
 
 @pytest.fixture(scope="module", params=graded(WHOLE_EXPORTS))
 def exported(request):
@@ -56,8 +72,11 @@ def _exported(name, case):
     return Exported(case, run, load_run(run), artifacts, paths)
 
 
+ELSEWHERE = ("embedding/proxies",)  # trained and exported to every file by default in test_embedding_line.py
+
+
 @pytest.mark.group_by("name")
-@pytest.mark.parametrize("name", [n for n in names() if n not in WHOLE_EXPORTS])
+@pytest.mark.parametrize("name", [n for n in names() if n not in (*WHOLE_EXPORTS, *ELSEWHERE)])
 def test_whoever_is_not_a_representative_learns_and_has_a_float_file(name):
     """The certificate of `export` compares the file with the trained model, and refuses what differs."""
     exported = _exported(name, dataclasses.replace(CASES[name], exports=("tflite:float32",), epochs=2))
@@ -100,11 +119,10 @@ def test_int8_is_close_and_not_the_same(exported):
 
 def test_every_artifact_loads_and_answers_as_the_run_does(exported):
     arch = exported.trained.arch
-    run = api.load(exported.run)
+    run = exported.models["run"]
     assert run.arch == arch and run.classes == exported.case.classes
-    served = exported.trained.served()
-    for spec, path in exported.paths.items():
-        model = api.load(path)
+    for spec in exported.paths:
+        model = exported.models[spec]
         assert model.arch == arch and model.classes == exported.case.classes
         worst = 0.0
         for sample in exported.case.samples():
@@ -112,18 +130,18 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
             assert {k: (v.dtype, v.shape) for k, v in answer.items()} == {
                 k: (v.dtype, v.shape) for k, v in expected.items()
             }, spec
-            judged = {k: v.numpy() for k, v in served.judge(serving(exported, sample)).items()}
+            judged = {k: v.numpy() for k, v in exported.served.judge(serving(exported, sample)).items()}
             worst = max(worst, arch.compare(judged, answer)[0][0])
         agreement = exported.artifacts[spec].agreement
         assert worst == pytest.approx(agreement["max_error"], abs=1e-6), f"{spec}: the certificate says otherwise"
 
 
 def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
-    """A client without this project's code (`export.independent`) and each file's own runtime, against `load`."""
+    """A client without this project's code (`edge.independent`) and each file's own runtime, against `load`."""
     described = exported.trained.arch.preprocessing()["kind"] != "other"
     assert described != exported.trained.arch.registered_name.startswith("toys/"), "only toys may leave it open"
     for spec, path in exported.paths.items():
-        ask, model = clients.asker(path), api.load(path)
+        ask, model = clients.asker(path), exported.models[spec]
         for sample in exported.case.samples()[:3]:
             if not described:
                 with pytest.raises(NotDescribedError):
@@ -137,7 +155,7 @@ def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
 
 def test_a_server_answers_over_both_protocols_as_the_file_does(exported):
     folder, name = exported.paths["tf_serving"].parents[1], exported.paths["tf_serving"].parent.name
-    model, inputs = api.load(exported.paths["tf_serving"]), serving(exported, exported.case.samples()[0])
+    model, inputs = exported.models["tf_serving"], serving(exported, exported.case.samples()[0])
     expected = model(inputs)
     server = Server(configs_below(folder), Options(rest_port=0, grpc_port=0), folder).start()
     try:
@@ -157,7 +175,7 @@ def test_the_run_is_what_training_returned(exported):
     for kept, array in zip(exported.trained.graph.get_weights(), arrays, strict=True):
         np.testing.assert_array_equal(kept, array)
     assert exported.trained.recipe == Recipe.loads((exported.run.parent / "recipe.json").read_text())
-    served, run = exported.trained.served(), api.load(exported.run)
+    served, run = exported.served, exported.models["run"]
     for sample in exported.case.samples()[:2]:
         expected, answer = served.serve(serving(exported, sample)), run(serving(exported, sample))
         for key in expected:
@@ -166,7 +184,7 @@ def test_the_run_is_what_training_returned(exported):
 
 def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exported):
     arch = exported.trained.arch
-    saved = _geometry_of(exported.paths["tf_serving"])
+    saved = _geometry_of(exported.saved)
     for sample in exported.case.samples():
         inputs = serving(exported, sample)
         prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})
@@ -181,9 +199,8 @@ def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exp
             np.testing.assert_array_equal(piped[1][key][None], value)
 
 
-def _geometry_of(path):
-    """A function from serving inputs to all that leaves the scope of geometry inside a SavedModel's file."""
-    saved = tf.saved_model.load(str(path))  # holds the variables while the signature is read
+def _geometry_of(saved):
+    """A function from serving inputs to all that leaves the scope of geometry inside a loaded SavedModel."""
     # inlines the functions and keeps the scopes in the names
     frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"])
     fetches = {}
@@ -200,9 +217,9 @@ def _geometry_of(path):
 
 def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
     """The bytes signature, on whole photographs of three sizes at once, against decoded pixels one by one."""
-    if not exported.trained.served().takes_image:
+    if not exported.served.takes_image:
         pytest.skip("does not take one image")
-    saved = tf.saved_model.load(str(exported.paths["tf_serving"]))
+    saved = exported.saved
     images = [photographs[name] for name in ("chelsea", "coffee", "astronaut")]
     encoded = tf.constant([tf.io.encode_png(image).numpy() for image in images])
     together = saved.signatures["serving_bytes"](image_bytes=encoded)
@@ -215,12 +232,12 @@ def test_encoded_images_are_answered_like_their_pixels(exported, photographs):
 
 def test_one_whole_photograph_has_one_answer_everywhere(exported, photographs):
     arch = exported.trained.arch
-    if not exported.trained.served().takes_image:
+    if not exported.served.takes_image:
         pytest.skip("does not take one image")
     inputs = {"image": photographs["chelsea"][None]}
-    expected = {k: v.numpy() for k, v in exported.trained.served().serve(inputs).items()}
+    expected = {k: v.numpy() for k, v in exported.served.serve(inputs).items()}
     for spec in {"tf_serving", "tflite:float32", "onnx"} & set(exported.paths):
-        answer = api.load(exported.paths[spec])(inputs)
+        answer = exported.models[spec](inputs)
         error, flip = arch.compare(expected, answer)
         assert error[0] <= exported.artifacts[spec].agreement["tolerance"], spec
         assert not flip[0], spec

@@ -20,8 +20,7 @@ sources.register("contract_case")(CaseSamples)
 """
 
 
-# of a classifier, and of its restart, by default: tests/train/test_workers.py; of a detector on replicas:
-# test_replicas.py
+# of a classifier, and of its restart, by default: tests/train/test_workers.py; of points on replicas: test_replicas.py
 @pytest.mark.nightly
 @pytest.mark.parametrize("workers", [2])
 def test_workers_train_as_one(workers, tmp_path):

@@ -126,7 +126,9 @@ def test_a_value_that_does_not_fit_is_refused_with_what_is_allowed(field):
 
 def test_a_phase_is_checked_too():
     with pytest.raises(UsageError, match="Phase.epochs: got 0; allowed: 1 or more"):
-        Phase(0, create("optimizers/sgd"))
+        dataclasses.replace(SMALLEST, then=(Phase(0, create("optimizers/sgd")),))
+    with pytest.raises(UsageError, match="Phase.epochs: got -1; allowed: 1 or more"):
+        Phase(-1, create("optimizers/sgd"))
     with pytest.raises(UsageError, match="Phase.optimizer: got 'fast'|no optimizers named 'fast'"):
         Phase(1, "fast")
 

@@ -64,7 +64,11 @@ def _named(graph, tensor):
     return next(layer.name for layer in graph.layers if layer.output is tensor)
 
 
-@pytest.mark.parametrize("name", explainers)
+# needs ReLUs, objects or attention, is the same for all targets, or right in the mean over masks: test_methods.py
+ELSEWHERE = ("guided_backprop", "guided_grad_cam", "d_rise", "eigen_cam", "activations", "attention", "rise")
+
+
+@pytest.mark.parametrize("name", [name for name in explainers if name not in ELSEWHERE])
 def test_heat_is_as_large_as_the_image_and_where_the_graph_looks(name, looks_at_a_corner):
     image = np.random.default_rng(0).integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
     image[:8, :8] += 190

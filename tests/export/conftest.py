@@ -1,6 +1,7 @@
 """One real export of the digits, and exporters with planted faults."""
 
 import dataclasses
+import functools
 import typing
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.base import Exporter, Runner
+from kerasvision.train.run import Trained
 from tests import store
 from tests.export.sabotage import (  # noqa: F401  fixtures
     case_source,
@@ -102,19 +104,35 @@ def photo_folder(photographs, tmp_path_factory):
     return root
 
 
+@dataclasses.dataclass(frozen=True)
+class Traced(Trained):
+    """What it serves is traced once, however many exports take it. Its weights and its architecture must not change."""
+
+    @functools.cached_property
+    def _served(self):
+        return super().served()
+
+    def served(self):
+        return self._served
+
+    def under(self, budget):
+        """The same with another budget, traced already."""
+        other = dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, budget=budget))
+        vars(other)["_served"] = self.served()
+        return other
+
+
 @pytest.fixture(scope="session")
 def photo_model(photo_folder):
     """An untrained `Trained` on that folder: certificates do not care how good a model is."""
     import tf_keras as keras
-
-    from kerasvision.train.run import Trained
 
     keras.utils.set_random_seed(0)
     source = create("sources/image_folder", path=str(photo_folder), validation_fraction=0.0, test_fraction=0.4)
     backbone = create("backbones/convnet", width=4, blocks=(1,))
     model = create("classification/classifier", num_classes=3, image_size=(16, 16), backbone=backbone)
     recipe = Recipe(name="photos", model=model, data=source, validation_fraction=0.0)
-    return Trained(recipe, model.build(), source.open().classes, {})
+    return Traced(recipe, model.build(), source.open().classes, {})
 
 
 @pytest.fixture(scope="session")

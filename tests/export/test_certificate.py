@@ -52,7 +52,7 @@ def refusal(trained, exporters, out, **options):
 
 
 def budgeted(trained, **bounds):
-    return dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=Budget(**bounds)))
+    return trained.under(Budget(**bounds))
 
 
 @pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=NIGHTLY) for n in (4, 8))])

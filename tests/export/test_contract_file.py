@@ -1,6 +1,7 @@
 """contract.json lies about nothing: every figure in it is measured again, from the files alone."""
 
 import copy
+import functools
 import gzip
 import hashlib
 import json
@@ -24,6 +25,12 @@ CONTRACTS = (
     "tflite/models/digits/contract.json",
     "onnx/digits/contract.json",
 )
+
+
+@pytest.fixture(scope="module")
+def load():
+    """`api.load`, of each path once."""
+    return functools.cache(api.load)
 
 
 @pytest.fixture(params=CONTRACTS)
@@ -78,16 +85,16 @@ def test_zeros_of_a_tflite_file_are_those_of_its_kernels(digits_exports, digits_
     assert all(row["zeros"] is None for row in saved)
 
 
-def test_metrics_and_agreement_are_measured_again(placed, digits_run):
+def test_metrics_and_agreement_are_measured_again(placed, digits_run, load):
     """Predictions of the file and of the run, by `load`, over the same 120 examples."""
     contract, package = placed
     rows = list(raw_examples(digits_run.recipe.data.open().splits["test"], digits_run.arch, limit=120))
     labels = np.concatenate([ground_truth["label"] for _, ground_truth, _ in rows])
-    run = api.load(digits_run.folder)
+    run = load(digits_run.folder)
     expected = np.concatenate([run(inputs)["probabilities"] for inputs, _, _ in rows])
     assert contract["metrics"]["test/accuracy"] == pytest.approx((expected.argmax(1) == labels).mean())
     for row in contract["artifacts"]:
-        model = api.load(package / row["path"])
+        model = load(package / row["path"])
         scores = np.concatenate([model(inputs)["probabilities"] for inputs, _, _ in rows])
         agreement, errors = row["agreement"], np.abs(scores - expected).max(1)
         assert row["metrics"]["accuracy"] == pytest.approx((scores.argmax(1) == labels).mean())
@@ -100,13 +107,13 @@ def test_metrics_and_agreement_are_measured_again(placed, digits_run):
         assert agreement["metric_change"] == pytest.approx(change)
 
 
-def test_latency_is_a_time_that_can_be_met(placed):
+def test_latency_is_a_time_that_can_be_met(placed, load):
     contract, package = placed
     inputs = {"image": np.zeros((1, 8, 8, 3), np.uint8)}
     import time
 
     for row in contract["artifacts"]:
-        model, seconds = api.load(package / row["path"]), []
+        model, seconds = load(package / row["path"]), []
         for _ in range(20):
             start = time.perf_counter()
             model(inputs)

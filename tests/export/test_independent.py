@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 
 from kerasvision.core.registry import create
 from kerasvision.data.decode import decode as in_graph
+from kerasvision.edge.independent import NotDescribedError, decode, prepare
+from kerasvision.edge.independent.resampling import resize, shrink, to_bytes
 from kerasvision.export import examples
-from kerasvision.export.independent import NotDescribedError, decode, prepare
-from kerasvision.export.independent.resampling import resize, shrink, to_bytes
 
 BACKBONE = create("backbones/convnet", width=4, blocks=(1, 1))
 PHOTO = {"num_classes": 4, "backbone": BACKBONE, "image_size": (24, 40)}

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from kerasvision.core.registry import create
+from kerasvision.edge.independent import NotDescribedError, paste, predict, restore
 from kerasvision.export import described
 from kerasvision.export.base import Runner
-from kerasvision.export.independent import NotDescribedError, paste, predict, restore
 from kerasvision.ops.masks import paste_masks
 
 BACKBONE = create("backbones/convnet", width=4, blocks=(1, 1))

@@ -17,7 +17,7 @@ from kerasvision.core.recipe import Budget, Recipe
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
 from kerasvision.export import metadata as md
-from kerasvision.export.base import from_spec
+from kerasvision.export.base import Job, from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets.mediapipe import MediaPipe, task_of
 from kerasvision.ops import boxes as box_ops
@@ -191,11 +191,12 @@ def test_what_mediapipe_cannot_do_is_one_line(trained, tmp_path):
             from_spec(spec)
 
 
-def test_a_file_says_that_mediapipe_does_not_letterbox(trained, tmp_path):
+def test_a_file_says_that_mediapipe_does_not_letterbox(trained, photos, tmp_path):
     boxed = dataclasses.replace(trained.arch, resize="letterbox")
     boxed = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=boxed))
-    (artifact,), _ = export(boxed, [MediaPipe()], tmp_path, verbose=False)
-    (image,) = metadata_of(artifact.path)[1].rows(md.SUBGRAPH_INPUTS)
+    samples = tuple({"image": image[None]} for image in photos.values())
+    path = MediaPipe().write(Job(boxed.served(), "boxed", 1, tmp_path, (), samples))
+    (image,) = metadata_of(path)[1].rows(md.SUBGRAPH_INPUTS)
     assert "this model wants resize=letterbox: prepare them so, 128 x 96 pixels" in image.text(md.TENSOR_DESCRIPTION)
 
 

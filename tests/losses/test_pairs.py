@@ -7,6 +7,7 @@ import tensorflow as tf
 from kerasvision.losses import pairs as losses
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 3])  # class 3 has one picture
+SCALE, RELAXATION = 16.0, 0.4
 MARGIN, TEMPERATURE, ALPHA, BETA, BASE, EPSILON = 0.5, 0.1, 2.0, 50.0, 0.5, 0.1
 
 
@@ -70,13 +71,26 @@ def multi_similarity(c, labels, mined=None):
     return np.array(out)
 
 
+def circle(c, labels, mined=None):
+    """mined: cosines that the weights of pairs are made of, held fast while those of the formula move."""
+    mined, out = c if mined is None else mined, []
+    for i in range(len(labels)):
+        same, other = parts(labels, i)
+        near = sum(np.exp(SCALE * max(0, mined[i, j] + RELAXATION) * (c[i, j] - RELAXATION)) for j in other)
+        far = [-SCALE * max(0, 1 + RELAXATION - mined[i, p]) * (c[i, p] - 1 + RELAXATION) for p in same]
+        out.append(np.log(1 + near * np.exp(far).sum()) if same and other else 0)
+    return np.array(out)
+
+
 OURS = {
+    "circle": lambda *of: losses.circle(*of, SCALE, RELAXATION),
     "batch_hard": lambda *of: losses.batch_hard_triplet(*of, MARGIN),
     "semi_hard": lambda *of: losses.semi_hard_triplet(*of, MARGIN),
     "contrastive": lambda *of: losses.supervised_contrastive(*of, TEMPERATURE),
     "multi_similarity": lambda *of: losses.multi_similarity(*of, ALPHA, BETA, BASE, EPSILON),
 }
 FORMULAS = {
+    "circle": circle,
     "batch_hard": batch_hard,
     "semi_hard": semi_hard,
     "contrastive": contrastive,
@@ -98,7 +112,9 @@ def ours(name, c, labels):
 def test_values_and_gradients_are_those_of_the_formula(name):
     for labels in (LABELS, LABELS[::-1], np.arange(12) % 4):
         c = cosines_of(labels)
-        formula = FORMULAS[name] if name != "multi_similarity" else lambda m, k, c=c: multi_similarity(m, k, c)
+        formula = FORMULAS[name]
+        if name in ("multi_similarity", "circle"):
+            formula = lambda m, k, c=c: FORMULAS[name](m, k, c)  # noqa: E731
         found, gradient = ours(name, c, labels)
         np.testing.assert_allclose(found, formula(c, labels), rtol=1e-5, atol=1e-5)
         assert (found > 0).sum() >= 4, "nothing to look at"

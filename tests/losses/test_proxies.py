@@ -27,6 +27,31 @@ def by_angles(name, cosines):
     return -(TARGETS * log_softmax(SCALE * np.where(TARGETS > 0, own, cosines), 1)).sum(1)
 
 
+def anchored(cosines):
+    """Class by class, with loops; the batch has pictures of three of four classes."""
+    pulled, pushed, labels = [], [], np.array([0, 1, 2, 2, 0])
+    for k in range(4):
+        if (labels == k).any():
+            pulled.append(np.log(1 + sum(np.exp(-SCALE * (c - 0.1)) for c in cosines[labels == k, k])))
+        pushed.append(np.log(1 + sum(np.exp(SCALE * (c + 0.1)) for c in cosines[labels != k, k])))
+    return np.mean(pulled) + np.mean(pushed)
+
+
+def test_proxy_anchor_is_its_formula():
+    given, targets = tf.constant(COSINES, tf.float32), tf.constant(np.eye(4)[[0, 1, 2, 2, 0]], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        found = losses.proxy_anchor(targets, given, SCALE, 0.1)
+    np.testing.assert_allclose(found, [anchored(COSINES)] * 5, rtol=1e-5)
+    np.testing.assert_allclose(ProxyLoss(proxy_anchor=0.5)(targets, given)["proxy_anchor"], 0.5 * found, rtol=1e-6)
+    step, expected = 1e-6, np.zeros_like(COSINES)
+    for place in np.ndindex(COSINES.shape):
+        moved = np.zeros_like(COSINES)
+        moved[place] = step
+        expected[place] = 5 * (anchored(COSINES + moved) - anchored(COSINES - moved)) / (2 * step)
+    np.testing.assert_allclose(tape.gradient(found, given), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["normalized_softmax", "cosface", "arcface"])
 def test_values_and_gradients_are_those_of_the_formula(name):
     given, margin = tf.constant(COSINES, tf.float32), () if name == "normalized_softmax" else (MARGIN,)
@@ -58,7 +83,7 @@ def test_terms_are_summed_by_their_weights_and_checked():
     for fields, says in (
         (
             {"normalized_softmax": 0.0},
-            "ProxyLoss: normalized_softmax=0, cosface=0, arcface=0; give weights",
+            "ProxyLoss: normalized_softmax=0, cosface=0, arcface=0, proxy_anchor=0; give weights",
         ),
         ({"scale": 0.0}, r"model.objective.scale=0; allowed: 0 to inf"),
         ({"angle_margin": 1.6}, r"model.objective.angle_margin=1.6; allowed: 0 to 1.6"),

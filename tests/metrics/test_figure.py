@@ -7,12 +7,14 @@ from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.instances import Instances
+from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.representation import Representation
 from kerasvision.metrics.restoration import Restoration
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
+from kerasvision.metrics.tracking import Tracking
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.metrics.test_instances import scenes
 
@@ -83,16 +85,27 @@ def representation():
     return Representation(labeled=True), {"embedding": vectors.astype(np.float32)}, truth
 
 
+def tracking():
+    corners = np.arange(5)[:, None] * 40 + RNG.uniform(0, 5, (COUNT, 5, 2))
+    boxes = np.concatenate([corners, corners + 30], -1)
+    ids = np.where(RNG.random((COUNT, 5)) < 0.8, np.arange(5), -1)
+    found = {
+        "boxes_xyxy": boxes + RNG.normal(0, 2, boxes.shape),
+        "ids": np.where(RNG.random((COUNT, 5)) < 0.8, ids, -1),
+    }
+    return Tracking(), found, {"boxes_xyxy": boxes, "ids": ids, "sequence": np.arange(COUNT) // 6}
+
+
+def known_classes():
+    _, prediction, ground_truth = single_label()
+    label = np.where(RNG.random(COUNT) < 0.8, prediction["probabilities"].argmax(1), -1)
+    return KnownClasses(tuple("abcdefg")), prediction | {"label": label}, ground_truth
+
+
 CASES = (
-    single_label,
-    multi_label,
-    numbers,
-    restoration,
-    segmentation,
-    detection,
-    instances,
-    reading,
-    retrieval,
+    *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
+    tracking,
+    known_classes,
     representation,
 )
 
@@ -100,7 +113,10 @@ CASES = (
 def test_every_architecture_s_evaluator_is_among_them():
     held = {type(make()[0]) for make in CASES}
     made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
-    assert {type(arch.evaluator(classes)) for arch, classes in made} == held, "give a new evaluator a case here"
+    of_systems = {Tracking}
+    assert {type(arch.evaluator(classes)) for arch, classes in made} | of_systems == held, (
+        "give a new evaluator a case here"
+    )
 
 
 def recorded(evaluator):

@@ -1,9 +1,11 @@
 """What `kerasvision/ops/internals.py` leans on is there and does what we need; else its own words say what to do."""
 
 import contextlib
+import gc
 import importlib.metadata
 import inspect
 import pathlib
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from kerasvision.core.graphs import is_quantized
 from kerasvision.ops import internals
 
+PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert")
 QUANTIZERS = tfmot.quantization.keras.quantizers
 FUNCTIONS = [f for _, f in inspect.getmembers(internals, inspect.isfunction) if f.__module__ == internals.__name__]
@@ -228,21 +231,22 @@ def _converter():
 
 
 def _opened(content):
-    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return Interpreter(model_content=content, experimental_op_resolver_type=resolver)
+    return Interpreter(model_content=content, experimental_op_resolver_type=PLAIN)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_calibrated_file_is_quantized_but_for_what_is_spared():
     converter, kernels = _converter()
-    with needed(internals.calibrated, internals.quantized_except, internals.lite_schema, internals.operator_names):
+    read = (internals.lite_schema, internals.operator_names, internals.operators_held)
+    with needed(internals.calibrated, internals.quantized_except, *read):
         content = internals.calibrated(converter)
         assert internals.operator_names(_opened(content)) == ["FULLY_CONNECTED"] * 2
+        (first, takes, made), (second, then, last) = internals.operators_held(_opened(content))
+        assert first == second == "FULLY_CONNECTED" and made[0] in then and last[0] not in (*takes, *made)
         (answer,) = _opened(content).get_output_details()
         inside = internals.quantized_except(content, [answer["name"]])
-        assert internals.operator_names(_opened(inside)) == [
-            *("QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE", "FULLY_CONNECTED")
-        ]
+        names = internals.operator_names(_opened(inside))
+        assert names == ["QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE", "FULLY_CONNECTED"]
         assert internals.operator_names(_opened(internals.quantized_except(content, []))).count("DEQUANTIZE") == 1
         _check_constants(content, kernels)
 
@@ -257,8 +261,7 @@ def _check_constants(content, kernels):
         if t.type == schema.TensorType.FLOAT32 and model.buffers[t.buffer].data is not None and len(t.shape) == 2
     ]
     assert len(found) == 2
-    for kernel in kernels:
-        assert any(np.array_equal(kernel.T, held) for held in found)
+    assert all(any(np.array_equal(kernel.T, held) for held in found) for kernel in kernels)
     assert [s.name.decode() for s in model.signatureDefs[0].outputs] == ["y"]
 
 
@@ -268,8 +271,7 @@ def test_a_saved_model_is_read_without_loading_it(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
     with needed(internals.meta_graph):
         held = internals.meta_graph(tmp_path)
-        signature = held.signature_def["serving_default"]
-        assert [d.size for d in signature.inputs["x"].tensor_shape.dim] == [-1, 3]
+        assert [d.size for d in held.signature_def["serving_default"].inputs["x"].tensor_shape.dim] == [-1, 3]
         assert "Relu" in {node.op for function in held.graph_def.library.function for node in function.node_def}
 
 
@@ -280,3 +282,15 @@ def test_a_function_that_is_not_inlined_says_so_in_the_graph_that_calls_it():
         assert float(outer(tf.constant(1.0))) == 4.0
         library = outer.get_concrete_function(tf.constant(1.0)).graph.as_graph_def().library.function
         assert [f.attr["_noinline"].b for f in library if "_noinline" in f.attr] == [True]
+
+
+def test_graphs_with_gradients_of_their_own_are_let_go():
+    """Without the context one stays, which is why it is there."""
+    graphs = []
+    for around in (internals.gradients_let_go(), contextlib.nullcontext()):
+        with needed(internals.gradients_let_go), around:
+            slope = tf.function(lambda x: tf.gradients(tf.nn.swish(x), x))
+            graphs.append(weakref.ref(slope.get_concrete_function(tf.TensorSpec([])).graph))
+    del slope
+    gc.collect()
+    assert [graph() is None for graph in graphs] == [True, False]

@@ -1,37 +1,20 @@
 """Attacks against closed forms: of a linear model the best change in a ball is known, and so is the nearest border."""
 
 import json
+import typing
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras as keras
 
 from kerasvision.cli.main import main
+from kerasvision.core.component import hints
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks, create
-from kerasvision.explain.base import Explainable
 from kerasvision.robustness.attacks import balls
 from kerasvision.robustness.attacks.base import Goal
 from kerasvision.robustness.attacks.classifier import AskedClassifier, Classifier
-
-SIDE, RADIUS = 6, {"linf": 8 / 255, "l2": 0.5, "l1": 0.1}
-SHAPE = (SIDE, SIDE, 3)
-
-
-def linear(kernel):
-    """A `Classifier` whose logits are linear in the pixels. kernel: [pixels, classes]."""
-    arch = create(
-        "classification/classifier",
-        image_size=(SIDE, SIDE),
-        num_classes=kernel.shape[1],
-        backbone=create("backbones/convnet"),
-    )
-    image = keras.Input(SHAPE, name="image")
-    dense = keras.layers.Dense(kernel.shape[1], use_bias=False, name="logits")
-    graph = keras.Model({"image": image}, {"logits": dense(keras.layers.Flatten()(image))})
-    dense.set_weights([kernel])
-    return Classifier(arch, Explainable(arch, graph, tuple("abcdefgh"[: kernel.shape[1]])))
+from tests.robustness.linear import RADIUS, SHAPE, SIDE, linear, step_of
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +48,11 @@ def best(way, norm):
     return change
 
 
+def norms_of(fields, cls):
+    """The norms that an attack has: the choices of a field, or one that it cannot change."""
+    return typing.get_args(fields["norm"]) if "norm" in fields else (cls.norm,)
+
+
 def fields_of(name, norm):
     return {"radius": RADIUS[norm], "norm": norm} | ({"random_start": False} if name == "pgd" else {})
 
@@ -86,27 +74,35 @@ def test_from_anywhere_in_the_ball_pgd_ends_in_its_best_corner(two, way, pixels)
     np.testing.assert_allclose(found.images / 255 - pixels / 255, [best(way, "linf")] * 5, atol=1e-6)
 
 
-@pytest.mark.parametrize("norm", RADIUS)
-@pytest.mark.parametrize("name", [n for n in attacks if n != "deepfool"])
+BALLS = [  # seg_pgd is of masks: test_scenes.py
+    (name, norm)
+    for name, cls in attacks.items()
+    if "radius" in (fields := hints(cls)) and name != "seg_pgd"
+    for norm in norms_of(fields, cls)
+]
+
+
+@pytest.mark.parametrize(("name", "norm"), BALLS)
 @pytest.mark.parametrize("as_float", [False, True])
 def test_every_image_stays_in_its_ball_and_is_a_picture(name, norm, as_float):
     """Also where pixels are at the ends of their range; uint8 unless asked otherwise."""
-    if name == "square" and norm != "linf":
-        pytest.skip("square knows Linf alone")
     rng = np.random.default_rng(2)
     images = rng.choice([0, 1, 128, 250, 255], (6, *SHAPE)).astype(np.uint8)
     model = linear(rng.normal(size=(SIDE * SIDE * 3, 4)).astype(np.float32))
-    fields = {"radius": RADIUS["linf"], "queries": 20} if name == "square" else fields_of(name, norm)
-    if name == "pgd":
-        fields |= {"random_start": True, "restarts": 2}
-    found = create(f"attacks/{name}", **fields).attack(model, images, rng.integers(0, 4, 6), as_float=as_float)
+    short = {"queries": 20, "steps": 5, "restarts": 2}
+    known = hints(attacks[name])
+    fields = {"radius": RADIUS[norm], "norm": norm} | short
+    found = create(f"attacks/{name}", **{k: v for k, v in fields.items() if k in known}).attack(
+        model, images, model.decided(images / np.float32(255)), as_float=as_float
+    )
     assert found.images.dtype == (np.float32 if as_float else np.uint8) and found.images.shape == images.shape
     assert found.images.min() >= 0 and found.images.max() <= 255
     change = (found.images.astype(np.float64) - images).reshape(6, -1) / 255
     moved = np.linalg.norm(change, {"linf": np.inf, "l2": 2, "l1": 1}[norm], axis=1)
     assert moved.max() <= RADIUS[norm] + 1e-6
     np.testing.assert_allclose(found.moved, moved, atol=1e-9)
-    assert name == "square" or moved.max() > 0.5 * RADIUS[norm] - (0 if as_float else 2 / 255)
+    kept = name == "auto"  # which gives a picture back that it could not break
+    assert kept or moved.max() > 0.5 * RADIUS[norm] - (0 if as_float else 2 / 255)
 
 
 def test_a_bound_radius_loses_no_pixel_to_rounding(two, way, pixels):
@@ -122,7 +118,7 @@ def test_deepfool_goes_to_the_nearest_border_of_a_linear_model(pixels):
     images = pixels.astype(np.float32) / 255
     logits = np.asarray(model.logits(images), np.float64)
     labels = logits.argmax(1)
-    step = 255 / (model.arch.normalization.std[0] if model.arch.normalization.std else 1)  # of a logit, a pixel of 0..1
+    step = step_of(model)
     found = create("attacks/deepfool", overshoot=0.0).attack(model, pixels, labels, as_float=True)
     assert (found.after != labels).all()
     for row, label, moved in zip(logits, labels, found.moved, strict=True):
@@ -174,7 +170,7 @@ def test_square_asks_for_scores_alone_and_finds_a_way(two, way, pixels):
     attack = create("attacks/square", radius=2 / 255, queries=200)
     found = attack.attack(asked, pixels, labels)
     after = goal.margin(two.logits(found.images / 255))
-    lowest = before - 2 / 255 * np.abs(way).sum() * 255 / two.arch.normalization.std[0]
+    lowest = before - 2 / 255 * np.abs(way).sum() * step_of(two)
     assert (after < before).all() and (after >= lowest - 1e-2).all()
     with pytest.raises(UsageError, match="attacks/pgd needs gradients.*: square"):
         create("attacks/pgd").attack(asked, pixels, labels)
@@ -193,6 +189,16 @@ def test_square_asks_for_scores_alone_and_finds_a_way(two, way, pixels):
         ("square", {"queries": 0}, r"attacks/square.queries=0; allowed: 1 or more"),
         ("mi_fgsm", {"decay": 2.0}, "decay=2; allowed"),
         ("deepfool", {"overshoot": -1.0}, "overshoot=-1; allowed"),
+        ("apgd_ce", {"radius": -1.0}, r"attacks/apgd_ce.radius=-1; allowed: above 0"),
+        ("apgd_ce", {"norm": "l1"}, "norm: got 'l1'"),
+        ("auto", {"steps": 0}, r"attacks/auto.steps=0; allowed: 1 or more"),
+        ("fab", {"overshoot": 0.9}, "overshoot=0.9; allowed: 1 to 2"),
+        ("fab", {"back": 1.5}, "back=1.5; allowed: 0 to 1"),
+        ("carlini_wagner", {"step_size": 0.0}, "step_size=0; allowed: above 0"),
+        ("carlini_wagner", {"confidence": -1.0}, "confidence=-1; allowed: 0 or more"),
+        ("hop_skip_jump", {"questions": 0}, "questions=0; allowed: 1 or more"),
+        ("patch", {"share": 1.5}, "share=1.5; allowed: above 0, and up to 1, the whole picture"),
+        ("patch", {"turned": -5.0}, "turned=-5; allowed: 0 to 180"),
     ],
 )
 def test_bad_settings_are_one_line(name, fields, says):

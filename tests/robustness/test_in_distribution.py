@@ -1,5 +1,6 @@
 """How far images are out of a run's distribution: ranks among what was held out, planted strangers, and commands."""
 
+import dataclasses
 import json
 import types
 
@@ -14,6 +15,7 @@ from kerasvision.core.registry import create
 from kerasvision.robustness import in_distribution
 from kerasvision.robustness.in_distribution import FILE, in_distribution_of
 from kerasvision.train.fit import train
+from kerasvision.train.run import Trained
 from tests.train import tiny
 
 
@@ -131,8 +133,10 @@ def test_what_cannot_tell_is_one_line(digits_run, tmp_path):
     several = types.SimpleNamespace(arch=create("classification/multi_label", num_classes=10), graph=digits_run.graph)
     with pytest.raises(UsageError, match="what gives one class for each"):
         in_distribution_of(several)
-    quantized = train(tiny.recipe(techniques=(create("techniques/qat"),)), tmp_path / "qat")
-    for run in (digits_run, quantized):
+    aware = create("techniques/qat")
+    recipe = dataclasses.replace(digits_run.recipe, techniques=(aware,))
+    graph = aware.graph(digits_run.arch, digits_run.arch.build())
+    for run in (digits_run, Trained(recipe, graph, digits_run.classes, {}, tmp_path)):
         features, logits = in_distribution_of(run).predict({"image": strangers(3)})
         assert features.shape == (3, 16) and logits.shape == (3, 10)
     assert main(["predict", "imagenet/efficientnet_lite0", "a.png", "--outliers"]) == 2

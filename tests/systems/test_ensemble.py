@@ -217,12 +217,18 @@ def test_what_cannot_be_joined_is_one_line(runs, tmp_path):
         Ensemble((boxes, boxes))
 
 
+def with_factors(run, folder):
+    """A copy of a run, with a factor for each class as `tune_for` leaves them."""
+    shutil.copytree(run, folder)
+    recipe = Recipe.loads((folder / "recipe.json").read_text())
+    model = dataclasses.replace(recipe.model, tune_for="accuracy", class_factors=(0.5, *[1.0] * 9))
+    (folder / "recipe.json").write_text(dataclasses.replace(recipe, model=model).dumps())
+    return load_run(folder)
+
+
 def test_factors_of_classes_act_once_on_what_the_members_make_together(runs, tmp_path, images):
     """Members with factors that training chose are combined without them, and factors are chosen anew."""
-    tuned = []
-    for seed in (0, 1):
-        model = tiny.classifier(tune_for="accuracy")
-        tuned.append(load_run(store.trained(tiny.recipe(model=model, seed=seed))))
+    tuned = [with_factors(run, tmp_path / f"member{number}") for number, run in enumerate((runs[0], runs[2]))]
     assert all(t.arch.class_factors for t in tuned)
     joined = join([t.folder for t in tuned], tmp_path / "stacked", "stacking")
     assert joined.arch.members[1].class_factors == ()

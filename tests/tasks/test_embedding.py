@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.layers.cosines import Cosines
-from kerasvision.tasks.embedding.pairs import PairLoss
+from kerasvision.tasks.embedding._compared import PairLoss
 from kerasvision.tasks.targets import Asked
 
 RNG = np.random.default_rng(4)
@@ -79,7 +79,10 @@ def test_it_is_shown_by_its_first_numbers():
         (lambda: tiny(dimension=1), "model.dimension=1; allowed: 2 or more"),
         (lambda: tiny(dropout=1.0), "model.dropout=1; allowed: 0 to less than 1"),
         (lambda: tiny("embedding/proxies").build(), "needs at least two classes and has num_classes=0"),
-        (lambda: PairLoss(contrastive=0.0), "PairLoss: batch_hard=0, semi_hard=0, contrastive=0, multi_similarity=0;"),
+        (
+            lambda: PairLoss(contrastive=0.0),
+            "PairLoss: batch_hard=0, semi_hard=0, contrastive=0, multi_similarity=0, circle=0;",
+        ),
         (lambda: PairLoss(temperature=0.0), "model.objective.temperature=0; allowed: numbers above 0"),
     ],
 )

@@ -135,8 +135,8 @@ def test_a_manifest_is_trained_exported_and_predicted(table, tmp_path, capsys):
         model=create("regression/regressor", backbone=tiny_backbone(), image_size=(16, 16), objective="quantile"),
         data=source(table),
         optimizer=create("optimizers/adamw", learning_rate=2e-2),
-        epochs=25,
-        batch_size=14,
+        epochs=7,
+        batch_size=4,
     )
     trained = train(recipe, tmp_path / "run")
     assert trained.metrics["test/r2"] > 0.7 and trained.metrics["test/mae/level"] < 40

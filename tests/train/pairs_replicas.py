@@ -11,18 +11,24 @@ import tf_keras as keras
 
 from kerasvision.losses import pairs
 from kerasvision.ops.gather import gathered
-from kerasvision.tasks.embedding.pairs import TERMS, PairLoss
+from kerasvision.tasks.embedding._compared import TERMS, PairLoss
+from kerasvision.tasks.embedding.proxies import ProxyLoss
 from kerasvision.train.strategy import make_strategy
 from tests.train import tiny
 from tests.train.replicas import compared
 
-NOTHING = dict.fromkeys(TERMS, 0.0)
+NOTHING = dict.fromkeys(TERMS, 0.0) | {"scale": 2.0}  # of circle: losses of 100 differ by their last bit alone
 
 
 def objective(name):
     """A term over the graph's logits as embeddings, as `Learner` takes it."""
     term = PairLoss(**NOTHING | {name: 1.0})
     return lambda targets, raw: term(tf.argmax(targets["logits"], -1, tf.int32), raw["logits"])
+
+
+def anchored(targets, raw):
+    """Proxy-Anchor over the graph's logits as cosines."""
+    return ProxyLoss(normalized_softmax=0.0, proxy_anchor=1.0)(targets["logits"], tf.tanh(raw["logits"]))
 
 
 def build():
@@ -65,6 +71,7 @@ def main():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
     found = {name: compared(one, two, build, objective(name), tiny.sgd(0.01)) for name in TERMS}
+    found["proxy_anchor"] = compared(one, two, build, anchored, tiny.sgd(0.01))
     found["not gathered"] = compared(one, two, build, alone, tiny.sgd(0.01))
     found["gathered"] = gathering(two)
     return found

@@ -106,7 +106,7 @@ def test_objective_mixes_the_terms(teachers):
     np.testing.assert_allclose(mixed["distill"], 0.25 * expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("on", ["soft_targets", "logits"])
+@pytest.mark.parametrize("on", ["soft_targets", pytest.param("logits", marks=pytest.mark.nightly)])
 def test_a_born_again_student_without_labels_comes_close_to_its_teacher(teachers, tmp_path, on):
     """alpha = 1: nothing but the teacher. Each epoch the terms shrink, and the teacher keeps every bit."""
     before = tiny.weights(f"{teachers[0]}/model.weights.h5")

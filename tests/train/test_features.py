@@ -100,7 +100,8 @@ def test_a_graph_is_as_before_once_it_is_stripped(name, teacher):
     assert kept.name == plain.name
 
 
-@pytest.mark.parametrize("name", NAMES)
+# steps with both, on two replicas too: tests/contract/test_technique_replicas.py
+@pytest.mark.parametrize("name", ["hints", pytest.param("attention_transfer", marks=pytest.mark.nightly)])
 def test_a_student_learns_features(name, teacher, tmp_path):
     """Three epochs: the term shrinks, the run is loaded with or without its teacher, and a second phase has no term."""
     part = technique(name, teacher, weight={"hints": 1.0, "attention_transfer": 100.0}[name])

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.ops.gather import gathered
-from kerasvision.tasks.embedding.pairs import TERMS
+from kerasvision.tasks.embedding._compared import TERMS
 from tests.train import tiny
 
 
@@ -18,7 +18,7 @@ def found():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("term", [*TERMS, "proxy_anchor"])
 def test_two_replicas_train_as_one(found, term):
     assert found[term]["loss"] < 1e-6
     assert found[term]["weights"] < 1e-6

@@ -31,11 +31,11 @@ def recipe_for(marker, epoch=1, step=3, number=signal.SIGKILL):
     )
 
 
-def command_line(folder, recipe):
-    """The recipe as a file, trained by the command line in a process of its own."""
+def words(folder, recipe):
+    """What is typed to train the recipe, as a file beside the folder."""
     path = folder.with_suffix(".py")
     path.write_text(f"import tests.train.tiny  # registers end_once\n{recipe_source(recipe)}")
-    return path, tiny.run_python("-m", "kerasvision", "train", str(path), "--out", str(folder))
+    return ["train", str(path), "--out", str(folder)]
 
 
 def epochs_printed(text):
@@ -62,7 +62,7 @@ def assert_same(folder, whole):
 
 def test_kill_9_loses_the_steps_since_the_last_epoch_and_nothing_else(whole, tmp_path, capfd):
     folder, recipe = tmp_path / "run", recipe_for(tmp_path / "marker")
-    assert command_line(folder, recipe)[1].returncode == -signal.SIGKILL
+    assert tiny.run_python("-m", "kerasvision", *words(folder, recipe)).returncode == -signal.SIGKILL
     assert len(read_history(folder / "history.csv")) == 1
     assert interruption.start_step(folder / "phase-1" / "backup", STEPS) == STEPS
     train(recipe, folder, resume=True)
@@ -73,13 +73,14 @@ def test_kill_9_loses_the_steps_since_the_last_epoch_and_nothing_else(whole, tmp
 @pytest.mark.usefixtures("interruptible")
 def test_control_c_says_how_to_resume(whole, tmp_path, capfd):
     folder, recipe = tmp_path / "run", recipe_for(tmp_path / "marker", number=signal.SIGINT)
-    path, done = command_line(folder, recipe)
-    assert done.returncode == 130
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip().splitlines()[-1] == (
+    typed = words(folder, recipe)
+    assert main(typed) == 130
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert said.strip().splitlines()[-1] == (
         f"kerasvision: stopped at step 11 of phase 1; go on from step 8 with --resume --out {folder}"
     )
-    assert main(["train", str(path), "--out", str(folder), "--resume"]) == 0
+    assert main([*typed, "--resume"]) == 0
     assert epochs_printed(capfd.readouterr().err) == [2, 3]
     # the marker's path is another than in `whole`, the training is not
     seen, expected = (tiny.weights(f / "model.weights.h5") for f in (folder, whole[0]))

@@ -3,6 +3,7 @@
 from kerasvision.drawing.showing.base import Showing
 
 TOP = 3  # of the best classes, in words
+UNKNOWN = -1  # index of what is of none
 
 
 class ClassesShowing(Showing):
@@ -16,7 +17,8 @@ class ClassesShowing(Showing):
     def in_words(self, described):
         rows = [f"{r['label']} {r['score']:.3f}" for r in described[self._key]]
         outlier = "; out of distribution" if described.get("outlier", {}).get("foreign") else ""
-        return (", ".join(rows[: self._most]) or "nothing") + outlier
+        unknown = "unknown; nearest are " if described.get("index") == UNKNOWN else ""
+        return unknown + (", ".join(rows[: self._most]) or "nothing") + outlier
 
     def title(self, described):
         return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"

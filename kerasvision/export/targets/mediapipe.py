@@ -101,6 +101,9 @@ class MediaPipe(Exporter):
     def ops(self, path):
         return self._plain.ops(path)
 
+    def step(self, path):
+        return self._plain.step(path)
+
     def signature(self, path):
         return self._plain.signature(path)
 

@@ -49,6 +49,9 @@ class TFServing(Exporter):
     def open(self, path, arch):
         return ServingRunner(path, arch)
 
+    def look_inside(self, path, graph):
+        return SavedModel().look_inside(path, graph)
+
     def ops(self, path):
         return saved_model_ops(path)
 

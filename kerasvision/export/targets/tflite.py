@@ -13,12 +13,13 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
-from kerasvision.export.targets._tflite_weights import kernel_zeros
+from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
+from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.export.twin.graph import TwinGraph
 from kerasvision.export.twin.twin import Twin
 from kerasvision.inference.batches import batches_of_one, joined
-from kerasvision.ops.internals import calibrated, operator_names, quantized_except
+from kerasvision.ops.internals import calibrated, quantized_except
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 DEFAULT = "serving_default"  # the signature that predicts
@@ -81,11 +82,14 @@ class TFLite(Exporter):
     def zeros(self, path):
         return kernel_zeros(path.read_bytes())
 
+    def step(self, path):
+        return integer_step(path.read_bytes())
+
     def signature(self, path):
         return self.functions(path, (DEFAULT,))[DEFAULT]
 
     def functions(self, path, names):
-        held = _interpreter(model_path=str(path), delegates=False)
+        held = interpreter(model_path=str(path), delegates=False)
         runs = {name: held.get_signature_runner(name) for name in names if name in held.get_signature_list()}
         return {
             name: {"inputs": _rows(run.get_input_details()), "outputs": _rows(run.get_output_details())}
@@ -205,22 +209,10 @@ def _quantize_core(converter, float_layers):
     Boxes decoded in int8 were wrong by 0.107 px where a float decoding was by 0.0074 px.
     """
     content = calibrated(converter)
-    names = [d["name"] for d in _interpreter(model_content=content).get_tensor_details()]
+    names = [d["name"] for d in interpreter(model_content=content).get_tensor_details()]
     scopes = tuple(f"/{layer}/" for layer in float_layers)
     spared = [n for n in names if n.startswith(SCOPES) or any(scope in n for scope in scopes)]
     return quantized_except(content, spared)
-
-
-def _interpreter(model_path=None, model_content=None, threads=None, delegates=True):
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return Interpreter(
-        model_path=model_path,
-        model_content=model_content,
-        num_threads=threads,
-        experimental_op_resolver_type=resolver,
-    )
 
 
 def _rows(details):
@@ -234,14 +226,6 @@ def _rows(details):
     return rows
 
 
-def tflite_ops(path):
-    """Operator name -> count. Select-TF operators are named `Flex...`; XNNPACK's own node is not an operator."""
-    counts = {}
-    for name in operator_names(_interpreter(model_path=str(path), delegates=False)):
-        counts[name] = counts.get(name, 0) + 1
-    return dict(sorted(counts.items()))
-
-
 class TFLiteRunner(Runner):
     """A .tflite in the LiteRT interpreter, one example at a time."""
 
@@ -249,12 +233,12 @@ class TFLiteRunner(Runner):
         super().__init__(arch)
         self.delegate = "xnnpack"
         try:
-            self._interpreter = _interpreter(model_path=str(path), threads=threads)
+            self._interpreter = interpreter(model_path=str(path), threads=threads)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError):
             # XNNPACK refuses a file in which a calibrated activation was always zero; the plain kernels take it
             self.delegate = "none"
-            self._interpreter = _interpreter(model_path=str(path), threads=threads, delegates=False)
+            self._interpreter = interpreter(model_path=str(path), threads=threads, delegates=False)
             self._interpreter.allocate_tensors()
         self._run = self._interpreter.get_signature_runner(DEFAULT)
         self._functions = {}

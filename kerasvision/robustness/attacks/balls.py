@@ -66,6 +66,46 @@ def steepest(slope, image, size, norm):
     return tf.reshape(tf.sign(rows) * tf.gather(spent, back, batch_dims=1), tf.shape(slope))
 
 
+def to_plane(images, slopes, rises, norm):
+    """The smallest changes, numpy float32, by which linear scores rise as far as `rises` says within pixels of 0..1;
+    where no pixels rise that far, the change that comes nearest.
+
+    slopes: of each score, as images. rises: [B]; below 0 they fall.
+    """
+    sign = np.where(np.asarray(rises) < 0, -1.0, 1.0)
+    flat = np.asarray(slopes, np.float64).reshape(len(slopes), -1) * sign[:, None]
+    pixels = np.asarray(images, np.float64).reshape(flat.shape)
+    room = np.where(flat > 0, 1 - pixels, np.where(flat < 0, pixels, 0.0))
+    gain = np.abs(flat)
+    sizes = _least_by_l1(room, gain, np.abs(rises)) if norm == "l1" else _least(room, gain, np.abs(rises), norm)
+    return (np.sign(flat) * sizes).reshape(np.shape(images)).astype(np.float32)
+
+
+def _least(room, gain, rises, norm):
+    """Each value moves by t (Linf) or t times its gain (L2), at most by its room: t is where the gains' sum is met."""
+    speed = np.maximum(gain if norm == "l2" else np.ones_like(gain), 1e-300)
+    ends = room / speed
+    order = np.argsort(ends, 1)
+    ends, full, rate = (np.take_along_axis(x, order, 1) for x in (ends, gain * room, gain * speed))
+    done = np.cumsum(full, 1) - full
+    left = np.cumsum(rate[:, ::-1], 1)[:, ::-1]
+    enough = done + ends * left >= rises[:, None]
+    place = np.where(enough.any(1), enough.argmax(1), 0)[:, None]
+    met = (rises[:, None] - np.take_along_axis(done, place, 1)) / np.maximum(np.take_along_axis(left, place, 1), 1e-300)
+    return np.minimum(np.where(enough.any(1)[:, None], met, np.inf) * speed, room)
+
+
+def _least_by_l1(room, gain, rises):
+    """Values with the largest gains go to their ends, one after the other, until the sum is met."""
+    order = np.argsort(-gain, 1, kind="stable")
+    there, slope = np.take_along_axis(room, order, 1), np.take_along_axis(gain, order, 1)
+    before = np.cumsum(there * slope, 1) - there * slope
+    spent = np.clip((rises[:, None] - before) / np.maximum(slope, 1e-300), 0, there)
+    found = np.empty_like(room)
+    np.put_along_axis(found, order, spent, 1)
+    return found
+
+
 def drawn(shape, radius, norm, random):
     """A random change within the ball, float32: by Linf each value evenly, else a random direction and a length that is
     even by volume (L2) or even (L1). random: a numpy Generator.

@@ -35,6 +35,8 @@ class Attack(Component):
 
     kind = "attacks"
     needs_slopes: typing.ClassVar[bool] = True
+    learns: typing.ClassVar[bool] = False  # something beforehand, from other pictures: `learned`
+    by_loss: typing.ClassVar[bool] = False  # whether the slope of any loss is enough: of detectors and segmenters too
     norm: Norm
 
     def __post_init__(self):
@@ -55,6 +57,10 @@ class Attack(Component):
         Generator.
         """
 
+    def learned(self, model, pixels, goal, seed=0):
+        """This attack with what it learns from pictures, uint8 [N, h, w, 3], before it is turned on others."""
+        return self
+
     def attack(self, model, pixels, labels, targets=None, seed=0, as_float=False):
         """The `Attacked` of pictures.
 
@@ -62,17 +68,25 @@ class Attack(Component):
         int [B]; None: any but the label. as_float: do not round to pixels; robustness is counted on those, as a
         picture has no others. What is rounded stays in its ball.
         """
+        goal = Goal(np.asarray(labels), None if targets is None else np.asarray(targets))
+        given, moved = self.made(model, pixels, goal, seed, as_float)
+        before, after = (model.decided(np.asarray(seen, np.float32) / np.float32(255)) for seen in (pixels, given))
+        return Attacked(given, before, after, moved)
+
+    def made(self, model, pixels, goal, seed=0, as_float=False):
+        """(what the attack makes of pictures, as `Attacked.images`; the norm of each change, float64 [B]).
+
+        model: a `classifier.Classifier` with a `Goal`, or a `scenes.Scenes` with a goal of `goals`.
+        """
         if self.needs_slopes and not model.has_slopes:
             raise UsageError(
-                f"{self.registered_name} needs gradients, and this model is asked for scores alone: square"
+                f"{self.registered_name} needs gradients, and this model is asked for answers alone: "
+                "square, hop_skip_jump"
             )
         images = pixels.astype(np.float32) / np.float32(255)
-        goal = Goal(np.asarray(labels), None if targets is None else np.asarray(targets))
         found = np.asarray(self.moved(model, images, goal, np.random.default_rng(seed)))
         given = found * 255 if as_float else self._in_bytes(pixels, found)
-        shown = np.asarray(given, np.float32) / np.float32(255)
-        change = np.asarray(given, np.float64) / 255 - pixels / 255
-        return Attacked(given, model.decided(images), model.decided(shown), length(change, self.norm))
+        return given, length(np.asarray(given, np.float64) / 255 - pixels / 255, self.norm)
 
     def _in_bytes(self, pixels, found):
         """The nearest pixels; where those leave the ball, the nearest on the way back."""
@@ -87,20 +101,36 @@ class Attack(Component):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Goal:
-    """What an attack drives at. labels: int [B]. targets: int [B] or None, see `Attack.attack`."""
+    """What an attack drives at. labels: int [B]. targets: int [B] or None, see `Attack.attack`. towards: int [B] or
+    None: a class in whose direction any but the label is looked for.
+    """
 
     labels: np.ndarray
     targets: np.ndarray | None = None
+    towards: np.ndarray | None = None
 
     def of(self, chosen):
         """The goal of some examples. chosen: numbers or bool [B]."""
-        return Goal(self.labels[chosen], None if self.targets is None else self.targets[chosen])
+        return Goal(*(None if part is None else part[chosen] for part in (self.labels, self.targets, self.towards)))
 
     def loss(self, logits):
         """What an attack raises, [B]: cross-entropy with the label, or less that with the target."""
         wanted = self.labels if self.targets is None else self.targets
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
         return loss if self.targets is None else -loss
+
+    def ratio(self, logits):
+        """Another score to raise, [B]: the difference of logits ratio, which no scale of the logits changes (Croce and
+        Hein 2020, arXiv:2003.01690, equations 6 and 7). Needs 3 classes, towards a class 4.
+        """
+        order = tf.sort(logits, 1, "DESCENDING")
+        own = tf.gather(logits, self.labels, batch_dims=1)
+        towards = self.targets if self.targets is not None else self.towards
+        if towards is None:
+            best = tf.where(own == order[:, 0], order[:, 1], order[:, 0])
+            return -(own - best) / (order[:, 0] - order[:, 2] + 1e-12)
+        other = tf.gather(logits, towards, batch_dims=1)
+        return -(own - other) / (order[:, 0] - (order[:, 2] + order[:, 3]) / 2 + 1e-12)
 
     def margin(self, logits):
         """Above 0 where the goal is not reached, numpy [B]: how far the label is ahead of the best other class, or

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import typing
 
 from kerasvision.core.registry import attacks
 from kerasvision.robustness.attacks._climbing import climbed
@@ -19,6 +20,8 @@ class BIM(Attack):
     radius: float = 8 / 255
     norm: Norm = "linf"
     steps: int = 10
+
+    by_loss: typing.ClassVar[bool] = True
 
     def moved(self, model, images, score, random):
         return climbed(model, images, images, score, self, self.radius / self.steps)

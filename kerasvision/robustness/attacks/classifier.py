@@ -1,9 +1,12 @@
 """A classifier as attacks see it: logits of pictures in 0..1, and their slope by the pixels."""
 
+import contextlib
+
 import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
+from kerasvision.robustness.attacks._straight import passing, steps_of
 
 _LEAST = 1e-30  # probability: its logarithm is a logit
 
@@ -11,14 +14,17 @@ _LEAST = 1e-30  # probability: its logarithm is a logit
 class Classifier:
     """One of several classes for one image. Pictures are float32 [B, h, w, 3], pixels 0..1, of the graph's size.
 
-    model: gives `raw` and `predicted` of pixels 0..255, with gradients (an `explain.base.Explainable`).
+    model: gives `raw` and `predicted` of pixels 0..255, with gradients (an `explain.base.Explainable`). straight:
+    gradients pass steps that have no derivative, as if they were not there.
     """
 
     has_slopes = True
+    pixel_step = 0.0  # the smallest difference of a pixel that makes one to the model
 
-    def __init__(self, arch, model):
+    def __init__(self, arch, model, straight=False):
         check(arch)
         self.arch = arch
+        self._straight = straight
         spec = arch.prepared_inputs()["image"]
         specs = [tf.TensorSpec(spec.shape, tf.float32)]
         self._model = model
@@ -28,7 +34,8 @@ class Classifier:
         )
 
     def _score(self, images):
-        logits = self.arch.class_scores(self._model.raw(images * 255.0))
+        with passing() if self._straight else contextlib.nullcontext():
+            logits = self.arch.class_scores(self._model.raw(images * 255.0))
         factors = getattr(self.arch, "class_factors", ())
         return logits + np.log(factors).astype(np.float32) if factors else logits
 
@@ -46,7 +53,15 @@ class Classifier:
         with tf.GradientTape() as tape:
             tape.watch(images)
             found = score(self.logits(images))
-        return found, tape.gradient(found, images)
+        return found, tape.gradient(found, images, unconnected_gradients="zero")
+
+    def straightened(self):
+        """The same model with gradients that pass its steps without derivative."""
+        return Classifier(self.arch, self._model, straight=True)
+
+    def steps(self):
+        """Names of operators without derivative on the way from the pixels to the logits."""
+        return steps_of(self._logits.get_concrete_function())
 
 
 class AskedClassifier:
@@ -56,6 +71,7 @@ class AskedClassifier:
     """
 
     has_slopes = False
+    pixel_step = 1 / 255
 
     def __init__(self, arch, infer):
         check(arch)
@@ -81,4 +97,6 @@ def check(arch):
         seen = ", ".join(arch.prepared_inputs())
         raise UsageError(f"{arch.registered_name} takes {seen}; attacks change the pixels of one image")
     if list(arch.class_logits.values()) != ["softmax"] or "probabilities" not in arch.outputs:
-        raise UsageError(f"{arch.registered_name} is no classifier of one label; attacks are for those so far")
+        raise UsageError(
+            f"{arch.registered_name} is no classifier of one label; of detectors and segmenters attacks need gradients"
+        )

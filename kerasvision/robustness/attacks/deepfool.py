@@ -8,10 +8,10 @@ import dataclasses
 import typing
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.robustness.attacks._borders import leads, likeliest
 from kerasvision.robustness.attacks.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
@@ -38,9 +38,7 @@ class DeepFool(Attack):
     def moved(self, model, images, score, random):
         if score.targets is not None:
             raise UsageError("attacks/deepfool goes to the nearest class and takes no target; bim and pgd do")
-        order = np.argsort(-np.asarray(model.logits(images)), 1, kind="stable")
-        others = [np.array([c for c in row if c != own]) for row, own in zip(order, score.labels, strict=True)]
-        others = np.stack(others)[:, : self.candidates]
+        others = likeliest(model.logits(images), score.labels, self.candidates)
         total, moved = np.zeros_like(images), images
         for _ in range(self.steps):
             still = np.flatnonzero(~score.reached(model.logits(moved)))
@@ -54,12 +52,7 @@ class DeepFool(Attack):
 def _to_border(model, images, labels, others):
     """The smallest change that would reach the border to one of the other classes, were logits linear."""
     best, shortest = np.zeros_like(images), np.full(len(images), np.inf)
-    for column in others.T:
-
-        def ahead(logits, column=column):
-            return tf.gather(logits, labels, batch_dims=1) - tf.gather(logits, column, batch_dims=1)
-
-        lead, slope = (np.asarray(part) for part in model.slope(images, ahead))
+    for lead, slope in zip(*leads(model, images, labels, others), strict=True):
         square = np.maximum(np.square(slope).reshape(len(slope), -1).sum(1), 1e-12)
         lead = np.maximum(lead, 0) + 1e-4
         far = lead / np.sqrt(square)

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 
@@ -19,6 +20,8 @@ class FGSM(Attack):
 
     radius: float = 8 / 255
     norm: Norm = "linf"
+
+    by_loss: typing.ClassVar[bool] = True
 
     def moved(self, model, images, score, random):
         images = tf.convert_to_tensor(images)

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
@@ -21,6 +22,8 @@ class MIFGSM(Attack):
     norm: Norm = "linf"
     steps: int = 10
     decay: float = 1.0
+
+    by_loss: typing.ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()

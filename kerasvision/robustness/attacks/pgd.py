@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,8 @@ class PGD(Attack):
     step_size: float = 0.0
     restarts: int = 1
     random_start: bool = True
+
+    by_loss: typing.ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()

@@ -8,47 +8,92 @@ import numpy as np
 from kerasvision.core.component import to_json
 from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.core.files import write_text
+from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, splits_of, thinned
+from kerasvision.robustness.attacks.base import Goal
+
+_LEARNED_FROM, _QUERIES = 256, 1000
 
 
-def attacked(model, recipe, classes, attack, split="test", examples=None, target="", progress=lambda *_: None):
+def attacked(
+    model, recipe, classes, attack, split="test", examples=None, target="", progress=lambda *_: None, judge=None
+):
     """(document, arrays) of an attack on a split.
 
     model: a `classifier.Classifier`. recipe: has the data. examples: at most so many, spread evenly over the split.
     target: the name of a class that every other picture shall be called. progress: called with (task, done, total).
+    judge: what says which class a picture has, in place of the model, as a file does of pictures made on another model.
 
     The document is {name, split, attack, target, examples, clean, robust, reached, moved}: accuracy before; the share
     that is right before and after the attack, in uint8; the share of those attacked that ended as the attack wanted;
     the median norm of the changes. Attacked are pictures that are called right, or towards a target those of another
-    class. arrays: `images` uint8 [N, h, w, 3], `labels`, `before` and `after` [N], in the order of the split.
+    class. What an attack learns beforehand it learns from the validation split. arrays: `pixels` and, after the attack,
+    `images`, uint8 [N, h, w, 3]; `labels`, `before` and `after` [N], in the order of the split.
     """
     if target and target not in classes:
         raise UsageError(f"no class {target!r}; {close_matches(target, classes)}")
     wanted = list(classes).index(target) if target else None
-    data = splits_of(recipe, split)[split]
-    data = thinned(data, examples) if examples else data
+    head = {"name": recipe.name, "split": split, "attack": to_json(attack), "target": target}
+    attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
+    data = _thinned(recipe, split, examples)
     rows, seen = [], 0
-    for inputs, ground_truth, _ in raw_examples(data, recipe.model):
-        prepared = recipe.model.at_graph_size(recipe.model.geometry(inputs)[0])["image"]
-        rows.append(_batch(model, attack, np.asarray(prepared), np.asarray(ground_truth["label"]), wanted, seen))
-        seen += len(prepared)
+    for pixels, labels in _examples(recipe, data):
+        rows.append(_batch(model, judge or model, attack, pixels, labels, wanted, seen))
+        seen += len(labels)
         progress("images", seen, data.size)
     held = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
-    head = {"name": recipe.name, "split": split, "attack": to_json(attack), "target": target}
     return head | _figures(held, wanted), held
 
 
-def _batch(model, attack, pixels, labels, wanted, seed):
+def three_ways(file, white, trained, recipe, classes, attack, settings, progress=lambda *_: None):
+    """What is left right of an exported file by each way to its pictures: {"transfer", "white_box", "asked_alone"}.
+
+    file: an `AskedClassifier`, which judges all. white: a Classifier of the file's own gradients, or None where it has
+    none. trained: of the trained model, or None. attack: of the first two; the third is `square` of the same radius.
+    settings: split, examples and target, as in `attacked`. A way that cannot be gone is None.
+    """
+    radius = getattr(attack, "radius", 8 / 255) if attack.norm == "linf" else 8 / 255
+    asking = create("attacks/square", radius=radius, queries=_QUERIES)
+    ways = {"transfer": (trained, attack), "white_box": (white, attack), "asked_alone": (file, asking)}
+    found = dict.fromkeys(ways)
+    for name, (model, way) in ways.items():
+        if model is not None:
+            document, _ = attacked(model, recipe, classes, way, progress=progress, judge=file, **settings)
+            found[name] = {key: document[key] for key in ("attack", "robust", "reached", "moved")}
+    return found
+
+
+def _thinned(recipe, split, examples):
+    data = splits_of(recipe, split)[split]
+    return thinned(data, examples) if examples else data
+
+
+def _examples(recipe, data):
+    """Batches of (pixels of the graph's size, uint8 [B, h, w, 3]; labels, int [B])."""
+    for inputs, ground_truth, _ in raw_examples(data, recipe.model):
+        prepared = recipe.model.at_graph_size(recipe.model.geometry(inputs)[0])["image"]
+        yield np.asarray(prepared), np.asarray(ground_truth["label"])
+
+
+def _learned(model, recipe, attack, wanted):
+    """The attack, after it has learned from pictures that it will not be judged on."""
+    pixels, labels = zip(*_examples(recipe, _thinned(recipe, "validation", _LEARNED_FROM)), strict=True)
+    pixels, labels = np.concatenate(pixels), np.concatenate(labels)
+    return attack.learned(model, pixels, Goal(labels, None if wanted is None else np.full(len(labels), wanted)))
+
+
+def _batch(model, judge, attack, pixels, labels, wanted, seed):
     """What comes of one batch; those that are not attacked stay as they are."""
-    before = model.decided(pixels.astype(np.float32) / np.float32(255))
+    before = judge.decided(pixels.astype(np.float32) / np.float32(255))
     chosen = before == labels if wanted is None else labels != wanted
-    held = {"images": pixels.copy(), "labels": labels, "before": before, "after": before.copy(), "attacked": chosen}
+    held = {"pixels": pixels, "images": pixels.copy(), "labels": labels, "before": before, "after": before.copy()}
     moved = np.full(len(labels), np.nan)
     if chosen.any():
         targets = None if wanted is None else np.full(int(chosen.sum()), wanted)
         found = attack.attack(model, pixels[chosen], labels[chosen], targets, seed)
-        held["images"][chosen], held["after"][chosen], moved[chosen] = found.images, found.after, found.moved
-    return held | {"moved": moved}
+        after = found.after if judge is model else judge.decided(found.images.astype(np.float32) / np.float32(255))
+        held["images"][chosen], held["after"][chosen], moved[chosen] = found.images, after, found.moved
+    return held | {"moved": moved, "attacked": chosen}
 
 
 def _figures(held, wanted):
@@ -68,5 +113,6 @@ def write(document, arrays, folder):
     """Write attack.json and attacked.npz into a folder; returns the path of the first."""
     folder = pathlib.Path(folder)
     write_text(folder / "attack.json", json.dumps(document, indent=2) + "\n")
-    np.savez_compressed(folder / "attacked.npz", **{k: arrays[k] for k in ("images", "labels", "before", "after")})
+    kept = {key: arrays[key] for key in ("images", "labels", "before", "after") if key in arrays}
+    np.savez_compressed(folder / "attacked.npz", **kept)
     return folder / "attack.json"

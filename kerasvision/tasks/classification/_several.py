@@ -9,12 +9,12 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.edge import describing
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel
 from kerasvision.metrics.decisions import best_thresholds
 from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
-from kerasvision.tasks._one_of_several import score_rows
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.classification.task import Classification
 
@@ -133,6 +133,4 @@ class SeveralOfMany(Classification):
         return dataclasses.replace(self, thresholds=thresholds)
 
     def describe(self, prediction, classes):
-        scores = prediction["probabilities"]
-        on = [i for i in np.argsort(-scores, kind="stable") if prediction["present"][i]]
-        return {"labels": score_rows(scores, classes, on)}
+        return describing.several(prediction, classes)

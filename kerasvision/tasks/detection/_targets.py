@@ -25,7 +25,7 @@ MOST = 2  # objects where nobody asks for one
 class BoxTarget(Target):
     """The best score 0..1 of a class among the positions whose boxes overlap `box_xyxy` by an IoU of 0.5 or more; 0
     where there are none. arch: a `Detection`. box_xyxy: in graph pixels. frame_xyxy: of the picture there; what lies
-    beyond is cut off boxes, as in a prediction.
+    beyond is cut off boxes, as in a prediction. classes: the scores [K] of the position that answers it, or None.
     """
 
     arch: typing.Any
@@ -33,6 +33,7 @@ class BoxTarget(Target):
     index: int
     frame_xyxy: tuple[float, float, float, float]
     text: str = ""
+    classes: typing.Any = None
 
     @property
     def region(self):
@@ -43,7 +44,21 @@ class BoxTarget(Target):
 
     def score(self, found):
         overlap, scores = self._answers(found)
-        return tf.reduce_max(tf.where(overlap >= ANSWERS, scores, 0.0), 1)
+        return tf.reduce_max(tf.where(overlap >= ANSWERS, scores[..., self.index], 0.0), 1)
+
+    def similarity(self, found):
+        """How much of the object is there, its place and its classes, 0..1, [B]: of the position where it is most, IoU
+        * cosine of the scores * largest score (the paper's equations 2 to 5).
+        """
+        overlap, scores = self._answers(found)
+        alike = tf.linalg.matvec(tf.math.l2_normalize(scores, -1), tf.math.l2_normalize(self.classes))
+        return tf.reduce_max(overlap * alike * tf.reduce_max(scores, -1), 1)
+
+    def seen(self, raw):
+        """The target with the `classes` of the position that answers it. raw: with a batch axis of 1."""
+        overlap, scores = self._answers(raw)
+        best = tf.argmax(tf.where(overlap >= ANSWERS, scores[..., self.index], -1.0)[0])
+        return dataclasses.replace(self, classes=scores[0, best].numpy())
 
     def check(self, raw):
         """Raise where no position answers the box. raw: with a batch axis of 1."""
@@ -56,11 +71,11 @@ class BoxTarget(Target):
             )
 
     def _answers(self, found):
-        """IoU with the box and scores of the class, both [B, A]."""
+        """IoU with the box [B, A], and scores of the classes [B, A, K]."""
         boxes, scores = self.arch.candidates(found)
         low, high = (tf.constant(self.frame_xyxy[part] * 2) for part in (slice(0, 2), slice(2, 4)))
         boxes = tf.clip_by_value(boxes, low, high)
-        return box_ops.iou(boxes, tf.constant(self.box_xyxy, tf.float32)), scores[..., self.index]
+        return box_ops.iou(boxes, tf.constant(self.box_xyxy, tf.float32)), scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +117,7 @@ class BoxTargets(Targets):
         box, frame = box_ops.clip(geo.move_boxes(both, geometry), self.arch.image_size).numpy().tolist()
         target = BoxTarget(self.arch, tuple(box), int(index), tuple(frame))
         target.check(raw)
-        return target
+        return target.seen(raw)
 
     def _target(self, number, box_xyxy, index, raw, geometry, classes):
         target = self.at(box_xyxy, index, raw, geometry)

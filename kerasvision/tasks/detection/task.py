@@ -15,6 +15,7 @@ from kerasvision.core.errors import SAYS, KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.objects import ObjectsShowing
+from kerasvision.edge import describing
 from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
@@ -146,18 +147,7 @@ class Detection(BoxAnswers, ImageArchitecture):
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
     def describe(self, prediction, classes):
-        rows = zip(*(prediction[k][: prediction["count"]] for k in ("boxes_xyxy", "scores", "labels")), strict=True)
-        return {
-            "objects": [
-                {
-                    "label": classes[label],
-                    "index": int(label),
-                    "score": round(float(score), 6),
-                    "box_xyxy": [round(float(v), 2) for v in box],
-                }
-                for box, score, label in rows
-            ]
-        }
+        return describing.objects(prediction, classes)
 
 
 def anchor_rows(features, per_cell, width, convolution, name):

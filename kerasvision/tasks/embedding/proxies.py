@@ -15,6 +15,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.cosines import Cosines
 from kerasvision.losses import proxies as losses
+from kerasvision.ops.gather import gathered
 from kerasvision.tasks._weighted_terms import require_weights, weighted
 from kerasvision.tasks.embedding.task import Embedding
 
@@ -25,19 +26,23 @@ class ProxyLoss(Component):
     """A sum of terms of `losses.proxies`, each with its weight; 0 leaves it out.
 
     scale: of the cosines. cosine_margin: of `cosface`, 0 to below 2. angle_margin: of `arcface`, in radians.
+    anchor_margin: of `proxy_anchor`, of cosines; it compares the pictures of all replicas.
     """
 
     normalized_softmax: float = 1.0
     cosface: float = 0.0
     arcface: float = 0.0
+    proxy_anchor: float = 0.0
     scale: float = 16.0
     cosine_margin: float = 0.35
     angle_margin: float = 0.5
+    anchor_margin: float = 0.1
 
     def __post_init__(self):
         super().__post_init__()
         require_weights(self, TERMS)
-        for name, low, high in (("scale", 0, float("inf")), ("cosine_margin", -1e-9, 2), ("angle_margin", -1e-9, 1.6)):
+        margins = (("cosine_margin", -1e-9, 2), ("angle_margin", -1e-9, 1.6), ("anchor_margin", -1e-9, 1))
+        for name, low, high in (("scale", 0, float("inf")), *margins):
             value = getattr(self, name)
             if not low < value < high:
                 raise UsageError(f"model.objective.{name}={value:g}; allowed: {max(low, 0)} to {high:g}")
@@ -48,11 +53,17 @@ class ProxyLoss(Component):
             "normalized_softmax": lambda: losses.normalized_softmax(targets, cosines, self.scale),
             "cosface": lambda: losses.cosface(targets, cosines, self.scale, self.cosine_margin),
             "arcface": lambda: losses.arcface(targets, cosines, self.scale, self.angle_margin),
+            "proxy_anchor": lambda: self._anchored(targets, cosines),
         }
         return weighted(self, terms)
 
+    def _anchored(self, targets, cosines):
+        """The loss of the whole batch, for each example of this replica."""
+        every, places = gathered(cosines)
+        return tf.gather(losses.proxy_anchor(gathered(targets)[0], every, self.scale, self.anchor_margin), places)
 
-TERMS = ("normalized_softmax", "cosface", "arcface")
+
+TERMS = ("normalized_softmax", "cosface", "arcface", "proxy_anchor")
 
 
 @architectures.register("embedding/proxies")

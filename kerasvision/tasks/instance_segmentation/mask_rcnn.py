@@ -13,11 +13,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.registry import architectures
+from kerasvision.edge.run_lengths import run_lengths
 from kerasvision.layers.regions import MovedBoxes, RegionFeatures
 from kerasvision.metrics.instances import Instances
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.masks import INSIDE, cut_masks, paste_masks, reframe_masks, run_lengths
+from kerasvision.ops.masks import INSIDE, cut_masks, paste_masks, reframe_masks
 from kerasvision.ops.matching import take
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._two_stage import TwoStage

@@ -12,6 +12,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
+from kerasvision.tasks._vectors import direction
 from kerasvision.tasks.self_supervised.task import SelfSupervised
 
 TURNS = 4
@@ -48,7 +49,7 @@ class Rotation(SelfSupervised):
         return super().encode(sample) | {"turns": tf.cast(sample.get("view", 0), tf.int32)}
 
     def ideal_raw(self, targets):
-        vector = self.direction(targets["label"])
+        vector = direction(targets["label"], self.vector_size)
         return {"embedding": vector, "turns": 20.0 * tf.one_hot(targets["turns"], TURNS)}
 
     def loss(self, targets, raw):

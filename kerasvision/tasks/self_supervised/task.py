@@ -19,13 +19,14 @@ from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
 from kerasvision.layers.projector import perceptron
 from kerasvision.metrics.representation import Representation
-from kerasvision.tasks._vectors import VectorArchitecture
-from kerasvision.tasks.base import AVERAGED
+from kerasvision.tasks._unit_vectors import UnitVectors
+from kerasvision.tasks._vectors import direction
+from kerasvision.tasks.base import AVERAGED, Output
 from kerasvision.tasks.image import Resample, Resize
 
 
 @dataclasses.dataclass(frozen=True)
-class SelfSupervised(VectorArchitecture):
+class SelfSupervised(UnitVectors):
     """Abstract. backbone, image_size (h, w), resize, resample, crop_fraction, antialias: as of a classifier. pooling:
     over the last level's positions, which makes the embedding. projector: widths of the layers behind it.
 
@@ -65,7 +66,16 @@ class SelfSupervised(VectorArchitecture):
 
     @property
     def vector_size(self):
+        """D, how many numbers an embedding has: the channels of the backbone's last level."""
         return _channels(self.backbone, self.image_size)
+
+    @property
+    def outputs(self):
+        return {"embedding": Output("float32", "part of a vector of length 1", (self.vector_size,))}
+
+    def embedding(self, graph):
+        """The raw embedding, before it gets length 1."""
+        return graph.output["embedding"]
 
     def evaluator(self, classes):
         return Representation(self.gallery, self.labeled)
@@ -105,7 +115,7 @@ class SelfSupervised(VectorArchitecture):
     def ideal_raw(self, targets):
         """Pictures of one class have one direction."""
         sizes = {"embedding": self.vector_size} | self.head_sizes()
-        return {key: self.direction(targets["label"], size) for key, size in sizes.items()}
+        return {key: direction(targets["label"], size) for key, size in sizes.items()}
 
     def head_sizes(self):
         """Raw key of `heads` -> its width."""

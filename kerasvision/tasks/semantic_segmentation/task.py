@@ -12,10 +12,10 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import backbones
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.segments import SegmentsShowing
+from kerasvision.edge import describing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.masks import segments
 from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture, Resample
@@ -122,7 +122,4 @@ class SemanticSegmentation(Dense, ImageArchitecture):
         return dense.classes(probabilities[:, : hw[0], : hw[1]], margin)
 
     def describe(self, prediction, classes):
-        """`classes`: label -> pixels, of those that are there; `segments`: the pixels of each, as COCO's RLE."""
-        mask = prediction["mask"]
-        rows = segments(mask, classes)
-        return {"classes": {r["label"]: int((mask == r["index"]).sum()) for r in rows}, "segments": rows}
+        return describing.segments(prediction, classes)

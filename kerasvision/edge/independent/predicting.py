@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from kerasvision.export.independent import pictures
-from kerasvision.export.independent.fitting import fit, fit_present, fit_volume
-from kerasvision.export.independent.masks import enlarged, recut
-from kerasvision.export.independent.resampling import resize_volume
-from kerasvision.export.independent.windows import blended, mirrored
+from kerasvision.edge.independent import pictures
+from kerasvision.edge.independent.fitting import fit, fit_present, fit_volume
+from kerasvision.edge.independent.masks import enlarged, recut
+from kerasvision.edge.independent.resampling import resize_volume
+from kerasvision.edge.independent.windows import blended, mirrored
 
 VERSION = 1  # of `preprocess`
 
@@ -84,11 +84,12 @@ def _batch(inputs):
 
 def _inferred(row, infer, inputs):
     """What the file gives for inputs without batch axis, in its own dtypes; quantized integers become real numbers."""
-    feed = {key: _typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
-    return {key: _real(value[0], row["outputs"][key]) for key, value in infer(feed).items()}
+    feed = {key: typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
+    return {key: real(value[0], row["outputs"][key]) for key, value in infer(feed).items()}
 
 
-def _typed(value, tensor):
+def typed(value, tensor):
+    """A real array in a file's own dtype. tensor: its row, with `quantization` where the file takes integers."""
     if "quantization" in tensor:
         scale, zero = tensor["quantization"]
         limits = np.iinfo(tensor["dtype"])
@@ -96,7 +97,8 @@ def _typed(value, tensor):
     return value.astype(tensor["dtype"])
 
 
-def _real(value, tensor):
+def real(value, tensor):
+    """What a file gave, as real numbers. tensor: its row, with `quantization` where they are integers."""
     if "quantization" not in tensor:
         return value
     scale, zero = tensor["quantization"]

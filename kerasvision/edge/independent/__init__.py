@@ -8,8 +8,8 @@ is the file's runtime, {input: array} -> {output: array}.
     prediction = predict(contract, contract["artifacts"][0], infer, encoded=pathlib.Path("photo.jpg").read_bytes())
 """
 
-from kerasvision.export.independent.masks import paste
-from kerasvision.export.independent.pictures import decode, decode_present
-from kerasvision.export.independent.predicting import NotDescribedError, predict, prepare, restore
+from kerasvision.edge.independent.masks import paste
+from kerasvision.edge.independent.pictures import decode, decode_present
+from kerasvision.edge.independent.predicting import NotDescribedError, predict, prepare, restore
 
 __all__ = ["NotDescribedError", "decode", "decode_present", "paste", "predict", "prepare", "restore"]

@@ -5,7 +5,7 @@ graph_xy = xy * scale_xy + offset_xy, in pixels measured from the outer corner o
 
 import numpy as np
 
-from kerasvision.export.independent.resampling import resize, resize_volume, shrink, to_bytes
+from kerasvision.edge.independent.resampling import resize, resize_volume, shrink, to_bytes
 
 
 def fit(image, rules):

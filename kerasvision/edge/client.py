@@ -1,0 +1,113 @@
+"""A file that answers, by its contract: an encoded picture in, a prediction in the picture's own pixels out."""
+
+import dataclasses
+import io
+import pathlib
+import typing
+
+import numpy as np
+from PIL import Image
+
+from kerasvision.edge import describing
+from kerasvision.edge.contracts import AGAIN, read_contract, row_of
+from kerasvision.edge.errors import EdgeError
+from kerasvision.edge.independent import NotDescribedError, predict
+from kerasvision.edge.runtimes import open_runtime
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """What `open_client` gives. contract: of contract.json. row: the file's, of its `artifacts`. runtime: its own."""
+
+    contract: dict
+    row: dict
+    runtime: typing.Any
+
+    @property
+    def classes(self):
+        """Names of the classes."""
+        return tuple(self.contract["classes"])
+
+    def predict(self, picture):
+        """{key: numpy array} of one picture, in its own pixels. picture: a path, encoded bytes or uint8 [H, W, 3].
+        Raises EdgeError, one line.
+        """
+        try:
+            return predict(self.contract, self.row, self.runtime.infer, encoded=encoded(picture))
+        except NotDescribedError as error:
+            raise EdgeError(f"contract.json does not say enough to predict with: {error}") from None
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises at a picture that it cannot read
+            name = "the image" if isinstance(picture, (bytes, np.ndarray)) else picture
+            raise EdgeError(f"{name} cannot be decoded: {error}") from None
+
+    def describe(self, values):
+        """JSON of a prediction."""
+        return describing.describe(values, self.classes)
+
+    def classify(self, picture):
+        """[{"label", "index", "score"}], the likeliest first: the five best, or of several labels those that hold."""
+        return self._rows(picture, ("top", "labels"), "classes")
+
+    def detect(self, picture):
+        """[{"label", "index", "score", "box_xyxy" in pixels of the picture}], the surest first."""
+        return self._rows(picture, ("objects",), "objects")
+
+    def segment(self, picture):
+        """uint8 [H, W], the class of each pixel."""
+        return self._array(picture, "mask")
+
+    def embed(self, picture):
+        """float32 [D], of length 1."""
+        return self._array(picture, "embedding")
+
+    def _rows(self, picture, keys, what):
+        described = self.describe(self.predict(picture))
+        key = next((key for key in keys if key in described), None)
+        if key is None:
+            raise EdgeError(f"this {self.contract['task']} model gives no {what}, but {', '.join(described)}")
+        return described[key]
+
+    def _array(self, picture, key):
+        values = self.predict(picture)
+        if key not in values:
+            raise EdgeError(f"this {self.contract['task']} model gives no {key}, but {', '.join(values)}")
+        return values[key]
+
+
+def open_client(path, threads=None):
+    """The `Client` of a .tflite or .onnx that stands beside its contract.json. Raises EdgeError, one line, where the
+    file is not the one of its contract.
+    """
+    path = pathlib.Path(path)
+    runtime = open_runtime(path, threads)
+    contract = read_contract(path.parent)
+    row = row_of(path, contract)
+    for part, seen in (("inputs", runtime.inputs), ("outputs", runtime.outputs)):
+        said = {k: {n: v for n, v in r.items() if n != "unit"} for k, r in row[part].items()}
+        if said != seen:
+            raise EdgeError(f"{path} has other {part} than its contract.json says: {seen} and {said}; {AGAIN}")
+    return Client(contract, row, runtime)
+
+
+def encoded(picture):
+    """The bytes of a picture. Raises EdgeError."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, np.ndarray):
+        return as_png(picture)
+    try:
+        held = pathlib.Path(picture).read_bytes()
+    except OSError as error:
+        raise EdgeError(f"{picture} cannot be read: {error.strerror}") from None
+    if not held:
+        raise EdgeError(f"{picture} is empty (0 bytes)")
+    return held
+
+
+def as_png(pixels):
+    """uint8 [H, W, 3] or [H, W, 4] -> the bytes of a PNG."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
+        raise EdgeError(f"an image is uint8 [H, W, 3]; seen: {pixels.dtype} {list(pixels.shape)}")
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()

@@ -1,0 +1,78 @@
+"""A prediction as JSON, by what it holds: classes, labels, objects, a vector, a class a pixel. numpy."""
+
+import numpy as np
+
+from kerasvision.edge.independent.masks import paste
+from kerasvision.edge.run_lengths import run_lengths
+
+TOP = 5  # of the best classes
+
+
+def describe(values, classes):
+    """{key: numpy array without batch axis} -> strings, numbers and lists, as `kerasvision predict --json` has them."""
+    if "boxes_xyxy" in values and "path_score" not in values:
+        return (outlines if "masks" in values else objects)(values, classes)
+    if "mask" in values:
+        return segments(values, classes)
+    if "embedding" in values:
+        return vector(values)
+    if "present" in values:
+        return several(values, classes)
+    if set(values) == {"probabilities"}:
+        return best(values, classes)
+    return {key: np.asarray(value).tolist() for key, value in values.items()}
+
+
+def best(values, classes):
+    """{"top": the five likeliest classes}, of one class an example."""
+    scores = values["probabilities"]
+    return {"top": score_rows(scores, classes, np.argsort(-scores, kind="stable")[:TOP])}
+
+
+def several(values, classes):
+    """{"labels": those that are present, the likeliest first}, of any number of classes."""
+    scores = values["probabilities"]
+    on = [i for i in np.argsort(-scores, kind="stable") if values["present"][i]]
+    return {"labels": score_rows(scores, classes, on)}
+
+
+def score_rows(scores, classes, indices):
+    """Rows of some classes, in the given order."""
+    return [{"label": classes[i], "index": int(i), "score": round(float(scores[i]), 6)} for i in indices]
+
+
+def objects(values, classes):
+    """{"objects": [{"label", "index", "score", "box_xyxy" in pixels}]}."""
+    rows = zip(*(values[k][: values["count"]] for k in ("boxes_xyxy", "scores", "labels")), strict=True)
+    return {
+        "objects": [
+            {
+                "label": classes[label],
+                "index": int(label),
+                "score": round(float(score), 6),
+                "box_xyxy": [round(float(v), 2) for v in box],
+            }
+            for box, score, label in rows
+        ]
+    }
+
+
+def vector(values):
+    """{"embedding": [...]}; seven digits are what a float32 has."""
+    return {"embedding": [float(f"{v:.7g}") for v in values["embedding"]]}
+
+
+def segments(values, classes):
+    """{"classes": {label: pixels} of those that are there, "segments": the pixels of each, as COCO's RLE}."""
+    mask = values["mask"]
+    held = [int(i) for i in np.unique(mask) if i < len(classes)]  # 255 is no class
+    rows = [{"label": classes[i], "index": i, "mask": run_lengths(mask == i)} for i in held]
+    return {"classes": {row["label"]: int((mask == row["index"]).sum()) for row in rows}, "segments": rows}
+
+
+def outlines(values, classes):
+    """`objects`, each with its `mask`: COCO's RLE in pixels of the image."""
+    described = objects(values, classes)
+    for row, mask, box in zip(described["objects"], values["masks"], values["boxes_xyxy"], strict=False):
+        row["mask"] = run_lengths(paste(mask[None], box[None], values["image_hw"])[0])
+    return described

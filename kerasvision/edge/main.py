@@ -1,0 +1,92 @@
+"""The client's commands: `predict FILE IMAGE...`, `verify FOLDER`, `bench FILE...`."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+
+from kerasvision.edge.bench import drawn_feed, processor, timed
+from kerasvision.edge.client import encoded, open_client
+from kerasvision.edge.errors import EdgeError, EdgeUsageError
+from kerasvision.edge.runtimes import open_runtime
+from kerasvision.edge.verifying import in_words, verify
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+
+
+def main(argv=None):
+    """Run one command. Returns 0 done, 1 failed, 2 wrong usage."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except EdgeError as error:
+        print(f"kerasvision-edge: {error}", file=sys.stderr)
+        return 2 if isinstance(error, EdgeUsageError) else 1
+
+
+def _parser():
+    parser = argparse.ArgumentParser("kerasvision-edge", description="Ask, verify and time exported models.")
+    parser.add_argument("--threads", type=int, help="of the runtime; by default its own choice")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    asked = verbs.add_parser("predict", help="one JSON line an image")
+    asked.add_argument("file", help=".tflite or .onnx beside its contract.json")
+    asked.add_argument("images", nargs="+", help="files and folders")
+    asked.add_argument("--draw", metavar="FOLDER", help="write each image with its prediction there, as PNG")
+    asked.set_defaults(run=_predict)
+    checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
+    checked.add_argument("folder")
+    checked.set_defaults(run=_verify)
+    timing = verbs.add_parser("bench", help="milliseconds of one example, on this processor")
+    timing.add_argument("files", nargs="+")
+    timing.add_argument("--repetitions", type=int, default=50)
+    timing.set_defaults(run=_bench)
+    return parser
+
+
+def _predict(args):
+    client, failed = open_client(args.file, args.threads), 0
+    for path in _images(args.images):
+        try:
+            values = client.predict(picture := encoded(path))
+            if args.draw:
+                from kerasvision.edge.drawing import draw
+
+                draw(picture, values, client, pathlib.Path(args.draw, f"{path.stem}.png"))
+        except EdgeError as error:
+            failed += 1
+            print(json.dumps({"input": str(path), "error": str(error)}), flush=True)
+            continue
+        print(json.dumps({"input": str(path), "prediction": client.describe(values)}), flush=True)
+    return 1 if failed else 0
+
+
+def _images(words):
+    for path in map(pathlib.Path, words):
+        if not path.is_dir():
+            yield path
+            continue
+        held = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        if not held:
+            raise EdgeError(f"{path} holds no image; looked for {', '.join(SUFFIXES)}")
+        yield from held
+
+
+def _verify(args):
+    findings = verify(args.folder, args.threads)
+    print("\n".join(in_words(findings)))
+    return 0 if all(finding.passes for finding in findings) else 1
+
+
+def _bench(args):
+    if args.repetitions < 2:
+        raise EdgeUsageError(f"--repetitions {args.repetitions}; allowed: 2 and above")
+    runtimes = [open_runtime(path, args.threads) for path in args.files]
+    subjects = [
+        (path, args.threads or 0, runtime, drawn_feed(runtime.inputs))
+        for path, runtime in zip(args.files, runtimes, strict=True)
+    ]
+    print(json.dumps({"processor": processor()}))
+    for row in timed(subjects, args.repetitions):
+        print(json.dumps(dataclasses.asdict(row)))
+    return 0

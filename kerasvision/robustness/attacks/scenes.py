@@ -1,0 +1,124 @@
+"""Detectors and segmenters under attack: the metric their recipe decides by on a split, before and after."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.component import to_json
+from kerasvision.core.errors import UsageError, close_matches
+from kerasvision.core.registry import attacks
+from kerasvision.data.augmenting import decoded
+from kerasvision.data.pipeline import evaluation_data, splits_of, thinned
+from kerasvision.inference.evaluation import as_numpy, evaluator_of, rows_of
+from kerasvision.robustness.attacks import goals
+from kerasvision.robustness.report import figure_of
+
+_AT_ONCE, _LEARNED_FROM = 8, 256
+
+
+class Scenes:
+    """A detector or segmenter as attacks see it: its raw outputs of pictures in 0..1, float32 [B, h, w, 3] of the
+    graph's size, and their slope by the pixels.
+
+    model: gives `raw` of pixels 0..255, with gradients (an `explain.base.Explainable`).
+    """
+
+    has_slopes, pixel_step = True, 0.0
+
+    def __init__(self, arch, model):
+        self.arch = arch
+        spec = arch.prepared_inputs()["image"]
+        specs = [tf.TensorSpec([None, *arch.image_size, spec.shape[-1]], tf.float32)]
+        self._raw = tf.function(lambda images: model.raw(images * 255.0), input_signature=specs, autograph=False)
+
+    def logits(self, images):
+        """[B, h, w, 3] -> raw outputs by key, float32."""
+        return self._raw(tf.convert_to_tensor(images, tf.float32))
+
+    def slope(self, images, score):
+        """[B, h, w, 3] and a function (raw -> [B]) -> (the score [B], its slope by each pixel [B, h, w, 3])."""
+        images = tf.convert_to_tensor(images, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            found = score(self.logits(images))
+        return found, tape.gradient(found, images, unconnected_gradients="zero")
+
+    def predicted(self, pixels, geometry):
+        """uint8 [B, h, w, 3] -> the prediction in the original's pixels, numpy."""
+        return as_numpy(self.arch.decode(self.logits(np.asarray(pixels, np.float32) / np.float32(255)), geometry))
+
+
+@dataclasses.dataclass(frozen=True)
+class Aim:
+    """goal: one of `goals.goals_of`. target: the name of a class, or ""."""
+
+    goal: str = "harm"
+    target: str = ""
+
+    def number(self, classes):
+        """The target's number, or None."""
+        if self.target and self.target not in classes:
+            raise UsageError(f"no class {self.target!r}; {close_matches(self.target, classes)}")
+        return list(classes).index(self.target) if self.target else None
+
+
+def attacked(model, recipe, classes, attack, aim, split="test", examples=None, progress=lambda *_: None):
+    """(document, arrays) of an attack on a split of a detector or a segmenter.
+
+    model: a `Scenes`. aim: an `Aim`. The rest as in `report.attacked`. The document is {name, split, attack, goal,
+    target, metric, examples, clean, attacked, moved}: the recipe's metric, in the original's pixels, before and after;
+    the median norm of the changes. arrays: `images` uint8 [N, h, w, 3]. What an attack learns beforehand it learns from
+    the validation split.
+    """
+    arch, target = recipe.model, aim.number(classes)
+    metric, _ = arch.chosen_by(recipe.metric, classes)
+    goals.check(arch, aim.goal, target)
+    _check_attack(attack)
+    head = {"name": recipe.name, "split": split, "attack": to_json(attack), "goal": aim.goal, "target": aim.target}
+    if attack.learns:
+        rows = list(_batches(_thinned(recipe, "validation", _LEARNED_FROM), arch, aim.goal, target))
+        pixels = np.concatenate([row[0] for row in rows])
+        targets = {key: np.concatenate([row[3][key] for row in rows]) for key in rows[0][3]}
+        attack = attack.learned(model, pixels, goals.goal_of(arch, aim.goal, targets, target))
+    data = _thinned(recipe, split, examples)
+    judges = [evaluator_of(arch, classes, data) for _ in range(2)]
+    images, moved = [], []
+    for pixels, geometry, ground_truth, targets in _batches(data, arch, aim.goal, target):
+        made, far = attack.made(model, pixels, goals.goal_of(arch, aim.goal, targets, target), seed=len(moved))
+        for judge, seen in zip(judges, (pixels, made), strict=True):
+            judge.update(model.predicted(seen, geometry), ground_truth)
+        images.append(made)
+        moved += list(far)
+        progress("images", len(moved), data.size)
+    clean, left = (figure_of(judge, metric, split) for judge in judges)
+    found = {"metric": metric, "examples": len(moved), "clean": clean, "attacked": left}
+    return head | found | {"moved": float(np.median(moved))}, {"images": np.concatenate(images)}
+
+
+def _check_attack(attack):
+    if not attack.by_loss:
+        able = ", ".join(sorted(name for name, cls in attacks.items() if cls.by_loss))
+        raise UsageError(f"{attack.registered_name} needs the logits of one class of a picture; allowed here: {able}")
+
+
+def _thinned(recipe, split, examples):
+    data = splits_of(recipe, split)[split]
+    return thinned(data, examples) if examples else data
+
+
+def _batches(data, arch, goal, target):
+    """(pixels, geometry, ground truth, targets of the goal), a few examples at a time."""
+    if arch.keeps_input_size:
+        raise UsageError(f"{arch.registered_name} answers in windows; attacked are models of one size: resize=stretch")
+    wanted = dataclasses.replace(
+        data, read=lambda record: goals.changed(decoded(data.read(record)), goal, arch, target)
+    )
+    pairs = zip(
+        evaluation_data(data, arch, batch_size=_AT_ONCE),
+        evaluation_data(wanted, arch, batch_size=_AT_ONCE, targets=True),
+        strict=True,
+    )
+    for (prepared, geometry, ground_truth), (targets, _, _) in pairs:
+        labeled = {key: rows_of(value) for key, value in ground_truth.items()}
+        yield prepared["image"].numpy(), geometry, labeled, as_numpy(targets)

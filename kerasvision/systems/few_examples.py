@@ -1,0 +1,102 @@
+"""Classes from a few pictures each: the recipe of `classification/nearest_class`, and further classes for its run."""
+
+import dataclasses
+
+import numpy as np
+
+from kerasvision.core.component import hints
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import architectures, exporters, sources, techniques
+from kerasvision.data.pipeline import splits_of
+from kerasvision.inference.evaluation import evaluate_served, examples_of
+from kerasvision.inference.record import judged_split, record_of, write_record
+from kerasvision.ops import few_examples as few
+from kerasvision.train.run import Trained, load_run, save_run, structure
+
+NAME = "classification/nearest_class"
+
+
+def recipe_for(data, run, name, settings):
+    """A `Recipe` that learns classes without a step. data: a folder with a folder a class. run: folder of a finished
+    run of an embedder, or None for an ImageNet backbone. settings: fields of the architecture.
+    """
+    cls, fields, warm = architectures[NAME], {}, ()
+    if run is not None:
+        arch = load_run(run).arch
+        if "embedding" not in arch.outputs:
+            raise UsageError(f"{run} ({arch.registered_name}) gives no embedding; name a run of embedding/...")
+        shared = hints(type(arch)).keys() & hints(cls).keys() - {"num_classes"}
+        fields = {k: getattr(arch, k) for k in shared}
+        warm = (techniques["warm_start"](run=str(run)),)
+    return Recipe(
+        name=name,
+        model=cls(**fields | settings),
+        data=sources["image_folder"](path=str(data), validation_fraction=0.0, test_fraction=0.0),
+        techniques=warm,
+        epochs=0,
+        validation_fraction=0.0,
+        exports=(exporters["saved_model"](), exporters["tflite"]()),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Added:
+    """trained: with one class more, saved. taken: of its pictures, how many were taken for another class before."""
+
+    trained: Trained
+    taken: int
+
+
+def add(folder, name, pictures):
+    """Give the run of a folder one class more, by replacing constants alone: no bit of the other classes' scores
+    changes, nor does the threshold. pictures: uint8 [H, W, 3] each.
+    """
+    trained = load_run(folder)
+    if trained.arch.registered_name != NAME:
+        raise UsageError(f"{folder} is a run of {trained.arch.registered_name}; classes are added to one of {NAME}")
+    if name in trained.classes:
+        raise UsageError(f"{folder} has a class {name!r}; give the new one another name")
+    if not pictures:
+        raise KerasVisionError(f"no picture of {name!r} could be read; a class needs one or more")
+    vectors, before = _answers(trained, pictures)
+    arch, rows = trained.arch.with_class(vectors)
+    recipe = dataclasses.replace(trained.recipe, model=arch)
+    graph = structure(recipe)
+    for layer in graph.layers:
+        held = trained.graph.get_layer(layer.name)
+        if hasattr(layer, "set_rows"):
+            layer.set_rows(np.concatenate([held.rows(), rows]))
+        elif layer.weights:
+            layer.set_weights(held.get_weights())
+    made = Trained(recipe, graph, (*trained.classes, name), {}, trained.folder)
+    return Added(_judged(made), int((before >= 0).sum()))
+
+
+def _answers(trained, pictures):
+    """(vectors [N, D] of length 1, labels [N] that the model gives) of pictures of any size."""
+    served, prepared, said = trained.served(), [], []
+    for pixels in pictures:
+        inputs = {"image": pixels[None]}
+        said.append(served.serve(inputs)["label"].numpy()[0])
+        prepared.append(trained.arch.geometry(inputs)[0])
+    ground_truth = {"label": np.zeros(1, np.int32)}
+    return trained.arch.embedded(trained.graph, ((p, ground_truth) for p in prepared))[0], np.array(said)
+
+
+def _judged(trained):
+    """Saved, with the figures and the record that exports are held against."""
+    splits = splits_of(trained.recipe)
+    judged, size = judged_split(splits), trained.recipe.batch_size
+    examples = examples_of(trained.arch, trained.classes, splits, judged, batch_size=size)
+    found = evaluate_served(trained.served(), examples)
+    trained = dataclasses.replace(trained, metrics={f"{judged}/{k}": v for k, v in found.items()})
+    save_run(trained)
+    write_record(record_of(trained, judged, splits[judged]), trained.folder)
+    return trained
+
+
+def accuracy(vectors, labels, ways, shots, episodes):
+    """(mean accuracy, half of its 95 % interval, draws) over `episodes` of `ops.few_examples`."""
+    found = few.episodes(np.asarray(vectors), np.asarray(labels), ways, shots, episodes)
+    return *few.mean_with_interval(found), len(found)

@@ -1,0 +1,248 @@
+"""The folder of an index. It is changed item by item, by one process at a time, and a process may end at any moment.
+
+`index.json` names the files of a generation: `vectors.npy` float32 [N, D], `items.jsonl` (a line for each, in the order
+of the vectors) and `journal.jsonl`, a line for each change since. A line has a sum of itself, and counts once it is
+whole: what was half written when a process ended is dropped, and all that was said to be done is there. A journal that
+has grown is folded into the files of the next generation, which `index.json`, replaced last and at once, then names.
+"""
+
+import base64
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import zlib
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.files import write_text
+from kerasvision.systems import near
+from kerasvision.systems.index import Index
+
+FORMATS = (1, 2)  # that are read; the last is written
+ABOUT, LOCK = "index.json", "lock"
+FOLDED_FROM = 1000  # changes; and from a fifth of the items
+
+
+def require_new(folder):
+    """Refuse a place for an index where something is."""
+    folder = pathlib.Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty; choose another folder for the index")
+
+
+def save(index, folder, wanted=near.DEFAULT):
+    """Write an `Index` into a new folder. wanted: `near.Wanted`, how it shall be searched where it is large."""
+    require_new(folder)
+    folder = pathlib.Path(folder)
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(index, folder, 0, len(index.items), wanted)
+
+
+@contextlib.contextmanager
+def _explained(folder):
+    try:
+        yield
+    except OSError as error:
+        raise KerasVisionError(f"cannot write the index {folder}: {error.strerror}; name another folder") from None
+
+
+def _names(generation):
+    mark = f"-{generation}" if generation else ""
+    return {"vectors": f"vectors{mark}.npy", "items": f"items{mark}.jsonl", "journal": f"journal{mark}.jsonl"}
+
+
+def _write(index, folder, generation, following, wanted):
+    """The files of a generation, and index.json last. following: the number of the next item."""
+    names, vectors = _names(generation), np.ascontiguousarray(index.vectors, np.float32)
+    with (folder / names["vectors"]).open("wb") as file:
+        np.save(file, vectors)
+        _flush(file)
+    write_text(folder / names["items"], "".join(json.dumps(item) + "\n" for item in index.items))
+    (folder / names["journal"]).write_bytes(b"")
+    about = {"format": FORMATS[-1], "generation": generation, "next": following, "wanted": dataclasses.asdict(wanted)}
+    about |= {"embedder": index.embedder, "items": len(index.items), "sha256": _sum(folder / names["vectors"])}
+    about |= near.made(vectors, folder, generation, wanted) | {"drawn": index.drawn.tolist()}
+    write_text(folder / ABOUT, json.dumps(about) + "\n")
+
+
+def load(folder):
+    """The `Index` of a folder, with all changes. One that is damaged, or of another format, is one line."""
+    folder = pathlib.Path(folder)
+    while True:
+        before = _about(folder)
+        try:
+            return _read(folder)[0]
+        except KerasVisionError:
+            if _about(folder) == before:
+                raise  # else it has been folded while it was read
+
+
+def _about(folder):
+    return (folder / ABOUT).read_bytes() if (folder / ABOUT).exists() else b""
+
+
+def _read(folder):
+    """(index, what index.json says, (next number, length in bytes and in lines of the whole part of the journal))."""
+    if not (folder / ABOUT).exists():
+        raise UsageError(f"{folder} has no {ABOUT}; name a folder that `kerasvision index build` wrote")
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if about["format"] not in FORMATS:
+            raise UsageError(f"{folder} is an index of format {about['format']}; this version reads {FORMATS[-1]}")
+        names = _names(about.get("generation", 0))
+        lines = (folder / names["items"]).read_text(encoding="utf-8").splitlines()
+        items = [{"number": number} | json.loads(line) for number, line in enumerate(lines)]
+        vectors = np.load(folder / names["vectors"], mmap_mode="r")
+        whole = _sum(folder / names["vectors"]) == about["sha256"]
+        if whole and len(items) == len(vectors) == about["items"] and all("path" in item for item in items):
+            index = Index(vectors, tuple(items), about["embedder"], np.float32(about["drawn"]))
+            changes, size = _changes(folder / names["journal"])
+            near_by = near.opened(folder, about) if about.get("near") else None
+            index = dataclasses.replace(_changed(index, changes), near=near_by)
+            numbers = [c["number"] for c in changes if c["op"] == "add"]
+            return index, about, (max([about.get("next", len(items)) - 1, *numbers]) + 1, size, len(changes))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise KerasVisionError(f"the index {folder} is damaged; build it again")
+
+
+def _changes(path):
+    """(dicts of the whole lines of a journal, how many bytes they are)."""
+    held, size = [], 0
+    if not path.exists():
+        return held, size
+    content = path.read_bytes()
+    for line in content.splitlines(keepends=True):
+        body = line[9:].rstrip(b"\n")
+        if not line.endswith(b"\n") or line[:8] != b"%08x" % zlib.crc32(body):
+            if size + len(line) < len(content):
+                raise ValueError("a line in the middle is damaged")
+            break
+        held.append(json.loads(body))
+        size += len(line)
+    return held, size
+
+
+def _changed(index, changes):
+    """The index after the changes of its journal."""
+    items, places, fresh = list(index.items), {item["number"]: n for n, item in enumerate(index.items)}, []
+    for change in changes:
+        if change["op"] == "remove":
+            items[places.pop(change["number"])] = None
+            continue
+        places[change["number"]] = len(items)
+        items.append({"number": change["number"]} | change["item"])
+        fresh.append(np.frombuffer(base64.b64decode(change["vector"]), np.float32))
+    if not fresh:
+        return dataclasses.replace(index, items=tuple(items))
+    return dataclasses.replace(index, items=tuple(items), vectors=np.concatenate([index.vectors, np.stack(fresh)]))
+
+
+def _line(change):
+    body = json.dumps(change).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _flush(file):
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sum(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Writer:
+    """Final. Changes an index; `writing` gives it. What `add` and `remove` did is on the disk when they return."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.index, self._about, (self._next, size, self._count) = _read(folder)
+        self._journal = (folder / _names(self._about.get("generation", 0))["journal"]).open("ab")
+        self._journal.truncate(size)  # what was half written
+
+    def add(self, rows):
+        """Items and vectors, [(dict with its `path`, float32 [D])]; gives their numbers."""
+        present = {item["path"] for item in self.index.items if item is not None}
+        for item, vector in rows:
+            if item["path"] in present:
+                raise UsageError(f"{item['path']} is in the index; remove it first, or type `kerasvision index sync`")
+            if vector.shape != self.index.drawn.shape[1:] or not np.isfinite(vector).all():
+                raise KerasVisionError(
+                    f"{item['path']}: a vector of {vector.shape[-1]} numbers, all finite: {np.isfinite(vector).all()}; "
+                    f"the index holds finite ones of {self.index.drawn.shape[1]}"
+                )
+            present.add(item["path"])
+        changes = [
+            {"op": "add", "number": self._next + n, "item": item, "vector": base64.b64encode(np.float32(v)).decode()}
+            for n, (item, v) in enumerate(rows)
+        ]
+        self._next += len(rows)
+        self._write(changes)
+        return [change["number"] for change in changes]
+
+    def remove(self, paths):
+        """Items by their paths; gives their numbers."""
+        numbers = {item["path"]: item["number"] for item in self.index.items if item is not None}
+        if missing := [path for path in paths if path not in numbers]:
+            raise UsageError(f"{missing[0]} is not in the index; it is named as `kerasvision index query` shows it")
+        found = [numbers[path] for path in dict.fromkeys(paths)]
+        self._write([{"op": "remove", "number": number} for number in found])
+        return found
+
+    def _write(self, changes):
+        self._journal.write(b"".join(map(_line, changes)))
+        _flush(self._journal)
+        self.index = _changed_in_place(self.index, changes)
+        self._count += len(changes)
+
+    def close(self):
+        """Fold a journal that has grown."""
+        self._journal.close()
+        if self._count >= FOLDED_FROM and self._count >= self.index.size / 5:
+            self.fold()
+
+    def fold(self):
+        """The next generation: without what was removed, and with an empty journal."""
+        keep = [place for place, item in enumerate(self.index.items) if item is not None]
+        items, generation = tuple(self.index.items[place] for place in keep), self._about.get("generation", 0)
+        held = dataclasses.replace(self.index, vectors=self.index.vectors[keep], items=items, near=None)
+        wanted = near.Wanted(**self._about.get("wanted", {}))
+        _write(held, self._folder, generation + 1, self._next, wanted)
+        for name in (*_names(generation).values(), near.name_of(generation)):
+            (self._folder / name).unlink(missing_ok=True)
+
+
+def _changed_in_place(index, changes):
+    """As `_changed`, of an index some of whose items are gone already."""
+    blank = {"number": -1, "path": ""}
+    whole = dataclasses.replace(index, items=tuple(item or blank for item in index.items))
+    found = _changed(whole, changes)
+    return dataclasses.replace(found, items=tuple(None if item is blank else item for item in found.items))
+
+
+@contextlib.contextmanager
+def writing(folder):
+    """A `Writer`; a second one at a time is refused."""
+    folder = pathlib.Path(folder)
+    if not (folder / ABOUT).exists():
+        _read(folder)  # says so
+    with contextlib.ExitStack() as stack:
+        with _explained(folder):
+            lock = stack.enter_context((folder / LOCK).open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KerasVisionError(f"another process writes {folder}; try again when it has ended") from None
+        writer = Writer(folder)
+        try:
+            yield writer
+        finally:
+            writer.close()

@@ -1,0 +1,258 @@
+"""Many objects followed by detection: boxes of every frame in, the same boxes with identities out.
+
+SORT (Bewley et al. 2016, arXiv:1602.00763), ByteTrack (Zhang et al. 2022, arXiv:2110.06864) and OC-SORT (Cao et al.
+2023, arXiv:2203.14360) are settings of one tracker. Time is in seconds, so frames may be missing or come at any rate.
+"""
+
+import dataclasses
+import typing
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.overrides import with_field
+from kerasvision.core.registry import systems
+from kerasvision.metrics.tracking import Tracking
+from kerasvision.ops.overlaps import overlaps
+from kerasvision.systems import _tracks as tracks_of
+from kerasvision.systems._association import common_shift, paired, to_center, to_corners, turns
+from kerasvision.systems._kalman import Noise, distances
+from kerasvision.systems.base import System
+
+# where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
+_PAPERS = {"return_gate": 0.0, "camera": False, "keep_s": 1.0}
+_BY_OVERLAP = _PAPERS | {"direction_weight": 0.0, "recover": False, "reupdate": False}
+_ONE_STAGE = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
+SETTINGS = {
+    "sort": _BY_OVERLAP | _ONE_STAGE | {"high_score": 0.3, "birth_score": 0.3},
+    "bytetrack": _BY_OVERLAP | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
+    "ocsort": _PAPERS | _ONE_STAGE | {"high_score": 0.6, "birth_score": 0.6, "smooth": False},
+    "kerasvision": {},
+}
+DEFAULT = "bytetrack"
+_LATE_S = 1e-6  # by which times of frames are rounded
+_PARTS = ("boxes_xyxy", "scores", "labels")
+
+
+@systems.register("multi_object")
+@dataclasses.dataclass(frozen=True)
+class MultiObject(System):
+    """Final. `step` takes {"time": seconds, "boxes_xyxy" [N, 4] pixels, "scores" [N], perhaps "labels" int [N]} and
+    answers {"boxes_xyxy" float64 [M, 4], "ids" int64 [M], from 1, "scores" [M], "labels" [M]} of the objects that are
+    seen, by rising id. Boxes without an area are left out. Raises KerasVisionError where time does not go on, or a
+    number is not finite.
+
+    high_score: detections from here on are matched first, and those from low_score on with what is left of the tracks
+    (second_stage, ByteTrack); birth_score: from where a detection that no track explains begins one, which is reported
+    once it was seen `confirm` times in a row. overlap: what is compared; least_overlap, least_overlap_low and
+    least_overlap_new: from where two boxes may be one object, in the two stages and for tracks that are not confirmed.
+    weigh_by_score: multiplies the first with the score. direction_weight: of going straight on, from where a track was
+    `lookback_s` before. recover: whether tracks are also looked for where they were last seen; reupdate: whether one
+    that comes back is filtered anew over its gap (OC-SORT). return_gate: how many standard deviations from where it is
+    expected a lost track may come back without an overlap; 0: never. keep_s: seconds until a lost one is forgotten.
+    camera: whether what all boxes do together is taken for a movement of the camera.
+    across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
+    pairings. smooth: whether the answer has the filter's boxes or those of the detections. noise_...: see `Noise`.
+    """
+
+    models = ()
+
+    high_score: float = 0.5
+    low_score: float = 0.1
+    birth_score: float = 0.6
+    confirm: int = 2
+    second_stage: bool = True
+    overlap: typing.Literal["iou", "giou", "diou", "ciou"] = "iou"
+    least_overlap: float = 0.2
+    least_overlap_low: float = 0.5
+    least_overlap_new: float = 0.3
+    weigh_by_score: bool = False
+    direction_weight: float = 0.2
+    lookback_s: float = 0.1
+    recover: bool = True
+    reupdate: bool = True
+    return_gate: float = 3.0
+    keep_s: float = 3.0
+    camera: bool = True
+    across_classes: bool = False
+    greedy: bool = False
+    smooth: bool = True
+    noise_position: float = Noise.position
+    noise_velocity: float = Noise.velocity
+    noise_seen: float = Noise.seen
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.low_score <= self.high_score <= self.birth_score <= 1:
+            raise UsageError(
+                f"low_score {self.low_score:g}, high_score {self.high_score:g}, birth_score {self.birth_score:g}; "
+                "allowed: 0 to 1, none less than the one before"
+            )
+        if self.confirm < 1 or self.keep_s < 0:
+            raise UsageError(f"confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: 1 or more, 0 or more")
+
+    def start(self):
+        return {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | tracks_of.none()
+
+    def step(self, models, state, inputs):
+        time, found = self._read(state, inputs)
+        own = {key: state[key] for key in tracks_of.none()}
+        own = tracks_of.rows(own, time - own["seen"] <= self.keep_s + _LATE_S)
+        if len(own["id"]):
+            own = tracks_of.moved_on(own, time - float(state["time"]), self._noise)
+            own = tracks_of.shifted(own, self._shift(own, found)) if self.camera else own
+        pairs = self._associated(own, found)
+        seen = tracks_of.seen_again(
+            tracks_of.rows(own, pairs[:, 0]), _some(found, pairs[:, 1]), time, self._noise, self.reupdate
+        )
+        rest = tracks_of.rows(own, _without(len(own["id"]), pairs[:, 0]))
+        rest = rest | {"missed": rest["missed"] + 1}
+        rest = tracks_of.rows(rest, rest["id"] > 0)
+        free = np.zeros(len(found["score"]), bool)
+        free[_without(len(free), pairs[:, 1])] = True
+        new = tracks_of.born(_some(found, free & (found["score"] >= self.birth_score)), time, self._noise)
+        now, next_id = self._confirmed(tracks_of.joined(seen, new), int(state["next_id"]), int(state["steps"]))
+        whole = {"time": np.array(time), "next_id": np.array(next_id), "steps": state["steps"] + 1}
+        return whole | tracks_of.joined(now, rest), self._answer(now)
+
+    def evaluator(self):
+        """What judges the answers against ground truth, a new one."""
+        return Tracking()
+
+    @property
+    def _noise(self):
+        return Noise(self.noise_position, self.noise_velocity, self.noise_seen)
+
+    def _read(self, state, inputs):
+        """(the time, the detections that may count: `observed`, `score`, `label`)."""
+        time = float(inputs["time"])
+        if not time > float(state["time"]) or not np.isfinite(time):
+            raise KerasVisionError(
+                f"a frame of {time:g} s after one of {float(state['time']):g} s; time goes on from frame to frame"
+            )
+        boxes = np.asarray(inputs["boxes_xyxy"], np.float64).reshape(-1, 4)
+        scores = np.asarray(inputs["scores"], np.float64)
+        labels = np.asarray(inputs.get("labels", np.zeros(len(boxes))), np.int64)
+        if not len(boxes) == len(scores) == len(labels):
+            raise KerasVisionError(f"{len(boxes)} boxes, {len(scores)} scores and {len(labels)} labels; give one each")
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise KerasVisionError(f"a box or score of the frame at {time:g} s is not a finite number")
+        counts = (scores >= self.low_score) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+        return time, {"observed": to_center(boxes[counts]), "score": scores[counts], "label": labels[counts]}
+
+    def _shift(self, own, found):
+        seen = (own["id"] > 0) & (own["missed"] == 0)
+        return common_shift(own["mean"][seen, :, 0], found["observed"][found["score"] >= self.high_score])
+
+    def _associated(self, own, found):
+        """int [P, 2]: numbers of tracks and of their detections."""
+        high = found["score"] >= self.high_score
+        is_confirmed, is_lost = own["id"] > 0, own["missed"] > 0
+        pairs = np.zeros((0, 2), np.int64)
+        for rows, columns, gain in self._stages(own, found, is_confirmed, is_lost, high):
+            rows = np.setdiff1d(np.flatnonzero(rows), pairs[:, 0])
+            columns = np.setdiff1d(np.flatnonzero(columns), pairs[:, 1])
+            if len(rows) and len(columns):
+                value, allowed = gain(tracks_of.rows(own, rows), _some(found, columns))
+                a, b = paired(value, allowed & self._same_class(own, found, rows, columns), self.greedy)
+                pairs = np.concatenate([pairs, np.stack([rows[a], columns[b]], 1)])
+        return pairs
+
+    def _stages(self, own, found, is_confirmed, is_lost, high):
+        """Yields (which tracks, which detections, what says how well they go together), the surest first."""
+        yield is_confirmed, high, self._by_motion
+        if self.second_stage:
+            yield is_confirmed & ~is_lost, ~high, lambda a, b: self._by_overlap(a, b, self.least_overlap_low)
+        if self.recover:
+            yield is_confirmed, high, self._by_last_place
+        if self.return_gate:
+            yield is_confirmed & is_lost, high, self._by_distance
+        yield ~is_confirmed, high, lambda a, b: self._by_overlap(a, b, self.least_overlap_new)
+
+    def _same_class(self, own, found, rows, columns):
+        return self.across_classes | (own["label"][rows][:, None] == found["label"][columns][None])
+
+    def _by_overlap(self, own, found, least):
+        value = overlaps(to_corners(own["mean"][..., 0]), to_corners(found["observed"]), self.overlap)
+        return value, value >= least
+
+    def _by_motion(self, own, found):
+        value = overlaps(to_corners(own["mean"][..., 0]), to_corners(found["observed"]), self.overlap)
+        if self.weigh_by_score:
+            value = value * found["score"]
+        allowed = value >= self.least_overlap
+        if self.direction_weight:
+            straight = turns(*tracks_of.direction(own, self.lookback_s), found["observed"][:, :2])
+            value = value + self.direction_weight * straight * found["score"]
+        return value, allowed
+
+    def _by_last_place(self, own, found):
+        value = overlaps(to_corners(own["observed"]), to_corners(found["observed"]), self.overlap)
+        return value, value >= self.least_overlap
+
+    def _by_distance(self, own, found):
+        unit = tracks_of.side(own["observed"])
+        apart = distances(own["mean"], own["covariance"], found["observed"], unit, self._noise)
+        ratio = np.log(tracks_of.side(found["observed"])[None] / unit[:, None])
+        return -apart, (apart <= self.return_gate) & (np.abs(ratio) <= np.log(2))
+
+    def _confirmed(self, now, next_id, steps):
+        """(the tracks seen now, with ids for those seen often enough, the next id). In the first step all are: nothing
+        has been there before them.
+        """
+        due = (now["id"] == 0) & ((now["hits"] >= self.confirm) | (steps == 0))
+        ids = now["id"].copy()
+        ids[due] = next_id + np.arange(due.sum())
+        return now | {"id": ids}, next_id + int(due.sum())
+
+    def _answer(self, now):
+        shown = np.flatnonzero(now["id"] > 0)
+        shown = shown[np.argsort(now["id"][shown])]
+        boxes = to_corners((now["mean"][..., 0] if self.smooth else now["observed"])[shown])
+        return {"boxes_xyxy": boxes} | {k: now[v][shown] for k, v in ANSWERS.items()}
+
+
+ANSWERS = {"ids": "id", "scores": "score", "labels": "label"}  # key of the answer -> of the tracks
+
+
+@systems.register("multi_object/detected")
+@dataclasses.dataclass(frozen=True)
+class Detected(System):
+    """Final. A detector, or segmenter of instances, and `MultiObject`: `step` takes {"time": seconds, "image": uint8
+    [H, W, 3]}. Frames are detected one by one, since what a graph rounds may depend on the size of the batch.
+    """
+
+    models = ("detector",)
+
+    tracker: MultiObject = MultiObject()
+
+    def start(self):
+        return self.tracker.start()
+
+    def step(self, models, state, inputs):
+        found = models["detector"]({"image": np.asarray(inputs["image"])[None]})
+        if not set(_PARTS) <= set(found):
+            raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
+        count = int(found["count"][0])
+        return self.tracker.step({}, state, {key: found[key][0, :count] for key in _PARTS} | {"time": inputs["time"]})
+
+
+def tracker_of(name, settings=()):
+    """The `MultiObject` of a name in `SETTINGS`, with changes such as `["keep_s=2"]`. Raises UsageError, one line."""
+    if name not in SETTINGS:
+        raise UsageError(f"no tracker {name}; {close_matches(name, SETTINGS)}")
+    tracker = MultiObject(**SETTINGS[name])
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set keep_s=2")
+        tracker = with_field(tracker, field, text)
+    return tracker
+
+
+def _some(found, which):
+    return {key: value[which] for key, value in found.items()}
+
+
+def _without(count, taken):
+    return np.setdiff1d(np.arange(count), taken)

@@ -1,0 +1,214 @@
+"""Attacks on detectors and segmenters: each goal moves answers where it says, on models that have learned a page."""
+
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.cli.main import main
+from kerasvision.core.errors import UsageError
+from kerasvision.core.registry import create
+from kerasvision.data.sources.base import Opened, Split
+from kerasvision.explain.base import Explainable
+from kerasvision.robustness.attacks import goals
+from kerasvision.robustness.attacks.scenes import Aim, Scenes, attacked
+from tests.contract.cases import CASES
+
+SIDE, CLASSES, OFF = 16, ("dark", "bright"), 15  # OFF: how far a pixel is from what parts the two, of 255
+
+
+class Held:
+    """A source that gives the same samples as every split."""
+
+    def __init__(self, samples, classes):
+        self.samples, self.classes = samples, classes
+
+    def open(self):
+        spec = {
+            key: tf.TensorSpec([None] * np.ndim(value) if key != "image" else [None, None, 3], value.dtype)
+            for key, value in self.samples[0].items()
+        }
+        records = tf.data.Dataset.from_generator(lambda: iter(self.samples), output_signature=spec)
+        split = Split(records, lambda sample: sample, len(self.samples))
+        return Opened(self.classes, {"train": split, "validation": split, "test": split})
+
+
+def recipe_of(arch, samples, classes):
+    data = Held(samples, classes)
+    return types.SimpleNamespace(name="scenes", model=arch, data=data, validation_fraction=0.0, metric="")
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """(a segmenter that says what is brighter than the middle, a recipe of pages whose left half is)."""
+    fields = {"num_classes": 2, "image_size": (SIDE, SIDE)}
+    arch = create("semantic_segmentation/unet", backbone=create("backbones/convnet"), **fields)
+    image = keras.Input((SIDE, SIDE, 3), name="image")
+    graph = keras.Model({"image": image}, {"logits": keras.layers.Conv2D(2, 1, name="logits")(image)})
+    gray = np.full((1, SIDE, SIDE, 3), 127.5, np.float32)
+    middle = arch.normalize({"image": tf.constant(gray)})["image"].numpy().mean()
+    weights = np.broadcast_to(np.array([-1.0, 1.0], np.float32) / 3, (1, 1, 3, 2))
+    graph.get_layer("logits").set_weights([weights, np.array([middle, -middle], np.float32)])
+    left = np.arange(SIDE) < SIDE // 2
+    page = np.broadcast_to(np.where(left, 127 + OFF, 128 - OFF)[None, :, None], (SIDE, SIDE, 3)).astype(np.uint8)
+    mask = np.broadcast_to(left, (SIDE, SIDE)).astype(np.uint8)
+    model = Scenes(arch, Explainable(arch, graph, CLASSES))
+    return model, recipe_of(arch, [{"image": page, "mask": mask}] * 3, CLASSES)
+
+
+@pytest.mark.parametrize("name", ["pgd", "seg_pgd", "fgsm", "bim"])
+@pytest.mark.parametrize(("radius", "left"), [(OFF - 1, 1.0), (OFF + 1, 0.0)])
+def test_a_mask_holds_as_long_as_no_pixel_gets_across(name, radius, left, pages):
+    model, recipe = pages
+    found, arrays = attacked(model, recipe, CLASSES, create(f"attacks/{name}", radius=radius / 255), Aim())
+    assert found["metric"] == "miou" and found["clean"] == 1.0 and found["attacked"] == left
+    assert found["examples"] == 3 and arrays["images"].shape == (3, SIDE, SIDE, 3)
+    assert found["moved"] == pytest.approx(radius / 255)
+
+
+def test_one_class_is_hidden_and_the_other_left(pages):
+    model, recipe = pages
+    attack = create("attacks/pgd", radius=(OFF + 1) / 255, random_start=False)
+    found, arrays = attacked(model, recipe, CLASSES, attack, Aim("hide", "bright"))
+    page = recipe.data.samples[0]["image"].astype(int)
+    assert found["clean"] == 1.0 and found["attacked"] == pytest.approx(0.25)  # all are dark: half of them rightly
+    np.testing.assert_array_equal(arrays["images"][0] - page, np.where(page > 127, -OFF - 1, 0))
+
+
+def test_the_command_says_what_is_left_of_a_scene(pages, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("kerasvision.cli.attack._opened", lambda what, with_slopes: (*pages, CLASSES))
+    words = ["attack", "run", "--set", f"radius={OFF + 1}/255", "random_start=false", "--goal", "hide"]
+    assert main([*words, "--target", "bright", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "scenes: pgd (radius=0.06275" in said and "): hide bright" in said
+    assert "3 examples of test: miou 1.0000, under attack 0.2500; changes have a median norm of 0.06275" in said
+    with np.load(tmp_path / "attacked.npz") as held:
+        assert held["images"].shape == (3, SIDE, SIDE, 3)
+    for wrong, says in ((["--target", "bright", "--ways"], "a detector or segmenter is none"), ([], "--target CLASS")):
+        assert main([*words, *wrong]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_pixels_weigh_as_in_the_paper():
+    """Equation 4 of arXiv:2207.12391 by hand: of a right, a wrong and an uncounted pixel."""
+    logits = tf.constant([[[[2.0, 0.0], [2.0, 0.0], [5.0, 0.0]]]])
+    goal = goals.PixelGoal(tf.constant([[[[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]]]))
+    right, wrong = np.log1p(np.exp(-2.0)), np.log1p(np.exp(2.0))
+    for share in (0.0, 0.2, 0.5):
+        found = goal.weighed({"logits": logits}, share)
+        np.testing.assert_allclose(found, [((1 - share) * right + share * wrong) / 2], rtol=1e-5)
+    np.testing.assert_allclose(goal.loss({"logits": logits}), [(right + wrong) / 2], rtol=1e-5)
+    assert not goal.reached({"logits": logits})[0]
+    assert goal.reached({"logits": tf.constant([[[[0.0, 2.0], [2.0, 0.0], [5.0, 0.0]]]])})[0]
+
+
+@pytest.fixture(scope="module")
+def objects():
+    """(a RetinaNet that knows a few pages by heart, their recipe)."""
+    case = CASES["detection/retinanet"]
+    keras.utils.set_random_seed(1)
+    arch, samples = case.make(), case.samples()
+    recipe = recipe_of(arch, samples, case.classes)
+    examples = [arch.example(tf.nest.map_structure(tf.constant, sample)) for sample in samples]
+    prepared, targets = tf.nest.map_structure(lambda *rows: tf.stack(rows), *examples)
+    graph, inputs = arch.build(), arch.normalize(prepared)
+    adam = keras.optimizers.Adam(1e-2)
+    adam.build(graph.trainable_variables)
+
+    @tf.function(autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            raw = graph(inputs, training=True)
+            loss = tf.add_n([tf.reduce_mean(v) for v in arch.loss(targets, raw).values()])
+        adam.apply_gradients(
+            zip(tape.gradient(loss, graph.trainable_variables), graph.trainable_variables, strict=True)
+        )
+
+    for _ in range(120):
+        step()
+    return Scenes(arch, Explainable(arch, graph, case.classes)), recipe, case.classes
+
+
+def found_in(model, images, least=0.3):
+    """How many objects are found with a score, in pictures of the graph's size."""
+    raw = model.logits(np.asarray(images, np.float32) / np.float32(255))
+    geometry = model.arch.no_geometry({"image": tf.constant(np.asarray(images, np.uint8))})
+    return int((model.arch.decode(raw, geometry)["scores"].numpy() >= least).sum())
+
+
+def best_scores(model, image):
+    """The highest score of each class in a picture of the graph's size, [K]."""
+    _, scores = model.arch.candidates(model.logits(image[None] / np.float32(255)))
+    return scores.numpy()[0].max(0)
+
+
+def test_goals_of_a_detector_move_what_it_finds(objects):
+    """AP may stay where objects are invented that stand behind the true ones, so those are counted."""
+    model, recipe, classes = objects
+    attack = create("attacks/pgd", radius=16 / 255, steps=10)
+    counts, images = {}, {}
+    for goal in ("harm", "vanish", "mislabel", "invent"):
+        found, arrays = attacked(model, recipe, classes, attack, Aim(goal))
+        assert found["metric"] == "ap" and found["clean"] > 0.5
+        assert goal == "invent" or found["attacked"] < found["clean"]
+        images[goal], counts[goal] = arrays["images"], found_in(model, arrays["images"])
+    assert counts["vanish"] < sum(len(sample["labels"]) for sample in recipe.data.samples) < counts["invent"]
+    sample = tf.nest.map_structure(tf.constant, recipe.data.samples[0])  # of one object
+    before = best_scores(model, model.arch.prepare_sample(sample)[0]["image"].numpy())
+    after, label = best_scores(model, images["mislabel"][0]), int(sample["labels"][0])
+    other = (label + 1) % len(classes)
+    assert before.argmax() == label and after[label] < before[label] and after[other] > before[other]
+
+
+def test_a_patch_is_learned_from_other_pages_and_harms(objects):
+    model, recipe, classes = objects
+    attack = create("attacks/patch", share=0.1, steps=20, step_size=0.1)
+    found, arrays = attacked(model, recipe, classes, attack, Aim("vanish"))
+    assert found["attacked"] < found["clean"] and "pattern" in found["attack"] and found["attack"]["pattern"] is None
+    assert arrays["images"].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "name", ["detection/yolo", pytest.param("instance_segmentation/mask_rcnn", marks=pytest.mark.nightly)]
+)
+def test_goals_are_of_every_detectors_own_loss(name):
+    """Of an untrained one each goal's loss moves further than by noise of the same size."""
+    case = CASES[name]
+    keras.utils.set_random_seed(2)
+    arch, samples = case.make(), [tf.nest.map_structure(tf.constant, s) for s in case.samples()]
+    model = Scenes(arch, Explainable(arch, arch.build(), case.classes))
+    pixels = np.stack([arch.prepare_sample(sample)[0]["image"].numpy() for sample in samples])
+    for aim in ("harm", "vanish", "invent"):
+        rows = [arch.encode(arch.prepare_sample(goals.changed(s, aim, arch))[2]) for s in samples]
+        goal = goals.goal_of(arch, aim, tf.nest.map_structure(lambda *r: tf.stack(r), *rows))
+        made, _ = create("attacks/pgd", radius=16 / 255, steps=5).made(model, pixels, goal)
+        noisy = np.clip(pixels + np.random.default_rng(0).choice([-16, 16], pixels.shape), 0, 255)
+        after, beside = (float(tf.reduce_sum(goal.loss(model.logits(p / np.float32(255))))) for p in (made, noisy))
+        assert after > beside
+
+
+@pytest.mark.parametrize(
+    ("name", "aim", "target", "says"),
+    [
+        ("detection/retinanet", "hide", None, "no goal 'hide' of detection/retinanet"),
+        ("semantic_segmentation/unet", "vanish", None, "no goal 'vanish' of semantic_segmentation/unet"),
+        ("semantic_segmentation/unet", "hide", None, "needs the class whose pixels"),
+        ("detection/retinanet", "vanish", 1, "goal vanish takes no target"),
+        ("volume_segmentation/unet3d", "harm", None, "is no classifier, detector or segmenter of one image"),
+    ],
+)
+def test_goals_that_there_are_not_are_one_line(name, aim, target, says):
+    with pytest.raises(UsageError, match=says):
+        goals.check(create(name, num_classes=2), aim, target)
+
+
+def test_what_does_not_go_with_a_scene_is_one_line(pages):
+    model, recipe = pages
+    with pytest.raises(UsageError, match="attacks/fab needs the logits of one class.*bim, fgsm, mi_fgsm, patch, pgd"):
+        attacked(model, recipe, CLASSES, create("attacks/fab"), Aim())
+    with pytest.raises(UsageError, match="no class 'brigt'; did you mean bright"):
+        attacked(model, recipe, CLASSES, create("attacks/pgd"), Aim("hide", "brigt"))
+    with pytest.raises(UsageError, match="goal mislabel needs 2 classes"):
+        goals.check(create("detection/retinanet", num_classes=1), "mislabel", None)

@@ -1,0 +1,72 @@
+"""Simulated detections of objects that move: open ground, a crowd, walls they go behind, a camera that is shaken."""
+
+import numpy as np
+
+WIDTH, HEIGHT = 960.0, 540.0
+KINDS = ("open", "crowded", "walls", "shaken")
+
+
+def frames_of(kind, seed, frames=300, rate=30.0):
+    """Yields (what a tracker's step takes, (ids, boxes_xyxy) of the ground truth) of each frame.
+
+    Objects turn a little and bounce off the borders. A nearer one (lower in the picture) hides others. The ground truth
+    has every object of which a tenth or more is seen; detections miss more, and have less score, the less is seen.
+    """
+    rng = np.random.default_rng([KINDS.index(kind), seed])
+    count = {"open": 10, "crowded": 30}.get(kind, 15)
+    size = rng.uniform(28, 60, count)[:, None] * np.array([[0.6, 1.4]])
+    place = rng.uniform(0.08, 0.92, (count, 2)) * [WIDTH, HEIGHT]
+    heading, pace = rng.uniform(0, 2 * np.pi, count), rng.uniform(40, 150, count)
+    walls = np.array([[200, 0, 330, HEIGHT], [560, 0, 740, HEIGHT]]) if kind == "walls" else np.zeros((0, 4))
+    shake = np.zeros(2)
+    for number in range(frames):
+        place, heading = _moved(place, heading + rng.normal(0, 0.04, count), pace / rate)
+        if kind == "shaken":
+            shake = 0.8 * shake + rng.normal(0, 6, 2)
+        boxes = np.concatenate([place - size / 2, place + size / 2], 1)
+        seen = _visible(boxes, walls)
+        shift = np.tile(shake, 2)
+        yield (
+            _detected(rng, boxes + shift, seen, number / rate),
+            (np.flatnonzero(seen >= 0.1), (boxes + shift)[seen >= 0.1]),
+        )
+
+
+def _moved(place, heading, length):
+    way = np.stack([np.cos(heading), np.sin(heading)], 1) * length[:, None]
+    out = (place + way < 0) | (place + way > [WIDTH, HEIGHT])
+    way = np.where(out, -way, way)
+    return place + way, np.arctan2(way[:, 1], way[:, 0])
+
+
+def _visible(boxes, walls):
+    """Share of each box that neither a wall nor a nearer box covers, by a grid of 8 x 8 points."""
+    at = (np.arange(8) + 0.5) / 8
+    x = boxes[:, 0:1] + at * (boxes[:, 2:3] - boxes[:, 0:1])
+    y = boxes[:, 1:2] + at * (boxes[:, 3:4] - boxes[:, 1:2])
+    covers = np.concatenate([boxes, walls])
+    inside_x = (x[:, None] > covers[None, :, 0:1]) & (x[:, None] < covers[None, :, 2:3])
+    inside_y = (y[:, None] > covers[None, :, 1:2]) & (y[:, None] < covers[None, :, 3:4])
+    nearer = np.concatenate([boxes[None, :, 3] > boxes[:, 3:4], np.ones((len(boxes), len(walls)), bool)], 1)
+    hidden = (inside_y[..., :, None] & inside_x[..., None, :] & nearer[..., None, None]).any(1)
+    return 1 - hidden.mean((1, 2))
+
+
+def _detected(rng, boxes, seen, time):
+    found = rng.random(len(boxes)) < np.clip(1.2 * seen - 0.15, 0, 0.97)
+    scores = np.clip(0.3 + 0.65 * seen + rng.normal(0, 0.08, len(boxes)), 0.05, 1.0)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    near = boxes + rng.normal(0, 0.03, boxes.shape) * np.tile(sides, 2)
+    false = rng.poisson(0.3)
+    corner = rng.uniform(0, 1, (false, 2)) * [WIDTH, HEIGHT]
+    every = np.concatenate([near[found], np.concatenate([corner, corner + rng.uniform(25, 70, (false, 2))], 1)])
+    scores = np.concatenate([scores[found], rng.uniform(0.1, 0.6, false)])
+    return {"time": time, "boxes_xyxy": every, "scores": scores}
+
+
+def seen_boxes(judge, answer, true, sequence=0):
+    """Give an evaluator one frame."""
+    judge.update(
+        {key: answer[key][None] for key in ("ids", "boxes_xyxy")},
+        {"ids": true[0][None], "boxes_xyxy": true[1][None], "sequence": [sequence]},
+    )

@@ -1,0 +1,133 @@
+// kerasvision-edge verify FOLDER: does this device prepare real examples as training did, and does each file answer here
+// as where it was exported? The lines are those of the Python client. 0: all pass, 1: one fails, 2: wrong usage.
+
+#include <sys/stat.h>
+
+#include <iostream>
+
+#include "golden.h"
+#include "litert.h"
+
+namespace {
+
+constexpr double kMostGray = 1;
+
+bool exists(const std::string& path) {
+  struct stat held;
+  return stat(path.c_str(), &held) == 0;
+}
+
+void check_labels(const std::string& folder, const Json& contract) {
+  std::string wanted, text = read_file(folder + "/labels.txt");
+  for (const Json& name : contract["classes"].items) wanted += name.text + "\n";
+  auto bare = [](std::string held) {
+    if (held.substr(0, 3) == "\xef\xbb\xbf") held = held.substr(3);
+    while (!held.empty() && held.back() == '\n') held.pop_back();
+    return held;
+  };
+  if (bare(text) != bare(wanted))
+    throw EdgeError(folder + "/labels.txt has other names than contract.json; export the model again");
+}
+
+// The row of contract.json of a file that golden.json has answers of.
+const Json& row_of(const std::string& folder, const Json& artifact, const Json& contract) {
+  std::string path = folder + "/" + artifact["path"].text, said = artifact["sha256"].text;
+  if (!exists(path)) throw EdgeError(path + " is missing, and golden.json has answers of it; export the model again");
+  std::string seen = sha256(read_file(path));
+  if (seen != said)
+    throw EdgeError(path + " is not the file that golden.json has answers of: its sha256 is " + seen.substr(0, 12) +
+                    "... and not " + said.substr(0, 12) + "...; the answers are another model's: export the model again");
+  for (const Json& row : contract["artifacts"].items)
+    if (row["sha256"].text == said) return row;
+  throw EdgeError(path + " is none of the files of its contract.json; export the model again");
+}
+
+// Largest difference of a prepared picture, in gray levels; below 0: none could be prepared.
+double prepared_apart(const Json& golden, const Json& rules) {
+  double worst = -1;
+  for (const Json& example : golden["examples"].items) {
+    if (!example.has("encoded") || !example["is_whole"].boolean) continue;
+    std::string bytes = from_base64(example["encoded"].text);
+    if (!can_decode(bytes) || !can_prepare(rules)) {
+      std::cerr << "kerasvision-edge: this build does not prepare the photographs of golden.json\n";
+      return -1;
+    }
+    Geometry geometry;
+    std::vector<uint8_t> mine = prepare(decode(bytes), rules, &geometry);
+    Tensor theirs = unpacked(example["prepared"]["image"]);
+    if (mine.size() != theirs.values.size()) return INFINITY;
+    worst = std::max(worst, 0.0);
+    for (size_t i = 0; i < mine.size(); ++i) worst = std::max(worst, std::fabs(mine[i] - theirs.values[i]));
+  }
+  return worst;
+}
+
+bool verify_file(const Functions& litert, const std::string& folder, const Json& artifact, const Json& row,
+                 const Json& golden, double gray) {
+  Runtime runtime(litert, folder + "/" + artifact["path"].text);
+  const Json &decision = artifact["decision"], &examples = golden["examples"];
+  Worst worst{0, 0, 0};
+  size_t decisions = 0, trained = 0, count = examples.items.size();
+  double score = decision.has("score") ? decision["score"].number : -1;
+  for (size_t i = 0; i < count; ++i) {
+    std::map<std::string, std::string> feed;
+    for (const auto& [key, held] : row["inputs"].fields) feed[key] = typed(unpacked(examples.items[i]["prepared"][key]), held);
+    Answer mine = runtime.infer(feed, row["outputs"]), theirs = answer_of(artifact["answers"].items[i]);
+    Answer held = held_alike(mine, theirs);
+    worst = std::max(worst, apart(held, theirs, artifact["tolerance"], row["outputs"]));
+    decisions += decides_alike(held, theirs, decision, kLeastIou, score);
+    trained += decides_as_trained(mine, answer_of(examples.items[i]["trained"]), decision);
+  }
+  auto [parts, away, tolerance] = worst;
+  bool passes = gray <= kMostGray && parts <= 1 && decisions == count;
+  char levels[32] = "-", answers[64] = "as decided";
+  if (gray >= 0) std::snprintf(levels, sizeof levels, "%.2g", gray);
+  if (tolerance || away) std::snprintf(answers, sizeof answers, "%.2g of %.2g", away, tolerance);
+  std::printf("%s %s: prepared %s, answers %s, decisions %zu/%zu, trained %zu/%zu: %s\n", artifact["path"].text.c_str(),
+              artifact["kind"].text.c_str(), levels, answers, decisions, count, trained, count, passes ? "pass" : "FAIL");
+  return passes;
+}
+
+int verify(const std::string& folder, const std::string& library) {
+  Json golden = read_json(folder + "/golden.json"), contract = read_json(folder + "/contract.json");
+  if (golden["version"].number != 1)
+    throw EdgeError(folder + "/golden.json has another version, and this client knows 1");
+  if (contract["preprocess"]["version"].number != 1)
+    throw EdgeError(folder + "/contract.json has another version of preprocess, and this client knows 1");
+  if (golden["examples"].items.empty() || golden["artifacts"].items.empty())
+    throw EdgeError(folder + "/golden.json has no examples or no artifacts; export the model again");
+  check_labels(folder, contract);
+  std::vector<const Json*> rows;
+  for (const Json& artifact : golden["artifacts"].items) rows.push_back(&row_of(folder, artifact, contract));
+  Functions litert = open_library(library_path(library));
+  double gray = prepared_apart(golden, contract["preprocess"]);
+  size_t wrong = 0;
+  for (size_t i = 0; i < rows.size(); ++i)
+    wrong += !verify_file(litert, folder, golden["artifacts"].items[i], *rows[i], golden, gray);
+  if (wrong) std::printf("FAIL: %zu of %zu files\n", wrong, rows.size());
+  else std::printf("pass: %zu files\n", rows.size());
+  return wrong ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  std::vector<std::string> given(words + 1, words + count);
+  std::string library;
+  if (given.size() >= 2 && given[0] == "--litert") {
+    library = given[1];
+    given.erase(given.begin(), given.begin() + 2);
+  }
+  if (given.size() != 2 || given[0] != "verify") {
+    std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n";
+    return 2;
+  }
+  try {
+    return verify(given[1], library);
+  } catch (const EdgeError& error) {
+    std::cerr << "kerasvision-edge: " << error.what() << "\n";
+  } catch (const std::out_of_range&) {
+    std::cerr << "kerasvision-edge: golden.json is not of this file: an answer is missing; export the model again\n";
+  }
+  return 1;
+}

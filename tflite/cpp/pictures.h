@@ -1,0 +1,104 @@
+// Encoded pictures to RGB: PPM (P6) always, PNG and JPEG where CMake has found libpng and libjpeg.
+#pragma once
+
+#include "json.h"
+
+#ifdef KERASVISION_PNG
+#include <png.h>
+#endif
+#ifdef KERASVISION_JPEG
+#include <csetjmp>
+#include <cstdio>
+#include <jpeglib.h>
+#endif
+
+struct Picture {
+  int height = 0, width = 0;
+  std::vector<uint8_t> rgb;
+};
+
+inline Picture from_ppm(const std::string& bytes) {
+  std::istringstream head(bytes);
+  std::string kind;
+  int width = 0, height = 0, most = 0;
+  head >> kind >> width >> height >> most;
+  size_t begin = static_cast<size_t>(head.tellg()) + 1, size = 3u * static_cast<size_t>(width) * height;
+  if (!head || kind != "P6" || most != 255 || width < 1 || height < 1 || bytes.size() < begin + size)
+    throw EdgeError("the image cannot be decoded: a PPM is P6 with 8 bits, and whole");
+  return {height, width, std::vector<uint8_t>(bytes.begin() + begin, bytes.begin() + begin + size)};
+}
+
+#ifdef KERASVISION_PNG
+inline Picture from_png(const std::string& bytes) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  Picture held;
+  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size())) {
+    if (image.format & PNG_FORMAT_FLAG_LINEAR || image.format & PNG_FORMAT_FLAG_ALPHA)
+      throw EdgeError("the image has 16 bits or transparency, which this client does not prepare");
+    image.format = PNG_FORMAT_RGB;
+    held = {static_cast<int>(image.height), static_cast<int>(image.width), std::vector<uint8_t>(PNG_IMAGE_SIZE(image))};
+    png_image_finish_read(&image, nullptr, held.rgb.data(), 0, nullptr);
+  }
+  if (image.warning_or_error & 2) throw EdgeError("the image cannot be decoded: " + std::string(image.message));
+  return held;
+}
+#endif
+
+#ifdef KERASVISION_JPEG
+struct JpegFailure {
+  jpeg_error_mgr manager;
+  std::jmp_buf back;
+};
+
+inline Picture from_jpeg(const std::string& bytes) {
+  jpeg_decompress_struct state;
+  JpegFailure failure;
+  state.err = jpeg_std_error(&failure.manager);
+  failure.manager.error_exit = [](j_common_ptr s) { std::longjmp(reinterpret_cast<JpegFailure*>(s->err)->back, 1); };
+  failure.manager.output_message = [](j_common_ptr) {};
+  Picture held;
+  jpeg_create_decompress(&state);
+  if (setjmp(failure.back)) {
+    jpeg_destroy_decompress(&state);
+    throw EdgeError("the image cannot be decoded: cut off or damaged");
+  }
+  jpeg_mem_src(&state, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  jpeg_read_header(&state, TRUE);
+  state.out_color_space = JCS_RGB;
+  state.dct_method = JDCT_ISLOW;
+  jpeg_start_decompress(&state);
+  held.height = static_cast<int>(state.output_height);
+  held.width = static_cast<int>(state.output_width);
+  held.rgb.resize(3u * held.height * held.width);
+  while (state.output_scanline < state.output_height) {
+    unsigned char* row = &held.rgb[3u * held.width * state.output_scanline];
+    jpeg_read_scanlines(&state, &row, 1);
+  }
+  jpeg_finish_decompress(&state);
+  jpeg_destroy_decompress(&state);
+  return held;
+}
+#endif
+
+// Whether this program was built with what reads such bytes.
+inline bool can_decode(const std::string& bytes) {
+  bool known = bytes.substr(0, 2) == "P6";
+#ifdef KERASVISION_PNG
+  known = known || bytes.substr(1, 3) == "PNG";
+#endif
+#ifdef KERASVISION_JPEG
+  known = known || bytes.substr(0, 2) == "\xff\xd8";
+#endif
+  return known;
+}
+
+inline Picture decode(const std::string& bytes) {
+#ifdef KERASVISION_PNG
+  if (bytes.substr(1, 3) == "PNG") return from_png(bytes);
+#endif
+#ifdef KERASVISION_JPEG
+  if (bytes.substr(0, 2) == "\xff\xd8") return from_jpeg(bytes);
+#endif
+  return from_ppm(bytes);
+}
