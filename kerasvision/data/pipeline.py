@@ -179,6 +179,7 @@ def _views(arch, parts, root, reads, canvas):
         own = tf.random.experimental.stateless_fold_in(root, _VIEW + number) if number else root
         sample = augmented(sample, parts, own, functools.partial(fitted, arch), others, canvas)
         drawn = {"seed": tf.random.experimental.stateless_fold_in(own, 1_000_003)} if arch.draws_noise else {}
+        drawn |= {"view": tf.constant(number)} if arch.views > 1 else {}
         return arch.example(sample | drawn)
 
     if arch.views == 1:

@@ -44,7 +44,8 @@ def plan(name, data, skip_unreadable=False):
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
     far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
     trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
-    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part.
+    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part. What learns
+    without labels compares crops, from scratch.
     """
     cls = architectures[name]
     source = _source_for(cls, data, skip_unreadable)
@@ -64,6 +65,8 @@ def plan(name, data, skip_unreadable=False):
     if cls.fills:
         return Recipe(model=cls(), epochs=0, **common)
     side = _median_side(train, blank)
+    if hasattr(cls, "required_techniques"):
+        return _without_labels(cls, train.size, side, common)
     if "boxes_xyxy" in cls.label_keys:
         return _detector(cls, train.size, _detector_side(source, side), common)
     if "mask" in cls.label_keys:
@@ -130,6 +133,23 @@ def _from_scratch(cls, size, side, light, common):
         epochs=max(3, min(60, round(STEPS * batch_size / size))),
         batch_size=batch_size,
         **common,
+    )
+
+
+def _without_labels(cls, size, side, common):
+    """Views by crops and color, from scratch; a watch on collapse. No integer file: a rank has no budget of its own."""
+    pixels = max(8, min(64, int(side)))
+    batch_size = min(128, max(2, size // 4))
+    flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)
+    crop = augmentations["geometric/random_resized_crop"](scale=(0.3, 1.0))
+    fields = common | {"exports": (exporters["saved_model"](), exporters["tflite"]())}
+    return Recipe(
+        model=cls(image_size=(pixels, pixels)),
+        augment=(crop, *flip, augmentations["photometric/color_jitter"]()),
+        techniques=(*(techniques[name]() for name in cls.required_techniques), techniques["collapse"]()),
+        epochs=max(3, min(200, round(STEPS * batch_size / size))),
+        batch_size=batch_size,
+        **fields,
     )
 
 

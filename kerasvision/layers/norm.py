@@ -6,15 +6,21 @@ import tf_keras as keras
 from kerasvision.ops.internals import synchronize
 
 
-def batch_norm(name, epsilon=1e-3, momentum=0.9, gamma="ones"):
+def batch_norm(name, epsilon=1e-3, momentum=0.9, gamma="ones", affine=True):
     """A BatchNormalization layer for the strategy in scope.
 
     Ioffe and Szegedy 2015, arXiv:1502.03167. Under several replicas the moments are taken over the whole batch
     (`synchronized`), so that N replicas train as one does; a single replica keeps the faster fused kernel. gamma: the
-    initial scale, "zeros" for a residual branch that starts as nothing.
+    initial scale, "zeros" for a residual branch that starts as nothing. affine: whether scale and shift are learned.
     """
     return keras.layers.BatchNormalization(
-        momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, synchronized=several_replicas(), name=name
+        momentum=momentum,
+        epsilon=epsilon,
+        center=affine,
+        scale=affine,
+        gamma_initializer=gamma,
+        synchronized=several_replicas(),
+        name=name,
     )
 
 

@@ -59,6 +59,11 @@ class Vectors(ImageArchitecture):
         """A vector of length 1 for each class, int [...] -> float32 [..., dimension]: as an ideal graph gives it. What
         is pooled has any dimension, so that two numbers stand for it.
         """
-        angle = _TURN * tf.cast(label, tf.float32)
-        plane = tf.stack([tf.cos(angle), tf.sin(angle)], -1)
-        return tf.pad(plane, [[0, 0]] * (plane.shape.rank - 1) + [[0, max(0, self.dimension - 2)]])
+        return direction(label, self.dimension)
+
+
+def direction(label, size):
+    """A vector of length 1 for each number, int [...] -> float32 [..., max(2, size)], another one for each."""
+    angle = _TURN * tf.cast(label, tf.float32)
+    plane = tf.stack([tf.cos(angle), tf.sin(angle)], -1)
+    return tf.pad(plane, [[0, 0]] * (plane.shape.rank - 1) + [[0, max(0, size - 2)]])

@@ -15,10 +15,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.tasks.answering import Answering, Output
 from kerasvision.tasks.functions import Function, Resource
 from kerasvision.tasks.inputs import Input
-from kerasvision.tasks.learning import Learning, Mix
+from kerasvision.tasks.learning import AVERAGED, QUEUED, Learning, Mix
 from kerasvision.tasks.preprocessing import PREPROCESS, Preprocessing
 
-__all__ = ["PREPROCESS", "Architecture", "Function", "Input", "Mix", "Output", "Resource", "Task"]
+__all__ = ["AVERAGED", "PREPROCESS", "QUEUED", "Architecture", "Function", "Input", "Mix", "Output", "Resource", "Task"]
 
 
 class Task(Component):

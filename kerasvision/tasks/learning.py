@@ -10,6 +10,8 @@ from kerasvision.core.errors import KerasVisionError
 # probabilities: of classes, whose weighted mean is one too; numbers: whose weighted mean belongs to an
 # image between both; pixels: one row a pixel of the prepared image, which goes with that pixel and is not averaged
 Mix = typing.Literal["probabilities", "numbers", "pixels"]
+AVERAGED = "momentum_teacher/"  # before a raw key: the target that an average of the weights has answered
+QUEUED = "queue"  # key of the target [K, D] of answers that earlier batches got
 
 
 class Learning(Component):
@@ -17,7 +19,8 @@ class Learning(Component):
 
     # whether training draws: a sample then has `seed` int32 [2] for `example`
     draws_noise: typing.ClassVar[bool] = False
-    # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch
+    # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch;
+    # where there are several, a sample then has `view`, its number, for `example`
     views: typing.ClassVar[int] = 1
     # whether `fill` makes a model of the training split: a recipe may then have no epochs
     fills: typing.ClassVar[bool] = False
@@ -47,6 +50,11 @@ class Learning(Component):
         split: `data.sources.base.Split`, all of whose samples have what the architecture needs.
         """
         return self
+
+    def check_phase(self, phase, batch_size):
+        """Before training: raises where a phase, its augmentations, its techniques or the number of records in a batch
+        leave nothing to learn.
+        """
 
     def load_pretrained(self, graph):
         """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""

@@ -1,6 +1,7 @@
 """`train`: any recipe, under any strategy, resumable, into a run folder."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import shutil
@@ -21,7 +22,7 @@ from kerasvision.train.deciding import deciding
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
 from kerasvision.train.learner import Learner
 from kerasvision.train.phases import Contest
-from kerasvision.train.probing import Probes, probing
+from kerasvision.train.probing import Probes, probing, views_of
 from kerasvision.train.run import Trained, draw_curves, environment, save_run, structure
 from kerasvision.train.session import Session, open_folder, refuse_another_recipe, refuse_patience
 from kerasvision.train.strategy import is_chief, make_strategy, workers
@@ -46,6 +47,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     arch = arch.for_data(splits["train"])
     for phase in recipe.phases():
         check_augmentations(phase.augment, arch)
+        arch.check_phase(phase, recipe.batch_size)
         for technique in phase.techniques:
             technique.first_epoch_to_keep(phase.epochs)  # refuses now what would be refused when the phase begins
     own, chosen_by = dataclasses.replace(recipe, model=arch), deciding(recipe, arch, opened.classes, splits)
@@ -202,6 +204,9 @@ def _callbacks(session, phase, number, graph, local, best, progress):
         if (processes := workers(session.strategy)) > 1:
             replicas = session.strategy.num_replicas_in_sync // processes
             callbacks.append(Agree(session.metric, session.chief, replicas))
+        views = functools.partial(views_of, session, phase)
+        watches = [t.watch(session.arch, local, views) for t in phase.techniques]
+        callbacks += [w for w in watches if w is not None]
     callbacks.append(best)
     if session.chief:
         callbacks += [

@@ -14,18 +14,23 @@ class Learner(keras.Model):
 
     The loss is the mean over the batch of each term, the terms summed, plus the graph's regularizers. It is divided by
     the number of replicas because gradients are summed over them: then N replicas and one give the same step.
-    observers, step: as `techniques.base` describes them; observers may change what the graph sees.
+    observers, step: as `techniques.base` describes them; observers may change what the graph sees, and those that are a
+    `tf.Module` keep their variables through a restart.
     """
 
     def __init__(self, graph, objective, observers=(), step=None):
         super().__init__(name="learner")
         self.graph = graph
-        self._objective, self._observers, self._step = objective, tuple(observers), step
+        self._objective, self._step = objective, step
+        vars(self)["observers"] = tuple(observers)  # not for Keras to look through; of what they hold it gets variables
+        modules = [o for o in observers if isinstance(o, tf.Module)]
+        self.observer_variables = [v for module in modules for v in module.variables]  # so that backups have them
         # one vector: Keras wants a metric's variables before the first step, and only that step knows the terms
         self._means, self._terms = keras.metrics.MeanTensor("means", shape=(1 + MOST_TERMS,)), ()
         self.distribute_reduction_method = "first"  # the means are over all replicas already
         if several_replicas():
-            count_all_replicas(graph)
+            for held in (graph, *modules):
+                count_all_replicas(held)
         vars(self)["projections"] = []  # what puts kernels where a rule wants them; not for Keras to track and save
         self.built = True  # the graph has its weights already; backups need to know
 
@@ -49,7 +54,7 @@ class Learner(keras.Model):
     def train_step(self, data):
         """One step on (graph inputs, targets). A loss that is not finite stops training with an error."""
         inputs, targets = data
-        for observe in self._observers:
+        for observe in self.observers:
             seen = observe(inputs, targets)
             inputs, targets = seen if isinstance(seen, tuple) else (inputs, seen)
         variables = self.trained_variables

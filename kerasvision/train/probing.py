@@ -1,10 +1,13 @@
-"""What the techniques of a phase measure of a graph beside its task's metrics (`Technique.probe`)."""
+"""What the techniques of a phase measure of a graph beside its task's metrics (`Technique.probe`, `watch`)."""
 
+import dataclasses
 import functools
 
 from kerasvision.core.direction import direction_of
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.data.pipeline import evaluation_data
+from kerasvision.data.pipeline import evaluation_data, training_data
+
+WATCHED = 512  # examples of the validation split, at most
 
 
 class Probes:
@@ -34,6 +37,15 @@ class Probes:
                     raise KerasVisionError(f"{technique.registered_name} measures {name!r}, which is measured already")
                 found[name] = float(value)
         return found
+
+
+def views_of(session, phase):
+    """The same batches of the validation split each time: (graph inputs, targets), augmented as in training."""
+    split = session.splits["validation"]
+    size = min(session.recipe.batch_size, split.size)
+    plain = dataclasses.replace(phase, techniques=())
+    data = training_data(split, session.arch, plain, batch_size=size, seed=session.recipe.seed)
+    return data.take(max(1, min(split.size, WATCHED) // size))
 
 
 def probing(techniques):

@@ -6,6 +6,8 @@ import typing
 
 import numpy as np
 
+from kerasvision.core.registry import create
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -16,7 +18,7 @@ class Case:
     after which one replica and two are compared; replicas_apart: how far apart their weights may end. epochs: of the
     run that is exported. exports: specs. perfect: what the main metric is when every prediction is right. int8_error:
     the largest error of an int8 score that is still close. least_loss: what a term of the loss may be when every
-    prediction is right.
+    prediction is right. augment, techniques: (name, fields) of parts that a recipe must have.
     """
 
     make: typing.Callable
@@ -32,6 +34,15 @@ class Case:
     perfect: float = 1.0
     int8_error: float = 0.1
     least_loss: float = 1e-3
+    augment: tuple = ()
+    techniques: tuple = ()
+
+    def parts(self):
+        """{field of a recipe: the parts without which the architecture is not trained}."""
+        return {
+            field: tuple(create(f"{kind}/{name}", **fields) for name, fields in getattr(self, field))
+            for field, kind in (("augment", "augmentations"), ("techniques", "techniques"))
+        }
 
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")

@@ -17,6 +17,7 @@ from tests.contract import (
     incomplete_cases,
     reading_cases,
     segmentation_cases,
+    self_supervised_cases,
     text_cases,
     volume_cases,
 )
@@ -135,6 +136,7 @@ CASES = {
     **detection_cases.CASES,
     **embedding_cases.CASES,
     **segmentation_cases.CASES,
+    **self_supervised_cases.CASES,
     **incomplete_cases.CASES,
     **text_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
@@ -200,6 +202,8 @@ HEADS = {
     "text_classification": "logits",
     "text_regression": "values",
     "embedding/proxies": "cosines",
+    "self_supervised": "projection",
+    "self_supervised/rotation": "turns",
     "classification/nearest_class": "products",
 }
 EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}

@@ -203,14 +203,14 @@ def check_directions(arch, case):
 
 def recipe_of(name, arch, epochs=1, copies=1):
     """A recipe that trains `arch` on the samples of its case, all of them in one step, `copies` steps an epoch."""
-    size = len(CASES[name].samples())
     return Recipe(
         name=name.replace("/", "_"),
         model=arch,
         data=CaseSamples(name, copies),
         optimizer=create("optimizers/adamw", learning_rate=1e-2),
         epochs=epochs,
-        batch_size=size,
+        **CASES[name].parts(),
+        batch_size=len(CASES[name].samples()),
         budget=Budget(accuracy_drop=1.0),
         validation_fraction=0.0,
     )

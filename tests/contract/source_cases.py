@@ -265,6 +265,14 @@ def _table(root):
     return [*drawn, several, Drawn(numbers, {"train": 12}, 1)]
 
 
+def _pictures_alone(root):
+    _pictures(root / "flat", [f"{name}/{i}.png" for name in ("one", "two") for i in range(5)])
+    _pictures(root / "split", [f"{s}/{i}.png" for s, n in (("train", 4), ("val", 2)) for i in range(n)])
+    several = create("sources/pictures", path=(str(root / "flat" / "one"), str(root / "flat" / "two")))
+    apart = create("sources/pictures", path=str(root / "split"))
+    return [Drawn(several, {"train": 9, "validation": 1}, 0), Drawn(apart, {"train": 4, "validation": 2}, 0)]
+
+
 def _rendered_text(root):
     root.mkdir()
     (root / "words.txt").write_text("the quick brown fox jumps over the lazy dog " * 9)
@@ -290,4 +298,5 @@ DRAWERS = {
     "table": _table,
     "text_lines": _text_lines,
     "rendered_text": _rendered_text,
+    "pictures": _pictures_alone,
 }

@@ -24,8 +24,8 @@ FITTED = 2 * 1e-6 / 1e-3
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """techniques: name -> fields, of one phase, in order. norms: whether the graph has a batch normalization. rate: of
-    SGD. within: how far apart weights may end, above 1 relative to them. model: "classifier" or "incomplete", with a
-    restorer. compared: a pattern that names of variables begin with.
+    SGD. within: how far apart weights may end, above 1 relative to them. model: "classifier", "incomplete", with a
+    restorer, or "moco", with two views. compared: a pattern that names of variables begin with.
     """
 
     techniques: dict[str, dict]
@@ -70,6 +70,16 @@ OF_LOSSES = {
     "co-taught": Comparison({"co_teaching": {"forget_rate": 0.3, "gradual_epochs": 1}}),
     "fitted again": Comparison({"smote": {"neighbors": 3}}, within=FITTED),
 }
+OF_LOSSES["averaged"] = Comparison(
+    {
+        "momentum_teacher": {"momentum": 0.5},
+        "centering": {"momentum": 0.5},
+        "queue": {"size": 4 * BATCH},
+        "collapse": {},
+    },
+    norms=True,
+    model="moco",
+)
 # what changes graphs, weights and steps
 OF_GRAPHS = {
     "sharp": Comparison({"sam": {"rho": 0.5}, "ema": {"decay": 0.9}}, norms=True),

@@ -73,6 +73,8 @@ def model_of(comparison):
     if comparison.model == "incomplete":
         fields = {"restorer": restorer(), "filling": restorer().filling}
         return create("classification/incomplete_classifier", image_size=(8, 8), backbone=backbone, **fields)
+    if comparison.model == "moco":  # one layer behind the backbone, as a rectifier has a kink
+        return create("self_supervised/moco", image_size=(8, 8), backbone=backbone, projector=(4,))
     return create("classification/classifier", image_size=(8, 8), backbone=backbone)
 
 

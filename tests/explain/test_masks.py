@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
+from kerasvision.tasks._unit_vectors import VectorTargets
 from kerasvision.tasks.detection._targets import BoxTarget
-from kerasvision.tasks.embedding.task import VectorTargets
 from kerasvision.tasks.targets import Asked
 
 

@@ -10,6 +10,7 @@ from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
+from kerasvision.metrics.representation import Representation
 from kerasvision.metrics.restoration import Restoration
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
@@ -77,6 +78,13 @@ def retrieval():
     return Retrieval(), {"embedding": vectors.astype(np.float32)}, {"label": RNG.integers(0, 4, COUNT)}
 
 
+def representation():
+    vectors = RNG.normal(size=(COUNT, 4))
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    truth = {"label": RNG.integers(0, 4, COUNT)}
+    return Representation(labeled=True), {"embedding": vectors.astype(np.float32)}, truth
+
+
 def tracking():
     corners = np.arange(5)[:, None] * 40 + RNG.uniform(0, 5, (COUNT, 5, 2))
     boxes = np.concatenate([corners, corners + 30], -1)
@@ -98,6 +106,7 @@ CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
     tracking,
     known_classes,
+    representation,
 )
 
 

@@ -49,6 +49,7 @@ def test_every_family_of_photographs_is_meant():
         "generation",
         "instance_segmentation",
         "regression",
+        "self_supervised",
         "semantic_segmentation",
         "text_recognition",
     }

@@ -67,7 +67,8 @@ class Technique(Component):
         """Called once, within the strategy's scope: a function that every step runs on the device before the graph;
         None: nothing to see. (graph inputs, targets) -> targets, to add what `objective` looks at (a teacher's answer);
         or -> (inputs, targets), to change what the graph sees (an adversary's images). Those of several techniques
-        follow one another. Each replica sees its own part of the batch.
+        follow one another. Each replica sees its own part of the batch. One that has variables is a `tf.Module` that
+        can be called: backups hold them, and `learner.observers` gives it to the technique's callbacks.
         """
 
     def around_step(self, arch, graph):
@@ -93,6 +94,14 @@ class Technique(Component):
         batches: name of a split, also "train" -> its (prepared inputs, geometry, ground truth), in order and without
         augmentation, all that the source has of it: nearest neighbors and linear probes learn from the training split.
         graph: as it is trained, and then as `strip` leaves it.
+        """
+
+    def watch(self, arch, graph, views):
+        """Called once: a Keras callback that sees each epoch after it has been evaluated and before its weights may be
+        kept, and may add to its logs; None: nothing. Where there is a validation split.
+
+        graph: as it is trained, on this process alone: after an epoch it has the weights. views: a function that gives
+        batches of (graph inputs, targets) of the validation split, augmented as in training, the same each time.
         """
 
     def first_epoch_to_keep(self, epochs):

@@ -1,0 +1,1 @@
+"""Learning without labels: embedders trained on views of pictures, whose backbones go into other architectures."""

@@ -1,0 +1,44 @@
+"""BYOL: a predictor tells of one view what an average of the network's own weights says of the other.
+
+"Bootstrap Your Own Latent" (Grill et al. 2020, arXiv:2006.07733). With ResNet-50 and 1000 epochs of ImageNet it reached
+74.3 % in a linear probe. The average is `techniques/momentum_teacher`.
+"""
+
+import dataclasses
+import typing
+
+from kerasvision.core.registry import architectures
+from kerasvision.layers.projector import perceptron
+from kerasvision.losses.self_distillation import negative_cosine
+from kerasvision.tasks.self_supervised.task import SelfSupervised, answered, require_width, swapped
+
+
+@architectures.register("self_supervised/byol")
+@dataclasses.dataclass(frozen=True)
+class BYOL(SelfSupervised):
+    """Raw is `{"embedding": [B, D], "projection": [B, P], "prediction": [B, P]}`, P the last width of the projector.
+    predictor: width of its hidden layer. The loss is the squared distance of vectors of length 1, 0 to 4.
+    """
+
+    projector: tuple[int, ...] = (256, 128)
+    predictor: int = 256
+
+    required_techniques: typing.ClassVar[dict[str, str]] = {
+        "momentum_teacher": "its answers are what the predictor predicts"
+    }
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_width("predictor", self.predictor)
+
+    def heads(self, vector):
+        projection = perceptron(vector, self.projector, "projector")
+        prediction = perceptron(projection, (self.predictor, self.projector[-1]), "predictor")
+        return {"projection": projection, "prediction": prediction}
+
+    def head_sizes(self):
+        return {"projection": self.projector[-1], "prediction": self.projector[-1]}
+
+    def loss(self, targets, raw):
+        answers = swapped(answered(targets, raw, "projection"))
+        return {"distance": 2.0 + 2.0 * negative_cosine(raw["prediction"], answers)}
