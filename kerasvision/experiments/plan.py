@@ -71,12 +71,14 @@ def plan(name, data, skip_unreadable=False):
         return _detector(cls, train.size, _detector_side(source, side), common)
     if "mask" in cls.label_keys:
         return _segmenter(cls, train.size, side, common)
+    return _of_whole_images(cls, train.size, side, common)
+
+
+def _of_whole_images(cls, size, side, common):
     flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)  # digits and letters have a handedness
     jitter = (augmentations["photometric/brightness"](), augmentations["photometric/contrast"]())
     light = (augmentations["geometric/affine"](), *flip, *jitter)
-    if _has_weights(side):
-        return _transfer(cls, train.size, light, common)
-    return _from_scratch(cls, train.size, side, light, common)
+    return _transfer(cls, size, light, common) if _has_weights(side) else _from_scratch(cls, size, side, light, common)
 
 
 def _source_for(cls, data, skip_unreadable):

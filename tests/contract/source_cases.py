@@ -225,8 +225,7 @@ def _incomplete(root):
     ]
 
 
-def _long_tail(root):
-    # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
+def _long_tail(root):  # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
     return [Drawn(create("sources/long_tail", of=_folders(root), ratio=4.0), {"train": 14, "test": 6}, 3)]
 
 
@@ -242,10 +241,11 @@ def _text_lines(root):
         rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
     file = root / "list.csv"
     file.write_text("\n".join(rows))
-    held = create("sources/text_lines", path=str(file), test_fraction=0.0)
     return [
         Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",)),
-        Drawn(held, {"train": 8, "validation": 4}, 3, (file,)),
+        Drawn(
+            create("sources/text_lines", path=str(file), test_fraction=0.0), {"train": 8, "validation": 4}, 3, (file,)
+        ),
     ]
 
 
