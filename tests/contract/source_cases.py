@@ -241,12 +241,9 @@ def _text_lines(root):
         rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
     file = root / "list.csv"
     file.write_text("\n".join(rows))
-    return [
-        Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",)),
-        Drawn(
-            create("sources/text_lines", path=str(file), test_fraction=0.0), {"train": 8, "validation": 4}, 3, (file,)
-        ),
-    ]
+    in_folder = Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",))
+    listed = create("sources/text_lines", path=str(file), test_fraction=0.0)
+    return [in_folder, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
 
 
 def _table(root):
