@@ -4,8 +4,9 @@ Shows: text whose tokenizer is inside every file, and what short texts owe to a 
 part alone, `words` Kim's convolutions alone, `joined` both in one graph.
 Data: python pipelines/prepare_reviews.py --out data/reviews
 Command: kerasvision train pipelines/classify_reviews.py --out runs/reviews
-Measured on 2 busy cores (AVX-512), 2,014 test snippets, one seed: accuracy 0.781 (`recipe`), and 0.763 of `joined`,
-whose network knows the training snippets by heart before its linear part has learned: two can be worse than one.
+Measured on 2 busy cores (AVX-512), 2,014 test snippets, one seed: accuracy 0.781 (`recipe`); no snippet differs in the
+SavedModel, the float .tflite and ONNX, 4 in the int8 .tflite (0.782, 283 kB, 0.2 ms on one thread). And 0.763 of
+`joined`, whose network knows the training snippets by heart before its linear part has learned: two can be worse.
 """
 
 import dataclasses
