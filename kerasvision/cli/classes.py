@@ -44,8 +44,11 @@ def _build(args):
     recipe = override(few_examples.recipe_for(args.folder, args.model, name, {}), args.settings)
     trained = train(recipe, args.out)
     arch = trained.arch
-    line = f"{args.out}: {arch.num_classes} classes; unknown where no score is above {arch.threshold:.3f}, so that"
-    print(f"{line} {100 * arch.false_accept:g} % of other pictures or fewer are taken for one", file=sys.stderr)
+    pictures = recipe.data.open().splits["train"].size
+    share = few_examples.accepted(arch, pictures)
+    line = f"{args.out}: {arch.num_classes} classes by {pictures} pictures; unknown where no score is above"
+    taken = f"about {100 * share:.2g} % of other pictures are taken for one, as far as these few can tell"
+    print(f"{line} {arch.threshold:.3f}, so that {taken}", file=sys.stderr)
     finish(trained, recipe)
     return 0
 

@@ -40,6 +40,13 @@ def recipe_for(data, run, name, settings):
     )
 
 
+def accepted(arch, pictures):
+    """The share of pictures of no class that are expected to be taken for one: what the architecture was asked for, or
+    the least that so many pictures can vouch for.
+    """
+    return max(arch.false_accept, few.least_rate(pictures, arch.num_classes))
+
+
 @dataclasses.dataclass(frozen=True)
 class Added:
     """trained: with one class more, saved. taken: of its pictures, how many were taken for another class before."""

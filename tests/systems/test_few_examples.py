@@ -12,6 +12,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.layers.rows import BLOCK
+from kerasvision.systems import few_examples
 from kerasvision.train.run import Trained, load_run, save_run
 from tests.contract import contracts
 
@@ -134,3 +135,10 @@ def test_what_cannot_be_added_is_one_line(line, capsys):
     (root / "empty").mkdir(exist_ok=True)
     refused(["add", run, root / "empty"], "no ")
     refused(["build", root / "shop", "--model", run, "--out", root / "new"], "gives no embedding; name a run of")
+
+
+@pytest.mark.parametrize(("pictures", "share"), [(25, 0.05), (24, 0.05), (23, 5 / 4 / 24), (5, 5 / 4 / 6)])
+def test_too_few_pictures_vouch_for_no_small_share(pictures, share):
+    """By hand: of N pictures of K classes K / (K - 1) / (N + 1) is the least, 0.05 at N = 24 of 5 classes."""
+    arch = create("classification/nearest_class", num_classes=5, false_accept=0.05)
+    assert few_examples.accepted(arch, pictures) == pytest.approx(share)

@@ -248,6 +248,5 @@ def test_codes_of_8_bits_follow_the_memory_and_a_missed_recall_is_refused(many, 
         near.Wanted(recall=1.5)
 
 
-@pytest.mark.slow
 def test_product_codes_are_the_smallest(many, tmp_path):
     assert coded(many[0], tmp_path / "product", MANY * 39, 0.5)["near"] == "IVF64,PQ16"
