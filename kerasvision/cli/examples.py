@@ -6,7 +6,6 @@ import glob
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.edge.main import SUFFIXES
 
 NO_IMAGES = "predict needs images: files, folders, globs, or - for one image on stdin"
 
@@ -48,15 +47,17 @@ def examples_of(words, arch, texts=()):
 class _Pictures:
     """What `_files` asks of the kind of a picture, without TensorFlow."""
 
-    suffixes: tuple[str, ...] = SUFFIXES
+    suffixes: tuple[str, ...]
     is_encoded: bool = True
 
 
 def pictures_of(words):
     """`examples_of` of a model whose one input is a picture."""
+    from kerasvision.edge.main import SUFFIXES  # which imports numpy
+
     if not words:
         raise UsageError(NO_IMAGES)
-    return [(name, name) for word in words for name in _files(word, _Pictures())]
+    return [(name, name) for word in words for name in _files(word, _Pictures(SUFFIXES))]
 
 
 def _short(text):
