@@ -52,7 +52,8 @@ def test_names_are_one_a_line_and_every_name_leads_to_its_part(capsys):
         ("adamw", ["optimizers/adamw"]),
         (
             "classification/c*",
-            [f"classification/{n}" for n in ("classifier", "classifier_chain")] + ["volume_classification/cnn3d"],
+            [f"classification/{n}" for n in ("classifier", "classifier_chain")]
+            + ["text_classification/classifier", "volume_classification/cnn3d"],
         ),
     ],
 )
