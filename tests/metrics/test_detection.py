@@ -227,7 +227,7 @@ def test_some_examples_alone():
 
 def test_truths_as_the_pipeline_stacks_them():
     """Ragged batches: also an image without objects, and masks of unequal size."""
-    from kerasvision.inference.evaluation import _numpy
+    from kerasvision.inference.evaluation import rows_of
 
     pairs = [with_masks(*pair) for pair in scenes(7, images=6, most=3)]
     shapes = {"boxes_xyxy": [None, 4], "labels": [None], "is_crowd": [None], "instance_masks": [None] * 3}
@@ -236,7 +236,7 @@ def test_truths_as_the_pipeline_stacks_them():
     evaluator = Detection(CLASSES, masks=True)
     for number, batch in enumerate(data.ragged_batch(3)):
         predictions = [p for _, p in pairs[3 * number : 3 * number + 3]]
-        truth = {k: _numpy(v) for k, v in batch.items()}
+        truth = {k: rows_of(v) for k, v in batch.items()}
         evaluator.update({k: np.stack([p[k] for p in predictions]) for k in predictions[0]}, truth)
     assert evaluator.result() == fed(pairs, masks=True).result()
 
