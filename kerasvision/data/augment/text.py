@@ -5,6 +5,7 @@ arXiv:1901.11196) and "Synthetic and Natural Noise Both Break Neural Machine Tra
 arXiv:1711.02173), section 3.2. Words are what stands between white space. A text keeps one word at least.
 """
 
+import abc
 import dataclasses
 import typing
 
@@ -24,9 +25,9 @@ class TextAugmentation(Augmentation):
         changed = self.changed(sample["text"], seed)
         return sample | {"text": tf.where(tf.strings.length(changed) > 0, changed, sample["text"])}
 
+    @abc.abstractmethod
     def changed(self, text, seed):
         """The text, a string scalar, as it is to be; "" leaves it as it was."""
-        raise NotImplementedError
 
 
 @augmentations.register("text/drop_words")

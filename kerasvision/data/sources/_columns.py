@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import json
-import math
 
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.data.sources._table import Table
@@ -98,17 +97,6 @@ def _fewest(head, free):
     count = {name: len({row[name] for row in head if row[name]}) for name in free}
     fitting = {name: n for name, n in count.items() if 2 <= n <= max(2, MOST_CLASSES * len(head))}
     return min(fitting, key=fitting.get, default="")
-
-
-def number_of(text, column, line, what):
-    """A finite number of a cell."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise KerasVisionError(f"{what}: line {line}: {column} is {text!r}; a finite number is needed, as in 12.5")
-    return value
 
 
 def without_empty(table, columns):

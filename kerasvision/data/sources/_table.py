@@ -15,6 +15,7 @@ import collections
 import csv
 import dataclasses
 import io
+import math
 import os
 import pathlib
 
@@ -129,3 +130,14 @@ def same_file(path):
 def said_of_paths(count):
     """The line about `placed` paths, in a list; none where there were none."""
     return [f"paths: {count} rows write \\ between folders"] if count else []
+
+
+def number_of(text, column, line, what):
+    """A finite number of a cell."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise KerasVisionError(f"{what}: line {line}: {column} is {text!r}; a finite number is needed, as in 12.5")
+    return value

@@ -1,7 +1,6 @@
 """A CSV file that names image files and their labels."""
 
 import dataclasses
-import math
 import pathlib
 import re
 import typing
@@ -13,7 +12,7 @@ from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources import _labels
 from kerasvision.data.sources._files import Plan, open_entries
 from kerasvision.data.sources._rows import Columns, entries_of
-from kerasvision.data.sources._table import read_table
+from kerasvision.data.sources._table import number_of, read_table
 from kerasvision.data.sources.base import Pictures
 
 _SEPARATORS = re.compile(r"[;|]")
@@ -93,7 +92,7 @@ class Manifest(Pictures):
             )
         entries, said = entries_of(base, table, [()] * len(table.rows), self._columns, what)
         targets = [
-            tuple(_number(row[name], name, line, what) for name in self.target_columns) for line, row in table.rows
+            tuple(number_of(row[name], name, line, what) for name in self.target_columns) for line, row in table.rows
         ]
         entries = [dataclasses.replace(e, targets=t) for e, t in zip(entries, targets, strict=True)]
         opened = open_entries(entries, self.target_columns, plan)
@@ -127,13 +126,3 @@ class Manifest(Pictures):
         if not label:
             raise KerasVisionError(f"{what}: line {line}: no {self.label_column}")
         return [label]
-
-
-def _number(text, column, line, what):
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise KerasVisionError(f"{what}: line {line}: {column} is {text!r}; a finite number is needed, as in 12.5")
-    return value

@@ -11,11 +11,11 @@ from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.sources import _labels
-from kerasvision.data.sources._columns import Columns, columns_of, number_of, read_json_lines, without_empty
+from kerasvision.data.sources._columns import Columns, columns_of, read_json_lines, without_empty
 from kerasvision.data.sources._files import Entry, Plan, check_classes, grouped, shared_out, without_leaks
 from kerasvision.data.sources._rows import split_in, with_groups
 from kerasvision.data.sources._table import columns_of as header_of
-from kerasvision.data.sources._table import read_table
+from kerasvision.data.sources._table import number_of, read_table
 from kerasvision.data.sources.base import Opened, Source, Split
 
 _SEPARATORS = re.compile(r"[;|]")
