@@ -186,7 +186,7 @@ def test_clusters_are_found_kept_and_tell_new_pictures(built, photos, tmp_path, 
     assert [len(c) for c in colors] == [1, 1, 1, 1] and set().union(*colors) == set(COLORS)
     assert "4 clusters; 0 of 8 are of none" in told
     with Image.open(sheet) as picture:
-        assert picture.width > picture.height
+        assert picture.width < picture.height, "four rows of two"
     source = create("sources/manifest", path=str(labels), validation_fraction=0.0, test_fraction=0.0).open()
     assert source.splits["train"].size == 8 and len(source.classes) == 4
     by_color = {next(iter(c)): row["cluster"] for c, row in zip(colors, rows, strict=True)}
