@@ -15,6 +15,7 @@ from tests.contract import (
     detection_cases,
     embedding_cases,
     incomplete_cases,
+    multi_modal_cases,
     reading_cases,
     segmentation_cases,
     self_supervised_cases,
@@ -139,6 +140,7 @@ CASES = {
     **self_supervised_cases.CASES,
     **incomplete_cases.CASES,
     **text_cases.CASES,
+    **multi_modal_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -177,7 +179,7 @@ EXEMPT_FROM_QAT = {
     "volume_segmentation/unet3d": CONVOLVES_VOLUMES,
     "volume_segmentation/vnet": CONVOLVES_VOLUMES,
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
-    **dict.fromkeys(text_cases.CASES, TAKES_IDS),
+    **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES), TAKES_IDS),
 }
 
 
@@ -193,6 +195,7 @@ EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
     *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
     *text_cases.CASES,  # ids have no gradient
+    *multi_modal_cases.CASES,
 )
 # family, or one of its architectures -> the raw key that is made of the embedding alone
 HEADS = {
@@ -200,6 +203,7 @@ HEADS = {
     "volume_classification": "logits",
     "regression": "values",
     "text_classification": "logits",
+    "multi_modal": "logits",
     "text_regression": "values",
     "embedding/proxies": "cosines",
     "self_supervised": "projection",

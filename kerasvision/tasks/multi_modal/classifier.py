@@ -1,0 +1,42 @@
+"""One class from a picture, a text and numbers: softmax over logits of what they make together."""
+
+import dataclasses
+import typing
+
+import tf_keras as keras
+
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import architectures
+from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks.multi_modal.task import MultiModal
+
+
+@architectures.register("multi_modal/classifier")
+@dataclasses.dataclass(frozen=True)
+class MultiModalClassifier(MultiModal, OneOfSeveral):
+    """The fields are `MultiModal`'s and `OneOfSeveral`'s. Raw is `{"logits": [B, K]}`; predictions have `probabilities`
+    float32 [B, K]. num_classes: 0 takes the number from the data. label_smoothing: 0..1 (Szegedy et al. 2016,
+    arXiv:1512.00567, section 7).
+    """
+
+    num_classes: int = 0
+    label_smoothing: float = 0.0
+    tune_for: TuneFor = "nothing"
+    class_factors: tuple[float, ...] = ()
+
+    name: typing.ClassVar[str] = "multi_modal"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"model.label_smoothing={self.label_smoothing:g}; allowed: 0 to less than 1")
+
+    def build(self):
+        if self.num_classes < 2:
+            raise KerasVisionError(
+                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; set "
+                "model.num_classes, or let the data decide with 0"
+            )
+        inputs = self.graph_inputs()
+        logits = keras.layers.Dense(self.num_classes, name="logits")(self.fused(inputs))
+        return keras.Model(inputs, {"logits": logits}, name=self.name)

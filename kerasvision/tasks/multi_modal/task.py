@@ -1,0 +1,225 @@
+"""What models of several senses share: how a picture, a text and numbers come to one vector."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from kerasvision.backbones.base import Backbone
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.registry import backbones, text_encoders
+from kerasvision.layers.senses import Column, DropSenses, SharedSum, Shares, StandIn
+from kerasvision.tasks.answering import Answering
+from kerasvision.tasks.base import Architecture, Input
+from kerasvision.tasks.classification.classifier import Classifier
+from kerasvision.tasks.image import Resample, Resize
+from kerasvision.tasks.preprocessing import CROPPED
+from kerasvision.tasks.text_classification.classifier import TextClassifier
+from kerasvision.text_encoders.base import TextEncoder
+
+IMAGE, TEXT, NUMBERS = SENSES = ("image", "text", "numbers")
+PRESENT = "senses"  # key of the flags: which senses an example has
+WIDEST = 8.0  # standard deviations that a number may be away from the mean; beyond it counts as so far away
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiModal(Architecture):
+    """Abstract. Takes what `senses` names: `image` uint8 [B, H, W, 3], `text` string [B], `numbers` float32 [B, N], NaN
+    where one is missing; and `senses` uint8 [B, M], 1 for each that is there, in the order of the field. What is given
+    for one that is not (any picture, a blank) is not looked at.
+
+    Each sense becomes a vector of `width` numbers, or if it is missing a learned one. fusion: `early` joins them, and a
+    dense layer looks at all; `gated` is their sum, weighted by a softmax of what a dense layer says of all ("Gated
+    Multimodal Units", Arevalo et al. 2017, arXiv:1702.01992, section 3.1, with one gate a sense). sense_dropout: the
+    chance of each sense to be missing in training, never all.
+
+    backbone, image_size, resize, resample, crop_fraction, antialias: of the picture, as in `classification/classifier`.
+    encoder, length, words, vocabulary_size, min_count, vocabulary: of the text, as in `text_classification/classifier`.
+    center, scale: what numbers are standardized by, one a column; () takes mean and standard deviation of the training
+    split, missing ones aside.
+    """
+
+    senses: tuple[typing.Literal["image", "text", "numbers"], ...] = SENSES
+    fusion: typing.Literal["early", "gated"] = "early"
+    width: int = 64
+    sense_dropout: float = 0.2
+    dropout: float = 0.0
+    backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
+    image_size: tuple[int, int] = (64, 64)
+    resize: Resize = "stretch"
+    resample: Resample = "bilinear"
+    crop_fraction: float = 1.0
+    antialias: bool = True
+    encoder: TextEncoder = dataclasses.field(default_factory=lambda: text_encoders["kim_cnn"]())
+    length: int = 256
+    words: int = 64
+    vocabulary_size: int = 10_000
+    min_count: int = 2
+    vocabulary: tuple[str, ...] = ()
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.senses) < 2 or list(self.senses) != [s for s in SENSES if s in self.senses]:
+            raise UsageError(f"model.senses={self.senses}; allowed: two or three of {', '.join(SENSES)}, in this order")
+        for name in ("sense_dropout", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"model.{name}={getattr(self, name):g}; allowed: 0 to less than 1")
+        if self.width < 1 or len(self.center) != len(self.scale) or not all(s > 0 for s in self.scale):
+            raise UsageError(
+                f"model.width={self.width}, center={self.center}, scale={self.scale}; allowed: a width of 1 or more, "
+                "as many centers as scales, and scales above 0"
+            )
+
+    @property
+    def _picture(self):
+        """How a picture is prepared and normalized."""
+        own = (self.image_size, self.resize, self.resample, self.crop_fraction, self.antialias)
+        return Classifier(0, self.backbone, *own)
+
+    @property
+    def _text(self):
+        """How a text is prepared and becomes ids."""
+        own = {k: getattr(self, k) for k in ("vocabulary_size", "min_count", "vocabulary")}
+        return TextClassifier(length=self.length, words=self.words, encoder=self.encoder, **own)
+
+    @property
+    def mixes(self):
+        return {}  # two texts cannot be mixed
+
+    @property
+    def _columns(self):
+        return len(self.center)
+
+    def serving_inputs(self):
+        held = {
+            IMAGE: self._picture.serving_inputs()[IMAGE],
+            TEXT: self._text.serving_inputs()[TEXT],
+            NUMBERS: Input(tf.TensorSpec([None, self._columns or None], tf.float32, name=NUMBERS), "numbers"),
+        }
+        flags = Input(tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT), "numbers")
+        return {k: held[k] for k in self.senses} | {PRESENT: flags}
+
+    def prepared_inputs(self):
+        columns = [None, self._columns or None]
+        held = {
+            IMAGE: self._picture.prepared_inputs(),
+            TEXT: self._text.prepared_inputs(),
+            NUMBERS: {
+                "numbers": tf.TensorSpec(columns, tf.float32, name="numbers"),
+                "known": tf.TensorSpec(columns, tf.uint8, name="known"),
+            },
+        }
+        flags = {PRESENT: tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT)}
+        return {k: spec for sense in self.senses for k, spec in held[sense].items()} | flags
+
+    def resources(self):
+        return self._text.resources() if TEXT in self.senses else {}
+
+    def geometry(self, inputs):
+        """Numbers become standardized ones, 0 where they are missing, and `known` flags."""
+        prepared, geometry = {}, {}
+        if IMAGE in self.senses:
+            own = {k: inputs[k] for k in (IMAGE, CROPPED) if k in inputs}
+            prepared, geometry = self._picture.geometry(own)
+        if TEXT in self.senses:
+            prepared = prepared | self._text.geometry({TEXT: inputs[TEXT]})[0]
+        if NUMBERS in self.senses:
+            known = tf.math.is_finite(inputs[NUMBERS])
+            standard = (inputs[NUMBERS] - tf.constant(self.center)) / tf.constant(self.scale)
+            standard = tf.clip_by_value(tf.where(known, standard, 0.0), -WIDEST, WIDEST)
+            prepared = prepared | {"numbers": standard, "known": tf.cast(known, tf.uint8)}
+        return prepared | {PRESENT: tf.cast(inputs[PRESENT] > 0, tf.uint8)}, geometry
+
+    def no_geometry(self, prepared):
+        return self._picture.no_geometry(prepared) if IMAGE in self.senses else {}
+
+    def normalize(self, prepared):
+        found = {PRESENT: tf.cast(prepared[PRESENT], tf.float32)}
+        if IMAGE in self.senses:
+            found |= self._picture.normalize(prepared)
+        if TEXT in self.senses:
+            found |= self._text.normalize(prepared)
+        if NUMBERS in self.senses:
+            found["numbers"] = tf.concat([prepared["numbers"], tf.cast(prepared["known"], tf.float32)], 1)
+        return found
+
+    def for_data(self, split):
+        """With the vocabulary, and what numbers are standardized by, of a training split."""
+        if PRESENT in split.read_spec and (held := split.read_spec[PRESENT].shape[0]) != len(self.senses):
+            raise KerasVisionError(
+                f"{self.registered_name} takes {', '.join(self.senses)}, and the data has {held} senses; give the source "
+                "the columns that model.senses names, or model.senses what the data has"
+            )
+        grown = self
+        if TEXT in self.senses:
+            grown = dataclasses.replace(grown, vocabulary=self._text.for_data(split).vocabulary)
+        if NUMBERS in self.senses and not self.center:
+            rows = np.stack(list(split.records.map(lambda r: split.read(r)[NUMBERS]).as_numpy_iterator()))
+            grown = dataclasses.replace(grown, **_standardization(rows))
+        return grown
+
+    def load_pretrained(self, graph):
+        if IMAGE in self.senses:
+            self.backbone.load(graph)
+
+    def graph_inputs(self):
+        """Keras tensors by key. Raises before a graph without what the data decides is built."""
+        if NUMBERS in self.senses and not self.center:
+            raise KerasVisionError(
+                f"{self.registered_name} does not know its columns of numbers; set model.center and model.scale, or "
+                "let the data decide by training"
+            )
+        held = {PRESENT: keras.Input([len(self.senses)], name=PRESENT)}
+        if IMAGE in self.senses:
+            held[IMAGE] = keras.Input((*self.image_size, 3), name=IMAGE)
+        if TEXT in self.senses:
+            held |= self._text.graph_inputs()
+        if NUMBERS in self.senses:
+            held[NUMBERS] = keras.Input([2 * self._columns], name=NUMBERS)
+        return held
+
+    def fused(self, inputs):
+        """The graph's inputs -> one vector [B, width], with dropout."""
+        flags = DropSenses(self.sense_dropout, name="drop_senses")(inputs[PRESENT])
+        vectors = []
+        for number, sense in enumerate(self.senses):
+            vector = keras.layers.Dense(self.width, activation="relu", name=f"{sense}_vector")(
+                self._seen(sense, inputs)
+            )
+            vectors.append(StandIn(name=f"{sense}_or_stand_in")([vector, Column(number, name=f"{sense}_there")(flags)]))
+        every = keras.layers.Concatenate(name="senses_joined")(vectors)
+        if self.fusion == "early":
+            x = keras.layers.Dense(self.width, activation="relu", name="fused")(every)
+        else:
+            scores = keras.layers.Dense(len(self.senses), name="gates")(every)
+            x = SharedSum(name="fused")([*vectors, Shares(name="shares")([scores, flags])])
+        return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
+
+    def _seen(self, sense, inputs):
+        """What is known of one sense, a Keras tensor [B, D]."""
+        if sense == IMAGE:
+            levels = self.backbone(inputs[IMAGE])
+            return keras.layers.GlobalAveragePooling2D(name="image_pooled")(list(levels.values())[-1])
+        if sense == TEXT:
+            return self._text.encoded(inputs)
+        return inputs[NUMBERS]
+
+    def targets(self):
+        return Answering.targets(self)
+
+
+def _standardization(rows):
+    """{"center", "scale"} of float [N, columns], NaN where one is missing."""
+    known = np.isfinite(rows)
+    if empty := np.flatnonzero(~known.any(0)).tolist():
+        raise KerasVisionError(
+            f"the training split has no number in the columns {empty}, counted from 0; leave them out"
+        )
+    rows = np.where(known, rows, np.nan).astype(np.float64)
+    center, scale = np.nanmean(rows, 0), np.nanstd(rows, 0)
+    scale = np.where(scale > 0, scale, 1.0)
+    return {k: tuple(float(f"{v:.9g}") for v in held) for k, held in (("center", center), ("scale", scale))}
