@@ -72,13 +72,20 @@ def read_goldens(folder):
     return [(row["input"], row["output"]) for _, row in sorted(rows.items())]
 
 
+def same_inputs(given, wanted):
+    """Whether inputs of one example are these, {key: numpy}; a number that is missing, NaN, is like another."""
+    return set(given) == set(wanted) and all(
+        np.array_equal(given[k], v, equal_nan=np.asarray(v).dtype.kind == "f") for k, v in wanted.items()
+    )
+
+
 def check_written(folder, judge):
     """Yields a line unless the goldens of a folder are real examples and the trained model's answers to them. judge: an
     `export.verification.Judge`.
     """
     for number, (inputs, prediction) in enumerate(read_goldens(folder)):
         sample = judge.samples[number]
-        if set(inputs) != set(sample) or any(not np.array_equal(inputs[k], v) for k, v in sample.items()):
+        if not same_inputs(inputs, sample):
             yield f"has other inputs in {PLACE.name} than the examples that it was made of"
             return
         outputs = {k: v for k, v in prediction.items() if k in judge.arch.outputs}

@@ -21,4 +21,5 @@ class NumbersInput(InputKind):
         return {key: array_of(item, held.spec, f"{key}: {self.what}")}, None
 
     def statistics(self, value):
-        return {"mean": float(np.mean(value))} if value.size else {}
+        known = value[np.isfinite(value)]  # NaN stands for one that is missing
+        return {"mean": float(np.mean(known))} if known.size else {}

@@ -4,12 +4,12 @@ import dataclasses
 import pathlib
 import typing
 
-import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
+from kerasvision.export.goldens import same_inputs
 from kerasvision.export.package import deployment, labels
 from kerasvision.export.targets.saved_model import (
     SavedModel,
@@ -110,7 +110,7 @@ def _check_warmup(path, runner, judge):
         yield f"has {len(requests)} warm-up requests in place of {len(real)}"
         return
     for number, ((inputs, signature), sample) in enumerate(zip(requests, real, strict=True)):
-        if signature != "serving_default" or any(not np.array_equal(inputs.get(k), v) for k, v in sample.items()):
+        if signature != "serving_default" or not same_inputs(inputs, sample):
             yield "has other warm-up requests than the real examples that they were made of"
             return
         yield from judge.predictions("a warm-up request", number, runner.infer(inputs))

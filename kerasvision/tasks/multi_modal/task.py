@@ -151,8 +151,8 @@ class MultiModal(Architecture):
         """With the vocabulary, and what numbers are standardized by, of a training split."""
         if PRESENT in split.read_spec and (held := split.read_spec[PRESENT].shape[0]) != len(self.senses):
             raise KerasVisionError(
-                f"{self.registered_name} takes {', '.join(self.senses)}, and the data has {held} senses; give the source "
-                "the columns that model.senses names, or model.senses what the data has"
+                f"{self.registered_name} takes {', '.join(self.senses)}, and the data has {held} senses; give the "
+                "source the columns that model.senses names, or model.senses what the data has"
             )
         grown = self
         if TEXT in self.senses:
