@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from kerasvision.ops.beam import NEVER
+from kerasvision.ops.beam import NEVER, Rules
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Automaton:
-    """Rules of `ops.beam.prefix_beam` for texts of which each state says whether they may end there.
+class Automaton(Rules):
+    """Final. Texts of which each state says whether they may end there.
 
     following: int [S, K], the state behind each character, -1 where it may not follow; state 0 is the start. accepting:
     bool [S].

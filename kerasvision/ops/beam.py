@@ -2,7 +2,9 @@
 probability of the whole text. float64 and numpy; log_probabilities are [T, K + 1], blank last.
 """
 
+import abc
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -65,34 +67,38 @@ class Found:
     weighed: float
 
 
-class Free:
-    """Any text, all equally likely: what a search may be told otherwise by. A state is whatever hashes."""
+class Rules(abc.ABC):
+    """Abstract. Which texts there may be, and how likely each is before anything is seen. A state is whatever hashes;
+    start: the one before the first character.
+    """
 
-    start = None
+    start: typing.Any
 
+    @abc.abstractmethod
     def follow(self, state):
-        """(float [K], the logarithm of the weight of each next character, -inf where it may not follow; K states)."""
-        return
+        """(float [K], the logarithm of the weight of each next character, -inf where it may not follow; a function of
+        a class, the state behind it).
+        """
 
+    @abc.abstractmethod
     def end(self, state):
         """The logarithm of the weight of ending here."""
-        return 0.0
 
 
 def prefix_beam(log_probabilities, width, rules=None):
     """The likeliest texts, `Found`, best first, by prefix beam search: "First-Pass Large Vocabulary Continuous Speech
     Recognition using Bi-Directional Recurrent DNNs" (Hannun et al. 2014, arXiv:1408.2873, algorithm 1).
 
-    width: texts that are followed from frame to frame. rules: as `Free`. A text's probability is summed anew over all
-    of its paths, those that the search did not follow too.
+    width: texts that are followed from frame to frame. rules: `Rules`; None: any text, all equally likely. A text's
+    probability is summed anew over all of its paths, those that the search did not follow too.
     """
-    rules, blank = rules or Free(), log_probabilities.shape[1] - 1
-    beam = {(): _Prefix(0.0, NEVER, 0.0, rules.start)}
+    blank = log_probabilities.shape[1] - 1
+    beam = {(): _Prefix(0.0, NEVER, 0.0, rules.start if rules else None)}
     for frame in log_probabilities:
         beam = _pruned(_advanced(beam, frame, blank, rules), width)
     found = []
     for text, held in beam.items():
-        weight = held.weight + rules.end(held.state)
+        weight = held.weight + (rules.end(held.state) if rules else 0.0)
         if weight > NEVER:
             exact = text_log_probability(log_probabilities, text)
             found.append(Found(text, exact, exact + weight))
@@ -123,7 +129,7 @@ def _advanced(beam, frame, blank, rules):
     }
     floor = max((p.total + p.weight for p in after.values()), default=NEVER) - 60.0  # nothing that far below comes back
     for text, held in beam.items():
-        follow = rules.follow(held.state)
+        follow = rules.follow(held.state) if rules else None
         gained = held.total + frame[:blank]
         if text:  # the same once more needs a blank between
             gained[text[-1]] = held.blank + frame[text[-1]]

@@ -5,17 +5,18 @@ import collections
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.ops.beam import Rules
 
 _END = -1
 
 
-class CharacterModel:
+class CharacterModel(Rules):
     """Final. p(character | the n - 1 before it) of classes and of the text's end, interpolated over shorter and shorter
     contexts by Witten and Bell's rule ("The zero-frequency problem", 1991, doi:10.1109/18.87000, method C; as
     interpolated in Chen, Goodman 1998): the shortest shares all that is left equally.
 
-    texts: of classes, ints. num_classes: K. order: n. It is also the rules of `ops.beam.prefix_beam`: `weight` times
-    the logarithm, above the mean one of the texts, so that a usual text weighs about nothing, whatever its length.
+    texts: of classes, ints. num_classes: K. order: n. As rules it weighs `weight` times the logarithm, above the mean
+    one of the texts, so that a usual text weighs about nothing, whatever its length.
     """
 
     def __init__(self, texts, num_classes, order=5, weight=0.5):

@@ -21,9 +21,9 @@ MOST_WIDTH = 2000
 
 @dataclasses.dataclass(frozen=True)
 class LineDecoder:
-    """Decodes by `ops.beam.prefix_beam`. classes: the alphabet. width: of the beam. lexicon: the texts that there may
-    be, or (). pattern: a regular expression as `ops.patterns` has them, or "". language: texts that are written as the
-    lines are, for a character model, or ().
+    """Final. Decodes by `ops.beam.prefix_beam`. classes: the alphabet. width: of the beam. lexicon: the texts that
+    there may be, or (). pattern: a regular expression as `ops.patterns` has them, or "". language: texts that are
+    written as the lines are, for a character model, or ().
 
     The score is the probability of the whole text: of a lexicon and a pattern, given that the line says one of its
     texts; of a character model, given that it says one of the texts that the beam ends with.
