@@ -42,12 +42,7 @@ def configure(parser):
     )
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
-    parser.add_argument(
-        "--decoder", choices=("greedy", "beam"), default="greedy", help="how a run reads lines: the best path, or texts"
-    )
-    parser.add_argument("--lexicon", metavar="FILE", help="a text a line: which ones a line may say (--decoder beam)")
-    parser.add_argument("--pattern", metavar="REGEX", help=r"what a line has to match, as in '\d{2}\.\d{2}\.\d{4}'")
-    parser.add_argument("--language", metavar="FILE", help="text as that of the lines, for a model of its characters")
+    _configure_lines(parser)
     parser.add_argument(
         "--set",
         nargs="+",
@@ -55,6 +50,15 @@ def configure(parser):
         metavar="KEY=VALUE",
         help="how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter",
     )
+
+
+def _configure_lines(parser):
+    parser.add_argument(
+        "--decoder", choices=("greedy", "beam"), default="greedy", help="how a run reads lines: the best path, or texts"
+    )
+    parser.add_argument("--lexicon", metavar="FILE", help="a text a line: which ones a line may say (--decoder beam)")
+    parser.add_argument("--pattern", metavar="REGEX", help=r"what a line has to match, as in '\d{2}\.\d{2}\.\d{4}'")
+    parser.add_argument("--language", metavar="FILE", help="text as that of the lines, for a model of its characters")
 
 
 def needs_tensorflow(args):
