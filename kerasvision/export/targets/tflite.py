@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
@@ -173,6 +173,11 @@ def _of_several(served, module, folder):
 
 
 def _made(converter, served, quantize, io, calibration, pixels):
+    if served.loops and quantize in ("int8", "int16x8"):
+        raise KerasVisionError(
+            f"tflite:{quantize}: {', '.join(served.loops)} runs in a loop, which has no integer form; train with "
+            "model.unroll=True, or export tflite:dynamic"
+        )
     if quantize == "float32":
         return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
