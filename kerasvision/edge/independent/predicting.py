@@ -15,13 +15,16 @@ class NotDescribedError(ValueError):
     """Raised where a contract leaves open what a client would have to know."""
 
 
-def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None):
+def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, several=None):
     """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
 
-    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]; or text: its bytes. Inputs have no
+    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]; or text: its bytes; or several: of
+    a model of several senses {sense: bytes of a picture, bytes of a text, or numbers}, and its flags. Inputs have no
     batch axis; where `resize` is "windows" they are larger than a file takes.
     """
     _check(rules)
+    if rules["kind"] == "several":
+        return _prepare_several(rules, several)
     if rules["kind"] == "text":
         length = rules["length_bytes"]
         whole = text[:length].decode("utf-8", "ignore").encode()  # without the part of a character at its end
@@ -37,8 +40,29 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None):
     return {"image": fitted} | _constants(rules), geometry
 
 
+def _prepare_several(rules, given):
+    prepared, geometry = {rules["flags"]: (np.asarray(given[rules["flags"]]) > 0).astype(np.uint8)}, {}
+    for sense in rules["senses"]:
+        if sense == "image":
+            found, geometry = prepare(rules[sense], encoded=given[sense])
+        elif sense == "text":
+            found, _ = prepare(rules[sense], text=given[sense])
+        else:
+            found = _standardized(np.float32(given[sense]), rules[sense])
+        prepared |= found
+    return prepared, geometry
+
+
+def _standardized(numbers, rule):
+    """Numbers less their center in parts of their scale, at most `clip` away, 0 for NaN; and which are there."""
+    known = np.isfinite(numbers)
+    away = (np.where(known, numbers, 0) - np.float32(rule["center"])) / np.float32(rule["scale"])
+    standard = np.clip(np.where(known, away, 0), -rule["clip"], rule["clip"])
+    return {"numbers": standard.astype(np.float32), "known": known.astype(np.uint8)}
+
+
 def _check(rules):
-    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume", "text"):
+    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume", "text", "several"):
         raise NotDescribedError(f"preprocess {rules.get('version')} of {rules.get('kind')!r} is not described")
 
 
@@ -47,19 +71,19 @@ def _constants(rules):
     return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
 
 
-def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None):
+def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None, several=None):
     """The prediction of one example: {key: numpy array without batch axis}, in the pixels of the original.
 
     contract: of contract.json, a dict. row: one of its `artifacts`. infer: the file's runtime, a function {input: array
-    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text: as in
+    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text, several: as in
     `prepare`. Raises NotDescribedError.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        sent = _batch(_original(rules, encoded, volume, spacing_mm, text))
+        sent = _batch(_original(rules, encoded, volume, spacing_mm, text, several))
         return {key: value[0] for key, value in infer(sent).items()}
-    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text)
+    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several)
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()
@@ -75,7 +99,15 @@ def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, te
     return restore(row, {name: found}, geometry)
 
 
-def _original(rules, encoded, volume, spacing_mm, text):
+def _original(rules, encoded, volume, spacing_mm, text, several):
+    if rules["kind"] == "several":
+        own = {
+            "image": lambda held: _original(rules["image"], held, None, None, None, None)["image"],
+            "text": lambda held: np.array(held, object),
+            "numbers": np.float32,
+        }
+        flags = {rules["flags"]: np.uint8(several[rules["flags"]])}
+        return {sense: own[sense](several[sense]) for sense in rules["senses"]} | flags
     if rules["kind"] == "text":
         return {"text": np.array(text, object)}
     if rules["kind"] == "volume":

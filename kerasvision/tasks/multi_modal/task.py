@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones, text_encoders
 from kerasvision.layers.senses import Column, DropSenses, SharedSum, Shares, StandIn
 from kerasvision.tasks.answering import Answering
-from kerasvision.tasks.base import Architecture, Input
+from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 from kerasvision.tasks.classification.classifier import Classifier
 from kerasvision.tasks.image import Resample, Resize
 from kerasvision.tasks.preprocessing import CROPPED
@@ -146,6 +146,21 @@ class MultiModal(Architecture):
         if NUMBERS in self.senses:
             found["numbers"] = tf.concat([prepared["numbers"], tf.cast(prepared["known"], tf.float32)], 1)
         return found
+
+    def preprocessing(self):
+        """Each sense's own rules; numbers are standardized by the client, at most `clip` away, 0 where missing."""
+        held = {
+            IMAGE: self._picture.preprocessing,
+            TEXT: self._text.preprocessing,
+            NUMBERS: lambda: {
+                "center": list(self.center),
+                "scale": list(self.scale),
+                "clip": WIDEST,
+                "missing": "nan",
+            },
+        }
+        rules = {"version": PREPROCESS, "kind": "several", "senses": list(self.senses), "flags": PRESENT}
+        return rules | {sense: held[sense]() for sense in self.senses}
 
     def for_data(self, split):
         """With the vocabulary, and what numbers are standardized by, of a training split."""
