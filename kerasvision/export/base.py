@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.export.heat import in_pixels
 from kerasvision.inference.served import Served
 
 BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
@@ -68,11 +69,13 @@ class Runner(abc.ABC):
         return {k: v.numpy() for k, v in prepared.items()}, {k: v.numpy() for k, v in geometry.items()}
 
     def __call__(self, inputs):
-        """Serving inputs of equal size -> prediction in the pixels of the original inputs."""
+        """Serving inputs of equal size -> prediction in the pixels of the original inputs; so is its `heat`, of a file
+        that explains itself (`export.heat`).
+        """
         if not self.takes_prepared:
             return self.infer(inputs)
         prepared, geometry = self.prepare(inputs)
-        return self.arch.predict_through(self.infer, prepared, geometry)
+        return in_pixels(self.arch.predict_through(self.infer, prepared, geometry), prepared, geometry)
 
 
 class Exporter(Component):
