@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.ops import geometry as geo
-from kerasvision.ops.heat import in_cells, in_original
+from kerasvision.ops.heat import enlarged, in_original
 from kerasvision.ops.internals import called_with, made_by
 
 HEAT = "heat"  # the output
@@ -55,8 +55,8 @@ def in_pixels(prediction, prepared, geometry):
         return prediction
     heat, (image,) = prediction[HEAT], prepared.values()
     held = geo.identity(tf.tile([image.shape[1:3]], [len(image), 1])) if geometry is None else geometry
-    cells = in_cells({k: tf.convert_to_tensor(v) for k, v in held.items()}, image.shape[1:3], heat.shape[1:3])
-    return prediction | {HEAT: in_original(heat, cells).numpy()}
+    spread = enlarged(heat[..., None], image.shape[1:3])[..., 0]
+    return prediction | {HEAT: in_original(spread, {k: tf.convert_to_tensor(v) for k, v in held.items()}).numpy()}
 
 
 def closed_form(served):

@@ -23,10 +23,10 @@ def enlarged(heat, size):
 
 
 def in_original(heat, geometry):
-    """[B, h, w] of a graph's positions, of its input or of a coarser map over all of it, each a cell -> float32
-    [B, H, W] of the pixels of the originals, which are of one size: linear in between, 0 where the graph did not look.
+    """[B, h, w] of the positions of a graph's input -> float32 [B, H, W] of the pixels of the originals, which are of
+    one size: linear in between, 0 where the graph did not look.
 
-    geometry: `scale_xy`, `offset_xy` float32 [B, 2] and `image_hw` int32 [B, 2], in cells of the heat (`in_cells`).
+    geometry: `scale_xy`, `offset_xy` float32 [B, 2] and `image_hw` int32 [B, 2], as `ops.geometry` has them.
     """
     heat = tf.cast(heat, tf.float32)
     scale, offset, sides = geometry["scale_xy"], geometry["offset_xy"], tf.unstack(geometry["image_hw"][0])
@@ -36,14 +36,8 @@ def in_original(heat, geometry):
     return tf.matmul(tf.matmul(rows, heat), columns, transpose_b=True)
 
 
-def in_cells(geometry, graph_hw, heat_hw):
-    """A geometry to pixels of a graph (h, w) -> the same to cells of a map over all of them."""
-    factor = tf.constant([heat_hw[1] / graph_hw[1], heat_hw[0] / graph_hw[0]], tf.float32)
-    return geometry | {key: geometry[key] * factor for key in ("scale_xy", "offset_xy")}
-
-
 def _parts(length, count, scale, offset):
-    """How much of each of `count` cells is in each of `length` pixels along an axis, [B, length, count]."""
+    """How much of each of `count` positions is in each of `length` pixels along an axis, [B, length, count]."""
     last = tf.cast(count - 1, tf.float32)
     at = (tf.range(tf.cast(length, tf.float32)) + 0.5) * scale[:, None] + offset[:, None] - 0.5
     near = 1 - tf.abs(tf.clip_by_value(at, 0, last)[..., None] - tf.range(last + 1))
