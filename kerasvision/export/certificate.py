@@ -9,6 +9,7 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.export import heat
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, packed_examples, write_contract
@@ -53,6 +54,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
+        artifacts = _with_explanations(written, artifacts, runners, job)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -100,6 +102,16 @@ def _with_functions(written, artifacts, runners, judge):
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
         rows, wrong = ({}, ()) if artifact.failures else judge.measured(exporter, path, runner)
         held.append(dataclasses.replace(artifact, functions=rows, failures=(*artifact.failures, *wrong)))
+    return held
+
+
+def _with_explanations(written, artifacts, runners, job):
+    """The artifacts with how like the trained model's their heat is, where they give one."""
+    held = []
+    for (exporter, _), artifact, runner in zip(written, artifacts, runners, strict=True):
+        gives = heat.HEAT in artifact.signature["outputs"] and not artifact.failures
+        kept, wrong = heat.kept(runner, exporter.precision, job.served, job.samples) if gives else ({}, ())
+        held.append(dataclasses.replace(artifact, explanation=kept, failures=(*artifact.failures, *wrong)))
     return held
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
+from kerasvision.explain import fidelity
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.heat import enlarged, in_original
 from kerasvision.ops.internals import called_with, made_by
@@ -20,6 +21,9 @@ UNIT = "part of the likeliest class's logit, of cells that cover the prepared im
 ROUNDED = ("dynamic", "int8", "int16x8")  # files that hold the dense layer's weights in 8 bits
 _POOLS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
 _LEVELS = 127  # of int8 on either side of 0
+# of the largest value: far above what rounding does, far below another class or another layer's kernel
+_MOST_APART = {"float32": 1e-3, "float16": 3e-2}
+_LEAST = 1e-12
 
 
 def without_word(options):
@@ -57,6 +61,29 @@ def in_pixels(prediction, prepared, geometry):
     held = geo.identity(tf.tile([image.shape[1:3]], [len(image), 1])) if geometry is None else geometry
     spread = enlarged(heat[..., None], image.shape[1:3])[..., 0]
     return prediction | {HEAT: in_original(spread, {k: tf.convert_to_tensor(v) for k, v in held.items()}).numpy()}
+
+
+def kept(runner, precision, served, samples):
+    """({"method", "examples", "rank_correlation", "hottest_shared", "trusted"}, lines about what is wrong): how like
+    the trained model's heat that of a file is, in the graph's positions, the mean over samples. trusted: as of
+    `explain.fidelity`.
+
+    runner, precision: of the file (`Exporter.precision`). samples: serving inputs with a batch axis of 1.
+    """
+    trained, figures, apart = heated(served, None), [], 0.0
+    for sample in samples:
+        prepared, _ = runner.prepare(sample)
+        size = next(iter(prepared.values())).shape[1:3]
+        inputs = {key: tf.constant(value) for key, value in prepared.items()}
+        wanted, found = trained(inputs)[HEAT].numpy(), runner.infer(prepared)[HEAT]
+        apart = max(apart, float(np.abs(found - wanted).max() / max(float(wanted.max()), _LEAST)))
+        pair = [enlarged(heat[..., None], size)[0, ..., 0].numpy() for heat in (wanted, found)]
+        figures.append((fidelity.rank_correlation(*pair), fidelity.hottest_shared(*pair)))
+    correlation, shared = (float(value) for value in np.mean(figures, 0))
+    row = {"method": "grad_cam", "examples": len(figures), "rank_correlation": correlation, "hottest_shared": shared}
+    is_wrong = not apart <= _MOST_APART.get(precision, np.inf)
+    wrong = (f"gives another heat than the trained model, by {apart:.2g} of its largest value",) if is_wrong else ()
+    return row | {"trusted": min(correlation, shared) >= fidelity.TRUSTED}, wrong
 
 
 def closed_form(served):

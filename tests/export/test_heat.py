@@ -16,7 +16,7 @@ from kerasvision.core.registry import create
 from kerasvision.explain.base import Explainable, explainable
 from kerasvision.export.base import from_spec
 from kerasvision.export.explained import explaining
-from kerasvision.export.heat import heated
+from kerasvision.export.heat import heated, kept
 from kerasvision.export.twin.twin import Twin
 from kerasvision.inference.served import Served
 from kerasvision.ops.heat import enlarged, grad_cam
@@ -94,7 +94,30 @@ def test_the_certificate_describes_the_heat(exports):
         heat = rows[kind]["outputs"]["heat"]
         assert heat["dtype"] == "float32" and heat["shape"][1:] == [4, 4] and "likeliest class's logit" in heat["unit"]
         assert rows[kind]["path"].endswith(f"_explain.{kind.split(':')[0]}")
+        row = rows[kind]["explanation"]
+        assert row["method"] == "grad_cam" and row["examples"] == 8 and row["trusted"]
+        assert row["rank_correlation"] >= (0.999 if kind.startswith("onnx") else 0.95)
+    assert "explanation" not in rows[SPECS[2]]
     assert "heat" not in contract["outputs"] and (folder / "saved_models" / "digits" / "1").is_dir()
+
+
+def test_a_heat_that_is_another_is_refused_of_float_files(exports, digits, digits_run):
+    """What rounding does passes; a class's kernel for another's does not, and is not trusted either."""
+    served, runner = digits_run.served(), load(exports[0]["onnx:explain"].path).runner
+    samples = [{"image": one[None]} for one in digits]
+    assert kept(runner, "float32", served, samples)[1] == ()
+
+    class Turned:
+        prepare = runner.prepare
+
+        @staticmethod
+        def infer(inputs):
+            found = runner.infer(inputs)
+            return found | {"heat": found["heat"].max() - found["heat"]}
+
+    row, wrong = kept(Turned, "float32", served, samples)
+    assert "gives another heat than the trained model" in wrong[0] and row["rank_correlation"] < -0.9
+    assert not row["trusted"] and kept(Turned, None, served, samples)[1] == ()
 
 
 def test_predict_draws_the_heat(exports, digits, by_slopes, tmp_path, capsys):
@@ -132,6 +155,26 @@ def test_the_signature_explains_as_the_explainers_do(exports, digits, digits_run
     assert found["missing"].shape == (4,) and found["missing"].max() < 0.1
     with pytest.raises(tf.errors.InvalidArgumentError, match="a class, 0 to 9, or -1"):
         signature(image=digits[:1], label=tf.constant([10]))
+
+
+def test_a_file_without_slopes_is_explained_by_scores_alone(exports, digits, digits_run, tmp_path, capsys):
+    path = exports[0]["onnx:explain"].path
+    asked, own = explainable(look_inside(path, slopes=False)), explainable(digits_run)
+    prepared, geometry, _ = asked.prepared({"image": digits[0]})
+    target = asked.targets(prepared, geometry)[0].likely()
+    for method in ("occlusion", "rise"):
+        explainer = create(f"explainers/{method}")
+        heats = [explainer.explain(model, prepared, target) for model in (asked, own)]
+        np.testing.assert_allclose(*heats, atol=1e-4)
+    for method, says in (("grad_cam", "does not show its inner tensors"), ("saliency", "has no slope by the input")):
+        with pytest.raises(UsageError, match=f"{says}.*scores alone: .*occlusion, rise"):
+            create(f"explainers/{method}").explain(asked, prepared, target)
+    with pytest.raises(UsageError, match="has no gradients.*--attack square, hop_skip_jump"):
+        look_inside(path)
+    Image.fromarray(digits[0]).save(tmp_path / "digit.png")
+    words = ["explain", str(path), str(tmp_path / "digit.png"), "--out", str(tmp_path / "heat.png")]
+    assert main([*words, "--method", "occlusion"]) == 0 and (tmp_path / "heat.png").exists()
+    assert main(words) == 2 and "ask by scores alone" in capsys.readouterr().err
 
 
 def _served(**fields):

@@ -27,6 +27,7 @@ class ONNX(Exporter):
 
     home: typing.ClassVar[str] = "onnx/{name}"
     suffixes: typing.ClassVar[tuple[str, ...]] = (".onnx",)
+    has_slopes: typing.ClassVar[bool] = False
 
     explain: bool = False
 
