@@ -150,8 +150,7 @@ def look_inside(what, slopes=True):
     if path.is_dir() and (path / "recipe.json").exists():
         trained = load_run(path)
         return Inside(trained.recipe, trained.graph, tuple(trained.classes))
-    path = artifact_at(path)
-    contract, row, recipe = _described(path)
+    contract, row, recipe = _described(path := artifact_at(path))
     graph = structure(recipe)
     file = from_spec(row["kind"]).shown(path, graph, recipe.model, slopes)
     return Inside(recipe, graph, tuple(contract["classes"]), file)
