@@ -16,9 +16,7 @@ FAST = (
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument(
-        "model", metavar="RUN|SAVED_MODEL|FILE", help="a run, or a file that was exported; an .onnx by scores alone"
-    )
+    parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE", help="a run or exported file; .onnx by scores alone")
     parser.add_argument(
         "images", nargs="*", metavar="INPUT", help="images or volumes, at most 12; without any: what can be explained"
     )

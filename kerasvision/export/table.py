@@ -8,26 +8,15 @@ from rich.table import Table
 from kerasvision.core.escaping import cell
 from kerasvision.core.format import human_bytes
 
+_COLUMNS = ("change", "95 % interval", "flips", "max error", "relative", "tolerance", "size", "ms", "verdict")
+
 
 def print_table(trained, reference, artifacts):
     """One row an artifact, below one for the trained model, on stdout."""
     metric, _ = trained.chosen_by
     table = Table(title=cell(f"{trained.recipe.name}: {reference.size} examples of the {reference.split} split"))
-    columns = (
-        "artifact",
-        metric,
-        "change",
-        "95 % interval",
-        "flips",
-        "max error",
-        "relative",
-        "tolerance",
-        "size",
-        "ms",
-        "verdict",
-    )
     explained = any(a.explanation for a in artifacts)
-    columns = (*columns, "heat kept") if explained else columns
+    columns = ("artifact", metric, *_COLUMNS, *(["heat kept"] if explained else []))
     for column in columns:
         table.add_column(column, justify="left" if column in ("artifact", "verdict") else "right")
     table.add_row("trained model", f"{reference.metrics[metric]:.4f}", *[""] * (len(columns) - 2))
