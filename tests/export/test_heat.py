@@ -1,5 +1,6 @@
 """The heat that a file gives, and the signature that explains, against Grad-CAM by hand and by slopes."""
 
+import json
 import re
 
 import numpy as np
@@ -24,6 +25,7 @@ from kerasvision.tasks._class_targets import ClassTarget
 from tests import store
 from tests.export import twins
 
+BACKBONE = create("backbones/convnet", width=8, blocks=(1, 1))
 SPECS = ("tflite:int8:explain", "onnx:explain", "tf_serving:explain")
 
 
@@ -136,7 +138,10 @@ def test_predict_draws_the_heat(exports, digits, by_slopes, tmp_path, capsys):
     assert red[hot] >= 0.6 * 255 - 1 and red[hot] > red[cold] + 50
     words = ["predict", str(path), str(tmp_path / "digit.png"), "--json"]
     assert main([*words, "--draw", str(tmp_path / "drawn.png")]) == 0
-    assert "heat" not in capsys.readouterr().out and Image.open(tmp_path / "drawn.png").size[0] > 24
+    assert (
+        "heat" not in json.loads(capsys.readouterr().out)["prediction"]
+        and Image.open(tmp_path / "drawn.png").size[0] > 24
+    )
 
 
 def test_the_signature_explains_as_the_explainers_do(exports, digits, digits_run):
@@ -162,10 +167,10 @@ def test_a_file_without_slopes_is_explained_by_scores_alone(exports, digits, dig
     asked, own = explainable(look_inside(path, slopes=False)), explainable(digits_run)
     prepared, geometry, _ = asked.prepared({"image": digits[0]})
     target = asked.targets(prepared, geometry)[0].likely()
-    for method in ("occlusion", "rise"):
+    for method, apart in (("occlusion", 1e-4), ("rise", 1e-3)):  # half masked pixels are rounded for a file
         explainer = create(f"explainers/{method}")
         heats = [explainer.explain(model, prepared, target) for model in (asked, own)]
-        np.testing.assert_allclose(*heats, atol=1e-4)
+        np.testing.assert_allclose(*heats, atol=apart)
     for method, says in (("grad_cam", "does not show its inner tensors"), ("saliency", "has no slope by the input")):
         with pytest.raises(UsageError, match=f"{says}.*scores alone: .*occlusion, rise"):
             create(f"explainers/{method}").explain(asked, prepared, target)
@@ -182,7 +187,7 @@ def _served(**fields):
         "classification/classifier",
         image_size=(8, 8),
         num_classes=3,
-        backbone=create("backbones/convnet", width=8, blocks=(1, 1)),
+        backbone=BACKBONE,
         **fields,
     )
     graph = arch.build()
@@ -200,7 +205,7 @@ def test_the_maximum_has_the_same_closed_form(digits):
 def test_what_has_no_heat_is_one_line():
     with pytest.raises(UsageError, match="explain: classification/classifier has no heat without slopes.*saved_model:"):
         heated(_served(pooling="gem")[0])
-    arch = create("regression/regressor", image_size=(8, 8), backbone=create("backbones/convnet", width=8, blocks=(1,)))
+    arch = create("regression/regressor", image_size=(8, 8), num_outputs=1, backbone=BACKBONE)
     with pytest.raises(UsageError, match="is no classifier of one image"):
         explaining(Served(arch, arch.build(), ("a",)))
     for spec in ("onnx:explain:int8", "tflite:int8:uint8:explain:more", "saved_model:explain:more"):
