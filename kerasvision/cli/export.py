@@ -15,7 +15,8 @@ def configure(parser):
         required=True,
         metavar="TARGET",
         help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], "
-        "mediapipe[:float32|float16|dynamic|int8], onnx",
+        "mediapipe[:float32|float16|dynamic|int8], onnx; with :explain behind them (but mediapipe) a classifier's file "
+        "gives its heat, and a SavedModel the signature explain",
     )
     parser.add_argument(
         "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"

@@ -9,6 +9,7 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.export import heat
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, packed_examples, write_contract
@@ -53,14 +54,13 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
+        artifacts = _with_explanations(written, artifacts, runners, job)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts, runners)
-        _refuse_wrong_contracts(
-            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
-        )
+        _refuse_wrong_contracts(packages, written, runners, judge)
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -103,6 +103,16 @@ def _with_functions(written, artifacts, runners, judge):
     return held
 
 
+def _with_explanations(written, artifacts, runners, job):
+    """The artifacts with how like the trained model's their heat is, where they give one."""
+    held = []
+    for (exporter, _), artifact, runner in zip(written, artifacts, runners, strict=True):
+        gives = heat.HEAT in artifact.signature["outputs"] and not artifact.failures
+        kept, wrong = heat.kept(runner, exporter.precision, job.served, job.samples) if gives else ({}, ())
+        held.append(dataclasses.replace(artifact, explanation=kept, failures=(*artifact.failures, *wrong)))
+    return held
+
+
 def _refuse_failures(artifacts):
     failed = [f"{a.kind} {reason}" for a in artifacts for reason in a.failures]
     if failed:
@@ -120,7 +130,8 @@ def _packages(exporters, job, contract, artifacts, runners):
     return list(packages)
 
 
-def _refuse_wrong_contracts(packages, opened, judge):
+def _refuse_wrong_contracts(packages, written, runners, judge):
+    opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
     for folder, contract_path in packages:
         held = [row for row in opened if row[0].package(judge.job) == (folder, contract_path)]
         wrong = list(dict.fromkeys(wrong_in(folder, contract_path, held, judge)))

@@ -52,6 +52,8 @@ class Artifact:
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
     difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
+
+    explanation: of a file that gives its `heat`, how like the trained model's that is: see `heat.kept`.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class Artifact:
     notes: tuple
     failures: tuple
     functions: dict = dataclasses.field(default_factory=dict)
+    explanation: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):

@@ -13,6 +13,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
+from kerasvision.export.heat import WORD, heated, without_word
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
 from kerasvision.export.targets._tflite_rounding import only_rounded
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
@@ -36,6 +37,7 @@ class TFLite(Exporter):
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
     the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
     gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
+    explain: a further output `heat`, see `export.heat`; its file's name ends in `_explain`.
     """
 
     home: typing.ClassVar[str] = "tflite/models/{name}"
@@ -43,6 +45,7 @@ class TFLite(Exporter):
 
     quantize: Quantize = "float32"
     io: typing.Literal["mixed", "float32", "uint8"] = "mixed"
+    explain: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -53,21 +56,24 @@ class TFLite(Exporter):
 
     @property
     def spec(self):
-        return f"tflite:{self.quantize}" + (f":{self.io}" if self.io != "mixed" else "")
+        io = f":{self.io}" if self.io != "mixed" else ""
+        return f"tflite:{self.quantize}{io}" + (f":{WORD}" if self.explain else "")
 
     @classmethod
     def from_spec(cls, options):
-        names = [f.name for f in dataclasses.fields(cls)]
-        if len(options) > len(names):
-            raise UsageError(f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]], as in tflite:int8:uint8")
-        return cls(**dict(zip(names, options, strict=False)))
+        (words, explain), names = without_word(options), ("quantize", "io")
+        if len(words) > len(names):
+            raise UsageError(
+                f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]][:explain], as in tflite:int8:uint8"
+            )
+        return cls(**dict(zip(names, words, strict=False)), explain=explain)
 
     def write(self, job):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
+        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration, explain=self.explain))
         write_beside(folder, job)
         return path
 
@@ -133,22 +139,23 @@ def goldens(job):
     return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in prediction.items()}
 
 
-def convert(served, quantize, io, calibration, predict=None):
+def convert(served, quantize, io, calibration, predict=None, explain=False):
     """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8.
 
     predict: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
-    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io).
+    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io). explain: as of `TFLite`.
     """
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-        return _converted(served, quantize, io, calibration, predict)
+        return _converted(served, quantize, io, calibration, predict, explain)
 
 
-def _converted(served, quantize, io, calibration, predict):
+def _converted(served, quantize, io, calibration, predict, explain):
     pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
+    plain = heated(served, 1, pixels, quantize) if explain else served.fixed(batch=1, image_dtype=pixels)
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
-    module.predict = predict or served.fixed(batch=1, image_dtype=pixels)
+    module.predict = predict or plain
     if served.functions and predict is None:
         with tempfile.TemporaryDirectory() as folder:
             return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
