@@ -83,7 +83,7 @@ class TFLite(Exporter):
     def exact(self, path, job):
         if self.quantize != "float16":
             return None
-        content = convert(job.served, "float32", self.io, job.calibration)
+        content = convert(job.served, "float32", self.io, job.calibration, explain=self.explain)
         return content if only_rounded(path.read_bytes(), content) else None
 
     def look_inside(self, path, graph):
