@@ -90,7 +90,7 @@ def test_one_fast_step_is_the_paper_s():
 
 def test_starts_are_other_ones_each_batch_and_within_the_ball():
     technique = create("techniques/adversarial_training", **BALL, norm="l2")
-    draws = [technique.start(tf.constant([400, 2, 2, 3]), tf.constant([1, n])).numpy() for n in (0, 0, 1)]
+    draws = [technique.begin(tf.constant([400, 2, 2, 3]), tf.constant([1, n])).numpy() for n in (0, 0, 1)]
     np.testing.assert_array_equal(draws[0], draws[1])
     lengths = np.linalg.norm(draws[0].reshape(400, -1), axis=1) / RADIUS
     assert lengths.max() <= 1 and abs((lengths**12).mean() - 0.5) < 4 * np.sqrt(1 / 12 / 400)  # even by volume

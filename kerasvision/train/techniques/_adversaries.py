@@ -54,7 +54,7 @@ class Adversarial(Technique):
         """The size of one step of so many, a tensor or a number."""
         return self.step_size if self.step_size else reaching(self.radius, steps)
 
-    def start(self, shape, seed):
+    def begin(self, shape, seed):
         """Where the ascent begins, seen from the pictures: float32 of a shape, int32 [4]. seed: int32 [2]."""
         return drawn_at(shape, self.radius, self.norm, seed)
 
@@ -92,12 +92,12 @@ class Adversary(tf.Module):
         every, own = rows_of_replica(inputs["image"])
         shape = tf.concat([[every], tf.shape(inputs["image"])[1:]], 0)
         seed = tf.stack([tf.constant(1_706_060, tf.int32), tf.cast(number % (2**30), tf.int32)])
-        start = self.technique.start(shape, seed)[own]
+        start = self.technique.begin(shape, seed)[own]
         moved = self.against(inputs, targets, start, tf.identity(self.steps))
         return self.technique.given(inputs, moved, targets)
 
     def against(self, inputs, targets, start, steps):
-        """The inputs with pictures after so many steps from a start, as `Adversarial.start` gives it."""
+        """The inputs with pictures after so many steps from a start, as `Adversarial.begin` gives it."""
         size = self.technique.size_of(steps)
         ball = {"radius": self.technique.radius, "norm": self.technique.norm}
         pictures = (inputs["image"] - self._black) / self._span
@@ -110,8 +110,8 @@ class Adversary(tf.Module):
             slope = tape.gradient(found, moved, unconnected_gradients="zero")
             return number + 1, ascended(pictures, moved, slope, size, **ball)
 
-        begin = tf.clip_by_value(pictures + start, 0.0, 1.0)
-        _, moved = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), begin))
+        first = tf.clip_by_value(pictures + start, 0.0, 1.0)
+        _, moved = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), first))
         return inputs | {"image": tf.stop_gradient(self._black + self._span * moved)}
 
 

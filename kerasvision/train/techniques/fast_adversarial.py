@@ -107,6 +107,6 @@ class _Guard(keras.callbacks.Callback):
         return (np.concatenate(part) for part in zip(*found, strict=True))
 
     def _of_batch(self, inputs, targets):
-        start = self._technique.start(tf.shape(inputs["image"]), tf.constant([0, 1]))
+        start = self._technique.begin(tf.shape(inputs["image"]), tf.constant([0, 1]))
         every = [inputs] + [self._adversary.against(inputs, targets, start, tf.constant(n)) for n in (1, _ASCENT)]
         return [own_loss(self._arch, targets, self._adversary.raw(seen)).numpy() for seen in every]

@@ -45,7 +45,7 @@ class Trades(Adversarial):
             )
         return self
 
-    def start(self, shape, seed):
+    def begin(self, shape, seed):
         return _NEAR * tf.random.stateless_normal(shape, seed)
 
     def score(self, arch, targets, clean):
