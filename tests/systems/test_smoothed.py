@@ -1,7 +1,8 @@
 """Smoothing, of a linear classifier of two classes, whose radius is known: the distance to where it changes its mind.
 
 Noise moves the margin m of a picture by N(0, sigma^2 |w|^2), so a copy keeps the label by a chance of Phi(m / sigma
-|w|), and the smoothed classifier changes its mind where the classifier does, at m / |w| (Cohen et al. 2019, section 3.1).
+|w|), and the smoothed classifier changes its mind where the classifier does, at m / |w| (Cohen et al. 2019, section
+3.1).
 """
 
 import json
