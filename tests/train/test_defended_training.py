@@ -1,4 +1,4 @@
-"""Defensive distillation by its formulas, and defenses through `train`: with quantization, a guard and the last epoch."""
+"""Defensive distillation by its formulas, and a defense through `train`: with quantization, a guard, the last epoch."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def test_a_run_with_quantization_keeps_its_last_epoch_and_says_what_its_guard_sa
     recipe = tiny.recipe(model=tiny.smooth_classifier(), techniques=parts, epochs=2)
     trained = train(recipe, tmp_path / "run")
     assert is_quantized(trained.graph)
-    with open(tmp_path / "run" / "history.csv", newline="") as file:
+    with (tmp_path / "run" / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     shares = [float(row["validation/one_step_share"]) for row in rows]
     assert len(shares) == 2 and all(0 < share < 1.5 for share in shares)
