@@ -88,6 +88,7 @@ OF_LOSSES["moved against"] = Comparison(
         "defensive_distillation": {"temperature": 2.0},
     }
 )
+OF_LOSSES["consistent"] = Comparison({"consistency": {"weight": 2.0}})
 # what changes graphs, weights and steps
 OF_GRAPHS = {
     "sharp": Comparison({"sam": {"rho": 0.5}, "ema": {"decay": 0.9}}, norms=True),

@@ -10,6 +10,7 @@ from kerasvision.data.augment import draws, geometric, photometric
 from kerasvision.data.augment.base import Augmentation
 
 MOST_MAGNITUDE = 30
+_LONGEST = 3  # chain of AugMix
 
 
 @augmentations.register("policy/rand_augment")
@@ -89,6 +90,71 @@ class Sometimes(Augmentation):
         chance_seed, part_seed = draws.split(seed, 2)
         applied = tf.cast(draws.chance(chance_seed, self.probability), tf.int32)
         return _switch((None, self.augmentation), applied, sample, part_seed)
+
+
+@augmentations.register("policy/augmix")
+@dataclasses.dataclass(frozen=True)
+class AugMix(Augmentation):
+    """A mixture of the picture and of `width` chains of one to three augmentations of it; labels stay as they are.
+
+    "AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty" (Hendrycks et al. 2020,
+    arXiv:1912.02781, algorithm 1): shares of the chains are drawn from Dirichlet(alpha, ...), that of the picture from
+    Beta(alpha, alpha). severity: 1 to 10, of each augmentation, whose parameter is drawn up to it. moves: with those
+    that move the picture; without them for pictures with boxes or masks, which the mixture would not fit.
+    """
+
+    severity: int = 3
+    width: int = 3
+    alpha: float = 1.0
+    moves: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, severity=(1, 10), width=(1, 10), alpha=(0.01, 100))
+
+    def parts(self):
+        """The augmentations to draw from, those of the paper: none of them is one of ImageNet-C's corruptions."""
+        part = self.severity / 10
+        colors = (
+            photometric.Posterize((8 - round(4 * part), 8)),
+            photometric.Solarize((256 - round(256 * part), 256)),
+            photometric.Autocontrast(1.0),
+            photometric.Equalize(1.0),
+        )
+        slant, moved = 16.7 * part, part / 3  # degrees, whose tangent is 0.3; a third of the side
+        if not self.moves:
+            return colors
+        return colors + (
+            geometric.Shear(slant, 0.0, 0, 0),
+            geometric.Shear(0.0, slant, 0, 0),
+            geometric.Translation(moved, 0.0, 0, 0),
+            geometric.Translation(0.0, moved, 0, 0),
+            geometric.Rotation(30.0 * part, 0, 0),
+        )
+
+    @tf.autograph.experimental.do_not_convert
+    def __call__(self, sample, seed):
+        shares_seed, own_seed, *chains = draws.split(seed, 2 + self.width)
+        gammas = tf.random.stateless_gamma([self.width], shares_seed, self.alpha)
+        pair = tf.random.stateless_gamma([2], own_seed, self.alpha)
+        image = tf.cast(sample["image"], tf.float32)
+        mixed = [
+            share * tf.cast(self._chain(sample["image"], chain_seed), tf.float32)
+            for share, chain_seed in zip(tf.unstack(gammas / tf.reduce_sum(gammas)), chains, strict=True)
+        ]
+        own = pair[0] / tf.reduce_sum(pair)
+        found = own * image + (1.0 - own) * tf.add_n(mixed)
+        return sample | {"image": tf.cast(tf.round(tf.clip_by_value(found, 0.0, 255.0)), tf.uint8)}
+
+    def _chain(self, image, seed):
+        """One to three of the parts, one after the other; None leaves a picture as it is."""
+        parts, (count_seed, choice_seed, *seeds) = self.parts(), draws.split(seed, 2 + _LONGEST)
+        count = tf.random.stateless_uniform([], count_seed, 1, _LONGEST + 1, tf.int32)
+        drawn = tf.random.stateless_uniform([_LONGEST], choice_seed, 1, len(parts) + 1, tf.int32)
+        held = {"image": image}
+        for number, part_seed in enumerate(seeds):
+            held = _switch((None, *parts), tf.where(number < count, drawn[number], 0), held, part_seed)
+        return tf.ensure_shape(held["image"], image.shape)
 
 
 def _switch(choices, index, sample, seed):
