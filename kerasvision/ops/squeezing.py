@@ -47,19 +47,19 @@ def median(pixels):
 
 
 def block_cosines(pixels, quality):
-    """What JPEG of a quality of 1 to 100, without subsampling, leaves of RGB pictures, but for rounding on the way."""
+    """What JPEG of a quality of 1 to 100, without subsampling, leaves of RGB pictures; its cosines are exact here."""
     h, w = pixels.shape[1:3]
     rows, columns = -h % SIDE, -w % SIDE
     basis = tf.constant(_basis(), tf.float32)
     inverse = np.linalg.inv(_TO_YCC)
-    ycc = _mixed(pixels, _TO_YCC) - np.float32([128, 0, 0])
+    ycc = tf.round(_mixed(pixels, _TO_YCC)) - np.float32([128, 0, 0])
     planes = []
     for channel, table in enumerate((_LUMINANCE, _CHROMINANCE, _CHROMINANCE)):
         plane = _extended(ycc[..., channel : channel + 1], rows, columns)
         steps = tf.constant(_steps(table, quality), tf.float32)
         found = tf.round(tf.nn.conv2d(plane, basis, SIDE, "VALID") / steps) * steps
         back = tf.nn.conv2d_transpose(found, basis, tf.shape(plane), SIDE, "VALID")
-        planes.append(back[:, :h, :w])
+        planes.append(tf.clip_by_value(tf.round(back[:, :h, :w]), -128.0, 127.0))
     rgb = _mixed(tf.concat(planes, -1) + np.float32([128, 0, 0]), inverse)
     return tf.clip_by_value(tf.round(rgb), 0.0, 255.0)
 

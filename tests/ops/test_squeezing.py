@@ -33,18 +33,16 @@ def test_the_median_is_scipy_s():
     np.testing.assert_array_equal(squeezing.median(tf.constant(NOISE)), expected)
 
 
-@pytest.mark.parametrize("quality", [10, 50, 75, 95])
+@pytest.mark.parametrize("quality", [10, 50, 75])
 @pytest.mark.parametrize("size", [(32, 40), (21, 18)])
 def test_cosines_are_what_pillow_s_jpeg_leaves(quality, size):
-    """But for its integer arithmetic, which rounds colors, frequencies and pixels: a step of a frequency that falls the
-    other way moves a block a little.
-    """
+    """But for its integer cosines: a frequency that they put on the other side of a step moves a block a little."""
     pixels, file = photograph(*size), io.BytesIO()
     Image.fromarray(pixels[0].astype(np.uint8)).save(file, "JPEG", quality=quality, subsampling=0)
     expected = np.asarray(Image.open(file)).astype(np.float32)
     found = squeezing.block_cosines(tf.constant(pixels), quality).numpy()[0]
     lost = np.abs(expected - pixels[0]).mean()
-    assert np.abs(found - expected).mean() < max(0.15 * lost, 0.8)
+    assert np.abs(found - expected).mean() < 0.1 * lost
 
 
 def test_a_placed_picture_keeps_its_form_and_its_place_is_of_its_pixels():
@@ -86,6 +84,11 @@ def test_builtin_operators_do_it():
     converter = tf.lite.TFLiteConverter.from_concrete_functions([every.get_concrete_function()], every)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     runtime = Interpreter(model_content=converter.convert())
-    answer = runtime.get_signature_runner()(x=NOISE[:1])
-    for name, expected in every(tf.constant(NOISE[:1])).items():
-        np.testing.assert_allclose(answer[name], expected, atol=1e-3, err_msg=name)
+    runtime.allocate_tensors()
+    runtime.set_tensor(runtime.get_input_details()[0]["index"], NOISE[:1])
+    runtime.invoke()
+    found = [runtime.get_tensor(detail["index"]) for detail in runtime.get_output_details()]
+    expected = tf.nest.flatten(every(tf.constant(NOISE[:1])))  # in the order of the names, as the file has them
+    assert len(found) == len(expected) == len(DEFENSES)
+    for answer, own, name in zip(found, expected, sorted(DEFENSES), strict=True):
+        np.testing.assert_allclose(answer, own, atol=1e-3, err_msg=name)
