@@ -82,7 +82,7 @@ def with_validation(opened, fraction):
 def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), replicas=1, cache=False):
     """An endless dataset of (graph inputs, targets), `batch_size` examples a batch, no batch smaller.
 
-    An architecture of several `views` gets as many times the rows, `batch_size * views`.
+    An architecture, or a technique, of several `views` gets as many times the rows, `batch_size * views`.
     phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
     shard: (worker, workers); a worker gets every workers-th example. replicas: of this worker, which take its batches
     in turn, so that `batch_size * workers * replicas` examples make a step. cache: keep decoded samples in memory.
@@ -100,9 +100,7 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     own = ordered(records, order, together * replicas, start) if order else None
     data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed, start, own)
     data = data.enumerate(start).shard(workers, worker)
-    canvas = canvas_of(arch) if count else None
-
-    several = _several(arch, phase.techniques)
+    canvas, several = canvas_of(arch) if count else None, _several(arch, phase.techniques)
 
     def example(index, held):
         reads, root = [lambda get=get: receive(get()) for get in members(held)], stream_seed(seed, index)

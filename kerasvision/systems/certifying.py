@@ -37,7 +37,7 @@ def certified(model, system, split="test", examples=None, folder=None, progress=
         if number < done:
             continue
         answer = session.step({"image": image})
-        rows["truth"][number], rows["label"][number] = label, answer["label"]
+        rows["true"][number], rows["label"][number] = label, answer["label"]
         rows["radius"][number] = answer["radius"]
         rows["clean"][number] = np.asarray(model({"image": image[None]})["probabilities"])[0].argmax()
         done = number + 1
@@ -64,14 +64,14 @@ def check(model):
 
 
 def document(rows, system):
-    """The figures of `certified`. rows: truth, label, clean int [N], radius float [N]."""
-    right = rows["label"] == rows["truth"]
+    """The figures of `certified`. rows: true, label, clean int [N], radius float [N]."""
+    right = rows["label"] == rows["true"]
     proven = np.where(right, rows["radius"], 0.0)
     radii = [round(float(share * system.most), 4) for share in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)]
     return {
         "smoothed": to_json(system),
         "examples": len(right),
-        "clean": float((rows["clean"] == rows["truth"]).mean()),
+        "clean": float((rows["clean"] == rows["true"]).mean()),
         "right": float(right.mean()),
         "abstains": float((rows["label"] < 0).mean()),
         "radii": {str(radius): float((proven >= radius).mean()) for radius in radii},
@@ -96,7 +96,7 @@ class _Pictures:
     def rows(self):
         """What is kept of each, and what the model says of the first few, by which it is known again."""
         first = np.stack([image for (image, _), _ in zip(self, range(_KNOWN_BY), strict=False)])
-        numbers = {key: np.zeros(self.size, np.int64) for key in ("truth", "label", "clean")}
+        numbers = {key: np.zeros(self.size, np.int64) for key in ("true", "label", "clean")}
         known = np.asarray(self._model({"image": first})["probabilities"])
         return numbers | {"radius": np.zeros(self.size), "known": known}
 
