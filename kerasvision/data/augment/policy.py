@@ -134,27 +134,32 @@ class AugMix(Augmentation):
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, sample, seed):
-        shares_seed, own_seed, *chains = draws.split(seed, 2 + self.width)
+        shares_seed, own_seed, chains_seed = draws.split(seed, 3)
         gammas = tf.random.stateless_gamma([self.width], shares_seed, self.alpha)
         pair = tf.random.stateless_gamma([2], own_seed, self.alpha)
-        image = tf.cast(sample["image"], tf.float32)
-        mixed = [
-            share * tf.cast(self._chain(sample["image"], chain_seed), tf.float32)
-            for share, chain_seed in zip(tf.unstack(gammas / tf.reduce_sum(gammas)), chains, strict=True)
-        ]
-        own = pair[0] / tf.reduce_sum(pair)
-        found = own * image + (1.0 - own) * tf.add_n(mixed)
+        image, (own, other) = sample["image"], tf.unstack(pair / tf.reduce_sum(pair))
+
+        def weighed(given):
+            share, chain_seed = given
+            return share * tf.cast(self._chain(image, chain_seed), tf.float32)
+
+        chains = gammas / tf.reduce_sum(gammas), tf.stack(draws.split(chains_seed, self.width))
+        mixed = tf.map_fn(weighed, chains, fn_output_signature=tf.TensorSpec(image.shape, tf.float32))  # traced once
+        found = own * tf.cast(image, tf.float32) + other * tf.reduce_sum(mixed, 0)
         return sample | {"image": tf.cast(tf.round(tf.clip_by_value(found, 0.0, 255.0)), tf.uint8)}
 
     def _chain(self, image, seed):
-        """One to three of the parts, one after the other; None leaves a picture as it is."""
-        parts, (count_seed, choice_seed, *seeds) = self.parts(), draws.split(seed, 2 + _LONGEST)
+        """One to three of the parts, one after the other."""
+        parts, (count_seed, choice_seed, parts_seed) = self.parts(), draws.split(seed, 3)
         count = tf.random.stateless_uniform([], count_seed, 1, _LONGEST + 1, tf.int32)
-        drawn = tf.random.stateless_uniform([_LONGEST], choice_seed, 1, len(parts) + 1, tf.int32)
-        held = {"image": image}
-        for number, part_seed in enumerate(seeds):
-            held = _switch((None, *parts), tf.where(number < count, drawn[number], 0), held, part_seed)
-        return tf.ensure_shape(held["image"], image.shape)
+        drawn = tf.random.stateless_uniform([_LONGEST], choice_seed, 0, len(parts), tf.int32)
+
+        def link(number, held):
+            own = tf.random.experimental.stateless_fold_in(parts_seed, number)
+            moved = _switch(parts, drawn[number], {"image": held}, own)["image"]
+            return number + 1, tf.ensure_shape(moved, image.shape)
+
+        return tf.while_loop(lambda number, _: number < count, link, (tf.constant(0), image))[1]
 
 
 def _switch(choices, index, sample, seed):
