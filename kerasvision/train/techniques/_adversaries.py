@@ -134,5 +134,5 @@ def _pixels(technique, arch):
             f"{', '.join(arch.prepared_inputs())}" + (f" in {arch.views} views" if arch.views > 1 else "")
         )
     channels = arch.prepared_inputs()["image"].shape[-1]
-    black, white = (arch.normalization(tf.fill([1, 1, 1, channels], v)) for v in (0.0, 255.0))
+    black, white = (arch.normalize({"image": tf.fill([1, 1, 1, channels], v)})["image"] for v in (0.0, 255.0))
     return black, white - black
