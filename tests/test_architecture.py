@@ -33,7 +33,10 @@ MAY_IMPORT = {
         "text_encoders",
     ),
     "inference": ("core", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.volumes"),
-    "train": ("core", "ops.gather", "ops.internals", "ops.spread", "losses", "tasks.base", "data", "inference"),
+    "train": (
+        *("core", "ops.balls", "ops.gather", "ops.internals", "ops.spread", "losses", "tasks.base", "data"),
+        "inference",
+    ),
     "experiments": ("core", "ops.nearest", "data", "train"),
     "export": (
         *("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.class_names"),

@@ -56,6 +56,7 @@ class MultiObject(System):
     """
 
     models = ()
+    called = "tracker"
 
     high_score: float = 0.5
     low_score: float = 0.1
