@@ -134,6 +134,8 @@ def _decision(row):
         return {"rule": "objects", "keys": keys, "order": "yxyx" if restore["format"] == "tlbr_shares" else "xyxy"}
     if restore["rule"] == "class_map":
         return {"rule": "largest", "key": restore["probabilities"], "share": LEAST_MASK}
+    if row.get("promise"):  # by a threshold of the file's own, which is not the trained model's
+        outputs = {k: t for k, t in outputs.items() if np.dtype(t["dtype"]).kind == "f" or "quantization" in t}
     whole = [k for k, t in outputs.items() if "quantization" not in t and np.dtype(t["dtype"]).kind in "iub"]
     if whole:
         return {"rule": "equal", "keys": whole}
