@@ -19,7 +19,7 @@ def drawn(n, seed):
 
 
 # MAPIE 1.6.0, SplitConformalClassifier(prefit=True) on drawn(40, 0), asked about drawn(12, 1); aps with
-# include_last_label=True
+# include_last_label=True and random_state=0
 MAPIE = {
     ("lac", 0.6): "0100 1000 0001 0001 1000 0011 0011 0010 0100 0011 0010 0110",
     ("lac", 0.8): "1110 1101 1101 0101 1101 0011 0011 0010 0100 0011 0110 1110",
@@ -44,9 +44,10 @@ def test_lac_is_mapies_to_the_example(coverage):
 def test_aps_is_mapies_with_its_threshold_and_never_larger(coverage):
     probabilities, labels = drawn(40, 0)
     sets, rows = ClassSets(coverage, method="aps"), np.arange(40)
-    # MAPIE fits to the sum with the class itself, and then takes the class that crosses it too
-    with_itself = sets.scores(tf.constant(probabilities)).numpy()[rows, labels] + probabilities[rows, labels]
-    theirs = ClassSets(coverage, "aps", thresholds=(conformal.threshold(with_itself, coverage) - 2e-6,), examples=40)
+    # MAPIE fits to the sum with a drawn part of the class itself; ours is without it, as if 1 had been drawn
+    part = 1 - np.random.RandomState(0).uniform(size=40)
+    own = sets.scores(tf.constant(probabilities)).numpy()[rows, labels] + part * probabilities[rows, labels]
+    theirs = ClassSets(coverage, "aps", thresholds=(conformal.threshold(own, coverage),), examples=40)
     new = tf.constant(drawn(12, 1)[0])
     assert as_words(theirs.members(new)) == MAPIE["aps", coverage]
     ours = sets.fitted(probabilities, labels).members(new).numpy()
@@ -72,7 +73,8 @@ def test_what_is_promised_holds(method, by_class):
         own = sets.members(tf.constant(probabilities[400:])).numpy()[np.arange(800), labels[400:]]
         held.append([own[labels[400:] == k].mean() if by_class else own.mean() for k in range(4)])
         counts.append(sets.covered(probabilities[:400], labels[:400]))
-    assert np.abs(np.mean(held, 0) - coverage).max() < 0.015
+    # of a class there are about 100 to fit on, and 200 to look at
+    assert np.abs(np.mean(held, 0) - coverage).max() < (0.035 if by_class else 0.015)
     assert np.mean(counts) >= coverage  # of the examples it was fitted on, never less
 
 
@@ -104,7 +106,7 @@ def test_bad_settings():
     with pytest.raises(UsageError, match="coverage=0.99 needs 99 held-out examples or more .* there are 98"):
         ClassSets(0.99).fitted(*drawn(98, 0))
     assert ClassSets(0.99).fitted(*drawn(99, 0)).is_fitted
-    p, labels = drawn(60, 0)
+    p, labels = drawn(200, 0)
     few = np.flatnonzero(labels == 2)[8:]
     with pytest.raises(KerasVisionError, match="needs 9 held-out examples of each class, and class 2 has 8"):
         ClassSets(0.9, by_class=True).fitted(np.delete(p, few, 0), np.delete(labels, few))
