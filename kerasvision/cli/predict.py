@@ -10,6 +10,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
 HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+MAX_RISK = (
+    "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the data "
+    "that the model was trained on (classifiers)"
+)
 
 
 def configure(parser):
@@ -40,13 +44,7 @@ def configure(parser):
         action="store_true",
         help="say how far out of a run's distribution each image is: ranks among its held-out images (classifiers)",
     )
-    parser.add_argument(
-        "--max-risk",
-        type=float,
-        metavar="SHARE",
-        help="abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation "
-        "split of the data that the model was trained on (classifiers)",
-    )
+    parser.add_argument("--max-risk", type=float, metavar="SHARE", help=MAX_RISK)
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
     parser.add_argument(

@@ -17,7 +17,7 @@ from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
-from kerasvision.export.promises import Promises
+from kerasvision.export.promises import written_with_promises
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -47,8 +47,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
-        promises = Promises(_written, trained.graph, splits)
-        written = [(exporter, promises.written(exporter, job)) for exporter in exporters]
+        written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
         asked = (trained.recipe.budget, limit, rounding, trained.recipe.metric)
         reference, artifacts, runners = measure(written, job, splits, split_name, *asked)
         check_metric(record, reference, trained.chosen_by[0], limit)

@@ -16,6 +16,12 @@ from kerasvision.inference.served import Served
 SPLIT = "validation"  # on which training fits promises too
 
 
+def written_with_promises(exporters, job, write, graph, splits):
+    """([(exporter, path of its artifact)], their `Promises`). Arguments: as of `Promises`."""
+    promises = Promises(write, graph, splits)
+    return [(exporter, promises.written(exporter, job)) for exporter in exporters], promises
+
+
 class Promises:
     """The promises of the files of an export. write: (exporter, job) -> path. graph: the trained Keras model. splits:
     of the data, by name.
