@@ -11,8 +11,8 @@ from kerasvision.core.escaping import lines_of
 
 HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 MAX_RISK = (
-    "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the data "
-    "that the model was trained on (classifiers)"
+    "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the "
+    "data that the model was trained on (classifiers)"
 )
 
 
