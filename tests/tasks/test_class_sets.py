@@ -5,6 +5,9 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.drawing.showing.classes import ClassesShowing
+from kerasvision.edge.describing import describe
+from kerasvision.metrics.classification import SingleLabel
 from kerasvision.ops import conformal
 from kerasvision.tasks.class_sets import ClassSets
 
@@ -96,6 +99,28 @@ def test_rare_classes_have_their_own_threshold():
     assert together.covered(p[labels == 1], labels[labels == 1]) < 0.2
     assert apart.covered(p[labels == 1], labels[labels == 1]) >= 0.9
     assert len(apart.thresholds) == 2 and "between" not in apart.promise()
+
+
+def test_figures_of_sets_by_hand():
+    evaluator = SingleLabel(("a", "b"), has_sets=True)
+    probabilities = np.float32([[0.9, 0.1], [0.5, 0.5], [0.5, 0.5], [0.2, 0.8]])
+    in_set = np.int32([[1, 0], [1, 1], [0, 0], [0, 1]])
+    evaluator.update({"probabilities": probabilities, "in_set": in_set}, {"label": np.array([0, 0, 1, 1])})
+    found = evaluator.result()
+    assert (found["coverage"], found["set_size"], found["empty_sets"]) == (0.75, 1.0, 0.25)
+    assert (found["coverage/a"], found["coverage/b"]) == (1.0, 0.5)
+    assert {"coverage", "set_size"} <= evaluator.directions.keys() - SingleLabel(("a", "b")).directions.keys()
+
+
+def test_a_set_in_words():
+    names = tuple("abcdefghij")
+    values = {"probabilities": np.linspace(1, 0.1, 10), "in_set": np.ones(10, np.int32)}
+    showing, promise = ClassesShowing("top", most=1), {"coverage": 0.95, "of": "examples", "method": "lac"}
+    described = describe(values, names, promise)
+    assert showing.in_words(described) == "a 1.000; the 95 % set: a, b, c, d, e, f, g, h and 2 more"
+    values["in_set"] = np.int32([0, 1, 0, 0, 0, 0, 0, 0, 0, 1])
+    assert describe(values, names, promise)["set"] == {"labels": ["b", "j"], "coverage": 0.95, "of": "examples"}
+    assert "set" not in describe({"probabilities": values["probabilities"]}, names)
 
 
 def test_bad_settings():
