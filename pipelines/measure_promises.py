@@ -28,8 +28,8 @@ def main():
     asked = parser.parse_args()
     trained, file = load(asked.run), load(asked.file)
     labels, scores = [], ([], [])
-    for inputs, truth, _ in raw_examples(splits_of(trained.recipe, "test")["test"], trained.arch):
-        labels.append(truth["label"])
+    for inputs, ground_truth, _ in raw_examples(splits_of(trained.recipe, "test")["test"], trained.arch):
+        labels.append(ground_truth["label"])
         for held, model in zip(scores, (trained, file), strict=True):
             held.append(model(inputs)["probabilities"])
     labels, (own, theirs) = np.concatenate(labels), map(np.concatenate, scores)

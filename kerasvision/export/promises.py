@@ -42,7 +42,9 @@ class Promises:
                 "data has none"
             )
         runner = exporter.open(path, arch)
-        answers = stacked((runner(inputs), truth) for inputs, truth, _ in raw_examples(self._splits[SPLIT], arch))
+        answers = stacked(
+            (runner(inputs), ground_truth) for inputs, ground_truth, _ in raw_examples(self._splits[SPLIT], arch)
+        )
         own = arch.with_promise(*answers)
         self._held[path] = own, own.promise() | {"with_the_trained_model": arch.kept(*answers)}
         if own != arch:

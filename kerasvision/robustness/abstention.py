@@ -52,10 +52,10 @@ def abstention_of(model, max_risk):
     if SPLIT not in splits:
         raise UsageError("--max-risk is fitted on a validation split, and the model's data has none")
     scores, is_right = [], []
-    for inputs, truth, _ in raw_examples(splits[SPLIT], arch):
+    for inputs, ground_truth, _ in raw_examples(splits[SPLIT], arch):
         probabilities = model(inputs)["probabilities"]
         scores.append(probabilities.max(1))
-        is_right.append(probabilities.argmax(1) == truth["label"])
+        is_right.append(probabilities.argmax(1) == ground_truth["label"])
     return fitted(np.concatenate(scores), np.concatenate(is_right), max_risk)
 
 

@@ -28,7 +28,7 @@ def fitted_scaling(logits, labels, scaling):
     logits: [N, K]; labels: int [N]; scaling: "temperature", one factor for all and no shifts, or "vector".
     """
     logits, (size, classes) = np.asarray(logits, np.float64), np.shape(logits)
-    truth = np.eye(classes)[labels]
+    one_hot = np.eye(classes)[labels]
     if scaling == "temperature":
         held = optimize.minimize_scalar(
             lambda log: _log_loss(np.exp(log) * logits, labels)[0], bounds=(-LARGEST, LARGEST), method="bounded"
@@ -37,7 +37,7 @@ def fitted_scaling(logits, labels, scaling):
 
     def objective(both):
         loss, probabilities = _log_loss(both[:classes] * logits + both[classes:], labels)
-        away = (probabilities - truth) / size
+        away = (probabilities - one_hot) / size
         return loss, np.concatenate([(away * logits).sum(0), away.sum(0)])
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
@@ -78,7 +78,9 @@ def calibrated(arch, graph, classes, split, batch_size):
         return arch
     data = evaluation_data(split, arch, batch_size=batch_size)
     if getattr(arch, "scaling", "nothing") != "nothing":
-        rows = [(graph(arch.normalize(p), training=False)["logits"], truth["label"]) for p, _, truth in data]
+        rows = [
+            (graph(arch.normalize(p), training=False)["logits"], ground_truth["label"]) for p, _, ground_truth in data
+        ]
         logits, labels = (np.concatenate([np.asarray(row[i]) for row in rows]) for i in (0, 1))
         # where there are sets as well, they are for the examples that had no part in this
         step = slice(None, None, 2) if arch.tunes else slice(None)
