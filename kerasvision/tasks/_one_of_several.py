@@ -116,7 +116,7 @@ class OneOfSeveral(Architecture):
         return tuned.with_promise(predictions | {"probabilities": moved}, ground_truths)
 
     def check_promise(self, examples):
-        self.class_sets.check(examples // 2 if self.scaling != "nothing" else examples)
+        self.class_sets.check(examples // 2 if self.scaling != "nothing" else examples, self.num_classes)
 
     def with_promise(self, predictions, ground_truths):
         if not self.class_sets.coverage:

@@ -71,9 +71,9 @@ class ClassSets(Component):
         """[B, K] -> int32 [B, K], 1 where a class is in the set. TensorFlow."""
         return tf.cast(self.scores(probabilities) <= tf.constant(self.thresholds, tf.float32), tf.int32)
 
-    def check(self, examples):
-        """Raises UsageError where so many examples cannot support the promise. examples: how many, or one a class."""
-        least = conformal.needed(self.coverage) if self.coverage else 0
+    def check(self, examples, classes):
+        """Raises UsageError where so many examples of so many classes cannot support the promise."""
+        least = conformal.needed(self.coverage) * (classes if self.by_class else 1) if self.coverage else 0
         if examples < least:
             raise UsageError(
                 f"class_sets.coverage={self.coverage:g} needs {least} held-out examples or more to be promised, and "
@@ -84,8 +84,9 @@ class ClassSets(Component):
         """With thresholds for these examples. probabilities: [N, K]; labels: int [N]. Raises KerasVisionError where
         they are too few.
         """
-        self.check(len(labels))
-        every, classes = self.scores(tf.constant(probabilities)).numpy(), probabilities.shape[1]
+        classes = probabilities.shape[1]
+        self.check(len(labels), classes)
+        every = self.scores(tf.constant(probabilities)).numpy()
         own = every[np.arange(len(labels)), labels]
         if not self.by_class:
             return dataclasses.replace(

@@ -77,6 +77,10 @@ def test_too_few_held_out_examples_are_refused_before_training(digits_run):
     with pytest.raises(UsageError, match="there are 8"):
         check_promise(scaled, {"validation": split(17)})
     check_promise(scaled, {"validation": split(18)})
+    of_each = dataclasses.replace(arch, class_sets=ClassSets(0.9, by_class=True))
+    with pytest.raises(UsageError, match="needs 90 held-out examples or more to be promised, and there are 89"):
+        check_promise(of_each, {"validation": split(89)})
+    check_promise(of_each, {"validation": split(90)})
     check_promise(digits_run.arch, {})
 
 
