@@ -91,9 +91,9 @@ def _checked(written, artifacts, runners, judge, doubts, promises):
     """
     checked = []
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
-        found = (*exporter.check(path, runner, judge), *promises.wrong(path, runner, judge.samples))
-        failures = artifact.failures or tuple(dict.fromkeys(found))
-        notes, promise = (*artifact.notes, *doubts), promises.of(path)
+        found = () if artifact.failures else exporter.check(path, runner, judge)
+        wrong = tuple(dict.fromkeys((*found, *promises.wrong(path, runner, judge.samples))))
+        failures, notes, promise = (*artifact.failures, *wrong), (*artifact.notes, *doubts), promises.of(path)
         checked.append(dataclasses.replace(artifact, failures=failures, notes=notes, promise=promise))
     return checked
 
