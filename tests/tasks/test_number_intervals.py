@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.drawing.showing.values import ValuesShowing
@@ -73,7 +74,7 @@ def test_an_interval_that_would_be_turned_around_is_its_middle():
 
 def test_the_model_answers_with_it_and_says_so():
     arch = Regressor(num_outputs=1, center=(10.0,), scale=(2.0,), interval=NumberInterval(0.9, (1.5,), 19))
-    prediction = arch.decode({"values": np.float32([[0.5]])}, {})
+    prediction = arch.decode({"values": tf.constant([[0.5]])}, {})
     assert list(prediction) == list(arch.outputs) == ["values", "interval"]
     np.testing.assert_allclose(prediction["interval"], [[[8.0, 14.0]]])
     described = arch.describe({k: v.numpy()[0] for k, v in prediction.items()}, ("age",))
