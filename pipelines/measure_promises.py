@@ -5,8 +5,8 @@ and judged on the other, by the trained model's scores, by the int8 file's own, 
 trained model's threshold, which is what a file does that nobody has fitted.
 Commands: kerasvision train pipelines/classify_digits.py --out runs/digits --set data.test_fraction=0.6
           python pipelines/measure_promises.py runs/digits runs/digits/tflite/models/digits/model_int8.tflite
-Measured on 2 cores (AVX-512, shared with other work), 1,078 test images of digits, accuracy 0.974 of both, 90 % promised:
-means over the splits, in brackets the least and the most of one of them:
+Measured on 2 cores (AVX-512, shared with other work), 1,078 test images of digits, accuracy 0.974 of both, 90 %
+promised: means over the splits, in brackets the least and the most of one of them:
 
     lac             run         coverage 0.9032 (0.8664 to 0.9314), weakest class 0.537, 0.90 classes a set
     lac             file        coverage 0.9031 (0.8683 to 0.9314), weakest class 0.547, 0.90 classes a set
@@ -16,8 +16,8 @@ means over the splits, in brackets the least and the most of one of them:
     lac, by class   unfitted    coverage 0.9133 (0.8868 to 0.9443), weakest class 0.814, 0.92 classes a set
     aps and raps    each        coverage 0.9747 (0.9647 to 0.9833), weakest class 0.859, 1.00 classes a set
 
-The likeliest class alone covers more than was promised here, so the sets of aps and raps, which are never empty, are that
-class. A half has about 54 images of a class: by class the promise is 50 of 55, or 0.909.
+The likeliest class alone covers more than was promised here, so the sets of aps and raps, which are never empty, are
+that class. A half has about 54 images of a class: by class the promise is 50 of 55, or 0.909.
 """
 
 import argparse
