@@ -8,7 +8,7 @@ HELP = "fit a run's probabilities and what its answers promise, such as sets tha
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("run", metavar="RUN", help="a folder that `train` wrote")
+    parser.add_argument("folder", metavar="RUN", help="a folder that `train` wrote")
     parser.add_argument(
         "--set",
         dest="settings",
@@ -26,7 +26,7 @@ def run(args):
     from kerasvision.cli.figures import print_figures
     from kerasvision.train.calibrate import recalibrated
 
-    trained = recalibrated(args.run, args.settings)
+    trained = recalibrated(args.folder, args.settings)
     promise = trained.arch.promise()
     if args.json:
         print(json.dumps({"promise": promise, "metrics": trained.metrics}, indent=2))

@@ -17,7 +17,7 @@ from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.train.calibrate import calibrated
 from tests.serve.conftest import QUIET, Client, png
 
-SPECS = ("saved_model", "tf_serving", "tflite:float32", "tflite:int8", "onnx")
+SPECS = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
 COVERAGE = 0.9
 
 
