@@ -27,9 +27,8 @@ def configure(parser):
 def run(args):
     """Print the metrics of one split, or with --by those of its groups."""
     from kerasvision.api import evaluate, load
-    from kerasvision.cli.figures import shown
+    from kerasvision.cli.figures import print_figures
     from kerasvision.core.escaping import line_of
-    from kerasvision.core.intervals import folded, spelled
 
     if args.draw and args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: name a folder; an evaluation has several pictures")
@@ -44,13 +43,7 @@ def run(args):
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:
-        figures, line = shown(metrics, model.arch.evaluator(model.classes).directions, "what --json prints")
-        figures = {line_of(name): spelled(*held) for name, held in folded(figures).items()}
-        width = max(map(len, figures))
-        for name, value in figures.items():
-            print(f"{name:<{width}}  {value}")
-        if line:
-            print(line, file=sys.stderr)
+        print_figures(metrics, model.arch.evaluator(model.classes).directions)
         for mistake in mistakes:
             print(line_of(mistake))
     return 0

@@ -18,6 +18,7 @@ from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
+from kerasvision.export.promises import written_with_promises
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -47,12 +48,12 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
-        written = [(exporter, _written(exporter, job)) for exporter in exporters]
+        written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
         asked = (trained.recipe.budget, limit, rounding, trained.recipe.metric)
         reference, artifacts, runners = measure(written, job, splits, split_name, *asked)
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
-        artifacts = _checked(written, artifacts, runners, judge, doubts)
+        artifacts = _checked(written, artifacts, runners, judge, doubts, promises)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
         artifacts = _with_explanations(written, artifacts, runners, job)
         contract = contract_json(trained, version, reference, artifacts)
@@ -84,13 +85,16 @@ def _samples(split, arch):
     return tuple(one for inputs, _, _ in raw_examples(split, arch, limit=8) for one in batches_of_one(inputs))
 
 
-def _checked(written, artifacts, runners, judge, doubts):
-    """The artifacts with what an exporter's own `check` finds wrong, and what could not be compared as notes."""
+def _checked(written, artifacts, runners, judge, doubts, promises):
+    """The artifacts with their promises, what an exporter's own `check` finds wrong, and what could not be compared as
+    notes.
+    """
     checked = []
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
-        wrong = () if artifact.failures else tuple(dict.fromkeys(exporter.check(path, runner, judge)))
-        notes = (*artifact.notes, *doubts)
-        checked.append(dataclasses.replace(artifact, failures=(*artifact.failures, *wrong), notes=notes))
+        found = () if artifact.failures else exporter.check(path, runner, judge)
+        wrong = tuple(dict.fromkeys((*found, *promises.wrong(path, runner, judge.samples))))
+        failures, notes, promise = (*artifact.failures, *wrong), (*artifact.notes, *doubts), promises.of(path)
+        checked.append(dataclasses.replace(artifact, failures=failures, notes=notes, promise=promise))
     return checked
 
 

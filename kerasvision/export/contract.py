@@ -73,6 +73,7 @@ def _artifact(arch, a):
         "notes": list(a.notes),
         **({"functions": a.functions} if a.functions else {}),
         **({"explanation": a.explanation} if a.explanation else {}),
+        **({"promise": a.promise} if a.promise else {}),
     }
 
 

@@ -51,9 +51,9 @@ class Artifact:
     whether the budget is kept) and `worst` (the example of the largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
-    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
-
-    explanation: of a file that gives its `heat`, how like the trained model's that is: see `heat.kept`.
+    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`. promise:
+    what the file promises of its answers (`Architecture.promise`), fitted to its own scores. explanation: of a file
+    that gives its `heat`, how like the trained model's that is: see `heat.kept`.
     """
 
     kind: str
@@ -71,6 +71,7 @@ class Artifact:
     failures: tuple
     functions: dict = dataclasses.field(default_factory=dict)
     explanation: dict = dataclasses.field(default_factory=dict)
+    promise: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):

@@ -24,7 +24,8 @@ COUNT = 30
 
 def single_label():
     scores = RNG.random((COUNT, 7))
-    return SingleLabel(tuple("abcdefg")), {"probabilities": scores}, {"label": RNG.integers(0, 7, COUNT)}
+    prediction = {"probabilities": scores, "in_set": (scores > 0.6).astype(np.int32)}
+    return SingleLabel(tuple("abcdefg"), has_sets=True), prediction, {"label": RNG.integers(0, 7, COUNT)}
 
 
 def multi_label():
@@ -37,7 +38,8 @@ def numbers():
     values = targets + RNG.normal(0, 0.3, targets.shape)
     prediction = {"values": values, "deviation": np.full_like(values, 0.3)}
     prediction["quantiles"] = np.stack([values - 0.5, values, values + 0.5], -1)
-    return Numbers(("w", "h"), (0.05, 0.5, 0.95)), prediction, {"targets": targets}
+    prediction["interval"] = np.stack([values - 0.3, values + 0.3], -1)
+    return Numbers(("w", "h"), (0.05, 0.5, 0.95), promised=0.8), prediction, {"targets": targets}
 
 
 def restoration():

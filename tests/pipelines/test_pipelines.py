@@ -21,6 +21,7 @@ SIDE = (64, 64)  # of drawn scenes and masks
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
     "measure_outliers_digits.py",
+    "measure_promises.py",
     "prepare_angles.py",
     "prepare_cells.py",
     "prepare_reviews.py",
