@@ -25,12 +25,13 @@ from kerasvision.inference.record import judged_split, read_record
 FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
-def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every"):
+def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every", repaired=None):
     """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
     evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`.
+    repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
@@ -53,6 +54,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
+        artifacts = _with_repairs(exporters, artifacts, calibration, repaired)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -100,6 +102,21 @@ def _with_functions(written, artifacts, runners, judge):
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
         rows, wrong = ({}, ()) if artifact.failures else judge.measured(exporter, path, runner)
         held.append(dataclasses.replace(artifact, functions=rows, failures=(*artifact.failures, *wrong)))
+    return held
+
+
+def _with_repairs(exporters, artifacts, calibration, repaired):
+    """The artifacts with the steps that repaired them, which make the same bytes again."""
+    held = []
+    for exporter, artifact in zip(exporters, artifacts, strict=True):
+        record, failures = {}, artifact.failures
+        if repaired is not None and exporter == repaired.exporter:
+            record = repaired.record
+            if artifact.sha256 != repaired.sha256:
+                failures = (*failures, "is not the file that was judged on the validation split, by the same steps")
+        elif getattr(exporter, "repair", ()):
+            record = {"steps": list(exporter.repair), "calibration": calibration}
+        held.append(dataclasses.replace(artifact, repair=record, failures=failures))
     return held
 
 

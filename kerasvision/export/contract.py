@@ -72,6 +72,7 @@ def _artifact(arch, a):
         "verdict": a.verdict,
         "notes": list(a.notes),
         **({"functions": a.functions} if a.functions else {}),
+        **({"repair": a.repair} if a.repair else {}),
     }
 
 

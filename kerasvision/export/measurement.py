@@ -49,7 +49,8 @@ class Artifact:
     whether the budget is kept) and `worst` (the example of the largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
-    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
+    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`. repair: by
+    which steps it loses less (`repair.ladder`), {} where there were none.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Artifact:
     notes: tuple
     failures: tuple
     functions: dict = dataclasses.field(default_factory=dict)
+    repair: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):

@@ -13,6 +13,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
+from kerasvision.export.repair.workshop import Workshop, plan_of, spared
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
@@ -23,7 +24,6 @@ from kerasvision.ops.internals import calibrated, quantized_except
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 DEFAULT = "serving_default"  # the signature that predicts
-SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")
 
 
 @exporters.register("tflite")
@@ -35,6 +35,8 @@ class TFLite(Exporter):
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
     the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
     gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
+    repair: steps by which an int8 file keeps more of its accuracy (`export.repair.workshop`), as in ("equalize",
+    "float=head", "bias"); what `export --max-drop` finds.
     """
 
     home: typing.ClassVar[str] = "tflite/models/{name}"
@@ -42,6 +44,7 @@ class TFLite(Exporter):
 
     quantize: Quantize = "float32"
     io: typing.Literal["mixed", "float32", "uint8"] = "mixed"
+    repair: tuple[str, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,6 +52,8 @@ class TFLite(Exporter):
             raise UsageError(
                 f"tflite:{self.quantize}:uint8 does not exist; integer input and output: tflite:int8:uint8"
             )
+        if plan_of(self.repair).steps() and (self.quantize, self.io) != ("int8", "mixed"):
+            raise UsageError(f"repair is for tflite:int8; seen: {self.spec}")
 
     @property
     def spec(self):
@@ -56,7 +61,7 @@ class TFLite(Exporter):
 
     @classmethod
     def from_spec(cls, options):
-        names = [f.name for f in dataclasses.fields(cls)]
+        names = ("quantize", "io")
         if len(options) > len(names):
             raise UsageError(f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]], as in tflite:int8:uint8")
         return cls(**dict(zip(names, options, strict=False)))
@@ -66,9 +71,14 @@ class TFLite(Exporter):
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
+        path.write_bytes(self._content(job))
         write_beside(folder, job)
         return path
+
+    def _content(self, job):
+        if self.repair:
+            return workshop(job.served, job.calibration).made(plan_of(self.repair))
+        return convert(job.served, self.quantize, self.io, job.calibration)
 
     def open(self, path, arch):
         return TFLiteRunner(path, arch)
@@ -124,6 +134,16 @@ def goldens(job):
     inputs = joined(prepared)
     prediction = job.served.fixed(batch=None)(inputs)
     return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in prediction.items()}
+
+
+def workshop(served, calibration):
+    """A `Workshop` of a trained model. calibration: prepared inputs. Raises UsageError of a model that has learned its
+    own ranges (`techniques/qat`).
+    """
+    if served.quantization_aware:
+        raise UsageError("repair: the model has learned its ranges by techniques/qat, so there is nothing to choose")
+    feeds = lambda: _feeds(served, calibration, None, whole_range=False)  # noqa: E731
+    return Workshop(convert(served, "float32", "mixed", ()), feeds, served.float_layers)
 
 
 def convert(served, quantize, io, calibration, predict=None):
@@ -209,10 +229,7 @@ def _quantize_core(converter, float_layers):
     Boxes decoded in int8 were wrong by 0.107 px where a float decoding was by 0.0074 px.
     """
     content = calibrated(converter)
-    names = [d["name"] for d in interpreter(model_content=content).get_tensor_details()]
-    scopes = tuple(f"/{layer}/" for layer in float_layers)
-    spared = [n for n in names if n.startswith(SCOPES) or any(scope in n for scope in scopes)]
-    return quantized_except(content, spared)
+    return quantized_except(content, spared(content, float_layers))
 
 
 def _rows(details):
