@@ -124,15 +124,16 @@ def test_a_scale_is_the_root_of_the_ratio_where_the_activation_allows_it(activat
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_rounding_adds_to_a_channel_is_taken_off_its_bias():
     """Each weight but the largest is 0.4 of a step above an integer, so that all are rounded down."""
-    layer = keras.layers.Dense(2)
-    _, convert = small(layer)
+    layer, behind = keras.layers.Dense(2, name="rounded"), keras.layers.Dense(2, name="behind")
+    _, convert = small(layer, behind)  # what makes the answer stays float
+    behind.set_weights([np.eye(2, dtype=np.float32), np.zeros(2, np.float32)])
     kernel = np.float32([[127, 127], [10.4, 20.4], [30.4, 40.4], [50.4, -59.6]]) / 64
-    layer.set_weights([kernel, np.zeros(2, np.float32)])
+    layer.set_weights([kernel, np.ones(2, np.float32)])
     rng = np.random.default_rng(0)
     examples = [{"x": rng.uniform(0.5, 1, (1, 4)).astype(np.float32)} for _ in range(200)]
     shop = Workshop(convert(), lambda: (("serving_default", one) for one in examples))
     plain, mended = (shop.made(Plan(bias=bias)) for bias in (False, True))
-    truth = np.concatenate([one["x"] for one in examples]) @ kernel
+    truth = np.concatenate([one["x"] for one in examples]) @ kernel + 1
     off = [np.abs((outputs(content, examples) - truth).mean(0)) for content in (plain, mended)]
     assert (off[0] > 0.8 * 3 * 0.4 / 64 * 0.75).all()  # three weights, each 0.4 / 64 too small, times the mean 0.75
     assert (off[1] < 0.25 * off[0]).all()
