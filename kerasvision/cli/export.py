@@ -30,6 +30,22 @@ def configure(parser):
         default="every",
         help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
     )
+    _configure_repair(parser)
+    parser.add_argument("--version", type=int, help="version number; the next free one by default")
+    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as budget.accuracy_drop=0.01",
+    )
+    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
+
+
+def _configure_repair(parser):
     parser.add_argument(
         "--max-drop",
         type=float,
@@ -47,18 +63,6 @@ def configure(parser):
         help="of tflite:int8: these steps, as contract.json holds them: equalize, ranges=mse, ranges=percentile, "
         "float=LAYER,LAYER, bias",
     )
-    parser.add_argument("--version", type=int, help="version number; the next free one by default")
-    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="such as budget.accuracy_drop=0.01",
-    )
-    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 
 def run(args):

@@ -60,9 +60,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts, runners)
-        _refuse_wrong_contracts(
-            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
-        )
+        _refuse_wrong_contracts(packages, written, runners, judge)
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -137,7 +135,8 @@ def _packages(exporters, job, contract, artifacts, runners):
     return list(packages)
 
 
-def _refuse_wrong_contracts(packages, opened, judge):
+def _refuse_wrong_contracts(packages, written, runners, judge):
+    opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
     for folder, contract_path in packages:
         held = [row for row in opened if row[0].package(judge.job) == (folder, contract_path)]
         wrong = list(dict.fromkeys(wrong_in(folder, contract_path, held, judge)))
