@@ -54,7 +54,7 @@ def blame(model, paths, rows, count, split="validation", limit=None):
     trials = Trials(model.arch, model.classes, splits, split, model, model.recipe.metric, limit)
     whole, found = trials.of(workshop.made(Plan())), []
     for layer in worst:
-        only, without = trials.of(workshop.only(layer)), trials.of(workshop.made(Plan(floats=(layer,))))
+        only, without = trials.of(workshop.only(layer, Plan())), trials.of(workshop.made(Plan(floats=(layer,))))
         found.append(Blame(layer, only.change, only.error, without.change, without.error))
     about = {"metric": trials.metric, "split": split, "examples": trials.size, "value": trials.value}
     return about | {"all_change": whole.change, "all_error": whole.error, "layers": found}

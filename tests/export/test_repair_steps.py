@@ -157,7 +157,7 @@ def test_named_layers_are_float_and_all_others_integers(shop):
     chosen = ("backbone_c1_block0_2_conv", "logits")
     content = shop.made(Plan(floats=chosen))
     assert set(layers_of(content)) & set(shop.layers) == set(chosen)
-    only = shop.only("backbone_c1_block0_2_conv")
+    only = shop.only("backbone_c1_block0_2_conv", Plan())
     assert set(layers_of(only)) == set(shop.layers) - {"backbone_c1_block0_2_conv"}
 
 

@@ -111,7 +111,9 @@ def repair(trained, target, limit=None, tell=None):
 
 
 def _trials(trained, served, splits, name, limit):
-    answer = lambda inputs: as_numpy(served.judge(inputs))  # noqa: E731
+    def answer(inputs):
+        return as_numpy(served.judge(inputs))
+
     return Trials(served.arch, served.classes, splits, name, answer, trained.recipe.metric, limit)
 
 

@@ -84,7 +84,7 @@ class Workshop:
         made = quantized_except(held, spared(held, (*self._float_layers, *plan.floats)))
         return biases.corrected(made, held, self.feeds())[0] if plan.bias else made
 
-    def only(self, layer, plan=Plan()):  # noqa: B008 (a plan is frozen)
+    def only(self, layer, plan):
         """The bytes of the file of a `Plan` in which one Keras layer alone is in integers."""
         held = self.calibrated(plan)
         return quantized_except(held, spared(held, [name for name in self.layers if name != layer]))

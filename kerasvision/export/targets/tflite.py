@@ -142,8 +142,8 @@ def workshop(served, calibration):
     """
     if served.quantization_aware:
         raise UsageError("repair: the model has learned its ranges by techniques/qat, so there is nothing to choose")
-    feeds = lambda: _feeds(served, calibration, None, whole_range=False)  # noqa: E731
-    return Workshop(convert(served, "float32", "mixed", ()), feeds, served.float_layers)
+    content = convert(served, "float32", "mixed", ())
+    return Workshop(content, lambda: _feeds(served, calibration, None, whole_range=False), served.float_layers)
 
 
 def convert(served, quantize, io, calibration, predict=None):
