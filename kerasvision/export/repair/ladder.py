@@ -133,7 +133,8 @@ class Ladder:
             best = self._shaped(best)
             if self._target.keeps(best.trial):
                 return
-        self._spare(best, ranking())
+        if self._target.size_bytes is None or best.trial.size_bytes < self._target.size_bytes:  # floats only add bytes
+            self._spare(best, ranking())
         self._add("tflite:float16", Plan(), "every", convert(self._served, "float16", "mixed", ()))
 
     def _shaped(self, best):
