@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import pytest
 
@@ -12,7 +13,7 @@ from kerasvision.export.base import Job
 from kerasvision.export.blame import blame, draw
 from kerasvision.export.certificate import export
 from kerasvision.export.layers import Layer
-from kerasvision.export.repair.ladder import Target, repair
+from kerasvision.export.repair.ladder import Attempt, Ladder, Target, repair
 from kerasvision.export.repair.workshop import Plan
 from kerasvision.export.targets.tflite import TFLite, TFLiteRunner
 from kerasvision.export.trials import Trial, Trials
@@ -52,9 +53,41 @@ def test_channels_with_a_shortcut_need_layers_in_float(around):
     assert len(set(names) & touched) >= 2  # those on both sides of the tensor
 
 
-def test_a_target_that_no_file_reaches_says_what_was_found(inside):
-    with pytest.raises(KerasVisionError, match=r"none of \d+ files keeps the target; the best: tflite:\w+.* bytes"):
-        repair(inside, Target(DROP, size_bytes=1000))
+def trial(low, change, size=10, ms=1.0):
+    held = {"metric_change": change, "metric_change_interval": [low, 2 * change - low], "direction": "max"}
+    return Trial(held | {"examples": 179, "flips": 3, "tolerance": None}, 0.0, size, ms)
+
+
+def ladder_of(target, *trials):
+    """A ladder that has been climbed."""
+    about = types.SimpleNamespace(size=179, metric="accuracy", split_name="validation")
+    ladder = Ladder(None, None, target, about)
+    plans = (Plan(), Plan(bias=True), Plan(floats=("a",)))
+    ladder.attempts = [Attempt("tflite:int8", p, "every", t, "0") for p, t in zip(plans, trials, strict=False)]
+    return ladder
+
+
+def test_a_target_that_no_file_reaches_says_what_was_found():
+    about = r"changes accuracy by -0.4000 \(-0.5000 to -0.3000\), with 10 bytes and 1.00 ms"
+    with pytest.raises(KerasVisionError, match=f"none of 1 files keeps the target; the best: tflite:int8 {about}"):
+        ladder_of(Target(0.01), trial(-0.5, -0.4)).chosen()
+    with pytest.raises(KerasVisionError, match="none of 2 files keeps the target; the best: tflite:int8 bias"):
+        ladder_of(Target(0.01, size_bytes=9), trial(-0.5, -0.4), trial(0, 0)).chosen()
+
+
+def test_a_file_that_may_keep_it_says_how_many_examples_would_tell():
+    """The interval reaches three times as far as the bound, so nine times as many."""
+    line = r"179 validation examples are too few to tell whether a file keeps --max-drop 0.01, about 161\d would"
+    with pytest.raises(KerasVisionError, match=line):
+        ladder_of(Target(0.01), trial(-0.5, -0.4), trial(-0.03, 0.0)).chosen()
+
+
+def test_the_smallest_file_that_keeps_the_target_is_chosen():
+    trials = trial(-0.5, -0.4, size=5), trial(-0.001, 0.0, size=20), trial(-0.001, 0.0, size=12)
+    found = ladder_of(Target(0.01), *trials).chosen()
+    assert found.exporter.repair == ("float=a",) and found.calibration == "every"
+    assert [row["front"] for row in found.record["attempts"]] == [True, False, True]
+    assert [row["kept"] for row in found.record["attempts"]] == [False, True, True]
 
 
 def test_too_few_examples_say_how_many_are_needed(inside):
@@ -63,10 +96,6 @@ def test_too_few_examples_say_how_many_are_needed(inside):
 
 
 def test_a_bound_is_kept_by_the_whole_interval():
-    def trial(low, change, size=10, ms=1.0):
-        held = {"metric_change": change, "metric_change_interval": [low, 2 * change - low], "direction": "max"}
-        return Trial(held, 0.0, size, ms)
-
     target = Target(0.01, size_bytes=10, latency_ms=1.0)
     assert target.keeps(trial(-0.0099, 0.0)) and not target.keeps(trial(-0.0101, 0.0))
     assert target.may_keep(trial(-0.0101, 0.0)) and not target.may_keep(trial(-0.02, -0.0101))
