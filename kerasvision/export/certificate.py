@@ -27,12 +27,13 @@ from kerasvision.inference.record import judged_split, read_record
 FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
-def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every"):
+def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every", repaired=None):
     """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
     evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`.
+    repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
@@ -56,6 +57,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         artifacts = _checked(written, artifacts, runners, judge, doubts, promises)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
         artifacts = _with_explanations(written, artifacts, runners, job)
+        artifacts = _with_repairs(exporters, artifacts, calibration, repaired)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -114,6 +116,21 @@ def _with_explanations(written, artifacts, runners, job):
         gives = heat.HEAT in artifact.signature["outputs"] and not artifact.failures
         kept, wrong = heat.kept(runner, exporter.precision, job.served, job.samples) if gives else ({}, ())
         held.append(dataclasses.replace(artifact, explanation=kept, failures=(*artifact.failures, *wrong)))
+    return held
+
+
+def _with_repairs(exporters, artifacts, calibration, repaired):
+    """The artifacts with the steps that repaired them, which make the same bytes again."""
+    held = []
+    for exporter, artifact in zip(exporters, artifacts, strict=True):
+        record, failures = {}, artifact.failures
+        if repaired is not None and exporter == repaired.exporter:
+            record = repaired.record
+            if artifact.sha256 != repaired.sha256:
+                failures = (*failures, "is not the file that was judged on the validation split, by the same steps")
+        elif getattr(exporter, "repair", ()):
+            record = {"steps": list(exporter.repair), "calibration": calibration}
+        held.append(dataclasses.replace(artifact, repair=record, failures=failures))
     return held
 
 

@@ -74,6 +74,7 @@ def _artifact(arch, a):
         **({"functions": a.functions} if a.functions else {}),
         **({"explanation": a.explanation} if a.explanation else {}),
         **({"promise": a.promise} if a.promise else {}),
+        **({"repair": a.repair} if a.repair else {}),
     }
 
 

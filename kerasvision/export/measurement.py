@@ -53,7 +53,8 @@ class Artifact:
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
     difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`. promise:
     what the file promises of its answers (`Architecture.promise`), fitted to its own scores. explanation: of a file
-    that gives its `heat`, how like the trained model's that is: see `heat.kept`.
+    that gives its `heat`, how like the trained model's that is: see `heat.kept`. repair: by which
+    steps it loses less (`repair.ladder`), {} where there were none.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Artifact:
     functions: dict = dataclasses.field(default_factory=dict)
     explanation: dict = dataclasses.field(default_factory=dict)
     promise: dict = dataclasses.field(default_factory=dict)
+    repair: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):
