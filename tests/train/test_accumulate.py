@@ -7,8 +7,8 @@ import pytest
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from tests.train import steps, tiny
+from tests.undrawn import train
 
 FOUR = create("techniques/accumulate", steps=4)
 OPTIMIZERS = {

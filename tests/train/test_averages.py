@@ -11,10 +11,10 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create, techniques
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.base import Technique
 from tests.train import tiny
+from tests.undrawn import train
 
 AVERAGES = {"ema": {"decay": 0.9}, "swa": {"first": 2}}
 

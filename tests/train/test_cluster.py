@@ -9,10 +9,10 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests.train import tiny
 from tests.train.test_prune import gzipped, kernels_of, phase_graph
+from tests.undrawn import train
 
 
 def clusters(**fields):

@@ -13,10 +13,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques._kernels import kernels
 from tests.train import tiny
+from tests.undrawn import train
 
 NIGHTLY = pytest.mark.nightly  # a training each
 AWARE = create("techniques/qat", preserve="sparsity")

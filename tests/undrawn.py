@@ -1,0 +1,13 @@
+"""`train` without its pictures, which are a quarter of what the smallest run costs. What training draws is looked at
+where it is typed at the command line: tests/cli/test_draw.py, test_predict_masks.py and test_bad_input.py.
+"""
+
+from unittest import mock
+
+from kerasvision.train import fit
+
+
+def train(*given, **options):
+    """As `kerasvision.train.fit.train`; neither curves.png nor pictures of the evaluation are in the run folder."""
+    with mock.patch.multiple(fit, draw_curves=mock.DEFAULT, draw_evaluation=mock.DEFAULT):
+        return fit.train(*given, **options)
