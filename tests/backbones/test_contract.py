@@ -35,7 +35,8 @@ def of_day(case):
     return case[0] == "convnet" and case[1].get("attention") in ("se", "self_attention")
 
 
-LARGE = ("densenet", "efficientnet", "inception")  # hundreds of layers: seconds for each graph
+# hundreds of layers, or 28 million weights: seconds for each graph; small versions by day in test_attention.py
+LARGE = ("convnext", "densenet", "efficientnet", "inception")
 GRADED = [  # the large ones, and the second and further versions of the rest, are nightly
     pytest.param(c, marks=pytest.mark.nightly if c[0] in LARGE or not (c[1] == TINY[c[0]][0] or of_day(c)) else ())
     for c in CASES

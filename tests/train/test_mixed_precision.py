@@ -46,7 +46,7 @@ def exact_step(tmp_path_factory):
     return {v.name: v.numpy() for v in trained.graph.variables}
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=pytest.mark.nightly)])
 def test_a_step_is_nearly_the_float32_step(exact_step, dtype, tmp_path):
     """Within the rounding of 11 and 8 bits, summed over 135 images of 64 positions. The loss scale of float16, 32,768,
     has been taken off the gradients again.

@@ -114,6 +114,7 @@ def test_an_interrupted_run_goes_on_with_its_zeros(tmp_path):
         np.testing.assert_array_equal(a == 0, b == 0)
 
 
+@NIGHTLY
 def test_mixed_precision_prunes_too(tmp_path):
     pair = (create("techniques/mixed_precision"), pruned())
     trained = train(tiny.recipe(epochs=2, techniques=pair), tmp_path / "run")
