@@ -11,7 +11,7 @@ from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
 from tests.contract import contracts
 
-STEPS = 40  # at most, after which the loss has fallen
+STEPS = 40  # after which the loss has fallen
 APART = 1e-3  # of scores: an error of float32 beyond it is one of the conversion
 
 
@@ -26,7 +26,7 @@ def check_light(arch, graph, case, folder, compares=True):
     """The loss of one batch falls; a float .tflite of what has learned has builtin operators alone, and its answers are
     the graph's. compares: False where the graph itself decides what it looks at, so that rounding may change all.
     """
-    contracts.check_overfits(arch, graph, dataclasses.replace(case, overfit=(min(STEPS, case.overfit[0]), 0.999)))
+    contracts.check_overfits(arch, graph, case, within=(STEPS, 0.999))
     arch, exporter = sure(arch), create("exporters/tflite")
     served, path = Served(arch, graph, case.classes), folder / "model.tflite"
     path.write_bytes(convert(served, "float32", "mixed", ()))
