@@ -14,6 +14,7 @@ from tests.contract.cases import (
     EXEMPT_FROM_QAT,
     EXEMPT_FROM_TARGETS,
     HEADS,
+    LIKE_ANOTHER,
     REPRESENTATIVES,
     TWO_STAGE,
     WHOLE_EXPORTS,
@@ -28,8 +29,16 @@ GRADED = pytest.mark.parametrize("name", graded(), scope="module")
 LEARNED = pytest.mark.parametrize(
     "name", graded(set(REPRESENTATIVES) - {"instance_segmentation/mask_rcnn"}), scope="module"
 )
-# every file of those is certified by default in test_exports.py, of the rest at night
-LIGHT = pytest.mark.parametrize("name", [n for n in names() if n not in (*WHOLE_EXPORTS, *CERTIFIED)], scope="module")
+# files of those are certified by default in test_exports.py, of the rest at night
+LIGHT = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.nightly if n in LIKE_ANOTHER else ())
+        for n in names()
+        if n not in (*WHOLE_EXPORTS, *CERTIFIED)
+    ],
+    scope="module",
+)
 
 
 @pytest.fixture(scope="module")
