@@ -12,11 +12,11 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.losses import divergence
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests import store
 from tests.contract.cases import CASES
 from tests.train import tiny
+from tests.undrawn import train
 
 RNG = np.random.default_rng(5)
 
