@@ -16,7 +16,7 @@ def describe(values, classes):
         return segments(values, classes)
     if "embedding" in values:
         return vector(values)
-    if "present" in values:
+    if {"present", "probabilities"} <= set(values):
         return several(values, classes)
     if set(values) == {"probabilities"}:
         return best(values, classes)
