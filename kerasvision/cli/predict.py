@@ -42,6 +42,7 @@ def configure(parser):
     )
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
+    _configure_lines(parser)
     parser.add_argument(
         "--set",
         nargs="+",
@@ -49,6 +50,15 @@ def configure(parser):
         metavar="KEY=VALUE",
         help="how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter",
     )
+
+
+def _configure_lines(parser):
+    parser.add_argument(
+        "--decoder", choices=("greedy", "beam"), default="greedy", help="how a run reads lines: the best path, or texts"
+    )
+    parser.add_argument("--lexicon", metavar="FILE", help="a text a line: which ones a line may say (--decoder beam)")
+    parser.add_argument("--pattern", metavar="REGEX", help=r"what a line has to match, as in '\d{2}\.\d{2}\.\d{4}'")
+    parser.add_argument("--language", metavar="FILE", help="text as that of the lines, for a model of its characters")
 
 
 def needs_tensorflow(args):
@@ -64,8 +74,21 @@ def _opened(path):
 
 
 def _light(args):
-    asked = args.set or args.text or args.outliers or args.largest or args.fill_holes
+    asked = args.set or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
+
+
+def _beam(args):
+    """Whether lines are decoded on the host."""
+    return args.decoder == "beam" or any(v is not None for v in (args.lexicon, args.pattern, args.language))
+
+
+def _line_reader(args, model):
+    from kerasvision.systems.lines import LineDecoder, LineReader, texts_in
+
+    lexicon, language = (texts_in(path) if path is not None else () for path in (args.lexicon, args.language))
+    decoder = LineDecoder(model.classes, lexicon=lexicon, pattern=args.pattern or "", language=language)
+    return LineReader(model, decoder)
 
 
 def _model(args):
@@ -75,6 +98,7 @@ def _model(args):
     from kerasvision.api import load, tidying
 
     model = load(args.model, args.set)
+    model = _line_reader(args, model) if _beam(args) else model
     return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 
 

@@ -26,6 +26,7 @@ class Served(tf.Module):
         self.weights = list(part.variables)
         self.quantization_aware = is_quantized(part)
         self.float_layers = tuple(layer.name for layer in part.layers if getattr(layer, "stays_float", False))
+        self.loops = tuple(layer.name for layer in part.layers if _is_loop(layer))
         self.apply_graph = lambda inputs: part(inputs, training=False)  # a closure, so that it is not tracked
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = self._prepared_specs()
@@ -137,6 +138,12 @@ class Served(tf.Module):
             return self._run_graph(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
 
         return tf.function(predict, input_signature=[specs], autograph=False)
+
+
+def _is_loop(layer):
+    """Whether a layer is recurrent, in one direction or two, and not unrolled."""
+    inner = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    return isinstance(inner, keras.layers.RNN) and not inner.unroll
 
 
 def _features(arch, graph):

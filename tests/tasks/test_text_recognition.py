@@ -1,20 +1,28 @@
 """Lines of text: where characters are found, what decides between two answers, and what cannot be trained."""
 
+import types
+from unittest import mock
+
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.sources.base import Split
+from kerasvision.export.targets._tflite_operators import tflite_ops
+from kerasvision.export.targets.onnx import ONNX
+from kerasvision.export.targets.tflite import TFLiteRunner, convert
+from kerasvision.inference.served import Served
 from kerasvision.tasks.targets import Asked
 
 CLASSES = ("a", "b", "c")
 
 
-def recognizer(**fields):
+def recognizer(name="conv", **fields):
     return create(
-        "text_recognition/conv", **{"num_classes": 3, "width": 4, "depth": 1, "image_size": (32, 64)} | fields
+        f"text_recognition/{name}", **{"num_classes": 3, "width": 4, "depth": 1, "image_size": (32, 64)} | fields
     )
 
 
@@ -115,9 +123,44 @@ def test_a_character_can_be_asked_for():
         arch.targets().choose(raw, {}, CLASSES, Asked(box=(2,)))
 
 
+def loop(cell, unroll=False):
+    """(Served of fresh weights, eight pictures, their texts as lists of classes)."""
+    keras.utils.set_random_seed(3)
+    arch = recognizer("crnn", cell=cell, unroll=unroll, image_size=(16, 48), units=8, num_classes=4)
+    graph = arch.build()
+    graph.set_weights([4 * w for w in graph.get_weights()])  # so that frames say different things
+    served = Served(arch, graph, (*CLASSES, "d"))
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 48, 3)).astype(np.uint8)
+    texts = served.fixed(batch=None)({"image": pictures})["labels"].numpy()
+    assert len({tuple(text) for text in texts}) > 4
+    return served, pictures, texts
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_files_of_loops_forget_one_picture_before_the_next(cell, tmp_path):
+    """By builtin operators: LiteRT's own LSTM goes on with the state that the picture before has left."""
+    served, pictures, texts = loop(cell)
+    (tmp_path / "model.tflite").write_bytes(convert(served, "float32", "mixed", []))
+    kinds = tflite_ops(tmp_path / "model.tflite")
+    assert "WHILE" in kinds and not [k for k in kinds if "SEQUENCE" in k or k.startswith("Flex") or not k.isupper()]
+    runner = TFLiteRunner(tmp_path / "model.tflite", served.arch)
+    for _ in range(2):
+        np.testing.assert_array_equal(runner.infer({"image": pictures})["labels"], texts)
+    with pytest.raises(KerasVisionError, match="recurrent1 runs in a loop, .*; train with model.unroll=True, or"):
+        convert(served, "int8", "mixed", [])
+    job = types.SimpleNamespace(served=served)
+    with mock.patch.object(ONNX, "package", return_value=(tmp_path, None)):
+        path = ONNX().write(job)
+    np.testing.assert_array_equal(ONNX().open(path, served.arch).infer({"image": pictures})["labels"], texts)
+
+
 @pytest.mark.parametrize(
-    "fields", [{"image_size": (32, 62)}, {"image_size": (40, 64)}, {"reach": 4}, {"width": 0}, {"dropout": 1.0}]
+    ("name", "fields"),
+    [
+        *(("conv", f) for f in ({"image_size": (32, 62)}, {"image_size": (40, 64)}, {"reach": 4}, {"width": 0})),
+        *(("crnn", f) for f in ({"image_size": (40, 64)}, {"dropout": 1.0}, {"depth": 0}, {"units": 0})),
+    ],
 )
-def test_bad_fields_are_one_line(fields):
+def test_bad_fields_are_one_line(name, fields):
     with pytest.raises(UsageError, match=f"{next(iter(fields))}=.*; allowed: "):
-        recognizer(**fields)
+        recognizer(name, **fields)

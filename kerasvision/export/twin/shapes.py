@@ -121,5 +121,7 @@ OPERATORS = {
     "SLICE": lambda node, x, begin, size: tf.slice(x, begin, size),
     "EXPAND_DIMS": lambda node, x, axis: tf.expand_dims(x, axis),
     "BROADCAST_TO": lambda node, x, shape: tf.broadcast_to(x, shape),
+    "REVERSE_V2": lambda node, x, axes: tf.reverse(x, axes),
+    "SPLIT_V": lambda node, x, sizes, axis: tf.split(x, sizes, int(np.ravel(axis)[0])),
     "SHAPE": lambda node, x: tf.shape(x),
 }

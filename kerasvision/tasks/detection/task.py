@@ -108,12 +108,14 @@ class Detection(BoxAnswers, ImageArchitecture):
         """Also what suppression chose from: `candidates_xyxy` [B, C, 4] in pixels of the original image, their
         `candidate_scores` and `candidate_labels` [B, C], down to half the score that counts.
         """
-        boxes, scores = self.candidates(raw)
-        clipped = box_ops.clip(boxes, self.image_size)
+        return self.decode(raw, geometry) | self.chosen_from(*self.candidates(raw), geometry)
+
+    def chosen_from(self, boxes_xyxy, scores, geometry):
+        """What `candidates` gives -> what `judged` adds."""
+        clipped = box_ops.clip(boxes_xyxy, self.image_size)
         best = top_candidates(clipped, scores, 2 * CANDIDATES, self.suppression.score_threshold / 2)
         original = box_ops.clip(geo.restore_boxes(best[0], geometry), geometry["image_hw"])
-        pool = {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
-        return self.decode(raw, geometry) | pool
+        return {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
 
     def found(self, boxes_xyxy, scores, geometry):
         """What `candidates` gives -> (prediction, the candidate 0..A-1 that each detection is, int32 [B, D])."""
@@ -202,7 +204,8 @@ def _pairs(reference, other):
     overlap = np.where(away <= SAME_PX, 1.0, overlap)
     overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
     apart = np.abs(a["scores"][:, None] - b["scores"][None])
-    rows, columns = linear_sum_assignment(overlap - apart, maximize=True)
+    gain = np.nan_to_num(overlap - apart, nan=-2.0)  # what is no number pairs with nothing, and `_away` tells of it
+    rows, columns = linear_sum_assignment(gain, maximize=True)
     held = overlap[rows, columns] >= 0.5
     return rows[held], columns[held], overlap, apart
 

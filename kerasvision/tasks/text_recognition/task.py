@@ -166,7 +166,11 @@ class TextRecognition(BoxAnswers, ImageModel):
         """
         places = tf.range(self.frames + 1, dtype=tf.float32) * STRIDE
         borders = (places - geometry["offset_xy"][:, :1]) / geometry["scale_xy"][:, :1]
-        held = {"probabilities": tf.nn.softmax(raw["logits"]), "image_width": geometry["image_hw"][:, 1]}
+        held = {
+            "probabilities": tf.nn.softmax(raw["logits"]),
+            "image_width": geometry["image_hw"][:, 1],
+            "image_height": geometry["image_hw"][:, 0],
+        }
         return self.decode(raw, geometry) | held | {"borders": borders}
 
     def evaluator(self, classes):
