@@ -18,7 +18,7 @@ def describe(values, classes, promise=None):
         return segments(values, classes)
     if "embedding" in values:
         return vector(values)
-    if "present" in values:
+    if {"present", "probabilities"} <= set(values):
         return several(values, classes)
     if set(values) <= {"probabilities", "in_set"}:
         return best(values, classes, promise)

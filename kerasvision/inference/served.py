@@ -38,10 +38,11 @@ class Served(tf.Module):
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
         self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
+        held = arch.functions(graph)
         self.functions = {
-            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False)
-            for name, f in arch.functions(graph).items()
+            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False) for name, f in held.items()
         }
+        self.measured_with = {name: dict(f.measured_with) for name, f in held.items()}
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""

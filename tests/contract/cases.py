@@ -19,6 +19,7 @@ from tests.contract import (
     segmentation_cases,
     self_supervised_cases,
     text_cases,
+    tracking_cases,
     volume_cases,
 )
 from tests.contract.case import PHOTOGRAPHS, Case, crops
@@ -139,6 +140,7 @@ CASES = {
     **self_supervised_cases.CASES,
     **incomplete_cases.CASES,
     **text_cases.CASES,
+    **tracking_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -179,12 +181,14 @@ EXEMPT_FROM_QAT = {
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
     **dict.fromkeys(text_cases.CASES, TAKES_IDS),
+    "tracking/siamfc": "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures",
 }
 
 
 # name -> why its graph has no vector that stands for an example
 EXEMPT_FROM_EMBEDDING = {
     "generation/partial_unet": "its skips carry the picture past every level",
+    "tracking/siamfc": "two pictures are compared, and no vector stands for a pair",
     "toys/siamese": "says none",
     "toys/text": "says none",
     "toys/volume": "says none",
@@ -192,7 +196,7 @@ EXEMPT_FROM_EMBEDDING = {
 }
 EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
-    *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
+    *("toys/siamese", "toys/text", "toys/volume", "toys/points", "tracking/siamfc"),
     *text_cases.CASES,  # ids have no gradient
 )
 # family, or one of its architectures -> the raw key that is made of the embedding alone

@@ -6,6 +6,7 @@ import pytest
 from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
+from kerasvision.metrics.following import Following
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
@@ -98,6 +99,13 @@ def tracking():
     return Tracking(), found, {"boxes_xyxy": boxes, "ids": ids, "sequence": np.arange(COUNT) // 6}
 
 
+def following():
+    corners = RNG.uniform(0, 50, (COUNT, 2))
+    true = np.concatenate([corners, corners + 40], -1)
+    found = {"box_xyxy": true + RNG.normal(0, 9, true.shape), "present": RNG.integers(0, 2, COUNT)}
+    return Following(), found, {"box_xyxy": true, "present": RNG.integers(0, 2, COUNT)}
+
+
 def known_classes():
     _, prediction, ground_truth = single_label()
     label = np.where(RNG.random(COUNT) < 0.8, prediction["probabilities"].argmax(1), -1)
@@ -107,6 +115,7 @@ def known_classes():
 CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
     tracking,
+    following,
     known_classes,
     representation,
 )
@@ -115,7 +124,7 @@ CASES = (
 def test_every_architecture_s_evaluator_is_among_them():
     held = {type(make()[0]) for make in CASES}
     made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
-    of_systems = {Tracking}
+    of_systems = {Tracking, Following}
     assert {type(arch.evaluator(classes)) for arch, classes in made} | of_systems == held, (
         "give a new evaluator a case here"
     )
