@@ -58,7 +58,7 @@ def run(args):
 def _robustness(args, contract):
     """What was measured of the model of this contract, or None."""
     from kerasvision.core.errors import UsageError
-    from kerasvision.robustness.report import read
+    from kerasvision.robustness.recorded import read
 
     found, name = read(args.robustness) if args.robustness else None, contract["recipe"]["name"]
     if found and found["name"] != name:
