@@ -41,7 +41,7 @@ MAY_IMPORT = {
     ),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
-    "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data"),
+    "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data", "explain"),
     "systems": ("core", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": ("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
     "api": ("core", "ops", "data", "inference", "export", "train"),

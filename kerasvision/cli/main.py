@@ -10,7 +10,7 @@ from kerasvision.core.escaping import lines_of
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
-    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index", "track"),
+    *("launch", "doctor", "serve", "models", "card", "robustness", "trust", "attack", "explain", "index", "track"),
     *("inspect", "benchmark", "verify", "classes", "probe"),
 )
 
