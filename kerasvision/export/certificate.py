@@ -17,6 +17,7 @@ from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
+from kerasvision.export.resistance import check_budget, stressed
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -41,6 +42,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     version = next_version(out, name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], trained.served()
+    check_budget(trained.recipe.budget, served.arch)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
@@ -52,6 +54,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts)
+        artifacts = stressed(written, artifacts, runners, trained, split_name, limit)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:

@@ -4,9 +4,9 @@ from kerasvision.core.escaping import markdown_code, markdown_text
 
 _SAYS = {
     "clean": "On images as they are.",
-    "corrupted": "Under noise, blur, weather and compression (Hendrycks, Dietterich 2019, arXiv:1903.12261).",
-    "attacked": "The share that is still right after small changes made to mislead. Transfer: made on the trained model; "
-    "white box: by the file's own gradients; asked alone: by its scores alone.",
+    "corrupted": "Under noise, blur, weather, compression (Hendrycks, Dietterich 2019, arXiv:1903.12261).",
+    "attacked": "The share that is still right after small changes made to mislead. Transfer: made on the trained "
+    "model; white box: by the file's own gradients; asked alone: by its scores alone.",
     "certified": "What is proven, whatever the attack.",
     "explained": "Whether heats are true: deletion (lower is better), insertion, pointing and inside (higher), and how "
     "alike a file's are to those of the trained model.",
