@@ -55,7 +55,7 @@ def _build(args):
 
 def _add(args):
     from kerasvision.api import load
-    from kerasvision.cli.index import pictures_of
+    from kerasvision.cli.pictures import pictures_of
     from kerasvision.export.certificate import export
     from kerasvision.systems import few_examples
 
@@ -73,7 +73,7 @@ def _add(args):
 
 def _episodes(args):
     from kerasvision.api import load
-    from kerasvision.cli.index import pictures_of
+    from kerasvision.cli.pictures import pictures_of
     from kerasvision.systems import few_examples
     from kerasvision.systems.index import embedded
 

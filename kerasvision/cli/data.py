@@ -1,4 +1,4 @@
-"""`kerasvision data check|show|anchors|convert|suspects`."""
+"""`kerasvision data check|show|anchors|convert|suspects|duplicates`."""
 
 import json
 import sys
@@ -7,8 +7,8 @@ from kerasvision.cli.progress import progress_bar
 from kerasvision.core.escaping import cell, line_of
 
 HELP = (
-    "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, or "
-    "list labels that are probably wrong"
+    "check a data source, show what a recipe's augmentations do to it, fit anchors to it, convert its format, "
+    "list labels that are probably wrong, or find copies among pictures"
 )
 SOURCE = (
     "a folder, a .csv manifest, a .csv, .tsv or .jsonl of texts, a COCO .json, a YOLO .yaml, KIND:PATH, tfds:NAME, "
@@ -18,7 +18,11 @@ SOURCE = (
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="check|show|anchors|convert|suspects", required=True)
+    from kerasvision.cli import copies
+
+    actions = parser.add_subparsers(
+        dest="action", metavar="check|show|anchors|convert|suspects|duplicates", required=True
+    )
     text = "count classes, sizes, boxes, duplicates and odd images, and say what training does with each"
     checking = actions.add_parser("check", help=text, description=text)
     checking.add_argument("source", metavar="SOURCE", help=SOURCE)
@@ -42,6 +46,7 @@ def configure(parser):
     doubting.add_argument("run_folder", metavar="RUN", help="a finished run of a classifier")
     doubting.add_argument("--split", choices=("validation", "test"), default="validation", help="(default: validation)")
     doubting.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    copies.configure(actions)
 
 
 def _configure_anchors(actions):
@@ -60,8 +65,10 @@ def _configure_anchors(actions):
 
 def run(args):
     """Do what the action says."""
+    from kerasvision.cli import copies
+
     actions = {"check": _check, "show": _show, "anchors": _anchors, "convert": _convert, "suspects": _suspects}
-    return actions[args.action](args)
+    return (actions | {"duplicates": copies.run})[args.action](args)
 
 
 def _suspects(args):

@@ -1,4 +1,4 @@
-"""`kerasvision index build|add|remove|sync|query`: find pictures again by what an embedder says of them."""
+"""`kerasvision index ACTION`: find pictures again by what an embedder says of them."""
 
 import json
 import pathlib
@@ -10,7 +10,9 @@ AT_ONCE = 64  # pictures between two writes
 
 def configure(parser):
     """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="build|add|remove|sync|query", required=True)
+    from kerasvision.cli import clusters
+
+    actions = parser.add_subparsers(dest="action", metavar="build|add|remove|sync|query|clusters|assign", required=True)
     images, model = ("files, folders, globs, URLs"), "the embedder, or another file of it (default: that of the index)"
     building = _action(actions, "build", "embed pictures, and keep their vectors in a folder")
     building.add_argument("images", nargs="+", metavar="IMAGE", help=images)
@@ -31,6 +33,7 @@ def configure(parser):
     removing.add_argument("index", metavar="INDEX")
     removing.add_argument("paths", nargs="+", metavar="PATH", help="as `query` shows them")
     _configure_query(_action(actions, "query", "the pictures of an index that are nearest to others"), images, model)
+    clusters.configure(actions, _action)
 
 
 def _action(actions, name, text):
@@ -52,11 +55,15 @@ def _configure_query(querying, images, model):
 
 def run(args):
     """Do what the action says; 1 if a picture failed, after all were tried."""
-    return {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query}[args.action](args)
+    from kerasvision.cli import clusters
+
+    own = {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query}
+    return (own | {"clusters": clusters.find, "assign": clusters.assign})[args.action](args)
 
 
 def _build(args):
     from kerasvision.api import load
+    from kerasvision.cli.pictures import item_of, pictures_of
     from kerasvision.systems import index, index_folder, near
 
     index_folder.require_new(args.out)  # before the work
@@ -92,6 +99,7 @@ def _add(args):
 
 def _embedder_and_add(writer, words, name, failed):
     """Embed pictures and add them, those that are in the index already being said and left out; gives their number."""
+    from kerasvision.cli.pictures import item_of, pictures_of
     from kerasvision.systems.index import embedded
 
     model, name = _embedder(writer.index, name)
@@ -124,6 +132,7 @@ def _remove(args):
 
 def _sync(args):
     """New files are added, changed ones taken again, and those that are gone removed."""
+    from kerasvision.cli.pictures import item_of
     from kerasvision.core.errors import UsageError
     from kerasvision.data.readable import SUFFIXES
     from kerasvision.systems import index_folder
@@ -149,6 +158,7 @@ def _sync(args):
 
 
 def _query(args):
+    from kerasvision.cli.pictures import pictures_of, print_table
     from kerasvision.core.errors import UsageError
     from kerasvision.systems import index_folder
     from kerasvision.systems.index import Filter, embedded
@@ -167,76 +177,20 @@ def _query(args):
         rows += [(path if not place else "", item["path"], f"{c:.3f}") for place, (item, c) in enumerate(found)]
         seen.append((path, pixels, found))
     if rows and not args.json:
-        _print_table(rows)
+        print_table(("image", "nearest", "cosine"), rows)
     if args.draw and seen:
         _draw(seen, args.draw)
     return 1 if failed else 0
 
 
 def _draw(seen, out):
-    """A row for each query: itself, and its neighbors with their cosines; what is gone from the disk is gray."""
-    import numpy as np
-
-    from kerasvision.core.errors import KerasVisionError
+    """A row for each query: itself, and its neighbors with their cosines."""
+    from kerasvision.cli.pictures import SIDE, tile_of
     from kerasvision.core.escaping import line_of
-    from kerasvision.data.kinds.fetching import fetched
-    from kerasvision.data.kinds.image import read_image
     from kerasvision.drawing.pictures import marked, save, sheet
 
-    side, tiles = 240, []
+    tiles = []
     for path, pixels, found in seen:
-        tiles.append((marked(pixels, (), side), line_of(pathlib.Path(path).name), "asked for"))
-        for item, cosine in found:
-            try:
-                picture = read_image(fetched(item["path"]))
-            except (KerasVisionError, OSError):
-                picture = np.full((side, side, 3), 128, np.uint8)
-            tiles.append((marked(picture, (), side), f"{cosine:.3f}", line_of(pathlib.Path(item["path"]).name)))
+        tiles.append((marked(pixels, (), SIDE), line_of(pathlib.Path(path).name), "asked for"))
+        tiles += [tile_of(i["path"], f"{c:.3f}", line_of(pathlib.Path(i["path"]).name)) for i, c in found]
     save(sheet(tiles, 1 + len(seen[0][2])), pathlib.Path(out))
-
-
-def item_of(path):
-    """What an index keeps of a picture: its path, and of a file the sum of its bytes, its folder and its time."""
-    import datetime
-    import hashlib
-
-    place = pathlib.Path(path)
-    if not place.is_file():
-        return {"path": path}
-    with place.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    time = datetime.datetime.fromtimestamp(place.stat().st_mtime, datetime.UTC)
-    label = place.resolve().parent.name
-    return {"path": path, "sha256": digest, "label": label, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
-
-
-def pictures_of(words, model, failed):
-    """Yields (path, uint8 [H, W, 3]) of what can be read; the rest is said, and its names are added to `failed`."""
-    from kerasvision.cli.examples import examples_of
-    from kerasvision.core.errors import KerasVisionError
-    from kerasvision.core.escaping import lines_of
-    from kerasvision.data.kinds.example import read_example
-    from kerasvision.data.kinds.fetching import fetched
-
-    for name, given in dict(examples_of(words, model.arch)).items():
-        try:
-            inputs, _ = read_example(model.arch, fetched(given))
-        except KerasVisionError as error:
-            failed.append(name)
-            print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
-            continue
-        yield name, inputs["image"]
-
-
-def _print_table(rows):
-    from rich.console import Console
-    from rich.table import Table
-
-    from kerasvision.core.escaping import cells
-
-    table = Table()
-    for column in ("image", "nearest", "cosine"):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*cells(*row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)

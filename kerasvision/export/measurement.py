@@ -22,6 +22,7 @@ from kerasvision.export.verdict import (
     change_of,
     examples_needed,
     failures_of,
+    not_finite,
     notes_of,
     require_finite,
     units_of,
@@ -106,12 +107,11 @@ class _Subject:
 
     def see(self, judged, inputs, ground_truth, names):
         prediction = self.runner(inputs)
-        errors, flips = self.runner.arch.compare(judged, prediction)
-        wrong = np.flatnonzero(~np.isfinite(errors))
-        if len(wrong):  # NaN is larger than no tolerance, and no metric can be made of it
+        for key, row in not_finite(prediction):  # NaN is larger than no tolerance, and no metric can be made of it
             raise KerasVisionError(
-                f"nothing was exported: {self.exporter.spec} gives scores that are not finite on {names[wrong[0]]}"
+                f"nothing was exported: {self.exporter.spec} gives {key} that are not finite on {names[row]}"
             )
+        errors, flips = self.runner.arch.compare(judged, prediction)
         self.evaluator.update(prediction, ground_truth)
         self.errors.extend(map(float, errors))
         largest = self.runner.arch.magnitude(judged)

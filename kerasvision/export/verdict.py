@@ -125,3 +125,14 @@ def require_finite(metrics, metric, whose):
         raise KerasVisionError(
             f"nothing was exported: {metric} of {whose} is {value}, which can be compared with nothing"
         )
+
+
+def not_finite(prediction):
+    """[(output, the first example of which it is not finite)] of a batch, numpy [B, ...]: every number of a file
+    is looked at, whatever its architecture compares.
+    """
+    found = []
+    for key, value in prediction.items():
+        finite = np.isfinite(value).reshape(len(value), -1).all(1) if value.dtype.kind == "f" else np.True_
+        found += [] if finite.all() else [(key, int(finite.argmin()))]
+    return found

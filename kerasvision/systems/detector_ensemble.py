@@ -23,7 +23,7 @@ SOFT_SIGMA = 0.5  # of soft_nms where the first member's suppression has none: a
 
 
 @systems.register("detector_ensemble")
-@delegating("_first", own=(*OWN, "predict", "judged"))  # which ask for `decode`
+@delegating("_first", own=(*OWN, "predict"))  # which asks for `decode`
 @dataclasses.dataclass(frozen=True)
 class DetectorEnsemble(Members):
     """Final. An architecture made of detectors, whatever their kinds and anchors. Preprocessing, evaluation and the
@@ -94,12 +94,23 @@ class DetectorEnsemble(Members):
     def decode(self, raw, geometry):
         if self.fuse != "wbf":
             return self._first.found(*self.candidates(raw), geometry)[0]
+        return self._fused(raw, geometry, self._first.suppression.max_detections)
+
+    def judged(self, raw, geometry):
+        """As a detector's; of `wbf` with every fused box, those beyond the last place too."""
+        if self.fuse != "wbf":
+            return self.decode(raw, geometry) | self._first.chosen_from(*self.candidates(raw), geometry)
+        every = self._fused(raw, geometry, sum(member.suppression.max_detections for member in self.members))
+        names = {"candidates_xyxy": "boxes_xyxy", "candidate_scores": "scores", "candidate_labels": "labels"}
+        return self.decode(raw, geometry) | {name: every[key] for name, key in names.items()}
+
+    def _fused(self, raw, geometry, most):
+        """`most` boxes of weighted boxes fusion, in pixels of the original image."""
         # in graph pixels, as files of the graph's size do: overlaps after a cut at the picture's border are others
         count = tf.shape(next(iter(raw.values())))[0]
         here = geo.identity(tf.tile([list(self.image_size)], [count, 1]))
         found = [member.decode(own, here) for member, own in self._by_member(raw)]
         boxes, scores, labels = (tf.concat([f[k] for f in found], 1) for k in ("boxes_xyxy", "scores", "labels"))
-        most = self._first.suppression.max_detections
         fused = weighted_boxes(boxes, scores, labels, len(self.members), most, self.iou_threshold)
         original = box_ops.clip(geo.restore_boxes(fused["boxes_xyxy"], geometry), geometry["image_hw"])
         real = (fused["labels"] >= 0)[..., None]

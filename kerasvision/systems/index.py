@@ -79,17 +79,22 @@ class Index:
 
     def require(self, model, name):
         """Refuse a model whose vectors are not those that the index holds. model: as `kerasvision.load` gives it."""
-        drawn = embedded(model, drawn_pictures(), name)
-        if drawn.shape != self.drawn.shape:
-            apart = f"vectors of {drawn.shape[1]} numbers, and the index holds {self.drawn.shape[1]}"
-        elif (alike := float((drawn * self.drawn).sum(1).mean())) < ALIKE:
-            apart = f"other vectors (a mean cosine of {alike:.2f} with those of the index's own)"
-        else:
-            return
-        raise KerasVisionError(
-            f"{name} is another embedder than {self.embedder}, which made the index: it gives {apart}; "
-            "query with that one, or build the index again"
-        )
+        require_same(model, name, self)
+
+
+def require_same(model, name, held):
+    """Refuse a model that is another embedder than the one that made an `Index` or `Clusters`."""
+    drawn = embedded(model, drawn_pictures(), name)
+    if drawn.shape != held.drawn.shape:
+        apart = f"vectors of {drawn.shape[1]} numbers, and the index holds {held.drawn.shape[1]}"
+    elif (alike := float((drawn * held.drawn).sum(1).mean())) < ALIKE:
+        apart = f"other vectors (a mean cosine of {alike:.2f} with those of the index's own)"
+    else:
+        return
+    raise KerasVisionError(
+        f"{name} is another embedder than {held.embedder}, which made the index: it gives {apart}; "
+        "query with that one, or build the index again"
+    )
 
 
 def exact(held, vectors, top, keep):

@@ -172,3 +172,43 @@ def test_neighbors_are_drawn_and_one_that_is_gone_is_gray(shop, tmp_path, capsys
     assert gray[1] - gray[0] > 0.5 * red[:, third].sum()
     assert main([*words, "--draw", "found.jpg"]) == 2
     assert "--draw found.jpg: a picture is written as .png" in capsys.readouterr().err
+
+
+def test_clusters_are_found_kept_and_tell_new_pictures(built, photos, tmp_path, capsys):
+    """Two pictures of each of four colors, and a third of each that the index has not seen."""
+    _, out = built
+    kept, labels, sheet = (tmp_path / name for name in ("colors.json", "labels.csv", "sheet.png"))
+    words = ["index", "clusters", str(out), "--number", "4", "--json"]
+    assert main([*words, "--out", str(kept), "--labels", str(labels), "--draw", str(sheet)]) == 0
+    said, told = capsys.readouterr()
+    rows = [json.loads(line) for line in said.splitlines()]
+    colors = [{pathlib.Path(p).stem.partition("_")[0] for p in row["nearest"]} for row in rows]
+    assert [len(c) for c in colors] == [1, 1, 1, 1] and set().union(*colors) == set(COLORS)
+    assert "4 clusters; 0 of 8 are of none" in told
+    with Image.open(sheet) as picture:
+        assert picture.width < picture.height, "four rows of two"
+    source = create("sources/manifest", path=str(labels), validation_fraction=0.0, test_fraction=0.0).open()
+    assert source.splits["train"].size == 8 and len(source.classes) == 4
+    by_color = {next(iter(c)): row["cluster"] for c, row in zip(colors, rows, strict=True)}
+    for color, value in COLORS.items():
+        Image.fromarray(np.full((22, 22, 3), value, np.uint8)).save(tmp_path / f"{color}.png")
+    files = [str(tmp_path / f"{color}.png") for color in COLORS]
+    assert main(["index", "assign", str(kept), *files, "--json"]) == 0
+    for color, line in zip(COLORS, capsys.readouterr().out.splitlines(), strict=True):
+        row = json.loads(line)
+        assert row["input"].endswith(f"{color}.png") and row["cosine"] > 0.9
+        assert row["cluster"] in (by_color[color], None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["clusters", "INDEX", "--draw", "a.jpg"], "--draw a.jpg: this is written as .png"),
+        (["clusters", "INDEX", "--number", "9"], "--number 9; allowed: 2 to 8"),
+        (["assign", "PHOTO", "PHOTO"], "holds no clusters; write it with kerasvision index clusters --out"),
+    ],
+)
+def test_what_cannot_be_clustered_is_one_line(built, photos, capsys, words, message):
+    held = {"INDEX": str(built[1]), "PHOTO": str(photos / "red_0.png")}
+    assert main(["index", *(held.get(w, w) for w in words)]) in (1, 2)
+    assert message in capsys.readouterr().err

@@ -27,7 +27,8 @@ def test_a_flat_picture_has_no_hash():
 
 
 def test_near_equals_plain_loops(monkeypatch):
-    monkeypatch.setattr(duplicates, "_BLOCK", 7)  # many blocks
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 7)  # many blocks
+    monkeypatch.setattr(duplicates, "_ROWS", 11)
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 60, dtype=np.uint64)
     thumbs = rng.integers(0, 256, (60, 16, 16)).astype(np.uint8)
@@ -109,7 +110,7 @@ def test_facts_of_pixels_and_of_damage(zoo):
 
 
 def test_the_search_ends_among_frames_that_are_all_alike(monkeypatch):
-    monkeypatch.setattr(duplicates, "_BLOCK", 10)
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 10)
     monkeypatch.setattr(duplicates, "MAX_PAIRS", 500)
     thumbs = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 16, 16)), 200, axis=0)
     pairs = duplicates.near(np.full(200, 99, np.uint64), thumbs)

@@ -81,7 +81,7 @@ def test_an_answer_that_is_no_number_is_refused(photo_model, judged, out, value,
     path, image = judged[2]
     exporter = planted(photo_model, spoil=on_image(image, lambda p: p + value), bound=bound)
     message = refusal(photo_model, [exporter], out)
-    assert message == f"nothing was exported: planted gives scores that are not finite on {path}"
+    assert message == f"nothing was exported: planted gives probabilities that are not finite on {path}"
 
 
 def test_what_rounding_explains_passes(photo_model, tmp_path):

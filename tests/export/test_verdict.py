@@ -116,3 +116,12 @@ def test_a_metric_that_is_no_number_is_refused(value):
     with pytest.raises(KerasVisionError, match=f"nothing was exported: m of tflite:int8 is {value}"):
         verdict.require_finite({"m": value} if value is not None else {}, "m", "tflite:int8")
     verdict.require_finite({"m": 0.0}, "m", "tflite:int8")
+
+
+def test_any_number_that_is_none_is_found_with_its_example():
+    """`classification/nearest_class` compares probabilities alone, a reader of text no places: both are looked at."""
+    held = {"label": np.array([1, 2, 3]), "scores": np.zeros((3, 4), np.float32), "name": np.array([b"a", b"b", b"c"])}
+    assert verdict.not_finite(held) == []
+    boxes = np.zeros((3, 2, 4), np.float32)
+    boxes[1, 0, 2], boxes[2, 1, 0] = np.inf, np.nan
+    assert verdict.not_finite(held | {"boxes_xyxy": boxes}) == [("boxes_xyxy", 1)]

@@ -102,6 +102,28 @@ def test_the_union_is_suppressed_as_by_the_definition(fuse, sigma):
         np.testing.assert_allclose(found["boxes_xyxy"][i, : len(kept)], wanted, atol=1e-3)
 
 
+@pytest.mark.parametrize("fuse", ["wbf", "nms"])
+def test_a_box_of_the_next_place_is_told_by_its_score(fuse):
+    """With one place, a file that gives the second best differs by how far the two scores are apart, not by a box."""
+    members = detected(2)
+    raw, (first, second) = in_ensemble(members), (a for a, _ in members)
+    one = dataclasses.replace(first, suppression=dataclasses.replace(RULE, max_detections=1))
+    arch = DetectorEnsemble((one, second), fuse)
+    judged = {k: v.numpy() for k, v in arch.judged(raw, identity()).items()}
+    assert judged["count"].tolist() == [1, 1]
+    if fuse == "wbf":  # the first member has one place for boxes of its own, too
+        boxes, scores, labels = (judged[f"candidate{k}"] for k in ("s_xyxy", "_scores", "_labels"))
+        more = {"boxes_xyxy": boxes, "scores": scores, "labels": labels}
+    else:
+        more = {k: v.numpy() for k, v in DetectorEnsemble((first, second), fuse).decode(raw, identity()).items()}
+    other = {k: more[k][:, 1:2] for k in ("boxes_xyxy", "scores", "labels")} | {"count": judged["count"]}
+    apart = judged["scores"][:, 0] - other["scores"][:, 0]
+    assert (apart > 0).all()
+    np.testing.assert_allclose(arch.compare(judged, other)[0], apart, atol=1e-5)
+    moved = other | {"boxes_xyxy": other["boxes_xyxy"] + np.float32(SIDE)}
+    assert (arch.compare(judged, moved)[0] > 0.4).all()
+
+
 def test_what_cannot_be_joined_is_one_line():
     first = member("yolo")
     for fields, message in (

@@ -12,6 +12,16 @@ from kerasvision.data.decode import look, on_host
 from kerasvision.data.readable import bytes_problem, sniff, upright
 
 THUMB = 16  # side of the gray thumbnail, pixels
+TURNS = {  # what is said of a copy -> how Pillow makes it
+    "nearly equal": None,
+    "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
+    "upside down and mirrored": Image.Transpose.FLIP_TOP_BOTTOM,
+    "turned by 90 degrees": Image.Transpose.ROTATE_90,
+    "turned by 180 degrees": Image.Transpose.ROTATE_180,
+    "turned by 270 degrees": Image.Transpose.ROTATE_270,
+    "turned by 90 degrees and mirrored": Image.Transpose.TRANSPOSE,
+    "turned by 270 degrees and mirrored": Image.Transpose.TRANSVERSE,
+}
 DARK = 16  # high bytes below: of 16 bits no more than 12 are used
 
 
@@ -43,8 +53,7 @@ def of_bytes(image_bytes):
             traits = set(_stored_traits(image, image_bytes)) | (
                 {"exif_orientation"} if seen["orientation"] > 1 else set()
             )
-            image.draft("L" if image.mode == "L" else "RGB", (8 * THUMB, 8 * THUMB))  # JPEG: decode a smaller picture
-            flat, clear = _flatten(image)
+            flat, clear = _shrunk(image)
             dhash, thumb = fingerprint(upright(flat, image_bytes))
             if "sixteen_bit" in traits and max(e[1] for e in _extrema(flat)) < DARK:
                 traits.add("dark_sixteen_bit")
@@ -78,6 +87,19 @@ def _extrema(image):
     """[(least, largest)] of each channel of a Pillow image."""
     found = image.getextrema()
     return found if isinstance(found[0], tuple) else [found]
+
+
+def _shrunk(image):
+    """As `_flatten`, of a smaller picture where a JPEG can be decoded so."""
+    image.draft("L" if image.mode == "L" else "RGB", (8 * THUMB, 8 * THUMB))
+    return _flatten(image)
+
+
+def fingerprints(image_bytes):
+    """[(dHash, thumbnail)] of an encoded picture as it is seen, and then mirrored and turned, in the order of TURNS."""
+    with Image.open(io.BytesIO(image_bytes)) as image:
+        gray = upright(_shrunk(image)[0], image_bytes).convert("L")
+    return [fingerprint(gray if turn is None else gray.transpose(turn)) for turn in TURNS.values()]
 
 
 def _flatten(image):

@@ -108,12 +108,14 @@ class Detection(BoxAnswers, ImageArchitecture):
         """Also what suppression chose from: `candidates_xyxy` [B, C, 4] in pixels of the original image, their
         `candidate_scores` and `candidate_labels` [B, C], down to half the score that counts.
         """
-        boxes, scores = self.candidates(raw)
-        clipped = box_ops.clip(boxes, self.image_size)
+        return self.decode(raw, geometry) | self.chosen_from(*self.candidates(raw), geometry)
+
+    def chosen_from(self, boxes_xyxy, scores, geometry):
+        """What `candidates` gives -> what `judged` adds."""
+        clipped = box_ops.clip(boxes_xyxy, self.image_size)
         best = top_candidates(clipped, scores, 2 * CANDIDATES, self.suppression.score_threshold / 2)
         original = box_ops.clip(geo.restore_boxes(best[0], geometry), geometry["image_hw"])
-        pool = {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
-        return self.decode(raw, geometry) | pool
+        return {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
 
     def found(self, boxes_xyxy, scores, geometry):
         """What `candidates` gives -> (prediction, the candidate 0..A-1 that each detection is, int32 [B, D])."""
@@ -202,7 +204,8 @@ def _pairs(reference, other):
     overlap = np.where(away <= SAME_PX, 1.0, overlap)
     overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
     apart = np.abs(a["scores"][:, None] - b["scores"][None])
-    rows, columns = linear_sum_assignment(overlap - apart, maximize=True)
+    gain = np.nan_to_num(overlap - apart, nan=-2.0)  # what is no number pairs with nothing, and `_away` tells of it
+    rows, columns = linear_sum_assignment(gain, maximize=True)
     held = overlap[rows, columns] >= 0.5
     return rows[held], columns[held], overlap, apart
 
@@ -229,7 +232,7 @@ def _surprise(ours, theirs, alone, rule):
     if theirs["count"] == rule.max_detections:  # others took all places
         least = np.minimum(least, scores - kept[1].min())
     if theirs["count"]:
-        overlap = box_ops.pairwise_iou(boxes, kept[0]).numpy()
+        overlap = _overlap(boxes, kept[0])
         if rule.class_aware:
             overlap = np.where(labels[:, None] == kept[2][None], overlap, -1.0)
         # another one suppressed it, which needs as high a score, and overlaps enough
@@ -237,6 +240,19 @@ def _surprise(ours, theirs, alone, rule):
         moved = _distances((boxes, scores, labels), kept)  # it is there, of so little area that it overlaps nothing
         least = np.minimum(least, np.minimum(suppressed, moved).min(1))
     return np.maximum(least, 0.0)
+
+
+def _overlap(boxes, others):
+    """[N, M], the larger of the IoU of the boxes as they are and with sides of at least `MIN_SIDE_PX`: TFLite's own
+    operator gets them so (`ops.nms.tflite_boxes`), and to it a line suppresses a line; to all else it overlaps nothing.
+    """
+    return np.maximum(*(box_ops.pairwise_iou(a, b).numpy() for a, b in ((boxes, others), _widened(boxes, others))))
+
+
+def _widened(*several):
+    centered = [box_ops.to_cxcywh(boxes) for boxes in several]
+    sides = [tf.maximum(b[..., 2:], box_ops.MIN_SIDE_PX) for b in centered]
+    return [box_ops.from_cxcywh(tf.concat([b[..., :2], side], -1)) for b, side in zip(centered, sides, strict=True)]
 
 
 def _distances(found, pool):

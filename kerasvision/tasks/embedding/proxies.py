@@ -72,10 +72,29 @@ class Proxies(Embedding):
     """Raw is `{"embedding": [B, dimension], "cosines": [B, num_classes]}`, of which `decode` sees the embedding alone.
 
     num_classes: in training; 0 takes the number from the data. objective: the terms of the loss.
+
+    centers: vectors of each class, for classes that look in several ways or whose labels are partly wrong; the nearest
+    counts (with `arcface`: "Sub-center ArcFace", Deng et al., ECCV 2020). centers_temperature: above 0 all count, the
+    nearer the more, and centers_merge above 0 draws those of a class together (with `cosface`: "SoftTriple", Qian et
+    al. 2019, arXiv:1909.05235, whose values are 0.1 and 0.2 at a scale of 20 and a margin of 0.01).
     """
 
     num_classes: int = 0
     objective: ProxyLoss = ProxyLoss()
+    centers: int = 1
+    centers_temperature: float = 0.0
+    centers_merge: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.centers < 1:
+            raise UsageError(f"model.centers={self.centers}; allowed: 1 vector a class, or more")
+        for name in ("centers_temperature", "centers_merge"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise UsageError(f"model.{name}={value:g}; allowed: 0 or more")
+            if value and self.centers == 1:
+                raise UsageError(f"model.{name}={value:g} says something of several centers, and model.centers is 1")
 
     def build(self):
         if self.num_classes < 2:
@@ -85,7 +104,10 @@ class Proxies(Embedding):
             )
         image = keras.Input((*self.image_size, 3), name="image")
         vector = self.vector(image)
-        cosines = Cosines(self.num_classes, name="cosines")(vector)
+        of_classes = Cosines(
+            self.num_classes, self.centers, self.centers_temperature, self.centers_merge, name="cosines"
+        )
+        cosines = of_classes(vector)
         return keras.Model({"image": image}, {"embedding": vector, "cosines": cosines}, name=self.name)
 
     def encode(self, sample):

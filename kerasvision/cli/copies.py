@@ -1,0 +1,104 @@
+"""`kerasvision data duplicates FOLDER [OTHER ...]`: copies among pictures, and which to keep."""
+
+import json
+import pathlib
+import sys
+
+MOST_ROWS, SIDE, SHOWN = 30, 200, 5  # groups in the table and in the sheet, pixels of a tile, pictures of a group
+
+
+def configure(actions):
+    """Add the action's arguments."""
+    text = (
+        "list pictures that are copies of one another: equal, nearly equal (resized, recompressed), mirrored or turned"
+    )
+    searching = actions.add_parser("duplicates", help=text, description=text)
+    folders = "with several only copies that lie in two of them, as in a training and a test folder"
+    searching.add_argument("folders", nargs="+", metavar="FOLDER", help=folders)
+    searching.add_argument(
+        "--csv", metavar="FILE.csv", help="a row a picture of a group: what to keep, and what it copies"
+    )
+    searching.add_argument("--draw", metavar="FILE.png", help=f"a row of pictures a group, of the first {MOST_ROWS}")
+    searching.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args):
+    """Search; 0 also where copies were found."""
+    from kerasvision.cli.progress import progress_bar
+    from kerasvision.core.errors import UsageError
+    from kerasvision.data.inspect.copies import found
+
+    for flag, name in (("--csv", args.csv), ("--draw", args.draw)):
+        suffix = {"--csv": ".csv", "--draw": ".png"}[flag]
+        if name and not name.lower().endswith(suffix):
+            raise UsageError(f"{flag} {name}: this is written as {suffix}")
+    with progress_bar() as progress:
+        copies = found(args.folders, progress)
+    for path in copies.unread:
+        print(f"kerasvision: {path} cannot be decoded and was left out", file=sys.stderr)
+    if args.json:
+        rows = [
+            {"keep": str(kept.path), "copies": [{"file": str(p.path), "is": said} for p, said in others]}
+            for kept, others in copies.groups
+        ]
+        print(json.dumps({"pictures": copies.size, "unread": list(map(str, copies.unread)), "groups": rows}, indent=2))
+    else:
+        _print(copies)
+    if args.csv:
+        _write(args.csv, copies)
+    if args.draw and copies.groups:
+        _draw(args.draw, copies)
+    return 0
+
+
+def _print(copies):
+    from rich.console import Console
+    from rich.table import Table
+
+    from kerasvision.core.escaping import cells
+
+    table = Table("keep", "copy", "which is")
+    for kept, others in copies.groups[:MOST_ROWS]:
+        for number, (other, said) in enumerate(others):
+            table.add_row(*cells(str(kept.path) if not number else "", str(other.path), said))
+    if copies.groups:
+        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)
+    hidden = len(copies.groups) - MOST_ROWS
+    more = f" ({hidden} groups are not shown: --csv or --json has all)" if hidden > 0 else ""
+    extra = sum(len(others) for _, others in copies.groups)
+    by_bytes = f"; {copies.plain} without any structure by their bytes alone" if copies.plain else ""
+    print(f"{copies.size} pictures, {extra} of them copies, in {len(copies.groups)} groups{more}")
+    print(f"looked at: bytes, and gray shapes in eight turns{by_bytes}; not at what is cropped, framed or recolored")
+
+
+def _write(path, copies):
+    import csv
+
+    from kerasvision.core.escaping import csv_text
+
+    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["group", "file", "keep", "is"])
+        for number, (kept, others) in enumerate(copies.groups):
+            writer.writerow([number, csv_text(str(kept.path)), 1, ""])
+            writer.writerows([number, csv_text(str(p.path)), 0, said] for p, said in others)
+
+
+def _draw(path, copies):
+    import numpy as np
+
+    from kerasvision.core.escaping import line_of
+    from kerasvision.data.kinds.image import read_image
+    from kerasvision.drawing.pictures import marked, save, sheet
+
+    shown = copies.groups[:MOST_ROWS]
+    columns = min(SHOWN, max(1 + len(others) for _, others in shown))
+    empty = marked(np.full((1, SIDE, 3), 255, np.uint8), (), SIDE), "", ""
+    tiles = []
+    for kept, others in shown:
+        row = [(kept, "keep"), *others][:columns]
+        for picture, said in row:
+            pixels = read_image(picture.path.read_bytes())
+            tiles.append((marked(pixels, (), SIDE), said, line_of(picture.path.name)))
+        tiles += [empty] * (columns - len(row))
+    save(sheet(tiles, columns), pathlib.Path(path))

@@ -1,0 +1,116 @@
+"""How far two predictions of boxes are apart, by hand: `Detection.compare`."""
+
+import numpy as np
+import pytest
+
+from kerasvision.core.registry import create
+from kerasvision.ops.nms import Suppression
+from tests.contract.cases import tiny_backbone
+
+PLACES = 4  # rows of a prediction; one of them is found, or more
+
+
+@pytest.fixture(scope="module")
+def arch():
+    """Its rule: an IoU above 0.5 suppresses, a score of 0.05 counts, four places."""
+    return create(
+        "detection/retinanet",
+        num_classes=3,
+        backbone=tiny_backbone(),
+        suppression=Suppression(iou_threshold=0.5, score_threshold=0.05, max_detections=PLACES),
+    )
+
+
+def found(*rows):
+    """A prediction for one image of (box, score, label)."""
+    free = PLACES - len(rows)
+    boxes, scores, labels = zip(*rows, strict=True)
+    return {
+        "boxes_xyxy": np.array([[*boxes, *[(0, 0, 0, 0)] * free]], np.float32),
+        "scores": np.array([[*scores, *[0.0] * free]], np.float32),
+        "labels": np.array([[*labels, *[-1] * free]], np.int32),
+        "count": np.array([len(rows)], np.int32),
+    }
+
+
+def chosen_from(prediction, *rows):
+    boxes, scores, labels = zip(*rows, strict=True)
+    return prediction | {
+        "candidates_xyxy": np.array([boxes], np.float32),
+        "candidate_scores": np.array([scores], np.float32),
+        "candidate_labels": np.array([labels], np.int32),
+    }
+
+
+def apart(arch, reference, other):
+    (error,), (flip,) = arch.compare(reference, other)
+    return error, bool(flip)
+
+
+SQUARE = ((0, 0, 40, 40), 0.9, 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (SQUARE, 0.0),
+        (((0, 0, 40, 40), 0.7, 1), 0.2),  # a score
+        (((0, 0, 40, 42), 0.9, 1), 2 / 42),  # a corner, in parts of the longest side that is there
+    ],
+)
+def test_partners_are_told_by_score_and_corner(arch, other, expected):
+    assert apart(arch, found(SQUARE), found(other)) == (pytest.approx(expected, abs=1e-6), False)
+
+
+def test_another_class_is_another_object(arch):
+    error, flip = apart(arch, found(SQUARE), found((SQUARE[0], 0.9, 2)))
+    assert (error, flip) == (1.0, True)
+
+
+@pytest.mark.parametrize(("score", "flip"), [(0.49, False), (0.51, True)])
+def test_one_that_is_missing_is_told_by_how_far_its_score_is_from_counting(arch, score, flip):
+    more = ((100, 100, 140, 140), score, 1)
+    assert apart(arch, found(SQUARE, more), found(SQUARE)) == (pytest.approx(score - 0.05), flip)
+
+
+def test_one_more_comes_from_a_candidate_or_from_nowhere(arch):
+    more = ((100, 100, 140, 140), 0.06, 1)
+    candidates = (SQUARE, ((100, 100, 140, 140), 0.04, 1))
+    error, _ = apart(arch, chosen_from(found(SQUARE), *candidates), found(SQUARE, more))
+    assert error == pytest.approx(0.02), "a candidate of 0.04 counts from 0.05 on"
+    nearest, _ = apart(arch, chosen_from(found(SQUARE), SQUARE), found(SQUARE, more))
+    assert nearest == pytest.approx(0.9 - 0.06), "the score is further off than the corner, 100 of 140 px"
+
+
+def test_one_may_be_suppressed_by_another_that_overlaps_nearly_enough(arch):
+    """IoU of two squares of 40 px that are 14 px apart: 26 / 54, which is 0.0185 below the threshold."""
+    beside = ((14, 0, 54, 40), 0.8, 1)
+    assert apart(arch, found(SQUARE, beside), found(SQUARE)) == (pytest.approx(0.5 - 26 / 54, abs=1e-6), True)
+    of_another_class = (beside[0], 0.8, 2)
+    assert apart(arch, found(SQUARE, of_another_class), found(SQUARE))[0] == pytest.approx(0.75)
+
+
+def test_where_all_places_are_taken_one_is_told_from_the_last(arch):
+    rows = [((100 * i, 0, 100 * i + 50, 50), 0.9 - 0.1 * i, 1) for i in range(PLACES)]
+    instead = [*rows[:-1], ((900, 0, 950, 50), 0.62, 1)]
+    candidates = (*rows, instead[-1])
+    error, _ = apart(arch, chosen_from(found(*rows), *candidates), found(*instead))
+    assert error == pytest.approx(0.02, abs=1e-6), "0.62 for 0.6, in both directions"
+
+
+@pytest.mark.parametrize(("top", "iou"), [(8, 72 / 80), (30, 50 / 80)])
+def test_a_line_is_suppressed_by_a_line(arch, top, iou):
+    """TFLite's own operator gives each side a least length, so two lines at one place overlap; to ours they do not."""
+    line, shorter = ((64, 0, 64, 80), 0.9, 1), ((64, top, 64, 80), 0.8, 1)
+    assert iou > 0.5 and apart(arch, found(line, shorter), found(line))[0] == pytest.approx(0.0, abs=1e-5)
+    half = ((64, 0, 64, 40), 0.9, 1)
+    assert apart(arch, found(half, shorter), found(half))[0] == pytest.approx(0.5 - (40 - top) / 80, abs=1e-4)
+    beside = ((32, top, 32, 80), 0.8, 1)
+    assert apart(arch, found(line, beside), found(line))[0] == pytest.approx(32 / 80, abs=1e-5)
+
+
+@pytest.mark.parametrize("key", ["scores", "boxes_xyxy"])
+def test_what_is_no_number_is_near_nothing(arch, key):
+    broken = found(SQUARE)
+    broken[key] = np.full_like(broken[key], np.nan)
+    assert np.isnan(apart(arch, found(SQUARE), broken)[0])
