@@ -26,6 +26,7 @@ def configure(parser):
         "--severities", nargs="+", type=int, choices=numbers, default=numbers, metavar="N", help="1 to 5"
     )
     parser.add_argument("--examples", type=int, metavar="N", help="at most, evenly from the split (default: all)")
+    parser.add_argument("--frames", action="store_true", help="also how often answers flip from frame to frame")
     parser.add_argument(
         "--against", metavar="RUN|FILE", help="a baseline: another model, or its robustness.json, for its errors' share"
     )
@@ -67,7 +68,7 @@ def _measured(what, args, severities, beside=""):
 
     kept = Kept(pathlib.Path(args.out, beside)) if args.out else None
     with progress_bar() as progress:
-        asked = (args.split, args.corruptions, severities, args.examples, progress, kept)
+        asked = (args.split, args.corruptions, severities, args.examples, progress, kept, args.frames)
         found = measured(load(what), *asked)
     if kept:
         kept.forget()
@@ -128,6 +129,8 @@ def _lines(found):
     if weak := found["weakest"]:
         change = f"{weak['figure']} {weak['mean']:.4f}, {weak['clean']:.4f} on clean images"
         yield line_of(f"weakest class: {weak['class']}, {change}")
+    for name, rate in found.get("flips", {}).items():
+        yield f"rolling frames, {name}: {100 * rate:.2f} % of answers flip from one to the next"
     if against := found.get("against"):
         errors = f"{_percent(against['mce'])} (relative: {_percent(against['relative_mce'])})"
         yield line_of(f"mean corruption error in parts of {against['baseline']}'s: {errors}")

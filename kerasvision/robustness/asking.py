@@ -43,6 +43,11 @@ class Asked:
                 _corrupted(inputs, truth, ids, corruption, severity, self.model.arch) if corruption else (inputs, truth)
             )
 
+    def inputs(self):
+        """Yields (serving inputs, names) of the split."""
+        for inputs, _, ids in self._held or raw_examples(self._data, self.model.arch):
+            yield inputs, ids
+
     def cell(self, corruption=None, severity=0, answer=None):
         """{"value", "folds", "extra", "figure", "classes"}: the metric, the metric without each fold, figures of
         `EXTRA`, and the figure of each class. answer: who is asked in place of the model, inputs -> prediction.

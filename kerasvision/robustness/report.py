@@ -8,10 +8,18 @@ from kerasvision.inference.folds import interval_of
 from kerasvision.robustness.asking import Asked
 from kerasvision.robustness.corruptions.base import SEVERITIES, chosen, listed
 from kerasvision.robustness.moving import check_moves
+from kerasvision.robustness.rolling import flip_rates
 
 
 def measured(
-    model, split="test", corruptions=(), severities=SEVERITIES, examples=None, progress=lambda *_: None, kept=None
+    model,
+    split="test",
+    corruptions=(),
+    severities=SEVERITIES,
+    examples=None,
+    progress=lambda *_: None,
+    kept=None,
+    frames=False,
 ):
     """The document that `recorded.read` reads: {name, split, metric, direction, examples, clean, corruptions: {name:
     {severity: value}}, mean, interval, extra, weakest, left_out}.
@@ -46,7 +54,8 @@ def measured(
     found = head | {"examples": asked.size} | summary(clean, {name: row for name, row in rows.items() if row})
     stated = model.arch.evaluator(model.classes).directions
     weakest = _weakest(clean, rows, direction_of(stated, clean["figure"]) if clean["figure"] else None)
-    return found | {"weakest": weakest, "left_out": left_out}
+    flips = {"flips": flip_rates(asked, progress)} if frames else {}
+    return found | {"weakest": weakest, "left_out": left_out} | flips
 
 
 def _possible(names, words, asked):

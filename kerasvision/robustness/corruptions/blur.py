@@ -51,6 +51,8 @@ def _swap(held, reach, random):
     through them one by one; here all that are too far apart to meet go at once.
     """
     height, width, step = *held.shape[:2], 2 * reach + 1
+    if min(height, width) <= 2 * reach:
+        return
     for phase in random.permutation(step * step):
         y, x = np.mgrid[reach + phase // step : height - reach : step, reach + phase % step : width - reach : step]
         if not y.size:
