@@ -31,7 +31,8 @@ def measured(
     mean: of the metric over corruptions, each the mean of its severities: mPC where that is AP (Michaelis et al. 2019,
     arXiv:1907.07484). interval: {"clean", "mean"}, 95 %, by a jackknife. extra: of each of `asking.EXTRA` that the
     model has, {"clean", "mean"}. weakest: {"figure", "class", "clean", "mean"} of the class that is worst under
-    corruption, or None. left_out: name of a corruption that cannot be asked of this model -> why.
+    corruption, or None. left_out: name of a corruption that cannot be asked of this model -> why. flips: with `frames`,
+    as of `rolling.flip_rates`.
 
     Raises UsageError of an unknown corruption, of a model that takes no image or has no data, and where the split has
     no example of the class that the metric is of.
