@@ -21,7 +21,7 @@ def compared(found, base):
     for key in _SAME:
         if found[key] != base[key]:
             raise UsageError(
-                f"{base['name']} has {key} {base[key]}, and {found['name']} {found[key]}; measure both alike"
+                f"{key}: {base['name']} has {base[key]}, {found['name']} has {found[key]}; measure both alike"
             )
     rows = [{n: sorted(row) for n, row in held["corruptions"].items()} for held in (found, base)]
     if rows[0] != rows[1]:

@@ -92,7 +92,7 @@ def test_clients_shrink_to_what_covers_the_graph(name):
     np.testing.assert_allclose(
         moved({"boxes_xyxy": boxes, "labels": np.array((4, 7))}, places)["boxes_xyxy"], boxes / 2
     )
-    np.testing.assert_array_equal(made[15:25, 20:30], 255)
+    np.testing.assert_array_equal(made[17:23, 22:28], 255)
     same, _ = listed()[name].corrupt(image, 1, np.random.default_rng(0), (300, 300))
     assert same is image
 

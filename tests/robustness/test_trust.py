@@ -66,7 +66,7 @@ def test_a_share_has_wilsons_interval():
 
 
 def test_the_command_says_all_parts_of_a_run_and_a_file(digits_run, digits_tflite, tmp_path, capsys):
-    asked = ["--examples", "24", "--heats", "2", "--corruptions", "contrast", "--severities", "5"]
+    asked = ["--examples", "24", "--heats", "2", "--corruptions", "gaussian_noise", "--severities", "5"]
     assert main(["trust", str(digits_run.folder), str(digits_tflite), *asked, "--out", str(tmp_path)]) == 0
     found = read(tmp_path / "trust.json")
     trained, file = (model["parts"] for model in found["models"])
