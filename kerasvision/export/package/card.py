@@ -179,7 +179,7 @@ def _robustness(found):
         return []
     severities = sorted({severity for row in found["corruptions"].values() for severity in row})
     rows = [
-        (markdown_text(name.replace("_", " ")), *(f"{row[severity]:.4f}" for severity in severities))
+        (markdown_text(name.replace("_", " ")), *(f"{row[s]:.4f}" if s in row else "" for s in severities))
         for name, row in found["corruptions"].items()
     ]
     said = (
