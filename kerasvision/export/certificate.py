@@ -17,7 +17,7 @@ from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
-from kerasvision.export.resistance import check_budget, stressed
+from kerasvision.export.resistance import checked, stressed
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -41,8 +41,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     out, name = pathlib.Path(out), trained.recipe.name
     version = next_version(out, name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
-    split, served = splits[split_name], trained.served()
-    check_budget(trained.recipe.budget, served.arch)
+    split, served = splits[split_name], checked(trained)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
@@ -61,9 +60,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts, runners)
-        _refuse_wrong_contracts(
-            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
-        )
+        opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
+        _refuse_wrong_contracts(packages, opened, judge)
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)

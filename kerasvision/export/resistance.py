@@ -50,6 +50,12 @@ def check_budget(budget, arch):
         arch.targets()
 
 
+def checked(trained):
+    """The `Served` of a `Trained`, whose budget says something of it. Raises UsageError as `check_budget` does."""
+    check_budget(trained.recipe.budget, trained.arch)
+    return trained.served()
+
+
 def stressed(written, artifacts, runners, trained, split, limit=None):
     """The artifacts with what refuses them by the recipe's budget, and with notes of what was measured.
 

@@ -42,14 +42,7 @@ def measured(
     names, left_out = _possible(names, corruptions, asked)
     pairs = [(name, s) for name in names for s in severities if s in held[name].severities]
     clean = asked.cell()
-    cells = kept.cells(clean) if kept else {}
-    for done, (name, severity) in enumerate(pairs):
-        progress("corruptions", done, len(pairs))
-        if f"{name}/{severity}" not in cells:
-            cells[f"{name}/{severity}"] = asked.cell(held[name], severity)
-            if kept:
-                kept.write(clean, cells)
-    progress("corruptions", len(pairs), len(pairs))
+    cells = _cells(asked, pairs, clean, kept, progress)
     rows = {name: {str(s): cells[f"{name}/{s}"] for n, s in pairs if n == name} for name in names}
     head = {"name": model.recipe.name, "split": split, "metric": asked.metric, "direction": to_json(asked.direction)}
     found = head | {"examples": asked.size} | summary(clean, {name: row for name, row in rows.items() if row})
@@ -57,6 +50,19 @@ def measured(
     weakest = _weakest(clean, rows, direction_of(stated, clean["figure"]) if clean["figure"] else None)
     flips = {"flips": flip_rates(asked, progress)} if frames else {}
     return found | {"weakest": weakest, "left_out": left_out} | flips
+
+
+def _cells(asked, pairs, clean, kept, progress):
+    """NAME/SEVERITY -> cell of all pairs; those that are kept are not asked again."""
+    held, cells = listed(), kept.cells(clean) if kept else {}
+    for done, (name, severity) in enumerate(pairs):
+        progress("corruptions", done, len(pairs))
+        if f"{name}/{severity}" not in cells:
+            cells[f"{name}/{severity}"] = asked.cell(held[name], severity)
+            if kept:
+                kept.write(clean, cells)
+    progress("corruptions", len(pairs), len(pairs))
+    return cells
 
 
 def _possible(names, words, asked):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
 from skimage.transform import AffineTransform, warp
 
 from kerasvision.core.errors import UsageError
@@ -28,9 +27,7 @@ def scene():
 def seen(image, channel):
     """The box around what is seen of the white (channel 2) or, where red alone is bright, the red rectangle."""
     shown = image[..., 2] > 127 if channel == 2 else (image[..., 0] > 127) & (image[..., 2] <= 127)
-    spots = ndimage.label(shown)[0]  # of the largest piece: between the two there may be a reddish line
-    largest = np.bincount(spots.ravel())[1:].argmax() + 1
-    rows, columns = np.where(spots == largest)
+    rows, columns = np.where(shown)
     return np.array((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
 
 
