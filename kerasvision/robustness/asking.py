@@ -30,7 +30,7 @@ class Asked:
         self.metric, self.direction = model.arch.chosen_by(model.recipe.metric, model.classes)
         gallery = gallery_of(evaluator_of(model.arch, model.classes, data), splits, split)
         shown = raw_examples(gallery, model.arch) if gallery else ()
-        self._gallery = [(model(inputs), truth) for inputs, truth, _ in shown]
+        self._gallery = [(model(inputs), ground_truth) for inputs, ground_truth, _ in shown]
         first = next(raw_examples(data, model.arch, limit=1))
         self.keys = tuple(first[1])
         size = sum(np.asarray(v).nbytes for part in first[:2] for v in part.values()) * data.size
@@ -38,9 +38,11 @@ class Asked:
 
     def batches(self, corruption=None, severity=0):
         """Yields (serving inputs, ground truth) of the split, corrupted unless there is no `Corruption`."""
-        for inputs, truth, ids in self._held or raw_examples(self._data, self.model.arch):
+        for inputs, ground_truth, ids in self._held or raw_examples(self._data, self.model.arch):
             yield (
-                _corrupted(inputs, truth, ids, corruption, severity, self.model.arch) if corruption else (inputs, truth)
+                _corrupted(inputs, ground_truth, ids, corruption, severity, self.model.arch)
+                if corruption
+                else (inputs, ground_truth)
             )
 
     def inputs(self):
@@ -53,10 +55,10 @@ class Asked:
         `EXTRA`, and the figure of each class. answer: who is asked in place of the model, inputs -> prediction.
         """
         judge = evaluator_of(self.model.arch, self.model.classes, self._data)
-        for prediction, truth in self._gallery:
-            judge.see_gallery(prediction, truth)
-        for inputs, truth in self.batches(corruption, severity):
-            judge.update((answer or self.model)(inputs), truth)
+        for prediction, ground_truth in self._gallery:
+            judge.see_gallery(prediction, ground_truth)
+        for inputs, ground_truth in self.batches(corruption, severity):
+            judge.update((answer or self.model)(inputs), ground_truth)
         figure, classes = _classes_of(judge, self.metric)
         found = judge.result(only=(*EXTRA, *(f"{figure}/{name}" for name in classes)))
         return {
@@ -95,10 +97,10 @@ def _splits(model, name):
     return splits_of(model.recipe, name)
 
 
-def _corrupted(inputs, truth, ids, corruption, severity, arch):
+def _corrupted(inputs, ground_truth, ids, corruption, severity, arch):
     """(inputs, ground truth) of a batch, corrupted; the seed is an example's name."""
-    images, extras = [], _extras(inputs["image"], truth, corruption, arch)
-    rows = [{key: value[i] for key, value in truth.items()} for i in range(len(ids))]
+    images, extras = [], _extras(inputs["image"], ground_truth, corruption, arch)
+    rows = [{key: value[i] for key, value in ground_truth.items()} for i in range(len(ids))]
     for number, (image, name, extra) in enumerate(zip(inputs["image"], ids, extras, strict=True)):
         seed = zlib.crc32(f"{corruption.name} {severity} {pathlib.PurePath(name).name}".encode())
         made, places = corruption.corrupt(image, severity, np.random.default_rng(seed), extra)
@@ -106,8 +108,8 @@ def _corrupted(inputs, truth, ids, corruption, severity, arch):
         if places is not None:
             rows[number] = moved(rows[number], places)
     if corruption.moves:
-        truth = {key: _joined([row[key] for row in rows]) for key in rows[0]}
-    return inputs | {"image": np.stack(images)}, truth
+        ground_truth = {key: _joined([row[key] for row in rows]) for key in rows[0]}
+    return inputs | {"image": np.stack(images)}, ground_truth
 
 
 def _joined(values):
@@ -120,12 +122,12 @@ def _joined(values):
     return found
 
 
-def _extras(images, truth, corruption, arch):
-    """What a corruption needs besides each image: the graph's size, or what is seen of the next example."""
-    if corruption.needs == "size":
+def _extras(images, ground_truth, corruption, arch):
+    """What a corruption wants besides each image: the graph's size, or what is seen of the next example."""
+    if corruption.wants == "size":
         return [tuple(arch.prepared_inputs()["image"].shape[1:3])] * len(images)
-    if corruption.needs == "other":
-        boxes = truth.get("boxes_xyxy", [()] * len(images))
+    if corruption.wants == "other":
+        boxes = ground_truth.get("boxes_xyxy", [()] * len(images))
         pieces = [_piece(image, some) for image, some in zip(images, boxes, strict=True)]
         return [*pieces[1:], pieces[0]]
     return [None] * len(images)

@@ -28,25 +28,27 @@ def check_moves(arch, keys):
         )
 
 
-def moved(truth, places):
+def moved(ground_truth, places):
     """The ground truth of one example after its pixels have moved, as `metrics` take it.
 
-    truth: key -> array, with `mask` [H, W] or `boxes_xyxy` [N, 4] and what else there is of its objects. places: as
+    ground_truth: key -> array, with `mask` [H, W] or `boxes_xyxy` [N, 4] and what else there is of its objects. places: as
     `Corruption.corrupt` gives them. A mask shows what its pixels show, and what was not in the image is not annotated;
     a box is that around all pixels which show some of it, to a pixel, or around its object's mask; objects out of
     sight are left out.
     """
-    found = dict(truth)
-    if "mask" in truth:
-        found["mask"] = _shown(truth["mask"], places, _NOT_ANNOTATED)
-    if "boxes_xyxy" not in truth:
+    found = dict(ground_truth)
+    if "mask" in ground_truth:
+        found["mask"] = _shown(ground_truth["mask"], places, _NOT_ANNOTATED)
+    if "boxes_xyxy" not in ground_truth:
         return found
-    count, masks = len(truth["boxes_xyxy"]), truth.get("instance_masks")
-    regions = [_region(truth["boxes_xyxy"][i], None if masks is None else masks[i], places) for i in range(count)]
+    count, masks = len(ground_truth["boxes_xyxy"]), ground_truth.get("instance_masks")
+    regions = [
+        _region(ground_truth["boxes_xyxy"][i], None if masks is None else masks[i], places) for i in range(count)
+    ]
     kept = np.array([region.any() for region in regions], bool)
-    found |= {k: v[kept] for k, v in truth.items() if k in _OBJECTS and len(np.shape(v)) and len(v) == count}
+    found |= {k: v[kept] for k, v in ground_truth.items() if k in _OBJECTS and len(np.shape(v)) and len(v) == count}
     boxes = [_around(region) for region, is_kept in zip(regions, kept, strict=True) if is_kept]
-    found["boxes_xyxy"] = np.array(boxes, truth["boxes_xyxy"].dtype).reshape(-1, 4)
+    found["boxes_xyxy"] = np.array(boxes, ground_truth["boxes_xyxy"].dtype).reshape(-1, 4)
     if masks is not None:
         shown = [region for region, is_kept in zip(regions, kept, strict=True) if is_kept]
         found["instance_masks"] = np.array(shown, masks.dtype).reshape(-1, *places.shape[:2])

@@ -12,7 +12,7 @@ from kerasvision.robustness.corruptions.base import PAPER, SEVERITIES, chosen, l
 from kerasvision.robustness.report import measured
 
 CORRUPTIONS = listed()
-STEADY = [n for n, c in CORRUPTIONS.items() if not c.moves and c.needs != "size" and n not in ("saturate", "spatter")]
+STEADY = [n for n, c in CORRUPTIONS.items() if not c.moves and c.wants != "size" and n not in ("saturate", "spatter")]
 RISING = (
     "gaussian_noise",
     "shot_noise",
@@ -53,7 +53,7 @@ def artifact(digits_tflite):
 
 def corrupted(image, name, severity, seed=0):
     held = CORRUPTIONS[name]
-    return held(image, severity, np.random.default_rng(seed), EXTRA[held.needs])
+    return held(image, severity, np.random.default_rng(seed), EXTRA[held.wants])
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -62,7 +62,7 @@ def test_a_corruption_is_drawn_alike_each_time(name, photographs):
     before = image.copy()
     for severity in held.severities:
         made = corrupted(image, name, severity)
-        assert made.dtype == np.uint8 and (made.shape == image.shape or held.needs == "size")
+        assert made.dtype == np.uint8 and (made.shape == image.shape or held.wants == "size")
         np.testing.assert_array_equal(made, corrupted(image, name, severity))
     np.testing.assert_array_equal(image, before)
 

@@ -9,8 +9,8 @@ from kerasvision.robustness.corruptions.base import SEVERITIES, listed
 from kerasvision.robustness.corruptions.geometry import homography
 from kerasvision.robustness.moving import check_moves, moved
 
-MOVING = [name for name, held in listed().items() if held.moves and held.needs != "size"]
-SHRINKING = [name for name, held in listed().items() if held.needs == "size"]
+MOVING = [name for name, held in listed().items() if held.moves and held.wants != "size"]
+SHRINKING = [name for name, held in listed().items() if held.wants == "size"]
 
 
 def scene():

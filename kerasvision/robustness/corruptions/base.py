@@ -25,7 +25,7 @@ _LISTED = {}
 class Corruption:
     """One way to corrupt an image uint8 [H, W, 3]. Final.
 
-    moves: whether pixels change their place, so that boxes and masks have to go along. needs: what it takes besides the
+    moves: whether pixels change their place, so that boxes and masks have to go along. wants: what it takes besides the
     image, `other` (a picture to put in front, uint8 [h, w, 3]) or `size` (of the graph, (height, width)); "": nothing.
     severities: that it knows.
     """
@@ -34,30 +34,30 @@ class Corruption:
     group: str
     draw: typing.Callable
     moves: bool = False
-    needs: str = ""
+    wants: str = ""
     severities: tuple[int, ...] = SEVERITIES
 
     def __call__(self, image, severity, random, extra=None):
-        """The corrupted image, uint8 [H, W, 3]. severity: 1 to 5. random: a numpy Generator. extra: what it `needs`."""
+        """The corrupted image, uint8 [H, W, 3]. severity: 1 to 5. random: a numpy Generator. extra: what it `wants`."""
         return self.corrupt(image, severity, random, extra)[0]
 
     def corrupt(self, image, severity, random, extra=None):
         """(image, places): places float [H', W', 2], for each pixel the (y, x) that it shows, in pixels of the image
         before, centers of pixels at whole numbers; None where every pixel stays in its place.
         """
-        given = (image, severity, random) if not self.needs else (image, severity, random, extra)
+        given = (image, severity, random) if not self.wants else (image, severity, random, extra)
         found = self.draw(*given)
         return found if self.moves else (found, None)
 
 
-def corruption(group, moves=False, needs="", severities=SEVERITIES):
+def corruption(group, moves=False, wants="", severities=SEVERITIES):
     """Decorator of a function (image, severity, random) -> image, or where it `moves` -> (image, places). The rest as
     of `Corruption`.
     """
 
     def add(function):
         name = function.__name__
-        _LISTED[name] = Corruption(name, group, function, moves, needs, severities)
+        _LISTED[name] = Corruption(name, group, function, moves, wants, severities)
         return function
 
     return add

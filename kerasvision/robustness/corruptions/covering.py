@@ -27,7 +27,7 @@ def occlusion(image, severity, random):
     return found
 
 
-@corruption("covering", needs="other")
+@corruption("covering", wants="other")
 def objects(image, severity, random, other):
     """A part of another picture, as an ellipse, in a rectangle as of `occlusion`: a real object, where that picture has
     been cut to one.

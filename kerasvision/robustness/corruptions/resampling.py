@@ -22,19 +22,19 @@ def _shrunk(image, size, how):
     return found, (still_places(found.shape) + 0.5) * np.array(image.shape[:2]) / (height, width) - 0.5
 
 
-@corruption("resampling", moves=True, needs="size", severities=(1,))
+@corruption("resampling", moves=True, wants="size", severities=(1,))
 def shrunk_pillow(image, severity, random, size):
     """By Pillow's bilinear filter, which is as wide as the pixels it makes."""
     return _shrunk(image, size, Image.Resampling.BILINEAR)
 
 
-@corruption("resampling", moves=True, needs="size", severities=(1,))
+@corruption("resampling", moves=True, wants="size", severities=(1,))
 def shrunk_nearest(image, severity, random, size):
     """By the nearest pixel."""
     return _shrunk(image, size, Image.Resampling.NEAREST)
 
 
-@corruption("resampling", moves=True, needs="size", severities=(1,))
+@corruption("resampling", moves=True, wants="size", severities=(1,))
 def shrunk_area(image, severity, random, size):
     """By the mean over each pixel's area."""
     return _shrunk(image, size, Image.Resampling.BOX)
