@@ -32,9 +32,9 @@ def moved(ground_truth, places):
     """The ground truth of one example after its pixels have moved, as `metrics` take it.
 
     ground_truth: key -> array, with `mask` [H, W] or `boxes_xyxy` [N, 4] and what else there is of its objects. places:
-    as `Corruption.corrupt` gives them. A mask shows what its pixels show, and what was not in the image is not annotated;
-    a box is that around all pixels which show some of it, to a pixel, or around its object's mask; objects out of
-    sight are left out.
+    as `Corruption.corrupt` gives them. A mask shows what its pixels show, and what was not in the image is not
+    annotated; a box is that around all pixels which show some of it, to a pixel, or around its object's mask;
+    objects out of sight are left out.
     """
     found = dict(ground_truth)
     if "mask" in ground_truth:
