@@ -147,6 +147,11 @@ class Exporter(Component):
         """
         return "float32"
 
+    def exact(self, path, job):
+        """Of an artifact whose weights are stored in fewer bits than they were trained in: the bytes of the same one
+        with all of them, once it has been seen that nothing but this rounding lies between the two. None otherwise.
+        """
+
     def package(self, job):
         """(the folder below `job.root` that is put in place as one piece, the path of contract.json within it)."""
         return job.root / self.home.format(name=job.name, version=job.version), self.contract_path

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import pathlib
 import statistics
+import tempfile
 import time
 import typing
 
@@ -159,7 +160,7 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     metrics = subject.evaluator.result()
     require_finite(metrics, metric, exporter.spec)
     folds = fold_metrics(subject.evaluator, metric, len(names))
-    tolerance, unexplained = _explained(subject, names, split, job.served.arch, rounding)
+    tolerance, unexplained = _explained(subject, names, split, job, rounding)
     flips, worst = _flips(subject, reference), int(np.argmax(subject.errors))
     agreement = {
         "examples": len(names),
@@ -193,25 +194,43 @@ def _flips(subject, reference):
     return sum(bool(a != b) for a, b in zip(subject.evaluator.decisions(), reference.decisions, strict=True))
 
 
-def _explained(subject, names, split, arch, rounding):
+def _explained(subject, names, split, job, rounding):
     """(what rounding explains of a file's differences, lines about what it does not); (None, ()) of integer files.
 
     The bound comes from a few examples. Where one differs by more, rounding is drawn for that very example, since some
-    decisions are much closer than others.
+    decisions are much closer than others; and of a file of rounded weights it is asked whether it is anything else.
     """
     precision = subject.exporter.precision
     if precision is None:
         return None, ()
     errors, tolerance = np.array(subject.errors), rounding.tolerance(precision)
     far = [i for i in np.argsort(-errors, kind="stable")[:LOOKED_AT] if errors[i] > tolerance]
-    own = rounding.of(examples_at(split, arch, far), precision)
-    for number in far:
-        if errors[number] > own[number]:
-            explained = f"its arithmetic explains {max(own[number], tolerance):.2g}"
-            return tolerance, (
-                f"differs from the trained model by {errors[number]:.2g} on {names[number]}; {explained}",
-            )
+    examples = examples_at(split, job.served.arch, far)
+    own = rounding.of(examples, precision)
+    beyond = {number: examples[number] for number in far if errors[number] > own[number]}
+    for number in _beyond_exact(subject, beyond, job, rounding):
+        explained = f"its arithmetic explains {max(own[number], tolerance):.2g}"
+        return tolerance, (f"differs from the trained model by {errors[number]:.2g} on {names[number]}; {explained}",)
     return max([tolerance, *(errors[i] for i in far)]), ()
+
+
+def _beyond_exact(subject, examples, job, rounding):
+    """The keys of examples whose difference the rounding of weights does not explain: all, unless it is a file of
+    rounded weights and nothing else (`Exporter.exact`), and the same file of exact weights predicts as the trained
+    model does, within the bound of float32.
+
+    Where a decision hangs by a thread, no number of draws of what rounding does finds all that it can do.
+    """
+    content = subject.exporter.exact(subject.path, job) if examples else None
+    if content is None:
+        return list(examples)
+    own, arch = rounding.of(examples, "float32"), job.served.arch
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / subject.path.name
+        path.write_bytes(content)
+        runner = subject.exporter.open(path, arch)
+        apart = {k: arch.compare(as_numpy(job.served.judge(x)), runner(x))[0][0] for k, x in examples.items()}
+    return [k for k, error in apart.items() if not error <= max(own[k], rounding.tolerance("float32"))]
 
 
 def _latency(runner, sample):

@@ -70,17 +70,26 @@ def nms(boxes_xyxy, scores, labels, rule):
 
     Labels are kept apart by moving boxes, which costs precision: with C labels a coordinate is rounded like one that is
     min(C, 16) times as large.
+
+    A box without area, such as one beside the picture that was cut at its border, is no detection. TFLite's operator
+    would give it again and again, until all places are taken.
     """
-    scores = _counting(scores, rule.score_threshold)
+    scores = with_area(boxes_xyxy, _counting(scores, rule.score_threshold))
     if rule.soft_sigma:
         return _soft(boxes_xyxy, scores, labels, rule)
     apart = _move_apart(boxes_xyxy, scores, labels) if rule.class_aware else boxes_xyxy
+    scores = with_area(apart, scores)  # as the operator sees it, whose coordinates are rounded otherwise
     specs = (tf.TensorSpec([rule.max_detections], tf.int32), tf.TensorSpec([], tf.int32))
     if scores.shape[0] == 1:  # as TFLite has it: no loop
         index, count = (t[None] for t in _suppress(apart[0], scores[0], rule))
     else:
         index, count = tf.map_fn(lambda one: _suppress(*one, rule), (apart, scores), fn_output_signature=specs)
     return detections(boxes_xyxy, scores, labels, index, count)
+
+
+def with_area(boxes_xyxy, scores):
+    """Scores [..., N], 0 where a box [..., N, 4] has a side that is not longer than 0."""
+    return tf.where(tf.reduce_all(boxes_xyxy[..., 2:] > boxes_xyxy[..., :2], -1), scores, 0.0)
 
 
 def _counting(scores, threshold):

@@ -33,8 +33,9 @@ def iou(box, others):
 
 
 def greedy(boxes, scores, labels, rule):
-    """Indices and scores that stay, by the definition (soft: Bodla et al., figure 2)."""
-    live = {i: float(s) for i, s in enumerate(scores) if s >= rule.score_threshold and s > 0}
+    """Indices and scores that stay, by the definition (soft: Bodla et al., figure 2); a point is no box."""
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(-1)
+    live = {i: float(s) for i, s in enumerate(scores) if s >= rule.score_threshold and s > 0 and has_area[i]}
     kept = []
     while live and len(kept) < rule.max_detections:
         best = max(live, key=lambda i: (live[i], -i))

@@ -98,17 +98,6 @@ def test_where_all_places_are_taken_one_is_told_from_the_last(arch):
     assert error == pytest.approx(0.02, abs=1e-6), "0.62 for 0.6, in both directions"
 
 
-@pytest.mark.parametrize(("top", "iou"), [(8, 72 / 80), (30, 50 / 80)])
-def test_a_line_is_suppressed_by_a_line(arch, top, iou):
-    """TFLite's own operator gives each side a least length, so two lines at one place overlap; to ours they do not."""
-    line, shorter = ((64, 0, 64, 80), 0.9, 1), ((64, top, 64, 80), 0.8, 1)
-    assert iou > 0.5 and apart(arch, found(line, shorter), found(line))[0] == pytest.approx(0.0, abs=1e-5)
-    half = ((64, 0, 64, 40), 0.9, 1)
-    assert apart(arch, found(half, shorter), found(half))[0] == pytest.approx(0.5 - (40 - top) / 80, abs=1e-4)
-    beside = ((32, top, 32, 80), 0.8, 1)
-    assert apart(arch, found(line, beside), found(line))[0] == pytest.approx(32 / 80, abs=1e-5)
-
-
 @pytest.mark.parametrize("key", ["scores", "boxes_xyxy"])
 def test_what_is_no_number_is_near_nothing(arch, key):
     broken = found(SQUARE)

@@ -14,8 +14,9 @@ from kerasvision.core.registry import exporters
 from kerasvision.export import metadata
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets import tflite
+from kerasvision.export.targets._tflite_rounding import only_rounded
 from kerasvision.ops import boxes as box_ops
-from kerasvision.ops.nms import tflite_boxes
+from kerasvision.ops.nms import tflite_boxes, with_area
 
 DETECTOR, CLASSIFIER, SEGMENTER = "ObjectDetector", "ImageClassifier", "ImageSegmenter"
 # all that a prediction holds -> the task of MediaPipe that says the same
@@ -79,18 +80,30 @@ class MediaPipe(Exporter):
         return cls(*options)
 
     def write(self, job):
-        arch = job.served.arch
-        task = task_of(arch)
+        content = self._content(job, self.quantize)
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
-        predict = detector(job.served) if task == DETECTOR else None
-        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
-        about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
-        image = metadata.image_input(_pixels(arch))
-        path.write_bytes(metadata.pack(content, about, image, *_answers(task), job.served.classes))
+        path.write_bytes(content)
         tflite.write_beside(folder, job)
         return path
+
+    @staticmethod
+    def _content(job, quantize):
+        """The bytes of the file."""
+        arch = job.served.arch
+        task = task_of(arch)
+        predict = detector(job.served) if task == DETECTOR else None
+        content = tflite.convert(job.served, quantize, "mixed", job.calibration, predict)
+        about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
+        image = metadata.image_input(_pixels(arch))
+        return metadata.pack(content, about, image, *_answers(task), job.served.classes)
+
+    def exact(self, path, job):
+        if self.quantize != "float16":
+            return None
+        content = self._content(job, "float32")
+        return content if only_rounded(path.read_bytes(), content) else None
 
     def open(self, path, arch):
         return DetectorRunner(path, arch) if task_of(arch) == DETECTOR else tflite.TFLiteRunner(path, arch)
@@ -162,6 +175,7 @@ def detector(served):
     def decode(raw):
         boxes, scores = arch.candidates(raw)
         boxes = box_ops.clip(boxes, arch.image_size)  # as `decode` does before suppression; the operator does not
+        scores = with_area(boxes[:, :, None], scores)  # and so this
         found = tflite_boxes(boxes, scores, arch.image_size, arch.suppression)
         return dict(zip(DETECTIONS, found, strict=True))
 

@@ -14,6 +14,7 @@ from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
+from kerasvision.export.targets._tflite_rounding import only_rounded
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.export.twin.graph import TwinGraph
@@ -72,6 +73,12 @@ class TFLite(Exporter):
 
     def open(self, path, arch):
         return TFLiteRunner(path, arch)
+
+    def exact(self, path, job):
+        if self.quantize != "float16":
+            return None
+        content = convert(job.served, "float32", self.io, job.calibration)
+        return content if only_rounded(path.read_bytes(), content) else None
 
     def look_inside(self, path, graph):
         return TwinGraph(Twin(path, DEFAULT), graph)

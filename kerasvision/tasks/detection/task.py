@@ -232,7 +232,7 @@ def _surprise(ours, theirs, alone, rule):
     if theirs["count"] == rule.max_detections:  # others took all places
         least = np.minimum(least, scores - kept[1].min())
     if theirs["count"]:
-        overlap = _overlap(boxes, kept[0])
+        overlap = box_ops.pairwise_iou(boxes, kept[0]).numpy()
         if rule.class_aware:
             overlap = np.where(labels[:, None] == kept[2][None], overlap, -1.0)
         # another one suppressed it, which needs as high a score, and overlaps enough
@@ -240,19 +240,6 @@ def _surprise(ours, theirs, alone, rule):
         moved = _distances((boxes, scores, labels), kept)  # it is there, of so little area that it overlaps nothing
         least = np.minimum(least, np.minimum(suppressed, moved).min(1))
     return np.maximum(least, 0.0)
-
-
-def _overlap(boxes, others):
-    """[N, M], the larger of the IoU of the boxes as they are and with sides of at least `MIN_SIDE_PX`: TFLite's own
-    operator gets them so (`ops.nms.tflite_boxes`), and to it a line suppresses a line; to all else it overlaps nothing.
-    """
-    return np.maximum(*(box_ops.pairwise_iou(a, b).numpy() for a, b in ((boxes, others), _widened(boxes, others))))
-
-
-def _widened(*several):
-    centered = [box_ops.to_cxcywh(boxes) for boxes in several]
-    sides = [tf.maximum(b[..., 2:], box_ops.MIN_SIDE_PX) for b in centered]
-    return [box_ops.from_cxcywh(tf.concat([b[..., :2], side], -1)) for b, side in zip(centered, sides, strict=True)]
 
 
 def _distances(found, pool):

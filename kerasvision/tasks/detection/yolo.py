@@ -114,7 +114,9 @@ class YOLO(Detection):
         return tf.reduce_any(tf.reduce_all(away > 0.0, -1) & crowd[:, None], -1)
 
     def candidates(self, raw):
-        return self._boxes(raw["distances"]), tf.sigmoid(raw["classes"])
+        low, high = tf.split(self._boxes(raw["distances"]), 2, -1)
+        # a point may lie beyond a side, so both sides of a box that was never trained may have changed places
+        return tf.concat([low, tf.maximum(low, high)], -1), tf.sigmoid(raw["classes"])
 
     def ideal_raw(self, targets):
         """Each truth gets a point of its own whose bins can say it (scipy's assignment); numpy inside."""
