@@ -10,7 +10,7 @@ HELP = "say what is known of a run and of its exported files: corrupted, attacke
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run")
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="exported files or folders (default: all that lie in the run)"
     )
@@ -69,14 +69,14 @@ def _subjects(args):
     from kerasvision.export.placing import artifacts_below
     from kerasvision.robustness.trust.measured import TRAINED, Subject
 
-    run = pathlib.Path(args.run)
+    run = pathlib.Path(args.folder)
     if not (run / "recipe.json").exists():
-        raise UsageError(f"{args.run} is no run (recipe.json); name the folder that `train --out` wrote")
+        raise UsageError(f"{args.folder} is no run (recipe.json); name the folder that `train --out` wrote")
     found = [Subject(TRAINED, "", load(run), _inside(run))]
     for path in map(pathlib.Path, args.files) if args.files else artifacts_below(run):
         model = load(path)
         if model.recipe.name != found[0].model.recipe.name:
-            raise UsageError(f"{path} is of {model.recipe.name}, and {args.run} is {found[0].model.recipe.name}")
+            raise UsageError(f"{path} is of {model.recipe.name}, and {args.folder} is {found[0].model.recipe.name}")
         found.append(Subject(_kind(path), _told(path, run), model, _inside(path)))
     return found
 

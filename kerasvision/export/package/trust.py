@@ -49,7 +49,7 @@ def _section(name, found, marks):
 def _table(rows):
     head = ("model", "figure", "value", "examples", "how")
     cells = [head, ("---",) * len(head), *((m, f, v, str(n), markdown_text(how)) for m, f, v, n, how in rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def files_of(found):
