@@ -40,11 +40,11 @@ MAY_IMPORT = {
     "experiments": ("core", "ops.nearest", "data", "train"),
     "export": (
         *("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.class_names"),
-        *("inference", "edge", "explain.fidelity"),
+        *("inference", "edge", "explain", "robustness"),
     ),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
-    "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data"),
+    "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data", "explain"),
     "systems": ("core", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": ("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
     "api": ("core", "ops", "data", "inference", "export", "train"),

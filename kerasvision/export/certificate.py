@@ -19,6 +19,7 @@ from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.promises import written_with_promises
+from kerasvision.export.resistance import checked, stressed
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -43,7 +44,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     out, name = pathlib.Path(out), trained.recipe.name
     version = next_version(out, name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
-    split, served = splits[split_name], trained.served()
+    split, served = splits[split_name], checked(trained)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
@@ -55,6 +56,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
         artifacts = _checked(written, artifacts, runners, judge, doubts, promises)
+        artifacts = stressed(written, artifacts, runners, trained, split_name, limit)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
         artifacts = _with_explanations(written, artifacts, runners, job)
         artifacts = _with_repairs(exporters, artifacts, calibration, repaired)

@@ -23,13 +23,13 @@ from kerasvision.export.verdict import (
     change_of,
     examples_needed,
     failures_of,
-    fold_metrics,
     not_finite,
     notes_of,
     require_finite,
     units_of,
 )
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, examples_at, gallery_of, show_gallery
+from kerasvision.inference.folds import fold_metrics
 
 LATENCY_RUNS = 30
 DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split
