@@ -41,8 +41,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
-    out, name = pathlib.Path(out), trained.recipe.name
-    version = next_version(out, name, exporters, version)
+    version = next_version(out := pathlib.Path(out), name := trained.recipe.name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], checked(trained)
     with staging(out) as root:
@@ -51,15 +50,14 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
-        asked = (trained.recipe.budget, limit, rounding, trained.recipe.metric)
-        reference, artifacts, runners = measure(written, job, splits, split_name, *asked)
+        rules = trained.recipe.budget, limit, rounding, trained.recipe.metric
+        reference, artifacts, runners = measure(written, job, splits, split_name, *rules)
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
-        artifacts = _checked(written, artifacts, runners, judge, doubts, promises)
-        artifacts = stressed(written, artifacts, runners, trained, split_name, limit)
+        whole = _checked(written, artifacts, runners, judge, doubts, promises)
+        artifacts = stressed(written, whole, runners, trained, split_name, limit)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
-        artifacts = _with_explanations(written, artifacts, runners, job)
-        artifacts = _with_repairs(exporters, artifacts, calibration, repaired)
+        artifacts = _with_repairs(exporters, _heated(written, artifacts, runners, job), calibration, repaired)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -111,7 +109,7 @@ def _with_functions(written, artifacts, runners, judge):
     return held
 
 
-def _with_explanations(written, artifacts, runners, job):
+def _heated(written, artifacts, runners, job):
     """The artifacts with how like the trained model's their heat is, where they give one."""
     held = []
     for (exporter, _), artifact, runner in zip(written, artifacts, runners, strict=True):

@@ -105,7 +105,7 @@ def test_windows_are_moved_in_training_and_by_their_seed_alone():
 def test_presence_is_decided_at_its_threshold(score, there):
     arch = tiny(present_from=0.6)
     place = {"near": tf.constant([[1.0, 2, 3, 4]]), "scale_xy": tf.ones([1, 2]), "offset_xy": tf.zeros([1, 2])}
-    found = arch.answer(tf.constant([[5.0, 6, 7, 8]]), tf.constant([score]), place)
+    found = arch.located(tf.constant([[5.0, 6, 7, 8]]), tf.constant([score]), place)
     assert found["present"].numpy() == [there]
     np.testing.assert_array_equal(found["box_xyxy"], [[5, 6, 7, 8] if there else [1, 2, 3, 4]])
 

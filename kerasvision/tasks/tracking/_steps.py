@@ -19,6 +19,7 @@ class Steps:
     compared: typing.Any
 
     def remember(self, inputs):
+        """`image` of a frame and the `box` of a target [B, 4], in its pixels -> the state that `follow` begins with."""
         arch, box = self.arch, inputs["box"]
         features = self.remembered(arch.window(inputs["image"], box, arch.exemplar_px), training=False)
         features = tf.cast(features, tf.float32)
@@ -26,6 +27,7 @@ class Steps:
         return {"first": features, "memory": tf.identity(features), "box": tf.identity(box), "lost": zero}
 
     def follow(self, inputs):
+        """`image` of the next frame and a state -> where the target is, `score`, `present`, and the state after it."""
         arch, box, lost, first = self.arch, inputs["box"], inputs["lost"], inputs["first"]
         is_lost = lost > arch.patience
         near = self._looked_at(box, lost)

@@ -185,7 +185,7 @@ class SiamFC(SingleObject):
 
     def decode(self, raw, geometry):
         boxes, _ = self.best(raw, geometry["near"], self.centered)
-        return self.answer(boxes, tf.sigmoid(raw["presence"])[:, 0], geometry)
+        return self.located(boxes, tf.sigmoid(raw["presence"])[:, 0], geometry)
 
     def best(self, raw, near, centered):
         """(boxes [B, 4] in pixels of the frame, int32 [B], the positions that they are of). centered: a number, or

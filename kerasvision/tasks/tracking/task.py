@@ -89,7 +89,7 @@ class SingleObject(Architecture):
         offset, scale = (np.tile(geometry[k], [1, 2]) for k in ("offset_xy", "scale_xy"))
         return prediction | {"box_xyxy": (prediction["box_xyxy"] - offset) / scale}
 
-    def answer(self, boxes_xyxy, scores, geometry):
+    def located(self, boxes_xyxy, scores, geometry):
         """A prediction of boxes in pixels of the frame [B, 4], and scores [B]."""
         present = scores >= self.present_from
         boxes = tf.where(present[:, None], boxes_xyxy, geometry["near"])
