@@ -139,9 +139,9 @@ class Inside:
         return self.recipe.model
 
 
-def look_inside(what):
-    """The `Inside` of a run folder, a SavedModel or a .tflite, whose gradients are the file's own. Raises UsageError of
-    a file without gradients, such as an .onnx.
+def look_inside(what, slopes=True):
+    """The `Inside` of a run folder, a SavedModel or a .tflite, whose gradients are the file's own. slopes: raise
+    UsageError of a file without gradients, such as an .onnx; else such a classifier answers by scores alone.
     """
     require_tf_keras()
     path = pathlib.Path(what)
@@ -150,10 +150,10 @@ def look_inside(what):
     if path.is_dir() and (path / "recipe.json").exists():
         trained = load_run(path)
         return Inside(trained.recipe, trained.graph, tuple(trained.classes))
-    path = artifact_at(path)
-    contract, row, recipe = _described(path)
+    contract, row, recipe = _described(path := artifact_at(path))
     graph = structure(recipe)
-    return Inside(recipe, graph, tuple(contract["classes"]), from_spec(row["kind"]).look_inside(path, graph))
+    file = from_spec(row["kind"]).shown(path, graph, recipe.model, slopes)
+    return Inside(recipe, graph, tuple(contract["classes"]), file)
 
 
 def _described(path):

@@ -31,9 +31,7 @@ DEAR = {
     "tests/cli/test_predict_volumes.py": 90,
     "tests/contract/test_contracts.py": 340,
     "tests/contract/test_exports.py detection/retinanet": 115,
-    "tests/contract/test_exports.py generation/cvae": 65,
     "tests/contract/test_exports.py semantic_segmentation/unet": 80,
-    "tests/contract/test_exports.py volume_segmentation/unet3d": 75,
     "tests/data/augment/test_augment_contract.py": 70,
     "tests/export/test_certificate.py": 120,
     "tests/export/test_mediapipe.py": 65,
@@ -49,6 +47,7 @@ DEAR = {
     "tests/train/test_workers.py": 95,
 }
 WORTH_COLLECTING = 2.0  # seconds: a test of more has left graphs behind
+LARGE = 1_000, 100  # MB of a worker above which it is looked through, whenever it has grown by so many
 
 
 def recorded():
@@ -100,6 +99,7 @@ class Costs:
         self._by_group, self._largest = collections.Counter(), 0
         self._traced, self._traced_by = contextlib.ExitStack(), None  # around what a group of tests traces
         self._mark = self._began = _spent()
+        self._left = 0  # MB after the last look
         if config.getoption("record_costs"):
             refuse_parts(config)
 
@@ -136,6 +136,10 @@ class Costs:
             _trim()
         elif _spent() - self._began > WORTH_COLLECTING:
             gc.collect()
+        if _resident_mb() > max(LARGE[0], self._left + LARGE[1]):
+            gc.collect()
+            _trim()
+            self._left = _resident_mb()
 
     def pytest_runtest_logreport(self, report):
         for seconds, resident in (value for name, value in report.user_properties if name == PROPERTY):

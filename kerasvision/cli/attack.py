@@ -85,17 +85,10 @@ def _run_scenes(args, model, recipe, classes, attack):
 
 
 def _attack_of(args):
-    from kerasvision.core.errors import UsageError
-    from kerasvision.core.overrides import with_field
+    from kerasvision.core.overrides import with_settings
     from kerasvision.core.registry import attacks, make
 
-    attack = make(attacks[args.attack], {})
-    for setting in args.set:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set radius=8/255")
-        attack = with_field(attack, key, text)
-    return attack
+    return with_settings(make(attacks[args.attack], {}), args.set, "radius=8/255")
 
 
 def _opened(what, with_slopes):

@@ -23,6 +23,7 @@ def configure(parser):
     parser.add_argument(
         "--robustness", metavar="FILE", help="the robustness.json of this model, for a section of its own"
     )
+    parser.add_argument("--trust", metavar="FILE", help="the trust.json of this model, taken whole")
     parser.add_argument("--groups", metavar="FILE", help="what `evaluate --by COLUMN --json` printed of this model")
     parser.add_argument("--explanations", metavar="PNG", help="a picture that `explain` drew of this model")
 
@@ -41,7 +42,7 @@ def run(args):
     contract = read_contract(args.artifact)
     found, drawn, groups = _robustness(args, contract), _explanations(args), _groups(args, contract)
     words = Words(args.intended_use, args.limits, args.data_notes, args.license)
-    text = markdown(contract, words, found, PICTURE if drawn else "", groups)
+    text = markdown(contract, words, found, PICTURE if drawn else "", groups, _trust(args, contract))
     out = pathlib.Path(args.out)
     try:
         write_text(out / "card.md", text)
@@ -58,11 +59,22 @@ def run(args):
 def _robustness(args, contract):
     """What was measured of the model of this contract, or None."""
     from kerasvision.core.errors import UsageError
-    from kerasvision.robustness.report import read
+    from kerasvision.robustness.recorded import read
 
     found, name = read(args.robustness) if args.robustness else None, contract["recipe"]["name"]
     if found and found["name"] != name:
         raise UsageError(f"{args.robustness} is of {found['name']}, and {args.artifact} is {name}")
+    return found
+
+
+def _trust(args, contract):
+    """What is known of the model of this contract and of all of its files, or None."""
+    from kerasvision.core.errors import UsageError
+    from kerasvision.robustness.trust.document import read
+
+    found, name = read(args.trust) if args.trust else None, contract["recipe"]["name"]
+    if found and found["name"] != name:
+        raise UsageError(f"{args.trust} is of {found['name']}, and {args.artifact} is {name}")
     return found
 
 

@@ -16,7 +16,7 @@ FAST = (
 
 def configure(parser):
     """Add the verb's arguments."""
-    parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE.tflite", help="a run, or a file that was exported")
+    parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE", help="a run or exported file; .onnx by scores alone")
     parser.add_argument(
         "images", nargs="*", metavar="INPUT", help="images or volumes, at most 12; without any: what can be explained"
     )
@@ -72,7 +72,7 @@ def run(args):
     if args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
     methods = {} if args.wants else _methods(args)
-    inside = look_inside(args.model)
+    inside = look_inside(args.model, slopes=False)
     model = explainable(inside)
     if args.wants:
         _draw_wanted(model, args)
@@ -172,7 +172,7 @@ def _judge(model, recipe, methods, args):
     document = {"name": recipe.name, "split": args.split, "examples": len(inputs)}
     with progress_bar() as progress:
         if args.against:
-            other = explainable(look_inside(args.against))
+            other = explainable(look_inside(args.against, slopes=False))
             document |= {"against": args.against, "methods": compared(model, other, methods, inputs, progress)}
         else:
             document |= {"methods": judged(model, methods, inputs, progress)}

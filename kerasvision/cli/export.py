@@ -1,7 +1,11 @@
 """`kerasvision export RUN --to saved_model tf_serving tflite:int8 onnx`."""
 
 import json
+import sys
 
+from kerasvision.core.errors import UsageError
+
+REPAIRED = "tflite:int8"
 HELP = "export a run to other runtimes, each reloaded and compared with the trained model on real images"
 
 
@@ -15,7 +19,8 @@ def configure(parser):
         required=True,
         metavar="TARGET",
         help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], "
-        "mediapipe[:float32|float16|dynamic|int8], onnx",
+        "mediapipe[:float32|float16|dynamic|int8], onnx; with :explain behind them (but mediapipe) a classifier's file "
+        "gives its heat, and a SavedModel the signature explain",
     )
     parser.add_argument(
         "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"
@@ -26,6 +31,7 @@ def configure(parser):
         default="every",
         help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
     )
+    _configure_repair(parser)
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
     parser.add_argument("--limit", type=int, help="compare on at most so many examples")
     parser.add_argument(
@@ -40,6 +46,26 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 
+def _configure_repair(parser):
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="X",
+        help="of tflite:int8: try repairs on the validation split, the cheapest first, until the metric is known to "
+        "fall by no more; the smallest such file is exported",
+    )
+    parser.add_argument("--max-bytes", type=int, metavar="N", help="with --max-drop: of the file")
+    parser.add_argument("--max-ms", type=float, metavar="N", help="with --max-drop: of the file, one example, here")
+    parser.add_argument(
+        "--repair",
+        nargs="+",
+        default=[],
+        metavar="STEP",
+        help="of tflite:int8: these steps, as contract.json holds them: equalize, ranges=mse, ranges=percentile, "
+        "float=LAYER,LAYER, bias",
+    )
+
+
 def run(args):
     """Export and print the certificate."""
     import dataclasses
@@ -52,8 +78,51 @@ def run(args):
     exporters = [from_spec(spec) for spec in args.to]
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
-    asked = (args.out, args.version, args.limit, not args.json, args.calibration)
+    exporters = _with_steps(exporters, args)
+    calibration, repaired = args.calibration, None
+    if args.max_drop is not None:
+        trained, exporters, repaired = _repaired(trained, exporters, args)
+        calibration = repaired.calibration
+    asked = (args.out, args.version, args.limit, not args.json, calibration, repaired)
     _, contract = export(trained, exporters, *asked)
     if args.json:
         print(json.dumps(contract, indent=2))
     return 0
+
+
+def _with_steps(exporters, args):
+    """The exporters, that of int8 files with the steps of --repair. Raises UsageError of options that miss others."""
+    import dataclasses
+
+    if args.max_drop is None and (args.max_bytes is not None or args.max_ms is not None):
+        raise UsageError("--max-bytes and --max-ms go with --max-drop X")
+    if args.max_drop is not None and (args.repair or args.calibration != "every"):
+        raise UsageError("--max-drop looks for steps and calibration itself; leave out --repair and --calibration")
+    if (args.max_drop is not None or args.repair) and REPAIRED not in {e.spec for e in exporters}:
+        raise UsageError(f"--max-drop and --repair are for {REPAIRED}; seen: --to {' '.join(args.to)}")
+    return [dataclasses.replace(e, repair=tuple(args.repair)) if e.spec == REPAIRED else e for e in exporters]
+
+
+def _repaired(trained, exporters, args):
+    """(the `Trained` model with the bound as its budget, exporters with the one that was chosen, the `Repaired`)."""
+    import dataclasses
+
+    from kerasvision.export.repair.ladder import Target, repair
+
+    target = Target(args.max_drop, args.max_bytes, args.max_ms)
+    found = repair(trained, target, args.limit, lambda attempt: print(_line(attempt, target), file=sys.stderr))
+    budget = dataclasses.replace(trained.recipe.budget, accuracy_drop=args.max_drop)
+    trained = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=budget))
+    chosen = [found.exporter if e.spec == REPAIRED else e for e in exporters]
+    return trained, list(dict.fromkeys(chosen)), found
+
+
+def _line(attempt, target):
+    from kerasvision.core.escaping import line_of
+
+    held, steps = attempt.trial, " ".join(attempt.plan.steps())
+    images = "" if attempt.calibration == "every" else f" calibration={attempt.calibration}"
+    return line_of(
+        f"{attempt.spec} {steps or 'as it is'}{images}: {held.change:+.4f} ({held.low:+.4f} to {held.high:+.4f}), "
+        f"{held.size_bytes:,} bytes, {held.latency_ms:.2f} ms: {'kept' if target.keeps(held) else 'no'}"
+    )

@@ -1,9 +1,23 @@
 """Which figures a terminal shows: all but those of single classes, of which a table holds the worst few."""
 
+import sys
+
 from kerasvision.core.direction import direction_of, goodness
-from kerasvision.core.intervals import folded
+from kerasvision.core.escaping import line_of
+from kerasvision.core.intervals import folded, spelled
 
 MOST = 20  # rows of single classes
+
+
+def print_figures(metrics, directions):
+    """Print metrics on stdout, a line each, and on stderr what was left out. metrics, directions: as of `shown`."""
+    figures, line = shown(metrics, directions, "what --json prints")
+    figures = {line_of(name): spelled(*held) for name, held in folded(figures).items()}
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        print(f"{name:<{width}}  {value}")
+    if line:
+        print(line, file=sys.stderr)
 
 
 def shown(metrics, directions, rest):

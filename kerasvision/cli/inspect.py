@@ -23,27 +23,58 @@ def configure(parser):
         help="integer layers against those of the float file (--against OTHER, or model.tflite beside FILE), on the "
         "examples of golden.json: alone and accumulated",
     )
+    parser.add_argument(
+        "--worst",
+        type=int,
+        metavar="K",
+        help="with --layers: what the metric loses with each of the K worst layers alone in integers, and all but it",
+    )
+    parser.add_argument("--split", default="validation", help="of --worst (default: validation)")
+    parser.add_argument("--limit", type=int, help="of --worst: at most so many examples")
+    parser.add_argument("--draw", metavar="FILE.png", help="with --layers: draw the worst layers")
     parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
 
 
 def run(args):
     """Print what is in the file."""
     from kerasvision.export.inspection import differences, inspect
-    from kerasvision.export.layers import layers
 
+    if not args.layers and (args.worst is not None or args.draw):
+        raise UsageError("--worst K and --draw FILE.png go with --layers")
     report = inspect(args.file)
     if args.against:
         report["against"] = [dataclasses.asdict(row) for row in differences(report, inspect(args.against))]
     if args.layers:
-        other = pathlib.Path(args.against or pathlib.Path(args.file).parent / "model.tflite")
-        if not other.is_file():
-            raise UsageError(f"--layers compares with a float file, and there is no {other}; name it: --against OTHER")
-        report["layers"] = [dataclasses.asdict(row) for row in layers(pathlib.Path(args.file), other)]
+        report |= _where_it_hurts(args)
     if args.json:
         print(json.dumps(report))
         return 0
     _print(report)
     return 0
+
+
+def _where_it_hurts(args):
+    """{"layers"}, with --worst {"blame"} too."""
+    from kerasvision.api import load
+    from kerasvision.export.blame import blame, draw
+    from kerasvision.export.layers import layers
+
+    path = pathlib.Path(args.file)
+    other = pathlib.Path(args.against or path.parent / "model.tflite")
+    if not other.is_file():
+        raise UsageError(f"--layers compares with a float file, and there is no {other}; name it: --against OTHER")
+    if args.draw and (pathlib.Path(args.draw).suffix.lower() != ".png" or not pathlib.Path(args.draw).parent.is_dir()):
+        raise UsageError(f"--draw {args.draw}: name a .png in a folder that exists")
+    rows, found = layers(path, other), None
+    if args.worst is not None:
+        found = blame(load(other), (path, other), rows, args.worst, args.split, args.limit)
+    if args.draw:
+        draw(rows, found, pathlib.Path(args.draw))
+        print(f"drawn: {args.draw}", file=sys.stderr)
+    held = {"layers": [dataclasses.asdict(row) for row in rows]}
+    if found:
+        held["blame"] = found | {"layers": [dataclasses.asdict(row) for row in found["layers"]]}
+    return held
 
 
 def _print(report):
@@ -72,6 +103,11 @@ def _print(report):
     if "layers" in report:
         names = ("layer", "operator", "alone dB", "accumulated dB", "bias", "saturated", "zeros")
         table(f"the worst {SHOWN} layers", names, [_layer(row) for row in report["layers"][:SHOWN]])
+    if "blame" in report:
+        held = report["blame"]
+        about = f"{held['metric']} {held['value']:.4f} on {held['examples']} examples of {held['split']}"
+        names = ("layer", "it alone in integers", "score error", "all but it", "score error")
+        table(f"{about}; all in integers {held['all_change']:+.4f}", names, [_blamed(row) for row in held["layers"]])
     if report["warnings"]:
         table("warnings", ("warning",), [(line,) for line in report["warnings"]])
 
@@ -107,4 +143,9 @@ def _lines(report):
 def _layer(row):
     alone = "" if row["alone_db"] is None else f"{row['alone_db']:.1f}"
     shares = [f"{row[key]:.2%}" for key in ("bias", "saturated", "zeros")]
-    return row["name"], row["operator"], alone, f"{row['accumulated_db']:.1f}", *shares
+    return row["keras"] or row["name"], row["operator"], alone, f"{row['accumulated_db']:.1f}", *shares
+
+
+def _blamed(row):
+    only, without = ((f"{row[f'{key}_change']:+.4f}", f"{row[f'{key}_error']:.2g}") for key in ("only", "without"))
+    return row["layer"], *only, *without

@@ -10,8 +10,8 @@ from kerasvision.core.escaping import lines_of
 
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
-    *("launch", "doctor", "serve", "models", "card", "robustness", "attack", "explain", "index", "track"),
-    *("inspect", "benchmark", "verify", "classes", "probe"),
+    *("launch", "doctor", "serve", "models", "card", "robustness", "trust", "attack", "certify", "explain", "index"),
+    *("track", "follow", "inspect", "benchmark", "verify", "classes", "probe", "calibrate"),
 )
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor", "benchmark", "verify")

@@ -10,6 +10,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
 HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+MAX_RISK = (
+    "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the "
+    "data that the model was trained on (classifiers)"
+)
 
 
 def configure(parser):
@@ -40,6 +44,7 @@ def configure(parser):
         action="store_true",
         help="say how far out of a run's distribution each image is: ranks among its held-out images (classifiers)",
     )
+    parser.add_argument("--max-risk", type=float, metavar="SHARE", help=MAX_RISK)
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
     _configure_lines(parser)
@@ -75,6 +80,7 @@ def _opened(path):
 
 def _light(args):
     asked = args.set or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
+    asked = asked or args.max_risk is not None
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
 
@@ -110,6 +116,7 @@ def run(args):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model, every, tidy = _model(args)
     in_distribution = _in_distribution(args.model) if args.outliers else None
+    abstention = _abstention(model, args.max_risk)
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:
         try:
@@ -118,6 +125,8 @@ def run(args):
             described = prediction.to_json()
             if in_distribution:
                 described["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+            if abstention:
+                described["risk"] = abstention.describe(prediction["probabilities"])
             key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
             if args.out and key:
                 described[key] = _write(prediction, name, args.out, {*(n for n, _ in every), *written})
@@ -126,7 +135,8 @@ def run(args):
             failed += 1
             _show_error(name, error, args.json)
             continue
-        rows.append((name, model.arch.showing.in_words(described)))
+        words = abstention.in_words(prediction["probabilities"]) if abstention else ""
+        rows.append((name, words + model.arch.showing.in_words(described)))
         if args.draw and len(drawn) < MOST_PICTURES:
             drawn.append(prediction.view())
         if args.json:
@@ -155,6 +165,15 @@ def _in_distribution(folder):
     if not pathlib.Path(folder, "recipe.json").exists():
         raise UsageError(f"--outliers needs a run, whose training images it looks at; {folder} is none")
     return in_distribution_of(load_run(folder))
+
+
+def _abstention(model, max_risk):
+    """The `Abstention` at a risk, or None where none was asked for."""
+    if max_risk is None:
+        return None
+    from kerasvision.robustness.abstention import abstention_of
+
+    return abstention_of(model, max_risk)
 
 
 def _write(prediction, name, folder, taken):

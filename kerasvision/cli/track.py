@@ -1,14 +1,11 @@
 """`kerasvision track RUN_OR_BOXES VIDEO`: every object of a video with an identity of its own."""
 
-import contextlib
 import dataclasses
-import json
-import pathlib
-import signal
 import sys
 import typing
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.core.errors import UsageError
 
 HELP = "follow the objects of a video: a detector's, or boxes from a file, with a number for each object"
 
@@ -24,56 +21,25 @@ def configure(parser):
         "video", nargs="?", metavar="VIDEO", help="a file, a folder of pictures, - for stdin; boxes need none"
     )
     parser.add_argument(
-        "--tracker", default="", metavar="NAME", help="sort, bytetrack, ocsort or kerasvision (default: bytetrack)"
+        "--tracker",
+        default="",
+        metavar="NAME",
+        help="sort, bytetrack, ocsort, slots or kerasvision (default: bytetrack)",
     )
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the tracker, as in keep_s=2"
     )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame")
-    parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="take frames from here on")
-    parser.add_argument("--end", type=float, metavar="SECONDS", help="and before this")
-    parser.add_argument(
-        "--rate", type=float, metavar="HZ", help="frames a second of a folder, or of boxes (default: 30)"
-    )
-    parser.add_argument("--draw", metavar="OUT.mp4", help="write the video with what was found")
-    parser.add_argument("--json", action="store_true", help="one JSON line a frame on stdout")
-    parser.add_argument("--mot", metavar="OUT.txt", help="write MOTChallenge's lines")
+    add_flags(parser)
     parser.add_argument("--ground-truth", metavar="GT.txt", help="judge the whole by MOTChallenge's lines: HOTA ...")
-    parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
 
 
 def run(args):
     """Follow, write, and say how it went."""
     follower = _follower(args)
-    kept, begin = _state_file(args), {}
-    if args.resume:
-        begin = _go_on(follower, kept, args)
+    if args.resume and args.ground_truth:
+        raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)
-    with contextlib.ExitStack() as stack:
-        frames, video = _frames(args, follower, stack, begin.get("next", 0))
-        outputs = _Outputs(args, video, begin, stack)
-        stopped, done = stack.enter_context(_stoppable()), begin.get("frames", 0)
-        report = stack.enter_context(_bar())
-        for frame in frames:
-            answer = follower.step(frame)
-            outputs.write(frame, answer, follower.classes)
-            if judge:
-                judge(frame.number, answer)
-            done += 1
-            report("frames", frame.number + 1, video.expected or None)
-            if stopped:
-                break
-        outputs.flush()
-    said = f"{done} frames, {int(follower.session.state['next_id']) - 1} objects"
-    if video.damaged or video.retimed:
-        said += f"; {video.damaged} damaged frames left out, {video.retimed} with a time that did not go on"
-    if stopped:
-        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
-        error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
-        raise error
-    if kept:
-        kept.unlink(missing_ok=True)
-    print(said, file=sys.stderr)
+    go_through(args, follower, judge)
     if judge:
         _print_figures(judge.result())
 
@@ -88,7 +54,16 @@ class _Follower:
     boxes: dict | None = None
 
     def step(self, frame):
+        """The answer to a frame."""
         return self.session.step(self.inputs(frame) | {"time": frame.time})
+
+    def found(self):
+        """What was found so far, in words."""
+        return f"{int(self.session.state['next_id']) - 1} objects"
+
+    def identity(self):
+        """What the state is of beside the tracker: boxes, and any detector's, are followed alike."""
+        return ""
 
 
 def _follower(args):
@@ -99,7 +74,11 @@ def _follower(args):
     tracker = tracker_of(args.tracker or DEFAULT, args.set)
     if args.what.lower().endswith(motchallenge.SUFFIXES):
         boxes, nothing = motchallenge.read_boxes(args.what), motchallenge.nothing()
-        return _Follower(Session(tracker, {}), lambda frame: boxes.get(frame.number, nothing), (), boxes)
+
+        def inputs(frame):
+            return boxes.get(frame.number, nothing) | {"image": frame.pixels if args.video else None}
+
+        return _Follower(Session(tracker, {}), inputs, (), boxes)
     from kerasvision.api import load
 
     if not args.video:
@@ -109,125 +88,6 @@ def _follower(args):
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
     session = Session(Detected(tracker), {"detector": model})
     return _Follower(session, lambda frame: {"image": frame.pixels}, tuple(model.classes))
-
-
-def _frames(args, follower, stack, first):
-    """(what yields frames, what says `rate`, `expected`, `damaged` and `retimed` of them)."""
-    from kerasvision.data import video
-
-    held = (
-        stack.enter_context(video.opened(args.video, args.rate))
-        if args.video
-        else video.blank(follower.boxes, args.rate)
-    )
-    return held.read(args.every, args.start, args.end, first), held
-
-
-class _Outputs:
-    """Writes what was asked for, frame by frame."""
-
-    def __init__(self, args, video, begin, stack):
-        from kerasvision.data.video import VideoWriter
-
-        self._json, self.drawn = args.json, None
-        if args.draw:
-            if not args.video:
-                raise UsageError("--draw needs a VIDEO to draw on")
-            part = begin.get("parts", 0) + 1
-            path = pathlib.Path(args.draw)
-            self.drawn = path if part == 1 else path.with_name(f"{path.stem}.{part}{path.suffix}")
-            self._video, self.parts = stack.enter_context(VideoWriter(self.drawn, video.rate / args.every)), part
-        self._text = stack.enter_context(_text_file(args.mot, begin.get("bytes", 0))) if args.mot else None
-
-    def write(self, frame, answer, classes):
-        """Write one frame everywhere."""
-        from kerasvision.data import motchallenge
-
-        if self._text:
-            self._text.write(motchallenge.to_text(frame.number, answer).encode())
-        if self._json:
-            print(json.dumps(motchallenge.to_json(frame.number, frame.time, answer, classes)), flush=True)
-        if self.drawn:
-            self._video.add(_with_boxes(frame.pixels, answer, classes), frame.time)
-
-    def flush(self):
-        """Remember how far the text has got."""
-        self.bytes = self._text.tell() if self._text else 0
-
-
-def _text_file(path, size):
-    """A file to write bytes to, behind its first `size` ones."""
-    try:
-        file = pathlib.Path(path).open("r+b" if size else "wb")  # noqa: SIM115 (closed by whoever asked for it)
-    except OSError as error:
-        raise KerasVisionError(f"cannot write {path}: {error.strerror}") from None
-    if file.seek(0, 2) < size:
-        raise KerasVisionError(f"{path} is shorter than when it was stopped; leave --resume out")
-    file.truncate(size)
-    file.seek(size)
-    return file
-
-
-def _with_boxes(pixels, answer, classes):
-    import numpy as np
-
-    from kerasvision.drawing.pictures import Mark, color_of, marked
-
-    marks = [
-        Mark(box, f"{i} {classes[k]}" if k < len(classes) else str(i), color_of(i))
-        for i, k, box in zip(answer["ids"], answer["labels"], answer["boxes_xyxy"], strict=True)
-    ]
-    return np.asarray(marked(pixels, marks, max(pixels.shape[:2])).convert("RGB"))
-
-
-@contextlib.contextmanager
-def _stoppable():
-    """A list that has something in it once somebody has pressed Ctrl-C: the frame at work is then ended. A second one
-    ends at once.
-    """
-    asked = []
-
-    def note(number, frame):
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _state_file(args):
-    """Where the state is kept when it is stopped: beside the first file that is written; None where none is."""
-    written = args.mot or args.draw
-    if args.resume and not written:
-        raise UsageError("--resume goes on writing --mot or --draw; name the one that was stopped")
-    return pathlib.Path(f"{written}.state.npz") if written else None
-
-
-def _keep(follower, path, number, done, outputs):
-    """What to type to go on."""
-    from kerasvision.systems.base import save_state
-
-    if path is None:
-        return "nothing is kept without --mot or --draw"
-    beside = {"next": number, "frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
-    save_state(path, follower.session.system, follower.session.state, beside)
-    return "go on with the same command and --resume"
-
-
-def _go_on(follower, path, args):
-    """What stands beside the state; the session has the state."""
-    from kerasvision.systems.base import load_state
-
-    if args.ground_truth:
-        raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
-    if not path.exists():
-        raise UsageError(f"nothing to go on with: {path} is not there; leave --resume out")
-    follower.session.state, beside = load_state(path, follower.session.system)
-    return beside
 
 
 def _judge(args, follower):
@@ -268,9 +128,3 @@ def _print_figures(figures):
     for name, value in figures.items():
         table.add_row(name, f"{value:.0f}" if name in counts else f"{value:.4f}")
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110).print(table)
-
-
-def _bar():
-    from kerasvision.cli.progress import progress_bar
-
-    return progress_bar("frames")

@@ -32,6 +32,16 @@ def with_field(part, name, text):
     return _set(part, [name], text, name)
 
 
+def with_settings(part, settings, example):
+    """A part with fields set from texts such as "steps=40". example: one that could be typed."""
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set {example}")
+        part = with_field(part, key, text)
+    return part
+
+
 def _set(part, keys, text, path):
     if not dataclasses.is_dataclass(part):
         raise UsageError(f"--set {path}: {part!r} has no fields")

@@ -10,6 +10,11 @@ from kerasvision.core.escaping import file_name
 from kerasvision.core.registry import optimizers
 
 
+def _check(holds, field, value, allowed):
+    if not holds:
+        raise UsageError(f"{field}: got {value!r}; allowed: {allowed}")
+
+
 @plain("budget")
 @dataclasses.dataclass(frozen=True)
 class Budget(Component):
@@ -18,11 +23,29 @@ class Budget(Component):
     accuracy_drop: the largest loss of `Recipe.metric` against the trained model, in its own unit. An artifact is
     refused when the whole 95 % interval of its change lies beyond it; with too few examples to tell it is `unclear`.
     size_bytes, latency_ms: bounds of each artifact's size and of its median latency for one input.
+
+    What follows is measured only where it is set, and refuses in the same way. corrupted_drop: the largest loss of the
+    metric's mean under corruptions. attacked_drop: of the share of images that are right under attack, of classifiers.
+    coverage_gap: how far the coverage of a file's sets may fall below its promise. explanation_overlap: the smallest
+    share, 0..1, of the hottest tenth of a heat that a file has in common with the trained model.
     """
 
     accuracy_drop: float = 0.005
     size_bytes: int | None = None
     latency_ms: float | None = None
+    corrupted_drop: float | None = None
+    attacked_drop: float | None = None
+    coverage_gap: float | None = None
+    explanation_overlap: float | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        corrupted, overlap = self.corrupted_drop, self.explanation_overlap
+        _check(corrupted is None or corrupted >= 0, "Budget.corrupted_drop", corrupted, "0 or more, or None")
+        for name in ("attacked_drop", "coverage_gap"):
+            value = getattr(self, name)
+            _check(value is None or 0 <= value <= 1, f"Budget.{name}", value, "0 to 1, or None")
+        _check(overlap is None or 0 < overlap <= 1, "Budget.explanation_overlap", overlap, "above 0, to 1, or None")
 
 
 @plain("phase")
@@ -124,8 +147,3 @@ class Recipe(Component):
 def _check_patience(part):
     named = f"{type(part).__name__}.patience"
     _check(part.patience is None or part.patience >= 1, named, part.patience, "1 or more epochs, or None")
-
-
-def _check(holds, field, value, allowed):
-    if not holds:
-        raise UsageError(f"{field}: got {value!r}; allowed: {allowed}")

@@ -23,6 +23,7 @@ from kerasvision.data.sources.base import Split
 from kerasvision.data.splits import held_out
 
 AUTOTUNE = tf.data.AUTOTUNE
+_SEVERAL = 5_000_011  # folded into an example's seed, for the technique that makes several of it
 _VIEW = 4_000_037  # folded into an example's seed, and the number of a view, for the views after the first
 
 
@@ -81,7 +82,7 @@ def with_validation(opened, fraction):
 def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), replicas=1, cache=False):
     """An endless dataset of (graph inputs, targets), `batch_size` examples a batch, no batch smaller.
 
-    An architecture of several `views` gets as many times the rows, `batch_size * views`.
+    An architecture, or a technique, of several `views` gets as many times the rows, `batch_size * views`.
     phase: its `augment` and `techniques` are applied. start_step: batches already trained on, skipped as records.
     shard: (worker, workers); a worker gets every workers-th example. replicas: of this worker, which take its batches
     in turn, so that `batch_size * workers * replicas` examples make a step. cache: keep decoded samples in memory.
@@ -99,14 +100,15 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     own = ordered(records, order, together * replicas, start) if order else None
     data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed, start, own)
     data = data.enumerate(start).shard(workers, worker)
-    canvas = canvas_of(arch) if count else None
+    canvas, several = canvas_of(arch) if count else None, _several(arch, phase.techniques)
 
     def example(index, held):
-        reads = [lambda get=get: receive(get()) for get in members(held)]
-        return _views(arch, example_parts, stream_seed(seed, index), reads, canvas)
+        reads, root = [lambda get=get: receive(get()) for get in members(held)], stream_seed(seed, index)
+        pair = _views(arch, example_parts, root, reads, canvas)
+        return several.example(*pair, tf.random.experimental.stateless_fold_in(root, _SEVERAL)) if several else pair
 
     def batch(step, pair):
-        prepared, targets = pair if arch.views == 1 else tf.nest.map_structure(_side_by_side, pair)
+        prepared, targets = tf.nest.map_structure(_side_by_side, pair) if arch.views > 1 or several else pair
         # a stream of its own, away from the examples' seeds, and apart for each worker
         root = tf.random.experimental.stateless_fold_in(stream_seed(seed, step), 1_000_003 + worker)
         mixing = [functools.partial(p, mixes=arch.mixes) for p in batch_parts]
@@ -117,6 +119,15 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
 
     data = data.map(_plain(example), AUTOTUNE).batch(batch_size, drop_remainder=True, num_parallel_calls=AUTOTUNE)
     return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
+
+
+def _several(arch, techniques):
+    """The technique that makes several examples of one, or None."""
+    held = [t for t in techniques if t.views > 1]
+    if len(held) + (arch.views > 1) > 1:
+        named = " and ".join([t.registered_name for t in held] + [arch.registered_name] * (arch.views > 1))
+        raise UsageError(f"{named} each make several examples of one; keep one of them in a phase")
+    return held[0] if held else None
 
 
 def evaluation_data(split: Split, arch, *, batch_size, cache=False, targets=False):
@@ -224,7 +235,8 @@ _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
     "present": "; sources/incomplete says of another source's images which pixels are missing",
     "whole": "; what was missing is known where sources/incomplete draws it",
-    "boxes_xyxy": "; sources of boxes are coco, voc, yolo, cut_paste, and tfds where label_key names objects",
+    "boxes_xyxy": "; sources of boxes are coco, voc, yolo, cut_paste, moving, and tfds where label_key names objects",
+    "exemplar": "; a source of one object at two moments is moving with give='pairs'",
     "instance_masks": "; set masks=True in the source",
     "targets": "; name the numeric columns of a manifest in its target_columns, or of tfds in its target_keys",
     "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",

@@ -56,6 +56,16 @@ def cover(pixels, where, color, share=0.5):
     pixels[where] = (1 - share) * pixels[where] + share * np.array(color, np.float32)
 
 
+def warmed(image, heat, share=0.6):
+    """uint8 [H, W, 3] in gray under its heat, float [H, W], from red to yellow where there is most; share: how much of
+    the picture that hides.
+    """
+    part = np.clip(heat / max(float(heat.max()), 1e-12), 0, 1)[..., None].astype(np.float32)
+    color = np.concatenate([np.full_like(part, 255), 255 * part, np.zeros_like(part)], -1)
+    gray = image.mean(-1, keepdims=True, dtype=np.float32)
+    return np.rint((1 - share * part) * gray + share * part * color).astype(np.uint8)
+
+
 def marked(image, marks, side):
     """A Pillow picture of uint8 [H, W, 3], its longer side `side` pixels, with `Mark`s; the first are on top."""
     height, width = image.shape[:2]

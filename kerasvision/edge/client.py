@@ -42,7 +42,7 @@ class Client:
 
     def describe(self, values):
         """JSON of a prediction."""
-        return describing.describe(values, self.classes)
+        return describing.describe(values, self.classes, self.row.get("promise"))
 
     def classify(self, picture):
         """[{"label", "index", "score"}], the likeliest first: the five best, or of several labels those that hold."""

@@ -8,25 +8,35 @@ from kerasvision.edge.run_lengths import run_lengths
 TOP = 5  # of the best classes
 
 
-def describe(values, classes):
-    """{key: numpy array without batch axis} -> strings, numbers and lists, as `kerasvision predict --json` has them."""
+def describe(values, classes, promise=None):
+    """{key: numpy array without batch axis} -> strings, numbers and lists, as `kerasvision predict --json` has them.
+    promise: of the file's row in contract.json, where it has one.
+    """
     if "boxes_xyxy" in values and "path_score" not in values:
         return (outlines if "masks" in values else objects)(values, classes)
     if "mask" in values:
         return segments(values, classes)
     if "embedding" in values:
         return vector(values)
-    if "present" in values:
+    if {"present", "probabilities"} <= set(values):
         return several(values, classes)
-    if set(values) == {"probabilities"}:
-        return best(values, classes)
+    if set(values) <= {"probabilities", "in_set"}:
+        return best(values, classes, promise)
     return {key: np.asarray(value).tolist() for key, value in values.items()}
 
 
-def best(values, classes):
-    """{"top": the five likeliest classes}, of one class an example."""
+def best(values, classes, promise=None):
+    """{"top": the five likeliest classes}, of one class an example; with sets also {"set": {"labels": those in it, the
+    likeliest first, none where no class is likely enough; "coverage": the promised chance that the right one is among
+    them; "of": "examples", or "each class"}}.
+    """
     scores = values["probabilities"]
-    return {"top": score_rows(scores, classes, np.argsort(-scores, kind="stable")[:TOP])}
+    order = np.argsort(-scores, kind="stable")
+    described = {"top": score_rows(scores, classes, order[:TOP])}
+    if "in_set" in values:
+        said = {key: promise[key] for key in ("coverage", "of")} if promise else {}
+        described["set"] = {"labels": [classes[i] for i in order if values["in_set"][i]]} | said
+    return described
 
 
 def several(values, classes):

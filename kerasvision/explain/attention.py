@@ -14,8 +14,8 @@ import tf_keras as keras
 from kerasvision.core.errors import UsageError, close_matches
 from kerasvision.core.registry import explainers
 from kerasvision.explain.base import Explainer
-from kerasvision.explain.features import enlarged
 from kerasvision.ops.graphs import made_of
+from kerasvision.ops.heat import enlarged
 from kerasvision.ops.internals import called_with, made_by
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from kerasvision.core.registry import explainers
 from kerasvision.explain.base import Explainer
-from kerasvision.explain.features import enlarged, features_and_slope
+from kerasvision.explain.features import features_and_slope
+from kerasvision.ops.heat import enlarged
 
 
 @explainers.register("eigen_cam")

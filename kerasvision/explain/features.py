@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.ops import volumes
 from kerasvision.ops.graphs import feature_maps
 from kerasvision.ops.internals import made_by
 from kerasvision.tasks.targets import as_float
@@ -35,11 +34,6 @@ def named_map(model, explainer):
     UsageError as `features_and_slope`.
     """
     return _maps(model, explainer)[-1]
-
-
-def enlarged(heat, size):
-    """[N, h, w, C] or [N, d, h, w, C] -> [N, *size, C], linear in between."""
-    return tf.image.resize(heat, size) if len(size) == 2 else volumes.resize(heat, size)
 
 
 def _maps(model, explainer):

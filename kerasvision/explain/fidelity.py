@@ -11,11 +11,11 @@
 import contextlib
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from kerasvision.explain.base import BATCH
 
 STEPS = 32  # of a deletion or insertion
+TRUSTED = 0.8  # rank correlation and overlap from which a file's heat is taken for the trained model's
 _LEAST = 1e-12
 
 
@@ -77,6 +77,8 @@ def sensitivity(model, prepared, target, explainer, radius=0.02, draws=4, seed=0
 
 def rank_correlation(one, other):
     """Spearman's, of two heats of one shape, -1..1; 0 where one of them is the same everywhere."""
+    from scipy.stats import spearmanr
+
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     return float(spearmanr(one.ravel(), other.ravel()).statistic)

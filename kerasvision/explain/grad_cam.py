@@ -9,11 +9,10 @@ over all positions, equation 1, forgets where, and puts heat on places that have
 
 import dataclasses
 
-import tensorflow as tf
-
 from kerasvision.core.registry import explainers
 from kerasvision.explain.base import Explainer
-from kerasvision.explain.features import enlarged, features_and_slope
+from kerasvision.explain.features import features_and_slope
+from kerasvision.ops.heat import enlarged, grad_cam
 
 
 @explainers.register("grad_cam")
@@ -28,8 +27,5 @@ class GradCam(Explainer):
 
     def heat(self, model, prepared, target):
         own, slope = features_and_slope(model, prepared, target, self)
-        is_somewhere = target.region is not None
-        every = tuple(range(1, slope.shape.rank - 1))
-        weights = slope if is_somewhere else tf.reduce_mean(slope, every, keepdims=True)  # equation 1
-        heat = tf.nn.relu(tf.reduce_sum(weights * own, -1, keepdims=True))  # equation 2
+        heat = grad_cam(own, slope, by_position=target.region is not None)
         return enlarged(heat, prepared.shape[:-1])[0, ..., 0].numpy()

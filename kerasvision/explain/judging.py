@@ -6,7 +6,6 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.explain import fidelity
 
 FLOOR = "random"  # a heat that knows nothing
-TRUSTED = 0.8  # rank correlation and overlap from which a file's heat is taken for the trained model's
 SHARES = (1 / 3, 2 / 3, 1.0)  # of the layers, from the outputs, that a cascade makes random
 BETTER = {
     "deletion": "lower",
@@ -59,7 +58,7 @@ def judged(model, explainers, inputs, progress=lambda *_: None):
 def compared(model, other, explainers, inputs, progress=lambda *_: None):
     """{method: {figure: {"mean", "low", "high", "examples"}, "trusted": bool}}: how alike a method's heats of a trained
     model and of an exported file are, each of the same target by its own score: `rank_correlation`, `hottest_shared`
-    of the hottest tenth, and `deletion_change`. trusted: whether the means of the first two are `TRUSTED` or more.
+    of the hottest tenth, and `deletion_change`. trusted: whether the means of the first two are 0.8 or more.
 
     model, other: `Explainable`s. The rest as of `judged`.
     """
@@ -72,7 +71,7 @@ def compared(model, other, explainers, inputs, progress=lambda *_: None):
         else:
             found[name] = summarized(rows)
             alike = (found[name][figure]["mean"] for figure in ("rank_correlation", "hottest_shared"))
-            found[name]["trusted"] = min(alike) >= TRUSTED
+            found[name]["trusted"] = min(alike) >= fidelity.TRUSTED
         progress("methods", number + 1, len(explainers))
     return found
 

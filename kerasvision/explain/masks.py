@@ -4,7 +4,7 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.explain.base import BATCH
-from kerasvision.explain.features import enlarged
+from kerasvision.ops.heat import enlarged
 
 
 def check(explainer):

@@ -12,7 +12,8 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import explainers
 from kerasvision.explain.base import BATCH, Explainer
-from kerasvision.explain.features import enlarged, features_and_slope
+from kerasvision.explain.features import features_and_slope
+from kerasvision.ops.heat import enlarged
 
 
 @explainers.register("score_cam")

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.export.asked import AskedFile
+from kerasvision.export.heat import in_pixels
 from kerasvision.inference.served import Served
 
 BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
@@ -68,11 +70,13 @@ class Runner(abc.ABC):
         return {k: v.numpy() for k, v in prepared.items()}, {k: v.numpy() for k, v in geometry.items()}
 
     def __call__(self, inputs):
-        """Serving inputs of equal size -> prediction in the pixels of the original inputs."""
+        """Serving inputs of equal size -> prediction in the pixels of the original inputs; so is its `heat`, of a file
+        that explains itself (`export.heat`).
+        """
         if not self.takes_prepared:
             return self.infer(inputs)
         prepared, geometry = self.prepare(inputs)
-        return self.arch.predict_through(self.infer, prepared, geometry)
+        return in_pixels(self.arch.predict_through(self.infer, prepared, geometry), prepared, geometry)
 
 
 class Exporter(Component):
@@ -111,6 +115,13 @@ class Exporter(Component):
         numbers are integers that stand for (integer - zero point) * scale.
         """
 
+    has_slopes: typing.ClassVar[bool] = True  # whether `look_inside` gives gradients of its files
+
+    def shown(self, path, graph, arch, slopes):
+        """`look_inside`; where a format has no slopes and none are asked for, an `asked.AskedFile` in its place."""
+        is_asked = not slopes and not self.has_slopes
+        return AskedFile(path, self.open(path, arch), graph) if is_asked else self.look_inside(path, graph)
+
     def look_inside(self, path, graph):
         """What gives values of the graph's tensors, with gradients, in place of the graph itself (`has`, `values`,
         `predicted`: `export.twin.graph`), or None where `graph` has got the weights of the file and stands for it.
@@ -119,8 +130,8 @@ class Exporter(Component):
         format gives none.
         """
         raise UsageError(
-            f"{path} ({self.spec}) has no gradients; name its run, a SavedModel or a .tflite, or ask for scores alone: "
-            "--attack square"
+            f"{path} ({self.spec}) has no gradients; name its run, a SavedModel or a .tflite, or ask it for answers "
+            "alone: --attack square, hop_skip_jump; --ways beside them has what was made on its run (transfer)"
         )
 
     # whether it writes an architecture's further functions (`Architecture.functions`); else it is for predicting alone

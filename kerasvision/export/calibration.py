@@ -27,14 +27,14 @@ def calibration_inputs(train, served, way="every", count=EXAMPLES):
     if way not in WAYS:
         raise UsageError(f"calibration {way!r}; allowed: {', '.join(WAYS)}")
     if way == "every":
-        return tuple(_spread(train, served.arch, count))
-    vectors = np.stack([vector_of(served, prepared) for prepared in _spread(train, served.arch, MOST_LOOKED_AT)])
+        return tuple(spread(train, served.arch, count))
+    vectors = np.stack([vector_of(served, prepared) for prepared in spread(train, served.arch, MOST_LOOKED_AT)])
     chosen = set(covering(vectors, count).tolist())
-    every = enumerate(_spread(train, served.arch, MOST_LOOKED_AT))
+    every = enumerate(spread(train, served.arch, MOST_LOOKED_AT))
     return tuple(prepared for number, prepared in every if number in chosen)
 
 
-def _spread(train, arch, count):
+def spread(train, arch, count):
     """Prepared inputs of at most `count` images, at even distances in the split."""
     step = max(1, train.size // count)
     spread = dataclasses.replace(train, records=train.records.shard(step, 0).take(count))

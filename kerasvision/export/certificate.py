@@ -9,6 +9,7 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
+from kerasvision.export import heat
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, packed_examples, write_contract
@@ -17,6 +18,8 @@ from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
+from kerasvision.export.promises import written_with_promises
+from kerasvision.export.resistance import checked, stressed
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -25,42 +28,42 @@ from kerasvision.inference.record import judged_split, read_record
 FUNCTION_EXAMPLES = 4  # on which further functions are compared
 
 
-def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every"):
+def export(trained, exporters, out=".", version=None, limit=None, verbose=True, calibration="every", repaired=None):
     """Export a `Trained` model and return ([`measurement.Artifact`], the contract as a dict).
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
     evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`.
+    repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
-    out, name = pathlib.Path(out), trained.recipe.name
-    version = next_version(out, name, exporters, version)
+    version = next_version(out := pathlib.Path(out), name := trained.recipe.name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
-    split, served = splits[split_name], trained.served()
+    split, served = splits[split_name], checked(trained)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
         job = Job(served, name, version, root, chosen, _samples(split, served.arch))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
-        written = [(exporter, _written(exporter, job)) for exporter in exporters]
-        asked = (trained.recipe.budget, limit, rounding, trained.recipe.metric)
-        reference, artifacts, runners = measure(written, job, splits, split_name, *asked)
+        written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
+        rules = trained.recipe.budget, limit, rounding, trained.recipe.metric
+        reference, artifacts, runners = measure(written, job, splits, split_name, *rules)
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
-        artifacts = _checked(written, artifacts, runners, judge, doubts)
+        whole = _checked(written, artifacts, runners, judge, doubts, promises)
+        artifacts = stressed(written, whole, runners, trained, split_name, limit)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
+        artifacts = _with_repairs(exporters, _heated(written, artifacts, runners, job), calibration, repaired)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts, runners)
-        _refuse_wrong_contracts(
-            packages, [(*pair, runner) for pair, runner in zip(written, runners, strict=True)], judge
-        )
+        _refuse_wrong_contracts(packages, written, runners, judge)
         put_in_place(root, [folder for folder, _ in packages], out)
         for exporter in exporters:
             exporter.finish(job, out)
@@ -84,13 +87,16 @@ def _samples(split, arch):
     return tuple(one for inputs, _, _ in raw_examples(split, arch, limit=8) for one in batches_of_one(inputs))
 
 
-def _checked(written, artifacts, runners, judge, doubts):
-    """The artifacts with what an exporter's own `check` finds wrong, and what could not be compared as notes."""
+def _checked(written, artifacts, runners, judge, doubts, promises):
+    """The artifacts with their promises, what an exporter's own `check` finds wrong, and what could not be compared as
+    notes.
+    """
     checked = []
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
-        wrong = () if artifact.failures else tuple(dict.fromkeys(exporter.check(path, runner, judge)))
-        notes = (*artifact.notes, *doubts)
-        checked.append(dataclasses.replace(artifact, failures=(*artifact.failures, *wrong), notes=notes))
+        found = () if artifact.failures else exporter.check(path, runner, judge)
+        wrong = tuple(dict.fromkeys((*found, *promises.wrong(path, runner, judge.samples))))
+        failures, notes, promise = (*artifact.failures, *wrong), (*artifact.notes, *doubts), promises.of(path)
+        checked.append(dataclasses.replace(artifact, failures=failures, notes=notes, promise=promise))
     return checked
 
 
@@ -100,6 +106,31 @@ def _with_functions(written, artifacts, runners, judge):
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
         rows, wrong = ({}, ()) if artifact.failures else judge.measured(exporter, path, runner)
         held.append(dataclasses.replace(artifact, functions=rows, failures=(*artifact.failures, *wrong)))
+    return held
+
+
+def _heated(written, artifacts, runners, job):
+    """The artifacts with how like the trained model's their heat is, where they give one."""
+    held = []
+    for (exporter, _), artifact, runner in zip(written, artifacts, runners, strict=True):
+        gives = heat.HEAT in artifact.signature["outputs"] and not artifact.failures
+        kept, wrong = heat.kept(runner, exporter.precision, job.served, job.samples) if gives else ({}, ())
+        held.append(dataclasses.replace(artifact, explanation=kept, failures=(*artifact.failures, *wrong)))
+    return held
+
+
+def _with_repairs(exporters, artifacts, calibration, repaired):
+    """The artifacts with the steps that repaired them, which make the same bytes again."""
+    held = []
+    for exporter, artifact in zip(exporters, artifacts, strict=True):
+        record, failures = {}, artifact.failures
+        if repaired is not None and exporter == repaired.exporter:
+            record = repaired.record
+            if artifact.sha256 != repaired.sha256:
+                failures = (*failures, "is not the file that was judged on the validation split, by the same steps")
+        elif getattr(exporter, "repair", ()):
+            record = {"steps": list(exporter.repair), "calibration": calibration}
+        held.append(dataclasses.replace(artifact, repair=record, failures=failures))
     return held
 
 
@@ -120,7 +151,8 @@ def _packages(exporters, job, contract, artifacts, runners):
     return list(packages)
 
 
-def _refuse_wrong_contracts(packages, opened, judge):
+def _refuse_wrong_contracts(packages, written, runners, judge):
+    opened = [(*pair, runner) for pair, runner in zip(written, runners, strict=True)]
     for folder, contract_path in packages:
         held = [row for row in opened if row[0].package(judge.job) == (folder, contract_path)]
         wrong = list(dict.fromkeys(wrong_in(folder, contract_path, held, judge)))

@@ -72,6 +72,9 @@ def _artifact(arch, a):
         "verdict": a.verdict,
         "notes": list(a.notes),
         **({"functions": a.functions} if a.functions else {}),
+        **({"explanation": a.explanation} if a.explanation else {}),
+        **({"promise": a.promise} if a.promise else {}),
+        **({"repair": a.repair} if a.repair else {}),
     }
 
 

@@ -1,5 +1,7 @@
 """What contract.json says of an architecture and of each file: what it takes, what it gives, and what is left to do."""
 
+from kerasvision.export.heat import HEAT, UNIT
+
 DETECTIONS = ("location", "category", "score", "count")  # what TensorFlow Lite's own operator gives of a detector
 UNITS = {
     "location": "part of the prepared image's height or width; top, left, bottom, right",
@@ -73,7 +75,7 @@ def _kind(arch, signature):
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
         keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))
         return "prepared", UNITS, restore | {"keys": keys, "format": "tlbr_shares"}
-    return "prepared", {k: g.unit for k, g in arch.file_outputs().items()}, restore
+    return "prepared", {k: g.unit for k, g in arch.file_outputs().items()} | {HEAT: UNIT}, restore
 
 
 def signature(row):

@@ -28,8 +28,9 @@ def prepared_feeds(served, every):
     for prepared in every:
         known, held = {k: np.asarray(v) for k, v in prepared.items()}, {}
         for name, function in served.functions.items():
-            specs = function.input_signature[0]
-            held[name] = {k: known.get(k, np.zeros(_one(s.shape), s.dtype.as_numpy_dtype)) for k, s in specs.items()}
+            specs, names = function.input_signature[0], served.measured_with[name]
+            zeros = {k: np.zeros(_one(s.shape), s.dtype.as_numpy_dtype) for k, s in specs.items()}
+            held[name] = {k: known.get(names.get(k, k), zero) for k, zero in zeros.items()}
             known |= answers(function, held[name])
         yield held
 

@@ -107,6 +107,8 @@ def _artifact(exporter, artifact, runner, row, inputs):
     if decision["rule"] == "objects":
         decision["score"] = tolerance[decision["keys"]["scores"]]
         tolerance = {key: value for key, value in tolerance.items() if key not in row["restore"]["keys"].values()}
+    if artifact.promise:  # sets follow from scores, and those of another kernel may lie across the threshold
+        tolerance = {k: v for k, v in tolerance.items() if k in _graded(row["outputs"])}
     return {
         "path": artifact.path.name,
         "kind": artifact.kind,
@@ -137,9 +139,16 @@ def _decision(row):
         return {"rule": "objects", "keys": keys, "order": "yxyx" if restore["format"] == "tlbr_shares" else "xyxy"}
     if restore["rule"] == "class_map":
         return {"rule": "largest", "key": restore["probabilities"], "share": LEAST_MASK}
+    if row.get("promise"):  # by a threshold of the file's own, which is not the trained model's
+        outputs = _graded(outputs)
     whole = [k for k, t in outputs.items() if "quantization" not in t and np.dtype(t["dtype"]).kind in "iub"]
     if whole:
         return {"rule": "equal", "keys": whole}
     if "probabilities" in outputs:
         return {"rule": "largest", "key": "probabilities", "share": 1}
     return {"rule": "none"}
+
+
+def _graded(outputs):
+    """Those outputs of a file that are no whole numbers."""
+    return {k: t for k, t in outputs.items() if np.dtype(t["dtype"]).kind == "f" or "quantization" in t}

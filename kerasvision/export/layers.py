@@ -15,18 +15,21 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.edge import EdgeError, golden
 from kerasvision.edge.contracts import read_json
 from kerasvision.edge.tensors import unpacked
+from kerasvision.export.repair.workshop import layer_of
 from kerasvision.export.twin.twin import OPERATORS, Twin
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
     """One tensor. alone_db: its signal to noise where only the operator that makes it is in integers, None where the
-    float file has not all of its inputs; accumulated_db: with all before it. bias: mean error, in parts of the float
+    float file has not all of its inputs; accumulated_db: with all before it. keras: the Keras layer, "" where the
+    tensor's name tells none. bias: mean error, in parts of the float
     tensor's root mean square. saturated: share of its integers at either end of their range, but
     for an end that stands for 0, as behind a rectifier. zeros: share that stands for 0.
     """
 
     name: str
+    keras: str
     operator: str
     alone_db: float | None
     accumulated_db: float
@@ -139,6 +142,7 @@ class _Sums:
         size = max(np.sqrt(self._signal / self._count), np.finfo(np.float32).tiny)
         return Layer(
             self._held.name,
+            layer_of(self._held.name),
             node.kind,
             decibels(self._signal, self._alone) if self._is_alone else None,
             decibels(self._signal, self._noise),

@@ -23,6 +23,7 @@ from kerasvision.inference.prediction import Prediction
 # (folder of the family, all that a prediction holds) -> how it is shown
 FORMS = {
     ("classification", "probabilities"): ClassesShowing("top", most=3),
+    ("classification", "in_set", "probabilities"): ClassesShowing("top", most=3),
     ("classification", "present", "probabilities"): ClassesShowing("labels"),
     ("detection", "boxes_xyxy", "count", "labels", "scores"): ObjectsShowing(),
     ("semantic_segmentation", "confidence", "mask"): SegmentsShowing(),
@@ -37,10 +38,11 @@ class LightArchitecture:
     registered_name: str
     outputs: tuple[str, ...]
     showing: Showing
+    promise: dict
 
     def describe(self, prediction, classes):
         """JSON of a prediction: what the architecture says."""
-        return describing.describe(prediction, classes)
+        return describing.describe(prediction, classes, self.promise)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +84,18 @@ def light_model(path):
             check_labels(path.parent, client.classes)
     except EdgeError:
         return None
-    arch, rules = _architecture(client.contract), client.contract["preprocess"]
+    arch, rules = _architecture(client), client.contract["preprocess"]
     plain = rules.get("kind") == "image" and not {"windows", "mirrored_axes", "present"} & set(rules)
-    if arch is None or not plain or client.row["takes"] != "prepared":
+    if arch is None or not plain or client.row["takes"] != "prepared" or "heat" in client.row["outputs"]:
         return None
     return LightModel(arch, client)
 
 
-def _architecture(contract):
+def _architecture(client):
+    contract = client.contract
     if SUM not in contract:  # of an export of before: only its recipe can tell whether it was changed
         return None
     name = str(contract["recipe"]["model"]["@"])
     showing = FORMS.get((name.split("/")[-2], *sorted(contract["outputs"])))
-    return LightArchitecture(name, tuple(contract["outputs"]), showing) if showing else None
+    promise = client.row.get("promise", {})
+    return LightArchitecture(name, tuple(contract["outputs"]), showing, promise) if showing else None

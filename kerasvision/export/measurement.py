@@ -23,13 +23,13 @@ from kerasvision.export.verdict import (
     change_of,
     examples_needed,
     failures_of,
-    fold_metrics,
     not_finite,
     notes_of,
     require_finite,
     units_of,
 )
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, examples_at, gallery_of, show_gallery
+from kerasvision.inference.folds import fold_metrics
 
 LATENCY_RUNS = 30
 DRAWN_EXAMPLES = 8  # for which rounding is drawn beforehand, spread over the split
@@ -51,7 +51,10 @@ class Artifact:
     whether the budget is kept) and `worst` (the example of the largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
-    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`.
+    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`. promise:
+    what the file promises of its answers (`Architecture.promise`), fitted to its own scores. explanation: of a file
+    that gives its `heat`, how like the trained model's that is: see `heat.kept`. repair: by which
+    steps it loses less (`repair.ladder`), {} where there were none.
     """
 
     kind: str
@@ -68,6 +71,9 @@ class Artifact:
     notes: tuple
     failures: tuple
     functions: dict = dataclasses.field(default_factory=dict)
+    explanation: dict = dataclasses.field(default_factory=dict)
+    promise: dict = dataclasses.field(default_factory=dict)
+    repair: dict = dataclasses.field(default_factory=dict)
 
     @property
     def verdict(self):

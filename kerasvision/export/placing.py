@@ -28,6 +28,19 @@ def artifact_at(path):
     )
 
 
+def artifacts_below(folder):
+    """Paths of the exported files and folders below a folder, of each kind the newest, by their contracts."""
+    newest = {}
+    for place in sorted(pathlib.Path(folder).rglob("contract.json")):
+        held = json.loads(place.read_text(encoding="utf-8"))
+        home = place.parent.parent if place.parent.name == "assets.extra" else place.parent
+        for row in held["artifacts"]:
+            path = home / row["path"]
+            if path.exists() and held["version"] >= newest.get(row["kind"], (0,))[0]:
+                newest[row["kind"]] = (held["version"], path)
+    return [path for _, path in newest.values()]
+
+
 def next_version(out, name, exporters, version=None):
     """The version to write. exporters: of this export; those of others below `out` count as well.
 

@@ -6,29 +6,7 @@ import numpy as np
 
 from kerasvision.core.direction import distance, to_json
 from kerasvision.core.errors import KerasVisionError
-
-FOLDS = 20  # of the jackknife
-
-
-def fold_metrics(evaluator, metric, size):
-    """[The metric of all examples but those of a fold], fold by fold; None where that leaves nothing to evaluate.
-
-    evaluator: a `metrics.base.Evaluator` that has seen `size` examples. metric: name of one of its figures. Where the
-    evaluator's examples have groups, whole groups are left out, in as many folds as there are groups and at most
-    `FOLDS`.
-    """
-    unit = evaluator.units(size)
-    count = unit.max(initial=0) + 1
-    folds = min(FOLDS, count) if count < size else FOLDS
-    return [_metric(evaluator, metric, np.flatnonzero(unit % FOLDS != k)) for k in range(folds)]
-
-
-def _metric(evaluator, metric, examples):
-    try:
-        value = evaluator.result(examples, only=(metric,)).get(metric) if len(examples) else None
-    except ValueError:
-        return None
-    return value if value is not None and math.isfinite(value) else None
+from kerasvision.inference.folds import metric_of
 
 
 def units_of(evaluator, metric, size):
@@ -37,7 +15,7 @@ def units_of(evaluator, metric, size):
     """
     unit = evaluator.units(size)
     if "/" in metric:
-        unit = unit[[_metric(evaluator, metric, np.array([i])) is not None for i in range(size)]]
+        unit = unit[[metric_of(evaluator, metric, np.array([i])) is not None for i in range(size)]]
     return len(np.unique(unit))
 
 

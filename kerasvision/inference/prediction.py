@@ -11,7 +11,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_text
 from kerasvision.drawing.files import write_mask, write_picture
-from kerasvision.drawing.pictures import save
+from kerasvision.drawing.pictures import save, warmed
 from kerasvision.drawing.showing.base import picture_of
 
 
@@ -43,8 +43,11 @@ class Prediction:
         return self.arch.showing.in_words(self.to_json())
 
     def view(self):
-        """Its `drawing.showing.base.View`: a tile of a sheet."""
-        return self.arch.showing.view(self.read, self.name, self.values, self.to_json(), self.classes)
+        """Its `drawing.showing.base.View`: a tile of a sheet; in gray under its `heat`, of a file that gives one."""
+        view = self.arch.showing.view(self.read, self.name, self.values, self.to_json(), self.classes)
+        if "heat" not in self.values or view.image is None:
+            return view
+        return dataclasses.replace(view, image=warmed(view.image, self.values["heat"]))
 
     def plot(self):
         """A Pillow image: what was read, with what was found."""

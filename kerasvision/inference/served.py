@@ -14,6 +14,7 @@ class Served(tf.Module):
 
     serve: serving inputs -> prediction. predict: (prepared inputs, geometry) -> prediction. judge: serving inputs ->
     judged prediction (`inference.record`). features: serving inputs -> {"features": float32 [B, D]}, or None.
+    answering: () -> the part of the graph that answers.
     arch: the `Architecture`. graph: its trained Keras model. classes: names. Holds the graph's variables but not the
     Keras model, so that no Keras object is saved with it.
     """
@@ -27,7 +28,9 @@ class Served(tf.Module):
         self.quantization_aware = is_quantized(part)
         self.float_layers = tuple(layer.name for layer in part.layers if getattr(layer, "stays_float", False))
         self.loops = tuple(layer.name for layer in part.layers if _is_loop(layer))
-        self.apply_graph = lambda inputs: part(inputs, training=False)  # a closure, so that it is not tracked
+        # closures, so that no Keras object is tracked
+        self.answering = lambda: part
+        self.apply_graph = lambda inputs: part(inputs, training=False)
         # explicit signatures: the last batch of a split is smaller, and must not be traced again
         specs = self._prepared_specs()
         self.predict = tf.function(self.predict_prepared, input_signature=specs, autograph=False)
@@ -35,10 +38,11 @@ class Served(tf.Module):
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
         self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
+        held = arch.functions(graph)
         self.functions = {
-            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False)
-            for name, f in arch.functions(graph).items()
+            name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False) for name, f in held.items()
         }
+        self.measured_with = {name: dict(f.measured_with) for name, f in held.items()}
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -49,11 +53,11 @@ class Served(tf.Module):
         """Prepared inputs (what the architecture's `geometry` gives) -> prediction."""
         return self.arch.predict(self._run_graph, prepared, geometry)
 
-    def _run_graph(self, prepared, decode):
+    def _run_graph(self, prepared, decode, apply_graph=None):
         """Prepared inputs -> decode(raw), through the graph once. Name scopes mark the parts for the int8 converter."""
         with tf.name_scope("kv_normalize"):
             inputs = self.arch.normalize(prepared)
-        raw = self.apply_graph(inputs)
+        raw = (apply_graph or self.apply_graph)(inputs)
         with tf.name_scope("kv_decode"):
             return decode({k: tf.cast(v, tf.float32) for k, v in raw.items()})
 
@@ -119,13 +123,15 @@ class Served(tf.Module):
 
         return tf.function(serve, input_signature=[self.encoded_specs()], autograph=False)
 
-    def fixed(self, batch=1, image_dtype=None, decode=None):
+    def fixed(self, batch=1, image_dtype=None, decode=None, inner=None):
         """A tf.function: prepared inputs of the graph's own size -> prediction in pixels of the graph, for runtimes
         that take no other size.
 
         batch: int, or None for any. image_dtype: another dtype for uint8 inputs, with values still in 0..255.
-        decode: raw -> prediction, in place of the architecture's.
+        decode: raw -> prediction, in place of the architecture's. inner: further Keras tensors of the graph by key, for
+        `decode` to find beside the raw outputs.
         """
+        apply_graph = self._with_inner(inner) if inner else None
         specs = self.arch.prepared_inputs()
         specs = {
             k: tf.TensorSpec([batch, *s.shape[1:]], image_dtype if image_dtype and s.dtype == tf.uint8 else s.dtype, k)
@@ -134,9 +140,14 @@ class Served(tf.Module):
 
         def predict(prepared):
             geometry = self.arch.no_geometry(prepared)
-            return self._run_graph(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)))
+            return self._run_graph(prepared, decode or (lambda raw: self.arch.decode(raw, geometry)), apply_graph)
 
         return tf.function(predict, input_signature=[specs], autograph=False)
+
+    def _with_inner(self, inner):
+        graph = self.answering()
+        model = keras.Model(graph.input, graph.output | inner, name=graph.name)  # of the same weights
+        return lambda inputs: model(inputs, training=False)
 
 
 def _is_loop(layer):

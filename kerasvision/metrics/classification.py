@@ -45,24 +45,31 @@ class SingleLabel(Evaluator):
     classes (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006, equation 8), 0 where one of the two is constant.
     recall/CLASS, precision/CLASS and f1/CLASS, for at most 100 classes: of those that occur.
 
-    classes: names. prediction: `probabilities` [B, K]; ground_truth: `label` int [B].
+    Where predictions have sets: coverage, the share of examples whose class is in its set, coverage/CLASS, set_size,
+    the mean number of classes in a set, and empty_sets, the share of sets without a class.
+
+    classes: names. has_sets: whether predictions have sets. prediction: `probabilities` [B, K], `in_set` int [B, K];
+    ground_truth: `label` int [B].
     """
 
     draws = True
 
-    def __init__(self, classes):
-        self._classes = classes
-        self._probabilities, self._labels = [], []
+    def __init__(self, classes, has_sets=False):
+        self._classes, self._has_sets = classes, has_sets
+        self._probabilities, self._labels, self._in_set = [], [], []
 
     @property
     def directions(self):
         means = ("balanced_accuracy", "macro_precision", "macro_f1", "macro_average_precision", "roc_auc", "matthews")
         more = ("accuracy", "top_5_accuracy", *means, "recall", "precision", "f1")
-        return dict.fromkeys(more, "max") | {"log_loss": "min", "calibration_error": "min"}
+        held = dict.fromkeys(more, "max") | {"log_loss": "min", "calibration_error": "min"}
+        return held | (dict.fromkeys(("coverage", "set_size", "empty_sets"), "none") if self._has_sets else {})
 
     def update(self, prediction, ground_truth):
         self._probabilities.append(prediction["probabilities"])
         self._labels.append(ground_truth["label"])
+        if self._has_sets:
+            self._in_set.append(prediction["in_set"])
 
     def figures(self, examples=None):
         given, labels = chosen(self._probabilities, examples), chosen(self._labels, examples)
@@ -100,6 +107,18 @@ class SingleLabel(Evaluator):
         if len(self._classes) <= MOST_LISTED:
             names = [self._classes[c] for c in seen]
             out |= _of_single_classes(lambda: (labels == seen[:, None], top == seen[:, None]), names)
+        return out | (self._set_figures(chosen(self._in_set, examples), labels) if self._has_sets else {})
+
+    def _set_figures(self, in_set, labels):
+        holds, sizes = in_set[np.arange(len(labels)), labels] > 0, in_set.sum(1)
+        out = {
+            "coverage": lambda: float(holds.mean()),
+            "set_size": lambda: float(sizes.mean()),
+            "empty_sets": lambda: float((sizes == 0).mean()),
+        }
+        if len(self._classes) <= MOST_LISTED:
+            for c in np.unique(labels):
+                out[f"coverage/{self._classes[c]}"] = lambda c=c: float(holds[labels == c].mean())
         return out
 
     def in_words(self):

@@ -17,16 +17,20 @@ class Numbers(Evaluator):
     share of targets between the lowest and the highest quantile; with deviations `coverage_95`, the share of targets
     within 1.96 standard deviations of the value.
 
+    Where predictions have intervals, `interval_coverage`, the share of targets within them, and `interval_width`, their
+    mean width.
+
     Where a target does not vary, its r2 is 1 if it is met exactly, else 0 (as scikit-learn has it).
 
-    names: of the N outputs. levels: of the Q quantiles, 0..1. prediction: `values` [B, N], and perhaps `quantiles`
-    [B, N, Q] or `deviation` [B, N]; ground_truth: `targets` [B, N]; all in the unit of the targets.
+    names: of the N outputs. levels: of the Q quantiles, 0..1. promised: the share that intervals are to hold, 0 where
+    there are none. prediction: `values` [B, N], and perhaps `quantiles` [B, N, Q], `deviation` [B, N] or `interval`
+    [B, N, 2]; ground_truth: `targets` [B, N]; all in the unit of the targets.
     """
 
     draws = True
 
-    def __init__(self, names, levels=()):
-        self._names, self._levels = names, np.asarray(levels)
+    def __init__(self, names, levels=(), promised=0.0):
+        self._names, self._levels, self._promised = names, np.asarray(levels), promised
         self._held = {}
 
     @property
@@ -34,6 +38,8 @@ class Numbers(Evaluator):
         stated = {"r2": "max", "mae": "min", "rmse": "min", "pinball": "min", "coverage_95": Target(0.95)}
         if len(self._levels):  # an interval that holds more than it says is too wide
             stated["coverage"] = Target(float(f"{self._levels.max() - self._levels.min():.6g}"))
+        if self._promised:
+            stated |= {"interval_coverage": Target(self._promised), "interval_width": "min"}
         return stated
 
     def update(self, prediction, ground_truth):
@@ -67,6 +73,9 @@ class Numbers(Evaluator):
             out["coverage"] = lambda: _coverage(targets, held["quantiles"])
         if "deviation" in held:
             out["coverage_95"] = lambda: float((np.abs(error) <= NORMAL_95 * held["deviation"]).mean())
+        if "interval" in held:
+            out["interval_coverage"] = lambda: _coverage(targets, held["interval"])
+            out["interval_width"] = lambda: float(np.ptp(held["interval"], -1).mean())
         return out
 
     def draw(self, folder, images):

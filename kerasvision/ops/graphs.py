@@ -2,12 +2,16 @@
 
 import math
 
-from kerasvision.ops.internals import called_with
+from kerasvision.ops.internals import called_with, made_by
 
 
 def made_of(graph):
     """Every Keras tensor on the way from a graph's inputs to its outputs, each after those that it is made of."""
-    order, seen, waiting = [], set(), [(t, False) for t in reversed(list(graph.output.values()))]
+    return _on_the_way(graph.output)
+
+
+def _on_the_way(outputs):
+    order, seen, waiting = [], set(), [(t, False) for t in reversed(list(outputs.values()))]
     while waiting:  # no recursion: graphs are deeper than Python's stack
         tensor, is_ready = waiting.pop()
         if is_ready:
@@ -16,6 +20,16 @@ def made_of(graph):
             seen.add(id(tensor))
             waiting += [(tensor, True), *((t, False) for t in reversed(called_with(tensor)))]
     return order
+
+
+def called_again(tensor, source, other):
+    """A Keras tensor that a graph makes of `source` -> what its layers make of `other`, with the same weights."""
+    made = {id(source): other}
+    for held in _on_the_way({"": tensor}):
+        if id(held) not in made:
+            given = [made[id(one)] for one in called_with(held)]
+            made[id(held)] = made_by(held)(given[0] if len(given) == 1 else given)
+    return made[id(tensor)]
 
 
 def feature_maps(graph):

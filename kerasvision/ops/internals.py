@@ -183,6 +183,17 @@ def calibrated(converter):
     return converter.convert()
 
 
+def with_ranges(content, feeds):
+    """A float .tflite -> the same with the ranges that its tensors have over some inputs, as `calibrated` gives it.
+
+    feeds: a function that gives them, (signature, {input: array}). The converter calibrates what it has just converted
+    and nothing else. When it goes: convert again with another representative data set.
+    """
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    return Calibrator(content).calibrate(feeds)
+
+
 def quantized_except(content, float_tensors):
     """A calibrated .tflite -> the same in int8, but for operators that make the named tensors, which stay float32.
 

@@ -1,116 +1,116 @@
 """How well a model does on corrupted images: the metric its recipe decides by under each corruption and severity."""
 
-import json
-import pathlib
-import zlib
-
 import numpy as np
 
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
-from kerasvision.core.files import write_figure, write_text
-from kerasvision.data.pipeline import raw_examples, splits_of, thinned
-from kerasvision.inference.evaluation import evaluator_of, gallery_of, show_gallery
-from kerasvision.robustness.corruptions import CORRUPTIONS, SEVERITIES
+from kerasvision.core.direction import direction_of, goodness, to_json
+from kerasvision.core.errors import UsageError
+from kerasvision.inference.folds import interval_of
+from kerasvision.robustness.asking import Asked
+from kerasvision.robustness.corruptions.base import SEVERITIES, chosen, listed
+from kerasvision.robustness.moving import check_moves
+from kerasvision.robustness.rolling import flip_rates
 
-FIELDS = {"name", "split", "metric", "examples", "clean", "corruptions"}
 
+def measured(
+    model,
+    split="test",
+    corruptions=(),
+    severities=SEVERITIES,
+    examples=None,
+    progress=lambda *_: None,
+    kept=None,
+    frames=False,
+):
+    """The document that `recorded.read` reads: {name, split, metric, direction, examples, clean, corruptions: {name:
+    {severity: value}}, mean, interval, extra, weakest, left_out}.
 
-def measured(model, split="test", corruptions=(), severities=SEVERITIES, examples=None, progress=lambda *_: None):
-    """The document that `read` reads: {name, split, metric, examples, clean, corruptions: {name: {severity: value}}}.
+    model: what `kerasvision.load` gives. corruptions: as of `corruptions.base.chosen`. severities: of 1 to 5. examples:
+    at most so many, spread evenly over the split. progress: called with (task, done, total). kept: a `kept.Kept` that
+    remembers what is measured, or None. The noise of an image is the same at every call.
 
-    model: what `kerasvision.load` gives. corruptions: names of `corruptions.CORRUPTIONS`, or none for all. severities:
-    of 1 to 5. examples: at most so many, spread evenly over the split. progress: called with (task, done, total). The
-    noise of an image is the same at every call. Raises UsageError of an unknown corruption, of a model that takes no
-    image or has no data, and where the split has no example of the class that the metric is of.
+    mean: of the metric over corruptions, each the mean of its severities: mPC where that is AP (Michaelis et al. 2019,
+    arXiv:1907.07484). interval: {"clean", "mean"}, 95 %, by a jackknife. extra: of each of `asking.EXTRA` that the
+    model has, {"clean", "mean"}. weakest: {"figure", "class", "clean", "mean"} of the class that is worst under
+    corruption, or None. left_out: name of a corruption that cannot be asked of this model -> why. flips: with `frames`,
+    as of `rolling.flip_rates`.
+
+    Raises UsageError of an unknown corruption, of a model that takes no image or has no data, and where the split has
+    no example of the class that the metric is of.
     """
-    names, arch = tuple(corruptions) or tuple(CORRUPTIONS), model.arch
+    names, held = chosen(corruptions), listed()
+    asked = Asked(model, split, examples)
+    names, left_out = _possible(names, corruptions, asked)
+    pairs = [(name, s) for name in names for s in severities if s in held[name].severities]
+    clean = asked.cell()
+    cells = _cells(asked, pairs, clean, kept, progress)
+    rows = {name: {str(s): cells[f"{name}/{s}"] for n, s in pairs if n == name} for name in names}
+    head = {"name": model.recipe.name, "split": split, "metric": asked.metric, "direction": to_json(asked.direction)}
+    found = head | {"examples": asked.size} | summary(clean, {name: row for name, row in rows.items() if row})
+    stated = model.arch.evaluator(model.classes).directions
+    weakest = _weakest(clean, rows, direction_of(stated, clean["figure"]) if clean["figure"] else None)
+    flips = {"flips": flip_rates(asked, progress)} if frames else {}
+    return found | {"weakest": weakest, "left_out": left_out} | flips
+
+
+def _cells(asked, pairs, clean, kept, progress):
+    """NAME/SEVERITY -> cell of all pairs; those that are kept are not asked again."""
+    held, cells = listed(), kept.cells(clean) if kept else {}
+    for done, (name, severity) in enumerate(pairs):
+        progress("corruptions", done, len(pairs))
+        if f"{name}/{severity}" not in cells:
+            cells[f"{name}/{severity}"] = asked.cell(held[name], severity)
+            if kept:
+                kept.write(clean, cells)
+    progress("corruptions", len(pairs), len(pairs))
+    return cells
+
+
+def _possible(names, words, asked):
+    """(names that can be asked of a model, {name: why not}); UsageError where one is asked for by its own name."""
+    left_out, held = {}, listed()
     for name in names:
-        if name not in CORRUPTIONS:
-            raise UsageError(f"no corruption {name!r}; {close_matches(name, CORRUPTIONS)}")
-    splits = _splits(model, split)
-    data = thinned(splits[split], examples) if examples else splits[split]
-    cells = [(None, 0), *((name, severity) for name in names for severity in severities)]
-    judges, seen = [evaluator_of(arch, model.classes, data) for _ in cells], 0
-    show_gallery(model, judges, gallery_of(judges[0], splits, split), arch)
-    for inputs, ground_truth, ids in raw_examples(data, arch):
-        for judge, (name, severity) in zip(judges, cells, strict=True):
-            judge.update(model(_corrupted(inputs, ids, name, severity)), ground_truth)
-        seen += len(ids)
-        progress("images", seen, data.size)
-    metric, _ = arch.chosen_by(model.recipe.metric, model.classes)
-    values = [figure_of(judge, metric, split) for judge in judges]
-    found = {name: {} for name in names}
-    for (name, severity), value in zip(cells[1:], values[1:], strict=True):
-        found[name][str(severity)] = value
-    held = {"name": model.recipe.name, "split": split, "metric": metric, "examples": seen}
-    return held | {"clean": values[0], "corruptions": found}
+        try:
+            if held[name].moves:
+                check_moves(asked.model.arch, asked.keys)
+        except UsageError as error:
+            if name in words:
+                raise
+            left_out[name] = str(error)
+    return [name for name in names if name not in left_out], left_out
 
 
-def figure_of(judge, metric, split):
-    """A figure of an evaluator; UsageError where the split, by its name, has no example that it could be of."""
-    held = judge.result(only=(metric,))
-    if metric not in held:
-        raise UsageError(f"metric={metric!r}: the {split} split has no example to measure it on; --split takes another")
-    return float(held[metric])
+def summary(clean, rows):
+    """{"clean", "corruptions", "mean", "interval", "extra"} of cells as of `Asked.cell`: the one of clean images, and
+    {name: {severity: cell}}.
+    """
 
+    def mean(value):
+        return float(np.mean([np.mean([value(cell) for cell in row.values()]) for row in rows.values()]))
 
-def _splits(model, name):
-    """The splits of the data of a model that takes images, with that of a name."""
-    if "image" not in model.arch.serving_inputs():
-        raise UsageError(f"{model.arch.registered_name} takes no image that could be corrupted")
-    if model.recipe is None:
-        raise UsageError("a pretrained model has no data of its own to be measured on; train or export it first")
-    return splits_of(model.recipe, name)
-
-
-def _corrupted(inputs, ids, name, severity):
-    if name is None:
-        return inputs
-    seeds = [zlib.crc32(f"{name} {severity} {pathlib.PurePath(i).name}".encode()) for i in ids]
-    images = zip(inputs["image"], seeds, strict=True)
-    return inputs | {"image": np.stack([CORRUPTIONS[name](i, severity, np.random.default_rng(s)) for i, s in images])}
-
-
-def mean(found):
-    """The metric's mean over all corruptions and severities of a document of `measured`."""
-    return float(np.mean([value for row in found["corruptions"].values() for value in row.values()]))
-
-
-def read(path):
-    """The document in a robustness.json. Raises KerasVisionError where the file is none."""
-    try:
-        found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise KerasVisionError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not isinstance(found, dict) or not set(found) >= FIELDS:
-        raise KerasVisionError(f"{path} is no robustness.json; `kerasvision robustness RUN --out DIR` writes one")
+    found = {
+        "clean": clean["value"],
+        "corruptions": {name: {s: cell["value"] for s, cell in row.items()} for name, row in rows.items()},
+        "mean": None,
+        "interval": {"clean": interval_of(clean["value"], clean["folds"]), "mean": None},
+        "extra": {},
+    }
+    if not rows:
+        return found
+    every = [cell for row in rows.values() for cell in row.values()]
+    whole = [k for k in range(len(clean["folds"])) if all(cell["folds"][k] is not None for cell in every)]
+    found["mean"] = mean(lambda cell: cell["value"])
+    found["interval"]["mean"] = interval_of(found["mean"], [mean(lambda cell, k=k: cell["folds"][k]) for k in whole])
+    for key, value in clean["extra"].items():
+        found["extra"][key] = {"clean": value, "mean": mean(lambda cell, key=key: cell["extra"][key])}
     return found
 
 
-def write(found, folder):
-    """Write robustness.json and robustness.png into a folder; returns the path of the first. found: of `measured`."""
-    folder = pathlib.Path(folder)
-    write_text(folder / "robustness.json", json.dumps(found, indent=2) + "\n")
-    draw(found, folder / "robustness.png")
-    return folder / "robustness.json"
-
-
-def draw(found, path):
-    """Write a PNG of the metric over severity, a line a corruption; severity 0 is the clean images."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axis = figure.subplots()
-    for number, (name, row) in enumerate(found["corruptions"].items()):
-        places = [0, *map(int, row)]
-        axis.plot(places, [found["clean"], *row.values()], "os^vDP*X"[number % 8] + "-", label=name.replace("_", " "))
-    axis.axhline(found["clean"], color="0.6", linestyle="--", linewidth=1)
-    axis.set(
-        xlabel="severity",
-        ylabel=found["metric"],
-        title=f"{found['name']}, {found['examples']} examples of {found['split']}",
-    )
-    axis.set_xticks(range(max(SEVERITIES) + 1), ["clean", *map(str, SEVERITIES)])
-    axis.grid(alpha=0.3)
-    figure.legend(loc="outside right center", frameon=False)
-    write_figure(figure, path)
+def _weakest(clean, rows, direction):
+    """The class that is worst under corruption, by the mean over all that it has a figure in."""
+    every = [cell["classes"] for row in rows.values() for cell in row.values()]
+    means = {name: [held[name] for held in every if name in held] for name in clean["classes"]}
+    means = {name: float(np.mean(values)) for name, values in means.items() if values}
+    if not means:
+        return None
+    name = min(means, key=lambda key: goodness(means[key], direction))
+    return {"figure": clean["figure"], "class": name, "clean": clean["classes"][name], "mean": means[name]}

@@ -48,6 +48,10 @@ class Predictor:
         self._note(inputs)
         return self._watched(inputs, self._engine.predict(self.servable, inputs, signature, output_filter, seconds))
 
+    def explain(self, inputs, signature):
+        """`predict` of a signature that answers about a prediction, which the drift watch has seen already."""
+        return self._engine.predict(self.servable, inputs, signature)
+
     async def predict_later(self, inputs, signature=""):
         """`predict` as a coroutine, for the event loop of the REST API."""
         self._note(inputs)

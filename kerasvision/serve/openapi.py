@@ -110,7 +110,7 @@ def _paths():
         base, held = f"/v1/models/{{model}}{place}", model + ([_ref("parameters", parameter)] if parameter else [])
         paths[base] = {"parameters": held, "get": _operation("Status", {"type": "object"})}
         paths[f"{base}/metadata"] = {"parameters": held, "get": _operation("Signatures", {"type": "object"})}
-        for verb, schema in (("predict", "Predict"), ("classify", "Examples"), ("regress", "Examples")):
-            body = _json(_ref("schemas", schema))
+        for verb in ("predict", "explain", "classify", "regress"):
+            body = _json(_ref("schemas", "Predict" if verb in ("predict", "explain") else "Examples"))
             paths[f"{base}:{verb}"] = {"parameters": held, "post": _operation(verb, {"type": "object"}, body=body)}
     return paths

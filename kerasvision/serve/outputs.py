@@ -9,6 +9,7 @@ import orjson
 from kerasvision.serve.status import invalid
 
 BYTES = "_bytes"  # ends the names of string outputs that are binary
+_NAMES = {True: "predictions", False: "outputs"}  # of the outputs, by whether they are rows
 
 
 def dump_outputs(outputs, in_rows):
@@ -18,10 +19,18 @@ def dump_outputs(outputs, in_rows):
     outputs: name -> numpy array. in_rows: whether the request had "instances". Raises ServingError (INVALID_ARGUMENT)
     where rows have no batch axis in common.
     """
+    return _dumped({_NAMES[in_rows]: _part(outputs, in_rows)})
+
+
+def dump_explained(outputs, explanations, in_rows):
+    """The same with "explanations" beside, in the same form."""
+    return _dumped({_NAMES[in_rows]: _part(outputs, in_rows), "explanations": _part(explanations, in_rows)})
+
+
+def _part(outputs, in_rows):
     plain = {name: _jsonable(name, value) for name, value in outputs.items()}
     if not in_rows:
-        held = plain if len(plain) > 1 else next(iter(plain.values()))
-        return _dumped({"outputs": held})
+        return plain if len(plain) > 1 else next(iter(plain.values()))
     sizes = {name: value.shape[0] if value.ndim else None for name, value in outputs.items()}
     if None in sizes.values():
         name = next(n for n, size in sizes.items() if size is None)
@@ -31,8 +40,8 @@ def dump_outputs(outputs, in_rows):
         if size != first:
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {size} expecting: {first}")
     if len(plain) == 1:
-        return _dumped({"predictions": next(iter(plain.values()))})
-    return _dumped({"predictions": [{name: value[i] for name, value in plain.items()} for i in range(first)]})
+        return next(iter(plain.values()))
+    return [{name: value[i] for name, value in plain.items()} for i in range(first)]
 
 
 def _jsonable(name, value):

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from kerasvision.serve import examples, messages, page, tensors
+from kerasvision.serve import examples, explaining, messages, page, tensors
 from kerasvision.serve.answering import here
 from kerasvision.serve.bodies import LARGEST_BODY, Bodies
 from kerasvision.serve.boundary import refusal
@@ -31,7 +31,9 @@ SMALL_BODY = 2**18  # bytes that are read and written in less than a millisecond
 _ALIKE = ("GET", "HEAD")  # of which the second is answered without its body
 _JSON = "application/json"
 # versions and labels as in TensorFlow Serving's own patterns, which do not mind upper and lower case
-_ASK = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE)
+_ASK = re.compile(
+    r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict|explain)", re.IGNORECASE
+)
 _STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(/metadata)?", re.IGNORECASE)
 _ANY = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]  # of which those that mean nothing are malformed
 _METHODS = {"classify": examples.CLASSIFY, "regress": examples.REGRESS}
@@ -39,7 +41,7 @@ _METHODS = {"classify": examples.CLASSIFY, "regress": examples.REGRESS}
 
 @dataclasses.dataclass(frozen=True)
 class _Question:
-    """A POST request. verb: predict, classify, regress or draw. seen: the observer's."""
+    """A POST request. verb: predict, classify, regress, explain or draw. seen: the observer's."""
 
     name: str
     version: int | None
@@ -176,9 +178,11 @@ class Rest:
             return await (run_in_threadpool if large else here)(dump_outputs, outputs, in_rows)
 
     def _evaluate(self, question):
-        """Classify or regress."""
-        method = _METHODS[question.verb]
+        """Classify, regress or explain."""
         with self._opened(question) as predictor:
+            if question.verb == "explain":
+                return explaining.explain(predictor, question.body)
+            method = _METHODS[question.verb]
             document = tensors.parse(question.body)
             signature, serialized = tensors.signature_of(document), examples.read_examples(document)
             result = examples.evaluate(predictor, method, serialized, signature)

@@ -8,22 +8,7 @@ Arrays: `mean` float64 [N, 4, 2] of values (pixels) and velocities (pixels a sec
 value, value with velocity, and velocity; `unit` [N] pixels, the mean side.
 """
 
-import dataclasses
-
 import numpy as np
-
-
-@dataclasses.dataclass(frozen=True)
-class Noise:
-    """In mean sides: position and velocity are standard deviations that a second adds to a value and to a velocity (a
-    second); seen is that of a detection; speed that of the velocity of what has just been seen first. The defaults are
-    those of ByteTrack (arXiv:2110.06864) at 30 frames a second.
-    """
-
-    position: float = 30**0.5 / 20
-    velocity: float = 30**1.5 / 160
-    seen: float = 1 / 20
-    speed: float = 10 * 30 / 160
 
 
 def started(observed, unit, noise):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasvision.ops import camera
 from kerasvision.systems import _kalman as kalman
 
 HISTORY = 8  # boxes of a track that are remembered, for the direction it goes in
@@ -57,6 +58,21 @@ def shifted(tracks, shift):
     moved["observed"][:, :2] += shift
     moved["boxes"][..., :2] += shift
     return tracks | moved
+
+
+def turned(tracks, similar):
+    """The tracks in a picture that a camera has shifted, turned and scaled. similar: [2, 3], of `ops.camera`."""
+    scale = np.sqrt(np.linalg.det(similar[:, :2]))
+    moved = {key: tracks[key].copy() for key in ("mean", "kept_mean", "observed", "boxes")}
+    for key in ("mean", "kept_mean"):
+        moved[key] *= scale
+        moved[key][:, :2, 0] = camera.moved(similar, tracks[key][:, :2, 0])
+        moved[key][:, :2, 1] = tracks[key][:, :2, 1] @ similar[:, :2].T
+    for key in ("observed", "boxes"):
+        moved[key] *= scale
+        moved[key][..., :2] = camera.moved(similar, tracks[key][..., :2])
+    wider = {key: tracks[key] * scale**2 for key in ("covariance", "kept_covariance")}
+    return tracks | moved | wider
 
 
 def seen_again(tracks, found, time, noise, reupdate):

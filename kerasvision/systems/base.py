@@ -22,10 +22,12 @@ class System(Component):
     """Abstract. Concrete ones are frozen dataclasses; their fields are their settings. What changes from step to step
     is the state alone, so that a system can be saved, resumed and served.
 
-    models: names of the models that it is made of, each a run or an exported file of its own.
+    models: names of the models that it is made of, each a run or an exported file of its own. called: what a user
+    calls it.
     """
 
     kind = "systems"
+    called: typing.ClassVar[str] = "system"
     models: typing.ClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
@@ -113,7 +115,9 @@ def load_state(path, system):
         raise UsageError(f"{path} is no state that can be gone on from; begin anew") from None
     if (seen := about["system"]) != (own := json.loads(json.dumps(to_json(system)))):
         apart = ", ".join(sorted(k for k in {*seen, *own} if seen.get(k) != own.get(k)))
-        raise UsageError(f"{path} is the state of another tracker (they differ in {apart}); give the same settings")
+        raise UsageError(
+            f"{path} is the state of another {system.called} (they differ in {apart}); give the same settings"
+        )
     return state, about["beside"]
 
 

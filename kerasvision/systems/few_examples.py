@@ -8,11 +8,8 @@ from kerasvision.core.component import hints
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, exporters, sources, techniques
-from kerasvision.data.pipeline import splits_of
-from kerasvision.inference.evaluation import evaluate_served, examples_of
-from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.ops import few_examples as few
-from kerasvision.train.run import Trained, load_run, save_run, structure
+from kerasvision.train.run import Trained, judged_again, load_run, structure
 
 NAME = "classification/nearest_class"
 
@@ -77,7 +74,7 @@ def add(folder, name, pictures):
         elif layer.weights:
             layer.set_weights(held.get_weights())
     made = Trained(recipe, graph, (*trained.classes, name), {}, trained.folder)
-    return Added(_judged(made), int((before >= 0).sum()))
+    return Added(judged_again(made), int((before >= 0).sum()))
 
 
 def _answers(trained, pictures):
@@ -89,18 +86,6 @@ def _answers(trained, pictures):
         prepared.append(trained.arch.geometry(inputs)[0])
     ground_truth = {"label": np.zeros(1, np.int32)}
     return trained.arch.embedded(trained.graph, ((p, ground_truth) for p in prepared))[0], np.array(said)
-
-
-def _judged(trained):
-    """Saved, with the figures and the record that exports are held against."""
-    splits = splits_of(trained.recipe)
-    judged, size = judged_split(splits), trained.recipe.batch_size
-    examples = examples_of(trained.arch, trained.classes, splits, judged, batch_size=size)
-    found = evaluate_served(trained.served(), examples)
-    trained = dataclasses.replace(trained, metrics={f"{judged}/{k}": v for k, v in found.items()})
-    save_run(trained)
-    write_record(record_of(trained, judged, splits[judged]), trained.folder)
-    return trained
 
 
 def accuracy(vectors, labels, ways, shots, episodes):

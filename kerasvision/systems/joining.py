@@ -100,8 +100,10 @@ def _data_of(member):
 
 def _with_equal_factors(run, member, first, splits):
     """A member with the class factors of the first: they multiply probabilities once, those of the mixture. Factors
-    that training has chosen are left out here and chosen again for the ensemble.
+    that training has chosen are left out here and chosen again for the ensemble. So are thresholds of sets; where there
+    is no validation split to fit them on, the ensemble has no sets.
     """
+    member = _without_sets(member, "validation" in splits)
     if not getattr(member.arch, "class_factors", ()) and not getattr(first.arch, "class_factors", ()):
         return member
     if member.arch.tunes and "validation" in splits:
@@ -110,6 +112,15 @@ def _with_equal_factors(run, member, first, splits):
     if member.arch.class_factors != first.arch.class_factors:
         raise KerasVisionError(f"{run} has other model.class_factors than the first run; give both the same, or none")
     return member
+
+
+def _without_sets(member, may_be_fitted):
+    held = getattr(member.arch, "class_sets", None)
+    if held is None or not held.coverage:
+        return member
+    bare = dataclasses.replace(held, thresholds=(), examples=0, coverage=held.coverage if may_be_fitted else 0.0)
+    model = dataclasses.replace(member.arch, class_sets=bare)
+    return dataclasses.replace(member, recipe=dataclasses.replace(member.recipe, model=model))
 
 
 def _without_factors(arch):

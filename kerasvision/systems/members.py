@@ -12,7 +12,10 @@ from kerasvision.layers.inline import inlined
 from kerasvision.tasks.base import Architecture
 
 # what `delegating` leaves to the classes here: trained members are not trained, and have no pretrained weights
-OWN = ("functions", "for_classes", "for_data", "load_pretrained", "mixes", "after_training", "registered_name")
+OWN = (
+    *("functions", "for_classes", "for_data", "load_pretrained", "mixes", "after_training", "registered_name"),
+    "with_promise",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Members(Architecture):
 
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
+
+    def with_promise(self, predictions, ground_truths):
+        return dataclasses.replace(
+            self, members=(self._first.with_promise(predictions, ground_truths), *self.members[1:])
+        )
 
     def side_by_side(self):
         """(the graph's inputs, [raw outputs of each member]) as Keras tensors."""

@@ -13,10 +13,12 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.overrides import with_field
 from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
+from kerasvision.ops import camera
 from kerasvision.ops.overlaps import overlaps
+from kerasvision.ops.slots import Noise
 from kerasvision.systems import _tracks as tracks_of
 from kerasvision.systems._association import common_shift, paired, to_center, to_corners, turns
-from kerasvision.systems._kalman import Noise, distances
+from kerasvision.systems._kalman import distances
 from kerasvision.systems.base import System
 
 # where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
@@ -29,6 +31,8 @@ SETTINGS = {
     "ocsort": _PAPERS | _ONE_STAGE | {"high_score": 0.6, "birth_score": 0.6, "smooth": False},
     "kerasvision": {},
 }
+# what `ops.slots` does in a file: `bytetrack` with pairs made greedily
+SETTINGS["slots"] = SETTINGS["bytetrack"] | {"greedy": True}
 DEFAULT = "bytetrack"
 _LATE_S = 1e-6  # by which times of frames are rounded
 _PARTS = ("boxes_xyxy", "scores", "labels")
@@ -50,12 +54,14 @@ class MultiObject(System):
     `lookback_s` before. recover: whether tracks are also looked for where they were last seen; reupdate: whether one
     that comes back is filtered anew over its gap (OC-SORT). return_gate: how many standard deviations from where it is
     expected a lost track may come back without an overlap; 0: never. keep_s: seconds until a lost one is forgotten.
-    camera: whether what all boxes do together is taken for a movement of the camera.
+    camera: whether what all boxes do together is taken for a movement of the camera. pictures: whether that is found in
+    the pictures instead, which `step` then takes as "image" uint8 [H, W, 3] (`ops.camera`).
     across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
     pairings. smooth: whether the answer has the filter's boxes or those of the detections. noise_...: see `Noise`.
     """
 
     models = ()
+    called = "tracker"
 
     high_score: float = 0.5
     low_score: float = 0.1
@@ -74,6 +80,7 @@ class MultiObject(System):
     return_gate: float = 3.0
     keep_s: float = 3.0
     camera: bool = True
+    pictures: bool = False
     across_classes: bool = False
     greedy: bool = False
     smooth: bool = True
@@ -92,7 +99,8 @@ class MultiObject(System):
             raise UsageError(f"confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: 1 or more, 0 or more")
 
     def start(self):
-        return {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | tracks_of.none()
+        whole = {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | tracks_of.none()
+        return whole | ({"gray": np.zeros((0, 0), np.float32)} if self.pictures else {})
 
     def step(self, models, state, inputs):
         time, found = self._read(state, inputs)
@@ -100,7 +108,9 @@ class MultiObject(System):
         own = tracks_of.rows(own, time - own["seen"] <= self.keep_s + _LATE_S)
         if len(own["id"]):
             own = tracks_of.moved_on(own, time - float(state["time"]), self._noise)
-            own = tracks_of.shifted(own, self._shift(own, found)) if self.camera else own
+            if self.camera and not self.pictures:
+                own = tracks_of.shifted(own, self._shift(own, found))
+        own, kept = self._seen_from(own, state, inputs) if self.pictures else (own, {})
         pairs = self._associated(own, found)
         seen = tracks_of.seen_again(
             tracks_of.rows(own, pairs[:, 0]), _some(found, pairs[:, 1]), time, self._noise, self.reupdate
@@ -113,7 +123,7 @@ class MultiObject(System):
         new = tracks_of.born(_some(found, free & (found["score"] >= self.birth_score)), time, self._noise)
         now, next_id = self._confirmed(tracks_of.joined(seen, new), int(state["next_id"]), int(state["steps"]))
         whole = {"time": np.array(time), "next_id": np.array(next_id), "steps": state["steps"] + 1}
-        return whole | tracks_of.joined(now, rest), self._answer(now)
+        return whole | kept | tracks_of.joined(now, rest), self._answer(now)
 
     def evaluator(self):
         """What judges the answers against ground truth, a new one."""
@@ -143,6 +153,17 @@ class MultiObject(System):
     def _shift(self, own, found):
         seen = (own["id"] > 0) & (own["missed"] == 0)
         return common_shift(own["mean"][seen, :, 0], found["observed"][found["score"] >= self.high_score])
+
+    def _seen_from(self, own, state, inputs):
+        """(the tracks as the camera shows them now, what is kept of the picture)."""
+        if inputs.get("image") is None:
+            raise UsageError("pictures=True needs the picture of each frame; give a VIDEO")
+        gray, step = camera.gray_of(np.asarray(inputs["image"]))
+        before = state["gray"]
+        if len(own["id"]) and before.shape == gray.shape:
+            apart = to_corners(own["observed"]) / step
+            own = tracks_of.turned(own, camera.in_pixels(camera.motion(before, gray, apart), step))
+        return own, {"gray": gray}
 
     def _associated(self, own, found):
         """int [P, 2]: numbers of tracks and of their detections."""
@@ -234,7 +255,8 @@ class Detected(System):
         if not set(_PARTS) <= set(found):
             raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
         count = int(found["count"][0])
-        return self.tracker.step({}, state, {key: found[key][0, :count] for key in _PARTS} | {"time": inputs["time"]})
+        given = {key: found[key][0, :count] for key in _PARTS}
+        return self.tracker.step({}, state, given | {key: inputs[key] for key in ("time", "image")})
 
 
 def tracker_of(name, settings=()):

@@ -16,8 +16,10 @@ from kerasvision.metrics.decisions import best_factors
 from kerasvision.ops.internals import called_with
 from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture, Output
+from kerasvision.tasks.class_sets import ClassSets
 
 TuneFor = typing.Literal["nothing", "accuracy", "balanced_accuracy"]
+Scaling = typing.Literal["nothing", "temperature", "vector"]
 
 
 class OneOfSeveral(Architecture):
@@ -33,11 +35,14 @@ class OneOfSeveral(Architecture):
     label_smoothing: float
     tune_for: TuneFor
     class_factors: tuple[float, ...]
+    scaling: Scaling
+    class_sets: ClassSets
 
     label_keys: typing.ClassVar[tuple[str, ...]] = ("label",)
     main_metric: typing.ClassVar[str] = "accuracy"
     showing: typing.ClassVar[Showing] = ClassesShowing("top", most=3)
     class_logits: typing.ClassVar[dict[str, str]] = {"logits": "softmax"}
+    calibrates: typing.ClassVar[tuple[str, ...]] = ("scaling", "class_sets")
 
     def __post_init__(self):
         super().__post_init__()
@@ -52,11 +57,14 @@ class OneOfSeveral(Architecture):
     @property
     def tunes(self):
         """Whether `tune` looks at the validation split."""
-        return self.tune_for != "nothing"
+        return self.tune_for != "nothing" or self.class_sets.coverage > 0
 
     @property
     def outputs(self):
-        return {"probabilities": Output("float32", "probability", (self.num_classes,))}
+        given = {"probabilities": Output("float32", "probability", (self.num_classes,))}
+        if self.class_sets.is_fitted:
+            given["in_set"] = Output("int32", "1 where the class is in the set", (self.num_classes,))
+        return given
 
     @property
     def mixes(self):
@@ -75,7 +83,7 @@ class OneOfSeveral(Architecture):
         return raw["logits"]
 
     def evaluator(self, classes):
-        return SingleLabel(classes)
+        return SingleLabel(classes, self.class_sets.is_fitted)
 
     def encode(self, sample):
         return {"logits": tf.one_hot(sample["label"], self.num_classes)}
@@ -87,24 +95,48 @@ class OneOfSeveral(Architecture):
         logits = raw["logits"]
         if self.class_factors:
             logits = logits + tf.constant(np.log(self.class_factors), logits.dtype)
-        return {"probabilities": tf.nn.softmax(logits)}
+        probabilities = tf.nn.softmax(logits)
+        sets = {"in_set": self.class_sets.members(probabilities)} if self.class_sets.is_fitted else {}
+        return {"probabilities": probabilities} | sets
 
     def ideal_raw(self, targets):
         return {"logits": 40.0 * targets["logits"]}
 
     def tune(self, predictions, ground_truths):
-        if not self.tunes:
-            return self
-        labels = ground_truths["label"]
+        probabilities, labels = predictions["probabilities"], ground_truths["label"]
+        if self.tune_for == "nothing":
+            return self.with_promise(predictions, ground_truths)
         counts = np.bincount(labels, minlength=self.num_classes)
         weights = 1 / np.maximum(counts, 1) if self.tune_for == "balanced_accuracy" else np.ones(self.num_classes)
         held = np.asarray(self.class_factors or np.ones(self.num_classes))
-        factors = held * best_factors(predictions["probabilities"], labels, weights)
-        return dataclasses.replace(self, class_factors=tuple(float(f"{f:.6g}") for f in factors / factors.max()))
+        factors = held * best_factors(probabilities, labels, weights)
+        tuned = dataclasses.replace(self, class_factors=tuple(float(f"{f:.6g}") for f in factors / factors.max()))
+        moved = probabilities * (np.asarray(tuned.class_factors) / held)
+        moved = np.float32(moved / moved.sum(1, keepdims=True))
+        return tuned.with_promise(predictions | {"probabilities": moved}, ground_truths)
+
+    def check_promise(self, examples):
+        self.class_sets.check(examples // 2 if self.scaling != "nothing" else examples, self.num_classes)
+
+    def with_promise(self, predictions, ground_truths):
+        if not self.class_sets.coverage:
+            return self
+        step = slice(1, None, 2) if self.scaling != "nothing" else slice(None)  # the others have chosen the scaling
+        held = self.class_sets.fitted(predictions["probabilities"][step], ground_truths["label"][step])
+        return dataclasses.replace(self, class_sets=held)
+
+    def promise(self):
+        return self.class_sets.promise()
+
+    def promised(self, prediction):
+        return {"in_set": self.class_sets.members(tf.constant(prediction["probabilities"])).numpy()}
+
+    def kept(self, predictions, ground_truths):
+        return self.class_sets.covered(predictions["probabilities"], ground_truths["label"])
 
     def compare(self, reference, other):
         a, b = reference["probabilities"], other["probabilities"]
         return np.abs(a - b).max(1), a.argmax(1) != b.argmax(1)
 
     def describe(self, prediction, classes):
-        return describing.best(prediction, classes)
+        return describing.best(prediction, classes, self.promise())

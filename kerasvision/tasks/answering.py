@@ -78,6 +78,27 @@ class Answering(Component):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
 
+    def check_promise(self, examples):
+        """Before training: raises where so many held-out examples cannot support what is to be promised of answers."""
+
+    def with_promise(self, predictions, ground_truths):
+        """This architecture with what it promises fitted to answers that the promise is to hold for: of the trained
+        model, or of one file, whose scores are its own. numpy, stacked, of the validation split.
+        """
+        return self
+
+    def promise(self):
+        """What is promised of every answer, JSON with its `kind` and its `coverage`; {}: nothing is."""
+        return {}
+
+    def promised(self, prediction):
+        """{key: numpy} of those outputs that a promise alone decides, by the others of a prediction, batched."""
+        return {}
+
+    def kept(self, predictions, ground_truths):
+        """The share of examples that the promise holds for. Arguments as of `with_promise`."""
+        raise KerasVisionError(f"{self.registered_name} promises nothing")
+
     def functions(self, graph) -> dict[str, Function]:
         """name -> what the trained graph can do beside predicting, in the order in which it is called. graph: the Keras
         model. Every exporter writes each as a signature of its own, or says that it does not.

@@ -11,12 +11,14 @@ class Function:
     inputs: key -> `tf.TensorSpec`, batched, every other axis known. A key of the architecture's prepared inputs is such
     an input; a key that a function before it gives is what that one gave (a state goes in and comes out as a tensor);
     any other is a state, which begins with zeros. outputs: key -> `tasks.base.Output`. call: {key: tensor} -> {key:
-    tensor}, pure TensorFlow on layers of the graph.
+    tensor}, pure TensorFlow on layers of the graph. measured_with: key -> the prepared input of another name that it is
+    given where the function is measured, such as a second picture for the frame of `follow`.
     """
 
     inputs: dict
     outputs: dict
     call: typing.Callable
+    measured_with: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,10 +13,11 @@ from kerasvision.core.files import write_text
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.data.inspect.check import tell_of
 from kerasvision.data.pipeline import check_augmentations, check_split, evaluation_data, training_data, with_validation
-from kerasvision.inference.evaluation import draw_evaluation, evaluated, examples_of, predictions, stacked
+from kerasvision.inference.evaluation import draw_evaluation, evaluated, examples_of
 from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
 from kerasvision.ops.internals import gradients_let_go
+from kerasvision.train.calibrate import calibrated, check_promise
 from kerasvision.train.callbacks import Agree, Evaluate, Fetch, History, KeepBest, ShowProgress, copy_weights
 from kerasvision.train.deciding import deciding
 from kerasvision.train.interruption import BACKUP_STEPS, explained_disk, explained_fit, start_step
@@ -45,6 +46,7 @@ def train(recipe, out, strategy="default", resume=False, watchers=()):
     splits = with_validation(opened, recipe.validation_fraction)
     check_split(arch, splits["train"])
     arch = arch.for_data(splits["train"])
+    check_promise(arch, splits)
     for phase in recipe.phases():
         check_augmentations(phase.augment, arch)
         arch.check_phase(phase, recipe.batch_size)
@@ -261,9 +263,9 @@ def _finish(session, graph, figures):
     if session.strategy.num_replicas_in_sync > 1:
         trained, graph = graph, structure(session.recipe)
         copy_weights(trained, graph)
-    if "validation" in session.splits and arch.tunes:
-        data = evaluation_data(session.splits["validation"], arch, batch_size=session.recipe.batch_size)
-        arch = arch.tune(*stacked(predictions(Served(arch, graph, session.classes), data)))
+    if "validation" in session.splits:
+        split = session.splits["validation"]
+        arch = calibrated(arch, graph, session.classes, split, session.recipe.batch_size)
     served, evaluators = Served(arch, graph, session.classes), {}
     for name in ("validation", "test"):
         if name in session.splits:

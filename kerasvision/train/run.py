@@ -22,6 +22,9 @@ from kerasvision.core.intervals import folded
 from kerasvision.core.packages import installed
 from kerasvision.core.recipe import Recipe
 from kerasvision.data.class_names import read_names, write_names
+from kerasvision.data.pipeline import splits_of
+from kerasvision.inference.evaluation import evaluate_served, examples_of
+from kerasvision.inference.record import judged_split, record_of, write_record
 from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, CHOSEN_BY, save_weights
 from kerasvision.train.probing import probe_directions
@@ -69,6 +72,21 @@ def save_run(trained):
     write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
     write_directions(folder, trained.directions)
+
+
+def judged_again(trained):
+    """A `Trained` model that was changed after its training, saved with the figures and the record that exports are
+    held against.
+    """
+    splits = splits_of(trained.recipe)
+    judged, size, found = judged_split(splits), trained.recipe.batch_size, {}
+    for name in dict.fromkeys((judged, *(n for n in ("validation",) if n in splits))):
+        examples = examples_of(trained.arch, trained.classes, splits, name, batch_size=size)
+        found |= {f"{name}/{k}": v for k, v in evaluate_served(trained.served(), examples).items()}
+    trained = dataclasses.replace(trained, metrics=found)
+    save_run(trained)
+    write_record(record_of(trained, judged, splits[judged]), trained.folder)
+    return trained
 
 
 def load_run(folder):

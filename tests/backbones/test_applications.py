@@ -43,7 +43,7 @@ def apart(a, b):
 # our fields, the published model, what it does to pixels before its graph (None: inside), the level it ends with
 SLOW, NIGHTLY = pytest.mark.slow, pytest.mark.nightly
 PUBLISHED = [
-    ("resnet", {}, APPS.ResNet50, APPS.resnet.preprocess_input, "c5"),
+    pytest.param("resnet", {}, APPS.ResNet50, APPS.resnet.preprocess_input, "c5", marks=NIGHTLY),
     pytest.param("resnet", {"version": 2}, APPS.ResNet50V2, APPS.resnet_v2.preprocess_input, "c5", marks=SLOW),
     ("mobilenet", {}, APPS.MobileNetV2, APPS.mobilenet_v2.preprocess_input, "head"),
     pytest.param("mobilenet", {"version": "v3_small"}, APPS.MobileNetV3Small, None, "head", marks=NIGHTLY),

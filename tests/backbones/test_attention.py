@@ -38,7 +38,7 @@ PAPERS_PLACES = {  # (how many, the level) where it is not once behind the coars
     ("resnet", "self_attention"): (3, "c5"),
     ("resnet", "non_local"): (1, "c4"),
 }
-BY_DAY = {  # test_contract.py has all of convnet by day, test_options.py has resnet
+BY_DAY = {  # test_contract.py has two of convnet by day, test_options.py has resnet
     ("convnext", "cbam"),
     ("csp_darknet", "self_attention"),
     ("densenet", "se"),

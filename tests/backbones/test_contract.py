@@ -28,9 +28,17 @@ TINY = {  # a registered backbone without a line here fails
     "unet_encoder": [{"width": 4}],
 }
 CASES = [(name, fields) for name, every in TINY.items() for fields in every]
-LARGE = ("densenet", "efficientnet", "inception")  # hundreds of layers: seconds for each graph
+
+
+def of_day(case):
+    """Of convnet two kinds of attention; every kind is in another backbone by day (test_attention.py)."""
+    return case[0] == "convnet" and case[1].get("attention") in ("se", "self_attention")
+
+
+# hundreds of layers, or 28 million weights: seconds for each graph; small versions by day in test_attention.py
+LARGE = ("convnext", "densenet", "efficientnet", "inception")
 GRADED = [  # the large ones, and the second and further versions of the rest, are nightly
-    pytest.param(c, marks=pytest.mark.nightly if c[0] in LARGE or (c[0] != "convnet" and c[1] != TINY[c[0]][0]) else ())
+    pytest.param(c, marks=pytest.mark.nightly if c[0] in LARGE or not (c[1] == TINY[c[0]][0] or of_day(c)) else ())
     for c in CASES
 ]
 # keras.applications modules whose preprocess_input computes something (those of the others pass pixels on, because

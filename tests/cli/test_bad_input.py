@@ -69,6 +69,7 @@ def test_unreadable_files_are_listed_and_refused_unless_skipped(folder, tmp_path
     settings = ["epochs=1", "exports=()", 'backbone={"@": "backbones/convnet", "width": 8, "blocks": [1]}']
     assert main([*_train(folder, tmp_path / "run"), "--skip-unreadable", "--set", *settings]) == 0
     assert "left out" in capsys.readouterr().err
+    assert all((tmp_path / "run" / f"{drawn}.png").is_file() for drawn in ("confusion", "worst", "curves"))
 
 
 @pytest.mark.parametrize("verb", ["check", "train"])

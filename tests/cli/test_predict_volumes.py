@@ -20,8 +20,8 @@ from kerasvision.data.volumes import read_volume
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.ops.components import filled, largest
-from kerasvision.train.fit import train
 from tests import store
+from tests.undrawn import train
 
 SHAPE, SPACING = (24, 20, 10), (1.0, 1.0, 2.5)  # R, A, S
 EDGES = np.array([[0.9, -0.3, 0.2], [0.28, 0.95, -0.1], [-0.15, 0.12, 0.97]])

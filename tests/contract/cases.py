@@ -20,6 +20,7 @@ from tests.contract import (
     segmentation_cases,
     self_supervised_cases,
     text_cases,
+    tracking_cases,
     volume_cases,
 )
 from tests.contract.case import PHOTOGRAPHS, Case, crops
@@ -141,6 +142,7 @@ CASES = {
     **incomplete_cases.CASES,
     **text_cases.CASES,
     **multi_modal_cases.CASES,
+    **tracking_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
     "toys/text": Case(lambda: create("toys/text", num_classes=2), text_samples, ("English", "German")),
     "toys/volume": Case(lambda: create("toys/volume", num_classes=2), volume_samples, ("zero", "one")),
@@ -181,12 +183,14 @@ EXEMPT_FROM_QAT = {
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
     **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES), TAKES_IDS),
+    "tracking/siamfc": "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures",
 }
 
 
 # name -> why its graph has no vector that stands for an example
 EXEMPT_FROM_EMBEDDING = {
     "generation/partial_unet": "its skips carry the picture past every level",
+    "tracking/siamfc": "two pictures are compared, and no vector stands for a pair",
     "toys/siamese": "says none",
     "toys/text": "says none",
     "toys/volume": "says none",
@@ -194,7 +198,7 @@ EXEMPT_FROM_EMBEDDING = {
 }
 EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
-    *("toys/siamese", "toys/text", "toys/volume", "toys/points"),
+    *("toys/siamese", "toys/text", "toys/volume", "toys/points", "tracking/siamfc"),
     *text_cases.CASES,  # ids have no gradient
     *multi_modal_cases.CASES,
 )
@@ -235,10 +239,16 @@ REPRESENTATIVES = (
 WHOLE_EXPORTS = (
     "classification/classifier",
     "detection/retinanet",
-    "generation/cvae",
     "semantic_segmentation/unet",
     "toys/siamese",
-    "volume_segmentation/unet3d",
+)
+# and those whose float file is certified by default: two stages, of which a plain comparison says nothing
+CERTIFIED = ("instance_segmentation/mask_rcnn",)
+# who learns as another does, whose file is written by default and has the same layers: the stages of Mask R-CNN, and
+# backbones of which a file has the embedding alone
+LIKE_ANOTHER = (
+    "detection/faster_rcnn",
+    *(f"self_supervised/{name}" for name in ("barlow_twins", "moco", "simsiam", "vicreg")),
 )
 
 

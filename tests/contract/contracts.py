@@ -113,9 +113,9 @@ def total_loss(arch, graph, inputs, targets):
     return float(tf.add_n([tf.reduce_mean(v) for v in arch.loss(targets, raw).values()]))
 
 
-def check_overfits(arch, graph, case):
-    """One batch can be learned by heart."""
-    steps, fraction = case.overfit
+def check_overfits(arch, graph, case, within=None):
+    """One batch can be learned by heart. within: (steps, fraction of the first loss), else those of the case."""
+    steps, fraction = within or case.overfit
     prepared, _, targets = batch_of(arch, case)
     inputs = arch.normalize(prepared)
     learner = Learner(graph, arch.loss)

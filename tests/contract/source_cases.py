@@ -3,7 +3,6 @@
 A registered source that is not in DRAWERS fails `test_sources.py`.
 """
 
-import dataclasses
 import json
 
 import numpy as np
@@ -13,28 +12,13 @@ from PIL import Image
 
 from kerasvision.core.registry import create
 from kerasvision.data.inspect.convert import convert
+from tests.contract import rendered_cases
+from tests.contract.rendered_cases import Drawn, picture
 from tests.data.drawn import CLASSES, draw_coco
 from tests.data.drawn_volumes import lay, pairs
 
 DIGITS = 1797  # images in scikit-learn's package
 NEVER = {"validation_fraction": 0.0, "test_fraction": 0.0}
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawn:
-    """source: an instance over drawn data. sizes: {split: records}, or {"": records} of all splits together where the
-    source cuts them itself. classes: how many. places: what a person may name for it, each a path of its own kind.
-    """
-
-    source: object
-    sizes: dict
-    classes: int
-    places: tuple = ()
-
-
-def picture(seed, side=(12, 10)):
-    """A picture of noise unlike that of any other seed."""
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*side, 3), dtype=np.uint8))
 
 
 def _pictures(root, names, first=0):
@@ -197,21 +181,6 @@ def _tfds(root):
     ]
 
 
-def _cut_paste(root):
-    for number, name in enumerate(("ball", "cube")):
-        for i, letter in enumerate("abc"):
-            cutout = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
-            cutout.paste((250 - 60 * i, 30 + 80 * i, 200 * number, 255), (5, 5, 35, 35))
-            (root / "objects" / name).mkdir(parents=True, exist_ok=True)
-            cutout.save(root / "objects" / name / f"{letter}.png")
-    (root / "grounds").mkdir()
-    for number, letter in enumerate("abc"):
-        picture(number, (60, 70)).save(root / "grounds" / f"{letter}.png")
-    held = {"path": str(root / "objects"), "backgrounds": (str(root / "grounds"),), "cache": str(root / "cache")}
-    source = create("sources/cut_paste", **held, scenes=(5, 2, 2), image_size=(48, 56), masks=True)
-    return [Drawn(source, {"train": 5, "validation": 2, "test": 2}, 2)]
-
-
 def _semantic(root):
     source = create("sources/coco", path=_objects(root))
     return [Drawn(create("sources/semantic", of=source), {"": 15}, 1 + len(CLASSES))]
@@ -270,13 +239,6 @@ def _pictures_alone(root):
     return [Drawn(several, {"train": 9, "validation": 1}, 0), Drawn(apart, {"train": 4, "validation": 2}, 0)]
 
 
-def _rendered_text(root):
-    root.mkdir()
-    (root / "words.txt").write_text("the quick brown fox jumps over the lazy dog " * 9)
-    source = create("sources/rendered_text", texts=(str(root / "words.txt"),), lines=(6, 2, 2), length=(2, 8))
-    return [Drawn(source, {"train": 6, "validation": 2, "test": 2}, 27)]
-
-
 DRAWERS = {
     "image_folder": _image_folder,
     "manifest": _manifest,
@@ -287,13 +249,12 @@ DRAWERS = {
     "volumes": _volumes,
     "digits": lambda root: [Drawn(create("sources/digits"), {"": DIGITS}, 10)],
     "tfds": _tfds,
-    "cut_paste": _cut_paste,
     "semantic": _semantic,
     "incomplete": _incomplete,
     "long_tail": _long_tail,
     "noisy_labels": _noisy_labels,
     "table": _table,
     "text_lines": _text_lines,
-    "rendered_text": _rendered_text,
+    **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
 }

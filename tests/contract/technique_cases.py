@@ -80,6 +80,15 @@ OF_LOSSES["averaged"] = Comparison(
     norms=True,
     model="moco",
 )
+OF_LOSSES["moved against"] = Comparison(
+    {
+        "fast_adversarial": {"radius": 0.05},
+        "adversarial_training": {"radius": 0.05, "steps": 2},
+        "trades": {"radius": 0.05, "steps": 2},
+        "defensive_distillation": {"temperature": 2.0},
+    }
+)
+OF_LOSSES["consistent"] = Comparison({"consistency": {"weight": 2.0}})
 # what changes graphs, weights and steps
 OF_GRAPHS = {
     "sharp": Comparison({"sam": {"rho": 0.5}, "ema": {"decay": 0.9}}, norms=True),

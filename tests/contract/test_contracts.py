@@ -5,24 +5,39 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.train.techniques.qat import QAT
-from tests.contract import contracts
+from tests.contract import contracts, light
 from tests.contract.cases import (
     CASES,
+    CERTIFIED,
     EXEMPT_FROM_EMBEDDING,
     EXEMPT_FROM_HEADS,
     EXEMPT_FROM_QAT,
     EXEMPT_FROM_TARGETS,
     HEADS,
+    LIKE_ANOTHER,
     REPRESENTATIVES,
+    TWO_STAGE,
+    WHOLE_EXPORTS,
     graded,
     names,
 )
 
+pytestmark = pytest.mark.group_by("name")  # one architecture is work for one worker, which lets go of it after it
 EVERY = pytest.mark.parametrize("name", names(), scope="module")  # of the module: one architecture after the other
 GRADED = pytest.mark.parametrize("name", graded(), scope="module")
 # the dearest; that its loss falls is seen by default in test_exports.py
 LEARNED = pytest.mark.parametrize(
     "name", graded(set(REPRESENTATIVES) - {"instance_segmentation/mask_rcnn"}), scope="module"
+)
+# files of those are certified by default in test_exports.py, of the rest at night
+LIGHT = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.nightly if n in LIKE_ANOTHER else ())
+        for n in names()
+        if n not in (*WHOLE_EXPORTS, *CERTIFIED)
+    ],
+    scope="module",
 )
 
 
@@ -74,6 +89,11 @@ def test_loss_reaches_every_weight(arch, graph, case):
 @LEARNED
 def test_one_batch_can_be_overfitted(arch, graph, case):
     contracts.check_overfits(arch, graph, case)
+
+
+@LIGHT
+def test_the_loss_falls_and_a_float_file_answers_as_the_graph(name, arch, graph, case, tmp_path):
+    light.check_light(arch, graph, case, tmp_path, compares=EXEMPT_FROM_QAT.get(name) is not TWO_STAGE)
 
 
 @EVERY

@@ -20,7 +20,7 @@ from kerasvision.export.certificate import export
 from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
-from kerasvision.train.fit import train
+from tests.undrawn import train
 
 DIMENSION, CLASSES = 16, 10
 SPECS = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")

@@ -12,9 +12,9 @@ from kerasvision.core.registry import augmentations, create
 from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.pipeline import check_augmentations
 from kerasvision.tasks._dense import DenseLoss
-from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, names
+from tests.undrawn import train
 
 PARTS = [n for n in augmentations.names() if issubclass(augmentations[n], BatchAugmentation)]
 MAY = {  # family -> augmentations that have a meaning for it

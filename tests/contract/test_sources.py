@@ -15,7 +15,7 @@ from kerasvision.data.splits import NAMES
 from kerasvision.ops.dense import IGNORE
 from tests.contract.source_cases import DRAWERS, Drawn
 
-INPUTS = ("image", "image_bytes", "volume", "text")  # one of them is in every sample
+INPUTS = ("image", "image_bytes", "volume", "text", "exemplar")  # one of them is in every sample
 BESIDE = {"spacing_mm", "path", "image_id"}
 REGISTERED = [name for name in sources.names() if name != "contract_case"]  # which gives what it is given
 HEAVY = ("incomplete", "tfds")  # the first traces decoders, the second imports and prepares: 8 s each
@@ -60,7 +60,9 @@ def places(folder):
 
 
 def read(split):
-    return list(split.records.map(split.read).as_numpy_iterator())
+    """Samples; of a sample within one its picture."""
+    rows = split.records.map(split.read).as_numpy_iterator()
+    return [{k: v["image"] if isinstance(v, dict) else v for k, v in row.items()} for row in rows]
 
 
 def flat(record):

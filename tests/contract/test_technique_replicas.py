@@ -14,6 +14,8 @@ from tests.contract.technique_cases import APART, COMPARISONS, FLOAT32, OF_GRAPH
 ROOT = pathlib.Path(__file__).parents[2]
 ALONE = "own part"  # differs under replicas, so that the comparison is seen to find it
 PARTS = {"losses": (*OF_LOSSES, "adversary", ALONE), "graphs": tuple(OF_GRAPHS)}  # each in a process of its own
+# what looks at each example alone, or at weights alone; those that look at a batch, or keep something of it, stay
+AT_NIGHT = ("generalized", "symmetric", "bootstrapped", "fitted again", "pruned", "restored")
 # other tests register theirs
 OURS = {name for name in techniques.names() if techniques[name].__module__.startswith("kerasvision.")}
 
@@ -40,7 +42,14 @@ def found(part, request, tmp_path_factory):
 
 @pytest.mark.group_by("part")
 @pytest.mark.parametrize(
-    ("part", "name"), [(p, n) for p, names in PARTS.items() for n in names if n != ALONE], scope="module"
+    ("part", "name"),
+    [
+        pytest.param(p, n, marks=pytest.mark.nightly if n in AT_NIGHT else ())
+        for p, names in PARTS.items()
+        for n in names
+        if n != ALONE
+    ],
+    scope="module",
 )
 def test_two_replicas_step_as_one(part, name, found):
     within = COMPARISONS[name].within if name in COMPARISONS else FLOAT32

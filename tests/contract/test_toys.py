@@ -21,10 +21,10 @@ from kerasvision.data.pipeline import stream_seed, training_data
 from kerasvision.drawing import pictures
 from kerasvision.export.certificate import export
 from kerasvision.export.contract import read_contract
-from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
 from tests.contract.toys import TOYS
+from tests.undrawn import train
 
 
 def trained(name, folder, epochs=2):

@@ -19,10 +19,10 @@ from kerasvision.export.goldens import read_goldens
 from kerasvision.serve.servable import Servable
 from kerasvision.serve.status import ServingError
 from kerasvision.systems.base import Session, System, load_system, save_system
-from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples, pair_samples
 from tests.contract.further_toys import TOYS, WORDS
+from tests.undrawn import train
 
 
 @pytest.fixture(scope="module", autouse=True)

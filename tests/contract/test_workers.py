@@ -6,11 +6,11 @@ import pytest
 
 from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
-from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES
 from tests.contract.replicas import STEPS, apart
 from tests.train import tiny
+from tests.undrawn import train
 
 NAME = "detection/retinanet"
 REGISTER = """from kerasvision.core.registry import sources

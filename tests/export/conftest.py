@@ -1,7 +1,6 @@
 """One real export of the digits, and exporters with planted faults."""
 
 import dataclasses
-import functools
 import typing
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.base import Exporter, Runner
-from kerasvision.train.run import Trained
 from tests import store
 from tests.export.sabotage import (  # noqa: F401  fixtures
     case_source,
@@ -18,6 +16,8 @@ from tests.export.sabotage import (  # noqa: F401  fixtures
     recorded_detector,
     recorded_segmenter,
 )
+from tests.export.stretched import around, calibration, inside, shop  # noqa: F401  fixtures
+from tests.export.traced import Traced
 
 SPECS = ("saved_model", "tf_serving", "tflite:float32", "tflite:float16", "tflite:int8", "tflite:int8:uint8", "onnx")
 
@@ -102,24 +102,6 @@ def photo_folder(photographs, tmp_path_factory):
             window = photographs[name][20 * i : 20 * i + 30, 25 * i : 25 * i + 40]
             Image.fromarray(window).save(root / name / f"{i}.png")
     return root
-
-
-@dataclasses.dataclass(frozen=True)
-class Traced(Trained):
-    """What it serves is traced once, however many exports take it. Its weights and its architecture must not change."""
-
-    @functools.cached_property
-    def _served(self):
-        return super().served()
-
-    def served(self):
-        return self._served
-
-    def under(self, budget):
-        """The same with another budget, traced already."""
-        other = dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, budget=budget))
-        vars(other)["_served"] = self.served()
-        return other
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from kerasvision.core.recipe import Budget, Phase
 from kerasvision.core.registry import create
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.train.fit import train
 from tests.train import tiny
+from tests.undrawn import train
 
 pytestmark = pytest.mark.slow  # minutes
 

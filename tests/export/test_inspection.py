@@ -176,7 +176,7 @@ def mixed(values):
 def test_a_layer_that_is_damaged_on_purpose_is_first(folder, damage):
     path, whole = folder / "model_int8.tflite", (folder / "model_int8.tflite").read_bytes()
     count = len(kernels(lite_schema().ModelT.InitFromPackedBuf(whole)))
-    assert count >= 4
+    assert count >= 5  # and so 10 damages of two kinds
     for which in range(count):
         path.write_bytes(whole)
         rewritten(path, changed_kernel(which, damage))
@@ -205,14 +205,19 @@ def test_files_without_a_common_layer_are_one_line(kept):
 
 
 def test_the_command_says_it_in_words_and_in_json(kept, tmp_path, capsys):
-    assert main(["inspect", str(kept / "model_int8.tflite"), "--layers", "--against", str(kept / "model.tflite")]) == 0
+    words = ["inspect", str(kept / "model_int8.tflite"), "--layers", "--against", str(kept / "model.tflite")]
+    assert main([*words, "--worst", "1", "--limit", "40", "--draw", str(tmp_path / "layers.png")]) == 0
     said = capsys.readouterr().out
+    assert "it alone in integers" in said and "on 40 examples of validation" in said
+    assert (tmp_path / "layers.png").stat().st_size > 5000
     assert "MACs: " in said and "alone dB" in said and "operators that differ" in said and "QUANTIZE" in said
     assert main(["inspect", str(kept / "model.tflite"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["arena_bytes"] > 0
     (tmp_path / "no.tflite").write_bytes(b"no file of ours, but long enough")
     assert main(["inspect", str(tmp_path / "no.tflite")]) == 1
     assert "is no .tflite, or is encrypted" in capsys.readouterr().err
+    assert main(["inspect", str(kept / "model_int8.tflite"), "--worst", "1"]) == 2
+    assert "go with --layers" in capsys.readouterr().err
     shutil.copy(kept / "model_int8.tflite", tmp_path / "alone.tflite")
     assert main(["inspect", str(tmp_path / "alone.tflite"), "--layers"]) == 2
     assert "there is no" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from tests.contract import contracts, segmentation_cases
 from tests.contract.cases import CASES, CaseSamples
 from tests.export.mediapipe_python import mediapipe_python
 from tests.export.metadata_reader import Fields, metadata_of
-from tests.export.test_mediapipe import SPECS, from_corners
+from tests.export.test_mediapipe import GRADED, from_corners
 
 NAME, HW = "semantic_segmentation/fpn", (segmentation_cases.SIDE,) * 2
 SEGMENTERS = [name for name in architectures.names() if name.startswith("semantic_segmentation/")]
@@ -96,11 +96,7 @@ def agreeing(masks, others):
     return {name: float((mask == others[name]).mean()) for name, mask in masks.items()}
 
 
-# the other precisions of a detector by default: test_mediapipe.py
-BY_DEFAULT = ("mediapipe:float32", "mediapipe:int8")
-
-
-@pytest.mark.parametrize("spec", [pytest.param(s, marks=() if s in BY_DEFAULT else pytest.mark.nightly) for s in SPECS])
+@pytest.mark.parametrize("spec", GRADED)
 def test_every_precision_is_certified(exported, spec):
     artifact = exported[spec]
     assert artifact.path.name == f"model_{spec.replace(':', '_').replace('_float32', '')}.tflite"

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasvision.export import certificate, contract, contract_check, measurement, metadata
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.export.targets import onnx, saved_model, tf_serving, tflite
+from kerasvision.export.targets import _tflite_beside, onnx, saved_model, tf_serving, tflite
 from kerasvision.inference import served
 from tests.export.sabotage import refusal, wrap
 
@@ -52,7 +52,7 @@ def test_reversed_goldens_are_refused(recorded_classifier, tmp_path, monkeypatch
     def change(held, *_):
         return held | {k: v[::-1] for k, v in held.items() if "output" in k}
 
-    wrap(monkeypatch, tflite, "goldens", change)
+    wrap(monkeypatch, _tflite_beside, "goldens", change)
     assert "other answers in golden.npz than the trained model gives" in refusal(
         recorded_classifier, ["tflite:float32"], tmp_path
     )

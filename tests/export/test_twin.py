@@ -241,7 +241,7 @@ def test_what_is_no_twin_is_one_line(digits_exports, digits, tmp_path, monkeypat
     assert model.raw(digits[0][:1])["logits"].shape == (1, 10), "an operator that nobody asks for does not matter"
     with pytest.raises(UsageError, match="its operator SOFTMAX has no twin.*: occlusion, square"):
         model.predicted(digits[0][:1])
-    with pytest.raises(UsageError, match="has no gradients; name its run.*--attack square"):
+    with pytest.raises(UsageError, match="has no gradients; name its run.*--attack square, hop_skip_jump"):
         look_inside(digits_exports[0]["onnx"].path)
     (tmp_path / "model.tflite").write_bytes(b"no such file")
     with pytest.raises(KerasVisionError, match=r"cannot be read as a \.tflite"):

@@ -9,9 +9,8 @@ from kerasvision.core.direction import Target
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Budget
 from kerasvision.export import verdict
+from kerasvision.inference.folds import FOLDS
 from kerasvision.metrics.classification import SingleLabel
-
-FOLDS = verdict.FOLDS
 
 
 def agreement(direction, change, spread, flips=1, tolerance=None, examples=100):

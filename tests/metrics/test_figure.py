@@ -6,6 +6,7 @@ import pytest
 from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.detection import Detection
+from kerasvision.metrics.following import Following
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.reading import Reading
@@ -24,7 +25,8 @@ COUNT = 30
 
 def single_label():
     scores = RNG.random((COUNT, 7))
-    return SingleLabel(tuple("abcdefg")), {"probabilities": scores}, {"label": RNG.integers(0, 7, COUNT)}
+    prediction = {"probabilities": scores, "in_set": (scores > 0.6).astype(np.int32)}
+    return SingleLabel(tuple("abcdefg"), has_sets=True), prediction, {"label": RNG.integers(0, 7, COUNT)}
 
 
 def multi_label():
@@ -37,7 +39,8 @@ def numbers():
     values = targets + RNG.normal(0, 0.3, targets.shape)
     prediction = {"values": values, "deviation": np.full_like(values, 0.3)}
     prediction["quantiles"] = np.stack([values - 0.5, values, values + 0.5], -1)
-    return Numbers(("w", "h"), (0.05, 0.5, 0.95)), prediction, {"targets": targets}
+    prediction["interval"] = np.stack([values - 0.3, values + 0.3], -1)
+    return Numbers(("w", "h"), (0.05, 0.5, 0.95), promised=0.8), prediction, {"targets": targets}
 
 
 def restoration():
@@ -96,6 +99,13 @@ def tracking():
     return Tracking(), found, {"boxes_xyxy": boxes, "ids": ids, "sequence": np.arange(COUNT) // 6}
 
 
+def following():
+    corners = RNG.uniform(0, 50, (COUNT, 2))
+    true = np.concatenate([corners, corners + 40], -1)
+    found = {"box_xyxy": true + RNG.normal(0, 9, true.shape), "present": RNG.integers(0, 2, COUNT)}
+    return Following(), found, {"box_xyxy": true, "present": RNG.integers(0, 2, COUNT)}
+
+
 def known_classes():
     _, prediction, ground_truth = single_label()
     label = np.where(RNG.random(COUNT) < 0.8, prediction["probabilities"].argmax(1), -1)
@@ -105,6 +115,7 @@ def known_classes():
 CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
     tracking,
+    following,
     known_classes,
     representation,
 )
@@ -113,7 +124,7 @@ CASES = (
 def test_every_architecture_s_evaluator_is_among_them():
     held = {type(make()[0]) for make in CASES}
     made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
-    of_systems = {Tracking}
+    of_systems = {Tracking, Following}
     assert {type(arch.evaluator(classes)) for arch, classes in made} | of_systems == held, (
         "give a new evaluator a case here"
     )

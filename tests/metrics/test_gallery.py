@@ -7,8 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources.base import Split
-from kerasvision.export.verdict import FOLDS, fold_metrics
 from kerasvision.inference.evaluation import evaluator_of, gallery_of, show_gallery
+from kerasvision.inference.folds import FOLDS, fold_metrics
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.metrics.classification import SingleLabel
 from tests.train import tiny

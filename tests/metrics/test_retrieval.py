@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.export.verdict import FOLDS, fold_metrics
+from kerasvision.inference.folds import FOLDS, fold_metrics
 from kerasvision.metrics import retrieval
 from kerasvision.metrics.retrieval import Retrieval
 

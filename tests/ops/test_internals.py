@@ -237,7 +237,8 @@ def _opened(content):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_calibrated_file_is_quantized_but_for_what_is_spared():
     converter, kernels = _converter()
-    read = (internals.lite_schema, internals.operator_names, internals.operators_held)
+    read = (internals.lite_schema, internals.operator_names, internals.operators_held, internals.with_ranges)
+    data = np.random.default_rng(1).normal(size=(8, 1, 4)).astype(np.float32)
     with needed(internals.calibrated, internals.quantized_except, *read):
         content = internals.calibrated(converter)
         assert internals.operator_names(_opened(content)) == ["FULLY_CONNECTED"] * 2
@@ -249,6 +250,9 @@ def test_a_calibrated_file_is_quantized_but_for_what_is_spared():
         assert names == ["QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE", "FULLY_CONNECTED"]
         assert internals.operator_names(_opened(internals.quantized_except(content, []))).count("DEQUANTIZE") == 1
         _check_constants(content, kernels)
+        ranged = internals.with_ranges(content, lambda: ({"x": 9 * x} for x in data))
+        (graph,) = internals.lite_schema().ModelT.InitFromPackedBuf(ranged).subgraphs
+        assert graph.tensors[int(graph.inputs[0])].quantization.max[0] == (9 * data).max()
 
 
 def _check_constants(content, kernels):

@@ -14,13 +14,14 @@ from kerasvision.cli.recipes import load_recipe, load_study
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from tests.data import drawn_volumes
+from tests.undrawn import train
 
 SIDE = (64, 64)  # of drawn scenes and masks
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
     "measure_outliers_digits.py",
+    "measure_promises.py",
     "prepare_angles.py",
     "prepare_cells.py",
     "prepare_reviews.py",

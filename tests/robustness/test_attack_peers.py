@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from kerasvision.core.registry import create
 from kerasvision.explain.base import Explainable
-from kerasvision.robustness.attacks import balls
+from kerasvision.ops import balls
 from kerasvision.robustness.attacks.classifier import Classifier
 
 pytestmark = pytest.mark.slow

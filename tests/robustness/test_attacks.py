@@ -11,7 +11,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.component import hints
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks, create
-from kerasvision.robustness.attacks import balls
+from kerasvision.ops import balls
 from kerasvision.robustness.attacks.base import Goal
 from kerasvision.robustness.attacks.classifier import AskedClassifier, Classifier
 from tests.robustness.linear import RADIUS, SHAPE, SIDE, linear, step_of

@@ -14,9 +14,9 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.robustness import in_distribution
 from kerasvision.robustness.in_distribution import FILE, in_distribution_of
-from kerasvision.train.fit import train
 from kerasvision.train.run import Trained
 from tests.train import tiny
+from tests.undrawn import train
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
-from kerasvision.robustness.attacks import balls
+from kerasvision.ops import balls
 from kerasvision.robustness.attacks.base import Goal
 from kerasvision.robustness.attacks.classifier import AskedClassifier
 from tests.robustness.linear import RADIUS, SHAPE, SIDE, linear, step_of

@@ -11,6 +11,7 @@ from PIL import Image
 
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
+from tests.waiting import HANG
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 QUIET = Options(rest_port=0, grpc_port=0, poll=0.05)
@@ -94,7 +95,7 @@ class Client:
         self.port = port
 
     def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
         try:
             connection.request(method, path, body)
             response = connection.getresponse()

@@ -1,7 +1,6 @@
 """The same version in another folder: it takes over when it has been loaded, and only then."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from kerasvision.serve.configs import read_config
 from kerasvision.serve.models import ModelConfig, Models
 from tests.serve.conftest import save_affine
+from tests.waiting import HANG, until
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,9 @@ def test_a_request_under_way_keeps_the_version_that_it_began_with(models, places
     with models.servable("m") as held:
         moving = threading.Thread(target=models.configure, args=([ModelConfig("m", str(places / "b"))],))
         moving.start()
-        end = time.monotonic() + 30
-        while answer(models) != 2.0:
-            assert time.monotonic() < end, "the other folder was not taken over"
-            time.sleep(0.02)
+        until(lambda: answer(models) == 2.0, lambda: "the other folder was not taken over")
         assert held.predict({"x": np.zeros(1, np.float32)})["y"][0] == 1.0 and moving.is_alive()
-    moving.join(30)
+    moving.join(HANG)
     assert not moving.is_alive()
 
 
@@ -83,12 +80,6 @@ def test_a_config_file_is_followed_and_a_mistake_in_it_is_said_once(places, said
     def write(text):
         (places / "new").write_text(text)
         (places / "new").replace(file)  # in one piece
-
-    def until(is_so):
-        end = time.monotonic() + 60
-        while not is_so():
-            assert time.monotonic() < end, "did not happen"
-            time.sleep(0.01)
 
     text, looks = 'model_config_list {{ config {{ name: "m" base_path: "{}" }} }}', []
 

@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from kerasvision.api import load
 from kerasvision.core.errors import UsageError
 from kerasvision.serve.client import Client
 from kerasvision.serve.status import Code, ServingError
+from tests.waiting import HANG
 
 
 @pytest.fixture(params=["rest", "grpc"])
@@ -56,12 +56,12 @@ def test_metrics_count_requests_errors_and_batches(server):
 
 
 class Moody(http.server.BaseHTTPRequestHandler):
-    """Refuses as often as the server's `refusals` say, then answers; `sleeps` before that."""
+    """Refuses as often as the server's `refusals` say, then answers; only while it is `awake`."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append(self.headers.get("Authorization"))
-        time.sleep(self.server.sleeps)
+        self.server.awake.wait(HANG)
         status = self.server.refusals.pop(0) if self.server.refusals else 200
         body = b'{"outputs": [1.0]}' if status == 200 else b'{"error": "not now"}'
         self.send_response(status)
@@ -76,7 +76,8 @@ class Moody(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def moody():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    server.refusals, server.sleeps, server.seen = [], 0.0, []
+    server.refusals, server.awake, server.seen = [], threading.Event(), []
+    server.awake.set()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -101,11 +102,11 @@ def test_a_full_server_is_asked_again_and_a_wrong_request_is_not(moody):
 
 
 def test_a_slow_server_costs_the_deadline_and_no_more(moody):
-    moody.sleeps = 5.0
-    started = time.monotonic()
+    moody.awake.clear()  # it never answers, so whoever waits for it does not come back
     with pytest.raises(ServingError, match="did not answer") as caught:
         asked(moody, deadline=0.3)
-    assert caught.value.code is Code.DEADLINE_EXCEEDED and time.monotonic() - started < 2
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    moody.awake.set()
 
 
 def test_nobody_there_is_said():

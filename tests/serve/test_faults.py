@@ -18,6 +18,7 @@ from kerasvision.serve.models import ModelConfig, configs_below
 from kerasvision.serve.server import Options, Server
 from kerasvision.serve.status import Code, ServingError
 from tests.serve.conftest import QUIET, save_affine
+from tests.waiting import HANG, until
 
 pytestmark = pytest.mark.slow
 
@@ -63,11 +64,8 @@ class Load:
     def answered(self):
         return sum(self.versions.values())
 
-    def wait_for(self, condition, seconds=60):
-        ends = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < ends, (self.answered, self.errors[-1:])
-            time.sleep(0.01)
+    def wait_for(self, condition):
+        until(condition, lambda: (self.answered, self.errors[-1:]))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +99,7 @@ def begin(folder, ports, stderr):
 def test_a_killed_server_that_comes_back_costs_time_and_no_answer(folder, protocol):
     ports = free_port(), free_port()
     process = begin(folder, ports, subprocess.DEVNULL)
-    client = Client(f"{protocol}://127.0.0.1:{ports[protocol == 'grpc']}", deadline=120, tries=1000, pause=0.01)
+    client = Client(f"{protocol}://127.0.0.1:{ports[protocol == 'grpc']}", deadline=HANG, tries=1000, pause=0.01)
     try:
         with client, Load(client) as load:
             load.wait_for(lambda: load.answered > 200)
@@ -121,7 +119,7 @@ def test_a_full_disk_stops_neither_the_server_nor_the_next_version(folder, versi
     ports = free_port(), free_port()
     with pathlib.Path("/dev/full").open("w") as full:
         process = begin(folder, ports, full)
-    client = Client(f"http://127.0.0.1:{ports[0]}", deadline=60, tries=1000, pause=0.01)
+    client = Client(f"http://127.0.0.1:{ports[0]}", deadline=HANG, tries=1000, pause=0.01)
     try:
         with client, Load(client) as load:
             load.wait_for(lambda: load.answered > 100)

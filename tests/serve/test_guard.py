@@ -4,7 +4,6 @@ import dataclasses
 import io
 import socket
 import subprocess
-import time
 
 import grpc
 import numpy as np
@@ -23,6 +22,7 @@ from kerasvision.serve.servable import Servable
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import Code, ServingError
 from tests.serve import conftest
+from tests.waiting import HANG
 
 X = {"x": np.float32([2])}
 
@@ -92,7 +92,7 @@ def test_a_body_too_large_is_refused_before_it_is_read(started):
 def test_a_body_without_a_length_is_bounded_too(started):
     server = started(largest_body=2000)
     head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=HANG) as connection:
         connection.sendall(head + b"1000\r\n" + b"1" * 0x1000 + b"\r\n0\r\n\r\n")
         assert b" 429 " in connection.recv(1000)
 
@@ -103,7 +103,7 @@ def test_a_packed_message_of_grpc_is_bounded_too(started):
     channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}", compression=grpc.Compression.Gzip)
     call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     with channel, pytest.raises(grpc.RpcError) as caught:
-        call(b"\0" * 5_000_000, timeout=30)
+        call(b"\0" * 5_000_000, timeout=HANG)
     assert caught.value.code().name == "RESOURCE_EXHAUSTED"
 
 
@@ -111,10 +111,9 @@ def test_a_slow_body_does_not_hold_its_place_for_ever(started, monkeypatch):
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
     server = started()
     head = b"POST /v1/models/affine:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
-    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=HANG) as connection:
         connection.sendall(head)
-        began = time.monotonic()
-        assert b" 504 " in connection.recv(1000) and time.monotonic() - began < 5
+        assert b" 504 " in connection.recv(1000)  # and nothing more of the body ever comes
 
 
 def test_a_small_file_of_a_huge_picture_is_refused():

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from kerasvision.serve.configs import read_config
 from kerasvision.serve.models import ModelConfig, configs_below
 from kerasvision.serve.server import Server
 from tests.serve.conftest import QUIET, Client, png, save_affine
+from tests.waiting import HANG, until
 
 
 @pytest.fixture
@@ -34,13 +34,6 @@ def place(folder, number, shift):
     """A whole version appears at once, as an export's renaming makes it."""
     save_affine(folder.parent / f".{number}", 1.0, float(shift))
     (folder.parent / f".{number}").rename(folder / str(number))
-
-
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen"
-        time.sleep(0.02)
 
 
 def answered(client):
@@ -174,7 +167,7 @@ def test_the_command_serves_until_it_is_told_to_end(served_folder):
         status, answer = client.ask("POST", "/draw/digits", png(np.zeros((8, 8, 3), np.uint8)))
         assert status == 200 and set(answer["answer"]) == {"top"}
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=HANG) == 0
     finally:
         process.kill()
         process.communicate()

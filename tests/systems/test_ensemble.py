@@ -20,10 +20,10 @@ from kerasvision.export.certificate import export
 from kerasvision.layers.mixture import LogMixture
 from kerasvision.systems.ensemble import Ensemble
 from kerasvision.systems.joining import best_shares, disagreement, join, merged, stacking_layer
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 RNG = np.random.default_rng(4)
 

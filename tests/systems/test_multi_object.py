@@ -9,6 +9,7 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
+from kerasvision.ops.slots import Noise
 from kerasvision.systems import _kalman as kalman
 from kerasvision.systems._association import common_shift, paired, to_center, turns
 from kerasvision.systems._tracks import side
@@ -16,7 +17,7 @@ from kerasvision.systems.base import Session, load_state, save_state
 from kerasvision.systems.multi_object import SETTINGS, MultiObject, tracker_of
 from tests.systems.moving_boxes import frames_of, seen_boxes
 
-NOISE = kalman.Noise()
+NOISE = Noise()
 
 
 def matrices(seconds, unit):

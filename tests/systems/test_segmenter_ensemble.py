@@ -1,6 +1,7 @@
 """Segmenters joined: each pixel by the mean of their probabilities, in every file."""
 
 import numpy as np
+import pytest
 import scipy.special
 import tensorflow as tf
 from PIL import Image
@@ -16,7 +17,14 @@ from tests.contract import contracts
 RNG = np.random.default_rng(4)
 
 
-def test_joined_segmenters_answer_the_mean_in_every_file(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("tflite", "tflite/models/joined/model.tflite"),
+        pytest.param("saved_model", "saved_models/joined", marks=pytest.mark.nightly),
+    ],
+)
+def test_joined_segmenters_answer_the_mean_in_every_file(kind, file, tmp_path):
     """Two untrained ones, whose mean of probabilities decides each pixel."""
     for folder, top in (("images", 256), ("masks", 3)):
         (tmp_path / "scans" / folder).mkdir(parents=True)
@@ -35,13 +43,12 @@ def test_joined_segmenters_answer_the_mean_in_every_file(tmp_path):
         members.append(Trained(Recipe("member", arch, data), contracts.built(arch, seed), classes, {}, folder))
         save_run(members[-1])
     joined = join([m.folder for m in members], tmp_path / "run", name="joined")
-    export(joined, [create("exporters/saved_model"), create("exporters/tflite")], tmp_path, limit=2, verbose=False)
+    export(joined, [create(f"exporters/{kind}")], tmp_path, limit=2, verbose=False)
     image = RNG.integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
     inputs, _ = members[0].arch.preprocess({"image": tf.constant(image)})
     each = [scipy.special.softmax(m.graph(inputs)["logits"].numpy(), -1) for m in members]
     assert (each[0].argmax(-1) != each[1].argmax(-1)).any()
     expected = np.mean(each, 0)
-    for file in ("saved_models/joined", "tflite/models/joined/model.tflite"):
-        answer = load(tmp_path / file)({"image": image})
-        np.testing.assert_array_equal(answer["mask"], expected.argmax(-1))
-        np.testing.assert_allclose(answer["confidence"], expected.max(-1), atol=1e-5)
+    answer = load(tmp_path / file)({"image": image})
+    np.testing.assert_array_equal(answer["mask"], expected.argmax(-1))
+    np.testing.assert_allclose(answer["confidence"], expected.max(-1), atol=1e-5)

@@ -10,9 +10,9 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures, create
 from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
-from kerasvision.train.fit import train
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
+from tests.undrawn import train
 
 DETECTORS = [*architectures.names("detection/*"), *architectures.names("instance_segmentation/*")]
 PADDED = [n for n in DETECTORS if CASES[n].assigns_in_loss]

@@ -16,11 +16,11 @@ import tf_keras as keras
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
-from kerasvision.train.fit import train
 from kerasvision.train.learner import Learner
 from kerasvision.train.run import load_run
 from kerasvision.train.strategy import make_strategy
 from tests.train import tiny
+from tests.undrawn import train
 
 STEPS, BATCH = 8, 16
 

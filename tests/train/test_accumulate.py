@@ -7,8 +7,8 @@ import pytest
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from tests.train import steps, tiny
+from tests.undrawn import train
 
 FOUR = create("techniques/accumulate", steps=4)
 OPTIMIZERS = {
@@ -56,6 +56,7 @@ def test_float16_accumulates_too():
         assert np.linalg.norm(a - b) < 0.02 * np.linalg.norm(b - start)
 
 
+@pytest.mark.nightly  # three trainings; states of other techniques in backups by day: test_prune.py, test_averages.py
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_amid_a_group(tmp_path):
     """Eight steps an epoch, three to an update: the backup after the first epoch holds two thirds of a group."""

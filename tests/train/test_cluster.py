@@ -9,10 +9,10 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests.train import tiny
 from tests.train.test_prune import gzipped, kernels_of, phase_graph
+from tests.undrawn import train
 
 
 def clusters(**fields):
@@ -67,6 +67,7 @@ def test_the_run_loads_and_its_weights_compress(run):
     assert clustered < 0.6 * pruned
 
 
+@pytest.mark.nightly  # zeros of pruning, which are kept in the same way, by day: test_prune.py
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_with_its_values(tmp_path):
     def recipe(marker):

@@ -55,7 +55,13 @@ def learned(name, patience=2, rate=1e-2, **fields):
     return history, len(history["loss"])
 
 
-@pytest.mark.parametrize("name", METHODS)
+# one that repels other pictures, one that spreads dimensions, one that a teacher keeps apart
+BY_DEFAULT = ("simclr", "vicreg", "dino")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in BY_DEFAULT else pytest.mark.nightly) for n in METHODS]
+)
 def test_no_healthy_method_raises_it(name, capsys):
     history, epochs = learned(name)
     assert epochs == EPOCHS and set(history["validation/collapse"]) == {KINDS.index("none")}

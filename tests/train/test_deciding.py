@@ -24,10 +24,10 @@ from kerasvision.metrics.classification import SingleLabel
 from kerasvision.train import callbacks
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.deciding import deciding
-from kerasvision.train.fit import train
 from kerasvision.train.session import Session
 from tests.contract.cases import CASES, CaseSamples
 from tests.train import tiny
+from tests.undrawn import train
 
 LABELS = np.repeat([0, 1, 2], [90, 6, 4])
 # of each class, how many are right after an epoch: ever fewer of the many, ever more of the few, and then fewer again

@@ -11,12 +11,12 @@ from scipy.special import expit, log_softmax, softmax
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
-from kerasvision.train.fit import train
+from kerasvision.losses import divergence
 from kerasvision.train.run import load_run
-from kerasvision.train.techniques import distill
 from tests import store
 from tests.contract.cases import CASES
 from tests.train import tiny
+from tests.undrawn import train
 
 RNG = np.random.default_rng(5)
 
@@ -44,9 +44,9 @@ def numpy_logit_error(v, z, t):
 
 
 FORMULAS = {
-    "softmax": (distill.softmax_divergence, numpy_softmax_divergence, lambda z: softmax(z, -1)),
-    "sigmoid": (distill.sigmoid_divergence, numpy_sigmoid_divergence, expit),
-    "values": (lambda v, z, t: distill.logit_error(v, z), numpy_logit_error, lambda z: z),
+    "softmax": (divergence.softmax_divergence, numpy_softmax_divergence, lambda z: softmax(z, -1)),
+    "sigmoid": (divergence.sigmoid_divergence, numpy_sigmoid_divergence, expit),
+    "values": (lambda v, z, t: divergence.logit_error(v, z), numpy_logit_error, lambda z: z),
 }
 
 
@@ -74,7 +74,7 @@ def test_softmax_gradient_is_hinton_s():
     """T (q - p) by each logit (equation 2 times T^2), and 0 where the student agrees, even with probabilities of 0."""
     p, z, t = np.array([[0.7, 0.3, 0.0]]), tf.Variable([[1.0, -2.0, 0.5]], dtype=tf.float64), 4.0
     with tf.GradientTape() as tape:
-        value = distill.softmax_divergence(tf.constant(p), z, tf.constant(t, tf.float64))
+        value = divergence.softmax_divergence(tf.constant(p), z, tf.constant(t, tf.float64))
     assert np.isfinite(value).all()
     np.testing.assert_allclose(tape.gradient(value, z), t * (softmax(z.numpy() / t, -1) - p), atol=1e-12)
 

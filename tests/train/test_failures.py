@@ -14,11 +14,11 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create, techniques
 from kerasvision.train import callbacks, run
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.base import Technique
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 
 def one_line(capfd):

@@ -12,10 +12,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run, structure
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 RNG = np.random.default_rng(2)
 NAMES = ("hints", "attention_transfer")
@@ -139,8 +139,9 @@ def whole(teacher, tmp_path_factory):
     return tiny.weights(folder / "model.weights.h5")
 
 
+@pytest.mark.nightly  # three trainings; states of other techniques in backups by day: test_prune.py, test_averages.py
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("epoch", [1, 2])
 def test_an_interrupted_student_ends_where_it_would_have_ended(teacher, whole, tmp_path, epoch):
     """With the regressor's weights, which stand in the backup and in the best weights, and in no kept model."""
     stop = tiny.EndOnce(marker=str(tmp_path / "marker"), epoch=epoch, step=2, number=int(signal.SIGINT))

@@ -13,10 +13,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.data.sampling import class_counts
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 TAIL = create("sources/long_tail", of=tiny.recipe().data, ratio=8)
 COUNTS = (60, 30, 6)

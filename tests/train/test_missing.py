@@ -13,10 +13,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.missing import drawn_present
 from kerasvision.data.pipeline import training_data
-from kerasvision.train.fit import train
 from kerasvision.train.run import Trained, load_run, save_run
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 SIZE = (8, 8)
 

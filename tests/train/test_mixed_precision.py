@@ -8,9 +8,9 @@ from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests.train import tiny
+from tests.undrawn import train
 
 ONE_STEP = {"batch_size": 135, "optimizer": tiny.sgd(0.05, momentum=0.0)}
 
@@ -46,7 +46,7 @@ def exact_step(tmp_path_factory):
     return {v.name: v.numpy() for v in trained.graph.variables}
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("bfloat16", marks=pytest.mark.nightly)])
 def test_a_step_is_nearly_the_float32_step(exact_step, dtype, tmp_path):
     """Within the rounding of 11 and 8 bits, summed over 135 images of 64 positions. The loss scale of float16, 32,768,
     has been taken off the gradients again.

@@ -11,9 +11,9 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.tasks.base import AVERAGED, QUEUED
-from kerasvision.train.fit import train
 from kerasvision.train.learner import Learner
 from tests.train import tiny
+from tests.undrawn import train
 
 RATE, STEPS, PICTURES, SIZE = 0.1, 3, 4, 3
 RNG = np.random.default_rng(0)

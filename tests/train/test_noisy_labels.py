@@ -9,10 +9,10 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import with_validation
 from kerasvision.losses import noisy_labels as losses
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.co_teaching import KEEP, TWIN
 from tests.train import tiny
+from tests.undrawn import train
 
 EMA, SWA = create("techniques/ema"), create("techniques/swa")
 TARGETS = {"logits": tf.one_hot([0, 1, 2, 0], 3)}

@@ -15,8 +15,8 @@ from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
 from kerasvision.train import fit
 from kerasvision.train.callbacks import KeepBest, read_history
-from kerasvision.train.fit import train
 from tests.train import tiny
+from tests.undrawn import train
 
 METRIC = "validation/accuracy"
 FREEZE = create("techniques/freeze")  # with a rate of nearly nothing no prediction changes, nor does the metric

@@ -12,10 +12,10 @@ from kerasvision.core.graphs import is_quantized
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create, techniques
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.phases import Contest, contests
 from kerasvision.train.run import load_run
 from tests.train import tiny
+from tests.undrawn import train
 
 METRIC = "validation/accuracy"
 GOOD = tiny.sgd(0.05)

@@ -15,9 +15,9 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import evaluation_data, with_validation
 from kerasvision.train import fit, interruption
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.probing import Probes
 from tests.train import scratch, tiny
+from tests.undrawn import train
 
 ARCH = tiny.classifier(num_classes=10)
 

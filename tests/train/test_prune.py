@@ -13,10 +13,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques._kernels import kernels
 from tests.train import tiny
+from tests.undrawn import train
 
 NIGHTLY = pytest.mark.nightly  # a training each
 AWARE = create("techniques/qat", preserve="sparsity")
@@ -114,6 +114,7 @@ def test_an_interrupted_run_goes_on_with_its_zeros(tmp_path):
         np.testing.assert_array_equal(a == 0, b == 0)
 
 
+@NIGHTLY
 def test_mixed_precision_prunes_too(tmp_path):
     pair = (create("techniques/mixed_precision"), pruned())
     trained = train(tiny.recipe(epochs=2, techniques=pair), tmp_path / "run")

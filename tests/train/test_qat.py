@@ -8,9 +8,9 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests.train import tiny
+from tests.undrawn import train
 
 QAT = create("techniques/qat")
 

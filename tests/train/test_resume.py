@@ -12,8 +12,8 @@ from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
 from kerasvision.train import fit, interruption
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from tests.train import tiny
+from tests.undrawn import train
 
 STEPS = 8  # an epoch
 AUGMENT = ("geometric/affine", "photometric/brightness", "batch/mixup")

@@ -7,8 +7,8 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
-from kerasvision.train.fit import train
 from tests.train import steps, tiny
+from tests.undrawn import train
 
 RATE, RHO = 0.1, 0.3
 SAM = create("techniques/sam", rho=RHO)

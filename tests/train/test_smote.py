@@ -14,10 +14,10 @@ from kerasvision.data.pipeline import with_validation
 from kerasvision.data.sampling import class_counts
 from kerasvision.data.sources.base import Split
 from kerasvision.inference.served import Served
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques.smote import softmax_regression
 from tests.train import tiny
+from tests.undrawn import train
 
 pytest.importorskip("imblearn")
 DIGITS = create("sources/digits", validation_fraction=0.05, test_fraction=0.5)

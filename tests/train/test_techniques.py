@@ -10,10 +10,10 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.run import load_run
 from tests import store
 from tests.train import tiny
+from tests.undrawn import train
 
 WHOLE = 135  # examples: an epoch is one step
 

@@ -7,10 +7,10 @@ import pytest
 from kerasvision.core.recipe import Phase
 from kerasvision.core.source_code import recipe_source
 from kerasvision.train.callbacks import read_history
-from kerasvision.train.fit import train
 from kerasvision.train.interruption import start_step
 from tests.train import tiny
 from tests.train.scratch import Scratch
+from tests.undrawn import train
 
 STEPS = 8  # an epoch
 

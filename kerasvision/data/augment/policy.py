@@ -10,6 +10,7 @@ from kerasvision.data.augment import draws, geometric, photometric
 from kerasvision.data.augment.base import Augmentation
 
 MOST_MAGNITUDE = 30
+_LONGEST = 3  # chain of AugMix
 
 
 @augmentations.register("policy/rand_augment")
@@ -89,6 +90,76 @@ class Sometimes(Augmentation):
         chance_seed, part_seed = draws.split(seed, 2)
         applied = tf.cast(draws.chance(chance_seed, self.probability), tf.int32)
         return _switch((None, self.augmentation), applied, sample, part_seed)
+
+
+@augmentations.register("policy/augmix")
+@dataclasses.dataclass(frozen=True)
+class AugMix(Augmentation):
+    """A mixture of the picture and of `width` chains of one to three augmentations of it; labels stay as they are.
+
+    "AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty" (Hendrycks et al. 2020,
+    arXiv:1912.02781, algorithm 1): shares of the chains are drawn from Dirichlet(alpha, ...), that of the picture from
+    Beta(alpha, alpha). severity: 1 to 10, of each augmentation, whose parameter is drawn up to it. moves: with those
+    that move the picture; without them for pictures with boxes or masks, which the mixture would not fit.
+    """
+
+    severity: int = 3
+    width: int = 3
+    alpha: float = 1.0
+    moves: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, severity=(1, 10), width=(1, 10), alpha=(0.01, 100))
+
+    def parts(self):
+        """The augmentations to draw from, those of the paper: none of them is one of ImageNet-C's corruptions."""
+        part = self.severity / 10
+        colors = (
+            photometric.Posterize((8 - round(4 * part), 8)),
+            photometric.Solarize((256 - round(256 * part), 256)),
+            photometric.Autocontrast(1.0),
+            photometric.Equalize(1.0),
+        )
+        slant, moved = 16.7 * part, part / 3  # degrees, whose tangent is 0.3; a third of the side
+        if not self.moves:
+            return colors
+        return colors + (
+            geometric.Shear(slant, 0.0, 0, 0),
+            geometric.Shear(0.0, slant, 0, 0),
+            geometric.Translation(moved, 0.0, 0, 0),
+            geometric.Translation(0.0, moved, 0, 0),
+            geometric.Rotation(30.0 * part, 0, 0),
+        )
+
+    @tf.autograph.experimental.do_not_convert
+    def __call__(self, sample, seed):
+        shares_seed, own_seed, chains_seed = draws.split(seed, 3)
+        gammas = tf.random.stateless_gamma([self.width], shares_seed, self.alpha)
+        pair = tf.random.stateless_gamma([2], own_seed, self.alpha)
+        image, (own, other) = sample["image"], tf.unstack(pair / tf.reduce_sum(pair))
+
+        def weighed(given):
+            share, chain_seed = given
+            return share * tf.cast(self._chain(image, chain_seed), tf.float32)
+
+        chains = gammas / tf.reduce_sum(gammas), tf.stack(draws.split(chains_seed, self.width))
+        mixed = tf.map_fn(weighed, chains, fn_output_signature=tf.TensorSpec(image.shape, tf.float32))  # traced once
+        found = own * tf.cast(image, tf.float32) + other * tf.reduce_sum(mixed, 0)
+        return sample | {"image": tf.cast(tf.round(tf.clip_by_value(found, 0.0, 255.0)), tf.uint8)}
+
+    def _chain(self, image, seed):
+        """One to three of the parts, one after the other."""
+        parts, (count_seed, choice_seed, parts_seed) = self.parts(), draws.split(seed, 3)
+        count = tf.random.stateless_uniform([], count_seed, 1, _LONGEST + 1, tf.int32)
+        drawn = tf.random.stateless_uniform([_LONGEST], choice_seed, 0, len(parts), tf.int32)
+
+        def link(number, held):
+            own = tf.random.experimental.stateless_fold_in(parts_seed, number)
+            moved = _switch(parts, drawn[number], {"image": held}, own)["image"]
+            return number + 1, tf.ensure_shape(moved, image.shape)
+
+        return tf.while_loop(lambda number, _: number < count, link, (tf.constant(0), image))[1]
 
 
 def _switch(choices, index, sample, seed):

@@ -82,7 +82,7 @@ def render(studio, seed):
         if placed is not None:
             layers, corner = placed
             labels.append(label)
-            _paste(canvas, patch, corner)
+            paste(canvas, patch, corner)
     light, ev = _light(studio, rng)
     image = np.clip(canvas * light, 0, 255).round().astype(np.uint8)
     return image, _things(layers, labels), ev
@@ -91,7 +91,7 @@ def render(studio, seed):
 def _background(studio, rng):
     """float32 [H, W, 3]: a window of the image's aspect out of a photograph, perhaps mirrored."""
     h, w = studio.image_size
-    photo = _load_background(studio.backgrounds[rng.integers(len(studio.backgrounds))], 2 * max(h, w))
+    photo = load_background(studio.backgrounds[rng.integers(len(studio.backgrounds))], 2 * max(h, w))
     step = min(photo.width / w, photo.height / h) * rng.uniform(0.5, 1.0)  # photograph's pixels a pixel
     left, top = rng.uniform(0, photo.width - step * w), rng.uniform(0, photo.height - step * h)
     box = (left, top, min(left + step * w, photo.width), min(top + step * h, photo.height))
@@ -100,7 +100,7 @@ def _background(studio, rng):
 
 
 @functools.lru_cache(maxsize=256)
-def _load_background(path, side_px):
+def load_background(path, side_px):
     """The photograph, its shorter side not above `side_px`."""
     with Image.open(path) as image:
         image.draft("RGB", (side_px, side_px))
@@ -165,7 +165,7 @@ def _place(layers, solid, places, most):
         return None
     for center in places:
         corner = np.floor(center - np.array(solid.shape) / 2).astype(int)
-        inside, part = _overlap(layers.owner.shape, solid.shape, corner)
+        inside, part = overlap(layers.owner.shape, solid.shape, corner)
         owner = layers.owner.copy()
         owner[inside][solid[part]] = len(layers.sizes) + 1
         tried = _Layers(owner, [*layers.sizes, size])
@@ -177,13 +177,13 @@ def _place(layers, solid, places, most):
 def _all_seen(layers):
     """Whether what is visible of every object is not too thin."""
     for number in range(1, len(layers.sizes) + 1):
-        x1, y1, x2, y2 = _box(layers.owner == number)
+        x1, y1, x2, y2 = box_of(layers.owner == number)
         if min(x2 - x1, y2 - y1) < _LEAST_SIDE_PX:
             return False
     return True
 
 
-def _overlap(canvas_hw, patch_hw, corner):
+def overlap(canvas_hw, patch_hw, corner):
     """(slices of the canvas, slices of the patch) where the patch at a corner (y, x) lies on the canvas."""
     starts = [max(0, c) for c in corner]
     stops = [max(s, min(side, c + p)) for s, side, c, p in zip(starts, canvas_hw, corner, patch_hw, strict=True)]
@@ -192,8 +192,9 @@ def _overlap(canvas_hw, patch_hw, corner):
     return inside, part
 
 
-def _paste(canvas, patch, corner):
-    inside, part = _overlap(canvas.shape[:2], patch.shape[:2], corner)
+def paste(canvas, patch, corner):
+    """Blend a float32 [h, w, 4] patch into a float32 [H, W, 3] canvas, its corner at (y, x)."""
+    inside, part = overlap(canvas.shape[:2], patch.shape[:2], corner)
     color, alpha = patch[part][..., :3], patch[part][..., 3:] / 255
     canvas[inside] += alpha * (color - canvas[inside])
 
@@ -217,12 +218,12 @@ def _things(layers, labels):
         packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
         shape = {"size": list(mask.shape), "counts": packed["counts"].decode()}
         things.append(
-            Thing(label, _box(mask), segmentation=shape, area_px=float(mask.sum()), occlusion=round(float(part), 4))
+            Thing(label, box_of(mask), segmentation=shape, area_px=float(mask.sum()), occlusion=round(float(part), 4))
         )
     return tuple(things)
 
 
-def _box(mask):
+def box_of(mask):
     """(x1, y1, x2, y2) around the pixels of a mask; of no area when there are none."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):

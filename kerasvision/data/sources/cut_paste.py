@@ -1,6 +1,5 @@
 """Scenes of cut-out objects over photographs, with boxes, masks and hidden parts that are known exactly."""
 
-import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -8,7 +7,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import sys
 import tempfile
 import typing
@@ -18,16 +16,13 @@ from rich import progress as bars
 from rich.console import Console
 
 from kerasvision.core.component import to_json
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
-from kerasvision.data import readable, splits
-from kerasvision.data.sources import _labels
+from kerasvision.data import splits
 from kerasvision.data.sources._boxes import ALWAYS, Picture
 from kerasvision.data.sources._coco_document import coco_document
-from kerasvision.data.sources._files import named
-from kerasvision.data.sources._scenes import ALLOWED, Studio, load_cutout, render
-from kerasvision.data.sources._table import placed, read_table
-from kerasvision.data.sources._walk import below
+from kerasvision.data.sources._material import NUMBERED, Material, by_class, check_pictures
+from kerasvision.data.sources._scenes import ALLOWED, Studio, render
 from kerasvision.data.sources.base import Source
 from kerasvision.data.sources.coco import Coco
 
@@ -35,16 +30,6 @@ VERSION = 1  # of what is rendered from equal fields and files: a change renders
 _READING = ("path", "backgrounds", "cache", "masks", "max_objects")  # fields that change no pixel
 _STUDIO = tuple(f.name for f in dataclasses.fields(Studio) if f.name not in ("cutouts", "backgrounds"))
 _QUALITY = 92
-
-
-@dataclasses.dataclass(frozen=True)
-class _Picture:
-    """A cut-out or a background. digest: of its bytes."""
-
-    path: str
-    label: int
-    group: str
-    digest: str
 
 
 @sources.register("cut_paste")
@@ -87,7 +72,7 @@ class CutPaste(Source):
     exposure_ev: tuple[float, float] = (-2.0, 1.0)
     gradient_ev: float = 1.0
     tint_ev: float = 0.15
-    group: str = r"([ _\-]*(mirror|\d+x\d+|\d+))+$"
+    group: str = NUMBERED
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     seed: int = 0
@@ -117,13 +102,12 @@ class CutPaste(Source):
         """`sources/coco` over the scenes, which are rendered when they are not there yet."""
         what = f"cut_paste {self.path!r}"
         self._check(what)
-        classes, cutouts = self._cutouts(what)
-        grounds = self._grounds(what)
+        shared = (self.group, self.validation_fraction, self.test_fraction, self.seed, self.scenes, what)
+        material = Material(self.path, self.backgrounds, *shared)
+        (classes, cutouts), grounds = material.cutouts(), material.grounds()
         folder = self._cache() / _digest(self, classes, cutouts, grounds)
         if not folder.is_dir():
-            _check_pictures(
-                [p for held in cutouts.values() for p in held], [p for g in grounds.values() for p in g], what
-            )
+            check_pictures(cutouts, grounds, what)
             counts = {name: n for name, n in zip(splits.NAMES, self.scenes, strict=True) if n}
             studios = {n: self._studio(len(classes), cutouts[n], grounds[n]) for n in counts}
             _render_all(folder, classes, studios, counts, self.seed)
@@ -153,86 +137,10 @@ class CutPaste(Source):
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise UsageError(f"{what}: {name}={getattr(self, name)}; allowed: {ALLOWED[name]}")
-        try:
-            re.compile(self.group)
-        except re.error as error:
-            raise UsageError(f"{what}: group={self.group!r} is no regular expression: {error}") from None
-
-    def _group(self, path):
-        stem = path.stem.lower()
-        return re.sub(self.group, "", stem) or stem
-
-    def _split(self, pictures, classes, what):
-        """{split: pictures}; every class is in every split that has scenes."""
-        fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
-        groups = splits.linked([p.digest for p in pictures], [p.group for p in pictures])
-        names = splits.stratified([p.label for p in pictures], fractions, self.seed, groups)
-        by_split = {n: [p for p, name in zip(pictures, names, strict=True) if name == n] for n in splits.NAMES}
-        for name, count in zip(splits.NAMES, self.scenes, strict=True):
-            absent = [c for i, c in enumerate(classes) if i not in {p.label for p in by_split[name]}]
-            if count and absent:
-                raise KerasVisionError(
-                    f"{what}: no {named(absent)} for {name}: bring three or more different ones, one for each split "
-                    f"(validation_fraction, test_fraction and group share them out), or ask for no scenes for {name}"
-                )
-        return by_split
-
-    def _cutouts(self, what):
-        """(class names, {split: pictures})."""
-        root = pathlib.Path(self.path).expanduser()
-        if root.is_dir():
-            rows = [(f, f.relative_to(root).parts[0], "") for f in _pictures(root) if f.parent != root]
-        elif root.suffix.lower() == ".csv" and root.is_file():
-            rows = _csv_rows(root, what)
-        else:
-            raise KerasVisionError(f"{what}: no such folder or .csv file")
-        classes = tuple(sorted({label for _, label, _ in rows}))
-        if not classes:
-            raise KerasVisionError(f"{what}: no pictures; put PNG files with transparency into a folder a class")
-        pictures = [_picture(f, classes.index(label), f"{label}/{group or self._group(f)}") for f, label, group in rows]
-        return classes, self._split(pictures, classes, what)
-
-    def _grounds(self, what):
-        folders = [pathlib.Path(b).expanduser() for b in self.backgrounds]
-        missing = [str(f) for f in folders if not f.is_dir()]
-        if missing or not folders:
-            raise UsageError(f"{what}: backgrounds: {named(missing) or 'none'}; allowed: folders of photographs")
-        files = list(dict.fromkeys(f for folder in folders for f in _pictures(folder)))
-        if not files:
-            raise KerasVisionError(f"{what}: no photographs in {named(self.backgrounds)}")
-        return self._split([_picture(f, 0, self._group(f)) for f in files], ("background",), what)
 
     def _studio(self, count, cutouts, grounds):
-        objects = [collections.defaultdict(list) for _ in range(count)]
-        for picture in cutouts:
-            objects[picture.label][picture.group].append(picture.path)
-        held = tuple(tuple(tuple(paths) for paths in groups.values()) for groups in objects)
+        held = by_class(count, cutouts)
         return Studio(held, tuple(p.path for p in grounds), *(getattr(self, name) for name in _STUDIO))
-
-
-def _pictures(folder):
-    """Image files below a folder, sorted by their path in it."""
-    found = [f for f in below(folder).files if f.suffix.lower() in readable.SUFFIXES]
-    return sorted(found, key=lambda f: f.relative_to(folder).as_posix())
-
-
-def _csv_rows(file, what):
-    """[(picture, label, group or "")]."""
-    form = "write a header file,label,group and a row a file"
-    table = read_table(file, what, ("file", "label", "group"), form)
-    if not {"file", "label"} <= set(table.columns):
-        raise KerasVisionError(f"{what}: no rows with file and label; {form}")
-    _labels.check([(line, [row["label"]]) for line, row in table.rows], (), False, what)
-    places = (placed(file.parent, row["file"])[0] for _, row in table.rows)
-    return [(pathlib.Path(p), r["label"], r.get("group", "")) for p, (_, r) in zip(places, table.rows, strict=True)]
-
-
-def _picture(path, label, group):
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        digest = ""  # a file that is not there is found out before anything is rendered
-    return _Picture(str(path), label, group, digest or str(path))
 
 
 def _digest(source, classes, cutouts, grounds):
@@ -244,18 +152,6 @@ def _digest(source, classes, cutouts, grounds):
     ]
     text = json.dumps([VERSION, fields, classes, files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _check_pictures(cutouts, grounds, what):
-    bad = readable.unreadable([p.path for p in (*cutouts, *grounds)])
-    if bad:
-        listed = named(f"{pathlib.Path(path).name} ({reason})" for path, reason in bad.items())
-        raise KerasVisionError(f"{what}: {len(bad)} files cannot be read: {listed}; mend or remove them")
-    flat = [pathlib.Path(p.path).name for p in cutouts if load_cutout(p.path, 64) is None]
-    if flat:
-        raise KerasVisionError(
-            f"{what}: {len(flat)} cut-outs are transparent nowhere or everywhere: {named(flat)}; cut them out"
-        )
 
 
 def _render_all(folder, classes, studios, counts, seed):

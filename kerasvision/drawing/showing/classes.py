@@ -3,6 +3,7 @@
 from kerasvision.drawing.showing.base import Showing
 
 TOP = 3  # of the best classes, in words
+MOST_NAMED = 8  # classes of a set, in words
 UNKNOWN = -1  # index of what is of none
 
 
@@ -18,10 +19,22 @@ class ClassesShowing(Showing):
         rows = [f"{r['label']} {r['score']:.3f}" for r in described[self._key]]
         outlier = "; out of distribution" if described.get("outlier", {}).get("foreign") else ""
         unknown = "unknown; nearest are " if described.get("index") == UNKNOWN else ""
-        return unknown + (", ".join(rows[: self._most]) or "nothing") + outlier
+        return unknown + (", ".join(rows[: self._most]) or "nothing") + _set(described) + outlier
 
     def title(self, described):
         return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"
 
     def rows(self, described):
         return [dict(row) for row in described[self._key]]
+
+
+def _set(described):
+    """What a set promises, in words; "" where there is none."""
+    if "set" not in described:
+        return ""
+    labels, promised = described["set"]["labels"], described["set"].get("coverage")
+    shown = ", ".join(labels[:MOST_NAMED]) + (
+        f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
+    )
+    chance = f"the {100 * promised:g} % set" if promised else "the set"
+    return f"; {chance}: {shown or 'none'}"

@@ -8,9 +8,12 @@ import numpy as np
 from kerasvision.edge.independent.resampling import resize, resize_volume, shrink, to_bytes
 
 
-def fit(image, rules):
-    """uint8 [H, W, C] -> (uint8 [h, w, C], geometry): `scale_xy`, `offset_xy` float32 [2], `image_hw` int [2]."""
-    return FITS[rules["resize"]](image, rules)
+def fit(image, rules, scaled=None):
+    """uint8 [H, W, C] -> (uint8 [h, w, C], geometry): `scale_xy`, `offset_xy` float32 [2], `image_hw` int [2].
+
+    scaled: (uint8 [H, W, C], (h, w)) -> uint8 [h, w, C], in place of the contract's own resizing.
+    """
+    return FITS[rules["resize"]](image, rules, scaled or (lambda part, size: _resized(part, size, rules)))
 
 
 def _geometry(image, scale_yx, offset_yx):
@@ -26,24 +29,24 @@ def _resized(image, size, rules):
     return to_bytes(scale(image, [int(side) for side in size], rules["resample"]))
 
 
-def _stretch(image, rules):
+def _stretch(image, rules, scaled):
     size = rules["size_hw"]
     scale = np.float32(size) / np.float32(image.shape[:2])
-    return _resized(image, size, rules), _geometry(image, scale, (0, 0))
+    return scaled(image, size), _geometry(image, scale, (0, 0))
 
 
-def _letterbox(image, rules):
+def _letterbox(image, rules, scaled):
     """The whole picture, centered on gray; an odd pixel of padding is at the bottom or the right."""
     size, hw = np.array(rules["size_hw"]), np.float32(image.shape[:2])
     scale = (np.float32(size) / hw).min()
     inner = np.clip(np.round(hw * scale).astype(np.int64), 1, size)
     top, left = (size - inner) // 2
     page = np.full((*size, image.shape[2]), rules["letterbox"]["gray"], np.uint8)
-    page[top : top + inner[0], left : left + inner[1]] = _resized(image, inner, rules)
+    page[top : top + inner[0], left : left + inner[1]] = scaled(image, inner)
     return page, _geometry(image, np.float32(inner) / hw, (top, left))
 
 
-def _center_crop(image, rules):
+def _center_crop(image, rules, scaled):
     """A centered window of the graph's proportions, `crop_fraction` of the largest one that fits."""
     size, hw = np.float32(rules["size_hw"]), np.array(image.shape[:2])
     step = (np.float32(hw) / size).min() * np.float32(rules["crop_fraction"])
@@ -51,10 +54,10 @@ def _center_crop(image, rules):
     origin = (hw - window) // 2
     cut = image[origin[0] : origin[0] + window[0], origin[1] : origin[1] + window[1]]
     scale = size / np.float32(window)
-    return _resized(cut, rules["size_hw"], rules), _geometry(image, scale, -(np.float32(origin) * scale))
+    return scaled(cut, rules["size_hw"]), _geometry(image, scale, -(np.float32(origin) * scale))
 
 
-def _windows(image, rules):
+def _windows(image, rules, scaled):
     """At its own size, padded at the bottom and the right to one window or more."""
     missing = np.maximum(np.array(rules["size_hw"]) - image.shape[:2], 0)
     pads = [(0, missing[0]), (0, missing[1]), (0, 0)]

@@ -13,6 +13,7 @@ from kerasvision.core.escaping import html_text, markdown_code, markdown_text
 from kerasvision.core.format import human_bytes
 from kerasvision.core.intervals import folded, spelled
 from kerasvision.export.directions import directions_in
+from kerasvision.export.package.trust import sections
 
 NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
 FEW = 100  # examples, below which figures are called rough
@@ -30,12 +31,12 @@ class Words:
     license: str = ""
 
 
-def markdown(contract, words=Words(), robustness=None, explanations="", groups=None):
+def markdown(contract, words=Words(), robustness=None, explanations="", groups=None, trust=None):
     """The card as Markdown.
 
     robustness: what `kerasvision robustness` measured of this model, or None. explanations: a picture that `kerasvision
     explain` drew, as the card links it, or "". groups: what `kerasvision evaluate --by` found (`api.evaluate_groups`),
-    or None.
+    or None. trust: what `kerasvision trust` wrote, taken whole, or None.
     """
     parts = [
         f"# {markdown_text(contract['name'])}, version {contract['version']}",
@@ -47,8 +48,9 @@ def markdown(contract, words=Words(), robustness=None, explanations="", groups=N
         *_groups(groups),
         *_robustness(robustness),
         *_explanations(explanations),
+        *(["## Trust", *sections(trust, level=3)] if trust else []),
         f"## Files\n\n{_files(contract)}",
-        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness, groups)}",
+        f"## Limits\n\n{words.limits or NOT_SAID}\n\n{_limits(contract, robustness or trust, groups)}",
         f"## What a client owes\n\n{_owed(contract)}",
         f"## License\n\n{words.license or NOT_SAID}",
     ]
@@ -177,7 +179,7 @@ def _robustness(found):
         return []
     severities = sorted({severity for row in found["corruptions"].values() for severity in row})
     rows = [
-        (markdown_text(name.replace("_", " ")), *(f"{row[severity]:.4f}" for severity in severities))
+        (markdown_text(name.replace("_", " ")), *(f"{row[s]:.4f}" if s in row else "" for s in severities))
         for name, row in found["corruptions"].items()
     ]
     said = (

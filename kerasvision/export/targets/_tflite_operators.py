@@ -3,8 +3,10 @@
 from kerasvision.ops.internals import operator_names, operators_held
 
 
-def interpreter(model_path=None, model_content=None, threads=None, delegates=True):
-    """LiteRT's `Interpreter` of a file, or of its bytes. delegates: with XNNPACK."""
+def interpreter(model_path=None, model_content=None, threads=None, delegates=True, keeps_all=False):
+    """LiteRT's `Interpreter` of a file, or of its bytes. delegates: with XNNPACK. keeps_all: inner tensors can be read
+    when it has run.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -13,6 +15,7 @@ def interpreter(model_path=None, model_content=None, threads=None, delegates=Tru
         model_content=model_content,
         num_threads=threads,
         experimental_op_resolver_type=resolver,
+        experimental_preserve_all_tensors=keeps_all,
     )
 
 

@@ -11,6 +11,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
+from kerasvision.export.heat import WORD, heated, without_word
 
 OPSET = 17  # tf2onnx refuses 20
 NEXT = "_next"  # behind an output's name that is an input's: all names of an ONNX graph differ
@@ -19,23 +20,36 @@ NEXT = "_next"  # behind an output's name that is an input's: all names of an ON
 @exporters.register("onnx")
 @dataclasses.dataclass(frozen=True)
 class ONNX(Exporter):
-    """`onnx/<name>/model.onnx`: any batch, the graph's own size, uint8 pixels in, the prediction's keys out."""
+    """`onnx/<name>/model.onnx`: any batch, the graph's own size, uint8 pixels in, the prediction's keys out.
+
+    explain: a further output `heat`, see `export.heat`, in `model_explain.onnx`.
+    """
 
     home: typing.ClassVar[str] = "onnx/{name}"
     suffixes: typing.ClassVar[tuple[str, ...]] = (".onnx",)
+    has_slopes: typing.ClassVar[bool] = False
+
+    explain: bool = False
 
     @property
     def spec(self):
-        return "onnx"
+        return f"onnx:{WORD}" if self.explain else "onnx"
+
+    @classmethod
+    def from_spec(cls, options):
+        words, explain = without_word(options)
+        return cls(explain) if explain and not words else super().from_spec(options)
 
     def write(self, job):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
-        _convert(job.served.fixed(batch=None), job.served.arch.prepared_inputs(), folder / "model.onnx")
+        path = folder / ("model_explain.onnx" if self.explain else "model.onnx")
+        predict = heated(job.served, None) if self.explain else job.served.fixed(batch=None)
+        _convert(predict, job.served.arch.prepared_inputs(), path)
         for name, function in job.served.functions.items():
-            _convert(function, function.input_signature[0], beside(folder / "model.onnx", name))
+            _convert(function, function.input_signature[0], beside(path, name))
         write_names(folder / "labels.txt", job.served.classes)
-        return folder / "model.onnx"
+        return path
 
     def open(self, path, arch):
         return ONNXRunner(path, arch)

@@ -8,12 +8,14 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
+from kerasvision.export import explained
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.goldens import check_written, write_goldens
+from kerasvision.export.heat import WORD, without_word
 from kerasvision.ops.internals import meta_graph
 
 FEATURES = "serving_features"  # the signature
@@ -28,18 +30,26 @@ class SavedModel(Exporter):
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
     are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
     `features` float32 [B, D]. The asset `labels.txt` has the class names; `export.goldens` says what golden.npz holds.
+    explain: a further signature, `explain`, of a classifier of images: see `export.explained`.
     """
 
     home: typing.ClassVar[str] = "saved_models/{name}/{version}"
     contract_path: typing.ClassVar[str] = "assets.extra/contract.json"
     inside: typing.ClassVar[str] = "saved_model.pb"
 
+    explain: bool = False
+
     @property
     def spec(self):
-        return "saved_model"
+        return f"saved_model:{WORD}" if self.explain else "saved_model"
+
+    @classmethod
+    def from_spec(cls, options):
+        words, explain = without_word(options)
+        return cls(explain) if explain and not words else super().from_spec(options)
 
     def write(self, job):
-        return written_saved_model(job)
+        return written_saved_model(job, self.explain)
 
     def open(self, path, arch):
         return SavedModelRunner(path, arch)
@@ -65,16 +75,18 @@ class SavedModel(Exporter):
         yield from check_signatures(path, runner.signatures, judge)
 
 
-def written_saved_model(job):
+def written_saved_model(job, explain=False):
     """The folder of a `Job`'s SavedModel, with its goldens; two exporters have the same."""
     if not job.saved_model.exists():
-        write_saved_model(job.served, job.saved_model)
+        write_saved_model(job.served, job.saved_model, explain)
         write_goldens(job.saved_model, job)
+    elif explain and explained.SIGNATURE not in meta_graph(job.saved_model).signature_def:
+        raise UsageError("saved_model and tf_serving write one folder; name the one with :explain first")
     return job.saved_model
 
 
-def write_saved_model(served, path):
-    """Save a bare module: variables, functions and the label asset, no Keras object."""
+def write_saved_model(served, path, explain=False):
+    """Save a bare module: variables, functions and the label asset, no Keras object. explain: as of `SavedModel`."""
     labels = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}-labels") / "labels.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
     write_names(labels, served.classes)
@@ -90,6 +102,9 @@ def write_saved_model(served, path):
     if served.features:
         module.features = served.features
         signatures[FEATURES] = spelled(served.features, served.arch.serving_specs())
+    if explain:
+        module.explain = explained.explaining(served)
+        signatures[explained.SIGNATURE] = spelled(module.explain, explained.specs_of(served.arch))
     module.functions, module.tables = served.functions, served.tables
     for name, function in served.functions.items():
         signatures[name] = spelled(function, function.input_signature[0])
@@ -136,6 +151,8 @@ def check_signatures(path, signatures, judge):
         yield from _check_bytes(signatures["serving_bytes"], judge)
     if FEATURES in signatures:
         yield from _check_features(signatures[FEATURES], judge)
+    if explained.SIGNATURE in signatures:
+        yield from explained.check(signatures[explained.SIGNATURE], judge)
 
 
 def _check_bytes(signature, judge):

@@ -10,6 +10,7 @@ from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
 from kerasvision.export.goldens import same_inputs
+from kerasvision.export.heat import WORD, without_word
 from kerasvision.export.package import deployment, labels
 from kerasvision.export.targets.saved_model import (
     SavedModel,
@@ -30,19 +31,26 @@ class TFServing(Exporter):
     """`saved_models/<name>/<version>/` with warm-up requests, beside it `models.config`, `compose.yaml`,
     `batching.config`, `alerts.yaml` and `kserve/<name>.yaml`.
 
-    An export to both `saved_model` and `tf_serving` writes one SavedModel.
+    An export to both `saved_model` and `tf_serving` writes one SavedModel. explain: as of `SavedModel`.
     """
 
     home: typing.ClassVar[str] = SavedModel.home
     contract_path: typing.ClassVar[str] = SavedModel.contract_path
     inside: typing.ClassVar[str] = SavedModel.inside
 
+    explain: bool = False
+
     @property
     def spec(self):
-        return "tf_serving"
+        return f"tf_serving:{WORD}" if self.explain else "tf_serving"
+
+    @classmethod
+    def from_spec(cls, options):
+        words, explain = without_word(options)
+        return cls(explain) if explain and not words else super().from_spec(options)
 
     def write(self, job):
-        path = written_saved_model(job)
+        path = written_saved_model(job, self.explain)
         _write_warmup(path / WARMUP, job)
         return path
 

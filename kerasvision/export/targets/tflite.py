@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
-from kerasvision.data.class_names import write_names
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
+from kerasvision.export.heat import WORD, heated, without_word
+from kerasvision.export.repair.workshop import Workshop, plan_of, spared
+from kerasvision.export.targets._tflite_beside import write_beside
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
 from kerasvision.export.targets._tflite_rounding import only_rounded
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
@@ -24,7 +26,6 @@ from kerasvision.ops.internals import calibrated, quantized_except
 
 Quantize = typing.Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 DEFAULT = "serving_default"  # the signature that predicts
-SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")
 
 
 @exporters.register("tflite")
@@ -36,6 +37,9 @@ class TFLite(Exporter):
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
     the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
     gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
+    explain: a further output `heat`, see `export.heat`; its file's name ends in `_explain`.
+    repair: steps by which an int8 file keeps more of its accuracy (`export.repair.workshop`), as in ("equalize",
+    "float=head", "bias"); what `export --max-drop` finds.
     """
 
     home: typing.ClassVar[str] = "tflite/models/{name}"
@@ -43,6 +47,8 @@ class TFLite(Exporter):
 
     quantize: Quantize = "float32"
     io: typing.Literal["mixed", "float32", "uint8"] = "mixed"
+    explain: bool = False
+    repair: tuple[str, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -50,26 +56,36 @@ class TFLite(Exporter):
             raise UsageError(
                 f"tflite:{self.quantize}:uint8 does not exist; integer input and output: tflite:int8:uint8"
             )
+        if plan_of(self.repair).steps() and (self.quantize, self.io, self.explain) != ("int8", "mixed", False):
+            raise UsageError(f"repair is for tflite:int8; seen: {self.spec}")
 
     @property
     def spec(self):
-        return f"tflite:{self.quantize}" + (f":{self.io}" if self.io != "mixed" else "")
+        io = f":{self.io}" if self.io != "mixed" else ""
+        return f"tflite:{self.quantize}{io}" + (f":{WORD}" if self.explain else "")
 
     @classmethod
     def from_spec(cls, options):
-        names = [f.name for f in dataclasses.fields(cls)]
-        if len(options) > len(names):
-            raise UsageError(f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]], as in tflite:int8:uint8")
-        return cls(**dict(zip(names, options, strict=False)))
+        (words, explain), names = without_word(options), ("quantize", "io")
+        if len(words) > len(names):
+            raise UsageError(
+                f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]][:explain], as in tflite:int8:uint8"
+            )
+        return cls(**dict(zip(names, words, strict=False)), explain=explain)
 
     def write(self, job):
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        path.write_bytes(convert(job.served, self.quantize, self.io, job.calibration))
+        path.write_bytes(self._content(job))
         write_beside(folder, job)
         return path
+
+    def _content(self, job):
+        if self.repair:
+            return workshop(job.served, job.calibration).made(plan_of(self.repair))
+        return convert(job.served, self.quantize, self.io, job.calibration, explain=self.explain)
 
     def open(self, path, arch):
         return TFLiteRunner(path, arch)
@@ -77,7 +93,7 @@ class TFLite(Exporter):
     def exact(self, path, job):
         if self.quantize != "float16":
             return None
-        content = convert(job.served, "float32", self.io, job.calibration)
+        content = convert(job.served, "float32", self.io, job.calibration, explain=self.explain)
         return content if only_rounded(path.read_bytes(), content) else None
 
     def look_inside(self, path, graph):
@@ -113,42 +129,33 @@ class TFLite(Exporter):
         return self.quantize if self.quantize in ("float32", "float16") else None
 
 
-def write_beside(folder, job):
-    """Write what a package of .tflite files holds beside them: labels.txt and golden.npz."""
-    write_names(folder / "labels.txt", job.served.classes)
-    if not (folder / "golden.npz").exists():
-        np.savez_compressed(folder / "golden.npz", **goldens(job))
-
-
-def goldens(job):
-    """Golden vectors for a client's tests: {`input/<key>`: prepared inputs of the job's samples, `output/<key>`: the
-    trained model's predictions in graph pixels}, numpy [N, ...].
+def workshop(served, calibration):
+    """A `Workshop` of a trained model. calibration: prepared inputs. Raises UsageError of a model that has learned its
+    own ranges (`techniques/qat`).
     """
-    arch, prepared = job.served.arch, []
-    for sample in job.samples:
-        fitted, _ = arch.geometry({k: tf.constant(v) for k, v in sample.items()})
-        prepared.append({k: np.asarray(v) for k, v in arch.at_graph_size(fitted).items()})
-    inputs = joined(prepared)
-    prediction = job.served.fixed(batch=None)(inputs)
-    return {f"input/{k}": v for k, v in inputs.items()} | {f"output/{k}": v.numpy() for k, v in prediction.items()}
+    if served.quantization_aware:
+        raise UsageError("repair: the model has learned its ranges by techniques/qat, so there is nothing to choose")
+    content = convert(served, "float32", "mixed", ())
+    return Workshop(content, lambda: _feeds(served, calibration, None, whole_range=False), served.float_layers)
 
 
-def convert(served, quantize, io, calibration, predict=None):
+def convert(served, quantize, io, calibration, predict=None, explain=False):
     """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8.
 
     predict: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
-    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io).
+    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io). explain: as of `TFLite`.
     """
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-        return _converted(served, quantize, io, calibration, predict)
+        return _converted(served, quantize, io, calibration, predict, explain)
 
 
-def _converted(served, quantize, io, calibration, predict):
+def _converted(served, quantize, io, calibration, predict, explain):
     pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
+    plain = heated(served, 1, pixels, quantize) if explain else served.fixed(batch=1, image_dtype=pixels)
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
-    module.predict = predict or served.fixed(batch=1, image_dtype=pixels)
+    module.predict = predict or plain
     if served.functions and predict is None:
         with tempfile.TemporaryDirectory() as folder:
             return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
@@ -221,10 +228,7 @@ def _quantize_core(converter, float_layers):
     Boxes decoded in int8 were wrong by 0.107 px where a float decoding was by 0.0074 px.
     """
     content = calibrated(converter)
-    names = [d["name"] for d in interpreter(model_content=content).get_tensor_details()]
-    scopes = tuple(f"/{layer}/" for layer in float_layers)
-    spared = [n for n in names if n.startswith(SCOPES) or any(scope in n for scope in scopes)]
-    return quantized_except(content, spared)
+    return quantized_except(content, spared(content, float_layers))
 
 
 def _rows(details):

@@ -9,7 +9,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.robustness.attacks.balls import drawn, inside, length, steepest
+from kerasvision.ops.balls import drawn, inside, length, steepest
 
 AnyNorm = typing.Literal["linf", "l2"]
 _MOMENTUM, _RISING = 0.75, 0.75

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasvision.robustness.attacks.balls import inside, steepest
+from kerasvision.ops.balls import ascended
 
 
 def climbed(model, images, start, goal, attack, size, decay=None):
@@ -18,6 +18,5 @@ def climbed(model, images, start, goal, attack, size, decay=None):
             axes = tuple(range(1, slope.shape.rank))
             l1 = tf.reduce_sum(tf.abs(slope), axes, keepdims=True)
             slope = sum_of_slopes = decay * sum_of_slopes + slope / tf.maximum(l1, 1e-12)
-        step = steepest(slope, moved, size, attack.norm)
-        moved = inside(images, tf.clip_by_value(moved + step, 0.0, 1.0), attack.radius, attack.norm)
+        moved = ascended(images, moved, slope, size, attack.radius, attack.norm)
     return moved

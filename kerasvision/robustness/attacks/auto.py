@@ -12,10 +12,10 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm, length
 from kerasvision.robustness.attacks._borders import likeliest
 from kerasvision.robustness.attacks.apgd_ce import APGDCE
 from kerasvision.robustness.attacks.apgd_dlr import APGDDLR
-from kerasvision.robustness.attacks.balls import Norm, length
 from kerasvision.robustness.attacks.base import Attack, Goal
 from kerasvision.robustness.attacks.fab import FAB
 from kerasvision.robustness.attacks.square import Square

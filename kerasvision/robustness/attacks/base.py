@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import UsageError
-from kerasvision.robustness.attacks.balls import Norm, length
+from kerasvision.ops.balls import Norm, length
 
 _STEP = 2e-5  # of a pixel of 255: what float32 rounds
 

@@ -7,8 +7,8 @@ import dataclasses
 import typing
 
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks._climbing import climbed
-from kerasvision.robustness.attacks.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
-from kerasvision.robustness.attacks.balls import Norm
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 _MOST, _EDGE, _RATE = 1e10, 0.999999, (0.9, 0.999, 1e-8)

@@ -11,8 +11,8 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks._borders import leads, likeliest
-from kerasvision.robustness.attacks.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm, drawn, length, to_plane
 from kerasvision.robustness.attacks._borders import leads, likeliest
-from kerasvision.robustness.attacks.balls import Norm, drawn, length, to_plane
 from kerasvision.robustness.attacks.base import Attack
 
 _NEAR = {"linf": 0.3, "l2": 1.0, "l1": 5.0}  # where later starts lie at most while nothing has been found

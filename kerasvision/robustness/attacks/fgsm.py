@@ -9,7 +9,7 @@ import typing
 import tensorflow as tf
 
 from kerasvision.core.registry import attacks
-from kerasvision.robustness.attacks.balls import Norm, inside, steepest
+from kerasvision.ops.balls import Norm, inside, steepest
 from kerasvision.robustness.attacks.base import Attack
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
-from kerasvision.robustness.attacks.balls import length
+from kerasvision.ops.balls import length
 from kerasvision.robustness.attacks.base import Attack
 
 _TRIES, _AT_ONCE = 100, 512

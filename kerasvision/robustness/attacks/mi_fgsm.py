@@ -8,8 +8,8 @@ import typing
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks._climbing import climbed
-from kerasvision.robustness.attacks.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 

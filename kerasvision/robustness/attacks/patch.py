@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
-from kerasvision.robustness.attacks.balls import Norm
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 _AT_ONCE = 32

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
+from kerasvision.ops.balls import Norm, drawn
 from kerasvision.robustness.attacks._climbing import climbed
-from kerasvision.robustness.attacks.balls import Norm, drawn
 from kerasvision.robustness.attacks.base import Attack
 
 

@@ -59,7 +59,7 @@ def three_ways(file, white, trained, recipe, classes, attack, settings, progress
     for name, (model, way) in ways.items():
         if model is not None:
             document, _ = attacked(model, recipe, classes, way, progress=progress, judge=file, **settings)
-            found[name] = {key: document[key] for key in ("attack", "robust", "reached", "moved")}
+            found[name] = {key: document[key] for key in ("attack", "examples", "robust", "reached", "moved")}
     return found
 
 

@@ -11,8 +11,8 @@ from kerasvision.core.registry import attacks
 from kerasvision.data.augmenting import decoded
 from kerasvision.data.pipeline import evaluation_data, splits_of, thinned
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, rows_of
+from kerasvision.robustness.asking import figure_of
 from kerasvision.robustness.attacks import goals
-from kerasvision.robustness.report import figure_of
 
 _AT_ONCE, _LEARNED_FROM = 8, 256
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import attacks
-from kerasvision.robustness.attacks.balls import Norm
+from kerasvision.ops.balls import Norm
 from kerasvision.robustness.attacks.base import Attack
 
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 questions

@@ -10,7 +10,8 @@ import typing
 import tf_keras as keras
 
 from kerasvision.core.registry import architectures
-from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
+from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.tasks.classification.task import Classification
 
 
@@ -21,6 +22,8 @@ class Classifier(OneOfSeveral, Classification):
 
     tune_for: TuneFor = "nothing"
     class_factors: tuple[float, ...] = ()
+    scaling: Scaling = "nothing"
+    class_sets: ClassSets = ClassSets()
 
     name: typing.ClassVar[str] = "classification"
 

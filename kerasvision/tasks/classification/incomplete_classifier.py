@@ -12,7 +12,8 @@ from kerasvision.core.registry import architectures
 from kerasvision.layers.inline import inlined
 from kerasvision.layers.missing import Composite, KnownMean, MaskToken, partial_unet
 from kerasvision.ops.filling import Filling
-from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
+from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.tasks.classification.task import Classification
 from kerasvision.tasks.incomplete import IncompleteImageModel
 
@@ -38,6 +39,8 @@ class IncompleteClassifier(IncompleteImageModel, OneOfSeveral, Classification):
     restorer: part("architectures") | None = None
     tune_for: TuneFor = "nothing"
     class_factors: tuple[float, ...] = ()
+    scaling: Scaling = "nothing"
+    class_sets: ClassSets = ClassSets()
 
     name: typing.ClassVar[str] = "classification"
     RESTORER: typing.ClassVar[str] = "restorer_"  # begins the names of the restorer's layers

@@ -9,8 +9,9 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.pooling import pool
-from kerasvision.tasks._numbers import Objective, Regressing
+from kerasvision.tasks._regressing import Objective, Regressing
 from kerasvision.tasks.image import Resample, Resize
+from kerasvision.tasks.number_intervals import NumberInterval
 from kerasvision.tasks.regression.task import Regression
 
 
@@ -27,6 +28,7 @@ class Regressor(Regressing, Regression):
 
     objective: Objective = "huber"
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
+    interval: NumberInterval = NumberInterval()
     backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
     image_size: tuple[int, int] = (64, 64)
     resize: Resize = "stretch"

@@ -6,7 +6,8 @@ import dataclasses
 import typing
 
 from kerasvision.core.registry import architectures
-from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
+from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.tasks.text_classification.task import TextClassification
 
 
@@ -19,5 +20,7 @@ class TextClassifier(TextClassification, OneOfSeveral):
 
     tune_for: TuneFor = "nothing"
     class_factors: tuple[float, ...] = ()
+    scaling: Scaling = "nothing"
+    class_sets: ClassSets = ClassSets()
 
     name: typing.ClassVar[str] = "text_classification"

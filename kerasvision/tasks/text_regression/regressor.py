@@ -9,7 +9,8 @@ import tf_keras as keras
 
 from kerasvision.core.registry import architectures
 from kerasvision.ops.internals import called_with
-from kerasvision.tasks._numbers import Objective, Regressing
+from kerasvision.tasks._regressing import Objective, Regressing
+from kerasvision.tasks.number_intervals import NumberInterval
 from kerasvision.tasks.text import TextModel
 
 
@@ -25,6 +26,7 @@ class TextRegressor(Regressing, TextModel):
     high: float | None = None
     objective: Objective = "huber"
     levels: tuple[float, ...] = (0.05, 0.5, 0.95)
+    interval: NumberInterval = NumberInterval()
 
     name: typing.ClassVar[str] = "text_regression"
 

@@ -13,7 +13,8 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.volume import MaxPool3D, convolve
 from kerasvision.ops import dense, volumes
-from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
+from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.tasks.volume import VolumeArchitecture
 
 
@@ -39,6 +40,8 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
     label_smoothing: float = 0.0
     tune_for: TuneFor = "nothing"
     class_factors: tuple[float, ...] = ()
+    scaling: Scaling = "nothing"
+    class_sets: ClassSets = ClassSets()
 
     name: typing.ClassVar[str] = "volume_classification"
 

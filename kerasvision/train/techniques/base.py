@@ -51,6 +51,15 @@ class Technique(Component):
         worker, after a restart and whichever step was asked for before. Random draws are of (seed, step).
         """
 
+    # how many examples `example` makes of one; one technique of a phase may make several
+    views: typing.ClassVar[int] = 1
+
+    def example(self, inputs, targets, seed):
+        """An augmented example (prepared inputs, targets), without batch axis -> `views` of them, stacked, which stand
+        one after the other in the batch. Called where `views` is above 1, within tf.data. seed: int32 [2].
+        """
+        return inputs, targets
+
     def batch(self, inputs, targets, seed):
         """A batch of (prepared inputs, targets), dicts of tensors [B, ...] -> another such pair, within tf.data. seed:
         int32 [2], for TensorFlow's stateless random functions, another one for each batch.

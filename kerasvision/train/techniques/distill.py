@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import techniques
+from kerasvision.losses.divergence import logit_error, sigmoid_divergence, softmax_divergence
 from kerasvision.train.techniques.base import Technique
 
 SEEN = "teacher/"  # first part of a target's name; then its form and the raw key: "teacher/softmax/logits"
@@ -121,32 +122,6 @@ class Distill(Technique):
             return logit_error(seen, raw[key])
         divergence = softmax_divergence if form == "softmax" else sigmoid_divergence
         return divergence(seen, raw[key], self.temperature)
-
-
-def softmax_divergence(probabilities, logits, temperature):
-    """T^2 KL(p || softmax(z / T)): p, z [B, ..., K] -> [B], the mean over positions. The gradient by z is T (q - p),
-    about as large for every T, which is what T^2 is for (Hinton et al. 2015, equations 2-4).
-    """
-    apart = tf.math.multiply_no_nan(tf.math.log(probabilities) - tf.nn.log_softmax(logits / temperature), probabilities)
-    return temperature**2 * _each(tf.reduce_sum(apart, -1))
-
-
-def sigmoid_divergence(probabilities, logits, temperature):
-    """The same of independent classes: the mean over the K classes of two-valued distributions' divergences."""
-    z = logits / temperature
-    entropy = tf.math.xlogy(probabilities, probabilities) + tf.math.xlogy(1 - probabilities, 1 - probabilities)
-    cross = tf.nn.sigmoid_cross_entropy_with_logits(probabilities, z)
-    return temperature**2 * _each(cross + entropy)
-
-
-def logit_error(values, raw):
-    """(v - z)^2 / 2: [B, ...] -> [B], the mean over all but the batch."""
-    return 0.5 * _each(tf.math.squared_difference(values, raw))
-
-
-def _each(values):
-    """[B, ...] -> [B], the mean."""
-    return tf.reduce_mean(values, tuple(range(1, values.shape.rank)))
 
 
 def open_teacher(technique, folder, arch):

@@ -7,7 +7,7 @@ from scipy import stats
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
-from kerasvision.data.augment import draws
+from kerasvision.data.augment import draws, photometric
 
 
 def sample_of(seed=0, size=(18, 26)):
@@ -104,3 +104,25 @@ def test_rand_augment_moves_labels_with_the_image():
 def test_sometimes_refuses_what_cuts_a_window(name):
     with pytest.raises(UsageError, match=f"{name}: a window is cut from every image or from none"):
         augmentations["policy/sometimes"](augmentations[name]())
+
+
+def test_augmix_mixes_by_drawn_shares(monkeypatch):
+    """Of a black picture and negatives alone: a chain of one or three is white, of two black; the picture's own share
+    is even in 0..1 (Beta(1, 1)), so a third stays black and the others are evenly bright.
+    """
+    part = augmentations["policy/augmix"](width=1)
+    monkeypatch.setattr(type(part), "parts", lambda self: (photometric.Solarize((0, 0)),))
+    sample = {"image": tf.zeros((2, 2, 3), tf.uint8), "label": tf.constant(3)}
+    moved = list(mapped(part, sample, 300))
+    assert all(m["label"] == 3 and len(np.unique(m["image"])) == 1 for m in moved)
+    shades = np.array([m["image"][0, 0, 0] for m in moved])
+    black = shades == 0  # also of what is rounded to black, one in 510
+    assert abs(black.mean() - 1 / 3) < 4 * np.sqrt(2 / 9 / 300)
+    assert stats.kstest((shades[~black] + 0.5) / 256, "uniform").pvalue > 1e-3
+
+
+def test_augmix_parts_that_move():
+    part = augmentations["policy/augmix"]
+    assert len(part().parts()) == 9 and len(part(moves=False).parts()) == 4
+    corruptions = {"brightness", "contrast", "gaussian_noise", "blur", "jpeg_quality", "saturation"}
+    assert not corruptions & {p.registered_name.split("/")[-1] for p in part().parts()}

@@ -1,9 +1,9 @@
 """Signed versions: what openssl's keys sign, a server that trusts them loads, and nothing else."""
 
+import functools
 import json
 import shutil
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from kerasvision.serve.client import Client
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
 from tests.serve.conftest import save_affine
+from tests.waiting import until
 
 
 def openssl(*words):
@@ -91,17 +92,13 @@ def test_a_server_loads_what_is_signed_and_keeps_it_beside_what_is_not(keys, ver
     try:
         save_affine(folder / "affine" / "2", 0.5, 30.0)
         client = Client(f"http://127.0.0.1:{server.rest_port}")
-        ends, rows = time.monotonic() + 30, []
-        while len(rows) < 2 and time.monotonic() < ends:
-            time.sleep(0.05)
-            rows = server.models.status("affine")
-        (number, state, error), _ = rows
+        until(lambda: len(server.models.status("affine")) == 2)
+        (number, state, error), _ = server.models.status("affine")
         assert (number, state) == (2, "END") and "is not signed" in str(error)
         assert client.predict("affine", {"x": np.float32([2])})["outputs"] == [3.0]
         sign(folder / "affine" / "2", keys / "own.pem")
-        while client.predict("affine", {"x": np.float32([2])})["outputs"] != [31.0]:
-            assert time.monotonic() < ends, server.models.status("affine")
-            time.sleep(0.05)
+        status = functools.partial(server.models.status, "affine")
+        until(lambda: client.predict("affine", {"x": np.float32([2])})["outputs"] == [31.0], status)
     finally:
         server.stop()
 

@@ -118,6 +118,16 @@ def drawn(shape, radius, norm, random):
     return rows.reshape(shape).astype(np.float32)
 
 
+def drawn_at(shape, radius, norm, seed):
+    """The same by TensorFlow's stateless draws, Linf or L2. shape: int32 [4], known when it runs. seed: int32 [2]."""
+    if norm == "linf":
+        return tf.random.stateless_uniform(shape, seed, -radius, radius)
+    count = tf.reduce_prod(shape[1:])
+    rows = tf.random.stateless_normal(tf.stack([shape[0], count]), seed)
+    far = tf.random.stateless_uniform(tf.stack([shape[0], 1]), seed + 1) ** (1.0 / tf.cast(count, tf.float32))
+    return tf.reshape(radius * far * rows / tf.maximum(tf.norm(rows, axis=1, keepdims=True), 1e-12), shape)
+
+
 def _laplace(shape, random):
     return random.laplace(size=(shape[0], int(np.prod(shape[1:]))))
 
@@ -126,3 +136,9 @@ def inside(image, moved, radius, norm):
     """Pictures that were moved, back in 0..1 and in the ball around the first ones."""
     near = image + projected(moved - image, radius, norm)
     return tf.clip_by_value(near, 0.0, 1.0)
+
+
+def ascended(images, moved, slope, size, radius, norm):
+    """Moved pictures after one step of a size along a slope, back in 0..1 and in the ball around the first ones."""
+    step = steepest(slope, moved, size, norm)
+    return inside(images, tf.clip_by_value(moved + step, 0.0, 1.0), radius, norm)

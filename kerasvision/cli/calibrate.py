@@ -1,0 +1,42 @@
+"""`kerasvision calibrate RUN --set class_sets.coverage=0.9`: what a trained run promises, fitted anew and saved in
+it."""
+
+import json
+
+HELP = "fit a run's probabilities and what its answers promise, such as sets that hold the right class"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("folder", metavar="RUN", help="a folder that `train` wrote")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as class_sets.coverage=0.9 class_sets.method=raps class_sets.by_class=true scaling=temperature",
+    )
+    parser.add_argument("--json", action="store_true", help="the promise and the metrics as JSON on stdout")
+
+
+def run(args):
+    """Fit, save and say what is promised."""
+    from kerasvision.cli.figures import print_figures
+    from kerasvision.train.calibrate import recalibrated
+
+    trained = recalibrated(args.folder, args.settings)
+    promise = trained.arch.promise()
+    if args.json:
+        print(json.dumps({"promise": promise, "metrics": trained.metrics}, indent=2))
+        return 0
+    print_figures(trained.metrics, trained.directions)
+    if promise:
+        low, high = promise.get("between", (promise["coverage"],) * 2)
+        promised, really = (
+            f"{100 * promise['coverage']:g} % of {promise['of']}",
+            f"{100 * low:.1f} to {100 * high:.1f} %",
+        )
+        print(f"promised: {promised}, by {promise['examples']} held-out examples (which can make it {really})")
+    return 0

@@ -1,0 +1,83 @@
+"""`kerasvision follow RUN VIDEO --box x0,y0,x1,y1`: one object of a video, from a box in its first frame on."""
+
+import dataclasses
+import hashlib
+import typing
+
+from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.core.errors import UsageError
+
+HELP = "follow one object of a video from a box in its first frame on; says where it is, and when it is lost"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "what", metavar="RUN", help="a run of tracking/*, or a file of it (SAVED_MODEL, .tflite, .onnx)"
+    )
+    parser.add_argument("video", metavar="VIDEO", help="a file, a folder of pictures, - for stdin")
+    parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="the object in the first frame that is taken, in pixels")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of a run, as in present_from=0.7")
+    add_flags(parser)
+
+
+def run(args):
+    """Follow, write, and say how it went."""
+    if bool(args.box) == args.resume:
+        raise UsageError("follow needs --box X0,Y0,X1,Y1, or --resume, which goes on with the one that was followed")
+    from kerasvision.api import load
+    from kerasvision.systems.base import Session
+    from kerasvision.systems.follow import Follow, check_follower
+
+    box = _box(args.box) if args.box else None
+    model = load(args.what, args.set)
+    check_follower(model, args.what)
+    go_through(args, _Follower(Session(Follow(), {"follower": model}), model, box))
+
+
+def _box(text):
+    """[x0, y0, x1, y1] of a text."""
+    try:
+        box = [float(word) for word in text.split(",")]
+    except ValueError:
+        box = []
+    if len(box) != 4:
+        raise UsageError(f"--box {text!r}: write X0,Y0,X1,Y1, as in --box 20,30,80,90")
+    return box
+
+
+@dataclasses.dataclass(eq=False)
+class _Follower:
+    """As `cli.frames.go_through` wants it. box: of the first frame, None of what is gone on with."""
+
+    session: typing.Any
+    model: typing.Any
+    box: list | None
+    classes: tuple = ()
+    boxes: dict | None = None
+    is_there: bool = False
+
+    def step(self, frame):
+        """The answer to a frame: one object with the id 1, or none."""
+        import numpy as np
+
+        inputs = {"time": frame.time, "image": frame.pixels}
+        found = self.session.step(inputs if self.box is None else inputs | {"box_xyxy": self.box})
+        self.box, self.is_there = None, bool(found["present"])
+        count = int(self.is_there)
+        held = {"ids": np.ones(count, np.int64), "labels": np.zeros(count, np.int64)}
+        return held | {"boxes_xyxy": found["box_xyxy"][None][:count], "scores": found["score"].reshape(1)[:count]}
+
+    def found(self):
+        """What was found so far, in words."""
+        return f"at the end the object is {'there' if self.is_there else 'lost'}"
+
+    def identity(self):
+        """What the model remembers of a drawn picture: another model's memory is another."""
+        import numpy as np
+
+        h, w = self.model.arch.frame_size
+        frame = np.random.default_rng(0).integers(0, 256, (1, h, w, 3)).astype(np.uint8)
+        box = np.array([[w / 4, h / 4, w / 2, h / 2]], np.float32)
+        held = self.model.call("remember", {"image": frame, "box": box})
+        return hashlib.sha256(b"".join(held[key].tobytes() for key in sorted(held))).hexdigest()

@@ -1,0 +1,68 @@
+"""What a file promises is fitted to that file's own scores, for quantization moves them.
+
+Each file is written, asked about the validation split, and written again with the threshold that its own answers need.
+"""
+
+import dataclasses
+import shutil
+
+import numpy as np
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.pipeline import raw_examples
+from kerasvision.inference.evaluation import stacked
+from kerasvision.inference.served import Served
+
+SPLIT = "validation"  # on which training fits promises too
+
+
+def written_with_promises(exporters, job, write, graph, splits):
+    """([(exporter, path of its artifact)], their `Promises`). Arguments: as of `Promises`."""
+    promises = Promises(write, graph, splits)
+    return [(exporter, promises.written(exporter, job)) for exporter in exporters], promises
+
+
+class Promises:
+    """The promises of the files of an export. write: (exporter, job) -> path. graph: the trained Keras model. splits:
+    of the data, by name.
+    """
+
+    def __init__(self, write, graph, splits):
+        self._write, self._graph, self._splits = write, graph, splits
+        self._held = {}
+
+    def written(self, exporter, job):
+        """The path of an exporter's artifact, with a promise of its own where the architecture has one."""
+        path, arch = self._write(exporter, job), job.served.arch
+        if not arch.promise() or path in self._held:
+            return path
+        if SPLIT not in self._splits:
+            raise KerasVisionError(
+                f"nothing was exported: what {arch.registered_name} promises is fitted on a {SPLIT} split, and the "
+                "data has none"
+            )
+        runner = exporter.open(path, arch)
+        answers = stacked(
+            (runner(inputs), ground_truth) for inputs, ground_truth, _ in raw_examples(self._splits[SPLIT], arch)
+        )
+        own = arch.with_promise(*answers)
+        self._held[path] = own, own.promise() | {"with_the_trained_model": arch.kept(*answers)}
+        if own != arch:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self._write(exporter, dataclasses.replace(job, served=Served(own, self._graph, job.served.classes)))
+        return path
+
+    def of(self, path):
+        """What the file at a path promises: JSON of its row in contract.json, {} where that is nothing."""
+        return self._held[path][1] if path in self._held else {}
+
+    def wrong(self, path, runner, samples):
+        """Yields a line unless a file keeps to its own threshold. samples: serving inputs of a few examples."""
+        if path not in self._held:
+            return
+        for sample in samples:
+            answer = runner(sample)
+            for key, value in self._held[path][0].promised(answer).items():
+                if key not in answer or not np.allclose(value, answer[key], rtol=1e-4, atol=1e-6):
+                    yield f"decides {key} otherwise than the threshold that was fitted to it"
+                    return

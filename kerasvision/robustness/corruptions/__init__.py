@@ -1,0 +1,1 @@
+"""What cameras, networks, weather and light do to photographs, in five severities; a file is a group."""

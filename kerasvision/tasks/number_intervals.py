@@ -1,0 +1,86 @@
+"""Intervals that hold a number with a promised chance, as a part of the graph that is exported.
+
+Of a model with quantiles its lowest and highest one, moved by one margin ("Conformalized Quantile Regression", Romano,
+Patterson, Candes 2019, arXiv:1905.03222); of one with deviations the value and so many of them to either side, and of
+all others so far to either side that the errors of held-out examples say ("Distribution-Free Predictive Inference for
+Regression", Lei et al. 2018, arXiv:1604.04173, sections 2.2 and 5.2).
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.component import Component, plain
+from kerasvision.core.errors import UsageError
+from kerasvision.ops import conformal
+
+
+@plain("number_interval")
+@dataclasses.dataclass(frozen=True)
+class NumberInterval(Component):
+    """coverage: the promised chance that a number is in its interval; 0: there are no intervals. margins: one a number,
+    in standard deviations of the targets, or in predicted deviations; empty until they are fitted, on `examples`
+    examples. Below 0 they make an interval of quantiles narrower.
+    """
+
+    coverage: float = 0.0
+    margins: tuple[float, ...] = ()
+    examples: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.coverage < 1:
+            raise UsageError(
+                f"interval.coverage={self.coverage:g}; allowed: above 0 and below 1, as in 0.9 (only an interval "
+                "without ends has a promise of 1), or 0 for no intervals"
+            )
+
+    @property
+    def is_fitted(self):
+        """Whether predictions have intervals."""
+        return bool(self.coverage and self.margins)
+
+    def check(self, examples):
+        """Raises UsageError where so many examples cannot support the promise."""
+        least = conformal.needed(self.coverage) if self.coverage else 0
+        if examples < least:
+            raise UsageError(
+                f"interval.coverage={self.coverage:g} needs {least} held-out examples or more to be promised, and "
+                f"there are {examples}; set a larger validation_fraction, or promise less"
+            )
+
+    def fitted(self, prediction, targets, scale):
+        """With margins for these examples. prediction: numpy, stacked; targets: [N, outputs]; scale: [outputs]."""
+        self.check(len(targets))
+        low, high, unit = (part.numpy() for part in _ends(prediction, scale))
+        scores = np.maximum(low - targets, targets - high) / unit
+        margins = tuple(conformal.threshold(column, self.coverage) for column in scores.T)
+        return dataclasses.replace(self, margins=margins, examples=len(targets))
+
+    def ends(self, prediction, scale):
+        """float32 [B, outputs, 2], the lower and the upper end. An interval that would end before it begins is its
+        middle. TensorFlow.
+        """
+        low, high, unit = _ends(prediction, scale)
+        reach, middle = tf.constant(self.margins, tf.float32) * unit, 0.5 * (low + high)
+        return tf.stack([tf.minimum(low - reach, middle), tf.maximum(high + reach, middle)], -1)
+
+    def promise(self):
+        """What is promised, JSON; {} where nothing is. `between`: see `ClassSets.promise`."""
+        if not self.is_fitted:
+            return {}
+        held = {"kind": "interval", "coverage": self.coverage, "of": "each number"}
+        held |= {"thresholds": list(self.margins), "examples": self.examples}
+        return held | {"between": list(conformal.spread(self.examples, self.coverage))}
+
+
+def _ends(prediction, scale):
+    """(low, high, unit of the margin), each [B, outputs], of a prediction without margins."""
+    scale = tf.constant(scale, tf.float32)
+    if "quantiles" in prediction:
+        quantiles = tf.convert_to_tensor(prediction["quantiles"])
+        return quantiles[..., 0], quantiles[..., -1], scale * tf.ones_like(quantiles[..., 0])
+    values = tf.convert_to_tensor(prediction["values"])
+    unit = prediction.get("deviation", scale * tf.ones_like(values))
+    return values, values, tf.convert_to_tensor(unit)

@@ -1,0 +1,1 @@
+"""Following one object: remembered from one picture, found again in others."""

@@ -1,0 +1,44 @@
+"""What an architecture owes by default that is no representative: it learns, and a .tflite answers as its graph."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kerasvision.core.registry import create
+from kerasvision.export.targets.tflite import convert
+from kerasvision.inference.served import Served
+from kerasvision.ops.nms import Suppression
+from tests.contract import contracts
+
+STEPS = 40  # after which the loss has fallen
+APART = 1e-3  # of scores: an error of float32 beyond it is one of the conversion
+
+
+def sure(arch):
+    """A detector that says all that it thinks: after a few steps it is sure of nothing, and no answer says nothing."""
+    if not hasattr(arch, "suppression"):
+        return arch
+    return dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
+
+
+def check_light(arch, graph, case, folder, compares=True):
+    """The loss of one batch falls; a float .tflite of what has learned has builtin operators alone, and its answers are
+    the graph's. compares: False where the graph itself decides what it looks at, so that rounding may change all.
+    """
+    contracts.check_overfits(arch, graph, case, within=(STEPS, 0.999))
+    arch, exporter = sure(arch), create("exporters/tflite")
+    served, path = Served(arch, graph, case.classes), folder / "model.tflite"
+    path.write_bytes(convert(served, "float32", "mixed", ()))
+    beyond = [op for op in exporter.ops(path) if op.startswith(("Flex", "Custom"))]
+    assert not beyond, f"a plain interpreter lacks {beyond}"
+    runner = exporter.open(path, arch)
+    for sample in case.samples()[:3]:
+        inputs = {k: v[None] for k, v in arch.inputs_of(sample).items()}
+        answer = runner(inputs)
+        assert {k: v.dtype.name for k, v in answer.items()} == {k: o.dtype for k, o in arch.outputs.items()}
+        assert all(np.isfinite(v.astype(float)).all() for v in answer.values())
+        if compares:
+            judged = {k: v.numpy() for k, v in served.judge({k: tf.constant(v) for k, v in inputs.items()}).items()}
+            error, largest = arch.compare(judged, answer)[0][0], arch.magnitude(judged)[0]
+            assert error <= APART * max(1.0, largest), f"the file's answer is {error:.2g} off"

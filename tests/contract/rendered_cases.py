@@ -1,0 +1,62 @@
+"""Small data of the sources that render their pictures."""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+
+from kerasvision.core.registry import create
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """source: an instance over drawn data. sizes: {split: records}, or {"": records} of all splits together where the
+    source cuts them itself. classes: how many. places: what a person may name for it, each a path of its own kind.
+    """
+
+    source: object
+    sizes: dict
+    classes: int
+    places: tuple = ()
+
+
+def picture(seed, side=(12, 10)):
+    """A picture of noise unlike that of any other seed."""
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*side, 3), dtype=np.uint8))
+
+
+def _material(root):
+    """Folders of cut-outs, two classes of three each, and of three grounds."""
+    for number, name in enumerate(("ball", "cube")):
+        for i, letter in enumerate("abc"):
+            cutout = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+            cutout.paste((250 - 60 * i, 30 + 80 * i, 200 * number, 255), (5, 5, 35, 35))
+            (root / "objects" / name).mkdir(parents=True, exist_ok=True)
+            cutout.save(root / "objects" / name / f"{letter}.png")
+    (root / "grounds").mkdir()
+    for number, letter in enumerate("abc"):
+        picture(number, (60, 70)).save(root / "grounds" / f"{letter}.png")
+    return {"path": str(root / "objects"), "backgrounds": (str(root / "grounds"),)}
+
+
+def _cut_paste(root):
+    held = _material(root) | {"cache": str(root / "cache")}
+    source = create("sources/cut_paste", **held, scenes=(5, 2, 2), image_size=(48, 56), masks=True)
+    return [Drawn(source, {"train": 5, "validation": 2, "test": 2}, 2)]
+
+
+def _moving(root):
+    held = _material(root) | {"films": (2, 1, 1), "frames": 3, "image_size": (48, 56)}
+    sizes = {"train": 6, "validation": 3, "test": 3}
+    frames, pairs = create("sources/moving", **held, masks=True), create("sources/moving", **held, give="pairs")
+    return [Drawn(frames, sizes, 2), Drawn(pairs, sizes, 2)]
+
+
+def _rendered_text(root):
+    root.mkdir()
+    (root / "words.txt").write_text("the quick brown fox jumps over the lazy dog " * 9)
+    source = create("sources/rendered_text", texts=(str(root / "words.txt"),), lines=(6, 2, 2), length=(2, 8))
+    return [Drawn(source, {"train": 6, "validation": 2, "test": 2}, 27)]
+
+
+DRAWERS = {"cut_paste": _cut_paste, "moving": _moving, "rendered_text": _rendered_text}

@@ -1,0 +1,124 @@
+"""Sets of classes inside of files: each with a threshold of its own scores, and a contract that says so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.pipeline import raw_examples, splits_of
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
+from kerasvision.export.promises import Promises
+from kerasvision.inference.evaluation import stacked
+from kerasvision.serve.models import configs_below
+from kerasvision.serve.server import Server
+from kerasvision.tasks.class_sets import ClassSets
+from kerasvision.train.calibrate import calibrated
+from tests.serve.conftest import QUIET, Client, png
+
+SPECS = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+COVERAGE = 0.9
+
+
+def promising(trained, sets):
+    """A digits run with sets of classes, as training would leave it."""
+    arch = dataclasses.replace(trained.arch, class_sets=sets)
+    held = splits_of(trained.recipe)["validation"]
+    arch = calibrated(arch, trained.graph, trained.classes, held, 64)
+    return dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=arch), folder=None)
+
+
+@pytest.fixture(scope="module")
+def exported(digits_run, tmp_path_factory):
+    """(model, its artifacts by kind, the contract, the folder)."""
+    trained, out = promising(digits_run, ClassSets(COVERAGE)), tmp_path_factory.mktemp("promises")
+    artifacts, contract = export(trained, [from_spec(s) for s in SPECS], out, limit=100, verbose=False)
+    return trained, {a.kind: a for a in artifacts}, contract, out
+
+
+def answers(trained, runner, split):
+    every = raw_examples(splits_of(trained.recipe)[split], trained.arch)
+    return stacked((runner(inputs), truth) for inputs, truth, _ in every)
+
+
+@pytest.mark.parametrize("spec", ("saved_model", "tflite:float32", "tflite:int8", "onnx"))
+def test_each_file_has_the_threshold_of_its_own_scores(exported, spec):
+    trained, artifacts, contract, _ = exported
+    runner = from_spec(spec).open(artifacts[spec].path, trained.arch)
+    predicted, truth = answers(trained, runner, "validation")
+    right = predicted["probabilities"][np.arange(len(truth["label"])), truth["label"]]
+    lowest = np.sort(right)[len(right) - int(np.ceil((len(right) + 1) * COVERAGE))]  # by hand: of 1 - p the highest
+    (row,) = (a for a in contract["artifacts"] if a["kind"] == spec)
+    (threshold,) = row["promise"]["thresholds"]
+    assert 0 <= threshold - (1 - float(lowest)) <= 1.1e-6
+    assert row["promise"] | {"coverage": COVERAGE, "examples": len(right), "kind": "class_set"} == row["promise"]
+    inside = predicted["in_set"]
+    assert inside.dtype == np.int32
+    np.testing.assert_array_equal(inside, predicted["probabilities"] >= lowest - np.float32(1e-6))
+    assert COVERAGE <= inside[np.arange(len(right)), truth["label"]].mean() < COVERAGE + 0.03
+    assert {"coverage", "set_size", "empty_sets"} <= row["metrics"].keys()
+
+
+def test_the_integer_files_threshold_is_another(exported):
+    trained, artifacts, _, _ = exported
+    held = {spec: a.promise["thresholds"][0] for spec, a in artifacts.items()}
+    assert abs(held["onnx"] - trained.arch.class_sets.thresholds[0]) < 1e-5
+    assert abs(held["tflite:int8"] - held["onnx"]) > 1e-5
+    assert 0 < artifacts["tflite:int8"].promise["with_the_trained_model"] <= 1
+
+
+def test_the_answer_names_the_set_and_its_promise(exported):
+    from kerasvision.api import load
+    from kerasvision.export.light import light_model
+
+    trained, artifacts, _, _ = exported
+    path = artifacts["tflite:int8"].path
+    image = next(iter(raw_examples(splits_of(trained.recipe)["test"], trained.arch)))[0]["image"][0]
+    answer, light = load(path).predict(image), light_model(path)
+    said = answer.to_json()["set"]
+    assert said["coverage"] == COVERAGE and said["of"] == "examples" and set(said["labels"]) <= set(trained.classes)
+    assert "; the 90 % set: " in answer.in_words()
+    empty = dict(answer.values) | {"in_set": np.zeros(10, np.int32)}
+    described = light.arch.describe(empty, trained.classes)
+    assert described["set"] == {"labels": [], "coverage": COVERAGE, "of": "examples"}
+    assert light.arch.showing.in_words(described).endswith("; the 90 % set: none")
+
+
+def test_the_served_answer_has_the_set_and_its_promise(exported):
+    trained, _, _, out = exported
+    image = next(iter(raw_examples(splits_of(trained.recipe)["test"], trained.arch)))[0]["image"][:2]
+    server = Server(configs_below(out / "saved_models"), QUIET, out / "saved_models").start()
+    try:
+        client, name = Client(server.rest_port), trained.recipe.name
+        status, given = client.predict(name, {"inputs": {"image": image.tolist()}})
+        _, drawn = client.ask("POST", f"/draw/{name}", png(image[0]))
+    finally:
+        server.stop()
+    given = given["outputs"]
+    assert status == 200 and np.shape(given["in_set"]) == (2, 10) and set(np.ravel(given["in_set"])) <= {0, 1}
+    labels = {trained.classes[k] for k in np.flatnonzero(given["in_set"][0])}
+    assert set(drawn["answer"]["set"]["labels"]) == labels and drawn["answer"]["set"]["coverage"] == COVERAGE
+    assert "; the 90 % set: " in drawn["words"]
+
+
+def test_a_file_with_another_threshold_is_seen(exported):
+    trained, artifacts, _, _ = exported
+    path = artifacts["onnx"].path
+    runner = from_spec("onnx").open(path, trained.arch)
+    samples = [inputs for inputs, _, _ in raw_examples(splits_of(trained.recipe)["test"], trained.arch, limit=64)]
+    promises = Promises(None, None, {})
+    for threshold, lines in ((artifacts["onnx"].promise["thresholds"][0], 0), (0.0, 1)):
+        sets = dataclasses.replace(trained.arch.class_sets, thresholds=(threshold,))
+        promises._held = {path: (dataclasses.replace(trained.arch, class_sets=sets), {})}
+        assert len(list(promises.wrong(path, runner, samples))) == lines
+
+
+def test_data_without_a_validation_split_is_refused(exported, digits_run):
+    trained, _, _, _ = exported
+    bare = Promises(lambda exporter, job: "somewhere", trained.graph, {"train": None})
+    job = dataclasses.make_dataclass("J", ["served"])(trained.served())
+    with pytest.raises(KerasVisionError, match="promises is fitted on a validation split, and the data has none"):
+        bare.written(None, job)
+    unpromised = dataclasses.make_dataclass("J", ["served"])(digits_run.served())
+    assert bare.written(None, unpromised) == "somewhere" and bare.of("somewhere") == {}

@@ -1,0 +1,24 @@
+"""A trained model whose exports share what is traced."""
+
+import dataclasses
+import functools
+
+from kerasvision.train.run import Trained
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced(Trained):
+    """What it serves is traced once, however many exports take it. Its weights and its architecture must not change."""
+
+    @functools.cached_property
+    def _served(self):
+        return super().served()
+
+    def served(self):
+        return self._served
+
+    def under(self, budget):
+        """The same with another budget, traced already."""
+        other = dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, budget=budget))
+        vars(other)["_served"] = self.served()
+        return other
