@@ -231,6 +231,22 @@ def _table(root):
     return [*drawn, several, Drawn(numbers, {"train": 12}, 1)]
 
 
+def _senses(root):
+    rows = ["photo,title,grams,label,split"]
+    for i, word in enumerate(("one", "two", "three", "four") * 3):
+        _pictures(root, [f"{i}.png"], i)
+        photo, title, grams = (
+            ("" if i == 2 else f"{i}.png"),
+            ("" if i == 5 else f"{word} {i}"),
+            ("" if i == 7 else 2.5 * i),
+        )
+        rows.append(f"{photo},{title},{grams},{('odd', 'even')[i % 2]},{('train', 'train', 'test')[i % 3]}")
+    (root / "things.csv").write_text("\n".join(rows))
+    columns = {"image_column": "photo", "text_column": "title", "number_columns": ("grams",)}
+    source = create("sources/senses", path=str(root / "things.csv"), **columns, validation_fraction=0.0)
+    return [Drawn(source, {"train": 8, "test": 4}, 2)]
+
+
 def _pictures_alone(root):
     _pictures(root / "flat", [f"{name}/{i}.png" for name in ("one", "two") for i in range(5)])
     _pictures(root / "split", [f"{s}/{i}.png" for s, n in (("train", 4), ("val", 2)) for i in range(n)])
@@ -257,4 +273,5 @@ DRAWERS = {
     "text_lines": _text_lines,
     **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
+    "senses": _senses,
 }

@@ -16,7 +16,7 @@ from kerasvision.ops.dense import IGNORE
 from tests.contract.source_cases import DRAWERS, Drawn
 
 INPUTS = ("image", "image_bytes", "volume", "text", "exemplar")  # one of them is in every sample
-BESIDE = {"spacing_mm", "path", "image_id"}
+BESIDE = {"spacing_mm", "path", "image_id", "numbers", "senses"}
 REGISTERED = [name for name in sources.names() if name != "contract_case"]  # which gives what it is given
 HEAVY = ("incomplete", "tfds")  # the first traces decoders, the second imports and prepares: 8 s each
 WITHOUT_LABELS = ("sources/pictures",)

@@ -50,8 +50,6 @@ class Senses(Source):
     """
 
     labels: typing.ClassVar[tuple[str, ...]] = ("label",)
-    suffixes: typing.ClassVar[tuple[str, ...]] = (".csv", ".tsv", *JSON_LINES)
-
     path: str
     image_column: str = ""
     text_column: str = ""
@@ -63,6 +61,10 @@ class Senses(Source):
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     seed: int = 0
+
+    @classmethod
+    def detects(cls, path):
+        return False  # which columns are senses is to be named
 
     def open(self):
         what = f"senses {self.path!r}"

@@ -7,7 +7,8 @@ import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
-from kerasvision.tasks._one_of_several import OneOfSeveral, TuneFor
+from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
+from kerasvision.tasks.class_sets import ClassSets
 from kerasvision.tasks.multi_modal.task import MultiModal
 
 
@@ -23,6 +24,8 @@ class MultiModalClassifier(MultiModal, OneOfSeveral):
     label_smoothing: float = 0.0
     tune_for: TuneFor = "nothing"
     class_factors: tuple[float, ...] = ()
+    scaling: Scaling = "nothing"
+    class_sets: ClassSets = ClassSets()
 
     name: typing.ClassVar[str] = "multi_modal"
 

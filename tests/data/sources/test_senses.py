@@ -139,7 +139,7 @@ def test_a_model_of_three_senses_answers_from_any_two_and_the_table(line, things
         writer.writerow(["2.png", " ", "0 1.5", "1 0 1"])
     for place in (run.folder, *paths.values()):
         assert main(["predict", str(place), str(table), "--json"]) == 0
-        said = [json.loads(row)["top"][0]["label"] for row in capsys.readouterr().out.splitlines()]
+        said = [json.loads(row)["prediction"]["top"][0]["label"] for row in capsys.readouterr().out.splitlines()]
         assert said == ["apple", "leaf", "sky"]
     model = api.load(run.folder)
     given = {"image": str(folder / "0.png"), "text": b"far above us", "numbers": [0.0, 1.5], "senses": [0, 1, 1]}
