@@ -48,11 +48,12 @@ class DropSenses(keras.layers.Layer):
     def __init__(self, rate, name=None, trainable=True, dtype=None):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.rate = rate
+        self.draws = keras.layers.Dropout(rate)  # whose seeds are Keras' own
 
     def call(self, flags, training=None):
         if not self.rate or not training:
             return tf.identity(flags)
-        kept = flags * tf.cast(tf.random.uniform(tf.shape(flags)) >= self.rate, flags.dtype)
+        kept = flags * tf.cast(self.draws(tf.ones_like(flags), training=True) > 0, flags.dtype)
         return tf.where(tf.reduce_max(kept, 1, keepdims=True) > 0, kept, flags)
 
     def get_config(self):
