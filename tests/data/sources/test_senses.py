@@ -14,7 +14,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.train.fit import train
+from tests.undrawn import train
 
 COLORS = {"apple": (200, 30, 30), "leaf": (30, 180, 40), "sky": (40, 60, 220)}
 TEXTS = {"apple": "a ripe fruit", "leaf": "it grows on a tree", "sky": "far above us"}
@@ -119,10 +119,11 @@ def line(things, tmp_path_factory):
     optimizer = create("optimizers/adamw", learning_rate=5e-3)
     recipe = Recipe(name="things", model=model, data=data, epochs=30, batch_size=20, optimizer=optimizer)
     run = train(recipe, folder / "run")
-    artifacts, _ = export(run, [from_spec(s) for s in ("saved_model", "tflite:float32")], folder, verbose=False)
+    artifacts, _ = export(run, [from_spec(s) for s in ("tflite:float32",)], folder, verbose=False)
     return run, {a.kind: a.path for a in artifacts}
 
 
+@pytest.mark.nightly
 def test_a_model_of_three_senses_answers_from_any_two_and_the_table(line, things, capsys):
     """Trained on rows that lack a sense, and with dropped ones: what is missing is no black picture to it."""
     run, paths = line
