@@ -164,6 +164,29 @@ def exchange_quantizers(wrapper, exchange):
         wrapper._output_quantizers = [exchange(quantizer) for quantizer in wrapper._output_quantizers]
 
 
+@contextlib.contextmanager
+def inputs_in_order():
+    """Around `quantize_apply`: a layer of several inputs gets them in the order that it had them in.
+
+    tfmot connects a layer that it matches anew, in the order of the graph's list: Concatenate([b, a]) joins [a, b].
+    When it goes: compare `fed_by` of each Concatenate before and after, and refuse a graph where they differ.
+    """
+    import tensorflow_model_optimization as tfmot
+
+    transformer = tfmot.quantization.keras.graph_transformations.model_transformer.ModelTransformer
+    found = transformer._get_layers
+
+    def in_order(self, names):
+        held = {layer["config"]["name"]: layer for layer in found(self, names)}
+        return [held[name] for name in dict.fromkeys(names) if name in held]
+
+    transformer._get_layers = in_order
+    try:
+        yield
+    finally:
+        transformer._get_layers = found
+
+
 def assign_moving_average(variable, value, remembers):
     """Move a variable towards a value, float of its shape, or on replicas towards the mean of theirs.
 

@@ -150,15 +150,15 @@ def test_a_callback_gets_tensors_where_it_says_so(takes):
         assert tf.is_tensor(seen.logs["loss"]) == takes
 
 
-class Own(QUANTIZERS.MovingAverageQuantizer):
-    pass
+class Telling(QUANTIZERS.MovingAverageQuantizer):
+    calls = []
+
+    def __call__(self, inputs, training, weights):
+        self.calls.append(sorted(weights))
+        return super().__call__(inputs, training, weights)
 
 
-def _own(quantizer):
-    return Own(**quantizer.get_config()) if type(quantizer) is QUANTIZERS.MovingAverageQuantizer else quantizer
-
-
-def test_quantizers_of_a_wrapped_graph_are_exchanged():
+def test_quantizers_of_a_wrapped_graph_are_exchanged_and_called():
     """An activation of its own (Dense) and an output (Add) are what tfmot's two lists hold."""
     x = keras.Input((3,))
     y = keras.layers.Dense(3, activation="relu", name="dense")(x)
@@ -168,40 +168,35 @@ def test_quantizers_of_a_wrapped_graph_are_exchanged():
 
     def exchange(quantizer):
         asked.append(type(quantizer))
-        return _own(quantizer)
+        moving = type(quantizer) is QUANTIZERS.MovingAverageQuantizer
+        return Telling(**quantizer.get_config()) if moving else quantizer
 
     with needed(internals.quantized_name, internals.unquantized_name, internals.exchange_quantizers):
         assert is_quantized(quantized) and not is_quantized(graph)
         assert quantized.get_layer(internals.quantized_name("dense")).layer.name == "dense"
         assert [internals.unquantized_name(n) for n in ("quant_dense", "dense")] == ["dense", "dense"]
-        for layer in quantized.layers:
-            internals.exchange_quantizers(layer, exchange)
-        assert asked.count(QUANTIZERS.MovingAverageQuantizer) == 2
-        asked.clear()
-        for layer in quantized.layers:
-            internals.exchange_quantizers(layer, exchange)
-        assert asked.count(Own) == 2
-    assert quantized(np.ones((1, 3), np.float32), training=True).shape == (1, 3)
+        for kind in (QUANTIZERS.MovingAverageQuantizer, Telling):
+            asked.clear()
+            for layer in quantized.layers:
+                internals.exchange_quantizers(layer, exchange)
+            assert asked.count(kind) == 2
+        Telling.calls.clear()
+        assert quantized.call(tf.ones((1, 3)), training=True).shape == (1, 3)
+        assert Telling.calls == [["max_var", "min_var"]] * 2
 
 
-def test_exchanged_quantizers_are_those_that_are_called():
-    calls = []
-    wrapped = keras.Sequential([keras.layers.Dense(2, activation="relu", input_shape=(3,))])
-    quantized = tfmot.quantization.keras.quantize_model(wrapped)
-
-    class Telling(QUANTIZERS.MovingAverageQuantizer):
-        def __call__(self, inputs, training, weights):
-            calls.append(sorted(weights))
-            return super().__call__(inputs, training, weights)
-
-    def exchange(quantizer):
-        moving = type(quantizer) is QUANTIZERS.MovingAverageQuantizer
-        return Telling(**quantizer.get_config()) if moving else quantizer
-
-    with needed(internals.exchange_quantizers):
-        internals.exchange_quantizers(quantized.layers[-1], exchange)
-        quantized.call(tf.ones((1, 3)), training=True)
-        assert calls == [["max_var", "min_var"]]
+def test_a_wrapped_layer_gets_its_inputs_in_order():
+    """Without the context it does not, which is why it is there."""
+    x = keras.Input((4, 4, 3))
+    normed = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 1, use_bias=False)(x))
+    branches = [keras.layers.ReLU(name="relu")(normed), keras.layers.MaxPooling2D(1, name="pool")(x)]
+    graph = keras.Model(x, keras.layers.Concatenate(name="join")(branches))
+    orders = []
+    for around in (internals.inputs_in_order(), contextlib.nullcontext()):
+        with needed(internals.inputs_in_order), around:
+            wrapped = tfmot.quantization.keras.quantize_model(graph).get_layer("quant_join")
+            orders.append([source.name for source in internals.fed_by(wrapped)[0]])
+    assert orders == [["quant_relu", "quant_pool"], ["quant_pool", "quant_relu"]]
 
 
 def test_a_moving_average_moves_by_its_share():

@@ -134,3 +134,20 @@ def test_ranges_are_the_first_batchs_after_one_step_then_grow_at_once_and_shrink
     np.testing.assert_allclose([after_first, after_more], [first, more], rtol=0.01)
     assert more > 1.15 * first
     np.testing.assert_allclose(after_less, 0.999 * after_more + 0.001 * less, rtol=1e-4)
+
+
+def test_what_a_concatenation_joins_keeps_its_order():
+    """The first channel of [twice the image, by a convolution that is folded; the image, pooled] is twice the image's
+    first. tfmot lists folded layers last, and would join the pooled image first.
+    """
+    image = keras.Input((4, 4, 3), name="image")
+    normed = keras.layers.BatchNormalization(trainable=False)(keras.layers.Conv2D(3, 1, use_bias=False)(image))
+    branches = [keras.layers.ReLU()(normed), keras.layers.MaxPooling2D(1)(image)]
+    first = keras.layers.Conv2D(1, 1, use_bias=False)(keras.layers.Concatenate()(branches))
+    graph = keras.Model({"image": image}, {"first": first})
+    twice, chosen = (layer for layer in graph.layers if isinstance(layer, keras.layers.Conv2D))
+    twice.set_weights([2 * np.eye(3)[None, None]])
+    chosen.set_weights([np.eye(6, 1)[None, None]])
+    x = np.random.default_rng(0).uniform(0, 1, (2, 4, 4, 3)).astype(np.float32)
+    answer = QAT.graph(Toy(), graph)({"image": x}, training=True)["first"].numpy()
+    np.testing.assert_allclose(answer[..., 0], 2 * x[..., 0], atol=0.04)  # a few steps of 2 / 255

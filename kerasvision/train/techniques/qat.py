@@ -11,7 +11,13 @@ import tf_keras as keras
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import techniques
-from kerasvision.ops.internals import assign_moving_average, exchange_quantizers, fed_by, quantized_name
+from kerasvision.ops.internals import (
+    assign_moving_average,
+    exchange_quantizers,
+    fed_by,
+    inputs_in_order,
+    quantized_name,
+)
 from kerasvision.train.techniques._kernels import KeepValues, KeepZeros, clustered, kernels, sparsity
 from kerasvision.train.techniques._replicas import of_all_replicas
 from kerasvision.train.techniques.base import Technique
@@ -51,7 +57,7 @@ class QAT(Technique):
         graph.trainable = True  # tfmot keeps other lists of weights for frozen layers, and their files do not fit
         annotated = keras.models.clone_model(graph, clone_function=_annotate)
         try:
-            with keras.utils.custom_object_scope({"OutputRange": OutputRange}):
+            with keras.utils.custom_object_scope({"OutputRange": OutputRange}), inputs_in_order():
                 quantized = tfmot.quantization.keras.quantize_apply(annotated)
         except (ValueError, RuntimeError, TypeError) as error:
             raise KerasVisionError(
