@@ -33,10 +33,11 @@ def run(args):
         return 0
     print_figures(trained.metrics, trained.directions)
     if promise:
-        low, high = promise.get("between", (promise["coverage"],) * 2)
-        promised, really = (
-            f"{100 * promise['coverage']:g} % of {promise['of']}",
-            f"{100 * low:.1f} to {100 * high:.1f} %",
+        line = (
+            f"promised: {100 * promise['coverage']:g} % of {promise['of']}, by {promise['examples']} held-out examples"
         )
-        print(f"promised: {promised}, by {promise['examples']} held-out examples (which can make it {really})")
+        if "between" in promise:
+            low, high = promise["between"]
+            line += f" (which can make it {100 * low:.1f} to {100 * high:.1f} %)"
+        print(line)
     return 0
