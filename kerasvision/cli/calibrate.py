@@ -2,6 +2,8 @@
 it."""
 
 import json
+import pathlib
+import sys
 
 HELP = "fit a run's probabilities and what its answers promise, such as sets that hold the right class"
 
@@ -28,6 +30,8 @@ def run(args):
 
     trained = recalibrated(args.folder, args.settings)
     promise = trained.arch.promise()
+    if list(pathlib.Path(args.folder).glob("*/**/contract.json")):
+        print(f"files in {args.folder} keep what they were exported with; export again", file=sys.stderr)
     if args.json:
         print(json.dumps({"promise": promise, "metrics": trained.metrics}, indent=2))
         return 0
