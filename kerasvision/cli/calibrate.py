@@ -2,6 +2,8 @@
 it."""
 
 import json
+import pathlib
+import sys
 
 HELP = "fit a run's probabilities and what its answers promise, such as sets that hold the right class"
 
@@ -28,15 +30,18 @@ def run(args):
 
     trained = recalibrated(args.folder, args.settings)
     promise = trained.arch.promise()
+    if list(pathlib.Path(args.folder).glob("*/**/contract.json")):
+        print(f"files in {args.folder} keep what they were exported with; export again", file=sys.stderr)
     if args.json:
         print(json.dumps({"promise": promise, "metrics": trained.metrics}, indent=2))
         return 0
     print_figures(trained.metrics, trained.directions)
     if promise:
-        low, high = promise.get("between", (promise["coverage"],) * 2)
-        promised, really = (
-            f"{100 * promise['coverage']:g} % of {promise['of']}",
-            f"{100 * low:.1f} to {100 * high:.1f} %",
+        line = (
+            f"promised: {100 * promise['coverage']:g} % of {promise['of']}, by {promise['examples']} held-out examples"
         )
-        print(f"promised: {promised}, by {promise['examples']} held-out examples (which can make it {really})")
+        if "between" in promise:
+            low, high = promise["between"]
+            line += f" (which can make it {100 * low:.1f} to {100 * high:.1f} %)"
+        print(line)
     return 0

@@ -101,6 +101,11 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed, start, own)
     data = data.enumerate(start).shard(workers, worker)
     canvas, several = canvas_of(arch) if count else None, _several(arch, phase.techniques)
+    if several and batch_parts:
+        raise UsageError(
+            f"{batch_parts[0].registered_name} mixes rows of a batch, and {several.registered_name} compares those of "
+            "one example; leave one of them out"
+        )
 
     def example(index, held):
         reads, root = [lambda get=get: receive(get()) for get in members(held)], stream_seed(seed, index)

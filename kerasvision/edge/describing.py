@@ -20,7 +20,7 @@ def describe(values, classes, promise=None):
         return vector(values)
     if {"present", "probabilities"} <= set(values):
         return several(values, classes)
-    if set(values) <= {"probabilities", "in_set"}:
+    if set(values) <= {"probabilities", "in_set", "heat"}:
         return best(values, classes, promise)
     return {key: np.asarray(value).tolist() for key, value in values.items()}
 

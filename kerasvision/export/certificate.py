@@ -50,14 +50,15 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
-        rules = trained.recipe.budget, limit, rounding, trained.recipe.metric
+        rules = trained.recipe.budget, limit, rounding, trained.recipe.metric, promises.job_of
         reference, artifacts, runners = measure(written, job, splits, split_name, *rules)
         check_metric(record, reference, trained.chosen_by[0], limit)
         judge = Judge(job, trained.graph, rounding)
         whole = _checked(written, artifacts, runners, judge, doubts, promises)
         artifacts = stressed(written, whole, runners, trained, split_name, limit)
         artifacts = _with_functions(written, artifacts, runners, FunctionJudge(served, job.samples[:FUNCTION_EXAMPLES]))
-        artifacts = _with_repairs(exporters, _heated(written, artifacts, runners, job), calibration, repaired)
+        artifacts = _heated(written, artifacts, runners, job)
+        artifacts = _with_repairs(exporters, artifacts, calibration, repaired, promises)
         contract = contract_json(trained, version, reference, artifacts)
         if verbose:
             print_table(trained, reference, artifacts)
@@ -119,14 +120,14 @@ def _heated(written, artifacts, runners, job):
     return held
 
 
-def _with_repairs(exporters, artifacts, calibration, repaired):
+def _with_repairs(exporters, artifacts, calibration, repaired, promises):
     """The artifacts with the steps that repaired them, which make the same bytes again."""
     held = []
     for exporter, artifact in zip(exporters, artifacts, strict=True):
         record, failures = {}, artifact.failures
         if repaired is not None and exporter == repaired.exporter:
             record = repaired.record
-            if artifact.sha256 != repaired.sha256:
+            if promises.plain_sum(artifact) != repaired.sha256:
                 failures = (*failures, "is not the file that was judged on the validation split, by the same steps")
         elif getattr(exporter, "repair", ()):
             record = {"steps": list(exporter.repair), "calibration": calibration}

@@ -15,6 +15,7 @@ from kerasvision.edge.client import as_png
 from kerasvision.edge.golden import LEAST_MASK, NAME, VERSION, check_form
 from kerasvision.edge.independent.predicting import real, typed
 from kerasvision.edge.tensors import packed
+from kerasvision.export import heat
 from kerasvision.inference.batches import joined
 
 EXAMPLES, MOST_BYTES = 5, 2**24  # of examples, as base64 and without their answers; of large ones there are fewer
@@ -104,6 +105,9 @@ def _artifact(exporter, artifact, runner, row, inputs):
         key: _tolerance([real(answer[key], tensor) for answer in answers], tensor, bound, step)
         for key, tensor in row["outputs"].items()
     }
+    if heat.HEAT in tolerance and exporter.precision:  # slopes: bounded by the largest of them, not by scores
+        largest = max(float(np.abs(answer[heat.HEAT]).max()) for answer in answers)
+        tolerance[heat.HEAT] = heat.MOST_APART[exporter.precision] * max(largest, 1e-12)
     if decision["rule"] == "objects":
         decision["score"] = tolerance[decision["keys"]["scores"]]
         tolerance = {key: value for key, value in tolerance.items() if key not in row["restore"]["keys"].values()}

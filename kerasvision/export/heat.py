@@ -22,7 +22,7 @@ ROUNDED = ("dynamic", "int8", "int16x8")  # files that hold the dense layer's we
 _POOLS = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
 _LEVELS = 127  # of int8 on either side of 0
 # of the largest value: far above what rounding does, far below another class or another layer's kernel
-_MOST_APART = {"float32": 1e-3, "float16": 3e-2}
+MOST_APART = {"float32": 1e-3, "float16": 3e-2}
 _LEAST = 1e-12
 
 
@@ -81,7 +81,7 @@ def kept(runner, precision, served, samples):
         figures.append((fidelity.rank_correlation(*pair), fidelity.hottest_shared(*pair)))
     correlation, shared = (float(value) for value in np.mean(figures, 0))
     row = {"method": "grad_cam", "examples": len(figures), "rank_correlation": correlation, "hottest_shared": shared}
-    is_wrong = not apart <= _MOST_APART.get(precision, np.inf)
+    is_wrong = not apart <= MOST_APART.get(precision, np.inf)
     wrong = (f"gives another heat than the trained model, by {apart:.2g} of its largest value",) if is_wrong else ()
     return row | {"trusted": min(correlation, shared) >= fidelity.TRUSTED}, wrong
 

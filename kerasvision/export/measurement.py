@@ -133,7 +133,7 @@ def drawn_rounding(served, exporters, split):
     return Rounding(served, {"float32"} | {e.precision for e in exporters} - {None}, examples)
 
 
-def measure(written, job, splits, split_name, budget, limit, rounding, metric=""):
+def measure(written, job, splits, split_name, budget, limit, rounding, metric="", job_of=lambda path, job: job):
     """(`Reference`, an `Artifact` and its open `Runner` for each of `written`), on at most `limit` examples of a split.
 
     written: [(exporter, path of what it wrote)]. job: the `Job` that they were written for. splits: of the data, by
@@ -157,7 +157,8 @@ def measure(written, job, splits, split_name, budget, limit, rounding, metric=""
     require_finite(metrics, chosen_by[0], "the trained model")
     folds = fold_metrics(evaluator, chosen_by[0], len(names))
     reference = Reference(split_name, len(names), metrics, folds, profile.result(), evaluator.decisions())
-    artifacts = [_artifact(s, reference, names, job, split, rounding, budget, chosen_by) for s in subjects]
+    asked = split, rounding, budget, chosen_by
+    artifacts = [_artifact(s, reference, names, job_of(s.path, job), *asked) for s in subjects]
     return reference, artifacts, [s.runner for s in subjects]
 
 

@@ -4,6 +4,7 @@ Each file is written, asked about the validation split, and written again with t
 """
 
 import dataclasses
+import hashlib
 import shutil
 
 import numpy as np
@@ -29,7 +30,7 @@ class Promises:
 
     def __init__(self, write, graph, splits):
         self._write, self._graph, self._splits = write, graph, splits
-        self._held = {}
+        self._held, self._plain = {}, {}
 
     def written(self, exporter, job):
         """The path of an exporter's artifact, with a promise of its own where the architecture has one."""
@@ -48,9 +49,21 @@ class Promises:
         own = arch.with_promise(*answers)
         self._held[path] = own, own.promise() | {"with_the_trained_model": arch.kept(*answers)}
         if own != arch:
+            if path.is_file():
+                self._plain[path] = hashlib.sha256(path.read_bytes()).hexdigest()
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-            self._write(exporter, dataclasses.replace(job, served=Served(own, self._graph, job.served.classes)))
+            self._write(exporter, self.job_of(path, job))
         return path
+
+    def job_of(self, path, job):
+        """The `Job` that the file at a path was written for in the end. job: of the export."""
+        if path not in self._held:
+            return job
+        return dataclasses.replace(job, served=Served(self._held[path][0], self._graph, job.served.classes))
+
+    def plain_sum(self, artifact):
+        """The sha256 of an artifact's file as it was with the trained model's threshold."""
+        return self._plain.get(artifact.path, artifact.sha256)
 
     def of(self, path):
         """What the file at a path promises: JSON of its row in contract.json, {} where that is nothing."""

@@ -193,7 +193,8 @@ def overlap_refusal(shared, least):
 
 def covered(artifact, gap):
     """(note, what refuses a file that holds less of what is right in its sets than it promises, or "")."""
-    promised, found = getattr(artifact, "promise", {}).get("coverage"), artifact.metrics.get("coverage")
+    promised, held = getattr(artifact, "promise", {}).get("coverage"), artifact.metrics
+    found = held.get("interval_coverage", held.get("coverage"))  # of quantiles `coverage` is no promise
     if promised is None or found is None:
         return "promises no sets, so budget.coverage_gap says nothing of it", ""
     many = artifact.agreement["examples"]

@@ -12,7 +12,8 @@ from kerasvision.inference.evaluation import evaluator_of, gallery_of
 from kerasvision.inference.folds import fold_metrics
 from kerasvision.robustness.moving import moved
 
-EXTRA = ("calibration_error", "coverage")  # figures that are told beside the metric, of evaluators that have them
+# figures that are told beside the metric, of evaluators that have them
+EXTRA = ("calibration_error", "coverage", "set_size", "interval_coverage", "interval_width")
 _KEPT = 2**29  # bytes of decoded examples that stay in memory; a larger split is read for each severity
 
 

@@ -41,6 +41,9 @@ def measured(
     asked = Asked(model, split, examples)
     names, left_out = _possible(names, corruptions, asked)
     pairs = [(name, s) for name in names for s in severities if s in held[name].severities]
+    if not pairs:
+        why = "; ".join(dict.fromkeys(left_out.values())) or f"{', '.join(names)} have other severities"
+        raise UsageError(f"no corruption is left to be asked for: {why}")
     clean = asked.cell()
     cells = _cells(asked, pairs, clean, kept, progress)
     rows = {name: {str(s): cells[f"{name}/{s}"] for n, s in pairs if n == name} for name in names}

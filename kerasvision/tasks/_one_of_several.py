@@ -106,22 +106,28 @@ class OneOfSeveral(Architecture):
         probabilities, labels = predictions["probabilities"], ground_truths["label"]
         if self.tune_for == "nothing":
             return self.with_promise(predictions, ground_truths)
-        counts = np.bincount(labels, minlength=self.num_classes)
+        own = slice(None, None, 2) if self.class_sets.coverage else slice(None)  # the others are for the sets
+        counts = np.bincount(labels[own], minlength=self.num_classes)
         weights = 1 / np.maximum(counts, 1) if self.tune_for == "balanced_accuracy" else np.ones(self.num_classes)
         held = np.asarray(self.class_factors or np.ones(self.num_classes))
-        factors = held * best_factors(probabilities, labels, weights)
+        factors = held * best_factors(probabilities[own], labels[own], weights)
         tuned = dataclasses.replace(self, class_factors=tuple(float(f"{f:.6g}") for f in factors / factors.max()))
         moved = probabilities * (np.asarray(tuned.class_factors) / held)
         moved = np.float32(moved / moved.sum(1, keepdims=True))
         return tuned.with_promise(predictions | {"probabilities": moved}, ground_truths)
 
+    @property
+    def _shares(self):
+        """Whether every other held-out example has chosen something else than the sets."""
+        return self.scaling != "nothing" or self.tune_for != "nothing"
+
     def check_promise(self, examples):
-        self.class_sets.check(examples // 2 if self.scaling != "nothing" else examples, self.num_classes)
+        self.class_sets.check(examples // 2 if self._shares else examples, self.num_classes)
 
     def with_promise(self, predictions, ground_truths):
         if not self.class_sets.coverage:
             return self
-        step = slice(1, None, 2) if self.scaling != "nothing" else slice(None)  # the others have chosen the scaling
+        step = slice(1, None, 2) if self._shares else slice(None)  # the others have chosen scaling and factors
         held = self.class_sets.fitted(predictions["probabilities"][step], ground_truths["label"][step])
         return dataclasses.replace(self, class_sets=held)
 

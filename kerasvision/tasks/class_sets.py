@@ -69,7 +69,9 @@ class ClassSets(Component):
 
     def members(self, probabilities):
         """[B, K] -> int32 [B, K], 1 where a class is in the set. TensorFlow."""
-        return tf.cast(self.scores(probabilities) <= tf.constant(self.thresholds, tf.float32), tf.int32)
+        whole = np.float32(self.thresholds)
+        high = np.float32(np.float16(whole))  # a float16 file rounds each constant: of two parts hardly any is lost
+        return tf.cast(self.scores(probabilities) - high <= whole - high, tf.int32)
 
     def check(self, examples, classes):
         """Raises UsageError where so many examples of so many classes cannot support the promise."""

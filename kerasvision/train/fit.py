@@ -259,13 +259,16 @@ def _probed(session, arch, graph):
 
 def _finish(session, graph, figures):
     """The trained model with its metrics, on this process alone, in the run folder. figures: of the phases."""
-    arch, metrics = session.arch, {}
+    arch, metrics, failed = session.arch, {}, None
     if session.strategy.num_replicas_in_sync > 1:
         trained, graph = graph, structure(session.recipe)
         copy_weights(trained, graph)
     if "validation" in session.splits:
         split = session.splits["validation"]
-        arch = calibrated(arch, graph, session.classes, split, session.recipe.batch_size)
+        try:
+            arch = calibrated(arch, graph, session.classes, split, session.recipe.batch_size)
+        except KerasVisionError as error:  # what was trained is saved all the same
+            failed = error
     served, evaluators = Served(arch, graph, session.classes), {}
     for name in ("validation", "test"):
         if name in session.splits:
@@ -285,4 +288,6 @@ def _finish(session, graph, figures):
         draw_curves(session.folder / "history.csv", session.folder / "curves.png")
         if "test" in evaluators:
             draw_evaluation(evaluators["test"], session.folder, session.splits["test"], arch)
+    if failed:
+        raise KerasVisionError(f"{session.folder} is trained and saved, but promises nothing: {failed}") from failed
     return trained

@@ -83,7 +83,8 @@ def judged_again(trained):
     for name in dict.fromkeys((judged, *(n for n in ("validation",) if n in splits))):
         examples = examples_of(trained.arch, trained.classes, splits, name, batch_size=size)
         found |= {f"{name}/{k}": v for k, v in evaluate_served(trained.served(), examples).items()}
-    trained = dataclasses.replace(trained, metrics=found)
+    chosen = {key: value for key, value in trained.metrics.items() if key.startswith(CHOSEN_BY)}
+    trained = dataclasses.replace(trained, metrics=found | chosen)
     save_run(trained)
     write_record(record_of(trained, judged, splits[judged]), trained.folder)
     return trained

@@ -91,7 +91,7 @@ class Repaired:
 def repair(trained, target, limit=None, tell=None):
     """The `Repaired` of a `Trained` model for a `Target`.
 
-    limit: at most so many validation examples. tell: called with (attempts so far, the last one) as they come. Raises
+    limit: at most so many validation examples. tell: called with each `Attempt` as it comes. Raises
     UsageError where there are no validation examples, or too few to tell whether any file keeps the bound;
     KerasVisionError, with the best that was found and what it costs, where no file is known to keep it.
     """

@@ -15,7 +15,8 @@ from kerasvision.robustness.trust.attacking import attacked_part
 from kerasvision.robustness.trust.document import PARTS, VERSION, not_measured, part
 
 TRAINED = "trained model"
-_COVERED = ("coverage", "set_size")  # figures of sets that are promised to hold what is right
+# figures of what is promised to hold what is right; `coverage` alone is that of quantiles, which promise nothing
+_COVERED = (("interval_coverage", "interval_width"), ("coverage", "set_size"))
 _FIDELITY = ("deletion", "insertion", "pointing", "inside", "sensitivity", "random_all")
 _CHANGE = ("rank_correlation", "hottest_shared", "deletion_change")
 
@@ -58,7 +59,9 @@ def trust_of(subjects, extent, progress=lambda *_: None):
         task = f"{subject.kind}: "
         parts = _shifted(subject, extent, lambda _, *at, task=task: progress(task + "corruptions", *at))
         parts["attacked"] = _asked(attacked_part, subject, trained, extent, task, progress)
-        parts["certified"] = not_measured("only a smoothed classifier proves what it answers, and this is none")
+        parts["certified"] = not_measured(
+            "it answers as it is, not smoothed; `kerasvision certify` says what smoothing proves of a classifier"
+        )
         parts["explained"] = _asked(_explained, subject, trained, extent, task, progress)
         ordered = {name: parts[name] for name in PARTS}
         models.append({"model": subject.kind, "file": subject.file, "parts": ordered})
@@ -93,8 +96,13 @@ def _shifted(subject, extent, progress):
         "clean": part(f"the {extent.split} split as it is", many, clean),
         "corrupted": part(how, many, mean),
         "calibrated": _pair(extra, ("calibration_error",), how, many, "has no probabilities of one class"),
-        "covered": _pair(extra, _COVERED, how, many, "promises no sets (conformal prediction)"),
+        "covered": _pair(extra, _promised(extra), how, many, "promises no sets (conformal prediction)"),
     }
+
+
+def _promised(extra):
+    """The figures of a promise, () where there is none."""
+    return next((names for names in _COVERED if set(names) <= set(extra)), ())
 
 
 def _pair(extra, names, how, many, lack):
