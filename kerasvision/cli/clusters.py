@@ -89,16 +89,21 @@ def _write_labels(path, groups, labels, items):
     import csv
 
     from kerasvision.core.escaping import csv_text
+    from kerasvision.core.files import beside
 
-    folder = pathlib.Path(path).resolve().parent
-    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+    folder, left = pathlib.Path(path).resolve().parent, 0
+    with beside(path) as held, held.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "label"])
         for item, k in zip(items, labels, strict=True):
-            if k >= 0:
+            if k >= 0 and not pathlib.Path(item["path"]).is_file():
+                left += 1
+            elif k >= 0:
                 place = os.path.relpath(pathlib.Path(item["path"]).resolve(), folder)
                 place = place if csv_text(place) == place else f"./{place}"  # a formula, to a spreadsheet
                 writer.writerow([place, csv_text(groups.names[k])])
+    if left:
+        print(f"{path}: {left} pictures are no files here, and were left out", file=sys.stderr)
 
 
 def _draw(path, groups, order, items):

@@ -68,6 +68,8 @@ def _print(copies):
     extra = sum(len(others) for _, others in copies.groups)
     by_bytes = f"; {copies.plain} without any structure by their bytes alone" if copies.plain else ""
     print(f"{copies.size} pictures, {extra} of them copies, in {len(copies.groups)} groups{more}")
+    if copies.ended:
+        print("so many pictures are alike that the search ended before all were found; remove copies and search again")
     print(f"looked at: bytes, and gray shapes in eight turns{by_bytes}; not at what is cropped, framed or recolored")
 
 
@@ -75,8 +77,9 @@ def _write(path, copies):
     import csv
 
     from kerasvision.core.escaping import csv_text
+    from kerasvision.core.files import beside
 
-    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+    with beside(path) as held, held.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["group", "file", "keep", "is"])
         for number, (kept, others) in enumerate(copies.groups):

@@ -24,6 +24,10 @@ class Automaton(Rules):
         row = self.following[state]
         return np.where(row >= 0, 0.0, NEVER), lambda k: int(row[k])
 
+    def goals(self, state):
+        """int [K]: the state behind each character, 0 where it may not follow."""
+        return np.maximum(self.following[state], 0)
+
     def end(self, state):
         return 0.0 if self.accepting[state] else NEVER
 
@@ -32,22 +36,24 @@ class Automaton(Rules):
 
         log_probabilities: [T, K + 1], blank last.
         """
+        return float(self.ahead(log_probabilities)[0][0][self.start])
+
+    def ahead(self, log_probabilities):
+        """By sums alone, from the last frame to the first: a difference would lose what is small."""
         states, blank = self.following.shape
-        silent, solid = np.zeros(states), np.zeros((states, blank))  # ends in a blank; in each character
-        silent[0], scale = 1.0, 0.0
-        source, character = np.nonzero(self.following >= 0)
-        goal = self.following[source, character]
-        for frame in np.exp(log_probabilities):
-            total = silent + solid.sum(1)
-            coming = np.zeros_like(solid)
-            np.add.at(coming, (goal, character), total[source] - solid[source, character])
-            silent, solid = total * frame[blank], (solid + coming) * frame[:blank]
-            mass = silent.sum() + solid.sum()
-            if mass <= 0:
-                return NEVER
-            silent, solid, scale = silent / mass, solid / mass, scale + np.log(mass)
-        ends = (silent + solid.sum(1))[self.accepting].sum()
-        return float(np.log(ends) + scale) if ends > 0 else NEVER
+        end = np.where(self.accepting, 0.0, NEVER)
+        held = [(end, np.repeat(end[:, None], blank, 1))]
+        goals, columns, none = np.maximum(self.following, 0), np.arange(blank), np.full((states, 1), NEVER)
+        for frame in log_probabilities[::-1]:
+            silent, solid = held[-1]
+            longer = np.where(self.following >= 0, frame[:blank] + solid[goals, columns], NEVER)
+            before = np.concatenate([none, np.logaddexp.accumulate(longer, 1)], 1)
+            after = np.concatenate([np.logaddexp.accumulate(longer[:, ::-1], 1)[:, ::-1], none], 1)
+            stays = frame[blank] + silent
+            again = np.logaddexp(stays[:, None], frame[:blank] + solid)
+            others = np.logaddexp(before[:, :-1], after[:, 1:])
+            held.append((np.logaddexp(stays, before[:, -1]), np.logaddexp(again, others)))
+        return held[::-1]
 
 
 class Lexicon:

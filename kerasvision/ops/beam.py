@@ -84,6 +84,12 @@ class Rules(abc.ABC):
     def end(self, state):
         """The logarithm of the weight of ending here."""
 
+    def ahead(self, log_probabilities):  # noqa: B027 (most rules do not know)
+        """None, or how likely a line ends well that has come to a state: before each frame, and behind the last, the
+        logarithms of (of states whose path ends in a blank, float [S]; in each character, float [S, K]). Then states
+        are ints.
+        """
+
 
 def prefix_beam(log_probabilities, width, rules=None):
     """The likeliest texts, `Found`, best first, by prefix beam search: "First-Pass Large Vocabulary Continuous Speech
@@ -94,8 +100,10 @@ def prefix_beam(log_probabilities, width, rules=None):
     """
     blank = log_probabilities.shape[1] - 1
     beam = {(): _Prefix(0.0, NEVER, 0.0, rules.start if rules else None)}
-    for frame in log_probabilities:
-        beam = _pruned(_advanced(beam, frame, blank, rules), width)
+    ahead = rules.ahead(log_probabilities) if rules else None
+    for number, frame in enumerate(log_probabilities):
+        behind = ahead[number + 1] if ahead else None
+        beam = _pruned(_advanced(beam, frame, blank, rules, behind), width, behind)
     found = []
     for text, held in beam.items():
         weight = held.weight + (rules.end(held.state) if rules else 0.0)
@@ -119,22 +127,33 @@ class _Prefix:
         return float(np.logaddexp(self.blank, self.solid))
 
 
-def _advanced(beam, frame, blank, rules):
-    """All prefixes after a further frame."""
+def _worth(text, held, behind):
+    """The logarithm of the weighed probability of a prefix, and where it is known of what may come behind it."""
+    if behind is None:
+        return held.total + held.weight
+    silent, solid = behind
+    ends = held.solid + solid[held.state, text[-1]] if text else NEVER
+    return float(np.logaddexp(held.blank + silent[held.state], ends)) + held.weight
+
+
+def _advanced(beam, frame, blank, rules, behind):
+    """All prefixes after a further frame. behind: of `Rules.ahead`, after it."""
     after = {
         text: _Prefix(
             held.total + frame[blank], held.solid + frame[text[-1]] if text else NEVER, held.weight, held.state
         )
         for text, held in beam.items()
     }
-    floor = max((p.total + p.weight for p in after.values()), default=NEVER) - 60.0  # nothing that far below comes back
+    # nothing that far below comes back
+    floor = max((_worth(text, held, behind) for text, held in after.items()), default=NEVER) - 60.0
     for text, held in beam.items():
         follow = rules.follow(held.state) if rules else None
         gained = held.total + frame[:blank]
         if text:  # the same once more needs a blank between
             gained[text[-1]] = held.blank + frame[text[-1]]
         weights = held.weight + (follow[0] if follow else np.zeros(blank))
-        for k in np.flatnonzero(gained + weights > floor):
+        hopes = 0.0 if behind is None else behind[1][rules.goals(held.state), np.arange(blank)]
+        for k in np.flatnonzero(gained + weights + hopes > floor):
             longer = (*text, int(k))
             if longer in after:
                 after[longer].solid = float(np.logaddexp(after[longer].solid, gained[k]))
@@ -144,6 +163,5 @@ def _advanced(beam, frame, blank, rules):
     return after
 
 
-def _pruned(beam, width):
-    kept = sorted(beam.items(), key=lambda item: -(item[1].total + item[1].weight))[:width]
-    return dict(kept)
+def _pruned(beam, width, behind):
+    return dict(sorted(beam.items(), key=lambda item: -_worth(*item, behind))[:width])

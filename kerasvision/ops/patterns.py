@@ -12,6 +12,7 @@ from kerasvision.ops.automata import Automaton
 
 MOST_STATES = 5000
 MOST_TIMES = 100  # of {m,n}
+MOST_WRITTEN = 1000  # parts of what is repeated, written out
 _MEANS = "\\.[]()|?*+{}^$"
 NOTHING, EMPTY = ("nothing",), ("empty",)
 
@@ -20,6 +21,15 @@ def automaton_of(pattern, characters):
     """The `Automaton` of a pattern over an alphabet, strings in the order of their classes. Raises UsageError, one
     line, of a pattern that cannot be read, that no text matches, or that needs too many states.
     """
+    try:
+        return _automaton_of(pattern, characters)
+    except RecursionError:
+        raise UsageError(
+            f"a pattern of {len(pattern)} characters is too long or too deep to be followed; write a simpler one"
+        ) from None
+
+
+def _automaton_of(pattern, characters):
     first = _Parser(pattern).parsed()
     numbers, rows, waiting = {first: 0}, [], [first]
     while waiting:
@@ -49,6 +59,17 @@ def _alive(following, accepting):
         if (more == alive).all():
             return alive
         alive = more
+
+
+def _is_longer(e, most):
+    """Whether an expression has more than `most` parts."""
+    waiting, count = [e], 0
+    while waiting and count <= most:
+        held, count = waiting.pop(), count + 1
+        waiting += [part for part in held[1:] if isinstance(part, tuple)]
+        if held[0] == "or":
+            waiting += held[1]
+    return count > most
 
 
 def _matches_empty(e):
@@ -162,7 +183,10 @@ class _Parser:
                 held |= self._escaped()
             elif self._seen() == "-" and self._pattern[self._at + 1 : self._at + 2] not in ("]", ""):
                 self._take()
-                held |= {chr(c) for c in range(ord(seen), ord(self._take()) + 1)}
+                last = self._take()
+                if last < seen:
+                    self._refuse(f"{seen}-{last} goes backwards")
+                held |= {chr(c) for c in range(ord(seen), ord(last) + 1)}
             else:
                 held.add(seen)
         self._take()
@@ -178,6 +202,8 @@ class _Parser:
             for _ in range(least):
                 found = _then(e, found)
             e = found
+            if _is_longer(e, MOST_WRITTEN):
+                self._refuse(f"written out it has more than {MOST_WRITTEN} characters; write a simpler one")
         return e
 
     def _times(self):

@@ -11,12 +11,15 @@ import pathlib
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.files import beside
 
 METHODS = ("kmeans", "agglomerative", "hdbscan")
 STABLE = 0.8  # prediction strength from which a number of clusters is believed: section 3 of the paper, "0.8 to 0.9"
 MOST_CLUSTERS, DRAWS, LOOKED_AT = 20, 3, 4000  # that are tried, halvings for each, and vectors that are halved
 MOST_AGGLOMERATIVE = 20_000  # it holds all pairs
+LEAST_MEMBERS = 5  # of a cluster of HDBSCAN
 STARTS = 4  # of k-means, of which the best is taken
+SLACK = 1e-6  # of a cosine, which float32 rounds
 FAR = 3.0  # interquartile ranges below the lower quartile: what Tukey's box plot calls far out
 
 
@@ -38,7 +41,7 @@ class Clusters:
         cosines = np.asarray(vectors, np.float32) @ self.centers.T
         nearest = cosines.argmax(1)
         best = np.take_along_axis(cosines, nearest[:, None], 1)[:, 0]
-        return np.where(best >= self.reach[nearest], nearest, -1), best
+        return np.where(best >= self.reach[nearest] - SLACK, nearest, -1), best
 
 
 def found(vectors, method="kmeans", number=0, seed=0):
@@ -60,6 +63,8 @@ def found(vectors, method="kmeans", number=0, seed=0):
         raise UsageError(f"--number {number}; allowed: 2 to {len(vectors)}, the pictures of the index")
     if method != "hdbscan":
         number = number or stable_number(vectors, method, seed)
+    elif len(vectors) < LEAST_MEMBERS:
+        raise KerasVisionError(f"hdbscan needs {LEAST_MEMBERS} pictures or more; the index has {len(vectors)}")
     labels = _labels(vectors, method, number, seed, STARTS)
     count = labels.max() + 1
     if not count:
@@ -68,18 +73,19 @@ def found(vectors, method="kmeans", number=0, seed=0):
     reach = np.array([_reach(vectors[labels == k] @ centers[k], method) for k in range(count)])
     clusters = Clusters(centers.astype(np.float32), reach, tuple(str(k) for k in range(count)))
     own = (vectors * centers[labels]).sum(1)
-    return clusters, np.where((labels >= 0) & (own >= reach[labels] - 1e-6), labels, -1)
+    return clusters, np.where((labels >= 0) & (own >= reach[labels] - SLACK), labels, -1)
 
 
 def _labels(vectors, method, number, seed, starts=1):
     import sklearn.cluster
 
     if method == "kmeans":
-        return sklearn.cluster.KMeans(number, n_init=starts, random_state=seed).fit_predict(vectors)
+        made = sklearn.cluster.KMeans(number, n_init=starts, random_state=seed).fit_predict(vectors)
+        return np.unique(made, return_inverse=True)[1]  # equal pictures leave clusters empty
     if method == "agglomerative":
         made = sklearn.cluster.AgglomerativeClustering(number, metric="cosine", linkage="average")
         return made.fit_predict(vectors)
-    return sklearn.cluster.HDBSCAN(min_cluster_size=5, copy=True).fit_predict(vectors)
+    return sklearn.cluster.HDBSCAN(min_cluster_size=LEAST_MEMBERS, copy=True).fit_predict(vectors)
 
 
 def _direction(vectors):
@@ -119,6 +125,8 @@ def _strength(vectors, method, number, rng):
     order = rng.permutation(len(vectors))[:LOOKED_AT]
     halves = vectors[order[::2]], vectors[order[1::2]]
     ours, theirs = (_labels(half, method, number, int(rng.integers(2**31))) for half in halves)
+    if min(labels.max() for labels in (ours, theirs)) + 1 < number:
+        return 0.0  # fewer different pictures than clusters
     centers = np.stack([_direction(halves[1][theirs == k]) for k in range(number)])
     moved = (halves[0] @ centers.T).argmax(1)
     return min(together(moved[ours == k]) for k in range(number))
@@ -139,9 +147,11 @@ def named(clusters, labels, items):
     names, seen = [], collections.Counter()
     for k in range(len(clusters.names)):
         held = collections.Counter(items[n].get("label", "") for n in np.flatnonzero(labels == k))
-        name = next((label for label, _ in held.most_common() if label), "") or "cluster"
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+        own = name = next((label for label, _ in held.most_common() if label), "") or "cluster"
+        while name in names:
+            seen[own] += 1
+            name = f"{own} {1 + seen[own]}"
+        names.append(name)
     return dataclasses.replace(clusters, names=tuple(names))
 
 
@@ -150,7 +160,8 @@ def save(clusters, path):
     rows = {"centers": clusters.centers, "reach": clusters.reach, "drawn": clusters.drawn}
     held = {key: np.asarray(value, np.float64).tolist() for key, value in rows.items()}
     text = json.dumps(held | {"names": clusters.names, "embedder": clusters.embedder})
-    pathlib.Path(path).write_text(text, encoding="utf-8")
+    with beside(path) as place:
+        place.write_text(text, encoding="utf-8")
 
 
 def load(path):

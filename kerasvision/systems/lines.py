@@ -81,6 +81,10 @@ class LineDecoder:
         width = self.width
         while not (found := prefix_beam(log_probabilities, width, self.rules)):
             if width > MOST_WIDTH:
+                if self.pattern and np.isfinite(self.rules.log_mass(log_probabilities)):
+                    raise KerasVisionError(
+                        f"the line is so unlike the pattern {self.pattern!r} that no text of it was found"
+                    )
                 self._refuse(log_probabilities, f"the pattern {self.pattern!r}")
             width *= 4
         return found

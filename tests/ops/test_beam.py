@@ -81,6 +81,29 @@ def test_a_pattern_is_what_python_s_re_matches_and_its_mass_that_of_all_paths(pa
     assert math.exp(best.log_probability) == pytest.approx(expected[best.text])
 
 
+@pytest.mark.parametrize("blank", [1e-3, 1e-12, 1e-20, 1e-40])
+def test_what_is_small_is_not_lost_from_the_mass(blank):
+    """ "11" has one way through three frames that say 1: a blank in the middle."""
+    held = np.log(np.tile([1e-3, 1e-3, 1.0, blank], (3, 1)))
+    found = automaton_of("11", ALPHABET).log_mass(held)
+    assert found == pytest.approx(math.log(blank), rel=1e-9)
+    assert found == pytest.approx(text_log_probability(held, (2, 2)), rel=1e-9)
+
+
+@pytest.mark.parametrize("other", [1e-2, 1e-9])
+def test_a_narrow_beam_finds_what_a_pattern_asks_of_a_line_that_says_something_shorter(other):
+    """ "ab" over forty frames, where six characters are asked for: what is said so far hides what can still come."""
+    shares = np.full((40, K + 1), other)
+    for start, k in ((0, 0), (10, K), (20, 1), (30, K)):
+        shares[start : start + 10, k] = 1.0
+    held = np.log(shares / shares.sum(1, keepdims=True))
+    automaton = automaton_of("[ab1]{6}", ALPHABET)
+    every = {t: text_log_probability(held, t) for t in itertools.product(range(K), repeat=6)}
+    assert automaton.log_mass(held) == pytest.approx(np.logaddexp.reduce(list(every.values())))
+    best = prefix_beam(held, 20, automaton)[0]
+    assert best.log_probability == pytest.approx(max(every.values())) == every[best.text]
+
+
 @pytest.mark.parametrize(
     ("pattern", "says"),
     [
@@ -93,6 +116,10 @@ def test_a_pattern_is_what_python_s_re_matches_and_its_mass_that_of_all_paths(pa
         ("\\w", "not known"),
         ("a{101}", "up to 100"),
         ("z", "no text of the alphabet of 3 matches"),
+        ("[b-a]", "b-a goes backwards"),
+        ("(.{0,20}){0,20}", "written out it has more than 1000"),
+        ("a" * 5000, "of 5000 characters is too long"),
+        ("(" * 2000 + "a" + ")" * 2000, "too long or too deep"),
     ],
 )
 def test_a_pattern_that_is_none_is_one_line(pattern, says):

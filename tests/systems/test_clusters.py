@@ -79,6 +79,15 @@ def test_names_are_the_most_frequent_labels_and_never_equal():
     assert clusters.named(groups, labels, [{}] * len(items)).names == ("cluster", "cluster 2", "cluster 3")
 
 
+def test_equal_pictures_leave_no_cluster_empty_and_choose_no_number():
+    three = np.repeat(np.eye(WIDE, dtype=np.float32)[:3], 12, axis=0)
+    groups, labels = clusters.found(three, number=8)
+    assert len(groups.names) == 3 and (np.bincount(labels) == 12).all()
+    assert clusters.stable_number(three) == 3
+    with pytest.raises(KerasVisionError, match="hdbscan needs 5 pictures or more; the index has 4"):
+        clusters.found(three[:4], "hdbscan")
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

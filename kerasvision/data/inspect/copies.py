@@ -31,13 +31,15 @@ class Picture:
 @dataclasses.dataclass(frozen=True)
 class Copies:
     """groups: [(the picture to keep, [(another, what it is to that one)])]. unread: paths of what is no picture.
-    plain: how many without any structure were compared by their bytes alone.
+    plain: how many without any structure were compared by their bytes alone. ended: whether so many are alike, as the
+    frames of a film are, that not all were found.
     """
 
     groups: list
     unread: tuple
     size: int
     plain: int
+    ended: bool = False
 
 
 def found(folders, progress=lambda task, done, total: None):
@@ -53,12 +55,14 @@ def found(folders, progress=lambda task, done, total: None):
         (unread.append(path) if picture is None else held.append(picture))
         progress("pictures", number + 1, len(files))
     together = [pair for group in duplicates.exact([p.digest for p in held]) for pair in itertools.pairwise(group)]
-    marked = np.array([n for n, p in enumerate(held) if p.marks], int)
-    together += [(marked[i], marked[j]) for i, j in _alike([held[n].marks for n in marked], progress)]
+    first = {p.digest: n for n, p in reversed(list(enumerate(held)))}  # equal bytes are joined already
+    marked = np.array([n for n, p in enumerate(held) if p.marks and first[p.digest] == n], int)
+    pairs, ended = _alike([held[n].marks for n in marked], progress)
+    together += [(marked[i], marked[j]) for i, j in pairs]
     groups = [_sorted([held[n] for n in group]) for group in duplicates.chains(together, len(held))]
     if len(folders) > 1:
         groups = [g for g in groups if len({g[0].place, *(p.place for p, _ in g[1])}) > 1]
-    return Copies(groups, tuple(unread), len(held), len(held) - len(marked))
+    return Copies(groups, tuple(unread), len(held), sum(not p.marks for p in held), ended)
 
 
 def _files(folder):
@@ -79,20 +83,21 @@ def _read(path, place):
 
 
 def _alike(marks, progress):
-    """[(i, j)] of pictures that are nearly equal, in any turn."""
+    """([(i, j)] of pictures that are nearly equal, in any turn; whether there were too many to find all)."""
     if not marks:
-        return []
+        return [], False
     hashes = np.array([[dhash for dhash, _ in row] for row in marks], np.uint64)
     thumbs = np.array([[thumb for _, thumb in row] for row in marks])
-    pairs = []
+    pairs, ended = [], False
     for turn in range(len(TURNS)):
 
         def report(done, before=turn):
             progress("pairs", before * len(marks) + done, len(TURNS) * len(marks))
 
         there = hashes[:, turn], thumbs[:, turn]
-        pairs += duplicates.alike((hashes[:, 0], thumbs[:, 0]), there, progress=report).tolist()
-    return pairs
+        found = duplicates.alike((hashes[:, 0], thumbs[:, 0]), there, progress=report)
+        pairs, ended = pairs + found.tolist(), ended or len(found) > duplicates.MAX_PAIRS
+    return pairs, ended
 
 
 def _sorted(pictures):

@@ -84,7 +84,8 @@ class SiamFC(SingleObject):
             if is_wrong:
                 name = allowed.split(",")[0]
                 raise UsageError(f"model.{name}={getattr(self, name)!r}; allowed: {allowed.partition(', ')[2]}")
-        if self._cells(self.exemplar_px) < 1 or self.positions < 3 or self.exemplar_px % self._stride:
+        off = self.exemplar_px % self._stride or self.search_px % self._stride
+        if self._cells(self.exemplar_px) < 1 or self.positions < 3 or off:
             raise UsageError(
                 f"model.exemplar_px={self.exemplar_px}, search_px={self.search_px}, trim={self.trim}: at stride "
                 f"{self._stride} {self._cells(self.exemplar_px)} cells and {self.positions} positions are left; "
