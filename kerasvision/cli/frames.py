@@ -37,7 +37,7 @@ def go_through(args, follower, judge=None):
         frames, video = _frames(args, follower, stack, begin.get("next", 0))
         outputs = _Outputs(args, video, begin, stack)
         stopped, done = stack.enter_context(_stoppable()), begin.get("frames", 0)
-        report = stack.enter_context(_bar())
+        report, frame = stack.enter_context(_bar()), None
         for frame in frames:
             answer = follower.step(frame)
             outputs.write(frame, answer, follower.classes)
@@ -51,7 +51,7 @@ def go_through(args, follower, judge=None):
     said = f"{done} frames, {follower.found()}"
     if video.damaged or video.retimed:
         said += f"; {video.damaged} damaged frames left out, {video.retimed} with a time that did not go on"
-    if stopped:
+    if stopped and frame is not None:
         error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
         error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
         raise error

@@ -4,6 +4,7 @@ lexicon or a pattern.
 
 import dataclasses
 import pathlib
+import sys
 import typing
 
 import numpy as np
@@ -50,7 +51,11 @@ class LineDecoder:
         elif self.pattern:
             rules = automaton_of(self.pattern, [" " if name == "\u2423" else name for name in self.classes])
         elif self.language:
-            rules = CharacterModel(self._ids(self.language)[0], len(self.classes))
+            known, beyond = self._ids(self.language)
+            if beyond:
+                said = f"{len(beyond)} of {len(self.language)} lines have characters beyond the alphabet"
+                print(f"language: {said}, and were left out, such as {beyond[0]!r}", file=sys.stderr)
+            rules = CharacterModel(known, len(self.classes))
         object.__setattr__(self, "rules", rules)
 
     def _ids(self, texts):
