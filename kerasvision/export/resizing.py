@@ -17,8 +17,9 @@ from kerasvision.edge.independent.fitting import FITS, fit
 from kerasvision.edge.independent.resampling import area, nearest, to_bytes
 from kerasvision.export.contract import read_contract
 from kerasvision.export.identity import row_of
-from kerasvision.export.verdict import change_of, fold_metrics, require_finite, units_of
+from kerasvision.export.verdict import change_of, require_finite, units_of
 from kerasvision.inference.evaluation import evaluator_of, gallery_of, show_gallery
+from kerasvision.inference.folds import fold_metrics
 
 CLIENTS = ("pillow", "opencv", "area", "nearest")
 

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.targets.tflite import TFLiteRunner
-from kerasvision.export.verdict import change_of, examples_needed, fold_metrics, gained, require_finite, units_of
+from kerasvision.export.verdict import change_of, examples_needed, gained, require_finite, units_of
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, gallery_of, show_gallery
+from kerasvision.inference.folds import fold_metrics
 
 TIMED = 30  # calls, of which the median counts
 

@@ -38,7 +38,8 @@ def test_tables_say_the_name_and_obey_nothing(name, capsys):
     held = {"folder": pathlib.Path(name), "metrics": {f"test/{name}": 1.0}, "directions": {}}
     train.report(types.SimpleNamespace(recipe=types.SimpleNamespace(name=name), **held))
     found = {"name": name, "metric": name, "examples": 3, "split": name, "clean": 0.5}
-    found |= {"corruptions": {name: {"1": 0.4}}}
+    found |= {"corruptions": {name: {"1": 0.4}}, "mean": 0.4, "interval": {"mean": None}, "direction": "max"}
+    found |= {"extra": {}, "weakest": None, "left_out": {}}
     robustness._print(found, [1])
     told = shown(capsys.readouterr().out)
     assert told.count(re.sub(r"\s+", "", line_of(name))) >= 8
@@ -54,7 +55,8 @@ def test_evaluate_says_the_name(monkeypatch, capsys):
 
     monkeypatch.setattr("kerasvision.api.evaluate", evaluated)
     monkeypatch.setattr("kerasvision.api.load", lambda what: types.SimpleNamespace(arch=JUDGED, classes=()))
-    evaluate.run(types.SimpleNamespace(model="m", split="test", draw=None, cases=None, by=None, table=None, json=False))
+    asked = {"draw": None, "cases": None, "by": None, "table": None, "resample": None, "json": False}
+    evaluate.run(types.SimpleNamespace(model="m", split="test", **asked))
     told = capsys.readouterr().out
     assert shown(told) and [line.rsplit("  ", 1)[0].rstrip() for line in told.splitlines()] == [
         *(f"recall/{line_of(name)}" for name in NAMES),

@@ -47,7 +47,8 @@ def test_what_is_asked_for_on_purpose_has_no_rival(phases, groups):
 def test_every_technique_that_makes_other_weights_on_purpose_says_so():
     aims = {n for n in techniques.names() if techniques[n].rivals != "any"}
     rebalance = {"class_weights", "cost_matrix", "focal", "logit_adjustment", "oversample", "undersample", "smote"}
-    assert aims == {"qat", "prune", "cluster", *rebalance}
+    hardened = {"adversarial_training", "fast_adversarial", "trades"}
+    assert aims == {"qat", "prune", "cluster", *rebalance, *hardened}
 
 
 def graph_of(width=2):

@@ -178,7 +178,7 @@ def test_check_counts_pixels(coco):
 
 
 def test_refusals(coco, tmp_path):
-    with pytest.raises(UsageError, match="it has no masks; allowed: coco, cut_paste, voc, yolo"):
+    with pytest.raises(UsageError, match="it has no masks; allowed: coco, cut_paste, moving, voc, yolo"):
         sources["semantic"](of=sources["digits"]()).open()
     with pytest.raises(KerasVisionError, match="a class is named 'background'"):
         sources["semantic"](of=coco(names=("cat", "background"))).open()
