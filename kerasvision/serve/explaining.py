@@ -20,7 +20,8 @@ def explain(predictor, body):
     """
     servable = predictor.servable
     if SIGNATURE not in servable.signature_defs:
-        text = f"{servable.name} has no signature {SIGNATURE}; export its run to saved_model:explain"
+        what = f"POST /v1/models/{servable.name}:explain"  # as TensorFlow Serving says it, which has no such verb
+        text = f"Malformed request: {what}: it has no signature {SIGNATURE}; export its run to saved_model:explain"
         raise ServingError(Code.FAILED_PRECONDITION, text)
     document = tensors.parse(body)
     infos = dict(servable.inputs_of(SIGNATURE))

@@ -208,12 +208,7 @@ def test_what_is_refused_is_said(client, case):
         ("GET", "/v1/models/mixed/versions/9", 404, "Could not find version 9 of model mixed"),
         ("POST", "/v1/models/mixed/versions/9:predict", 404, "Servable not found for request: Specific(mixed, 9)"),
         ("POST", "/v1/models/mixed/labels/no:predict", 400, "Unrecognized servable version label: no"),
-        (
-            "POST",
-            "/v1/models/mixed:explain",
-            400,
-            "mixed has no signature explain; export its run to saved_model:explain",
-        ),
+        ("POST", "/v1/models/mixed:explain", 400, "Malformed request: POST /v1/models/mixed:explain"),
         ("GET", "/v1/models/mixed:predict", 400, "Malformed request: GET /v1/models/mixed:predict"),
         ("POST", "/v1/models/mixed:classify", 400, "When method is classify, key 'examples' is expected"),
         ("POST", f"/v1/models/mixed/versions/{2**63}:predict", 400, "Failed to convert version"),
