@@ -23,13 +23,10 @@ PROPERTY = "processor_seconds"
 ALLOWED = 40.0  # seconds that a test file may cost in the default run
 # what costs more today -> seconds that it may cost; entries may only be lowered and taken out
 DEAR = {
-    "tests/backbones/test_applications.py": 60,
     "tests/backbones/test_contract.py": 65,
     "tests/cli/test_bad_input.py": 50,
     "tests/cli/test_draw.py": 70,
     "tests/cli/test_predict_masks.py": 55,
-    "tests/cli/test_predict_volumes.py": 90,
-    "tests/contract/test_contracts.py": 340,
     "tests/contract/test_exports.py detection/retinanet": 115,
     "tests/contract/test_exports.py semantic_segmentation/unet": 80,
     "tests/data/augment/test_augment_contract.py": 70,
@@ -40,7 +37,6 @@ DEAR = {
     "tests/robustness/test_in_distribution.py": 55,
     "tests/systems/test_ensemble.py": 115,
     "tests/tasks/test_detection_inputs.py": 50,
-    "tests/train/test_features.py": 50,
     "tests/train/test_imbalance.py": 65,
     "tests/train/test_missing.py": 75,
     "tests/train/test_resume.py": 65,
