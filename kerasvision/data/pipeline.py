@@ -100,12 +100,7 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     own = ordered(records, order, together * replicas, start) if order else None
     data, members = example_stream(records, count, min(split.size, split.shuffle_buffer), seed, start, own)
     data = data.enumerate(start).shard(workers, worker)
-    canvas, several = canvas_of(arch) if count else None, _several(arch, phase.techniques)
-    if several and batch_parts:
-        raise UsageError(
-            f"{batch_parts[0].registered_name} mixes rows of a batch, and {several.registered_name} compares those of "
-            "one example; leave one of them out"
-        )
+    canvas, several = canvas_of(arch) if count else None, _several(arch, phase.techniques, batch_parts)
 
     def example(index, held):
         reads, root = [lambda get=get: receive(get()) for get in members(held)], stream_seed(seed, index)
@@ -126,12 +121,17 @@ def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, 
     return _quiet(data.enumerate(start_step).map(_plain(batch), AUTOTUNE).prefetch(AUTOTUNE))
 
 
-def _several(arch, techniques):
-    """The technique that makes several examples of one, or None."""
+def _several(arch, techniques, mixing):
+    """The technique that makes several examples of one, or None. mixing: augmentations of a batch."""
     held = [t for t in techniques if t.views > 1]
     if len(held) + (arch.views > 1) > 1:
         named = " and ".join([t.registered_name for t in held] + [arch.registered_name] * (arch.views > 1))
         raise UsageError(f"{named} each make several examples of one; keep one of them in a phase")
+    if held and mixing:
+        raise UsageError(
+            f"{mixing[0].registered_name} mixes rows of a batch, and {held[0].registered_name} compares those of one "
+            "example; leave one of them out"
+        )
     return held[0] if held else None
 
 

@@ -39,8 +39,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
+    _check_limit(limit)
     version = next_version(out := pathlib.Path(out), name := trained.recipe.name, exporters, version)
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], checked(trained)
@@ -69,6 +68,11 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         for exporter in exporters:
             exporter.finish(job, out)
     return [dataclasses.replace(a, path=out / a.path.relative_to(root)) for a in artifacts], contract
+
+
+def _check_limit(limit):
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}; allowed: 1 and above, or none for all examples")
 
 
 def _written(exporter, job):

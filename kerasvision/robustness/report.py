@@ -41,9 +41,7 @@ def measured(
     asked = Asked(model, split, examples)
     names, left_out = _possible(names, corruptions, asked)
     pairs = [(name, s) for name in names for s in severities if s in held[name].severities]
-    if not pairs:
-        why = "; ".join(dict.fromkeys(left_out.values())) or f"{', '.join(names)} have other severities"
-        raise UsageError(f"no corruption is left to be asked for: {why}")
+    _require(pairs, names, left_out)
     clean = asked.cell()
     cells = _cells(asked, pairs, clean, kept, progress)
     rows = {name: {str(s): cells[f"{name}/{s}"] for n, s in pairs if n == name} for name in names}
@@ -66,6 +64,13 @@ def _cells(asked, pairs, clean, kept, progress):
                 kept.write(clean, cells)
     progress("corruptions", len(pairs), len(pairs))
     return cells
+
+
+def _require(pairs, names, left_out):
+    """Refuse to measure nothing."""
+    if not pairs:
+        why = "; ".join(dict.fromkeys(left_out.values())) or f"{', '.join(names)} have other severities"
+        raise UsageError(f"no corruption is left to be asked for: {why}")
 
 
 def _possible(names, words, asked):
