@@ -50,13 +50,15 @@ def randomized(graph, seed):
 
 
 def with_an_order(graph, inputs):
-    """The graph, a detector's logits of classes brought within -8 and 8: scores that are 1 to the last bit have no
-    order, so that which of them are found is no answer. inputs: of the graph.
+    """The graph, a detector's logits of classes and of distances brought within -8 and 8: scores that are 1 to the last
+    bit have no order, and sides that are one of few numbers make overlaps that are the threshold to the last bit, so
+    that which boxes are found is no answer. inputs: of the graph.
     """
-    heads = [layer for layer in graph.layers if "classes_out" in layer.name]
-    largest = float(np.abs(graph(inputs)["classes"]).max()) if heads else 0.0
-    for weight in (w for layer in heads for w in layer.weights if largest > MOST_LOGIT):
-        weight.assign(weight * MOST_LOGIT / largest)
+    for key in ("classes", "distances"):
+        heads = [layer for layer in graph.layers if f"{key}_out" in layer.name]
+        largest = float(np.abs(graph(inputs)[key]).max()) if heads else 0.0
+        for weight in (w for layer in heads for w in layer.weights if largest > MOST_LOGIT):
+            weight.assign(weight * MOST_LOGIT / largest)
     return graph
 
 
