@@ -35,7 +35,7 @@ def test_channels_that_equalization_can_mend_need_nothing_else(inside, calibrati
     steps = tuple(written["artifacts"][0]["repair"]["steps"])
     job = Job(inside.served(), "again", 1, tmp_path / "again", calibration, ())
     (tmp_path / "again" / "tflite" / "models" / "again").mkdir(parents=True)
-    assert TFLite("int8", repair=steps)._content(job) == artifacts[0].path.read_bytes()
+    assert TFLite("int8", repair=steps).content(job) == artifacts[0].path.read_bytes()
 
 
 def test_channels_with_a_shortcut_need_layers_in_float(around):

@@ -1,8 +1,18 @@
 """Whether two .tflite files are one graph, of which one has its weights in 16 bits."""
 
+import dataclasses
+
 import numpy as np
 
 from kerasvision.ops.internals import lite_schema
+
+
+def exact_of(exporter, path, job):
+    """`Exporter.exact` of an exporter of .tflite files, with the fields `quantize` and the method `content`."""
+    if exporter.quantize != "float16":
+        return None
+    content = dataclasses.replace(exporter, quantize="float32").content(job)
+    return content if only_rounded(path.read_bytes(), content) else None
 
 
 def only_rounded(content, exact):

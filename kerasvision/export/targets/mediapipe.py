@@ -14,7 +14,7 @@ from kerasvision.core.registry import exporters
 from kerasvision.export import metadata
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets import tflite
-from kerasvision.export.targets._tflite_rounding import only_rounded
+from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.nms import tflite_boxes, with_area
 
@@ -80,7 +80,7 @@ class MediaPipe(Exporter):
         return cls(*options)
 
     def write(self, job):
-        content = self._content(job, self.quantize)
+        content = self.content(job)
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
@@ -88,22 +88,18 @@ class MediaPipe(Exporter):
         tflite.write_beside(folder, job)
         return path
 
-    @staticmethod
-    def _content(job, quantize):
-        """The bytes of the file."""
+    def content(self, job):
+        """The bytes of the file for a `Job`."""
         arch = job.served.arch
         task = task_of(arch)
         predict = detector(job.served) if task == DETECTOR else None
-        content = tflite.convert(job.served, quantize, "mixed", job.calibration, predict)
+        content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
         image = metadata.image_input(_pixels(arch))
         return metadata.pack(content, about, image, *_answers(task), job.served.classes)
 
     def exact(self, path, job):
-        if self.quantize != "float16":
-            return None
-        content = self._content(job, "float32")
-        return content if only_rounded(path.read_bytes(), content) else None
+        return exact_of(self, path, job)
 
     def open(self, path, arch):
         return DetectorRunner(path, arch) if task_of(arch) == DETECTOR else tflite.TFLiteRunner(path, arch)

@@ -16,7 +16,7 @@ from kerasvision.export.heat import WORD, heated, without_word
 from kerasvision.export.repair.workshop import Workshop, plan_of, spared
 from kerasvision.export.targets._tflite_beside import write_beside
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
-from kerasvision.export.targets._tflite_rounding import only_rounded
+from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
 from kerasvision.export.twin.graph import TwinGraph
@@ -78,11 +78,12 @@ class TFLite(Exporter):
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("tflite:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
-        path.write_bytes(self._content(job))
+        path.write_bytes(self.content(job))
         write_beside(folder, job)
         return path
 
-    def _content(self, job):
+    def content(self, job):
+        """The bytes of the file for a `Job`."""
         if self.repair:
             return workshop(job.served, job.calibration).made(plan_of(self.repair))
         return convert(job.served, self.quantize, self.io, job.calibration, explain=self.explain)
@@ -91,10 +92,7 @@ class TFLite(Exporter):
         return TFLiteRunner(path, arch)
 
     def exact(self, path, job):
-        if self.quantize != "float16":
-            return None
-        content = convert(job.served, "float32", self.io, job.calibration, explain=self.explain)
-        return content if only_rounded(path.read_bytes(), content) else None
+        return exact_of(self, path, job)
 
     def look_inside(self, path, graph):
         return TwinGraph(Twin(path, DEFAULT), graph)
