@@ -16,9 +16,12 @@ def close_matches(name, allowed, most=8):
     """`"did you mean a, b?"`, or the allowed values when nothing is close."""
     allowed = sorted(str(a) for a in allowed)
     close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.5)
-    if not close:  # the last part of a path is what people remember
-        tails = {a.rsplit("/", 1)[-1]: a for a in allowed}
-        close = [tails[t] for t in difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=3, cutoff=0.5)]
+    if not close or "/" not in str(name):  # the last part of a path is what people remember
+        tails = {}
+        for full in allowed:
+            tails.setdefault(full.rsplit("/", 1)[-1], []).append(full)
+        near = difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=3, cutoff=0.5)
+        close = [full for tail in near for full in tails[tail]] or close
     if close:
         return f"did you mean {', '.join(close)}?"
     more = f", ... ({len(allowed)} in all)" if len(allowed) > most else ""

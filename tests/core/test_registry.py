@@ -68,6 +68,9 @@ def test_a_name_registered_by_two_classes_is_an_error_that_names_both(things):
 def test_the_class_knows_its_full_name(things):
     held, _ = things
     assert held.register("thing")(type("Thing", (), {})).registered_name == "things/thing"
+
+
+def test_a_part_knows_its_full_name():
     assert create("classification/classifier").registered_name == "classification/classifier"
     assert create("techniques/freeze").registered_name == "techniques/freeze"
 
@@ -95,7 +98,7 @@ def test_every_kind_is_found_by_its_full_name(name):
     ("name", "says"),
     [
         ("classification/clasifier", "no part named .*did you mean classification/classifier"),
-        ("clasifier", "did you mean classification/classifier"),
+        ("clasifier", "did you mean classification/classifier, multi_modal/classifier, text_classification/classifier"),
         ("backbones/resnett", "no backbones named 'resnett'; did you mean resnet"),
         ("techniqes/freeze", "did you mean techniques/freeze"),
         ("optimizers/zzzz", "no optimizers named 'zzzz'; allowed: adamw, sgd"),
