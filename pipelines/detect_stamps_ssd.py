@@ -3,6 +3,7 @@
 Shows: a detector from rendered scenes to files, with ImageNet weights, at 320 px.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/detect_stamps_ssd.py --out runs/ssd
+          kerasvision train pipelines/detect_stamps_ssd.py:qat --out runs/ssd-qat
 Measured on 2 cores (AVX2, no VNNI, shared with other work), 300 test scenes of objects and backgrounds that training
 never saw, one run: AP 0.241, AP50 0.387; AP of objects without occlusion 0.193, partly hidden 0.233, mostly hidden
 0.120.
@@ -14,6 +15,7 @@ never saw, one run: AP 0.241, AP50 0.387; AP of objects without occlusion 0.193,
     onnx               0.2411   -0.0000   17.1 MB   12.7
 """
 
-from _stamps import detector
+from _stamps import detector, quantization_aware
 
 recipe = detector("stamps_ssd", "detection/ssd", epochs=8)
+qat = quantization_aware(recipe, run="runs/ssd", learning_rate=2e-5)
