@@ -9,7 +9,7 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
-from kerasvision.export import heat
+from kerasvision.export import heat, suspected
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, packed_examples, write_contract
@@ -45,7 +45,9 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     split, served = splits[split_name], checked(trained)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
-        job = Job(served, name, version, root, chosen, _samples(split, served.arch))
+        suspects = any(getattr(exporter, suspected.WORD, False) for exporter in exporters)
+        held_out = suspected.held_out_of(trained) if suspects else None
+        job = Job(served, name, version, root, chosen, _samples(split, served.arch), held_out)
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
