@@ -20,6 +20,7 @@ SIGNATURE = "suspect"
 WORD = "suspect"  # behind an exporter's name
 SCORES = ("disagreement", "mahalanobis")
 RANK, HELD_OUT, SUSPICIOUS = "_rank", "held_out", "suspicious"
+RARE = OUT_OF_DISTRIBUTION  # rank from which a score is suspicious
 _APART = 1e-3  # of a score: far above float32's rounding, far below another picture's
 
 
@@ -82,7 +83,7 @@ def suspecting(arch, graph, held):
             "mahalanobis": _mahalanobis(asked.features(image), held),
         }
         ranks = {name: _rank(getattr(held, name), found[name]) for name in SCORES}
-        rare = tf.reduce_any(tf.stack(list(ranks.values())) >= np.float32(OUT_OF_DISTRIBUTION), 0)
+        rare = tf.reduce_any(tf.stack(list(ranks.values())) >= np.float32(RARE), 0)
         scores = {name: tf.cast(value, tf.float32) for name, value in found.items()}
         return (
             scores
