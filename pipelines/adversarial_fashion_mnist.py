@@ -1,4 +1,4 @@
-"""Fashion-MNIST under attack: what each defense is worth, on the trained model and on its int8 file.
+r"""Fashion-MNIST under attack: what each defense is worth, on the trained model and on its int8 file.
 
 Shows: adversarial training (PGD), fast adversarial training, TRADES, defensive distillation, pixels that are squeezed
 inside the network (bit depth, median, blockwise cosine quantization), and an ensemble of plain ones, beside plain
@@ -7,18 +7,20 @@ three ways; and the honesty check, which has to see through distillation and thr
 (`hidden`, the weights of which are those of `preprocessed`), and to leave adversarial training alone.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           for R in plain adversarial fast trades teacher distilled preprocessed hidden; do
-              kerasvision train pipelines/adversarial_fashion_mnist.py:$R --out runs/attacked-$R; done
-          for S in 1 2; do
-              kerasvision train pipelines/adversarial_fashion_mnist.py:plain --set seed=$S \\
-                  --out runs/attacked-plain-$S; done
-          kerasvision ensemble runs/attacked-plain* --out runs/attacked-ensemble
+          kerasvision train pipelines/adversarial_fashion_mnist.py:$R --out runs/attacked-$R
+          done; for S in 1 2; do
+          kerasvision train pipelines/adversarial_fashion_mnist.py:plain --set seed=$S --out runs/attacked-plain-$S
+          done
+          kerasvision ensemble runs/attacked-plain runs/attacked-plain-1 runs/attacked-plain-2 \
+              --out runs/attacked-ensemble
           for R in plain adversarial fast trades distilled preprocessed ensemble; do
-              kerasvision export runs/attacked-$R --to tflite:int8 --out runs/attacked-$R/files
-              kerasvision attack runs/attacked-$R --set radius=0.1 steps=20 --examples 1000     # pgd, with its check
-              for E in 8/255 0.1; do
-                  kerasvision attack runs/attacked-$R --attack auto --set radius=$E --examples 1000
-                  kerasvision attack runs/attacked-$R/files --ways --set radius=$E --examples 1000; done; done
-          kerasvision attack runs/attacked-hidden --set radius=0.1 steps=20 --examples 1000     # what the check says
+          kerasvision export runs/attacked-$R --to tflite:int8 --out runs/attacked-$R
+          kerasvision attack runs/attacked-$R --set radius=0.1 steps=20 --examples 1000
+          for E in 8/255 0.1; do
+          kerasvision attack runs/attacked-$R --attack auto --set radius=$E --examples 1000 --unchecked
+          kerasvision attack runs/attacked-$R/tflite/models/*/model_int8.tflite --ways --set radius=$E --examples 1000
+          done; done
+          kerasvision attack runs/attacked-hidden --set radius=0.1 steps=20 --examples 1000
 Expected: plain at most 5 % under pgd at 0.1, adversarial at least 60 %; auto nowhere above pgd and at most 10 points
 below it; distilled and hidden flagged, adversarial not; asked rightly, both within 5 points of plain.
 

@@ -1,4 +1,8 @@
-"""Any backbone behind defenses: its levels, its weights and its normalization, of pixels that were squeezed before."""
+"""Any backbone behind defenses: its levels, its weights and its normalization, of pixels that were squeezed before.
+
+As "Countering Adversarial Images using Input Transformations" (Guo et al. 2018, arXiv:1711.00117, section 4) puts them:
+in front of a network that was trained with them.
+"""
 
 import dataclasses
 

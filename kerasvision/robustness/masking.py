@@ -142,6 +142,7 @@ class _Asked:
 
     def __init__(self, model, scale, draws, spread):
         self.arch, self._model, self._scale, self._draws, self._spread = model.arch, model, scale, draws, spread
+        self._drawn = 0
 
     def logits(self, images):
         every = [self._model.logits(self._moved(images)) for _ in range(self._draws)]
@@ -150,8 +151,9 @@ class _Asked:
     def _moved(self, images):
         if not self._spread:
             return images
-        half = self._spread / 2
-        return tf.clip_by_value(images + tf.random.uniform(tf.shape(images), -half, half), 0.0, 1.0)
+        half, self._drawn = self._spread / 2, self._drawn + 1
+        noise = tf.random.stateless_uniform(tf.shape(images), [self._drawn, 0], -half, half)
+        return tf.clip_by_value(images + noise, 0.0, 1.0)
 
     def decided(self, images):
         return self._model.decided(images)
