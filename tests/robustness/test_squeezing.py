@@ -30,13 +30,13 @@ def test_a_disagreement_is_the_distance_of_two_answers():
     row = dict(zip(squeezing.squeezers(), squeezing.disagreements(brightness, pixels)[0].numpy(), strict=True))
     assert row["median"] == pytest.approx(2 / 16, abs=1e-6) and row["bit_depth"] == 0
     gray = np.full((1, 8, 8, 3), 100, np.float32)  # of 32 levels the nearest is 12 * 255 / 31 = 98.7: 99
-    assert squeezing.disagreements(brightness, gray)[0, 0] == pytest.approx(2 / 255, abs=1e-6)
+    assert float(squeezing.disagreements(brightness, gray)[0, 0]) == pytest.approx(2 / 255, abs=1e-6)
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.1, 89), (0.5, 49), (0.01, 98), (0.0999, 90)])
 def test_the_threshold_is_the_conformal_quantile(rate, expected):
     """Of 99 scores 0 to 98 and one more, any of which is as likely the k-th, 100 rate exceed it in the mean."""
-    assert squeezing.threshold(np.random.default_rng(0).permutation(99.0), rate) == expected
+    assert squeezing.threshold(np.random.default_rng(0).permutation(np.arange(99.0)), rate) == expected
 
 
 def test_too_few_examples_and_rates_that_are_none_are_one_line():
