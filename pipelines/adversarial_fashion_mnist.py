@@ -13,8 +13,8 @@ Commands: python pipelines/seed_fashion_mnist.py    (only without a network; nee
           done
           kerasvision ensemble runs/attacked-plain runs/attacked-plain-1 runs/attacked-plain-2 \
               --out runs/attacked-ensemble
+          kerasvision export runs/attacked-ensemble --to tflite:int8 --out runs/attacked-ensemble
           for R in plain adversarial fast trades distilled preprocessed ensemble; do
-          kerasvision export runs/attacked-$R --to tflite:int8 --out runs/attacked-$R
           kerasvision attack runs/attacked-$R --set radius=0.1 steps=20 --examples 1000
           for E in 8/255 0.1; do
           kerasvision attack runs/attacked-$R --attack auto --set radius=$E --examples 1000 --unchecked
