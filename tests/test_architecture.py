@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "drawing": ("core",),
     "layers": ("core", "ops"),
     "losses": ("core", "ops"),
+    "defenses": ("core", "ops"),
     "metrics": ("core", "ops", "drawing"),
     "backbones": ("core", "ops", "layers"),
     "necks": ("core", "ops", "layers"),

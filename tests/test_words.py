@@ -15,6 +15,7 @@ SOURCES = {
     "tasks": True,
     "backbones": True,
     "necks": True,
+    "defenses": True,
     "text_encoders": True,
     "explain": True,
 }

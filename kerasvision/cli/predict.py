@@ -15,6 +15,11 @@ MAX_RISK = (
     "data that the model was trained on (classifiers)"
 )
 
+SQUEEZED = (
+    "say whether an image may have been made to deceive: its answer goes further apart from those to squeezed copies "
+    "than that of all but this share of the validation split's images, as in 0.01 (classifiers)"
+)
+
 
 def configure(parser):
     """Add the verb's arguments."""
@@ -44,6 +49,7 @@ def configure(parser):
         action="store_true",
         help="say how far out of a run's distribution each image is: ranks among its held-out images (classifiers)",
     )
+    parser.add_argument("--squeezed", type=float, metavar="RATE", help=SQUEEZED)
     parser.add_argument("--max-risk", type=float, metavar="SHARE", help=MAX_RISK)
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
@@ -80,7 +86,7 @@ def _opened(path):
 
 def _light(args):
     asked = args.set or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
-    asked = asked or args.max_risk is not None
+    asked = asked or args.max_risk is not None or args.squeezed is not None
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
 
@@ -116,7 +122,7 @@ def run(args):
         raise UsageError(f"--draw {args.draw}: write the name of a .png file")
     model, every, tidy = _model(args)
     in_distribution = _in_distribution(args.model) if args.outliers else None
-    abstention = _abstention(model, args.max_risk)
+    abstention, squeezing = _abstention(model, args.max_risk), _squeezing(model, args.squeezed)
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:
         try:
@@ -125,6 +131,8 @@ def run(args):
             described = prediction.to_json()
             if in_distribution:
                 described["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+            if squeezing:
+                described["squeezed"] = squeezing.describe({k: v[None] for k, v in inputs.items()})
             if abstention:
                 described["risk"] = abstention.describe(prediction["probabilities"])
             key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
@@ -174,6 +182,15 @@ def _abstention(model, max_risk):
     from kerasvision.robustness.abstention import abstention_of
 
     return abstention_of(model, max_risk)
+
+
+def _squeezing(model, rate):
+    """The `Squeezing` at a false-positive rate, or None where none was asked for."""
+    if rate is None:
+        return None
+    from kerasvision.robustness.squeezing import squeezing_of
+
+    return squeezing_of(model, rate)
 
 
 def _write(prediction, name, folder, taken):

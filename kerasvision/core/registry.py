@@ -99,6 +99,7 @@ KINDS = {
         "architectures": "tasks",
         "backbones": "backbones",
         "necks": "necks",
+        "defenses": "defenses",
         "text_encoders": "text_encoders",
         "augmentations": "data.augment",
         "sources": "data.sources",
@@ -115,6 +116,7 @@ KINDS = {
 architectures = KINDS["architectures"]
 backbones = KINDS["backbones"]
 necks = KINDS["necks"]
+defenses = KINDS["defenses"]
 text_encoders = KINDS["text_encoders"]
 augmentations = KINDS["augmentations"]
 sources = KINDS["sources"]

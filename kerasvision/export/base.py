@@ -23,7 +23,8 @@ class Job:
 
     served: the trained model. root: the staging folder, a pathlib.Path. calibration: prepared inputs of the training
     split, dicts of numpy arrays [1, ...], for ranges of activations. samples: serving inputs of a few real examples,
-    dicts of numpy arrays [1, ...], for warm-up requests and golden vectors.
+    dicts of numpy arrays [1, ...], for warm-up requests and golden vectors. held_out: an `export.suspected.HeldOut`
+    where an exporter asks for it (`suspect`), or None.
     """
 
     served: Served
@@ -32,6 +33,7 @@ class Job:
     root: pathlib.Path
     calibration: tuple
     samples: tuple
+    held_out: typing.Any = None
 
     @property
     def saved_model(self):

@@ -9,7 +9,7 @@ import pathlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import raw_examples, with_validation
-from kerasvision.export import heat
+from kerasvision.export import heat, suspected
 from kerasvision.export.base import Job
 from kerasvision.export.calibration import calibration_inputs
 from kerasvision.export.contract import contract_json, packed_examples, write_contract
@@ -45,7 +45,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     split, served = splits[split_name], checked(trained)
     with staging(out) as root:
         chosen = calibration_inputs(splits["train"], served, calibration)
-        job = Job(served, name, version, root, chosen, _samples(split, served.arch))
+        job = Job(served, name, version, root, chosen, _samples(split, served.arch), _held_out(trained, exporters))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
@@ -103,6 +103,12 @@ def _checked(written, artifacts, runners, judge, doubts, promises):
         failures, notes, promise = (*artifact.failures, *wrong), (*artifact.notes, *doubts), promises.of(path)
         checked.append(dataclasses.replace(artifact, failures=failures, notes=notes, promise=promise))
     return checked
+
+
+def _held_out(trained, exporters):
+    """What pictures are compared with where an exporter writes the signature `suspect`, else None."""
+    suspects = any(getattr(exporter, suspected.WORD, False) for exporter in exporters)
+    return suspected.held_out_of(trained) if suspects else None
 
 
 def _with_functions(written, artifacts, runners, judge):

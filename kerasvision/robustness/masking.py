@@ -17,6 +17,7 @@ _SURE = 0.05  # chance at most that a flag of two counts is raised by luck
 _ONE_POINT = 0.01
 _SAME = 1e-3  # of the largest logit: more than sums in another order make
 _STEPS, _QUERIES, _DRAWS = 20, 200, 8
+_CHOICE, _LEVEL = "Cast", 1 / 255  # the step that makes whole numbers; one gray level
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,8 @@ def judged(model, pixels, labels, radius=8 / 255, other=None, seed=0):
     model: a `classifier.Classifier`. pixels: uint8 [B, h, w, 3]. labels: int [B]. radius: by Linf. other: a Classifier
     whose pictures shall deceive this one too, or None. flags: a list of `Flag`. robust: the share that `pgd` leaves
     right. again: the same, asked as one should: gradients pass steps without derivative, are the mean of random
-    draws where answers change, and of logits that are scaled to a median lead of 1.
+    draws where answers change, or where whole numbers made of pixels choose among them (each draw then moves pixels by
+    up to half a gray level, which draws the choice anew), and of logits that are scaled to a median lead of 1.
     """
     signs = _Signs(model, pixels, np.asarray(labels), radius, seed)
     flags = [signs.steps(), signs.zeros(), signs.draws(), signs.noise(), signs.one_step(), signs.unbounded()]
@@ -117,7 +119,9 @@ class _Signs:
         """The model with gradients as one should ask for them."""
         model = self.model.straightened() if self.model.steps() else self.model
         lead = np.abs(self.goal.margin(model.logits(self.images)))
-        return _Asked(model, max(float(np.median(lead)), 1e-6), _DRAWS if self.draws().raised else 1)
+        chooses = _CHOICE in self.model.steps()
+        draws = _DRAWS if chooses or self.draws().raised else 1
+        return _Asked(model, max(float(np.median(lead)), 1e-6), draws, _LEVEL if chooses else 0.0)
 
 
 def _pgd(radius):
@@ -130,15 +134,26 @@ def _mostly(times, of):
 
 
 class _Asked:
-    """A model whose logits are divided by a scale and averaged over draws."""
+    """A model whose logits are divided by a scale and averaged over draws, each of pixels that are moved at random by
+    up to half of what is `spread`.
+    """
 
     has_slopes, pixel_step = True, 0.0
 
-    def __init__(self, model, scale, draws):
-        self.arch, self._model, self._scale, self._draws = model.arch, model, scale, draws
+    def __init__(self, model, scale, draws, spread):
+        self.arch, self._model, self._scale, self._draws, self._spread = model.arch, model, scale, draws, spread
+        self._drawn = 0
 
     def logits(self, images):
-        return tf.add_n([self._model.logits(images) for _ in range(self._draws)]) / (self._draws * self._scale)
+        every = [self._model.logits(self._moved(images)) for _ in range(self._draws)]
+        return tf.add_n(every) / (self._draws * self._scale)
+
+    def _moved(self, images):
+        if not self._spread:
+            return images
+        half, self._drawn = self._spread / 2, self._drawn + 1
+        noise = tf.random.stateless_uniform(tf.shape(images), [self._drawn, 0], -half, half)
+        return tf.clip_by_value(images + noise, 0.0, 1.0)
 
     def decided(self, images):
         return self._model.decided(images)

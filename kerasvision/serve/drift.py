@@ -21,6 +21,7 @@ import tensorflow as tf
 from kerasvision.data.decode import decode, on_host
 from kerasvision.data.kinds.base import ENCODED
 from kerasvision.export import profile
+from kerasvision.serve.suspicion import rare
 
 WINDOW = 500  # of the latest examples that are compared
 LEAST = 100  # examples, before anything is said
@@ -34,15 +35,17 @@ class Watch:
     """The latest requests of one version beside its profile. Threads may share it.
 
     kept: the `profile` of its contract. features: a function uint8 [1, H, W, 3] -> [1, D], or None. kinds: key of an
-    input -> name of its kind; None: one `image`.
+    input -> name of its kind; None: one `image`. suspicion: a `suspicion.Suspicion`, or None.
     """
 
-    def __init__(self, kept, features=None, kinds=None):
-        self._kept, self._features = kept, features
+    def __init__(self, kept, features=None, kinds=None, suspicion=None):
+        self._kept, self._features, self._suspicion = kept, features, suspicion
+        if suspicion is not None:
+            self._kept = kept = kept | suspicion.kept
         self._kinds = {"image": "image"} if kinds is None else kinds
         self._lock = threading.Lock()
         self._seen = {name: collections.deque(maxlen=WINDOW) for name in kept}
-        self._began, self._spent = time.perf_counter(), {"input": 0.0, "features": 0.0}
+        self._began, self._spent = time.perf_counter(), {"input": 0.0, "features": 0.0, "suspicion": 0.0}
 
     def see(self, inputs, outputs):
         """Take in a request: input name -> array and output name -> array, with a batch axis. Of the inputs only as
@@ -78,6 +81,10 @@ class Watch:
                 if is_there:
                     along = profile.of_features(self._features(one[None]))
                     yield {name: value[0] for name, value in along.items()}
+        if one is not None and self._suspicion:
+            with self._time_for("suspicion") as is_there:
+                if is_there:
+                    yield self._suspicion(one[None])
 
     @contextlib.contextmanager
     def _time_for(self, what):
@@ -92,7 +99,8 @@ class Watch:
     def report(self):
         """Name of a statistic -> {"psi", "examples", "shifted"}, of those with `LEAST` examples or more; psi is the
         mean over the statistic's histograms. "confidence" also has its "mean", and "unsure", the share of predictions
-        whose confidence is below `UNSURE`, which a client had better not rely on.
+        whose confidence is below `UNSURE`, which a client had better not rely on; those of `Suspicion` also "rare", the
+        share of pictures that 1 in 100 ordinary ones equals.
         """
         with self._lock:
             seen = {name: list(values) for name, values in self._seen.items() if len(values) >= LEAST}
@@ -107,6 +115,8 @@ class Watch:
             if name == "confidence":
                 rows[name]["mean"] = round(float(np.mean(values)), 4)
                 rows[name]["unsure"] = round(float(np.mean(np.array(values) < UNSURE)), 4)
+            if self._suspicion and name in self._suspicion.kept:
+                rows[name]["rare"] = round(rare(values), 4)
         return rows
 
 
@@ -114,9 +124,9 @@ def _decoded(encoded):
     return on_host(decode)(tf.constant(encoded)).numpy()
 
 
-def watch_of(path, features=None):
-    """The `Watch` of a SavedModel's folder (a pathlib.Path), or None where its contract has no profile. features: as in
-    `Watch`.
+def watch_of(path, features=None, suspicion=None):
+    """The `Watch` of a SavedModel's folder (a pathlib.Path), or None where its contract has no profile. features,
+    suspicion: as in `Watch`.
     """
     contract = path / "assets.extra" / "contract.json"
     if not contract.exists():
@@ -125,4 +135,4 @@ def watch_of(path, features=None):
     # contracts of before kinds were written knew statistics of pictures alone
     kinds = {key: row.get("kind", "image" if key == "image" else None) for key, row in held.get("inputs", {}).items()}
     kinds = {key: kind for key, kind in kinds.items() if kind}
-    return Watch(held["profile"], features, kinds) if held.get("profile") else None
+    return Watch(held["profile"], features, kinds, suspicion) if held.get("profile") else None

@@ -43,6 +43,8 @@ class Metrics:
         self._shifted = self._of(gauge, "drift_shifted", "1 where it is an alert", of)
         self._confidence = self._of(gauge, "confidence", "Mean confidence of the latest answers", ("model", "version"))
         self._unsure = self._of(gauge, "unsure", "Share of the latest answers that are not sure", ("model", "version"))
+        text = "Share of the latest pictures with a score that 1 in 100 ordinary ones has"
+        self._rare = self._of(gauge, "rare", text, ("model", "version", "statistic"))
         self._lock, self._reading = threading.Lock(), threading.Lock()
         self._recent = collections.defaultdict(lambda: collections.deque(maxlen=_KEPT))
         self._totals = collections.Counter()
@@ -99,7 +101,15 @@ class Metrics:
 
     def _read(self, models, engine):
         self._waiting.set(engine.waiting)
-        for gauge in (self._queued, self._available, self._psi, self._shifted, self._confidence, self._unsure):
+        for gauge in (
+            self._queued,
+            self._available,
+            self._psi,
+            self._shifted,
+            self._confidence,
+            self._unsure,
+            self._rare,
+        ):
             gauge.clear()  # of versions that are gone
         for name in models.names():
             for number, state, _ in models.versions(name):
@@ -113,6 +123,8 @@ class Metrics:
             for statistic, row in report.items():
                 self._psi.labels(name, str(number), statistic).set(row["psi"])
                 self._shifted.labels(name, str(number), statistic).set(row["shifted"])
+                if "rare" in row:
+                    self._rare.labels(name, str(number), statistic).set(row["rare"])
                 if "unsure" in row:
                     self._confidence.labels(name, str(number)).set(row["mean"])
                     self._unsure.labels(name, str(number)).set(row["unsure"])

@@ -8,12 +8,14 @@ import tensorflow as tf
 from kerasvision.core.errors import said
 from kerasvision.data.kinds.base import ENCODED
 from kerasvision.export.identity import check_saved_model
+from kerasvision.export.suspected import SIGNATURE
 from kerasvision.export.targets.saved_model import FEATURES
 from kerasvision.export.targets.tf_serving import warmup_requests
 from kerasvision.ops.internals import meta_graph
 from kerasvision.serve.drift import watch_of
 from kerasvision.serve.guard import check_images
 from kerasvision.serve.status import Code, ServingError, invalid
+from kerasvision.serve.suspicion import Suspicion
 
 DEFAULT = "serving_default"
 
@@ -33,7 +35,10 @@ class Servable:
         if DEFAULT not in self._functions:
             raise ServingError(Code.FAILED_PRECONDITION, f"{path} has no signature {DEFAULT!r}")
         self.warmed = self._warm_up()
-        self.watch = watch_of(self.path, self._features if FEATURES in self._functions else None)
+        suspects = self._functions.get(SIGNATURE)
+        self.watch = watch_of(
+            self.path, self._features if FEATURES in self._functions else None, suspects and Suspicion(suspects)
+        )
 
     def inputs_of(self, signature):
         """Input name -> TensorInfo. signature: "" for the default one."""

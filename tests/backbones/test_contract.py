@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones import weights as weights_file
-from kerasvision.core.registry import backbones
+from kerasvision.core.registry import backbones, create
 
 H, W = 64, 96
 ATTENTION = ("se", "eca", "cbam", "non_local", "self_attention")
@@ -26,6 +26,7 @@ TINY = {  # a registered backbone without a line here fails
     "csp_darknet": [{}],
     "mix_transformer": [{}],
     "unet_encoder": [{"width": 4}],
+    "defended": [{"inner": create("backbones/convnet", width=8, blocks=(0, 1))}],
 }
 CASES = [(name, fields) for name, every in TINY.items() for fields in every]
 

@@ -31,6 +31,7 @@ PREPARATIONS = {
 }  # commands, not recipes
 SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
+    "adversarial_fashion_mnist.py": ("plain", "adversarial", "fast", "trades", "teacher", "preprocessed", "hidden"),
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
     "classify_reviews.py": ("recipe", "words", "joined"),

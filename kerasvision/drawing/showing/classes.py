@@ -17,9 +17,10 @@ class ClassesShowing(Showing):
 
     def in_words(self, described):
         rows = [f"{r['label']} {r['score']:.3f}" for r in described[self._key]]
+        squeezed = "; may have been made to deceive" if described.get("squeezed", {}).get("suspicious") else ""
         outlier = "; out of distribution" if described.get("outlier", {}).get("foreign") else ""
         unknown = "unknown; nearest are " if described.get("index") == UNKNOWN else ""
-        return unknown + (", ".join(rows[: self._most]) or "nothing") + _set(described) + outlier
+        return unknown + (", ".join(rows[: self._most]) or "nothing") + _set(described) + outlier + squeezed
 
     def title(self, described):
         return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"

@@ -12,13 +12,14 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
-from kerasvision.export import explained
+from kerasvision.export import explained, suspected
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.goldens import check_written, write_goldens
-from kerasvision.export.heat import WORD, without_word
+from kerasvision.export.heat import WORD
 from kerasvision.ops.internals import meta_graph
 
 FEATURES = "serving_features"  # the signature
+_FURTHER = {WORD: explained.SIGNATURE, suspected.WORD: suspected.SIGNATURE}  # word behind an exporter's name
 
 
 @exporters.register("saved_model")
@@ -30,7 +31,8 @@ class SavedModel(Exporter):
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
     are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
     `features` float32 [B, D]. The asset `labels.txt` has the class names; `export.goldens` says what golden.npz holds.
-    explain: a further signature, `explain`, of a classifier of images: see `export.explained`.
+    explain, suspect: a further signature of that name, of a classifier of images: see `export.explained` and
+    `export.suspected`.
     """
 
     home: typing.ClassVar[str] = "saved_models/{name}/{version}"
@@ -38,18 +40,18 @@ class SavedModel(Exporter):
     inside: typing.ClassVar[str] = "saved_model.pb"
 
     explain: bool = False
+    suspect: bool = False
 
     @property
     def spec(self):
-        return f"saved_model:{WORD}" if self.explain else "saved_model"
+        return with_words("saved_model", self)
 
     @classmethod
     def from_spec(cls, options):
-        words, explain = without_word(options)
-        return cls(explain) if explain and not words else super().from_spec(options)
+        return of_words(cls, options) or super().from_spec(options)
 
     def write(self, job):
-        return written_saved_model(job, self.explain)
+        return written_saved_model(job, self.explain, self.suspect)
 
     def open(self, path, arch):
         return SavedModelRunner(path, arch)
@@ -75,18 +77,33 @@ class SavedModel(Exporter):
         yield from check_signatures(path, runner.signatures, judge)
 
 
-def written_saved_model(job, explain=False):
+def with_words(name, exporter):
+    """The spec of an exporter of SavedModels: its name, and the further signatures that it writes."""
+    return ":".join([name, *(word for word in _FURTHER if getattr(exporter, word))])
+
+
+def of_words(cls, options):
+    """The exporter with these further signatures, or None where a word names none, or none is named."""
+    return cls(**dict.fromkeys(options, True)) if options and set(options) <= set(_FURTHER) else None
+
+
+def written_saved_model(job, explain=False, suspect=False):
     """The folder of a `Job`'s SavedModel, with its goldens; two exporters have the same."""
     if not job.saved_model.exists():
-        write_saved_model(job.served, job.saved_model, explain)
+        write_saved_model(job.served, job.saved_model, explain, job.held_out if suspect else None)
         write_goldens(job.saved_model, job)
-    elif explain and explained.SIGNATURE not in meta_graph(job.saved_model).signature_def:
-        raise UsageError("saved_model and tf_serving write one folder; name the one with :explain first")
+        return job.saved_model
+    written = meta_graph(job.saved_model).signature_def
+    for word, wanted in zip(_FURTHER, (explain, suspect), strict=True):
+        if wanted and _FURTHER[word] not in written:
+            raise UsageError(f"saved_model and tf_serving write one folder; name the one with :{word} first")
     return job.saved_model
 
 
-def write_saved_model(served, path, explain=False):
-    """Save a bare module: variables, functions and the label asset, no Keras object. explain: as of `SavedModel`."""
+def write_saved_model(served, path, explain=False, held_out=None):
+    """Save a bare module: variables, functions and the label asset, no Keras object. explain: as of `SavedModel`.
+    held_out: of a `Job`, for the signature `suspect`.
+    """
     labels = pathlib.Path(path).with_name(f".{pathlib.Path(path).name}-labels") / "labels.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
     write_names(labels, served.classes)
@@ -105,6 +122,9 @@ def write_saved_model(served, path, explain=False):
     if explain:
         module.explain = explained.explaining(served)
         signatures[explained.SIGNATURE] = spelled(module.explain, explained.specs_of(served.arch))
+    if held_out is not None:
+        module.suspect = suspected.suspecting(served.arch, served.answering(), held_out)
+        signatures[suspected.SIGNATURE] = spelled(module.suspect, served.arch.serving_specs())
     module.functions, module.tables = served.functions, served.tables
     for name, function in served.functions.items():
         signatures[name] = spelled(function, function.input_signature[0])
@@ -153,6 +173,8 @@ def check_signatures(path, signatures, judge):
         yield from _check_features(signatures[FEATURES], judge)
     if explained.SIGNATURE in signatures:
         yield from explained.check(signatures[explained.SIGNATURE], judge)
+    if suspected.SIGNATURE in signatures:
+        yield from suspected.check(signatures[suspected.SIGNATURE], judge)
 
 
 def _check_bytes(signature, judge):

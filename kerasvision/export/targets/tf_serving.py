@@ -10,14 +10,15 @@ from kerasvision.core.files import write_text
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
 from kerasvision.export.goldens import same_inputs
-from kerasvision.export.heat import WORD, without_word
 from kerasvision.export.package import deployment, labels
 from kerasvision.export.targets.saved_model import (
     SavedModel,
     SavedModelRunner,
     check_signatures,
+    of_words,
     saved_model_ops,
     saved_model_signature,
+    with_words,
     written_saved_model,
 )
 
@@ -31,7 +32,7 @@ class TFServing(Exporter):
     """`saved_models/<name>/<version>/` with warm-up requests, beside it `models.config`, `compose.yaml`,
     `batching.config`, `alerts.yaml` and `kserve/<name>.yaml`.
 
-    An export to both `saved_model` and `tf_serving` writes one SavedModel. explain: as of `SavedModel`.
+    An export to both `saved_model` and `tf_serving` writes one SavedModel. explain, suspect: as of `SavedModel`.
     """
 
     home: typing.ClassVar[str] = SavedModel.home
@@ -39,18 +40,18 @@ class TFServing(Exporter):
     inside: typing.ClassVar[str] = SavedModel.inside
 
     explain: bool = False
+    suspect: bool = False
 
     @property
     def spec(self):
-        return f"tf_serving:{WORD}" if self.explain else "tf_serving"
+        return with_words("tf_serving", self)
 
     @classmethod
     def from_spec(cls, options):
-        words, explain = without_word(options)
-        return cls(explain) if explain and not words else super().from_spec(options)
+        return of_words(cls, options) or super().from_spec(options)
 
     def write(self, job):
-        path = written_saved_model(job, self.explain)
+        path = written_saved_model(job, self.explain, self.suspect)
         _write_warmup(path / WARMUP, job)
         return path
 

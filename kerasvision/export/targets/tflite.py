@@ -1,6 +1,7 @@
 """TensorFlow Lite (LiteRT): float32, float16, dynamic-range, int8, int16x8 and quantization-aware trained files."""
 
 import dataclasses
+import re
 import tempfile
 import typing
 import warnings
@@ -196,11 +197,22 @@ def _made(converter, served, quantize, io, calibration, pixels):
     if quantize == "int16x8":
         ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [ops]
-        return converter.convert()
+        return _in_16_bits(converter)
     if io == "uint8":
         converter.inference_input_type = converter.inference_output_type = tf.uint8
         return converter.convert()
     return converter.convert() if served.quantization_aware else _quantize_core(converter, served.float_layers)
+
+
+def _in_16_bits(converter):
+    try:
+        return converter.convert()
+    except RuntimeError as error:
+        missing = ", ".join(sorted(set(re.findall(r"16x8-bit not yet supported for op: '(\w+)'", str(error)))))
+        if not missing:
+            raise
+        text = f"tflite:int16x8: LiteRT has no such form of {missing}; export tflite:int8 or tflite:float16"
+        raise KerasVisionError(text) from None
 
 
 def _feeds(served, calibration, pixels, whole_range):

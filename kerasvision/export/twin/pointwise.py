@@ -45,6 +45,11 @@ def unchanged(node, x):
     return tf.cast(x, tf.float32)
 
 
+def whole(node, x):
+    """The nearest whole numbers, halves to even ones; gradients pass, as they do on grids."""
+    return x + tf.stop_gradient(tf.round(x) - x)
+
+
 def add_n(node, *values):
     """The sum of all."""
     return tf.add_n(list(values))
@@ -62,6 +67,7 @@ OPERATORS = (
         "MUL": _fused(tf.multiply),
         "DIV": _fused(tf.divide),
         "ADD_N": add_n,
+        "ROUND": whole,
         "CAST": cast,
         "QUANTIZE": unchanged,
         "DEQUANTIZE": unchanged,
@@ -83,7 +89,6 @@ OPERATORS = (
             "RSQRT": tf.math.rsqrt,
             "SQUARE": tf.square,
             "FLOOR": tf.floor,
-            "ROUND": tf.round,
             "POW": tf.pow,
             "LOGISTIC": tf.sigmoid,
             "TANH": tf.tanh,

@@ -1,0 +1,81 @@
+r"""Fashion-MNIST under attack: what each defense is worth, on the trained model and on its int8 file.
+
+Shows: adversarial training (PGD), fast adversarial training, TRADES, defensive distillation, pixels that are squeezed
+inside the network (bit depth, median, blockwise cosine quantization), and an ensemble of plain ones, beside plain
+training, all of one small network, moved by up to 0.1 of the range of a pixel; attacks on each and on its int8 file by
+three ways; and the honesty check, which has to see through distillation and through squeezing without its derivative
+(`hidden`, otherwise as `preprocessed`), and to leave adversarial training alone.
+Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
+          for R in plain adversarial fast trades teacher distilled preprocessed hidden; do
+          kerasvision train pipelines/adversarial_fashion_mnist.py:$R --out runs/attacked-$R
+          done; for S in 1 2; do
+          kerasvision train pipelines/adversarial_fashion_mnist.py:plain --set seed=$S --out runs/attacked-plain-$S
+          done
+          kerasvision ensemble runs/attacked-plain runs/attacked-plain-1 runs/attacked-plain-2 \
+              --out runs/attacked-ensemble
+          kerasvision export runs/attacked-ensemble --to tflite:int8 --out runs/attacked-ensemble
+          for R in plain adversarial fast trades distilled preprocessed ensemble; do
+          kerasvision attack runs/attacked-$R --set radius=0.1 steps=20 --examples 1000
+          for E in 8/255 0.1; do
+          kerasvision attack runs/attacked-$R --attack auto --set radius=$E --examples 1000 --unchecked
+          kerasvision attack runs/attacked-$R/tflite/models/*/model_int8.tflite --ways --set radius=$E --examples 1000
+          done; done
+          kerasvision attack runs/attacked-hidden --set radius=0.1 steps=20 --examples 1000
+Expected: plain at most 5 % under pgd at 0.1, adversarial at least 60 %; auto nowhere above pgd and at most 10 points
+below it; distilled and hidden flagged, adversarial not; asked rightly, both within 5 points of plain.
+
+Measured: not yet. The table is to be filled in from a machine that does nothing else:
+
+                    clean    pgd, 0.1   auto, 8/255   auto, 0.1   int8 at 0.1: transfer, white box, asked alone
+    plain           not measured yet
+    adversarial     not measured yet
+    fast            not measured yet
+    trades          not measured yet
+    distilled       not measured yet
+    preprocessed    not measured yet
+    ensemble        not measured yet
+"""
+
+import dataclasses
+
+from kerasvision import Recipe, create
+
+RADIUS = 0.1
+BACKBONE = create("backbones/convnet", width=16, blocks=(0, 1, 1))
+
+
+def squeezed(straight_through):
+    """The network behind defenses, in its graph and in every file."""
+    defenses = (
+        create("defenses/bit_depth", bits=3, straight_through=straight_through),
+        create("defenses/median"),
+        create("defenses/cosine", quality=50, straight_through=straight_through),
+    )
+    return dataclasses.replace(plain.model, backbone=create("backbones/defended", inner=BACKBONE, defenses=defenses))
+
+
+def other(name, *techniques, **fields):
+    """The plain recipe with techniques or other fields; data, network and steps are the same."""
+    return dataclasses.replace(plain, name=name, techniques=techniques, **fields)
+
+
+plain = Recipe(
+    name="attacked_plain",
+    model=create("classification/classifier", image_size=(28, 28), backbone=BACKBONE),
+    data=create("sources/tfds", name="fashion_mnist", train="train[:55000]", validation="train[55000:]"),
+    optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=1e-3),
+    epochs=8,
+    batch_size=128,
+    cache=True,
+    exports=(create("exporters/tflite", quantize="int8"),),
+)
+adversarial = other("attacked_adversarial", create("techniques/adversarial_training", radius=RADIUS, steps=7))
+fast = other("attacked_fast", create("techniques/fast_adversarial", radius=RADIUS))
+trades = other("attacked_trades", create("techniques/trades", radius=RADIUS, steps=7))
+teacher = other("attacked_teacher", create("techniques/defensive_distillation", temperature=40.0))
+distilled = other(
+    "attacked_distilled",
+    create("techniques/defensive_distillation", teacher="runs/attacked-teacher", temperature=40.0),
+)
+preprocessed = other("attacked_preprocessed", model=squeezed(straight_through=True))
+hidden = other("attacked_hidden", model=squeezed(straight_through=False))
