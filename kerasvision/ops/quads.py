@@ -1,7 +1,7 @@
 """Quadrilaterals: float32 [..., 4, 2], x and y of the corners in order around them, in pixels as in `ops.resample`.
 
-Distances are to the lines of the sides, which of convex quads are those to the sides, but for points beyond a corner. So
-{distance >= D} is the quad whose sides have moved inwards by D, and {distance > -D} the one whose sides have moved
+Distances are to the lines of the sides, which of convex quads are those to the sides, but for points beyond a corner.
+So {distance >= D} is the quad whose sides have moved inwards by D, and {distance > -D} the one whose sides have moved
 outwards, with mitered corners.
 """
 

@@ -254,7 +254,7 @@ def _take(pixels, index_xy, fill, smooth):
 
 
 def move_labels(sample, move, size_hw, edge_points=1, min_visible=MIN_VISIBLE):
-    """Boxes, quads and keypoints of a sample through `move` ([P, 2] -> [P, 2]); objects that left the image are dropped.
+    """Boxes, quads, keypoints of a sample through `move` ([P, 2] -> [P, 2]); objects that left the image are dropped.
 
     A box is dropped, together with its row of every key in `PER_OBJECT`, when less than `min_visible` of its area is
     inside, or a side is below `MIN_SIDE_PX`; of a sample without boxes a quad, by the part of its area that is inside.

@@ -1,4 +1,4 @@
-"""Lines of text over photographs or plain grounds, on the host with Pillow and numpy. A scene is a function of its seed.
+"""Lines of text over photographs or plain grounds, by Pillow and numpy. A scene is a function of its seed.
 
 After A. Gupta, A. Vedaldi and A. Zisserman, Synthetic Data for Text Localisation in Natural Images, 2016,
 arXiv:1604.06646: text of any font, color and turn over photographs. Theirs lies on surfaces by their estimated depth

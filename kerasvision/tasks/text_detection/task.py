@@ -27,8 +27,8 @@ from kerasvision.tasks.text_detection._targets import QuadTargets
 @dataclasses.dataclass(frozen=True)
 class TextDetection(ImageArchitecture):
     """Abstract. Raw has `text` logits [B, h / stride, w / stride, 1]: how likely a cell is in the shrunk part of a quad
-    of text. Samples have `quads_xy` float32 [N, 4, 2], convex. Predictions: `quads_xy` float32 [B, S, 4, 2] in pixels of
-    the original image, beyond its border too, the first corner at the upper left and the others clockwise; `scores`
+    of text. Samples have `quads_xy` float32 [N, 4, 2], convex. Predictions: `quads_xy` float32 [B, S, 4, 2] in pixels
+    of the original image, beyond its border too, the first corner at the upper left and the others clockwise; `scores`
     float32 [B, S], the mean probability of the cells, and `count` int32 [B]; rows from `count` on are 0.
 
     image_size: (h, w), multiples of the coarsest stride. stride: pixels that a side of a cell is. shrink: r; a quad is
@@ -154,8 +154,8 @@ class TextDetection(ImageArchitecture):
         return numbers, sizes, tf.cast(member, tf.float32)
 
     def judged(self, raw, geometry):
-        """Also `probability` [B, h, w] of each cell, and `cells_xy` [B, h * w, 2], the centers of cells in pixels of the
-        original image.
+        """Also `probability` [B, h, w] of each cell, and `cells_xy` [B, h * w, 2], the centers of cells in pixels of
+        the original image.
         """
         centers = geo.restore_points(tf.tile(self.cell_centers()[None], [tf.shape(raw["text"])[0], 1, 1]), geometry)
         return self.decode(raw, geometry) | {"probability": tf.sigmoid(raw["text"][..., 0]), "cells_xy": centers}
@@ -180,7 +180,7 @@ class TextDetection(ImageArchitecture):
         return {"rule": "quads", "keys": {key: key for key in self.outputs}, "format": "xy_pixels"}
 
     def to_original_pixels(self, prediction, geometry):
-        quads = geo.restore_points(tf.constant(prediction["quads_xy"]), geometry).numpy()
+        quads = geo.restore_points(tf.constant(prediction["quads_xy"], tf.float32), geometry).numpy()
         real = np.arange(self.max_quads)[None] < np.reshape(prediction["count"], (-1, 1))
         return prediction | {"quads_xy": np.where(real[..., None, None], quads, np.float32(0))}
 
