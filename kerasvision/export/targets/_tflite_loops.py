@@ -14,8 +14,8 @@ def has_loop(function):
 
 
 def quantized(converter, served, quantize, io, feeds):
-    """The bytes of an int8 file, whose ranges are seen in LiteRT's interpreter. feeds: calibration examples, (signature,
-    {input: array}). Raises KerasVisionError of a form in which the loop itself would be integers.
+    """The bytes of an int8 file, whose ranges are seen in LiteRT's interpreter. feeds: calibration examples,
+    (signature, {input: array}). Raises KerasVisionError of a form in which the loop itself would be integers.
     """
     if quantize == "int16x8" or io == "uint8":
         what = "tflite:int16x8" if quantize == "int16x8" else "tflite:int8 with io=uint8"
