@@ -76,6 +76,7 @@ class RenderedScene(Source):
         splits = {}
         for number, (name, part) in enumerate(zip(NAMES, parts(words, self.scenes), strict=True)):
             if self.scenes[number]:
+                line_of(part, self.length, np.random.default_rng(0), what)  # said here, and not amid a training
                 splits[name] = self._split(number, part, fonts_of(good, name), grounds[name], what)
         return Opened(("text",), splits, left)
 
