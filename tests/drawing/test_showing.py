@@ -12,6 +12,7 @@ from kerasvision.drawing.showing import base
 from kerasvision.drawing.showing.base import picture_of
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.drawing.showing.objects import ObjectsShowing, worth_showing
+from kerasvision.drawing.showing.quads import QuadsShowing
 from kerasvision.inference.evaluation import draw_evaluation
 from kerasvision.metrics.base import Evaluator
 
@@ -26,7 +27,12 @@ def found(index, score, box=(300, 200, 500, 400), mask=None):
     return row
 
 
-SHOWINGS = {"objects": ObjectsShowing(), "top": ClassesShowing("top", 3), "labels": ClassesShowing("labels")}
+SHOWINGS = {
+    "objects": ObjectsShowing(),
+    "quads": QuadsShowing(),
+    "top": ClassesShowing("top", 3),
+    "labels": ClassesShowing("labels"),
+}
 
 
 def draw_predictions(rows, path):
@@ -158,3 +164,22 @@ def test_only_the_images_that_are_drawn_are_read(digits_recipe, tmp_path, wanted
     paths = draw_evaluation(evaluator, tmp_path, Split(tf.data.Dataset.range(40), read, 40), arch)
     assert paths == [tmp_path / "a.png"] and sorted(seen) == sorted(wanted)
     assert {n: (len(image), image.max()) for n, image in evaluator.held.items()} == {n: (5 + n, n) for n in wanted}
+
+
+def test_quads_are_drawn_along_their_sides(tmp_path):
+    """A diamond: its sides are seen, and the corners of the box around it are not."""
+    told = {"quads": [{"score": 0.9, "quad_xy": [[480, 200], [640, 360], [480, 520], [320, 360]]}]}
+    draw_predictions([(GRAY, "a.png", told)], tmp_path / "drawn.png")
+    pixels = pixels_of(tmp_path / "drawn.png").astype(int)
+    near = np.abs(pixels - np.array(color_of(0))).max(-1) < 12
+    rows, columns = np.nonzero(near)
+    inside = columns.max() - columns.min(), rows.max() - rows.min()
+    assert abs(inside[0] - 320) < 12 and inside[1] >= 300
+    top = rows[columns < columns.min() + 4]
+    assert abs(top.mean() - (rows.max() - 160)) < 12, "the leftmost corner is half way down"
+    assert SHOWINGS["quads"].in_words(told) == "1 line of text"
+    assert SHOWINGS["quads"].in_words({"quads": []}) == "no text"
+    assert SHOWINGS["quads"].rows(told)[0] == {
+        "score": 0.9,
+        **{"x0": 480, "y0": 200, "x1": 640, "y1": 360, "x2": 480, "y2": 520, "x3": 320, "y3": 360},
+    }
