@@ -99,4 +99,5 @@ def packed(pixels, quality):
 
 @functools.lru_cache(maxsize=512)
 def font_of(path, size):
+    """Pillow's font of a file, its em of `size` pixels; kept."""
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
