@@ -63,11 +63,13 @@ def render(wall, lines, seed):
 def _patch(text, font):
     """(an L picture of the text with room around it, float64 [2], the sides of its quad), which are centered on it."""
     left, top, right, bottom = font.getbbox(text)
-    ink = np.array([max(1, right - left), max(1, bottom - top)])
+    drawn = Image.new("L", (max(1, right - left) + 4, max(1, bottom - top) + 4), 0)
+    ImageDraw.Draw(drawn).text((2 - left, 2 - top), text, 255, font)
+    # Pillow's box has the room that a font keeps free beside letters as well
+    x0, y0, x1, y1 = drawn.getbbox() or (0, 0, 1, 1)
+    ink = np.array([x1 - x0, y1 - y0])
     room = 2 + math.ceil(_MARGIN * ink[1])
-    patch = Image.new("L", tuple(int(v) for v in ink + 2 * room), 0)
-    ImageDraw.Draw(patch).text((room - left, room - top), text, 255, font)
-    return patch, ink + 2 * _MARGIN * ink[1]
+    return drawn.crop((x0 - room, y0 - room, x1 + room, y1 + room)), ink + 2 * _MARGIN * ink[1]
 
 
 def _corners(size, angle, center):

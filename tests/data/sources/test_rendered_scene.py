@@ -10,12 +10,12 @@ from kerasvision.data.sources import _signs
 from kerasvision.data.sources._lines import fonts_below
 from kerasvision.ops import polygons
 
-SERIF = next(path for path in fonts_below("") if path.endswith("DejaVuSans.ttf"))
+SANS = next(path for path in fonts_below("") if path.endswith("DejaVuSans.ttf"))
 
 
 def wall(**fields):
     held = {
-        "fonts": (SERIF,),
+        "fonts": (SANS,),
         "backgrounds": (),
         "image_size": (160, 200),
         "size": (18, 26),
@@ -56,7 +56,7 @@ def test_all_ink_is_inside_of_its_quad_and_reaches_all_its_sides(plain, rotation
         width, height = np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[3] - quad[0])
         along, down = (quad[1] - quad[0]) / width, (quad[3] - quad[0]) / height
         u, v = (points - quad[0]) @ along, (points - quad[0]) @ down
-        margin = 0.08 / 1.16 * height + 3.0  # and what a letter keeps free of its own box
+        margin = 0.08 / 1.16 * height + 2.0  # half a pixel to its center, a faint outer one, a smooth edge
         assert u.min() < margin and width - u.max() < margin and v.min() < margin and height - v.max() < margin
 
 
@@ -153,8 +153,10 @@ def test_a_folder_that_is_not_there_is_one_line():
 
 
 def test_quads_have_a_little_margin():
-    """A twelfth of a line's height around what Pillow says of its ink."""
-    font = ImageFont.truetype(SERIF, 20, layout_engine=ImageFont.Layout.BASIC)
-    left, top, right, bottom = font.getbbox("Hallo")
-    _, size = _signs._patch("Hallo", font)
-    np.testing.assert_allclose(size, [right - left + 0.16 * (bottom - top), 1.16 * (bottom - top)])
+    """A twelfth of a line's height around its ink, which is in the middle of the patch."""
+    font = ImageFont.truetype(SANS, 20, layout_engine=ImageFont.Layout.BASIC)
+    patch, size = _signs._patch("Hallo", font)
+    y, x = np.nonzero(np.asarray(patch))
+    width, height = np.ptp(x) + 1, np.ptp(y) + 1
+    np.testing.assert_allclose(size, [width + 0.16 * height, 1.16 * height])
+    np.testing.assert_allclose([x.min() + x.max() + 1, y.min() + y.max() + 1], patch.size)
