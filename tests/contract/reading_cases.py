@@ -46,7 +46,7 @@ def recognizer(name):
 
 @functools.cache
 def scenes():
-    """One or two words each on a plain ground, turned; the last is empty. Sides differ."""
+    """A word or two on a plain ground, turned, of which those that find a place are there; the last is empty."""
     found = []
     for number, lines in enumerate((("Hallo",), ("All", "oH"), ("loHl",), ())):
         size = (64 + 8 * (number % 2), 64)

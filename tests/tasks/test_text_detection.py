@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.export.targets._tflite_operators import tflite_ops
-from kerasvision.export.targets.tflite import convert
+from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.inference.served import Served
 from kerasvision.tasks.targets import Asked
 from kerasvision.tasks.text_detection.db import HIGH, LOW
@@ -175,6 +175,22 @@ def test_a_file_has_builtin_operators_and_no_threshold_map(tmp_path):
     (tmp_path / "model.tflite").write_bytes(convert(served, "float32", "mixed", []))
     ops = tflite_ops(tmp_path / "model.tflite")
     assert not [op for op in ops if op.startswith(("Flex", "CUSTOM"))] and "WHILE" in ops
+
+
+def test_an_int8_file_decodes_in_floats_and_other_integers_are_refused(tmp_path):
+    """The converter's own calibration ends the process at the loop."""
+    arch = detector()
+    served = Served(arch, arch.build(), ("text",))
+    images = np.random.default_rng(0).integers(0, 256, (2, 1, *SIZE, 3)).astype(np.uint8)
+    feeds = [{"image": image} for image in images]
+    (tmp_path / "model.tflite").write_bytes(convert(served, "int8", "mixed", feeds))
+    ops = tflite_ops(tmp_path / "model.tflite")
+    assert "WHILE" in ops and "QUANTIZE" in ops and "DEQUANTIZE" in ops
+    runner = TFLiteRunner(tmp_path / "model.tflite", arch)
+    assert np.isfinite(runner.infer(feeds[0])["quads_xy"]).all()
+    for quantize, io in (("int16x8", "mixed"), ("int8", "uint8")):
+        with pytest.raises(KerasVisionError, match="decodes in a loop, which has no integer form"):
+            convert(served, quantize, io, feeds)
 
 
 @pytest.mark.parametrize("fields", [{"stride": 3}, {"shrink": 1.0}, {"max_quads": 0}, {"threshold": 0.0}])
