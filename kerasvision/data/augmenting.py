@@ -44,7 +44,7 @@ def check_augmentations(parts, arch):
 def fitted(arch, sample):
     """A window in the graph's pixels with all of its labels: those, too, that only further augmentations look at."""
     prepared, geometry, moved = arch.prepare_sample(sample)
-    if not {"boxes_xyxy", "mask", "instance_masks", "keypoints_xyv"} & set(sample):
+    if not {"boxes_xyxy", "mask", "instance_masks", "keypoints_xyv", "quads_xy"} & set(sample):
         return moved
     matrix = resample.translation(geometry["offset_xy"]) @ resample.scaling(geometry["scale_xy"])
     size_hw = tf.shape(prepared["image"])[:2]

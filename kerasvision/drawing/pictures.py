@@ -26,7 +26,8 @@ class Mark:
     """An object on a picture: a box, a name beside it and perhaps a mask.
 
     box_xyxy: [4] pixels of the image; None: neither box nor name. text: "" for a box without a name. mask: bool or
-    uint8 [H, W] of the image, or None. width: of the lines, as a factor of the usual one.
+    uint8 [H, W] of the image, or None. width: of the lines, as a factor of the usual one. quad_xy: [4, 2], drawn in
+    place of the box around it.
     """
 
     box_xyxy: np.ndarray | None
@@ -34,6 +35,7 @@ class Mark:
     color: tuple[int, int, int]
     mask: np.ndarray | None = None
     width: float = 1.0
+    quad_xy: np.ndarray | None = None
 
 
 def color_of(number):
@@ -78,7 +80,11 @@ def marked(image, marks, side):
     picture = _with_masks(_resized(Image.fromarray(image), size), marks, line)
     draw = ImageDraw.Draw(picture, "RGBA")
     for box, mark in reversed(rows):
-        _outline(draw, box, mark.color, max(1, round(line * mark.width)), size)
+        width = max(1, round(line * mark.width))
+        if mark.quad_xy is None:
+            _outline(draw, box, mark.color, width, size)
+        else:
+            _around(draw, np.asarray(mark.quad_xy) * [size[0] / image.shape[1], size[1] / height], mark.color, width)
     _tags(draw, rows, font(text_px(side)), size)
     return picture
 
@@ -122,6 +128,13 @@ def _outline(draw, box, color, line, size):
         if corners[0] < corners[2] and corners[1] < corners[3]:
             draw.rectangle(corners, outline=_CASING, width=casing)
     draw.rectangle((x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), outline=color, width=line)
+
+
+def _around(draw, corners, color, line):
+    """The sides of a quadrilateral, with a dark casing."""
+    closed = [tuple(corner) for corner in (*corners, *corners[:2])]
+    draw.line(closed, _CASING, line + 2 * max(1, line // 3), "curve")
+    draw.line(closed, color, line, "curve")
 
 
 def _tags(draw, rows, letters, size):

@@ -14,6 +14,8 @@ def describe(values, classes, promise=None):
     """
     if "boxes_xyxy" in values and "path_score" not in values:
         return (outlines if "masks" in values else objects)(values, classes)
+    if "quads_xy" in values:
+        return quads(values)
     if "mask" in values:
         return segments(values, classes)
     if "embedding" in values:
@@ -63,6 +65,17 @@ def objects(values, classes):
                 "box_xyxy": [round(float(v), 2) for v in box],
             }
             for box, score, label in rows
+        ]
+    }
+
+
+def quads(values):
+    """{"quads": [{"score", "quad_xy": four corners [x, y] in pixels}]}."""
+    rows = zip(*(values[k][: values["count"]] for k in ("quads_xy", "scores")), strict=True)
+    return {
+        "quads": [
+            {"score": round(float(score), 6), "quad_xy": [[round(float(v), 2) for v in corner] for corner in quad]}
+            for quad, score in rows
         ]
     }
 

@@ -22,6 +22,8 @@ def draw(encoded, values, client, path):
     image = Image.fromarray(pixels)
     if "objects" in described:
         _boxes(image, [row for row in described["objects"] if row["score"] >= LEAST_SCORE])
+    if "quads" in described:
+        _quads(image, described["quads"])
     image = _with_lines(image, _lines(described))
     path.parent.mkdir(parents=True, exist_ok=True)
     held = io.BytesIO()
@@ -52,13 +54,20 @@ def _boxes(image, rows):
         pen.text(place, text, fill=color_of(row["index"]), font=font)
 
 
+def _quads(image, rows):
+    pen, width = ImageDraw.Draw(image), max(1, round(max(image.size) / 300))
+    for number, row in enumerate(rows):
+        corners = [tuple(corner) for corner in row["quad_xy"]]
+        pen.line([*corners, *corners[:2]], fill=color_of(number), width=width, joint="curve")
+
+
 def _lines(described):
     for key in ("top", "labels"):
         if key in described:
             return [f"{row['label']} {row['score']:.3f}" for row in described[key][:TOP]] or ["nothing"]
     if "classes" in described:
         return [f"{label} {count} px" for label, count in described["classes"].items()]
-    return [] if "objects" in described else [", ".join(described)]
+    return [] if {"objects", "quads"} & set(described) else [", ".join(described)]
 
 
 def _with_lines(image, lines):

@@ -137,3 +137,15 @@ def restore_boxes(boxes_xyxy, geometry):
     scale = tf.tile(geometry["scale_xy"], [1, 2])[:, None]
     offset = tf.tile(geometry["offset_xy"], [1, 2])[:, None]
     return (boxes_xyxy - offset) / scale
+
+
+def move_points(points_xy, geometry):
+    """Original to graph pixels. points_xy: [..., 2]; geometry of one image."""
+    return points_xy * geometry["scale_xy"] + geometry["offset_xy"]
+
+
+def restore_points(points_xy, geometry):
+    """Graph to original pixels. points_xy: [B, N, ..., 2]; geometry of the batch."""
+    free = [1] * (len(points_xy.shape) - 2)
+    scale, offset = (tf.reshape(geometry[k], [-1, *free, 2]) for k in ("scale_xy", "offset_xy"))
+    return (points_xy - offset) / scale

@@ -15,15 +15,18 @@ at the centers of its pixels: what is seen at p comes from `inverse(matrix) @ (p
 | `mask`, `instance_masks` | int or bool [H, W], [N, H, W] | nearest |
 | `boxes_xyxy` | float32 [N, 4] | corners (with a displacement, points along the edges), hull, clipped to the image |
 | `keypoints_xyv` | float32 [N, K, 3] | moved; v = 0 outside of the image |
+| `quads_xy` | float32 [N, 4, 2] | corners, each by itself; not clipped |
 """
 
 import tensorflow as tf
 
+from kerasvision.ops import quads
 from kerasvision.ops.geometry import as_uint8
 
 PER_OBJECT = (
     *("labels", "instance_masks", "keypoints_xyv", "is_crowd", "is_difficult", "is_truncated", "track_ids"),
     *("area_px", "occlusion"),  # as they were in the picture that the source read
+    *("quads_xy", "texts"),
 )
 PLANES = ("image", "whole", "present", "mask")  # [H, W, ...]
 MIN_VISIBLE = 0.1  # part of a moved box's area that must stay inside the image
@@ -91,6 +94,10 @@ def flip(sample, axis, condition):
         parts = tf.unstack(sample["keypoints_xyv"], 3, axis=-1)
         parts[column] = side - parts[column]
         moved["keypoints_xyv"] = tf.where(condition, tf.stack(parts, -1), sample["keypoints_xyv"])
+    if "quads_xy" in sample:
+        corners = tf.unstack(sample["quads_xy"], 2, axis=-1)
+        corners[column] = side - corners[column]
+        moved["quads_xy"] = tf.where(condition, tf.stack(corners, -1), sample["quads_xy"])
     return moved
 
 
@@ -247,17 +254,20 @@ def _take(pixels, index_xy, fill, smooth):
 
 
 def move_labels(sample, move, size_hw, edge_points=1, min_visible=MIN_VISIBLE):
-    """Boxes and keypoints of a sample through `move` ([P, 2] -> [P, 2]); objects that left the image are dropped.
+    """Boxes, quads, keypoints of a sample through `move` ([P, 2] -> [P, 2]); objects that left the image are dropped.
 
     A box is dropped, together with its row of every key in `PER_OBJECT`, when less than `min_visible` of its area is
-    inside, or a side is below `MIN_SIDE_PX`. size_hw: of the augmented image. edge_points: points moved an edge.
+    inside, or a side is below `MIN_SIDE_PX`; of a sample without boxes a quad, by the part of its area that is inside.
+    size_hw: of the augmented image. edge_points: points moved an edge.
     """
     moved = dict(sample)
     size_xy = tf.cast(size_hw, tf.float32)[::-1]
     if "keypoints_xyv" in sample:
         moved["keypoints_xyv"] = _move_keypoints(sample["keypoints_xyv"], move, size_xy)
+    if "quads_xy" in sample:
+        moved["quads_xy"] = tf.reshape(move(tf.reshape(sample["quads_xy"], [-1, 2])), [-1, 4, 2])
     if "boxes_xyxy" not in sample:
-        return moved
+        return _with_visible_quads(moved, size_xy, min_visible) if "quads_xy" in sample else moved
     hull = _move_boxes(sample["boxes_xyxy"], move, edge_points)
     low, high = tf.maximum(hull[:, :2], 0.0), tf.minimum(hull[:, 2:], size_xy)
     sides = tf.maximum(high - low, 0.0)
@@ -265,6 +275,11 @@ def move_labels(sample, move, size_hw, edge_points=1, min_visible=MIN_VISIBLE):
     seen = tf.reduce_prod(sides, axis=-1) >= min_visible * area
     kept = tf.where(seen & tf.reduce_all(sides >= MIN_SIDE_PX, axis=-1))[:, 0]
     moved["boxes_xyxy"] = tf.gather(tf.concat([low, high], -1), kept)
+    return moved | {k: tf.gather(moved[k], kept) for k in PER_OBJECT if k in moved}
+
+
+def _with_visible_quads(moved, size_xy, min_visible):
+    kept = tf.where(quads.inside_share(moved["quads_xy"], size_xy) >= max(min_visible, 1e-6))[:, 0]
     return moved | {k: tf.gather(moved[k], kept) for k in PER_OBJECT if k in moved}
 
 

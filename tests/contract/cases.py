@@ -158,6 +158,7 @@ FAMILIES = {
     "detection": detection_cases.default,
     "generation": incomplete_cases.default,
     "semantic_segmentation": segmentation_cases.default,
+    "text_detection": reading_cases.finder,
     "text_recognition": reading_cases.recognizer,
     "volume_segmentation": volume_cases.segmenter,
     "volume_classification": volume_cases.classifier,

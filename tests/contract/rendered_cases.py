@@ -59,4 +59,16 @@ def _rendered_text(root):
     return [Drawn(source, {"train": 6, "validation": 2, "test": 2}, 27)]
 
 
-DRAWERS = {"cut_paste": _cut_paste, "moving": _moving, "rendered_text": _rendered_text}
+def _rendered_scene(root):
+    grounds = {"backgrounds": _material(root)["backgrounds"], "classes": tuple("abcdefghijklmnopqrstuvwxyz\u2423")}
+    held = {"scenes": (5, 2, 2), "image_size": (64, 96), "size": (8, 14), "length": (2, 8)}
+    sizes = {"train": 5, "validation": 2, "test": 2}
+    return [Drawn(create("sources/rendered_scene", **held, **more), sizes, 1) for more in ({}, grounds)]
+
+
+DRAWERS = {
+    "cut_paste": _cut_paste,
+    "moving": _moving,
+    "rendered_text": _rendered_text,
+    "rendered_scene": _rendered_scene,
+}

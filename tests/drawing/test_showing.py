@@ -7,11 +7,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from kerasvision.data.sources.base import Split
-from kerasvision.drawing.pictures import color_of, save
+from kerasvision.drawing.pictures import color_of, marked, save
 from kerasvision.drawing.showing import base
 from kerasvision.drawing.showing.base import picture_of
 from kerasvision.drawing.showing.classes import ClassesShowing
 from kerasvision.drawing.showing.objects import ObjectsShowing, worth_showing
+from kerasvision.drawing.showing.quads import QuadsShowing
 from kerasvision.inference.evaluation import draw_evaluation
 from kerasvision.metrics.base import Evaluator
 
@@ -26,7 +27,12 @@ def found(index, score, box=(300, 200, 500, 400), mask=None):
     return row
 
 
-SHOWINGS = {"objects": ObjectsShowing(), "top": ClassesShowing("top", 3), "labels": ClassesShowing("labels")}
+SHOWINGS = {
+    "objects": ObjectsShowing(),
+    "quads": QuadsShowing(),
+    "top": ClassesShowing("top", 3),
+    "labels": ClassesShowing("labels"),
+}
 
 
 def draw_predictions(rows, path):
@@ -158,3 +164,17 @@ def test_only_the_images_that_are_drawn_are_read(digits_recipe, tmp_path, wanted
     paths = draw_evaluation(evaluator, tmp_path, Split(tf.data.Dataset.range(40), read, 40), arch)
     assert paths == [tmp_path / "a.png"] and sorted(seen) == sorted(wanted)
     assert {n: (len(image), image.max()) for n, image in evaluator.held.items()} == {n: (5 + n, n) for n in wanted}
+
+
+def test_quads_are_drawn_along_their_sides():
+    """A diamond: its sides are seen, and not those of the box around it."""
+    told = {"quads": [{"score": 0.9, "quad_xy": [[480, 200], [640, 360], [480, 520], [320, 360]]}]}
+    pixels = np.asarray(marked(GRAY, QuadsShowing().marks(told), 960)).astype(int)
+    for x, y in ((560, 280), (560, 440), (400, 440), (400, 280)):
+        assert np.abs(pixels[y, x] - color_of(0)).max() < 12
+    for x, y in ((639, 519), (321, 519), (480, 360), (639, 440), (560, 519)):
+        assert (pixels[y, x] == 120).all()
+    assert SHOWINGS["quads"].in_words(told) == "1 line of text"
+    assert SHOWINGS["quads"].in_words({"quads": []}) == "no text"
+    wanted = {"x0": 480, "y0": 200, "x1": 640, "y1": 360, "x2": 480, "y2": 520, "x3": 320, "y3": 360}
+    assert SHOWINGS["quads"].rows(told) == [{"score": 0.9} | wanted]

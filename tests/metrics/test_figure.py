@@ -9,6 +9,7 @@ from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.following import Following
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
+from kerasvision.metrics.quads import Quads
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
 from kerasvision.metrics.representation import Representation
@@ -75,6 +76,13 @@ def reading():
     return Reading(tuple("ab\u2423")), {"labels": read}, {"characters": true}
 
 
+def quads():
+    corners = np.float64([[0, 0], [30, 0], [30, 10], [0, 10]]) + 40 * np.arange(5)[:, None, None]
+    true = np.broadcast_to(corners, (COUNT, 5, 4, 2))
+    found = true + RNG.normal(0, 4, (COUNT, 5, 1, 2))
+    return Quads(), {"quads_xy": found, "count": RNG.integers(1, 6, COUNT)}, {"quads_xy": true}
+
+
 def retrieval():
     vectors = RNG.normal(size=(COUNT, 4))
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -114,6 +122,7 @@ def known_classes():
 
 CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
+    quads,
     tracking,
     following,
     known_classes,

@@ -24,6 +24,7 @@ PREPARATIONS = {
     "measure_promises.py",
     "prepare_angles.py",
     "prepare_cells.py",
+    "prepare_photographs.py",
     "prepare_reviews.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
@@ -39,6 +40,7 @@ RECIPES = {
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe",),
     "detect_stamps_yolo.py": ("recipe", "qat"),
+    "detect_text.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
@@ -133,7 +135,9 @@ def _two_steps(recipe, tmp_path):
     elif recipe.data.registered_name == "sources/table":
         sizes = {"length": 32, "words": 8}
     else:
-        scenes = data.registered_name in ("sources/semantic", "sources/cut_paste", "sources/image_mask")
+        scenes = data.registered_name in {
+            f"sources/{k}" for k in ("semantic", "cut_paste", "image_mask", "rendered_scene")
+        }
         side = SIDE if scenes else (32, 32)
         sizes = {"image_size": min(side, recipe.model.image_size)}
     if hasattr(recipe.model, "num_classes"):
@@ -165,6 +169,10 @@ def _drawn(source, tmp_path):
         return dataclasses.replace(source, path=str(tmp_path / "rows.csv"))
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
+    if kind == "rendered_scene":
+        return dataclasses.replace(
+            source, backgrounds=(), scenes=(16, 8, 8), image_size=SIDE, size=(8, 12), length=(2, 4)
+        )
     if kind == "rendered_text":
         return dataclasses.replace(source, lines=(16, 8, 8), length=(2, 4))
     return _drawn_masks(source, tmp_path) if kind == "image_mask" else _drawn_folder(tmp_path)

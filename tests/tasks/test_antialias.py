@@ -51,6 +51,7 @@ def test_every_family_of_photographs_is_meant():
         "regression",
         "self_supervised",
         "semantic_segmentation",
+        "text_detection",
         "text_recognition",
     }
 

@@ -132,6 +132,8 @@ class Mosaic(Combination):
         moved["boxes_xyxy"] += tf.tile(shift, [2])
         if "keypoints_xyv" in moved:
             moved["keypoints_xyv"] += tf.concat([shift, [0.0]], 0)
+        if "quads_xy" in moved:
+            moved["quads_xy"] += shift
         if "instance_masks" in moved:
             after = tf.constant(canvas.size_hw) - origin - window
             pads = tf.concat([[[0, 0]], tf.stack([origin, after], 1)], 0)

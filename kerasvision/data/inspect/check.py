@@ -128,6 +128,7 @@ def examined(source, opened, progress=lambda task, done, total: None, most=None)
 def _looked_at(opened, seen, whole):
     keys = set(next(iter(opened.splits.values())).read_spec)
     named = {"boxes_xyxy": "boxes", "mask": "masks", "targets": "numbers", "characters": "characters"}
+    named |= {"quads_xy": "quads"}
     name = next((name for key, name in named.items() if key in keys), "labels")
     count = len(seen) if name in ("masks", "numbers") else sum(len(s.labels) for s in seen)
     return {"images": len(seen), "of": whole, "labels": {name: count}, "checks": list(findings.checks(keys))}
@@ -140,7 +141,7 @@ def _unlabeled(opened, seen):
     for name, split in opened.splits.items():
         keys = set(split.read_spec)
         held = {label for s in seen if s.split == name for label in s.labels}
-        if not held and keys & {"labels", "mask", "boxes_xyxy"} and not told:
+        if not held and keys & {"labels", "mask", "boxes_xyxy", "quads_xy"} and not told:
             found["empty"].append(f"{name} ({split.size} images)")
         elif held and "boxes_xyxy" not in keys:
             found["unseen"] += [f"{name}: {c}" for i, c in enumerate(opened.classes) if i not in held]
@@ -198,6 +199,8 @@ def _see(sample, split, index, base, is_stored):
         labels = several[0].tolist()
     elif "label" in sample:
         labels = [int(sample["label"])]
+    elif "quads_xy" in sample:  # all of one class
+        labels = [0] * len(sample["quads_xy"])
     elif pixels is None:  # numbers have no classes
         labels = []
     else:
@@ -215,6 +218,8 @@ def _ground_truth(sample):
     for key in ("label", "targets", "mask", "characters"):
         if key in sample:
             digest.update(np.asarray(sample[key]).tobytes())
+    if "quads_xy" in sample:
+        digest.update(repr(sorted(sample["quads_xy"].reshape(-1, 8).tolist())).encode())
     if "labels" in sample:
         rows = [np.asarray(sample["labels"], np.float64)[:, None]]
         rows += [np.asarray(sample["boxes_xyxy"], np.float64)] if "boxes_xyxy" in sample else []

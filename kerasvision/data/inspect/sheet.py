@@ -89,8 +89,8 @@ def write_sheet(samples, path, columns=8, classes=()):
     """Draw samples with their labels into a PNG, which is written beside and renamed.
 
     samples: dicts with `image` uint8 [H, W, 3], or `volume` float32 [D, H, W, C], and any of `label`, `labels`,
-    `boxes_xyxy`, `mask`, `instance_masks`, `keypoints_xyv`, `text` and `caption` (drawn as it is). classes: names of
-    the label's values.
+    `boxes_xyxy`, `mask`, `instance_masks`, `keypoints_xyv`, `quads_xy`, `text` and `caption` (drawn as it is). classes:
+    names of the label's values.
     """
     if not samples:
         raise KerasVisionError(f"no samples to draw into {path}; give at least one")
@@ -131,6 +131,9 @@ def _tile(sample, classes):
         label = int(sample["labels"][number]) if "labels" in sample else number
         name = _name(label, classes) if "labels" in sample else ""
         marks.append(pictures.Mark(box, name, pictures.color_of(label)))
+    for number, quad in enumerate(sample.get("quads_xy", ())):
+        around = np.concatenate([quad.min(0), quad.max(0)])
+        marks.append(pictures.Mark(around, "", pictures.color_of(number), quad_xy=quad))
     picture = pictures.marked(pixels, marks, TILE_PX)
     draw, scale = ImageDraw.Draw(picture), TILE_PX / max(pixels.shape[:2])
     for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):

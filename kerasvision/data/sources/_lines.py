@@ -65,7 +65,7 @@ class Press:
 def render(press, text, seed):
     """uint8 [H, W, 3]. seed: ints, of which everything that is drawn at random follows."""
     rng = np.random.default_rng(seed)
-    font = _font(press.fonts[rng.integers(len(press.fonts))], int(rng.integers(press.size[0], press.size[1] + 1)))
+    font = font_of(press.fonts[rng.integers(len(press.fonts))], int(rng.integers(press.size[0], press.size[1] + 1)))
     left, top, right, bottom = font.getbbox(text)
     margin = rng.integers(1, 2 + font.size // 4, 4)
     paper, ink = _colors(press.contrast, rng)
@@ -79,7 +79,7 @@ def render(press, text, seed):
     pixels = np.asarray(page.filter(ImageFilter.GaussianBlur(blur)) if blur else page, np.float32)
     pixels = pixels + rng.normal(0, 1, pixels.shape).astype(np.float32) * rng.uniform(0, press.noise)
     pixels = np.clip(np.round(pixels), 0, 255).astype(np.uint8)
-    return pixels if press.quality == 100 else _packed(pixels, int(rng.integers(press.quality, 100)))
+    return pixels if press.quality == 100 else packed(pixels, int(rng.integers(press.quality, 100)))
 
 
 def _colors(contrast, rng):
@@ -90,12 +90,14 @@ def _colors(contrast, rng):
             return (ink, paper) if rng.random() < 0.2 else (paper, ink)
 
 
-def _packed(pixels, quality):
+def packed(pixels, quality):
+    """uint8 [H, W, 3] as a JPEG of this quality has it."""
     held = io.BytesIO()
     Image.fromarray(pixels).save(held, "JPEG", quality=quality)
     return np.asarray(Image.open(held).convert("RGB"))
 
 
 @functools.lru_cache(maxsize=512)
-def _font(path, size):
+def font_of(path, size):
+    """Pillow's font of a file, its em of `size` pixels; kept."""
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)

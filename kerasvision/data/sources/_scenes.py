@@ -71,7 +71,7 @@ def render(studio, seed):
     """(uint8 [H, W, 3], things, illumination in EV) of a seed, a list of integers."""
     rng = np.random.default_rng(seed)
     h, w = studio.image_size
-    canvas = _background(studio, rng)
+    canvas = window_of(studio.backgrounds, studio.image_size, rng)
     layers = _Layers(np.zeros((h, w), np.int32), [])
     labels = []
     for _ in range(rng.integers(studio.objects[0], studio.objects[1] + 1)):
@@ -88,10 +88,10 @@ def render(studio, seed):
     return image, _things(layers, labels), ev
 
 
-def _background(studio, rng):
-    """float32 [H, W, 3]: a window of the image's aspect out of a photograph, perhaps mirrored."""
-    h, w = studio.image_size
-    photo = load_background(studio.backgrounds[rng.integers(len(studio.backgrounds))], 2 * max(h, w))
+def window_of(backgrounds, image_size, rng):
+    """float32 [h, w, 3]: a window of the image's aspect out of one of the photographs, perhaps mirrored."""
+    h, w = image_size
+    photo = load_background(backgrounds[rng.integers(len(backgrounds))], 2 * max(h, w))
     step = min(photo.width / w, photo.height / h) * rng.uniform(0.5, 1.0)  # photograph's pixels a pixel
     left, top = rng.uniform(0, photo.width - step * w), rng.uniform(0, photo.height - step * h)
     box = (left, top, min(left + step * w, photo.width), min(top + step * h, photo.height))

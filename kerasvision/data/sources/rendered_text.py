@@ -1,20 +1,18 @@
 """Lines of text rendered with fonts, so that what stands there is known: training data for readers of any alphabet."""
 
 import dataclasses
-import pathlib
 import typing
 
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.characters import characters_of, classes_of, normalized
+from kerasvision.core.characters import classes_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
-from kerasvision.data.sources._files import named
-from kerasvision.data.sources._lines import Press, fonts_below, lacking, render
+from kerasvision.data.sources._lines import Press, render
+from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, words_of
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.splits import NAMES
-from kerasvision.data.text import read_text
 
 
 @sources.register("rendered_text")
@@ -52,18 +50,16 @@ class RenderedText(Source):
     def open(self):
         what = "rendered_text"
         self._check(what)
-        words = [normalized(word) for text in self._read(what) for word in text.split()]
-        alphabet = set(self.classes) or {name for word in words for name in classes_of(word + " ")}
-        words = [word for word in words if set(classes_of(word)) <= alphabet]
+        words, alphabet = words_of(self.texts, self.classes, what)
         classes = self.classes or tuple(sorted(alphabet))
         index = {name: i for i, name in enumerate(classes)}
-        good, left = self._fonts(alphabet, what)
+        good, left = fonts_for(self.fonts, alphabet, what)
         splits = {}
-        for number, (name, part) in enumerate(zip(NAMES, self._parts(words), strict=True)):
+        for number, (name, part) in enumerate(zip(NAMES, parts(words, self.lines), strict=True)):
             if count := self.lines[number]:
                 rng = np.random.default_rng([self.seed, number])
-                drawn = [_line(part, self.length, rng, what) for _ in range(count)]
-                splits[name] = self._split(number, drawn, index, _share(good, name))
+                drawn = [line_of(part, self.length, rng, what) for _ in range(count)]
+                splits[name] = self._split(number, drawn, index, fonts_of(good, name))
         return Opened(classes, splits, left)
 
     def _check(self, what):
@@ -80,33 +76,6 @@ class RenderedText(Source):
                 f"{what}: {found[0]}={getattr(self, found[0])}; allowed: lines of one or more for training, length "
                 "from 1 and rising, size from 6 and rising, quality 1 to 100, contrast 0 to 110, the others 0 or more"
             )
-
-    def _read(self, what):
-        if not self.texts:
-            from pydoc_data.topics import topics
-
-            return [topics[name] for name in sorted(topics)]
-        return [read_text(pathlib.Path(path).expanduser(), f"{what}: {path}") for path in self.texts]
-
-    def _parts(self, words):
-        """The words of each split: a tenth of the text for validation and another for test, where there are any."""
-        shares = [0.8 + 0.1 * sum(n == 0 for n in self.lines[1:]), *(0.1 * (n > 0) for n in self.lines[1:])]
-        ends = np.round(np.cumsum([0.0, *shares]) * len(words)).astype(int)
-        return [words[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
-
-    def _fonts(self, alphabet, what):
-        """(paths of the fonts that have every character, lines about the others)."""
-        points = sorted({point for name in alphabet for point in name if name != "\u2423"})
-        found = {path: lacking(path, points) for path in fonts_below(self.fonts)}
-        good = [path for path, missing in found.items() if missing == []]
-        if not good:
-            seen = named(f"{pathlib.Path(p).name} lacks {''.join(m[:5])!r}" for p, m in found.items() if m)
-            raise KerasVisionError(
-                f"{what}: none of {len(found)} fonts has all {len(points)} characters: {seen or 'no font'}"
-            )
-        odd = {pathlib.Path(path).name: missing for path, missing in found.items() if missing != []}
-        said = {name: "no letters of its own" if m is None else f"lacks {''.join(m[:8])}" for name, m in odd.items()}
-        return good, tuple(f"fonts: {name} ({words})" for name, words in said.items())
 
     def _split(self, number, lines, index, fonts):
         ids = [[index[name] for name in classes_of(line)] for line in lines]
@@ -126,26 +95,3 @@ class RenderedText(Source):
             return {"image": tf.ensure_shape(image, [None, None, 3]), "characters": held}
 
         return Split(tf.data.Dataset.from_tensor_slices(records), read, len(lines))
-
-
-def _line(words, length, rng, what):
-    """Words in a row from a random place, from the fewest to the most characters."""
-    low, high = length
-    for _ in range(1000):
-        at, wanted = int(rng.integers(max(1, len(words)))), int(rng.integers(low, high + 1))
-        line = ""
-        for word in words[at : at + wanted]:
-            longer = f"{line} {word}".strip()
-            if len(characters_of(longer)) > wanted:
-                break
-            line = longer
-        if len(characters_of(line)) >= low:
-            return line
-    raise KerasVisionError(f"{what}: the texts have hardly a line of {low} to {high} characters; give more text")
-
-
-def _share(fonts, split):
-    """Of the fonts, every fifth is for validation and test; all for all where there are fewer than five."""
-    if len(fonts) < 5:
-        return tuple(fonts)
-    return tuple(font for i, font in enumerate(fonts) if (i % 5 == 4) == (split != "train"))

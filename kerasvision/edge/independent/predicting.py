@@ -181,6 +181,18 @@ def _boxes(rule, outputs, geometry):
     return {k: v for k, v in outputs.items() if k not in keys.values()} | prediction
 
 
+def _quads(rule, outputs, geometry):
+    """Corners in original pixels, not cut; rows beyond the count are 0."""
+    quads, scores, count = (np.array(outputs[rule["keys"][k]]) for k in ("quads_xy", "scores", "count"))
+    real = np.arange(len(scores)) < count
+    original = (quads - geometry["offset_xy"]) / geometry["scale_xy"]
+    return {
+        "quads_xy": np.where(real[:, None, None], original, 0).astype(np.float32),
+        "scores": np.where(real, scores, 0).astype(np.float32),
+        "count": np.int32(count),
+    }
+
+
 def _class_map(rule, outputs, geometry):
     """The likeliest class of each position of the original, and its probability."""
     probabilities = outputs[rule["probabilities"]]
@@ -196,4 +208,9 @@ def _class_map(rule, outputs, geometry):
     return {"mask": probabilities.argmax(-1).astype(np.uint8), "confidence": probabilities.max(-1)}
 
 
-RULES = {"none": lambda rule, outputs, geometry: dict(outputs), "boxes": _boxes, "class_map": _class_map}
+RULES = {
+    "none": lambda rule, outputs, geometry: dict(outputs),
+    "boxes": _boxes,
+    "quads": _quads,
+    "class_map": _class_map,
+}

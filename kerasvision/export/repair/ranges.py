@@ -7,13 +7,32 @@ arXiv:2106.08295, section 3.1). `percentile`: without the outer 0.01 % of number
 
 import numpy as np
 
-from kerasvision.export.repair.flatbuffer import observed, packed, unpacked
+from kerasvision.export.repair.flatbuffer import name_of, observed, packed, unpacked
+from kerasvision.ops.internals import lite_schema
 
 WAYS = ("mse", "percentile")
 OUTER = 1e-4  # share of the numbers that `percentile` leaves out on either side
 BINS = 2048
 PARTS = np.linspace(1.0, 0.2, 41)  # of the whole range, that `mse` tries
 STEPS = 255
+_DECODING = ("kv_decode", "StatefulPartitionedCall")  # how the names of its tensors begin
+
+
+def seen(content, feeds):
+    """A float .tflite with the range, from its smallest to its largest number, of each tensor of its first subgraph
+    but those of decoding, which may run in a loop: `ops.internals.with_ranges` ends the process at one. content: bytes.
+    feeds: gives (signature, {input: array}).
+    """
+    model = unpacked(content)
+    graph = model.subgraphs[0]
+    made = {int(number) for operator in graph.operators for number in operator.outputs}
+    chosen = {int(number) for number in graph.inputs} | {n for n in made if not name_of(graph, n).startswith(_DECODING)}
+    chosen = [n for n in sorted(chosen) if graph.tensors[n].type == 0]
+    for number, (low, high) in _ends(content, chosen, feeds).items():
+        held = lite_schema().QuantizationParametersT()
+        held.min, held.max = np.float32([low]), np.float32([high])
+        graph.tensors[number].quantization = held
+    return packed(model)
 
 
 def narrowed(content, way, feeds):

@@ -68,7 +68,9 @@ class Workshop:
         self.content, self.feeds = content, lambda: list(feeds())
         self._float_layers = tuple(float_layers)
         self.layers = tuple(name for name in layers_of(content) if name not in self._float_layers)
-        self.has_one_function = len(unpacked(content).subgraphs) == 1
+        model = unpacked(content)
+        self.has_one_function = len(model.subgraphs) == 1
+        self._has_loops = len(model.subgraphs) > max(1, len(model.signatureDefs or ()))
         self._kept = {}  # files with ranges, by what shapes them
 
     def made(self, plan):
@@ -79,7 +81,7 @@ class Workshop:
             if name not in self.layers:
                 raise UsageError(f"repair float={name}: no such layer in integers; {close_matches(name, self.layers)}")
         if not self.has_one_function and (plan.equalize or plan.ranges or plan.bias):
-            raise KerasVisionError("a file of several functions can be repaired by float=LAYER alone")
+            raise KerasVisionError("a file of several functions, or with a loop, can be repaired by float=LAYER alone")
         held = self.calibrated(plan)
         made = quantized_except(held, spared(held, (*self._float_layers, *plan.floats)))
         return biases.corrected(made, held, self.feeds())[0] if plan.bias else made
@@ -100,8 +102,8 @@ class Workshop:
             content = equalization.equalized(self.content)[0] if plan.equalize else self.content
             with warnings.catch_warnings():  # of TensorFlow's own interpreter's retirement
                 warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-                content = with_ranges(content, self.feeds)
-            self._kept[key] = ranges.narrowed(content, plan.ranges, self.feeds) if plan.ranges else content
+                seen = ranges.seen(content, self.feeds()) if self._has_loops else with_ranges(content, self.feeds)
+            self._kept[key] = ranges.narrowed(seen, plan.ranges, self.feeds) if plan.ranges else seen
         return self._kept[key]
 
 

@@ -15,6 +15,7 @@ from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.functions import prepared_feeds
 from kerasvision.export.heat import WORD, heated, without_word
 from kerasvision.export.repair.workshop import Workshop, plan_of, spared
+from kerasvision.export.targets import _tflite_loops
 from kerasvision.export.targets._tflite_beside import write_beside
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
 from kerasvision.export.targets._tflite_rounding import exact_of
@@ -158,8 +159,12 @@ def _converted(served, quantize, io, calibration, predict, explain):
     if served.functions and predict is None:
         with tempfile.TemporaryDirectory() as folder:
             return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.predict.get_concrete_function()], module)
+    function = module.predict.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.allow_custom_ops = predict is not None
+    if quantize in ("int8", "int16x8") and not served.quantization_aware and _tflite_loops.has_loop(function):
+        feeds = _feeds(served, calibration, pixels, whole_range=False)
+        return _tflite_loops.quantized(converter, served, quantize, io, feeds)
     return _made(converter, served, quantize, io, calibration, pixels)
 
 

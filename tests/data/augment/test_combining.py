@@ -53,6 +53,8 @@ def member_of(number, size, objects=2, seed=0):
         "occlusion": ids.astype(np.float32) / 100,
         "instance_masks": np.array(masks, np.uint8).reshape(-1, *size),
         "keypoints_xyv": np.concatenate([boxes.reshape(-1, 2, 2), np.full((objects, 2, 1), 2)], -1).astype(np.float32),
+        "quads_xy": boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2),
+        "texts": ids.astype(str).astype(np.bytes_),
         "image_id": np.int64(number),
     }
     return {k: tf.constant(v) for k, v in sample.items()}
@@ -77,6 +79,8 @@ def check_rows(result):
     np.testing.assert_array_equal(result["is_truncated"], ids % 5 == 1)
     np.testing.assert_allclose(result["area_px"], ids * 7.0)
     np.testing.assert_allclose(result["occlusion"], ids / 100, rtol=1e-6)
+    assert [int(text) for text in result["texts"]] == list(ids)
+    np.testing.assert_allclose(result["quads_xy"][:, [0, 2]], result["keypoints_xyv"][..., :2], atol=1e-3)
 
 
 def hull(pixels):

@@ -1,0 +1,75 @@
+"""Texts and fonts for sources that render them: shared among splits so that none shows what another shows."""
+
+import pathlib
+
+import numpy as np
+
+from kerasvision.core.characters import characters_of, classes_of, normalized
+from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.sources._files import named
+from kerasvision.data.sources._lines import fonts_below, lacking
+from kerasvision.data.text import read_text
+
+
+def words_of(texts, classes, what):
+    """(words, alphabet): all words of files, of Python's own reference manual where there are none, that have no
+    character beyond `classes`; and these, or where they are empty the characters of all words.
+    """
+    words = [normalized(word) for text in _read(texts, what) for word in text.split()]
+    alphabet = set(classes) or {name for word in words for name in classes_of(word + " ")}
+    return [word for word in words if set(classes_of(word)) <= alphabet], alphabet
+
+
+def _read(texts, what):
+    if not texts:
+        from pydoc_data.topics import topics
+
+        return [topics[name] for name in sorted(topics)]
+    return [read_text(pathlib.Path(path).expanduser(), f"{what}: {path}") for path in texts]
+
+
+def parts(words, counts):
+    """The words of train, validation and test: a tenth of the text for validation and another for test, where there
+    are any. counts: of what is made for each.
+    """
+    shares = [0.8 + 0.1 * sum(n == 0 for n in counts[1:]), *(0.1 * (n > 0) for n in counts[1:])]
+    ends = np.round(np.cumsum([0.0, *shares]) * len(words)).astype(int)
+    return [words[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def fonts_for(folder, alphabet, what):
+    """(paths of the fonts that have every character, lines about the others)."""
+    points = sorted({point for name in alphabet for point in name if name != "\u2423"})
+    found = {path: lacking(path, points) for path in fonts_below(folder)}
+    good = [path for path, missing in found.items() if missing == []]
+    if not good:
+        seen = named(f"{pathlib.Path(p).name} lacks {''.join(m[:5])!r}" for p, m in found.items() if m)
+        raise KerasVisionError(
+            f"{what}: none of {len(found)} fonts has all {len(points)} characters: {seen or 'no font'}"
+        )
+    odd = {pathlib.Path(path).name: missing for path, missing in found.items() if missing != []}
+    said = {name: "no letters of its own" if m is None else f"lacks {''.join(m[:8])}" for name, m in odd.items()}
+    return good, tuple(f"fonts: {name} ({words})" for name, words in said.items())
+
+
+def fonts_of(fonts, split):
+    """Of the fonts, every fifth is for validation and test; all for all where there are fewer than five."""
+    if len(fonts) < 5:
+        return tuple(fonts)
+    return tuple(font for i, font in enumerate(fonts) if (i % 5 == 4) == (split != "train"))
+
+
+def line_of(words, length, rng, what):
+    """Words in a row from a random place, from the fewest to the most characters."""
+    low, high = length
+    for _ in range(1000):
+        at, wanted = int(rng.integers(max(1, len(words)))), int(rng.integers(low, high + 1))
+        line = ""
+        for word in words[at : at + wanted]:
+            longer = f"{line} {word}".strip()
+            if len(characters_of(longer)) > wanted:
+                break
+            line = longer
+        if len(characters_of(line)) >= low:
+            return line
+    raise KerasVisionError(f"{what}: the texts have hardly a line of {low} to {high} characters; give more text")
