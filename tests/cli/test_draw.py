@@ -176,6 +176,7 @@ def test_a_sheet_has_an_end(digits_run, tmp_path, capsys):
     assert set(range(MOST_PICTURES)) <= seen and len(seen) == MOST_PICTURES
 
 
+@pytest.mark.nightly
 def test_a_detector_is_measured_on_corrupted_images_of_every_size(run, tmp_path, capsys):
     asked = ["--corruptions", "gaussian_blur", "contrast", "--severities", "5", "--out", str(tmp_path), "--json"]
     assert main(["robustness", str(run), *asked]) == 0

@@ -8,6 +8,7 @@ from kerasvision import Study
 from kerasvision.cli.main import main
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
+from tests.undrawn import nothing_is_drawn
 
 PIPELINE = '''
 """Two widths."""
@@ -31,7 +32,8 @@ def done(tmp_path_factory):
     """A study that has been run."""
     folder = tmp_path_factory.mktemp("study")
     (folder / "widths.py").write_text(PIPELINE)
-    assert main(["study", str(folder / "widths.py"), "--out", str(folder / "out")]) == 0
+    with nothing_is_drawn():
+        assert main(["study", str(folder / "widths.py"), "--out", str(folder / "out")]) == 0
     return folder
 
 

@@ -135,10 +135,14 @@ def whole(split):
 
 def test_combined_examples_are_a_function_of_the_seed_and_a_restart_goes_on(split, whole):
     np.testing.assert_array_equal(stream(split, 4, start_step=5), whole[20:])
-    np.testing.assert_array_equal(stream(split, 9, cache=True), whole)
-    assert not np.array_equal(stream(split, 4, seed=4), whole[:16])
     colors = [len(np.unique(row)) for row in whole]
     assert min(colors) < 4 < max(colors)  # some are combined, some are not
+
+
+@pytest.mark.nightly  # of plain examples by day: test_pipeline.py
+def test_kept_samples_are_combined_alike_and_another_seed_combines_others(split, whole):
+    np.testing.assert_array_equal(stream(split, 9, cache=True), whole)
+    assert not np.array_equal(stream(split, 4, seed=4), whole[:16])
 
 
 def test_workers_share_the_stream_of_one(split, whole):

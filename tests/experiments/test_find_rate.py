@@ -21,7 +21,10 @@ def test_the_rate_rises_by_the_same_factor():
     np.testing.assert_allclose([sweep.rate(i) for i in range(5)], [1e-4, 1e-3, 1e-2, 1e-1, 1.0])
 
 
-@pytest.mark.parametrize("technique", [(), ("mixed_precision",), ("accumulate",)])
+@pytest.mark.parametrize(
+    "technique",
+    [("mixed_precision",), ("accumulate",), pytest.param((), marks=pytest.mark.nightly)],  # by day without: below
+)
 def test_each_step_has_its_rate(technique):
     """Plain descent moves a weight by rate times gradient: the optimizer that trains is asked for its rate."""
     parts = tuple(create(f"techniques/{t}") for t in technique)

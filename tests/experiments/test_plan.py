@@ -14,6 +14,7 @@ from kerasvision.experiments.plan import plan
 from tests.data import drawn_volumes
 
 ARCHITECTURE = "classification/classifier"
+NIGHTLY = pytest.mark.nightly
 
 
 def folder_of(root, side, each=8):
@@ -133,11 +134,11 @@ def detector_of(root, image_hw, boxes_wh):
         ((640, 640), (62, 66), 416),  # 31.98 at 320, 41.6 at 416
         ((640, 640), (25, 100), 416),  # 50: 25 and 32.5; its longer side would take 320, its shorter one 512
         ((640, 640), (24, 100), 512),  # 48.99: 24.5, 31.8, 39.2
-        ((640, 640), (5, 320), 512),  # 40: 20, 26, 32
+        pytest.param((640, 640), (5, 320), 512, marks=NIGHTLY),  # 40: 20, 26, 32
         ((480, 960), (10, 10), 416),  # 512 is larger than these pictures' shorter side
-        ((300, 400), (10, 10), 320),  # none is as small: the next multiple of 32
-        ((161, 200), (10, 10), 192),
-        ((30, 40), (10, 10), 64),
+        pytest.param((300, 400), (10, 10), 320, marks=NIGHTLY),  # none is as small: the next multiple of 32
+        pytest.param((161, 200), (10, 10), 192, marks=NIGHTLY),
+        pytest.param((30, 40), (10, 10), 64, marks=NIGHTLY),
     ],
 )
 def test_a_detector_s_pictures_are_as_large_as_their_objects_need(tmp_path, image_hw, box_wh, side):

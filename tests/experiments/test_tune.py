@@ -9,7 +9,7 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.direction import Target
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.source_code import recipe_source
 from kerasvision.experiments import tune as module
@@ -139,7 +139,13 @@ def _unvalidated():
     return create("sources/digits", validation_fraction=0.0)
 
 
-def test_no_trial_that_ends_is_a_failure(recipe_file, tmp_path, capsys):
+def test_no_trial_that_ends_is_a_failure(recipe_file, tmp_path, capsys, monkeypatch):
+    """As training ends where the loss is NaN, which is tried above."""
+
+    def train(*given, **options):
+        raise KerasVisionError("the loss became NaN or infinite at step 2")
+
+    monkeypatch.setattr(module, "train", train)
     code, document, text = called(recipe_file, tmp_path / "s", 1, capsys, ["optimizer.learning_rate=1e29,1e30"])
     assert (code, document["best"]) == (1, None)
     assert "kerasvision: no trial is complete: the loss became NaN" in text

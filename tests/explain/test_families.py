@@ -30,6 +30,7 @@ FEW = {
     "integrated_gradients": {"steps": 16, "most": 16},
     "smooth_grad": {"samples": 8},
 }
+NIGHTLY = pytest.mark.nightly
 FOR_ALL = [name for name in explainers if name not in ("d_rise", "attention")]  # which need objects, and such layers
 
 
@@ -106,8 +107,11 @@ def test_a_scratch_family_is_explained_by_what_is_there(name):
         assert np.abs(heat[:7, :7]).min() > 0 and not heat[14:].any() and not heat[:, 14:].any()
 
 
-@pytest.mark.parametrize("name", FOR_ALL)
-@pytest.mark.parametrize("volume", [False, True])
+# of volumes by day those two of which the values are known
+VOLUMES = [(n, True) if n in ("grad_cam", "occlusion") else pytest.param(n, True, marks=NIGHTLY) for n in FOR_ALL]
+
+
+@pytest.mark.parametrize(("name", "volume"), [*((name, False) for name in FOR_ALL), *VOLUMES])
 def test_of_a_segmenter_heat_is_where_its_features_speak_for_the_class(name, volume):
     """Features of each position alone: a position within the region has the class's weights over the size of the
     region, one outside has none; and what hides no position of the region changes nothing.

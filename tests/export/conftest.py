@@ -1,6 +1,7 @@
 """One real export of the digits, and exporters with planted faults."""
 
 import dataclasses
+import functools
 import typing
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
+from kerasvision.export import certificate, contract
 from kerasvision.export.base import Exporter, Runner
 from tests import store
 from tests.export.sabotage import (  # noqa: F401  fixtures
@@ -17,9 +19,15 @@ from tests.export.sabotage import (  # noqa: F401  fixtures
     recorded_segmenter,
 )
 from tests.export.stretched import around, calibration, inside, shop  # noqa: F401  fixtures
-from tests.export.traced import Traced
+from tests.export.traced import Traced, traced
 
 SPECS = ("saved_model", "tf_serving", "tflite:float32", "tflite:float16", "tflite:int8", "tflite:int8:uint8", "onnx")
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_run):
+    """The run of all tests, traced once for all exports of it."""
+    return traced(digits_run)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +132,20 @@ def judged(photo_model):
 
     rows = raw_examples(photo_model.recipe.data.open().splits["test"], photo_model.arch, batch_size=1)
     return [(names[0], inputs["image"]) for inputs, _, names in rows]
+
+
+@pytest.fixture(scope="session")
+def _packed():
+    return functools.cache(contract.examples_of)  # by architecture, which alone says them
+
+
+@pytest.fixture
+def floats_alone(monkeypatch, _packed):
+    """For exports of no integer file, one after the other: nothing is read to calibrate on, which they do not use, and
+    the worked examples of the contract are made once.
+    """
+    monkeypatch.setattr(certificate, "calibration_inputs", lambda *given: ())
+    monkeypatch.setattr(contract, "examples_of", _packed)
 
 
 def tree(folder):

@@ -15,6 +15,7 @@ from kerasvision.inference.record import record_of, write_record
 from kerasvision.train.run import Trained
 from tests.contract.cases import CASES, CaseSamples
 from tests.export.random_models import randomized
+from tests.export.traced import traced
 
 ANYTHING_GOES = Budget(accuracy_drop=10.0)
 
@@ -22,12 +23,13 @@ ANYTHING_GOES = Budget(accuracy_drop=10.0)
 def recorded(trained, folder):
     """The model in a run folder that holds the record of its evaluation."""
     folder.mkdir()
-    split = trained.recipe.data.open().splits["test"]
+    trained = traced(trained)
+    split, served = trained.recipe.data.open().splits["test"], trained.served()
     evaluator = trained.arch.evaluator(trained.classes)
     for inputs, ground_truth, _ in raw_examples(split, trained.arch):
-        evaluator.update({k: v.numpy() for k, v in trained.served().serve(inputs).items()}, ground_truth)
+        evaluator.update({k: v.numpy() for k, v in served.serve(inputs).items()}, ground_truth)
     metrics = {f"test/{k}": v for k, v in evaluator.result().items()}
-    trained = dataclasses.replace(trained, folder=folder, metrics=metrics)
+    trained = trained.kept(folder=folder, metrics=metrics)
     write_record(record_of(trained, "test", split), folder)
     return trained
 
@@ -69,6 +71,11 @@ def recorded_detector(case_source, tmp_path_factory):
 @pytest.fixture(scope="module")
 def recorded_segmenter(case_source, tmp_path_factory):
     return of_case("semantic_segmentation/unet", tmp_path_factory.mktemp("segmenter"))
+
+
+def anew(trained):
+    """The same, to be traced anew: for who has broken what is traced."""
+    return dataclasses.replace(trained)
 
 
 def refusal(trained, specs, out):

@@ -14,6 +14,8 @@ from kerasvision.export.certificate import export
 from kerasvision.export.measurement import drawn_rounding
 from tests.export.conftest import Planted, on_image
 
+pytestmark = pytest.mark.usefixtures("floats_alone")
+
 
 @pytest.fixture(scope="module")
 def examples(digits_run):
@@ -40,8 +42,7 @@ def wrong_on(images, numbers):
 
 def certified(trained, out, spoil, accuracy_drop=1.0, limit=None):
     """(the artifact, how it stands in the contract)."""
-    recipe = dataclasses.replace(trained.recipe, budget=Budget(accuracy_drop=accuracy_drop))
-    trained = dataclasses.replace(trained, recipe=recipe)
+    trained = trained.under(Budget(accuracy_drop=accuracy_drop))
     exporter = Planted(trained.served(), spoil=spoil, bound=False)
     (artifact,), contract = export(trained, [exporter], out, limit=limit, verbose=False)
     return artifact, contract["artifacts"][0]

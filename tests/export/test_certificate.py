@@ -20,6 +20,7 @@ from kerasvision.export.certificate import export
 from kerasvision.train.run import Trained
 from tests.export.conftest import Planted, on_image, tree
 
+pytestmark = pytest.mark.usefixtures("floats_alone")
 NIGHTLY = pytest.mark.nightly  # exports take seconds
 
 

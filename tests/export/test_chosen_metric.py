@@ -13,6 +13,7 @@ from kerasvision.data.pipeline import picked, raw_examples, with_validation
 from kerasvision.export import certificate
 from tests.export.conftest import Planted
 
+pytestmark = pytest.mark.usefixtures("floats_alone")
 RARE, FEW = 8, 4  # a class of so few examples
 
 
@@ -44,7 +45,7 @@ def exported(run, long_tail, out, monkeypatch, metric):
     monkeypatch.setattr(certificate, "with_validation", lambda *_: long_tail[0])
     recipe = dataclasses.replace(run.recipe, metric=metric, budget=Budget(accuracy_drop=0.05))
     file = Planted(run.served(), without_the_rare, bound=False)
-    return certificate.export(dataclasses.replace(run, recipe=recipe), [file], out, verbose=False)
+    return certificate.export(run.kept(recipe=recipe), [file], out, verbose=False)
 
 
 def predicted(run, split):

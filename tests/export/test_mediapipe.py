@@ -24,9 +24,9 @@ from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.anchors import Anchors
 from kerasvision.ops.nms import Suppression
 from kerasvision.train.learner import Learner
-from kerasvision.train.run import Trained
 from tests.export.mediapipe_python import mediapipe_answers
 from tests.export.metadata_reader import metadata_of
+from tests.export.traced import Traced
 
 # what there is on four photographs: x1, y1, x2, y2 in their pixels
 OBJECTS = {
@@ -71,7 +71,7 @@ def trained(photos, tmp_path_factory):
     learner.compile(optimizer=keras.optimizers.AdamW(1e-2))
     data = training_data(source.open().splits["train"], arch, recipe, batch_size=4, seed=0, cache=True)
     learner.fit(data, steps_per_epoch=200, epochs=1, verbose=0)
-    return Trained(recipe, graph, tuple(OBJECTS), {})
+    return Traced(recipe, graph, tuple(OBJECTS), {})
 
 
 def _coco(root, photos):

@@ -25,7 +25,8 @@ from tests.contract import contracts, segmentation_cases
 from tests.contract.cases import CASES, CaseSamples
 from tests.export.mediapipe_python import mediapipe_python
 from tests.export.metadata_reader import Fields, metadata_of
-from tests.export.test_mediapipe import GRADED, from_corners
+from tests.export.test_mediapipe import BY_DEFAULT, GRADED, from_corners
+from tests.export.traced import traced
 
 NAME, HW = "semantic_segmentation/fpn", (segmentation_cases.SIDE,) * 2
 SEGMENTERS = [name for name in architectures.names() if name.startswith("semantic_segmentation/")]
@@ -69,16 +70,16 @@ def segmented(model, images, folder):
 def trained():
     """A tiny segmenter that knows the pages of its case by heart, in a run folder. Tests must not change it."""
     sources.register("contract_case")(CaseSamples)
-    yield load_run(store.trained(contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)))
+    yield traced(load_run(store.trained(contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15))))
     sources._parts.pop("contract_case")
 
 
 class Exported:
-    """spec -> `Artifact`, certified, each when it is asked for."""
+    """spec -> `Artifact`, certified. Those of the day at once, and by night each other one when it is asked for."""
 
     def __getitem__(self, spec):
         recipe = contracts.recipe_of(NAME, CASES[NAME].make(), epochs=10, copies=15)
-        return store.exported(recipe, (spec,), None)[0][spec]
+        return store.exported(recipe, BY_DEFAULT if spec in BY_DEFAULT else (spec,), None)[0][spec]
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +143,16 @@ def test_metadata_ask_for_no_activation(exported):
     assert Fields.root(root).text(md.MODEL_PARSER_VERSION) == "1.5.0"
 
 
+def test_a_file_that_is_opened_by_its_path_has_the_architecture_of_the_run(trained, exported):
+    assert api.load(exported["mediapipe:int8"].path).arch == trained.arch
+
+
 def test_labels_are_packed_behind_the_model(exported):
     with zipfile.ZipFile(exported["mediapipe:float32"].path) as archive:
         assert archive.read("labels.txt").decode().split() == list(segmentation_cases.CLASSES)
 
 
+@pytest.mark.nightly
 def test_the_command_line_exports_a_run(trained, tmp_path, capsys):
     command = ["export", str(trained.folder), "--to", "mediapipe:int8", "--out", str(tmp_path), "--json"]
     assert main(command) == 0

@@ -18,6 +18,7 @@ from kerasvision.train.calibrate import calibrated
 from tests.serve.conftest import QUIET, Client, png
 
 SPECS = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+BY_DEFAULT = ("saved_model", "tflite:int8", "onnx")
 COVERAGE = 0.9
 
 
@@ -30,10 +31,12 @@ def promising(trained, sets):
 
 
 @pytest.fixture(scope="module")
-def exported(digits_run, tmp_path_factory):
-    """(model, its artifacts by kind, the contract, the folder)."""
+def exported(digits_run, tmp_path_factory, request):
+    """(model, its artifacts by kind, the contract, the folder): of what is asked for alone."""
+    asked = [item.callspec.params.get("spec") for item in request.session.items if hasattr(item, "callspec")]
+    specs = [spec for spec in SPECS if spec in BY_DEFAULT or spec in asked]
     trained, out = promising(digits_run, ClassSets(COVERAGE)), tmp_path_factory.mktemp("promises")
-    artifacts, contract = export(trained, [from_spec(s) for s in SPECS], out, limit=100, verbose=False)
+    artifacts, contract = export(trained, [from_spec(s) for s in specs], out, limit=100, verbose=False)
     return trained, {a.kind: a for a in artifacts}, contract, out
 
 
@@ -42,7 +45,7 @@ def answers(trained, runner, split):
     return stacked((runner(inputs), truth) for inputs, truth, _ in every)
 
 
-@pytest.mark.parametrize("spec", ("saved_model", "tflite:float32", "tflite:int8", "onnx"))
+@pytest.mark.parametrize("spec", [s if s in BY_DEFAULT else pytest.param(s, marks=pytest.mark.nightly) for s in SPECS])
 def test_each_file_has_the_threshold_of_its_own_scores(exported, spec):
     trained, artifacts, contract, _ = exported
     runner = from_spec(spec).open(artifacts[spec].path, trained.arch)

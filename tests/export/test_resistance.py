@@ -60,10 +60,6 @@ class Measured:
     failures: tuple = ()
 
 
-def under(trained, budget):
-    return dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=budget))
-
-
 class Spoiled(Runner):
     """Answers as the trained model does, but of pictures that it has not been shown clean."""
 
@@ -89,7 +85,7 @@ def test_a_file_that_is_right_on_clean_pictures_alone_is_refused(digits_run, dig
     from kerasvision.data.pipeline import raw_examples, splits_of
 
     bounds = {"corrupted_drop": 0.1, "attacked_drop": 0.1, "explanation_overlap": 0.8}
-    trained = under(digits_run, Budget(**bounds))
+    trained = digits_run.under(Budget(**bounds))
     served = trained.served()
     split = splits_of(trained.recipe, "test")["test"]
     images = [image for inputs, _, _ in raw_examples(split, trained.arch) for image in inputs["image"]]
@@ -101,7 +97,7 @@ def test_a_file_that_is_right_on_clean_pictures_alone_is_refused(digits_run, dig
     lines = " ".join(refused.failures)
     assert "under corruption falls by" in lines and "budget.corrupted_drop is 0.1" in lines
     assert "the share right under attack falls by" in lines and "explains itself otherwise" not in lines
-    plain = stressed(files, [Measured()] * 2, runners, under(trained, Budget()), "test", 24)
+    plain = stressed(files, [Measured()] * 2, runners, trained.under(Budget()), "test", 24)
     assert plain == [Measured()] * 2
 
 

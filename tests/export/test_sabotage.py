@@ -12,7 +12,7 @@ from kerasvision.ops import geometry
 from kerasvision.tasks import _one_of_several, image
 from kerasvision.tasks.detection.task import Detection
 from kerasvision.tasks.semantic_segmentation.task import SemanticSegmentation
-from tests.export.sabotage import refusal, wrap
+from tests.export.sabotage import anew, refusal, wrap
 
 OTHERWISE = "the model answers otherwise"
 
@@ -50,20 +50,20 @@ MODEL = {  # what is broken in the model itself -> (owner, name, change)
 @pytest.mark.parametrize("what", MODEL)
 def test_a_model_that_is_not_the_one_evaluated_is_refused(recorded_classifier, tmp_path, monkeypatch, what):
     wrap(monkeypatch, *MODEL[what])
-    message = refusal(recorded_classifier, ["saved_model"], tmp_path)
+    message = refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
     assert OTHERWISE in message and "rounding explains" in message
 
 
 def test_other_padding_than_in_training_is_refused(recorded_classifier, tmp_path, monkeypatch):
     monkeypatch.setattr(geometry, "PAD_VALUE", 0)
-    assert OTHERWISE in refusal(recorded_classifier, ["saved_model"], tmp_path)
+    assert OTHERWISE in refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
 
 
 def test_other_weights_than_were_evaluated_are_refused(recorded_classifier, tmp_path):
     held = recorded_classifier.graph.get_weights()
     try:
         recorded_classifier.graph.set_weights([held[0] * np.float32(1 + 1e-6), *held[1:]])
-        message = refusal(recorded_classifier, ["saved_model"], tmp_path)
+        message = refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
     finally:
         recorded_classifier.graph.set_weights(held)
     assert "weights of" in message and "are not those that were evaluated" in message
@@ -72,14 +72,14 @@ def test_other_weights_than_were_evaluated_are_refused(recorded_classifier, tmp_
 @pytest.mark.slow
 def test_a_module_that_is_not_the_trained_model_is_refused(recorded_classifier, tmp_path, monkeypatch):
     wrap(monkeypatch, served.Served, "_serve", lambda answer, *_: {k: v[:, ::-1] for k, v in answer.items()})
-    message = refusal(recorded_classifier, ["saved_model"], tmp_path)
+    message = refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
     assert "the module that exports are made of does not answer as the trained model does" in message
 
 
 @pytest.mark.slow
 def test_transposed_boxes_are_refused(recorded_detector, tmp_path, monkeypatch):
     wrap(monkeypatch, Detection, "decode", transposed)
-    assert OTHERWISE in refusal(recorded_detector, ["saved_model"], tmp_path)
+    assert OTHERWISE in refusal(anew(recorded_detector), ["saved_model"], tmp_path)
 
 
 @pytest.mark.slow
@@ -99,4 +99,4 @@ def test_another_class_for_each_pixel_is_refused(recorded_segmenter, tmp_path, m
         return found | {"mask": (found["mask"] + 1) % arch.num_classes}
 
     wrap(monkeypatch, SemanticSegmentation, "finish", change)
-    assert OTHERWISE in refusal(recorded_segmenter, ["saved_model"], tmp_path)
+    assert OTHERWISE in refusal(anew(recorded_segmenter), ["saved_model"], tmp_path)

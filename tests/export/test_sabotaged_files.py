@@ -10,7 +10,7 @@ from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets import _tflite_beside, onnx, saved_model, tf_serving, tflite
 from kerasvision.inference import served
-from tests.export.sabotage import refusal, wrap
+from tests.export.sabotage import anew, refusal, wrap
 
 
 def reversed_names(patch, owner, name):
@@ -82,7 +82,7 @@ def test_a_saved_model_that_reverses_batches_of_two_alone_is_refused(recorded_cl
 @pytest.mark.slow
 def test_encoded_images_with_swapped_channels_are_refused(recorded_classifier, tmp_path, monkeypatch):
     wrap(monkeypatch, served.Served, "_decoded", lambda found, *_: {k: v[..., ::-1] for k, v in found.items()})
-    assert "saved_model serving_bytes differs" in refusal(recorded_classifier, ["saved_model"], tmp_path)
+    assert "saved_model serving_bytes differs" in refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_reversed_features_are_refused(recorded_classifier, tmp_path, monkeypatc
         return turned if function else None
 
     wrap(monkeypatch, served, "_features", change)
-    assert "serving_features gives other features" in refusal(recorded_classifier, ["saved_model"], tmp_path)
+    assert "serving_features gives other features" in refusal(anew(recorded_classifier), ["saved_model"], tmp_path)
 
 
 @pytest.mark.slow

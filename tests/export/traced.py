@@ -19,6 +19,15 @@ class Traced(Trained):
 
     def under(self, budget):
         """The same with another budget, traced already."""
-        other = dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, budget=budget))
+        return self.kept(recipe=dataclasses.replace(self.recipe, budget=budget))
+
+    def kept(self, **fields):
+        """The same with other fields, neither weights nor architecture, traced already."""
+        other = dataclasses.replace(self, **fields)
         vars(other)["_served"] = self.served()
         return other
+
+
+def traced(trained):
+    """The same `Trained` as `Traced`, with nothing traced yet."""
+    return Traced(**{field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)})

@@ -24,7 +24,9 @@ EMPTY = {
 
 def found_by_litert(rule, boxes, scores, labels):
     specs = [tf.TensorSpec(x.shape, x.dtype) for x in (boxes, scores, labels)]
-    function = tf.function(lambda boxes, scores, labels: nms(boxes, scores, labels, rule), input_signature=specs)
+    function = tf.function(
+        lambda boxes, scores, labels: nms(boxes, scores, labels, rule), input_signature=specs, autograph=False
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     run = Interpreter(model_content=converter.convert()).get_signature_runner()
     return run(boxes=boxes, scores=scores, labels=labels)

@@ -59,7 +59,9 @@ def in_python(slots, frames):
     return [(a["ids"].tolist(), a["boxes_xyxy"]) for a in answers]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [k if k in ("crowded", "shaken") else pytest.param(k, marks=pytest.mark.nightly) for k in KINDS]
+)
 def test_ids_are_those_of_the_python_tracker_in_300_frames(kind):
     frames = [found for found, _ in frames_of(kind, 0)]
     slots = Slots(count=64)

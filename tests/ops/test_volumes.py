@@ -75,10 +75,10 @@ def test_resize_of_one_slice_is_that_of_an_image():
 def test_resize_in_a_graph_that_knows_no_sizes():
     volume = tf.constant(volume_of()[None])
     unknown = tf.TensorSpec([None, None, None, None, 2])
-    graph = tf.function(volumes.resize, input_signature=[unknown, tf.TensorSpec([3], tf.int32)])
+    graph = tf.function(volumes.resize, input_signature=[unknown, tf.TensorSpec([3], tf.int32)], autograph=False)
     for new in ((9, 14, 11), (5, 6, 20)):
         np.testing.assert_array_equal(graph(volume, tf.constant(new)), volumes.resize(volume, new))
-    concrete = tf.function(lambda v: volumes.resize(v, (4, 5, 6))).get_concrete_function(unknown)
+    concrete = tf.function(lambda v: volumes.resize(v, (4, 5, 6)), autograph=False).get_concrete_function(unknown)
     assert concrete.output_shapes.as_list() == [None, 4, 5, 6, 2]
     mask = tf.cast(volume > 0, tf.uint8)
     assert volumes.resize(mask, (3, 3, 3), smooth=False).dtype == tf.uint8
@@ -135,7 +135,9 @@ def test_warp_in_a_graph_that_knows_no_sizes():
     sample, matrix = sample_of(), tf.constant(some_matrix(1), tf.float32)
     specs = {"volume": tf.TensorSpec([None, None, None, None]), "mask": tf.TensorSpec([None] * 3, tf.uint8)}
     specs |= {"spacing_mm": tf.TensorSpec([3]), "label": tf.TensorSpec([], tf.int32)}
-    graph = tf.function(lambda s, m: volumes.warp(s, m), input_signature=[specs, tf.TensorSpec([3, 4])])
+    graph = tf.function(
+        lambda s, m: volumes.warp(s, m), input_signature=[specs, tf.TensorSpec([3, 4])], autograph=False
+    )
     moved, eager = graph(sample, matrix), volumes.warp(sample, matrix)
     np.testing.assert_allclose(moved["volume"], eager["volume"], atol=5e-5)
     np.testing.assert_array_equal(moved["mask"], eager["mask"])
@@ -183,7 +185,7 @@ def test_crop_or_pad(start, size, fill):
 
 def test_a_graph_knows_the_size_of_a_window():
     specs = {"volume": tf.TensorSpec([None, None, None, 1]), "mask": tf.TensorSpec([None] * 3, tf.uint8)}
-    graph = tf.function(lambda s, start: volumes.crop_or_pad(s, start, (4, 5, 6)))
+    graph = tf.function(lambda s, start: volumes.crop_or_pad(s, start, (4, 5, 6)), autograph=False)
     shapes = graph.get_concrete_function(specs, tf.TensorSpec([3], tf.int32)).structured_outputs
     assert shapes["volume"].shape == [4, 5, 6, 1]
     assert shapes["mask"].shape == [4, 5, 6]

@@ -56,7 +56,9 @@ def test_answers_are_blended_as_numpy_does_it(size, overlap):
         return tf.concat([tile * ramp, tile[..., :1] + ramp], -1)
 
     spec = tf.TensorSpec([None] * len(inputs.shape[:-1]) + [3])
-    traced = tf.function(lambda x: windows.blended(answer, x, size, overlap, 4), input_signature=[spec])
+    traced = tf.function(
+        lambda x: windows.blended(answer, x, size, overlap, 4), input_signature=[spec], autograph=False
+    )
     expected = np.zeros((2, *sides, 4))
     weight = np.zeros((1, *sides, 1))
     bells = [np.exp(-0.5 * ((np.arange(s) - (s - 1) / 2) / (s / 8)) ** 2) for s in size]

@@ -60,13 +60,9 @@ STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
     "study_losses_angles.py": {},
     "study_parts_digits.py": {"runs/parts-digits/digits_baseline/seed-0": "baseline"},
 }
-# what trains by default: images and volumes, with and without quantization-aware training; the rest is nightly (what
-# they are made of trains by default in tests/contract/test_exports.py, and each saves itself above)
-REPRESENTATIVES = {
-    ("classify_fashion_mnist.py", "qat"),
-    ("segment_cells_unet.py", "recipe"),
-    ("segment_volume_unet3d.py", "recipe"),
-}
+# what trains by default; the rest is nightly (what they are made of trains by default in tests/contract and
+# tests/train, also volumes and with quantization-aware training, and each saves itself above)
+REPRESENTATIVES = {("segment_cells_unet.py", "recipe")}
 NAMED = [(f, n) for f, names in RECIPES.items() for n in names]
 
 

@@ -83,7 +83,7 @@ BALLS = [  # seg_pgd is of masks: test_scenes.py
 
 
 @pytest.mark.parametrize(("name", "norm"), BALLS)
-@pytest.mark.parametrize("as_float", [False, True])
+@pytest.mark.parametrize("as_float", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_every_image_stays_in_its_ball_and_is_a_picture(name, norm, as_float):
     """Also where pixels are at the ends of their range; uint8 unless asked otherwise."""
     rng = np.random.default_rng(2)

@@ -58,7 +58,9 @@ def pages():
     return model, recipe_of(arch, [{"image": page, "mask": mask}] * 3, CLASSES)
 
 
-@pytest.mark.parametrize("name", ["pgd", "seg_pgd", "fgsm", "bim"])
+@pytest.mark.parametrize(
+    "name", ["pgd", "seg_pgd", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("fgsm", "bim"))]
+)
 @pytest.mark.parametrize(("radius", "left"), [(OFF - 1, 1.0), (OFF + 1, 0.0)])
 def test_a_mask_holds_as_long_as_no_pixel_gets_across(name, radius, left, pages):
     model, recipe = pages
@@ -162,6 +164,7 @@ def test_goals_of_a_detector_move_what_it_finds(objects):
     assert before.argmax() == label and after[label] < before[label] and after[other] > before[other]
 
 
+@pytest.mark.nightly  # of classifiers by day: test_smallest_changes.py
 def test_a_patch_is_learned_from_other_pages_and_harms(objects):
     model, recipe, classes = objects
     attack = create("attacks/patch", share=0.1, steps=20, step_size=0.1)

@@ -13,6 +13,7 @@ from kerasvision.robustness.attacks.classifier import AskedClassifier
 from tests.robustness.linear import RADIUS, SHAPE, SIDE, linear, step_of
 
 CLASSES, COUNT = 5, 6
+NIGHTLY = pytest.mark.nightly
 DUAL = {"linf": 1, "l2": 2, "l1": np.inf}
 
 
@@ -56,7 +57,7 @@ def nearest(model, kernel, pixels, labels, norm):
     [
         ("fab", "linf", {"steps": 30}, 0.01),
         ("fab", "l2", {"steps": 30}, 0.01),
-        ("fab", "l1", {"steps": 60}, 0.02),
+        pytest.param("fab", "l1", {"steps": 60}, 0.02, marks=NIGHTLY),
         ("carlini_wagner", "l2", {"searches": 5, "steps": 100, "step_size": 0.001}, 0.05),
     ],
 )
@@ -91,7 +92,7 @@ class Decisions:
         return self.model.decided(images)
 
 
-@pytest.mark.parametrize(("norm", "within"), [("l2", 1.1), ("linf", 1.35)])
+@pytest.mark.parametrize(("norm", "within"), [("l2", 1.1), pytest.param("linf", 1.35, marks=NIGHTLY)])
 def test_decisions_alone_lead_near_the_nearest_border(norm, within, kernel, pixels):
     two = linear(kernel[:, :2])
     labels = two.decided(pixels[:2] / np.float32(255))
@@ -160,8 +161,18 @@ def ahead():
     return linear(kernel, np.array([8.0, 0.0, -80.0, -90.0], np.float32)), way.reshape(SHAPE)
 
 
-@pytest.mark.parametrize("name", ["apgd_ce", "apgd_dlr"])
-@pytest.mark.parametrize(("norm", "targeted"), [("linf", False), ("linf", True), ("l2", False)])
+@pytest.mark.parametrize(
+    ("name", "norm", "targeted"),
+    [
+        ("apgd_ce", "linf", False),
+        ("apgd_dlr", "linf", True),
+        ("apgd_dlr", "l2", False),
+        *(
+            pytest.param(*held, marks=NIGHTLY)
+            for held in (("apgd_ce", "linf", True), ("apgd_ce", "l2", False), ("apgd_dlr", "linf", False))
+        ),
+    ],
+)
 def test_auto_pgd_climbs_to_the_best_place_of_a_ball(name, norm, targeted, ahead, pixels):
     """Which of a linear model is a corner (Linf), or as far as it goes along the slope (L2)."""
     (model, way), labels, radius = ahead, np.zeros(COUNT, int), RADIUS[norm] / 4

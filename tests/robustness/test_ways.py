@@ -77,6 +77,7 @@ def test_the_command_has_the_numbers_of_its_doubts(digits_run, capsys):
     assert check["again"] <= check["robust"] and all(flag["says"] for flag in check["flags"])
 
 
+@pytest.mark.nightly
 def test_a_patch_is_learned_from_the_validation_split(digits_run, capsys):
     words = ["attack", str(digits_run.folder), "--attack", "patch", "--set", "share=0.25", "steps=20"]
     assert main([*words, "--examples", "30", "--json", "--unchecked"]) == 0

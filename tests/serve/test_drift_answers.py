@@ -16,6 +16,7 @@ from kerasvision.serve.server import Server
 from tests.serve.conftest import QUIET, Client
 
 KEPT, CLASSES, MOST = 600, 8, 40
+NIGHTLY = pytest.mark.nightly
 
 
 def boxes(rng, count, surer=1.0, more=1.0, swapped=0.0):
@@ -79,7 +80,7 @@ def told(watch, answers, chunk=100):
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(s, marks=NIGHTLY) for s in (2, 3))])
 def test_five_thousand_unshifted_answers_raise_no_alert(kind, seed):
     watch, rng = watched(kind, seed)
     assert told(watch, DRAWN[kind](rng, 5000)) == set()
@@ -87,7 +88,7 @@ def test_five_thousand_unshifted_answers_raise_no_alert(kind, seed):
 
 
 @pytest.mark.parametrize("what", PLANTED)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=NIGHTLY) for s in (1, 2))])
 def test_a_planted_shift_is_told_within_500_requests(what, seed):
     kind, shift, names = PLANTED[what]
     watch, rng = watched(kind, 10 + seed)

@@ -179,19 +179,21 @@ def test_a_taken_port_is_one_line(served_folder, server, capsys):
     assert f"port {server.rest_port} of 127.0.0.1 cannot be listened on" in capsys.readouterr().err
 
 
-def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder, tmp_path):
+def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder, tmp_path, monkeypatch):
     """A program of its name is started with the ports and with a configuration that follows labels; it listens on every
-    address, so it takes the place only of a server that should.
+    address, so it takes the place only of a server that should. Here it runs beside this process, not in its place.
     """
+
+    def beside(program, words):
+        raise SystemExit(subprocess.run([program, *words[1:]]).returncode)
+
+    monkeypatch.setattr(os, "execv", beside)
     binary = tmp_path / "tensorflow_model_server"
     binary.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/words\n")
     binary.chmod(0o755)
     folder = tmp_path / "saved_models"
     shutil.copytree(served_folder / "digits", folder / "digits")
     command = [
-        sys.executable,
-        "-m",
-        "kerasvision",
         "serve",
         str(folder),
         "--rest-api-port",
@@ -203,8 +205,10 @@ def test_tensorflow_serving_takes_the_place_where_it_is_installed(served_folder,
         "--batching-parameters-file",
         "batching.config",
     ]
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == 0
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 0
     words = dict(line.removeprefix("--").split("=") for line in (tmp_path / "words").read_text().splitlines())
     assert words["rest_api_port"] == "8601" and words["port"] == "8500"
     assert words["rest_api_enable_cors_support"] == "true"

@@ -1,5 +1,6 @@
 """Ensembles: equal to the mean of their members in this process and in every file, and what cannot be joined."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -37,10 +38,13 @@ def runs():
 
 @pytest.fixture(scope="module")
 def joined(runs, tmp_path_factory):
-    """Combination -> folder of the ensemble's run."""
+    """Combination -> folder of the ensemble's run; one of them is joined at the command line."""
     folder = tmp_path_factory.mktemp("joined")
-    for combine in ("mean", "weighted", "stacking"):
+    for combine in ("mean", "stacking"):
         join(runs, folder / combine, combine, "joined")
+    words = ["ensemble", *map(str, runs), "--out", str(folder / "weighted"), "--combine", "weighted"]
+    with (folder / "said.txt").open("w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        assert main(words) == 0
     return folder
 
 
@@ -49,7 +53,9 @@ def images():
     return RNG.integers(0, 256, (16, 8, 8, 3)).astype(np.uint8)
 
 
+@pytest.fixture(scope="module")
 def members_say(runs, images):
+    """[members, images, classes], the probabilities of each."""
     return np.array([load(run)({"image": images})["probabilities"] for run in runs])
 
 
@@ -69,16 +75,16 @@ def test_log_mixture_is_the_logit_of_the_mean(form):
     np.testing.assert_allclose(single, mixed, rtol=1e-4, atol=1e-5)
 
 
-def test_one_flat_graph_answers_the_mean(runs, joined, images):
+def test_one_flat_graph_answers_the_mean(members_say, joined, images):
     trained = load_run(joined / "mean")
     assert not [layer.name for layer in trained.graph.layers if hasattr(layer, "layers")]
     assert list(trained.graph.output) == ["logits"]
     answer = load(joined / "mean")({"image": images})["probabilities"]
-    np.testing.assert_allclose(answer, members_say(runs, images).mean(0), atol=1e-6)
+    np.testing.assert_allclose(answer, members_say.mean(0), atol=1e-6)
 
 
-def test_weighted_and_stacked_are_what_was_fitted(runs, joined, images):
-    every = members_say(runs, images)
+def test_weighted_and_stacked_are_what_was_fitted(members_say, joined, images):
+    every = members_say
     shares = load_run(joined / "weighted").arch.shares
     answer = load(joined / "weighted")({"image": images})["probabilities"]
     np.testing.assert_allclose(answer, np.einsum("m,mnk->nk", shares, every), atol=1e-6)
@@ -107,11 +113,11 @@ def test_the_run_folder_is_as_any_other(runs, joined):
         pytest.param("onnx", "onnx/joined/model.onnx", marks=pytest.mark.nightly),
     ],
 )
-def test_exported_it_is_one_file_that_answers_the_mean(runs, joined, images, tmp_path, kind, file):
+def test_exported_it_is_one_file_that_answers_the_mean(members_say, joined, images, tmp_path, kind, file):
     export(load_run(joined / "mean"), [create(f"exporters/{kind}")], tmp_path, limit=32)
     model = load(tmp_path / file)
     answer = np.concatenate([model({"image": images[i : i + 1]})["probabilities"] for i in range(len(images))])
-    np.testing.assert_allclose(answer, members_say(runs, images).mean(0), atol=1e-5)
+    np.testing.assert_allclose(answer, members_say.mean(0), atol=1e-5)
 
 
 def test_best_shares_minimize_the_loss():
@@ -157,7 +163,10 @@ def test_disagreement_by_hand():
     assert disagreement(np.array([p[0], p[0]])) == {"disagreement": 0.0, "divergence": 0.0}
 
 
-@pytest.mark.parametrize("name", ["classification/multi_label", "semantic_segmentation/unet"])
+# of pixels by day too, from run folders: test_segmenter_ensemble.py
+@pytest.mark.parametrize(
+    "name", ["classification/multi_label", pytest.param("semantic_segmentation/unet", marks=pytest.mark.nightly)]
+)
 def test_other_tasks_answer_the_mean_too(name):
     side = 32 if "seg" in name else 8
     arch = create(
@@ -267,26 +276,24 @@ def test_other_class_names_are_refused(runs, tmp_path):
         join([runs[0], other], tmp_path / "out")
 
 
-def test_command_line(runs, tmp_path, capsys):
-    words = ["ensemble", *map(str, runs[:2]), "--out", str(tmp_path / "run"), "--combine", "weighted"]
-    assert main(words) == 0
-    seen = capsys.readouterr()
-    assert "test/disagreement" in seen.out
-    assert "shares:" in seen.err
-    assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+def test_command_line(runs, joined, tmp_path, capsys):
+    said = (joined / "said.txt").read_text()
+    assert "test/disagreement" in said and "shares:" in said
+    assert main(["evaluate", str(joined / "weighted"), "--json"]) == 0
     assert 0 < json.loads(capsys.readouterr().out)["test/accuracy"] <= 1
     assert main(["ensemble", str(runs[0]), "--out", str(tmp_path / "none")]) == 2
 
 
-def test_snapshots_of_one_run_are_members(tmp_path, images):
-    """A phase's rate rises again, so each phase leaves a model of its own."""
-    phase = Phase(1, tiny.sgd())
-    trained = train(tiny.recipe(then=(phase, phase)), tmp_path / "run")
-    folders = [tmp_path / "run" / f"phase-{n}" for n in (1, 2, 3)]
+@pytest.mark.parametrize("more", [1, pytest.param(2, marks=pytest.mark.nightly)])
+def test_snapshots_of_one_run_are_members(tmp_path, images, more):
+    """A phase's rate rises again, so each phase leaves a model of its own; joined by night."""
+    trained = train(tiny.recipe(then=(Phase(1, tiny.sgd()),) * more), tmp_path / "run")
+    folders = [tmp_path / "run" / f"phase-{n}" for n in range(1, more + 2)]
     answers = np.array([load_run(f).served().serve({"image": images})["probabilities"] for f in folders])
-    np.testing.assert_allclose(answers[2], load(trained.folder)({"image": images})["probabilities"], atol=1e-6)
-    assert np.abs(answers[0] - answers[2]).max() > 1e-3
-    join(folders, tmp_path / "joined")
-    np.testing.assert_allclose(
-        load(tmp_path / "joined")({"image": images})["probabilities"], answers.mean(0), atol=1e-6
-    )
+    last = load(trained.folder)({"image": images})["probabilities"]
+    np.testing.assert_allclose(answers[-1], last, atol=1e-6)
+    assert np.abs(answers[0] - answers[-1]).max() > 1e-3
+    if more > 1:
+        join(folders, tmp_path / "joined")
+        joined = load(tmp_path / "joined")({"image": images})["probabilities"]
+        np.testing.assert_allclose(joined, answers.mean(0), atol=1e-6)

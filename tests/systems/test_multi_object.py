@@ -232,7 +232,9 @@ def in_batches(system, frames, size, folder):
     return answers
 
 
-@pytest.mark.parametrize("name", list(SETTINGS))
+@pytest.mark.parametrize(
+    "name", [n if n in ("kerasvision", "bytetrack") else pytest.param(n, marks=pytest.mark.nightly) for n in SETTINGS]
+)
 def test_answers_do_not_depend_on_how_frames_are_batched_or_mixed(name, tmp_path):
     """Whole, in batches with the state written and read between, and two videos through one tracker: to the bit."""
     system = tracker_of(name)

@@ -20,12 +20,15 @@ RNG = np.random.default_rng(4)
 @pytest.mark.parametrize(
     ("kind", "file"),
     [
-        ("tflite", "tflite/models/joined/model.tflite"),
+        ("", "run"),
+        pytest.param("tflite", "tflite/models/joined/model.tflite", marks=pytest.mark.nightly),
         pytest.param("saved_model", "saved_models/joined", marks=pytest.mark.nightly),
     ],
 )
 def test_joined_segmenters_answer_the_mean_in_every_file(kind, file, tmp_path):
-    """Two untrained ones, whose mean of probabilities decides each pixel."""
+    """Two untrained ones, whose mean of probabilities decides each pixel: in the run, and by night in files (by day a
+    file of joined classifiers: test_ensemble.py).
+    """
     for folder, top in (("images", 256), ("masks", 3)):
         (tmp_path / "scans" / folder).mkdir(parents=True)
         for n in range(8):
@@ -43,7 +46,8 @@ def test_joined_segmenters_answer_the_mean_in_every_file(kind, file, tmp_path):
         members.append(Trained(Recipe("member", arch, data), contracts.built(arch, seed), classes, {}, folder))
         save_run(members[-1])
     joined = join([m.folder for m in members], tmp_path / "run", name="joined")
-    export(joined, [create(f"exporters/{kind}")], tmp_path, limit=2, verbose=False)
+    if kind:
+        export(joined, [create(f"exporters/{kind}")], tmp_path, limit=2, verbose=False)
     image = RNG.integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
     inputs, _ = members[0].arch.preprocess({"image": tf.constant(image)})
     each = [scipy.special.softmax(m.graph(inputs)["logits"].numpy(), -1) for m in members]

@@ -36,6 +36,10 @@ class Split:
     groups: tuple[int, ...] = ()
     strata: tuple[int, ...] = ()
 
+    def __post_init__(self):
+        # it is TensorFlow already, and tracing it through AutoGraph takes several times as long
+        object.__setattr__(self, "read", tf.autograph.experimental.do_not_convert(self.read))
+
     @property
     def read_spec(self):
         """Key of a sample -> TensorSpec, without reading one."""

@@ -14,6 +14,7 @@ from kerasvision.ops import geometry as geo
 from kerasvision.ops.resample import PER_OBJECT
 
 CANVAS = Canvas((96, 128))
+SEEDS = [0, 1, 2, *(pytest.param(s, marks=pytest.mark.nightly) for s in range(3, 8))]
 SIZES = [(60, 88), (128, 64), (96, 128), (200, 150)]  # of members: smaller, taller, equal, larger
 
 
@@ -111,7 +112,7 @@ def test_what_shrinks_by_more_than_two_is_averaged(sides):
         np.testing.assert_array_equal(moved[key], plain[key])
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_mosaic_labels_lie_on_the_redrawn_objects(seed):
     samples = members(4, seed)
     loose, strict = (augmentations["combining/mosaic"](min_visible=v) for v in (0.0, 0.6))
@@ -178,7 +179,7 @@ def test_mixup_is_one_weighted_mean_and_all_objects(seed):
         np.testing.assert_array_equal(result[key], np.concatenate([s[key] for s in samples]))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_copy_paste_as_numpy(seed):
     own, other = (member_of(i, CANVAS.size_hw, objects=3, seed=seed) for i in range(2))
     part = augmentations["combining/copy_paste"](scale=(1.0, 1.0), min_visible=0.3)

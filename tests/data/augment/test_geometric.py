@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
+from tests.data.augment.traced import plain
 
 HEIGHT, WIDTH = 60, 88
 MARKS = np.array([[10.5, 9.0], [70.0, 20.0], [30.0, 50.0], [44.0, 30.0]])
@@ -206,14 +207,14 @@ def test_flip_swaps_keypoint_pairs():
 def test_flip_probability():
     image = tf.constant([[[0] * 3, [9] * 3]], tf.uint8)
     part = augmentations["geometric/horizontal_flip"](probability=0.3)
-    data = tf.data.Dataset.range(2000).map(lambda i: part({"image": image}, tf.stack([0, tf.cast(i, tf.int32)])))
+    data = tf.data.Dataset.range(2000).map(plain(lambda i: part({"image": image}, tf.stack([0, tf.cast(i, tf.int32)]))))
     share = np.mean([s["image"][0, 0, 0] == 9 for s in data.as_numpy_iterator()])
     assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 2000)
 
 
 def windows_of(part, size, count=1500):
     data = tf.data.Dataset.range(count).map(
-        lambda i: part.window(tf.constant(size), tf.stack([1, tf.cast(i, tf.int32)]))
+        plain(lambda i: part.window(tf.constant(size), tf.stack([1, tf.cast(i, tf.int32)])))
     )
     return np.stack(list(data.as_numpy_iterator())).astype(float)
 

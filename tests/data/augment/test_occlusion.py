@@ -6,13 +6,14 @@ import tensorflow as tf
 from scipy import stats
 
 from kerasvision.core.registry import augmentations
+from tests.data.augment.traced import plain
 
 
 def hidden_of(part, size=(40, 60), count=1, value=201):
     """bool [count, H, W] for as many seeds, from an image that is `value` everywhere."""
     image = tf.fill([*size, 3], tf.constant(value, tf.uint8))
     seeds = tf.stack([tf.fill([count], 4), tf.range(count)], axis=1)
-    data = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: part({"image": image}, seed)["image"])
+    data = tf.data.Dataset.from_tensor_slices(seeds).map(plain(lambda seed: part({"image": image}, seed)["image"]))
     return np.stack([(image != value).any(-1) for image in data.as_numpy_iterator()])
 
 

@@ -9,6 +9,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment.patches import foreground_voxel
 from kerasvision.ops.dense import IGNORE
+from tests.data.augment.traced import plain
 
 SIZE = (20, 30, 26)
 TRIES = 300
@@ -81,7 +82,7 @@ def test_eager_equals_tf_data():
         key = "volume" if "volume" in sample else "image"
         signature |= {key: tf.TensorSpec([None] * len(size) + [sample[key].shape[-1]], sample[key].dtype)}
         data = tf.data.Dataset.from_generator(lambda s=sample: [s] * 8, output_signature=signature)
-        data = data.enumerate().map(lambda i, s, part=part: part(s, seed_of(i)))
+        data = data.enumerate().map(plain(lambda i, s, part=part: part(s, seed_of(i))))
         assert data.element_spec[key].shape == (*size, sample[key].shape[-1])
         assert data.element_spec["mask"].shape == size
         results = list(data)
@@ -94,7 +95,7 @@ def test_eager_equals_tf_data():
 
 
 def patches_of(part, sample, tries=TRIES):
-    return list(tf.data.Dataset.range(tries).map(lambda i: part(sample, seed_of(i)), tf.data.AUTOTUNE))
+    return list(tf.data.Dataset.range(tries).map(plain(lambda i: part(sample, seed_of(i))), tf.data.AUTOTUNE))
 
 
 def test_every_patch_of_the_foreground_shows_it_and_rare_classes_as_often():
@@ -132,7 +133,7 @@ def test_a_voxel_is_uniform_within_its_class():
     mask = np.zeros((4, 3, 5), np.uint8)
     mask[0, 0, 1] = mask[2, 1, 1] = mask[2, 2, 4] = mask[3, 2, 4] = 3
     mask[1] = IGNORE
-    draw = tf.function(lambda i: foreground_voxel(tf.constant(mask), seed_of(i)))
+    draw = tf.function(lambda i: foreground_voxel(tf.constant(mask), seed_of(i)), autograph=False)
     drawn = [draw(tf.constant(i)) for i in range(400)]
     assert all(bool(found) for _, found in drawn)
     places, counts = np.unique([v.numpy() for v, _ in drawn], axis=0, return_counts=True)
@@ -184,7 +185,7 @@ def test_what_it_cannot_cut_is_one_clear_line():
             part(sample, seed_of(0))
         assert message in str(raised.value)
         with pytest.raises(UsageError):
-            data.map(lambda s, part=part: part(s, seed_of(0)))
+            data.map(plain(lambda s, part=part: part(s, seed_of(0))))
     for size in ((8,), (8, 8, 8, 8), (0, 8), ()):
         with pytest.raises(UsageError, match="allowed"):
             patch(size)

@@ -10,6 +10,7 @@ from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations, create
 from kerasvision.data.augmenting import check_augmentations
+from tests.data.augment.traced import plain
 
 CASES = {"text/drop_words": {"rate": 0.3}, "text/misspell": {"rate": 0.3}, "text/move_words": {"reach": 2}}
 LINE = "Größe und Länge, 日本 words of several kinds; and one more"
@@ -28,7 +29,7 @@ def test_seeds_alone_decide_eagerly_and_in_tf_data(name):
     assert from_json(to_json(part)) == part
     found = [after(part, LINE, n) for n in range(4)]
     data = tf.data.Dataset.range(4).map(
-        lambda n: part({"text": tf.constant(LINE.encode())}, tf.stack([17, tf.cast(n, tf.int32)]))["text"]
+        plain(lambda n: part({"text": tf.constant(LINE.encode())}, tf.stack([17, tf.cast(n, tf.int32)]))["text"])
     )
     assert [text.decode() for text in data.as_numpy_iterator()] == found
     assert len(set(found)) == 4

@@ -125,24 +125,39 @@ def test_boxes_are_those_that_were_stored_in_pixels(folder):
     assert samples[3]["boxes_xyxy"].shape == (0, 4)
 
 
-@pytest.mark.parametrize("layout", ["YXYX", "XYXY", "XYWH", "REL_XYXY", None])
-def test_boxes_of_every_layout_are_the_same_boxes(layout, tmp_path):
-    features = objects_feature(bbox=tfds.features.BBoxFeature(bbox_format=layout))
-    examples = []
+LAYOUTS = ("YXYX", "XYXY", "XYWH", "REL_XYXY", None)
+
+
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory):
+    """A folder of one data set, with the same boxes once in each layout, under its name."""
+    features, examples = {"image": objects_feature()["image"]}, []
+    for layout in LAYOUTS:
+        box = tfds.features.BBoxFeature(bbox_format=layout)
+        features[str(layout)] = objects_feature(bbox=box)["objects"]
     for image, rows, hw in zip(pictures(), OBJECTS, SIZES, strict=True):
-        held = []
-        for (y1, x1, y2, x2), label, crowd in rows:
-            scale = (hw[1], hw[0], hw[1], hw[0]) if layout == "REL_XYXY" else (1,) * 4
-            box = {"YXYX": (y1, x1, y2, x2), "XYWH": (x1, y1, x2 - x1, y2 - y1)}.get(layout, (x1, y1, x2, y2))
-            held.append({"bbox": np.divide(box, scale), "label": label, "is_crowd": crowd})
-        examples.append({"image": image, "objects": held})
-    placed(tmp_path, "other_layout", features, examples)
+        examples.append({"image": image} | {str(layout): laid(rows, hw, layout) for layout in LAYOUTS})
+    placed(root := tmp_path_factory.mktemp("layouts"), "other_layout", features, examples)
+    return str(root)
+
+
+def laid(rows, hw, layout):
+    held = []
+    for (y1, x1, y2, x2), label, crowd in rows:
+        scale = (hw[1], hw[0], hw[1], hw[0]) if layout == "REL_XYXY" else (1,) * 4
+        box = {"YXYX": (y1, x1, y2, x2), "XYWH": (x1, y1, x2 - x1, y2 - y1)}.get(layout, (x1, y1, x2, y2))
+        held.append({"bbox": np.divide(box, scale), "label": label, "is_crowd": crowd})
+    return held
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_boxes_of_every_layout_are_the_same_boxes(layout, layouts):
     if layout is None:
-        with pytest.raises(KerasVisionError, match="boxes of 'objects' have bbox_format=None; allowed: REL_YXYX"):
-            opened(str(tmp_path), "other_layout", label_key="objects")
+        with pytest.raises(KerasVisionError, match="boxes of 'None' have bbox_format=None; allowed: REL_YXYX"):
+            opened(layouts, "other_layout", label_key="None")
         return
     for sample, rows in zip(
-        read(opened(str(tmp_path), "other_layout", label_key="objects").splits["train"]), OBJECTS, strict=True
+        read(opened(layouts, "other_layout", label_key=layout).splits["train"]), OBJECTS, strict=True
     ):
         wanted = np.array([(x1, y1, x2, y2) for (y1, x1, y2, x2), _, _ in rows], np.float32).reshape(-1, 4)
         np.testing.assert_allclose(sample["boxes_xyxy"], wanted, atol=1e-4)
