@@ -146,7 +146,15 @@ def _decode_jpeg(image_bytes, window):
     else:
         window = tf.cast(window, tf.int32)
         careful = functools.partial(on_host(_with_care, TEXT, _WINDOW), image_bytes, window)
-    return tf.cond(jpeg.is_plain(image_bytes), lambda: jpeg.pixels(image_bytes, window), careful)
+
+    def pixels():
+        return jpeg.pixels(image_bytes, window)
+
+    def of_tagged():
+        return tf.cond(is_brief & jpeg.says_upright(image_bytes), pixels, careful)
+
+    is_brief = jpeg.is_brief(image_bytes)
+    return tf.cond(is_brief & jpeg.is_untagged(image_bytes), pixels, of_tagged)
 
 
 def _upright_hw(image_bytes):

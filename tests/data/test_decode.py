@@ -103,8 +103,8 @@ def test_the_graph_is_small(graphs):
     with their number times that of their operations: 3,000 in 66 took three times as long as 1,000 in 39.
     """
     library = graphs[0].get_concrete_function().graph.as_graph_def().library.function
-    assert sum(len(function.node_def) for function in library) <= 1_150
-    assert len(library) <= 48
+    assert sum(len(function.node_def) for function in library) <= 1_170
+    assert len(library) <= 50
 
 
 @pytest.mark.parametrize("name", ["rgb.jpg", "rgb.png"])

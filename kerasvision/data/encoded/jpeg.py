@@ -31,14 +31,6 @@ def hw(image_bytes):
     return tf.image.extract_jpeg_shape(image_bytes)[:2]
 
 
-def is_plain(image_bytes):
-    """bool: whether nothing stands between a JPEG and its decoder: no bytes of an EXIF segment, and `is_brief`.
-
-    Of as few operators as may be, since each costs every picture a microsecond or more.
-    """
-    return is_untagged(image_bytes) & is_brief(image_bytes)
-
-
 def is_brief(image_bytes):
     """bool: whether no number of scans in so many bytes would take long."""
     shape = tf.image.extract_jpeg_shape(image_bytes, output_type=tf.int64)
