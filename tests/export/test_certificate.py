@@ -204,7 +204,7 @@ def test_a_package_that_cannot_be_placed_takes_the_others_back(photo_model, out)
     newer = planted(photo_model, spoil=lambda inputs, prediction: {k: v + 1e-8 for k, v in prediction.items()})
     before = tree(out)
     message = refusal(photo_model, [newer, planted(photo_model, folder="blocked")], out)
-    assert message == f"cannot write to {out}: Not a directory; nothing was exported"
+    assert message == f"cannot write to {out}: File exists; nothing was exported"
     assert tree(out) == before and (out / "blocked").is_file()
 
 
