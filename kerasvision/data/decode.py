@@ -139,9 +139,9 @@ def _kind(image_bytes):
 def _decode_jpeg(image_bytes, window):
     """uint8 [H, W, 3]. What most files do not need is one operation here: each costs time even where it is not run.
 
-    Decoding a picture of 500 x 375 and shrinking it to 224, in images/s with this and without: 860 and 896 where there
-    is no tag, 876 and 921 where it says 1, 439 and 873 where rows and columns are exchanged (`pytest -n 0 -m benchmark
-    -s tests/benchmarks/test_decode_cost.py`, 2 cores, AVX-512 (AMD EPYC), shared with other work, which was much).
+    Decoding a picture of 500 x 375 and shrinking it to 224, in images/s with this and without: 941 and 977 where there
+    is no tag, 940 and 980 where it says 1, 487 and 937 where rows and columns are exchanged (`pytest -n 0 -m benchmark
+    -s tests/benchmarks/test_decode_cost.py`, 2 cores, AVX-512 (AMD EPYC), shared with other work).
     What is left of it is a dozen operators, each of which takes 1 to 3 us, and for a tag of 1 a regular expression.
     """
     if callable(window):
