@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from kerasvision.cli.progress import progress_bar
+from kerasvision.cli.recipes import add_settings
 
 HELP = "attack a model with small changes of its test images: a run, or an exported file by its own gradients"
 _WAYS = {"transfer": "made on the trained model", "white_box": "by its own gradients", "asked_alone": "by scores alone"}
@@ -14,13 +15,7 @@ def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE")
     parser.add_argument("--attack", default="pgd", help="pgd (default) or another of `kerasvision names attacks`")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="of the attack, as in radius=8/255 norm=l2 steps=40 restarts=5; pixels count 0 to 1",
-    )
+    add_settings(parser, "of the attack, as in radius=8/255 norm=l2 steps=40 restarts=5; pixels count 0 to 1")
     parser.add_argument(
         "--target", default="", metavar="CLASS", help="what every image of another class shall be called"
     )
@@ -88,7 +83,7 @@ def _attack_of(args):
     from kerasvision.core.overrides import with_settings
     from kerasvision.core.registry import attacks, make
 
-    return with_settings(make(attacks[args.attack], {}), args.set, "radius=8/255")
+    return with_settings(make(attacks[args.attack], {}), args.settings, "radius=8/255")
 
 
 def _opened(what, with_slopes):

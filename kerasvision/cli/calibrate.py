@@ -5,20 +5,16 @@ import json
 import pathlib
 import sys
 
+from kerasvision.cli.recipes import add_settings
+
 HELP = "fit a run's probabilities and what its answers promise, such as sets that hold the right class"
 
 
 def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="RUN", help="a folder that `train` wrote")
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="such as class_sets.coverage=0.9 class_sets.method=raps class_sets.by_class=true scaling=temperature",
+    add_settings(
+        parser, "such as class_sets.coverage=0.9 class_sets.method=raps class_sets.by_class=true scaling=temperature"
     )
     parser.add_argument("--json", action="store_true", help="the promise and the metrics as JSON on stdout")
 

@@ -4,6 +4,7 @@ import json
 import sys
 
 from kerasvision.cli.progress import progress_bar
+from kerasvision.cli.recipes import add_settings
 
 HELP = "prove by smoothing how far a classifier's answers reach: a run, or an exported file"
 
@@ -11,13 +12,7 @@ HELP = "prove by smoothing how far a classifier's answers reach: a run, or an ex
 def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="RUN|SAVED_MODEL|FILE")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="of systems/smoothed, as in sigma=0.25 draws=1000 failure=0.001; pixels count 0 to 1",
-    )
+    add_settings(parser, "of systems/smoothed, as in sigma=0.25 draws=1000 failure=0.001; pixels count 0 to 1")
     parser.add_argument("--split", default="test", help="train, validation or test")
     parser.add_argument("--examples", type=int, metavar="N", help="at most, evenly from the split (default: all)")
     parser.add_argument(
@@ -36,7 +31,7 @@ def run(args):
 
     if args.examples is not None and args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
-    system = with_settings(Smoothed(), args.set, "sigma=0.25")
+    system = with_settings(Smoothed(), args.settings, "sigma=0.25")
     with progress_bar() as progress:
         found = certified(load(args.model), system, args.split, args.examples, args.out, progress)
     if args.out:

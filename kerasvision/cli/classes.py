@@ -3,6 +3,8 @@
 import pathlib
 import sys
 
+from kerasvision.cli.recipes import add_settings
+
 HELP = "make a classifier of a few pictures a class in seconds, and add classes to it"
 
 
@@ -14,7 +16,7 @@ def configure(parser):
     building.add_argument("folder", metavar="FOLDER", help="a folder with a folder of pictures a class")
     building.add_argument("--model", metavar="RUN", help="the run of an embedder (default: an ImageNet backbone)")
     building.add_argument("--out", required=True, metavar="RUN", help="a new run folder")
-    building.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    add_settings(building)
     text = "add classes to what build made; all other scores stay as they are, bit for bit"
     adding = actions.add_parser("add", help=text, description=text)
     adding.add_argument("changed", metavar="RUN")

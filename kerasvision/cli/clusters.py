@@ -108,20 +108,16 @@ def _write_labels(path, groups, labels, items):
 
 def _draw(path, groups, order, items):
     """A row for each cluster, its pictures that are nearest to its center."""
-    import numpy as np
-
     from kerasvision.cli.pictures import SIDE, tile_of
     from kerasvision.core.escaping import line_of
-    from kerasvision.drawing.pictures import marked, save, sheet
+    from kerasvision.drawing.pictures import save, sheet_of_rows
 
     columns = min(SHOWN, max(map(len, order)))
-    empty = marked(np.full((1, SIDE, 3), 255, np.uint8), (), SIDE), "", ""
-    tiles = []
+    rows = []
     for name, own in zip(groups.names, order, strict=True):
         shown = [items[n]["path"] for n in own[:columns]]
-        tiles += [tile_of(p, line_of(f"{name} ({len(own)})"), line_of(pathlib.Path(p).name)) for p in shown]
-        tiles += [empty] * (columns - len(shown))
-    save(sheet(tiles, columns), pathlib.Path(path))
+        rows.append([tile_of(p, line_of(f"{name} ({len(own)})"), line_of(pathlib.Path(p).name)) for p in shown])
+    save(sheet_of_rows(rows, columns, SIDE), pathlib.Path(path))
 
 
 def assign(args):

@@ -88,20 +88,17 @@ def _write(path, copies):
 
 
 def _draw(path, copies):
-    import numpy as np
-
     from kerasvision.core.escaping import line_of
     from kerasvision.data.kinds.image import read_image
-    from kerasvision.drawing.pictures import marked, save, sheet
+    from kerasvision.drawing.pictures import marked, save, sheet_of_rows
 
     shown = copies.groups[:MOST_ROWS]
     columns = min(SHOWN, max(1 + len(others) for _, others in shown))
-    empty = marked(np.full((1, SIDE, 3), 255, np.uint8), (), SIDE), "", ""
-    tiles = []
+    rows = []
     for kept, others in shown:
-        row = [(kept, "keep"), *others][:columns]
-        for picture, said in row:
+        row = []
+        for picture, said in [(kept, "keep"), *others][:columns]:
             pixels = read_image(picture.path.read_bytes())
-            tiles.append((marked(pixels, (), SIDE), said, line_of(picture.path.name)))
-        tiles += [empty] * (columns - len(row))
-    save(sheet(tiles, columns), pathlib.Path(path))
+            row.append((marked(pixels, (), SIDE), said, line_of(picture.path.name)))
+        rows.append(row)
+    save(sheet_of_rows(rows, columns, SIDE), pathlib.Path(path))

@@ -4,6 +4,7 @@ import json
 import sys
 
 from kerasvision.cli.progress import progress_bar
+from kerasvision.cli.recipes import add_settings
 
 HELP = "draw where in images or volumes a model sees what it says, and judge whether that is true"
 
@@ -24,9 +25,7 @@ def configure(parser):
     parser.add_argument(
         "--compare", nargs="*", metavar="M", help="a column a method, a row a target (default: those by slopes)"
     )
-    parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="of the method, as in layer=stage3 masks=4000"
-    )
+    add_settings(parser, "of the method, as in layer=stage3 masks=4000")
     parser.add_argument("--label", nargs="+", default=[], metavar="L", help="classes, or numbers by their names")
     parser.add_argument(
         *("--box", "--object"),
@@ -93,11 +92,11 @@ def _methods(args):
     from kerasvision.core.registry import explainers, make
 
     several = args.compare is not None or args.judge or args.against
-    if several and args.set:
+    if several and args.settings:
         raise UsageError("--set is of one --method; leave it out with --compare, --judge and --against")
     methods = {name: make(explainers[name], {}) for name in (args.compare or (FAST if several else [args.method]))}
-    if args.set:
-        methods[args.method] = _with_settings(methods[args.method], args.set)
+    if args.settings:
+        methods[args.method] = _with_settings(methods[args.method], args.settings)
     return methods
 
 
@@ -117,7 +116,7 @@ def _draw_wanted(model, args):
     from kerasvision.explain.maximize import Maximize
     from kerasvision.explain.picture import draw_pictures
 
-    maximize = _with_settings(Maximize(), args.set)
+    maximize = _with_settings(Maximize(), args.settings)
     draw_pictures([(f"channel {n}", maximize.wanted(model, n)) for n in args.wants], args.out)
     print(f"drawn: {args.out}", file=sys.stderr)
 

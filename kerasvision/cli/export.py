@@ -3,6 +3,7 @@
 import json
 import sys
 
+from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import UsageError
 
 REPAIRED = "tflite:int8"
@@ -34,15 +35,7 @@ def configure(parser):
     _configure_repair(parser)
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
     parser.add_argument("--limit", type=int, help="compare on at most so many examples")
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="such as budget.accuracy_drop=0.01",
-    )
+    add_settings(parser, "such as budget.accuracy_drop=0.01")
     parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 

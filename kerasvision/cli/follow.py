@@ -5,6 +5,7 @@ import hashlib
 import typing
 
 from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import UsageError
 
 HELP = "follow one object of a video from a box in its first frame on; says where it is, and when it is lost"
@@ -17,7 +18,7 @@ def configure(parser):
     )
     parser.add_argument("video", metavar="VIDEO", help="a file, a folder of pictures, - for stdin")
     parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="the object in the first frame that is taken, in pixels")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of a run, as in present_from=0.7")
+    add_settings(parser, "of a run, as in present_from=0.7")
     add_flags(parser)
 
 
@@ -30,7 +31,7 @@ def run(args):
     from kerasvision.systems.follow import Follow, check_follower
 
     box = _box(args.box) if args.box else None
-    model = load(args.what, args.set)
+    model = load(args.what, args.settings)
     check_follower(model, args.what)
     go_through(args, _Follower(Session(Follow(), {"follower": model}), model, box))
 

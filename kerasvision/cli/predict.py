@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 from kerasvision.cli.examples import examples_of, pictures_of
+from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
@@ -54,13 +55,7 @@ def configure(parser):
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
     _configure_lines(parser)
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE",
-        help="how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter",
-    )
+    add_settings(parser, "how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter")
 
 
 def _configure_lines(parser):
@@ -85,7 +80,7 @@ def _opened(path):
 
 
 def _light(args):
-    asked = args.set or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
+    asked = args.settings or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
     asked = asked or args.max_risk is not None or args.squeezed is not None
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
@@ -109,7 +104,7 @@ def _model(args):
         return light, pictures_of(args.images), None
     from kerasvision.api import load, tidying
 
-    model = load(args.model, args.set)
+    model = load(args.model, args.settings)
     model = _line_reader(args, model) if _beam(args) else model
     return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 

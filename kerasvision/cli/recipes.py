@@ -11,6 +11,13 @@ from kerasvision.core.registry import architectures
 from kerasvision.core.study import Study
 
 
+def add_settings(parser, about=None):
+    """Add `--set KEY=VALUE ...`, which may be given several times: `settings`, a list of what was said. about: help."""
+    parser.add_argument(
+        "--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=about
+    )
+
+
 def load_recipe(path):
     """The object `recipe` of a Python file (another one by `FILE.py:NAME`), or the recipe of a JSON file."""
     if pathlib.Path(path).suffix == ".json" and pathlib.Path(path).exists():

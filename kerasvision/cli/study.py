@@ -3,13 +3,15 @@
 import pathlib
 import sys
 
+from kerasvision.cli.recipes import add_settings, load_study
+
 HELP = "train every recipe of a study with every seed, and report them side by side"
 
 
 def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument("what", metavar="FILE.py", help="a file that defines `study` (FILE.py:NAME for another name)")
-    parser.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    add_settings(parser)
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="in place of the study's own")
     parser.add_argument("--only", nargs="+", metavar="RECIPE", help="of the study's recipes, these beside the baseline")
     parser.add_argument("--strategy", default="default", help="default, mirrored or multi_worker")
@@ -21,7 +23,6 @@ def configure(parser):
 def run(args):
     """Train what is not trained yet, print the tables, write report.md and report.png."""
     from kerasvision.cli.compare import print_rows
-    from kerasvision.cli.recipes import load_study
     from kerasvision.cli.train import finish
     from kerasvision.core.escaping import file_name
     from kerasvision.experiments.compare import compared, write_report

@@ -5,6 +5,7 @@ import sys
 import typing
 
 from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import UsageError
 
 HELP = "follow the objects of a video: a detector's, or boxes from a file, with a number for each object"
@@ -26,9 +27,7 @@ def configure(parser):
         metavar="NAME",
         help="sort, bytetrack, ocsort, slots or kerasvision (default: bytetrack)",
     )
-    parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the tracker, as in keep_s=2"
-    )
+    add_settings(parser, "settings of the tracker, as in keep_s=2")
     add_flags(parser)
     parser.add_argument("--ground-truth", metavar="GT.txt", help="judge the whole by MOTChallenge's lines: HOTA ...")
 
@@ -54,7 +53,7 @@ class _Follower:
     boxes: dict | None = None
 
     def step(self, frame):
-        """The answer to a frame."""
+        """A frame of `frames.read` -> the answer: numpy arrays by key, of the tracker's outputs. Moves the state on."""
         return self.session.step(self.inputs(frame) | {"time": frame.time})
 
     def found(self):
@@ -71,7 +70,7 @@ def _follower(args):
     from kerasvision.systems.base import Session
     from kerasvision.systems.multi_object import DEFAULT, Detected, tracker_of
 
-    tracker = tracker_of(args.tracker or DEFAULT, args.set)
+    tracker = tracker_of(args.tracker or DEFAULT, args.settings)
     if args.what.lower().endswith(motchallenge.SUFFIXES):
         boxes, nothing = motchallenge.read_boxes(args.what), motchallenge.nothing()
 

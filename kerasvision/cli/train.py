@@ -4,6 +4,8 @@ import datetime
 import pathlib
 import sys
 
+from kerasvision.cli.recipes import add_settings, recipe_for
+
 HELP = "train a recipe, or an architecture on your data, into a run folder"
 
 
@@ -13,7 +15,7 @@ def configure(parser):
         "what", metavar="RECIPE|ARCHITECTURE", help="a recipe file, or a name such as classification/classifier"
     )
     parser.add_argument("--data", help="a folder of class folders, a .csv manifest, tfds:NAME, or digits")
-    parser.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    add_settings(parser)
     parser.add_argument("--strategy", default="default", help="default, mirrored or multi_worker")
     parser.add_argument("--out", help="run folder; runs/<name>-<time> by default")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out where it stopped")
@@ -22,7 +24,6 @@ def configure(parser):
 
 def run(args):
     """Train, export what the recipe names, say where everything is."""
-    from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.escaping import line_of
     from kerasvision.core.overrides import override
     from kerasvision.train.fit import train

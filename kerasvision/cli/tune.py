@@ -4,6 +4,8 @@ import dataclasses
 import json
 import sys
 
+from kerasvision.cli.recipes import add_settings, recipe_for
+
 HELP = "search for good settings of a recipe with Optuna: many trainings, the hopeless ones stopped early"
 
 
@@ -21,7 +23,7 @@ def configure(parser):
         metavar="KEY=VALUES",
         help="optimizer.learning_rate=1e-4..1e-2:log batch_size=16,32 model.dropout=0.0..0.5 epochs=2..6",
     )
-    parser.add_argument("--set", dest="settings", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    add_settings(parser)
     parser.add_argument("--trials", type=int, default=20, help="trainings in all, those of earlier calls included (20)")
     parser.add_argument("--find-rate", action="store_true", help="instead: try rising learning rates for 200 steps")
     parser.add_argument(
@@ -32,7 +34,6 @@ def configure(parser):
 
 def run(args):
     """Tune, print the trials and where the best recipe is."""
-    from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.errors import KerasVisionError
     from kerasvision.core.overrides import override
     from kerasvision.experiments.dimensions import parse_dimension
@@ -57,7 +58,6 @@ def _find_rate(args):
     """Print the rate where the loss falls fastest, and draw the losses."""
     import pathlib
 
-    from kerasvision.cli.recipes import recipe_for
     from kerasvision.core.errors import UsageError
     from kerasvision.core.overrides import override
     from kerasvision.experiments.find_rate import draw_rates, find_rate

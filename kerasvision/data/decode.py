@@ -31,16 +31,19 @@ The graph is kept small, and what only some files need is in functions that are 
 see `test_the_graph_is_small`.
 """
 
+import functools
+
 import tensorflow as tf
 
 from kerasvision.data.encoded import bmp, exif, gif, jpeg, png, webp
-from kerasvision.data.encoded.strings import MOST_PIXELS, on_host, refused, refused_unless
+from kerasvision.data.encoded.strings import MOST_PIXELS, TEXT, on_host, refused, refused_unless
 
 __all__ = ["MOST_PIXELS", "decode", "decode_present", "image_hw", "look", "on_host", "still", "stored"]
 
 _MAGICS = [png.MAGIC, b"RIFF\0\0\0\0WEBP", b"GIF8", b"BM", b"\xff\xd8\xff", b""]  # in the order of `_kind`; 0: any
 _WEBP = 1  # of `_kind`
 _IMAGE, _NUMBER = tf.TensorSpec([None, None, None], tf.uint8), tf.TensorSpec([], tf.int32)
+_WINDOW = tf.TensorSpec([4], tf.int32)
 _NO_IMAGE = "it is no JPEG, PNG, GIF, BMP or WebP"
 
 
@@ -54,7 +57,7 @@ def decode(image_bytes, window=None):
     image = tf.cond(
         tf.io.is_jpeg(image_bytes),
         lambda: _decode_jpeg(image_bytes, window),
-        lambda: _cut(_flatten(_upright(image_bytes)), window),
+        lambda: _cut(on_host(_colors)(image_bytes), window),
     )
     return tf.ensure_shape(image, [None, None, 3])
 
@@ -99,8 +102,7 @@ def look(image_bytes):
 
     def of_jpeg():
         hw = jpeg.hw(image_bytes)
-        many = jpeg.has_many_scans(image_bytes, hw)
-        return hw, _jpeg_orientation(image_bytes), tf.where(many, jpeg.MANY_SCANS, "")
+        return hw, jpeg.orientation(image_bytes), tf.where(jpeg.has_many_scans(image_bytes), jpeg.MANY_SCANS, "")
 
     def of_none():
         return tf.zeros([2], tf.int32), tf.constant(exif.UPRIGHT), tf.constant(_NO_IMAGE)
@@ -134,31 +136,53 @@ def _kind(image_bytes):
     return tf.argmax(tf.reduce_all(same, 1), output_type=tf.int32)
 
 
-def _jpeg_orientation(image_bytes):
-    tagged = jpeg.may_be_tagged(image_bytes)
-    return tf.cond(tagged, lambda: on_host(jpeg.orientation)(image_bytes), lambda: tf.constant(exif.UPRIGHT))
-
-
 def _decode_jpeg(image_bytes, window):
-    """uint8 [H, W, 3]. Looking for the tag costs a picture of 500 x 375 that has none 7 to 12 % of the time in which it
-    is decoded and shrunk; one that is turned takes about twice that time (`pytest -n 0 -m benchmark -s
-    tests/benchmarks/test_decode_cost.py`, 2 busy cores, AVX-512).
+    """uint8 [H, W, 3]. What most files do not need is one operation here: each costs time even where it is not run.
+
+    Decoding a picture of 500 x 375 and shrinking it to 224, in images/s with this and without: 941 and 977 where there
+    is no tag, 940 and 980 where it says 1, 487 and 937 where rows and columns are exchanged (`pytest -n 0 -m benchmark
+    -s tests/benchmarks/test_decode_cost.py`, 2 cores, AVX-512 (AMD EPYC), shared with other work).
+    What is left of it is a dozen operators, each of which takes 1 to 3 us, and for a tag of 1 a regular expression.
     """
-    hw = jpeg.hw(image_bytes)
+    if callable(window):
+        is_stored = jpeg.is_untagged(image_bytes)
+        window = window(tf.cond(is_stored, lambda: jpeg.hw(image_bytes), lambda: on_host(_upright_hw)(image_bytes)))
+    if window is None:
+        careful = functools.partial(on_host(_with_care), image_bytes)
+    else:
+        window = tf.cast(window, tf.int32)
+        careful = functools.partial(on_host(_with_care, TEXT, _WINDOW), image_bytes, window)
 
-    def turned():
-        orientation = on_host(jpeg.orientation)(image_bytes)
-        part = _known(window, exif.turned_hw(hw, orientation))
-        part = None if part is None else exif.stored_window(part, hw, orientation)
+    def pixels():
+        return jpeg.pixels(image_bytes, window)
+
+    def of_tagged():
+        return tf.cond(is_brief & jpeg.says_upright(image_bytes), pixels, careful)
+
+    is_brief = jpeg.is_brief(image_bytes)
+    return tf.cond(is_brief & jpeg.is_untagged(image_bytes), pixels, of_tagged)
+
+
+def _upright_hw(image_bytes):
+    return exif.turned_hw(jpeg.hw(image_bytes), jpeg.orientation(image_bytes))
+
+
+def _with_care(image_bytes, window=None):
+    """Of a JPEG that may have to be turned, or to be refused for its scans."""
+    hw, orientation = jpeg.hw(image_bytes), jpeg.orientation(image_bytes)
+    with tf.control_dependencies([refused_unless(~jpeg.has_many_scans(image_bytes), jpeg.MANY_SCANS)]):
+        part = None if window is None else exif.stored_window(window, hw, orientation)
         return _turned(jpeg.pixels(image_bytes, part), orientation)
-
-    with tf.control_dependencies([refused_unless(~jpeg.has_many_scans(image_bytes, hw), jpeg.MANY_SCANS)]):
-        return tf.cond(jpeg.may_be_tagged(image_bytes), turned, lambda: jpeg.pixels(image_bytes, _known(window, hw)))
 
 
 def _known(window, hw):
     """The window of an image of this size: see `decode`."""
     return window(hw) if callable(window) else window
+
+
+def _colors(image_bytes):
+    """uint8 [H, W, 3], upright, of what is no JPEG."""
+    return _flatten(_upright(image_bytes))
 
 
 def _upright(image_bytes):
@@ -211,9 +235,11 @@ def _over_white(color, alpha):
 
 def _cut(image, window):
     window = _known(window, tf.shape(image)[:2])
-    if window is None:
-        return image
-    y, x, height, width = tf.unstack(tf.cast(window, tf.int32), num=4)
+    return image if window is None else on_host(_part, _IMAGE, _WINDOW)(image, tf.cast(window, tf.int32))
+
+
+def _part(image, window):
+    y, x, height, width = tf.unstack(window)
     bounds = tf.shape(image)
     inside = (y >= 0) & (x >= 0) & (height > 0) & (width > 0) & (y + height <= bounds[0]) & (x + width <= bounds[1])
     with tf.control_dependencies([tf.debugging.Assert(inside, ["window outside the image:", window, bounds])]):

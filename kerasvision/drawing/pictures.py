@@ -226,6 +226,15 @@ def sheet(tiles, columns, heading=""):
     return canvas
 
 
+def sheet_of_rows(rows, columns, side):
+    """A `sheet` of rows of tiles, of which each has `columns` at most; white where a row has fewer.
+
+    side: of the pictures, in pixels.
+    """
+    empty = marked(np.full((1, side, 3), 255, np.uint8), (), side), "", ""
+    return sheet([tile for row in rows for tile in [*row, *[empty] * (columns - len(row))]], columns)
+
+
 def _wrapped(text, letters, width):
     """Lines of at most `width` pixels, broken at spaces."""
     lines = []

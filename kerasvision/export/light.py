@@ -65,7 +65,11 @@ class LightModel:
             raise KerasVisionError(f"{name} cannot be decoded: cut off or damaged") from None
 
     def predict_one(self, held, tidy=None, name="", read=None):
-        """The `Prediction` of what `read` gave."""
+        """held: what `read` gave first -> the `Prediction` of that picture. name: the picture's. read: what `read` gave
+        then, pixels to draw on. tidy: as `api.Model` has it, for masks, which these files do not answer with.
+
+        Raises KerasVisionError of a picture that the file's client refuses.
+        """
         try:
             values = self.client.predict(held)
         except EdgeError as error:

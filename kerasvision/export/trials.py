@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def high(self):
-        """The upper end of it."""
+        """The upper end of the change's 95 % interval."""
         return gained(self.agreement)[1]
 
     def needed(self, drop):
@@ -78,7 +78,7 @@ class Trials:
         self.units = units_of(evaluator, self.metric, self.size)
 
     def of(self, content):
-        """The `Trial` of a .tflite's bytes."""
+        """Bytes of a .tflite with prepared inputs -> its `Trial`: what it loses on all examples, its size and time."""
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "model.tflite"
             path.write_bytes(content)

@@ -34,7 +34,7 @@ class Rows(keras.layers.Layer):
         return tf.concat([x @ tf.cast(block, tf.float32) for block in self.blocks], -1)[:, : self.units]
 
     def rows(self):
-        """The vectors, float32 [units, D]."""
+        """The vectors that inputs are multiplied with, float32 [units, D], numpy, without what fills the last block."""
         return np.concatenate([block.numpy().T for block in self.blocks])[: self.units]
 
     def set_rows(self, rows):

@@ -34,7 +34,7 @@ class Kept:
         write_text(self._path, json.dumps({"clean": clean, "cells": cells}))
 
     def forget(self):
-        """The file goes: all is measured."""
+        """Remove the file, once all is measured; also where there is none."""
         self._path.unlink(missing_ok=True)
 
 

@@ -54,7 +54,7 @@ class Session:
         self.state = system.start()
 
     def step(self, inputs):
-        """The answer to one step's inputs."""
+        """inputs: what `System.step` takes -> its answer, a dict of numpy arrays. The state becomes the next one."""
         self.state, answer = self.system.step(self._models, self.state, inputs)
         return answer
 

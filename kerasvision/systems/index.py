@@ -41,7 +41,7 @@ class Filter:
 
     @property
     def is_empty(self):
-        """Whether all pass."""
+        """Whether the filter has no part, so that every item passes it."""
         return self == Filter()
 
 

@@ -13,16 +13,15 @@ from kerasvision.edge import describing
 from kerasvision.losses.classification import softmax_cross_entropy
 from kerasvision.metrics.classification import SingleLabel
 from kerasvision.metrics.decisions import best_factors
-from kerasvision.ops.internals import called_with
-from kerasvision.tasks._class_targets import ClassTargets
-from kerasvision.tasks.base import Architecture, Output
+from kerasvision.tasks._classes import Classes
+from kerasvision.tasks.base import Output
 from kerasvision.tasks.class_sets import ClassSets
 
 TuneFor = typing.Literal["nothing", "accuracy", "balanced_accuracy"]
 Scaling = typing.Literal["nothing", "temperature", "vector"]
 
 
-class OneOfSeveral(Architecture):
+class OneOfSeveral(Classes):
     """Abstract. Raw is `{"logits": [B, K]}`. Concrete ones have these fields.
 
     tune_for: a metric of the validation split for which training, when it has ended, chooses class_factors.
@@ -31,8 +30,6 @@ class OneOfSeveral(Architecture):
     is exported. Figures of the validation split are flattered by them: they were chosen on it.
     """
 
-    num_classes: int
-    label_smoothing: float
     tune_for: TuneFor
     class_factors: tuple[float, ...]
     scaling: Scaling
@@ -65,22 +62,6 @@ class OneOfSeveral(Architecture):
         if self.class_sets.is_fitted:
             given["in_set"] = Output("int32", "1 where the class is in the set", (self.num_classes,))
         return given
-
-    @property
-    def mixes(self):
-        return {"logits": "probabilities"}
-
-    def embedding(self, graph):
-        """What the dense layer of the logits looks at."""
-        (vector,) = called_with(graph.output["logits"])
-        return vector
-
-    def targets(self):
-        return ClassTargets(self)
-
-    def class_scores(self, raw):
-        """raw -> logits of the classes [B, K], before `class_factors`."""
-        return raw["logits"]
 
     def evaluator(self, classes):
         return SingleLabel(classes, self.class_sets.is_fitted)

@@ -13,12 +13,11 @@ from kerasvision.edge import describing
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.metrics.classification import MultiLabel
 from kerasvision.metrics.decisions import best_thresholds
-from kerasvision.ops.internals import called_with
-from kerasvision.tasks._class_targets import ClassTargets
-from kerasvision.tasks.base import Architecture, Output
+from kerasvision.tasks._classes import Classes
+from kerasvision.tasks.base import Output
 
 
-class SeveralOfMany(Architecture):
+class SeveralOfMany(Classes):
     """Abstract. Raw is `{"logits": [B, K]}`, a sigmoid a class. Concrete ones have these fields.
 
     thresholds: one a class, in 0..1; empty means 0.5 for every class until training has tuned them (largest F1 on the
@@ -27,8 +26,6 @@ class SeveralOfMany(Architecture):
     probabilities, and of equal ones the first. There are no thresholds then.
     """
 
-    num_classes: int
-    label_smoothing: float
     thresholds: tuple[float, ...]
     top_k: int
 
@@ -62,22 +59,6 @@ class SeveralOfMany(Architecture):
             "probabilities": Output("float32", "probability", shape),
             "present": Output("int32", "1 where the class is on", shape),
         }
-
-    @property
-    def mixes(self):
-        return {"logits": "probabilities"}
-
-    def embedding(self, graph):
-        """What the dense layer of the logits looks at."""
-        (vector,) = called_with(graph.output["logits"])
-        return vector
-
-    def targets(self):
-        return ClassTargets(self)
-
-    def class_scores(self, raw):
-        """raw -> the logit of each label's probability, [B, K]."""
-        return raw["logits"]
 
     def evaluator(self, classes):
         return MultiLabel(classes)

@@ -1,6 +1,5 @@
 """What reading a file's header and its EXIF orientation costs a training's input: images a second, with and without."""
 
-import statistics
 import time
 
 import numpy as np
@@ -11,7 +10,8 @@ from PIL import Image
 from kerasvision.data.decode import decode
 from tests.data.by_pillow import exif_of, segment, written
 
-IMAGES, ROUNDS = 200, 15
+IMAGES, ROUNDS, WARMUP = 5, 200, 20
+MOST = {None: 1.08, 1: 1.12, 6: 2.3}  # of a tag: the time with looking for it over that without
 
 
 def plainly(image_bytes):
@@ -48,20 +48,22 @@ def running(function, data):
 @pytest.mark.benchmark
 @pytest.mark.parametrize("tag", [None, 1, 6])
 def test_cost_of_looking(tag):
-    """Medians of ratios of rounds that alternate; of 500 x 375 pixels at quality 90, shrunk to 224."""
+    """Of 500 x 375 pixels at quality 90, decoded and shrunk to 224. Short rounds in turn, and of each way the tenth
+    that took least, so that other work on the machine matters little.
+    """
     data = pytest.importorskip("skimage.data")
     image = Image.fromarray(np.ascontiguousarray(data.chelsea())).resize((500, 375), Image.Resampling.LANCZOS)
     jpeg = written(image, "JPEG", quality=90)
     jpeg = jpeg if tag is None else jpeg[:2] + segment(0xE1, b"Exif\0\0" + exif_of(tag)) + jpeg[2:]
     ways = {"plainly": running(plainly, jpeg), "looking": running(decode, jpeg)}
     spent = {name: [] for name in ways}
-    for _ in range(ROUNDS + 1):
+    for _ in range(WARMUP + ROUNDS):
         for name, run in ways.items():
             began = time.process_time()
             run()
-            spent[name].append(time.process_time() - began)
-    seconds = {name: statistics.median(held[1:]) for name, held in spent.items()}
-    ratio = statistics.median(a / b for a, b in zip(spent["looking"][1:], spent["plainly"][1:], strict=True))
-    rates = ", ".join(f"{name} {IMAGES / value:.0f}" for name, value in seconds.items())
+            spent[name].append((time.process_time() - began) / IMAGES)
+    seconds = {name: np.percentile(held[WARMUP:], 10) for name, held in spent.items()}
+    ratio = seconds["looking"] / seconds["plainly"]
+    rates = ", ".join(f"{name} {1 / value:.0f}" for name, value in seconds.items())
     print(f"\ntag {tag}, {len(jpeg)} bytes: images/s {rates}; {100 * (ratio - 1):+.1f} % of time")
-    assert ratio < (1.5 if tag == 6 else 1.1)
+    assert ratio < MOST[tag]

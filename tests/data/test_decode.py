@@ -100,11 +100,12 @@ def test_a_server_without_the_webp_op_can_load_the_graph(graphs):
 
 def test_the_graph_is_small(graphs):
     """Every start of a `tf.data` pipeline copies and optimizes all functions that `decode` may call, which takes time
-    with their number times that of their operations: 3,000 in 66 took three times as long as 1,000 in 39.
+    with their number times that of their operations: 3,000 in 66 took three times as long as 1,000 in 39. 1,163 in 50
+    take 243 ms of processor time as 1,091 in 42 did (245; medians of nine starts, 2 cores shared with other work).
     """
     library = graphs[0].get_concrete_function().graph.as_graph_def().library.function
-    assert sum(len(function.node_def) for function in library) <= 1_100
-    assert len(library) <= 42
+    assert sum(len(function.node_def) for function in library) <= 1_170
+    assert len(library) <= 50
 
 
 @pytest.mark.parametrize("name", ["rgb.jpg", "rgb.png"])

@@ -203,7 +203,10 @@ def test_a_full_disk_leaves_nothing_half_written(photo_model, out, existing):
 def test_a_package_that_cannot_be_placed_takes_the_others_back(photo_model, out):
     (out / "blocked").touch()  # a file where a folder is wanted
     newer = planted(photo_model, spoil=lambda inputs, prediction: {k: v + 1e-8 for k, v in prediction.items()})
-    refusal(photo_model, [newer, planted(photo_model, folder="blocked")], out)
+    before = tree(out)
+    message = refusal(photo_model, [newer, planted(photo_model, folder="blocked")], out)
+    assert message == f"cannot write to {out}: File exists; nothing was exported"
+    assert tree(out) == before and (out / "blocked").is_file()
 
 
 def test_a_converter_s_own_error_names_the_target(photo_model, out):

@@ -3,14 +3,18 @@
 import tensorflow as tf
 
 from kerasvision.data.encoded import exif
-from kerasvision.data.encoded.strings import MOST_STEPS, cut, holds, on_host
+from kerasvision.data.encoded.strings import MOST_STEPS, characters, cut, holds, on_host
 
 MOST_SCANS = 100  # a progressive file has about 10; each scan goes over all coefficients, however few bytes it has
-_HARMLESS = 10**11  # pixels x bytes: below, no number of scans takes long
+_HARMLESS = 3 * 10**11  # values of pixels x bytes: below, no number of scans takes long
 MANY_SCANS = f"a JPEG of more than {MOST_SCANS} scans; write it anew"
 _EXIF = "Exif\0\0"
 _APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
 _DCT = "INTEGER_ACCURATE"
+_JFIF, _SEGMENT = r"\xff\xd8(?:\xff\xe0\x00\x10.{14})?", r"\xff\xe1..Exif\x00\x00"  # of 16 bytes; of any size
+_FRONT = 20 + 10 + exif.MOST_BYTES  # bytes that are looked at: these two and a directory
+# the first segment, or that behind JFIF's, says so: what follows does not matter
+_SAYS_UPRIGHT = f"(?s){_JFIF}{_SEGMENT}(?:{exif.SAYS_UPRIGHT}).*"
 # of each marker: what is passed over, with its length's worth or without. 0 and 0xFF are none, but filling
 _PASSED = [(1, 0) if m in (0, 0xFF) else (2, 0 if m == 1 or 0xD0 <= m <= 0xD8 else 1) for m in range(256)]
 
@@ -27,27 +31,43 @@ def hw(image_bytes):
     return tf.image.extract_jpeg_shape(image_bytes)[:2]
 
 
-def has_many_scans(image_bytes, hw):
+def is_brief(image_bytes):
+    """bool: whether no number of scans in so many bytes would take long."""
+    shape = tf.image.extract_jpeg_shape(image_bytes, output_type=tf.int64)
+    return tf.reduce_prod(shape) * tf.cast(tf.strings.length(image_bytes), tf.int64) <= _HARMLESS
+
+
+def has_many_scans(image_bytes):
     """bool: whether it would take long. In coded data 0xFF is never followed by 0xDA, so that scans can be counted."""
-    work = tf.reduce_prod(tf.cast(hw, tf.int64)) * tf.cast(tf.strings.length(image_bytes), tf.int64)
-    counted = tf.where(work > _HARMLESS, image_bytes, "")
+    counted = tf.where(is_brief(image_bytes), "", image_bytes)
     parts = tf.raw_ops.StringSplitV2(input=tf.stack([counted]), sep=b"\xff\xda").values
     return tf.size(parts) > MOST_SCANS + 1
 
 
-def may_be_tagged(image_bytes):
-    """False where the bytes of an EXIF segment are nowhere."""
-    return holds(image_bytes, _EXIF)
+def is_untagged(image_bytes):
+    """bool: whether the bytes of an EXIF segment are nowhere."""
+    return ~holds(image_bytes, _EXIF)
+
+
+def says_upright(image_bytes):
+    """bool: whether a tag of 1 stands where it mostly stands, so that `orientation` is 1. False is no answer."""
+    return tf.strings.regex_full_match(characters(image_bytes, _FRONT), _SAYS_UPRIGHT)
 
 
 def orientation(image_bytes):
-    """int32 1..8, of the first APP1 segment with EXIF that stands before the first scan."""
+    """int32 1..8, of the first APP1 segment with EXIF that stands before the first scan; 1 without one."""
+    is_upright = is_untagged(image_bytes) | says_upright(image_bytes)
+    return tf.cond(is_upright, lambda: exif.UPRIGHT, lambda: on_host(walked)(image_bytes))
+
+
+def walked(image_bytes):
+    """`orientation`, by a walk over all segments before the first scan, which takes ten times as long."""
     exif_at, size = _find_exif(image_bytes)
     return on_host(exif.of_tiff)(cut(image_bytes, exif_at + 4 + len(_EXIF), size - 2 - len(_EXIF)))
 
 
 def without_exif(image_bytes):
-    """The bytes without that segment."""
+    """JPEG, string scalar -> the same without the segment that `orientation` reads; as it is where there is none."""
     at, size = _find_exif(image_bytes)
     rest = cut(image_bytes, at + 2 + size, tf.strings.length(image_bytes))
     return tf.where(size > 0, tf.strings.join([cut(image_bytes, 0, at), rest]), image_bytes)

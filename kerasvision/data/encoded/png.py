@@ -55,7 +55,7 @@ def orientation(image_bytes):
 
 
 def without_exif(image_bytes):
-    """The bytes without that chunk."""
+    """PNG, string scalar -> the same without its last chunk `eXIf`, which `orientation` reads; as it is without one."""
 
     def walk():
         at, size = _find_exif(image_bytes)

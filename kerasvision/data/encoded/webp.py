@@ -86,7 +86,7 @@ def orientation(image_bytes, header=None):
 
 
 def without_exif(image_bytes):
-    """The bytes with that chunk under a name that no decoder knows."""
+    """WebP, string scalar -> the same, whose chunk `EXIF` has a name that no decoder knows; as it is without one."""
 
     def walk():
         at, _ = _find(image_bytes, "EXIF")

@@ -17,7 +17,9 @@ def concatenation(node, *values):
 
 
 def strided_slice(node, x, begin, end, strides):
-    """As `tf.strided_slice`."""
+    """The part of x from `begin` on and before `end`, each `strides`-th value: int32, one an axis of x. The masks of
+    the operator's options say which of them do not count, and which axes come or go, as in `tf.strided_slice`.
+    """
     o = node.options
     masks = (o.beginMask, o.endMask, o.ellipsisMask, o.newAxisMask, o.shrinkAxisMask)
     return tf.strided_slice(x, begin, end, strides, *masks)

@@ -31,7 +31,9 @@ class LossGoal:
         return LossGoal(self.arch, held, self.away)
 
     def loss(self, raw):
-        """What an attack raises, [B]."""
+        """raw: outputs of the graph by key, [B, ...] -> what an attack raises, [B]: the sum of the architecture's
+        losses of each example, or its negative where it is to fall.
+        """
         total = tf.add_n(list(self.arch.loss(self.targets, raw).values()))
         return total if self.away else -total
 
@@ -51,7 +53,9 @@ class PixelGoal:
         return PixelGoal(tf.constant(np.asarray(self.true)[chosen]))
 
     def loss(self, raw):
-        """What an attack raises, [B]: the mean cross-entropy of the pixels that count."""
+        """raw: outputs of the graph by key -> what an attack raises, [B]: the mean cross-entropy of the pixels that
+        count.
+        """
         return self.weighed(raw, 0.5) * 2
 
     def weighed(self, raw, share):

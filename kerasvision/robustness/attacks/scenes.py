@@ -57,7 +57,10 @@ class Aim:
     target: str = ""
 
     def number(self, classes):
-        """The target's number, or None."""
+        """classes: names, in order -> the target's number among them, or None where there is no target.
+
+        Raises UsageError of a name that is none of them.
+        """
         if self.target and self.target not in classes:
             raise UsageError(f"no class {self.target!r}; {close_matches(self.target, classes)}")
         return list(classes).index(self.target) if self.target else None

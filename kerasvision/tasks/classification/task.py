@@ -8,14 +8,15 @@ import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.layers.pooling import pool
+from kerasvision.tasks._classes import Classes
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 
 
 @dataclasses.dataclass(frozen=True)
-class Classification(ImageArchitecture):
+class Classification(Classes, ImageArchitecture):
     """Abstract. Raw is `{"logits": ...}`; every prediction has `probabilities` float32 [B, K].
 
     num_classes: 0 takes the number from the data. image_size: (h, w) in pixels, what the graph sees.
@@ -37,18 +38,8 @@ class Classification(ImageArchitecture):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("dropout", "label_smoothing"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise UsageError(f"model.{name}={value:g}; allowed: 0 to less than 1")
-
-    def require_classes(self):
-        """Raise before a graph without classes is built."""
-        if self.num_classes < 2:
-            raise KerasVisionError(
-                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
-                "set model.num_classes, or let the data decide with 0"
-            )
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"model.dropout={self.dropout:g}; allowed: 0 to less than 1")
 
     def build(self):
         self.require_classes()

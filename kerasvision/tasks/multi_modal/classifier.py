@@ -5,7 +5,6 @@ import typing
 
 import tf_keras as keras
 
-from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.tasks._one_of_several import OneOfSeveral, Scaling, TuneFor
 from kerasvision.tasks.class_sets import ClassSets
@@ -29,17 +28,8 @@ class MultiModalClassifier(MultiModal, OneOfSeveral):
 
     name: typing.ClassVar[str] = "multi_modal"
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise UsageError(f"model.label_smoothing={self.label_smoothing:g}; allowed: 0 to less than 1")
-
     def build(self):
-        if self.num_classes < 2:
-            raise KerasVisionError(
-                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; set "
-                "model.num_classes, or let the data decide with 0"
-            )
+        self.require_classes()
         inputs = self.graph_inputs()
         logits = keras.layers.Dense(self.num_classes, name="logits")(self.fused(inputs))
         return keras.Model(inputs, {"logits": logits}, name=self.name)

@@ -9,7 +9,6 @@ import typing
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.volume import MaxPool3D, convolve
 from kerasvision.ops import dense, volumes
@@ -46,11 +45,7 @@ class CNN3D(OneOfSeveral, VolumeArchitecture):
     name: typing.ClassVar[str] = "volume_classification"
 
     def build(self):
-        if self.num_classes < 2:
-            raise KerasVisionError(
-                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
-                "set model.num_classes, or let the data decide with 0"
-            )
+        self.require_classes()
         self.check_strides()
         volume = keras.Input((*self.volume_size, self.channels), name="volume")
         x = volume
