@@ -55,7 +55,9 @@ class Promises:
         """(what a file says of the validation split, stacked, whether it was written anew for that)."""
         asking, rows = job.served.arch.asking(), raw_examples(self._splits[SPLIT], job.served.arch)
         runner, is_asking = exporter.open(path, asking), False
-        if not set(asking.outputs) <= set(runner(next(iter(rows))[0])):  # a file that gives the prediction gives nothing beside it
+        if not set(asking.outputs) <= set(
+            runner(next(iter(rows))[0])
+        ):  # a file that gives the prediction gives nothing beside it
             self._again(exporter, self._job_with(asking, job), path)
             runner, is_asking = exporter.open(path, asking), True
         rows = raw_examples(self._splits[SPLIT], job.served.arch)

@@ -107,7 +107,9 @@ def contained(found, objects, labels, least_iou):
     """
     own = found_by(found["boxes_xyxy"], found["labels"], objects, labels, least_iou)
     inside = np.asarray(found["outer_xyxy"], np.float64).reshape(-1, 1, 4)
-    holds = (inside[..., :2] <= objects[..., :2] + PIXEL).all(-1) & (inside[..., 2:] >= objects[..., 2:] - PIXEL).all(-1)
+    holds = (inside[..., :2] <= objects[..., :2] + PIXEL).all(-1) & (inside[..., 2:] >= objects[..., 2:] - PIXEL).all(
+        -1
+    )
     return (own & holds).any(0)
 
 

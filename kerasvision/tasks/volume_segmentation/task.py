@@ -29,7 +29,8 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     num_classes: the background included; 0 takes the number from the data. strides: of each level over the one above;
     an axis with much longer voxels is better left alone at first: ((1, 2, 2), (2, 2, 2)). objective: the terms of the
     loss. overlap: of neighboring windows. flips: axes (0 D, 1 H, 2 W) along which answers for mirrored volumes are
-    averaged in. pixel_sets: what each voxel may be, so that a promised share of a volume is not missed. Other fields: `tasks.volume.VolumeArchitecture`.
+    averaged in. pixel_sets: what each voxel may be, so that a promised share of a volume is not missed. Other fields:
+    `tasks.volume.VolumeArchitecture`.
     """
 
     num_classes: int = 0
