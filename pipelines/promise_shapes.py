@@ -1,20 +1,20 @@
-"""A small detector and a small segmenter of faint shapes, with promises: objects held whole, pixels not missed.
+"""A small detector and a small segmenter of faint shapes, for promises: objects held whole, pixels not missed.
 
-Shows: `outer_boxes` and `pixel_sets`, fitted when training has ended and again to the scores of each file.
+Shows: a task that is not solved, on which `outer_boxes` and `pixel_sets` can be judged (`measure_promises.py`).
 Commands: python pipelines/prepare_shapes.py --out data/shapes
           kerasvision train pipelines/promise_shapes.py:boxes --out runs/shapes-boxes
           kerasvision train pipelines/promise_shapes.py:pixels --out runs/shapes-pixels
+          kerasvision calibrate runs/shapes-pixels --set pixel_sets.coverage=0.95
+          kerasvision calibrate runs/shapes-boxes --set outer_boxes.coverage=0.7
+FIGURES
 """
 
 from kerasvision import Recipe, create
 from kerasvision.ops.anchors import Anchors
-from kerasvision.tasks.outer_boxes import OuterBoxes
-from kerasvision.tasks.pixel_sets import PixelSets
 
 SIZE = (64, 64)
 FLIP = create("augmentations/geometric/horizontal_flip")
 data = create("sources/coco", path="data/shapes")
-backbone = create("backbones/convnet", width=12, blocks=(1, 1, 1), stem_stride=2)
 exports = (create("exporters/tflite"), create("exporters/tflite", quantize="int8"))
 
 boxes = Recipe(
@@ -22,12 +22,11 @@ boxes = Recipe(
     model=create(
         "detection/retinanet",
         image_size=SIZE,
-        backbone=backbone,
+        backbone=create("backbones/convnet", width=12, blocks=(1, 1, 1), stem_stride=2),
         neck=create("necks/fpn", width=24, first=2, last=4),
         anchors=Anchors(strides=(4, 8, 16), sizes=((14.0,), (20.0,), (28.0,)), ratios=(1.0,)),
         head_width=24,
         head_depth=1,
-        outer_boxes=OuterBoxes(0.8),
     ),
     data=data,
     augment=(FLIP,),
@@ -44,7 +43,6 @@ pixels = Recipe(
         image_size=SIZE,
         width=8,
         backbone=create("backbones/unet_encoder", width=8, depth=3),
-        pixel_sets=PixelSets(0.95),
     ),
     data=create("sources/semantic", of=data),
     augment=(FLIP,),

@@ -72,6 +72,12 @@ class Promising(BoxAnswers, Architecture):
         """Whether `tune` looks at the validation split."""
         return self.outer_boxes.coverage > 0
 
+    def evidence(self, prediction, ground_truth):
+        """Boxes and what says which of them count, a row of arrays of each batch, whatever their numbers."""
+        found = {key: prediction[key] for key in ("boxes_xyxy", "scores", "labels", "count")}
+        keys = ("boxes_xyxy", "labels", "is_crowd", "is_difficult")
+        return found, {key: _rows(ground_truth[key]) for key in keys if key in ground_truth}
+
     def tune(self, predictions, ground_truths):
         return self.with_promise(predictions, ground_truths)
 
@@ -100,3 +106,9 @@ class Promising(BoxAnswers, Architecture):
     def coverage(self):
         """The evaluator of what is promised, or None."""
         return BoxCoverage(self.outer_boxes.least_iou) if self.outer_boxes.is_fitted else None
+
+
+def _rows(values):
+    rows = np.empty(len(values), object)
+    rows[:] = list(values)
+    return rows
