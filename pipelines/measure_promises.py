@@ -1,4 +1,4 @@
-"""Does what is promised hold, of a run and of its int8 file? Classes, boxes and pixels, over 20 splits of the test data.
+"""Does what is promised hold, of a run and of its int8 file? Classes, boxes, pixels, over 20 splits of the test data.
 
 Shows: `tasks.class_sets`, `tasks.outer_boxes` and `tasks.pixel_sets` on trained models. The test examples are halved at
 random 20 times; a promise is fitted on one half and judged on the other, by the trained model's scores, by the file's

@@ -61,7 +61,7 @@ class Promises:
             self._again(exporter, self._job_with(asking, job), path)
             runner, is_asking = exporter.open(path, asking), True
         rows = raw_examples(self._splits[SPLIT], job.served.arch)
-        return stacked(asking.evidence(runner(inputs), truth) for inputs, truth, _ in rows), is_asking
+        return stacked(asking.evidence(runner(inputs), ground_truth) for inputs, ground_truth, _ in rows), is_asking
 
     def _again(self, exporter, job, path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()

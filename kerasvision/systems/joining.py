@@ -56,16 +56,20 @@ def join(runs, out, combine="", name="ensemble"):
             head = stacking_layer(probabilities, ground_truths.argmax(-1), arch.num_classes)
     graph = merged(arch, [m.graph for m in members], head)
     if arch.tunes and "validation" in splits:
-        data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
-        asking = arch.asking()
-        found = predictions(Served(asking, graph, members[0].classes), data)
-        arch = arch.tune(*stacked(asking.evidence(*pair) for pair in found))
+        arch = _tuned(arch, graph, members[0].classes, splits["validation"], first.batch_size)
     recipe = Recipe(name, arch, first.data, **{k: getattr(first, k) for k in SHARED})
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
     write_record(record_of(trained, judged_split(splits), splits[judged_split(splits)]), out)
     return trained
+
+
+def _tuned(arch, graph, classes, split, batch_size):
+    """The ensemble with what a held-out split decides (`Learning.tune`)."""
+    asking = arch.asking()
+    found = predictions(Served(asking, graph, classes), evaluation_data(split, arch, batch_size=batch_size))
+    return arch.tune(*stacked(asking.evidence(*pair) for pair in found))
 
 
 def _system(arch, combine):

@@ -16,7 +16,7 @@ from kerasvision.robustness.trust.document import PARTS, VERSION, not_measured, 
 
 TRAINED = "trained model"
 # figures of what is promised to hold what is right; `coverage` alone is that of quantiles, which promise nothing
-_COVERED = (("interval_coverage", "interval_width"), ("coverage", "set_size"))
+_COVERED = (("interval_coverage", "interval_width"), ("coverage", "set_size"), ("coverage", "box_growth"))
 _FIDELITY = ("deletion", "insertion", "pointing", "inside", "sensitivity", "random_all")
 _CHANGE = ("rank_correlation", "hottest_shared", "deletion_change")
 
