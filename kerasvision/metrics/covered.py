@@ -1,5 +1,5 @@
-"""How often what a model promises of its answers holds: of pixels (Angelopoulos et al. 2022, arXiv:2208.02814, section 3.1)
-and of boxes (Andeol et al. 2025, arXiv:2505.24038).
+"""How often what a model promises of its answers holds: of pixels (Angelopoulos et al. 2022, arXiv:2208.02814, section
+3.1) and of boxes (Andeol et al. 2025, arXiv:2505.24038).
 """
 
 import numpy as np
