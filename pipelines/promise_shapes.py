@@ -5,8 +5,9 @@ Commands: python pipelines/prepare_shapes.py --out data/shapes
           kerasvision train pipelines/promise_shapes.py:boxes --out runs/shapes-boxes
           kerasvision train pipelines/promise_shapes.py:pixels --out runs/shapes-pixels
           kerasvision calibrate runs/shapes-pixels --set pixel_sets.coverage=0.95
-          kerasvision calibrate runs/shapes-boxes --set outer_boxes.coverage=0.7
-FIGURES
+          kerasvision calibrate runs/shapes-boxes --set outer_boxes.coverage=0.8
+Measured on 2 cores (AVX-512, shared with other work), one run each, 600 test pictures: mIoU 0.865, and 0.866 of the int8
+file, in 2.2 processor minutes; BOXAP
 """
 
 from kerasvision import Recipe, create

@@ -21,6 +21,7 @@ from kerasvision.tasks.outer_boxes import OuterBoxes
 from kerasvision.tasks.pixel_sets import PixelSets
 from kerasvision.train.calibrate import calibrated
 from kerasvision.train.run import Trained
+from tests.contract.cases import CASES
 from tests.data.drawn import draw_coco
 from tests.export.random_models import randomized
 from tests.export.sabotage import ANYTHING_GOES
@@ -66,13 +67,9 @@ def segmenter(drawn, tmp_path_factory):
 @pytest.fixture(scope="module")
 def detector(drawn, tmp_path_factory):
     """Boxes all over the picture, which find something at an IoU of 0.1."""
-    model = create(
-        "detection/ssd",
-        image_size=(64, 64),
-        backbone=create("backbones/convnet", width=4, blocks=(1, 1, 1), stem_stride=2),
-        suppression=Suppression(score_threshold=0.0),
-        outer_boxes=OuterBoxes(0.5, least_iou=0.1),
-    )
+    fields = {"num_classes": 0, "suppression": Suppression(score_threshold=0.0)}
+    fields["outer_boxes"] = OuterBoxes(0.5, least_iou=0.1)
+    model = dataclasses.replace(CASES["detection/ssd"].make(), **fields)
     return written(promising("boxes", model, drawn), SPECS[::2], tmp_path_factory.mktemp("boxes"))
 
 

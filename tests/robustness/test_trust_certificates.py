@@ -30,8 +30,8 @@ def subjects(*kinds):
     return [types.SimpleNamespace(kind=kind, model=model) for kind in kinds]
 
 
-def written(folder, name="certificate.json", **changed):
-    path = folder / name
+def written(folder, file="certificate.json", **changed):
+    path = folder / file
     path.write_text(json.dumps(CERTIFICATE | changed))
     return path
 
