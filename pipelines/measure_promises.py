@@ -21,13 +21,11 @@ promised: means over the splits, in brackets the least and the most of one of th
 The likeliest class alone covers more than was promised here, so the sets of aps and raps, which are never empty, are
 that class. A half has about 54 images of a class: by class the promise is 50 of 55, or 0.909.
 
-Pixels and boxes of faint shapes: see the commands of pipelines/promise_shapes.py, then
-         python pipelines/measure_promises.py runs/shapes-pixels \
-             runs/shapes-pixels/tflite/models/shapes_pixels/model_int8.tflite --promise 0.95
-         python pipelines/measure_promises.py runs/shapes-boxes \
-             runs/shapes-boxes/tflite/models/shapes_boxes/model_int8.tflite --promise 0.8
-Measured on 2 cores (AVX-512, shared with other work), a processor minute, 600 test pictures, mIoU 0.865 and 0.866 of the
-int8 file; of each class the coverage of the class that has least:
+Pixels and boxes of faint shapes, whose recipes are in pipelines/promise_shapes.py; FILE is model_int8.tflite below RUN:
+         python pipelines/measure_promises.py runs/shapes-pixels FILE --promise 0.95
+         python pipelines/measure_promises.py runs/shapes-boxes FILE --promise 0.8
+Measured on 2 cores (AVX-512, shared with other work), a processor minute, 600 test pictures, mIoU 0.865, of the int8
+file 0.866; of each class the coverage of the class that has least:
 
     foreground             run        coverage 0.9502 (0.9312 to 0.9657)
     foreground             file       coverage 0.9502 (0.9307 to 0.9656)

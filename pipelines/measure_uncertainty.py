@@ -1,9 +1,9 @@
 """Which score knows best when a classifier is wrong? Plain answers, dropout's samples, and mirrored and shifted copies.
 
 Shows: `systems/dropout_samples`, `systems/test_time_augmentation`, risk over coverage (`ops.selective`) and abstention.
-Commands: kerasvision train pipelines/classify_digits.py --out runs/uncertain --epochs 12 --set model.dropout=0.3
+Commands: kerasvision train pipelines/classify_digits.py --out runs/uncertain --set epochs=4 model.dropout=0.3
           python pipelines/measure_uncertainty.py runs/uncertain --max-risk 0.02
-FIGURES
+Not measured yet.
 """
 
 import argparse

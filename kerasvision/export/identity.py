@@ -34,7 +34,7 @@ def row_of(path, contract):
 
 def kind_of(path):
     """What an exporter calls the file or folder that a person names, such as tflite:int8."""
-    path = artifact_at(path)
+    path = artifact_at(pathlib.Path(path))
     return row_of(path, read_contract(path))["kind"]
 
 
