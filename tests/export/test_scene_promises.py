@@ -68,7 +68,7 @@ def segmenter(drawn, tmp_path_factory):
 def detector(drawn, tmp_path_factory):
     """Boxes all over the picture, which find something at an IoU of 0.1."""
     fields = {"num_classes": 0, "suppression": Suppression(score_threshold=0.0)}
-    fields["outer_boxes"] = OuterBoxes(0.5, least_iou=0.1)
+    fields["outer_boxes"] = OuterBoxes(0.2, least_iou=0.1, not_found=0.8)
     model = dataclasses.replace(CASES["detection/ssd"].make(), **fields)
     return written(promising("boxes", model, drawn), SPECS[::2], tmp_path_factory.mktemp("boxes"))
 
@@ -154,7 +154,7 @@ def test_a_detectors_file_holds_its_own_promise(detector, spec):
         np.testing.assert_allclose(outer[inside], expected[inside], atol=0.02)
         shares.append(share(found, truth))
     shares = [s for s in shares if s is not None]
-    assert np.mean(shares) >= 0.5
+    assert np.mean(shares) >= 0.2
     assert rows[spec]["promise"]["of"] == "an image's objects" and rows[spec]["promise"]["examples"] == len(shares)
     assert {"coverage", "kept_boxes", "box_growth"} <= rows[spec]["metrics"].keys()
     assert {"outer_xyxy", "outer_count"} <= rows[spec]["outputs"].keys()
@@ -183,6 +183,6 @@ def test_a_detectors_client_and_answer_name_the_promise(detector):
     assert values["outer_count"] == whole["outer_count"]
     np.testing.assert_allclose(values["outer_xyxy"], whole["outer_xyxy"], atol=0.01)
     described = client.describe(values)
-    assert described["outer"] == {"boxes": int(whole["outer_count"]), "coverage": 0.5, "of": "an image's objects"}
-    assert "; to hold 50 % of an image's objects: " in whole.in_words()
+    assert described["outer"] == {"boxes": int(whole["outer_count"]), "coverage": 0.2, "of": "an image's objects"}
+    assert "; to hold 20 % of an image's objects: " in whole.in_words()
     assert light_model(paths["tflite:int8"]).arch.describe(values, trained.classes)["outer"] == described["outer"]
