@@ -25,6 +25,9 @@ def configure(parser):
         "--severities", nargs="+", type=int, choices=numbers, default=numbers, metavar="N", help="1 to 5"
     )
     parser.add_argument("--radius", default="8/255", help="of attacks, by Linf; pixels count 0 to 1 (default: 8/255)")
+    parser.add_argument(
+        "--certificates", nargs="+", default=[], metavar="FILE", help="certificate.json of `certify`, of these models"
+    )
     parser.add_argument("--out", default=".", metavar="DIR", help="for trust.json and trust.html (default: .)")
 
 
@@ -34,6 +37,7 @@ def run(args):
     from kerasvision.core.files import write_text
     from kerasvision.export.package.card import page
     from kerasvision.export.package.trust import markdown
+    from kerasvision.robustness.trust.certified import certified_parts
     from kerasvision.robustness.trust.document import write
     from kerasvision.robustness.trust.measured import Extent, trust_of
 
@@ -42,9 +46,10 @@ def run(args):
             raise UsageError(f"--{name} {getattr(args, name)}: allowed: 1 or more")
     radius, levels = _radius(args.radius), tuple(sorted(set(args.severities)))
     subjects = _subjects(args)
+    proofs = certified_parts(args.certificates, subjects)
     extent = Extent(args.split, args.examples, tuple(args.corruptions), levels, radius, args.heats)
     with progress_bar() as progress:
-        found = trust_of(subjects, extent, progress)
+        found = trust_of(subjects, extent, progress, proofs)
     try:
         path = write(found, args.out)
         write_text(path.with_suffix(".html"), page(markdown(found), f"{found['name']}: trust"))
@@ -66,6 +71,7 @@ def _subjects(args):
     """The trained model and its files, opened."""
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
+    from kerasvision.export.identity import kind_of
     from kerasvision.export.placing import artifacts_below
     from kerasvision.robustness.trust.measured import TRAINED, Subject
 
@@ -77,7 +83,7 @@ def _subjects(args):
         model = load(path)
         if model.recipe.name != found[0].model.recipe.name:
             raise UsageError(f"{path} is of {model.recipe.name}, and {args.folder} is {found[0].model.recipe.name}")
-        found.append(Subject(_kind(path), _told(path, run), model, _inside(path)))
+        found.append(Subject(kind_of(path), _told(path, run), model, _inside(path)))
     return found
 
 
@@ -90,16 +96,6 @@ def _inside(path):
         return look_inside(path)
     except KerasVisionError as error:
         return str(error)
-
-
-def _kind(path):
-    """As an exporter names a file, such as tflite:int8."""
-    from kerasvision.export.contract import read_contract
-    from kerasvision.export.identity import row_of
-    from kerasvision.export.placing import artifact_at
-
-    path = artifact_at(path)
-    return row_of(path, read_contract(path))["kind"]
 
 
 def _told(path, run):

@@ -13,11 +13,11 @@ def describe(values, classes, promise=None):
     promise: of the file's row in contract.json, where it has one.
     """
     if "boxes_xyxy" in values and "path_score" not in values:
-        return (outlines if "masks" in values else objects)(values, classes)
+        return (outlines if "masks" in values else objects)(values, classes, promise)
     if "quads_xy" in values:
         return quads(values)
     if "mask" in values:
-        return segments(values, classes)
+        return segments(values, classes, promise)
     if "embedding" in values:
         return vector(values)
     if {"present", "probabilities"} <= set(values):
@@ -36,9 +36,12 @@ def best(values, classes, promise=None):
     order = np.argsort(-scores, kind="stable")
     described = {"top": score_rows(scores, classes, order[:TOP])}
     if "in_set" in values:
-        said = {key: promise[key] for key in ("coverage", "of")} if promise else {}
-        described["set"] = {"labels": [classes[i] for i in order if values["in_set"][i]]} | said
+        described["set"] = {"labels": [classes[i] for i in order if values["in_set"][i]]} | _said(promise)
     return described
+
+
+def _said(promise):
+    return {key: promise[key] for key in ("coverage", "of")} if promise else {}
 
 
 def several(values, classes):
@@ -53,10 +56,13 @@ def score_rows(scores, classes, indices):
     return [{"label": classes[i], "index": int(i), "score": round(float(scores[i]), 6)} for i in indices]
 
 
-def objects(values, classes):
-    """{"objects": [{"label", "index", "score", "box_xyxy" in pixels}]}."""
+def objects(values, classes, promise=None):
+    """{"objects": [{"label", "index", "score", "box_xyxy" in pixels}]}; with a promise those that are kept also have
+    "outer_xyxy", the box that is to hold the object whole, and beside them is {"outer": {"boxes": how many are kept,
+    "coverage": the promised share; "of": "an image's objects"}}.
+    """
     rows = zip(*(values[k][: values["count"]] for k in ("boxes_xyxy", "scores", "labels")), strict=True)
-    return {
+    described = {
         "objects": [
             {
                 "label": classes[label],
@@ -67,6 +73,12 @@ def objects(values, classes):
             for box, score, label in rows
         ]
     }
+    if "outer_xyxy" not in values:
+        return described
+    kept = int(values["outer_count"])
+    for row, box in zip(described["objects"], values["outer_xyxy"][:kept], strict=False):
+        row["outer_xyxy"] = [round(float(v), 2) for v in box]
+    return described | {"outer": {"boxes": kept} | _said(promise)}
 
 
 def quads(values):
@@ -85,17 +97,30 @@ def vector(values):
     return {"embedding": [float(f"{v:.7g}") for v in values["embedding"]]}
 
 
-def segments(values, classes):
-    """{"classes": {label: pixels} of those that are there, "segments": the pixels of each, as COCO's RLE}."""
+def segments(values, classes, promise=None):
+    """{"classes": {label: pixels} of those that are there, "segments": the pixels of each, as COCO's RLE}, and what
+    `possible` says.
+    """
     mask = values["mask"]
     held = [int(i) for i in np.unique(mask) if i < len(classes)]  # 255 is no class
     rows = [{"label": classes[i], "index": i, "mask": run_lengths(mask == i)} for i in held]
-    return {"classes": {row["label"]: int((mask == row["index"]).sum()) for row in rows}, "segments": rows}
+    held = {"classes": {row["label"]: int((mask == row["index"]).sum()) for row in rows}, "segments": rows}
+    return held | possible(values, classes, promise)
 
 
-def outlines(values, classes):
+def possible(values, classes, promise=None):
+    """{"may_be": {"classes": {label: pixels where it may be}, "coverage": the promised share of pixels whose class is
+    among those that may be there; "of": which pixels}}; {} of a prediction without sets.
+    """
+    if "may_be" not in values:
+        return {}
+    counts = values["may_be"].reshape(-1, len(classes)).sum(0, dtype=np.int64)
+    return {"may_be": {"classes": {classes[i]: int(counts[i]) for i in np.flatnonzero(counts)}} | _said(promise)}
+
+
+def outlines(values, classes, promise=None):
     """`objects`, each with its `mask`: COCO's RLE in pixels of the image."""
-    described = objects(values, classes)
+    described = objects(values, classes, promise)
     for row, mask, box in zip(described["objects"], values["masks"], values["boxes_xyxy"], strict=False):
         row["mask"] = run_lengths(paste(mask[None], box[None], values["image_hw"])[0])
     return described

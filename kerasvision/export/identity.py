@@ -6,7 +6,9 @@ import sys
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.export import described
+from kerasvision.export.contract import read_contract
 from kerasvision.export.measurement import sha256
+from kerasvision.export.placing import artifact_at
 
 AGAIN = "export the model again"
 
@@ -28,6 +30,12 @@ def row_of(path, contract):
         f"{path} is not the file of its contract.json: its sha256 is {digest[:12]}... and the contract's "
         f"{named['sha256'][:12]}...; it was changed, damaged, or is another model's: {AGAIN}"
     )
+
+
+def kind_of(path):
+    """What an exporter calls the file or folder that a person names, such as tflite:int8."""
+    path = artifact_at(pathlib.Path(path))
+    return row_of(path, read_contract(path))["kind"]
 
 
 def _sum(path):

@@ -26,7 +26,9 @@ FORMS = {
     ("classification", "in_set", "probabilities"): ClassesShowing("top", most=3),
     ("classification", "present", "probabilities"): ClassesShowing("labels"),
     ("detection", "boxes_xyxy", "count", "labels", "scores"): ObjectsShowing(),
+    ("detection", "boxes_xyxy", "count", "labels", "outer_count", "outer_xyxy", "scores"): ObjectsShowing(),
     ("semantic_segmentation", "confidence", "mask"): SegmentsShowing(),
+    ("semantic_segmentation", "confidence", "least_probability", "mask", "may_be"): SegmentsShowing(),
     ("embedding", "embedding"): VectorShowing(),
 }
 

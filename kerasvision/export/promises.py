@@ -42,24 +42,39 @@ class Promises:
                 f"nothing was exported: what {arch.registered_name} promises is fitted on a {SPLIT} split, and the "
                 "data has none"
             )
-        runner = exporter.open(path, arch)
-        answers = stacked(
-            (runner(inputs), ground_truth) for inputs, ground_truth, _ in raw_examples(self._splits[SPLIT], arch)
-        )
+        plain = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        answers, is_asking = self._answers(exporter, job, path)
         own = arch.with_promise(*answers)
         self._held[path] = own, own.promise() | {"with_the_trained_model": arch.kept(*answers)}
-        if own != arch:
-            if path.is_file():
-                self._plain[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            self._write(exporter, self.job_of(path, job))
+        if own != arch or is_asking:
+            self._plain |= {path: plain} if plain else {}
+            self._again(exporter, self.job_of(path, job), path)
         return path
+
+    def _answers(self, exporter, job, path):
+        """(what a file says of the validation split, stacked, whether it was written anew for that)."""
+        asking, rows = job.served.arch.asking(), raw_examples(self._splits[SPLIT], job.served.arch)
+        runner, is_asking = exporter.open(path, asking), False
+        if not set(asking.outputs) <= set(
+            runner(next(iter(rows))[0])
+        ):  # a file that gives the prediction gives nothing beside it
+            self._again(exporter, self._job_with(asking, job), path)
+            runner, is_asking = exporter.open(path, asking), True
+        rows = raw_examples(self._splits[SPLIT], job.served.arch)
+        return stacked(asking.evidence(runner(inputs), ground_truth) for inputs, ground_truth, _ in rows), is_asking
+
+    def _again(self, exporter, job, path):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._write(exporter, job)
+
+    def _job_with(self, arch, job):
+        return dataclasses.replace(job, served=Served(arch, self._graph, job.served.classes))
 
     def job_of(self, path, job):
         """The `Job` that the file at a path was written for in the end. job: of the export."""
         if path not in self._held:
             return job
-        return dataclasses.replace(job, served=Served(self._held[path][0], self._graph, job.served.classes))
+        return self._job_with(self._held[path][0], job)
 
     def plain_sum(self, artifact):
         """The sha256 of an artifact's file as it was with the trained model's threshold."""

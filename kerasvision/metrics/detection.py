@@ -56,15 +56,15 @@ class Detection(Evaluator):
     and `_heavy`: objects of the other bands are ignored, false alarms count in each. With `illumination`, a number in
     EV an image, `ap_illumination_dark`, `_normal` and `_bright`, of the images in each band (bounds: `OCCLUSION`,
     `ILLUMINATION`). Figures without any object are left out; `ap`, `ap50`, `ap75` are 0 then. Raises KerasVisionError
-    where boxes or scores are not finite.
+    where boxes or scores are not finite. coverage: a `metrics.covered.BoxCoverage`, whose figures come too, or None.
     """
 
     draws = True
 
-    def __init__(self, classes, masks=False):
+    def __init__(self, classes, masks=False, coverage=None):
         self.classes = tuple(classes)
         self.examples = []
-        self._masks = masks
+        self._masks, self._coverage = masks, coverage
         self._held = {}
 
     @property
@@ -72,10 +72,12 @@ class Detection(Evaluator):
         figures = ("ap", *_IOUS, "ar", *(f"ap_{size}" for size in SIZES if size))
         names = [f"{prefix}{name}" for prefix in ("", "mask_") for name in figures]
         names += [f"ap_occlusion_{band}" for band in OCCLUSION] + [f"ap_illumination_{band}" for band in ILLUMINATION]
-        return dict.fromkeys(names, "max")
+        return dict.fromkeys(names, "max") | (self._coverage.directions if self._coverage else {})
 
     def update(self, prediction, ground_truth):
         self._held = {}
+        if self._coverage:
+            self._coverage.update(prediction, ground_truth)
         for number in range(len(prediction["scores"])):
             rows = ({k: v[number] for k, v in part.items()} for part in (prediction, ground_truth))
             self.examples.append(_example(*rows, self._masks))
@@ -92,7 +94,7 @@ class Detection(Evaluator):
             for band, (low, high) in ILLUMINATION.items():
                 inside = np.array([i for i in wanted if low <= self.examples[i].illumination < high], int)
                 out[f"ap_illumination_{band}"] = functools.partial(self._ap, None, inside, slice(1))
-        return out
+        return out | (self._coverage.figures(examples) if self._coverage else {})
 
     def draw(self, folder, images):
         """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""

@@ -11,14 +11,15 @@ from kerasvision.ops.masks import paste_masks
 class Instances(Evaluator):
     """Final. `metrics.detection.Detection`'s figures of boxes and, with `mask_` before, of masks.
 
-    classes: names. prediction: as there, but `masks` float [B, D, m, m] are probabilities in the frame of each box,
-    pasted here into images of `image_hw` int [B, 2]. ground_truth: as there, with `instance_masks` [N, H, W].
+    classes: names. coverage: as there. prediction: as there, but `masks` float [B, D, m, m] are probabilities in the
+    frame of each box, pasted here into images of `image_hw` int [B, 2]. ground_truth: as there, with `instance_masks`
+    [N, H, W].
     """
 
     draws = True
 
-    def __init__(self, classes):
-        self.whole = Detection(classes, masks=True)
+    def __init__(self, classes, coverage=None):
+        self.whole = Detection(classes, masks=True, coverage=coverage)
 
     @property
     def directions(self):

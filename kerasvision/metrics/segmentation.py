@@ -50,19 +50,21 @@ class Segmentation(Evaluator):
     `relative_volume_error/CLASS`, the mean of |predicted - true| / true; both errors with intervals. In the plane these
     are `area_error/CLASS` and so on, in mm^2. Without `spacing_mm` a pixel's sides are 1 mm.
 
+    coverage: a `metrics.covered.PixelCoverage`, whose figures come too, or None.
+
     classes: names. background: index or name of that class, or None without any; all classes count alike then. Raises
     UsageError of a background that is no class, KerasVisionError of masks that do not fit together.
     """
 
     draws, has_cases = True, True
 
-    def __init__(self, classes, background=0, boundaries=False, surfaces=False):
+    def __init__(self, classes, background=0, boundaries=False, surfaces=False, coverage=None):
         self.classes = tuple(classes)
         if len(self.classes) > IGNORE:
             raise UsageError(f"{len(self.classes)} classes; a mask of bytes holds at most {IGNORE}")
         self.background = _index(background, self.classes)
         self._foreground = [k for k in range(len(self.classes)) if k != self.background]
-        self._with_boundaries, self._with_surfaces = boundaries, surfaces
+        self._with_boundaries, self._with_surfaces, self._coverage = boundaries, surfaces, coverage
         self._counts = []  # [3, K] of each case: pixels that are right, in the ground truth, in the prediction
         self._boundary, self._hd95, self._spacing, self._worst = [], [], [], []
         self._is_spaced = False
@@ -73,9 +75,12 @@ class Segmentation(Evaluator):
         less = ("hd95", "missed", "spurious", "volume_error", "area_error")
         less += ("relative_volume_error", "relative_area_error")
         biases = {"volume_bias": Target(0.0), "area_bias": Target(0.0)}
-        return dict.fromkeys(more, "max") | dict.fromkeys(less, "min") | biases
+        held = dict.fromkeys(more, "max") | dict.fromkeys(less, "min") | biases
+        return held | (self._coverage.directions if self._coverage else {})
 
     def update(self, prediction, ground_truth):
+        if self._coverage:
+            self._coverage.update(prediction, ground_truth)
         self._is_spaced = "spacing_mm" in ground_truth
         for i, true in enumerate(ground_truth["mask"]):
             true = np.asarray(true)
@@ -100,7 +105,7 @@ class Segmentation(Evaluator):
         if self._with_surfaces and len(wanted):
             out |= self._distances(np.array([self._hd95[i] for i in wanted]), counts, groups)
             out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts, groups)
-        return out
+        return out | (self._coverage.figures(examples) if self._coverage else {})
 
     def cases(self):
         """Of each case `pixel_accuracy`, `miou` and `dice`, the means over the classes in it (of `dice` but the

@@ -11,6 +11,10 @@ import numpy as np
 from scipy import stats
 
 SLACK = 1e-6  # of a score: what adding in another order does to a sum of float32
+ROUNDING = 1e-12  # of a share: 1 - 0.9 is a little less than 0.1
+# settings that are tried, rising: a float16 file holds each exactly, and neighbors are 0.8 % apart or less
+PROBABILITIES = np.concatenate([[0.0], np.arange(0x0400, 0x3C01, 8, np.uint16).view(np.float16)]).astype(np.float32)
+MARGINS = np.concatenate([[0.0], np.arange(0x1400, 0x4C01, 8, np.uint16).view(np.float16)]).astype(np.float32)
 
 
 def needed(coverage):
@@ -49,3 +53,19 @@ def spread(examples, coverage, confidence=0.95):
     place, tail = rank(examples, coverage), (1 - confidence) / 2
     held = stats.beta(place, examples + 1 - place)
     return float(held.ppf(tail)), float(held.ppf(1 - tail))
+
+
+def controlled(risk, examples, share, worst=1.0):
+    """The first of some settings, each more cautious than the one before, at which a risk is no larger than a share:
+    conformal risk control, "Conformal Risk Control" (Angelopoulos et al. 2022, arXiv:2208.02814, equation 4).
+
+    risk: [L], the mean loss of `examples` examples at each setting, which never rises, of losses of 0 to `worst`. Of a
+    new example, which could have come in any order with them, the loss at the setting is `share` or less on average.
+    worst: 0 gives the setting that the examples alone ask for, as the first of two steps needs it (arXiv:2505.24038).
+    Returns its index; raises ValueError where even the last one is not cautious enough.
+    """
+    bound = (examples * np.asarray(risk, np.float64) + worst) / (examples + 1)
+    kept = bound <= share + ROUNDING
+    if not kept[-1]:
+        raise ValueError(f"the most cautious setting has a bound of {bound[-1]:.4f}, above {share:g}")
+    return int(np.flatnonzero(~kept)[-1]) + 1 if not kept.all() else 0

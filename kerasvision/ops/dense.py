@@ -45,21 +45,22 @@ def one_hot(mask, count):
     return tf.one_hot(tf.cast(mask, tf.int32), count)
 
 
-def original_classes(probabilities, geometry, margin=False):
+def original_classes(probabilities, geometry, found=classes):
     """Probabilities [B, h, w, K] in graph pixels -> what each pixel of the original images is.
 
     geometry of the batch. Returns `mask` uint8 [B, H, W] and `confidence` float32 [B, H, W], the probability of the
-    class; H and W are the largest of the batch, and `IGNORE` and 0 beyond a smaller image. Bilinear. margin: as in
-    `classes`.
+    class; H and W are the largest of the batch, and `IGNORE` and 0 beyond a smaller image. Bilinear. found: a function
+    of probabilities [B, H, W, K] that gives `mask` and other maps, [B, H, W] or [B, H, W, K]; else `classes`.
     """
     size_hw = tf.reduce_max(geometry["image_hw"], 0)
     scale, offset = geometry["scale_xy"], geometry["offset_xy"]
     moved = _project(probabilities, 1.0 / scale, -offset / scale, size_hw, True)
     rows, columns = (tf.range(size_hw[i])[None] < geometry["image_hw"][:, i, None] for i in (0, 1))
     real = rows[:, :, None] & columns[:, None]
-    found = classes(moved, margin)
-    mask = tf.where(real, found.pop("mask"), tf.constant(IGNORE, tf.uint8))
-    return {"mask": mask} | {k: tf.where(real, v, 0.0) for k, v in found.items()}
+    maps = found(moved)
+    mask = tf.where(real, maps.pop("mask"), tf.constant(IGNORE, tf.uint8))
+    inside = {3: real, 4: real[..., None]}
+    return {"mask": mask} | {k: tf.where(inside[v.shape.rank], v, tf.zeros([], v.dtype)) for k, v in maps.items()}
 
 
 def _project(pixels, scale_xy, offset_xy, size_hw, smooth):

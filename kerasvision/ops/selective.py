@@ -52,3 +52,21 @@ def threshold(scores, is_right, risk, doubt=0.05):
 
 def _steps(size):
     return max(1, math.ceil(math.log2(size)) + 1)
+
+
+def risk_coverage(scores, is_right):
+    """(coverages, risks), float64 [N]: where the surest k of N examples are answered, k / N of them are, and the share
+    `risks` of these is wrong. Of examples with one score none comes first: each is as wrong as they are on average.
+    """
+    scores, wrong = np.asarray(scores, np.float64), 1.0 - np.asarray(is_right, np.float64)
+    _, place, counts = np.unique(-scores, return_inverse=True, return_counts=True)
+    mean = np.bincount(place, wrong) / counts
+    size = np.arange(1, len(scores) + 1)
+    return size / len(scores), np.cumsum(np.repeat(mean, counts)) / size
+
+
+def area_under_risk(scores, is_right):
+    """AURC, the mean risk over all coverages, 0 at best: "Bias-Reduced Uncertainty Estimation for Deep Neural
+    Classifiers" (Geifman, Uziel, El-Yaniv 2019, arXiv:1805.08206, section 3).
+    """
+    return float(risk_coverage(scores, is_right)[1].mean())

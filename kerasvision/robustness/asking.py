@@ -13,7 +13,7 @@ from kerasvision.inference.folds import fold_metrics
 from kerasvision.robustness.moving import moved
 
 # figures that are told beside the metric, of evaluators that have them
-EXTRA = ("calibration_error", "coverage", "set_size", "interval_coverage", "interval_width")
+EXTRA = ("calibration_error", "coverage", "set_size", "interval_coverage", "interval_width", "box_growth")
 _KEPT = 2**29  # bytes of decoded examples that stay in memory; a larger split is read for each severity
 
 

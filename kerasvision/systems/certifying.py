@@ -16,12 +16,13 @@ _KEPT_EVERY, _KNOWN_BY = 10, 4  # pictures
 _SAME = 1e-3  # of a probability
 
 
-def certified(model, system, split="test", examples=None, folder=None, progress=lambda *_: None):
-    """The document {name, split, smoothed, examples, clean, right, abstains, radii: {radius: share}, median}.
+def certified(model, system, split="test", examples=None, folder=None, progress=lambda *_: None, kind="trained model"):
+    """The document {name, model, split, smoothed, examples, clean, right, abstains, radii: {radius: share}, median}.
 
     model: what `kerasvision.load` gives, of one label a picture. system: a `Smoothed`. examples: at most so many,
     spread evenly over the split. folder: where certificate.json is written and what is done is kept, so that the same
     call goes on after an interruption; None: nowhere. progress: called with (task, done, total).
+    kind: what trust.json calls the model.
 
     clean: accuracy of the model without noise; right: of the smoothed one; abstains: its share without an answer;
     radii: share that is right and proven within each radius, by L2, pixels counted 0..1; median: of the proven radii.
@@ -44,7 +45,7 @@ def certified(model, system, split="test", examples=None, folder=None, progress=
         if state is not None and (done % _KEPT_EVERY == 0 or done == pictures.size):
             save_state(state, system, session.state | rows, pictures.about | {"done": done})
         progress("images", done, pictures.size)
-    found = document(rows, system) | {"name": model.recipe.name, "split": split}
+    found = document(rows, system) | {"name": model.recipe.name, "model": kind, "split": split}
     if folder:
         write_text(pathlib.Path(folder) / FILE, json.dumps(found, indent=2) + "\n")
     return found

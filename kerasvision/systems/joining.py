@@ -56,14 +56,20 @@ def join(runs, out, combine="", name="ensemble"):
             head = stacking_layer(probabilities, ground_truths.argmax(-1), arch.num_classes)
     graph = merged(arch, [m.graph for m in members], head)
     if arch.tunes and "validation" in splits:
-        data = evaluation_data(splits["validation"], arch, batch_size=first.batch_size)
-        arch = arch.tune(*stacked(predictions(Served(arch, graph, members[0].classes), data)))
+        arch = _tuned(arch, graph, members[0].classes, splits["validation"], first.batch_size)
     recipe = Recipe(name, arch, first.data, **{k: getattr(first, k) for k in SHARED})
     trained = Trained(recipe, graph, members[0].classes, _metrics(arch, graph, members, splits), out)
     out.mkdir(parents=True, exist_ok=True)
     save_run(trained)
     write_record(record_of(trained, judged_split(splits), splits[judged_split(splits)]), out)
     return trained
+
+
+def _tuned(arch, graph, classes, split, batch_size):
+    """The ensemble with what a held-out split decides (`Learning.tune`)."""
+    asking = arch.asking()
+    found = predictions(Served(asking, graph, classes), evaluation_data(split, arch, batch_size=batch_size))
+    return arch.tune(*stacked(asking.evidence(*pair) for pair in found))
 
 
 def _system(arch, combine):
@@ -115,11 +121,12 @@ def _with_equal_factors(run, member, first, splits):
 
 
 def _without_sets(member, may_be_fitted):
-    held = getattr(member.arch, "class_sets", None)
-    if held is None or not held.coverage:
+    key = next((key for key in ("class_sets", "pixel_sets", "outer_boxes") if hasattr(member.arch, key)), None)
+    if key is None or not (held := getattr(member.arch, key)).coverage:
         return member
-    bare = dataclasses.replace(held, thresholds=(), examples=0, coverage=held.coverage if may_be_fitted else 0.0)
-    model = dataclasses.replace(member.arch, class_sets=bare)
+    again = may_be_fitted and key != "outer_boxes"  # an ensemble's boxes are fused, and none of them is its first's
+    bare = dataclasses.replace(held, thresholds=(), examples=0, coverage=held.coverage if again else 0.0)
+    model = dataclasses.replace(member.arch, **{key: bare})
     return dataclasses.replace(member, recipe=dataclasses.replace(member.recipe, model=model))
 
 

@@ -14,7 +14,7 @@ from kerasvision.tasks.base import Architecture
 # what `delegating` leaves to the classes here: trained members are not trained, and have no pretrained weights
 OWN = (
     *("functions", "for_classes", "for_data", "load_pretrained", "mixes", "after_training", "registered_name"),
-    "with_promise",
+    *("asking", "with_promise"),
 )
 
 
@@ -56,6 +56,9 @@ class Members(Architecture):
 
     def for_classes(self, classes):
         return dataclasses.replace(self, members=tuple(m.for_classes(classes) for m in self.members))
+
+    def asking(self):
+        return dataclasses.replace(self, members=(self._first.asking(), *self.members[1:]))
 
     def with_promise(self, predictions, ground_truths):
         return dataclasses.replace(

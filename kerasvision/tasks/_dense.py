@@ -11,9 +11,10 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.losses import segmentation as losses
 from kerasvision.ops import dense, windows
+from kerasvision.tasks._pixel_promises import LEAST, PixelPromises
 from kerasvision.tasks._region_targets import RegionTargets
 from kerasvision.tasks._weighted_terms import require_weights, weighted
-from kerasvision.tasks.base import Architecture, Output
+from kerasvision.tasks.base import Output
 
 FLIPPED = 1e-4  # part of the positions from which a changed class is a changed decision, in `compare`
 
@@ -80,7 +81,7 @@ class DenseLoss(Component):
 TERMS = ("cross_entropy", "dice", "generalized_dice", "tversky", "focal_tversky", "lovasz", "boundary")
 
 
-class Dense(Architecture):
+class Dense(PixelPromises):
     """Abstract. Raw is `{"logits": [B, *size, K]}`; files of the graph's own size give `probabilities` [B, *size, K].
 
     Concrete ones have these fields: num_classes, objective, overlap, flips; and `last_level`, graph -> its coarsest
@@ -174,7 +175,7 @@ class Dense(Architecture):
 
     def file_outputs(self):
         shape = (*self.size, self.num_classes)
-        return {"probabilities": Output("float32", "probability", shape)}
+        return {"probabilities": Output("float32", "probability", shape)} | self.least_output()
 
     def restoring(self):
         return {
@@ -183,7 +184,7 @@ class Dense(Architecture):
             "enlarge": self.enlarging,
             "border": "repeat",
             "order": "enlarge_then_argmax",
-        }
+        } | ({"may_be_from": LEAST} if self.pixel_sets.is_fitted else {})
 
     def encode(self, sample):
         return self.objective.targets(dense.one_hot(sample["mask"], self.num_classes), sample.get("spacing_mm"))
@@ -202,12 +203,13 @@ class Dense(Architecture):
 
     def decode(self, raw, geometry):
         probabilities = tf.nn.softmax(raw["logits"])
-        return self.finish(probabilities, geometry) if geometry else {"probabilities": probabilities}
+        found = self.finish(probabilities, geometry) if geometry else {"probabilities": probabilities}
+        return found | self.least(tf.shape(probabilities)[0])
 
     def to_original_pixels(self, prediction, geometry):
         probabilities = tf.constant(prediction["probabilities"], tf.float32)
-        found = self.finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
-        return {k: v.numpy() for k, v in found.items()}
+        found = self.told(prediction).finish(probabilities, {k: tf.constant(v) for k, v in geometry.items()})
+        return {k: v.numpy() for k, v in found.items()} | {k: prediction[k] for k in (LEAST,) if k in prediction}
 
     def predict(self, run_graph, prepared, geometry, decode=None):
         (key,) = prepared
@@ -215,19 +217,27 @@ class Dense(Architecture):
         def probabilities(inputs):
             return run_graph({key: inputs}, lambda raw: self.decode(raw, {}))["probabilities"]
 
-        return self.finish(self._blended(probabilities, prepared[key]), geometry, margin=decode is not None)
+        whole = self._blended(probabilities, prepared[key])
+        return self.finish(whole, geometry, margin=decode is not None) | self.least(tf.shape(whole)[0])
 
     def predict_through(self, infer, prepared, geometry):
         if not (self.in_windows or self.flips):
             return super().predict_through(infer, prepared, geometry)
-        (key,) = prepared
+        (key,), stated = prepared, {}
+
+        def once(part):
+            answer = infer({key: part})
+            stated.update({k: answer[k] for k in (LEAST,) if k in answer})
+            return answer["probabilities"]
 
         def probabilities(inputs):
-            found = tf.numpy_function(lambda part: infer({key: part})["probabilities"], [inputs], tf.float32)
+            found = tf.numpy_function(once, [inputs], tf.float32)
             return tf.ensure_shape(found, [None, *self.size, self.num_classes])
 
         whole = tf.function(lambda inputs: self._blended(probabilities, inputs), autograph=False)
-        return self.to_original_pixels({"probabilities": whole(tf.constant(prepared[key]))}, geometry)
+        answer = whole(tf.constant(prepared[key]))
+        least = {k: np.repeat(v[:1], len(answer), 0) for k, v in stated.items()}
+        return self.to_original_pixels({"probabilities": answer} | least, geometry)
 
     def _blended(self, probabilities, inputs):
         """probabilities: [B, *size, C] -> [B, *size, K]. Here of inputs that are as large as `geometry` left them."""

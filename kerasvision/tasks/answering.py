@@ -78,12 +78,22 @@ class Answering(Component):
         """A prediction in graph pixels (from a file that takes prepared inputs) -> original pixels. numpy, batched."""
         return prediction
 
+    def asking(self):
+        """This architecture as it answers when a promise is to be fitted: with all that `evidence` looks at."""
+        return self
+
+    def evidence(self, prediction, ground_truth):
+        """(what of a batch of predictions of `asking`, what of its ground truth) a promise is fitted to: dicts of numpy
+        arrays [B, ...] that stack.
+        """
+        return prediction, ground_truth
+
     def check_promise(self, examples):
         """Before training: raises where so many held-out examples cannot support what is to be promised of answers."""
 
     def with_promise(self, predictions, ground_truths):
-        """This architecture with what it promises fitted to answers that the promise is to hold for: of the trained
-        model, or of one file, whose scores are its own. numpy, stacked, of the validation split.
+        """This architecture with what it promises fitted to the `evidence` of answers that the promise is to hold for:
+        of the trained model, or of one file, whose scores are its own. numpy, stacked, of the validation split.
         """
         return self
 

@@ -85,7 +85,10 @@ def calibrated(arch, graph, classes, split, batch_size):
         # where there are sets as well, they are for the examples that had no part in this
         step = slice(None, None, 2) if arch.tunes else slice(None)
         fold(graph, *fitted_scaling(logits[step], labels[step], arch.scaling))
-    return arch.tune(*stacked(predictions(Served(arch, graph, classes), data))) if arch.tunes else arch
+    if not arch.tunes:
+        return arch
+    asking = arch.asking()
+    return arch.tune(*stacked(asking.evidence(*pair) for pair in predictions(Served(asking, graph, classes), data)))
 
 
 def recalibrated(folder, settings):

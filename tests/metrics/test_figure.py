@@ -5,6 +5,7 @@ import pytest
 
 from kerasvision.core.registry import architectures
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
+from kerasvision.metrics.covered import BoxCoverage, PixelCoverage
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.following import Following
 from kerasvision.metrics.instances import Instances
@@ -51,8 +52,10 @@ def restoration():
 
 def segmentation():
     true, found = (RNG.integers(0, 3, (COUNT, 12, 12)).astype(np.uint8) for _ in range(2))
-    judge = Segmentation(("background", "a", "b"), boundaries=True, surfaces=True)
-    return judge, {"mask": found}, {"mask": true}
+    names, may_be = ("background", "a", "b"), RNG.integers(0, 2, (COUNT, 12, 12, 3)).astype(np.uint8)
+    coverage = PixelCoverage(names, "each_class")
+    judge = Segmentation(names, boundaries=True, surfaces=True, coverage=coverage)
+    return judge, {"mask": found, "may_be": may_be}, {"mask": true}
 
 
 def detection():
@@ -62,7 +65,9 @@ def detection():
     found = {"boxes_xyxy": boxes + RNG.normal(0, 2, boxes.shape).astype(np.float32), "labels": labels}
     found |= {"scores": RNG.random((COUNT, 5)).astype(np.float32), "count": np.full(COUNT, 5, np.int32)}
     bands = {"occlusion": RNG.uniform(0, 1, (COUNT, 5)), "illumination": RNG.uniform(-2, 2, COUNT)}
-    return Detection(tuple("abc")), found, {"boxes_xyxy": boxes, "labels": labels} | bands
+    found |= {"outer_xyxy": found["boxes_xyxy"] + np.float32([-4, -4, 4, 4]), "outer_count": RNG.integers(0, 6, COUNT)}
+    judge = Detection(tuple("abc"), coverage=BoxCoverage(0.5))
+    return judge, found, {"boxes_xyxy": boxes, "labels": labels} | bands
 
 
 def instances():

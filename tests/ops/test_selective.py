@@ -65,3 +65,15 @@ def test_what_cannot_be_promised_is_one_line():
         fitted(np.ones(100), np.ones(100, bool), 0.02)
     with pytest.raises(UsageError, match="by 5000 held-out examples, 5000 of them wrong: it is wrong where it is sure"):
         fitted(np.linspace(0, 1, 5000), np.zeros(5000, bool), 0.02)
+
+
+def test_the_area_under_risk_by_hand():
+    """The surest first: risks 0, 0, 1/3, 1/2; the other way around 1, 1, 2/3, 1/2."""
+    right = np.array([True, True, False, False])
+    coverages, risks = selective.risk_coverage([0.9, 0.8, 0.7, 0.6], right)
+    np.testing.assert_allclose(coverages, [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(risks, [0, 0, 1 / 3, 1 / 2])
+    assert selective.area_under_risk([0.9, 0.8, 0.7, 0.6], right) == pytest.approx(5 / 24)
+    assert selective.area_under_risk([0.6, 0.7, 0.8, 0.9], right) == pytest.approx(19 / 24)
+    assert selective.area_under_risk([0.5] * 4, right) == pytest.approx(0.5)  # a score that says nothing
+    assert selective.area_under_risk([0.5, 0.5, 0.4, 0.4], right) == pytest.approx(5 / 24)

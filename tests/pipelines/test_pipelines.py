@@ -15,6 +15,7 @@ from kerasvision.core.component import from_json, to_json
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from tests.data import drawn_volumes
+from tests.data.drawn import draw_coco
 from tests.undrawn import train
 
 SIDE = (64, 64)  # of drawn scenes and masks
@@ -22,10 +23,12 @@ FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
     "measure_outliers_digits.py",
     "measure_promises.py",
+    "measure_uncertainty.py",
     "prepare_angles.py",
     "prepare_cells.py",
     "prepare_photographs.py",
     "prepare_reviews.py",
+    "prepare_shapes.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
@@ -38,9 +41,10 @@ RECIPES = {
     "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
-    "detect_stamps_ssd.py": ("recipe",),
+    "detect_stamps_ssd.py": ("recipe", "qat"),
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "detect_text.py": ("recipe",),
+    "promise_shapes.py": ("boxes", "pixels"),
     "read_lines_latin.py": ("recipe",),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
@@ -157,6 +161,9 @@ def _drawn(source, tmp_path):
         return dataclasses.replace(source, of=_drawn(source.of, tmp_path))
     if kind == "cut_paste":
         return _drawn_scenes(source, tmp_path)
+    if kind == "coco":
+        draw_coco(tmp_path, 24)
+        return dataclasses.replace(source, path=str(tmp_path))
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
     if kind == "table":

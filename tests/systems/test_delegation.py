@@ -20,6 +20,7 @@ def test_nothing_public_of_an_architecture_is_forgotten(monkeypatch):
         "load_pretrained",
         "mixes",
         "after_training",
+        "asking",
         "with_promise",
     }
     for name in sorted(public_names() - own - {"registered_name", "embedding"}):

@@ -73,6 +73,20 @@ def test_a_run_with_quantization_keeps_its_last_epoch_and_says_what_its_guard_sa
     assert trained.recipe.phases()[0].techniques[0].first_epoch_to_keep(5) == 4
 
 
+def test_an_epoch_that_is_taken_back_is_not_the_best_one(tmp_path, capsys):
+    """Its figures are of weights that are gone: the row has none, and `best.json` has the later epoch's own."""
+    parts = (create("techniques/fast_adversarial", radius=0.02, least_share=0.99),)
+    trained = train(tiny.recipe(techniques=parts, epochs=2), tmp_path / "run")
+    assert "epoch 1: catastrophic overfitting" in capsys.readouterr().err
+    with (tmp_path / "run" / "history.csv").open(newline="") as file:
+        gone, own = csv.DictReader(file)
+    assert gone["validation/accuracy"] == "" and float(gone["validation/one_step_share"]) < 0.99
+    assert own["validation/accuracy"] and not gone.get("chosen_by/accuracy")
+    best = json.loads((tmp_path / "run" / "phase-1" / "best.json").read_text())
+    assert best == {"validation/accuracy": pytest.approx(float(own["validation/accuracy"]), abs=1e-6), "epoch": 2}
+    assert trained.metrics["validation/accuracy"] == pytest.approx(best["validation/accuracy"], abs=1e-6)
+
+
 @pytest.mark.parametrize(("form", "answer"), [("softmax", softmax), ("sigmoid", expit)])
 def test_consistency_is_the_jensen_shannon_divergence(form, answer):
     """Of two answers scipy's distance, squared; of three the mean divergence from the mean."""

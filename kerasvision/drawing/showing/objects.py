@@ -19,7 +19,8 @@ class ObjectsShowing(Showing):
     def in_words(self, described):
         shown, left_out = worth_showing(described["objects"])
         more = f" (and {left_out} below {LEAST_SCORE:g})" if left_out else ""
-        return (", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing") + more
+        held = ", ".join(f"{row['label']} {row['score']:.3f}" for row in shown) or "nothing"
+        return held + more + _promised(described)
 
     def title(self, described):
         """`3 objects: 2 bird, 1 coin`, the most frequent first."""
@@ -45,6 +46,15 @@ class ObjectsShowing(Showing):
     def note(self, described):
         left_out = worth_showing(described["objects"])[1]
         return f"; {left_out} below {LEAST_SCORE:g} left out" if left_out else ""
+
+
+def _promised(described):
+    """What is promised of the wider boxes, in words; "" where there are none."""
+    if "outer" not in described:
+        return ""
+    held = described["outer"]
+    said = f"to hold {100 * held['coverage']:g} % of {held['of']}" if "coverage" in held else "kept"
+    return f"; {said}: {held['boxes']} wider boxes"
 
 
 def worth_showing(objects):

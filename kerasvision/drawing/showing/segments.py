@@ -15,7 +15,7 @@ class SegmentsShowing(Showing):
     """
 
     def in_words(self, described):
-        return ", ".join(f"{label} {count} px" for label, count in described["classes"].items())
+        return ", ".join(f"{label} {count} px" for label, count in described["classes"].items()) + possible(described)
 
     def title(self, described):
         return shares(described["classes"])
@@ -32,7 +32,8 @@ class VolumeSegmentsShowing(Showing):
     """Final. Of {"classes": {label: voxels}}; drawn on the slice with most of the foreground, anterior at the top."""
 
     def in_words(self, described):
-        return ", ".join(f"{label} {count} voxels" for label, count in described["classes"].items())
+        held = ", ".join(f"{label} {count} voxels" for label, count in described["classes"].items())
+        return held + possible(described, "voxels")
 
     def title(self, described):
         return shares(described["classes"])
@@ -49,6 +50,15 @@ class VolumeSegmentsShowing(Showing):
         image = drawn_on(read) if isinstance(read, np.ndarray) else as_rgb(read.array[at][::-1])
         caption = f"{name.rsplit('/', 1)[-1]}, slice {at} (0 to {len(mask) - 1})"
         return View(image, shares(described["classes"]), caption, marks)
+
+
+def possible(described, unit="px"):
+    """What is promised of the places where a class may be, in words; "" where nothing is."""
+    if "may_be" not in described:
+        return ""
+    held = described["may_be"]
+    said = f"to hold {100 * held['coverage']:g} % of {held['of']}" if "coverage" in held else "what may be there"
+    return f"; {said}: {', '.join(f'{label} {count} {unit}' for label, count in held['classes'].items()) or 'nothing'}"
 
 
 def shares(counts):

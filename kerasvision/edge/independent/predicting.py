@@ -87,16 +87,18 @@ def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, te
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()
-    name = row["restore"]["probabilities"]
+    name, least, stated = row["restore"]["probabilities"], row["restore"].get("may_be_from"), {}
 
     def once(part):
-        return _inferred(row, infer, {key: part})[name]
+        answer = _inferred(row, infer, {key: part})
+        stated.update({least: answer[least]} if least else {})
+        return answer[name]
 
     def averaged(part):
         return mirrored(once, part, rules["mirrored_axes"]) if "mirrored_axes" in rules else once(part)
 
     found = blended(averaged, values, rules["windows"]) if "windows" in rules else averaged(values)
-    return restore(row, {name: found}, geometry)
+    return restore(row, {name: found} | stated, geometry)
 
 
 def _original(rules, encoded, volume, spacing_mm, text, several):
@@ -175,6 +177,11 @@ def _boxes(rule, outputs, geometry):
         "labels": np.where(real, labels, -1).astype(np.int32),
         "count": np.int32(count),
     }
+    if "outer_xyxy" in keys:
+        kept = np.int32(np.asarray(outputs[keys["outer_count"]]).reshape(()))
+        wider = np.clip((np.array(outputs[keys["outer_xyxy"]]) - offset) / scale, 0, np.float32([w, h, w, h]))
+        wider = np.where(np.arange(len(scores))[:, None] < kept, wider, 0).astype(np.float32)
+        prediction |= {"outer_xyxy": wider, "outer_count": kept}
     if "masks" in keys:
         masks = recut(np.array(outputs[keys["masks"]]), whole, prediction["boxes_xyxy"], rule["least_side_px"])
         prediction |= {"masks": masks, "image_hw": geometry["image_hw"]}
@@ -205,7 +212,10 @@ def _class_map(rule, outputs, geometry):
     else:
         h, w = geometry["image_hw"]
         probabilities = probabilities[:h, :w]
-    return {"mask": probabilities.argmax(-1).astype(np.uint8), "confidence": probabilities.max(-1)}
+    found = {"mask": probabilities.argmax(-1).astype(np.uint8), "confidence": probabilities.max(-1)}
+    if least := rule.get("may_be_from"):
+        found |= {"may_be": (probabilities >= outputs[least]).astype(np.uint8), least: outputs[least]}
+    return found
 
 
 RULES = {

@@ -16,7 +16,7 @@ from kerasvision.robustness.trust.document import PARTS, VERSION, not_measured, 
 
 TRAINED = "trained model"
 # figures of what is promised to hold what is right; `coverage` alone is that of quantiles, which promise nothing
-_COVERED = (("interval_coverage", "interval_width"), ("coverage", "set_size"))
+_COVERED = (("interval_coverage", "interval_width"), ("coverage", "set_size"), ("coverage", "box_growth"))
 _FIDELITY = ("deletion", "insertion", "pointing", "inside", "sensitivity", "random_all")
 _CHANGE = ("rank_correlation", "hottest_shared", "deletion_change")
 
@@ -47,9 +47,9 @@ class Extent:
     heats: int = 20
 
 
-def trust_of(subjects, extent, progress=lambda *_: None):
+def trust_of(subjects, extent, progress=lambda *_: None, proofs=None):
     """The document of `document.read`. subjects: `Subject`s, the trained model first. extent: an `Extent`. progress:
-    called with (task, done, total).
+    called with (task, done, total). proofs: {kind: the part `certified`} of `certified.certified_parts`.
     """
     trained = subjects[0]
     recipe, classes = trained.model.recipe, trained.model.classes
@@ -59,8 +59,9 @@ def trust_of(subjects, extent, progress=lambda *_: None):
         task = f"{subject.kind}: "
         parts = _shifted(subject, extent, lambda _, *at, task=task: progress(task + "corruptions", *at))
         parts["attacked"] = _asked(attacked_part, subject, trained, extent, task, progress)
-        parts["certified"] = not_measured(
-            "it answers as it is, not smoothed; `kerasvision certify` says what smoothing proves of a classifier"
+        parts["certified"] = (proofs or {}).get(subject.kind) or not_measured(
+            "it answers as it is, not smoothed; `kerasvision certify` says what smoothing proves of a classifier, and "
+            "`trust --certificates` takes it"
         )
         parts["explained"] = _asked(_explained, subject, trained, extent, task, progress)
         ordered = {name: parts[name] for name in PARTS}

@@ -20,10 +20,11 @@ from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
-from kerasvision.tasks._boxes import BoxAnswers
 from kerasvision.tasks.base import Output
+from kerasvision.tasks.detection._promising import Promising
 from kerasvision.tasks.detection._targets import BoxTargets
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
+from kerasvision.tasks.outer_boxes import OuterBoxes
 
 CANDIDATES = 1000  # pairs of anchor and class that go into suppression
 SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
@@ -32,12 +33,13 @@ OPTIONAL_GROUND_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "il
 
 
 @dataclasses.dataclass(frozen=True)
-class Detection(BoxAnswers, ImageArchitecture):
+class Detection(Promising, ImageArchitecture):
     """Abstract. Predictions: `boxes_xyxy` float32 [B, D, 4] in pixels of the original image, `scores`, `labels`
     [B, D] by falling score, and `count` [B]; rows from `count` on are 0, their label -1.
 
     num_classes: without background; 0 takes the number from the data. image_size: (h, w), multiples of the coarsest
-    stride. suppression: which candidates become detections, and D.
+    stride. suppression: which candidates become detections, and D. outer_boxes: boxes that hold a promised share of the
+    objects whole.
     """
 
     num_classes: int = 0
@@ -48,6 +50,7 @@ class Detection(BoxAnswers, ImageArchitecture):
     crop_fraction: float = 1.0
     antialias: bool = since(True, before=False)
     suppression: Suppression = Suppression()
+    outer_boxes: OuterBoxes = OuterBoxes()
 
     name: typing.ClassVar[str] = "detection"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
@@ -62,7 +65,7 @@ class Detection(BoxAnswers, ImageArchitecture):
             "scores": Output("float32", "probability", (most,)),
             "labels": Output("int32", "class index, -1 beyond count", (most,)),
             "count": Output("int32", "detections"),
-        }
+        } | self.outer_outputs("pixel of the original image")
 
     def require_classes(self):
         """Raise before a graph without classes is built."""
@@ -82,7 +85,7 @@ class Detection(BoxAnswers, ImageArchitecture):
             )
 
     def evaluator(self, classes):
-        return DetectionEvaluator(classes)
+        return DetectionEvaluator(classes, coverage=self.coverage())
 
     def targets(self):
         return BoxTargets(self)
@@ -130,7 +133,7 @@ class Detection(BoxAnswers, ImageArchitecture):
             "scores": found["scores"],
             "labels": found["labels"],
             "count": found["count"],
-        }
+        } | self.outer(found, geometry)
         return prediction, tf.gather(anchor, found["index"], batch_dims=1)
 
     def compare(self, reference, other):
@@ -149,7 +152,7 @@ class Detection(BoxAnswers, ImageArchitecture):
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
     def describe(self, prediction, classes):
-        return describing.objects(prediction, classes)
+        return describing.objects(prediction, classes, self.promise())
 
 
 def anchor_rows(features, per_cell, width, convolution, name):

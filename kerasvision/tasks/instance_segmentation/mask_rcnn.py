@@ -66,7 +66,7 @@ class MaskRCNN(TwoStage):
         return {"masks": "masks", "frame": "box", "resample": "bilinear", "border": "repeat", "threshold": INSIDE}
 
     def evaluator(self, classes):
-        return Instances(classes)
+        return Instances(classes, self.coverage())
 
     def build(self):
         image, pyramid, raw = self.graph_parts()

@@ -19,6 +19,7 @@ from kerasvision.ops import geometry as geo
 from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageArchitecture, Resample
+from kerasvision.tasks.pixel_sets import PixelSets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,8 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     num_classes: the background included; 0 takes the number from the data. objective: the terms of the loss. resize:
     how an image is fitted to image_size; with "windows" it keeps its size, and answers for windows of image_size that
     overlap are blended (`ops.windows`). overlap: of neighboring windows, 0 to less than 1. flips: axes of the mask (0
-    rows, 1 columns) along which answers for mirrored images are averaged in.
+    rows, 1 columns) along which answers for mirrored images are averaged in. pixel_sets: what each pixel may be, so
+    that a promised share of an image is not missed.
     """
 
     num_classes: int = 0
@@ -43,6 +45,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     objective: DenseLoss = DenseLoss()
     overlap: float = 0.5
     flips: tuple[int, ...] = ()
+    pixel_sets: PixelSets = PixelSets()
 
     name: typing.ClassVar[str] = "semantic_segmentation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("mask",)
@@ -62,10 +65,10 @@ class SemanticSegmentation(Dense, ImageArchitecture):
         return {
             "mask": Output("uint8", "class index, 255 beyond the image", (None, None)),
             "confidence": Output("float32", "probability", (None, None)),
-        }
+        } | self.set_outputs((None, None))
 
     def evaluator(self, classes):
-        return SegmentationEvaluator(classes, boundaries=True)
+        return SegmentationEvaluator(classes, boundaries=True, coverage=self.coverage(classes))
 
     @property
     def size(self):
@@ -117,9 +120,9 @@ class SemanticSegmentation(Dense, ImageArchitecture):
 
     def finish(self, probabilities, geometry, margin=False):
         if not self.in_windows:
-            return dense.original_classes(probabilities, geometry, margin)
+            return dense.original_classes(probabilities, geometry, self.found(margin))
         hw = geometry["image_hw"][0]
-        return dense.classes(probabilities[:, : hw[0], : hw[1]], margin)
+        return self.found(margin)(probabilities[:, : hw[0], : hw[1]])
 
     def describe(self, prediction, classes):
-        return describing.segments(prediction, classes)
+        return describing.segments(prediction, classes, self.promise())

@@ -9,11 +9,13 @@ import tf_keras as keras
 
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.segments import VolumeSegmentsShowing
+from kerasvision.edge import describing
 from kerasvision.metrics.segmentation import Segmentation as SegmentationEvaluator
 from kerasvision.ops import dense, volumes
 from kerasvision.ops.graphs import coarsest, made_of
 from kerasvision.tasks._dense import Dense, DenseLoss
 from kerasvision.tasks.base import Output
+from kerasvision.tasks.pixel_sets import PixelSets
 from kerasvision.tasks.volume import VolumeArchitecture
 
 
@@ -27,7 +29,8 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     num_classes: the background included; 0 takes the number from the data. strides: of each level over the one above;
     an axis with much longer voxels is better left alone at first: ((1, 2, 2), (2, 2, 2)). objective: the terms of the
     loss. overlap: of neighboring windows. flips: axes (0 D, 1 H, 2 W) along which answers for mirrored volumes are
-    averaged in. Other fields: `tasks.volume.VolumeArchitecture`.
+    averaged in. pixel_sets: what each voxel may be, so that a promised share of a volume is not missed. Other fields:
+    `tasks.volume.VolumeArchitecture`.
     """
 
     num_classes: int = 0
@@ -40,6 +43,7 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
     objective: DenseLoss = DenseLoss()
     overlap: float = 0.5
     flips: tuple[int, ...] = ()
+    pixel_sets: PixelSets = PixelSets()
 
     name: typing.ClassVar[str] = "volume_segmentation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("mask", "spacing_mm")
@@ -52,10 +56,10 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         return {
             "mask": Output("uint8", "class index", (None, None, None)),
             "confidence": Output("float32", "probability", (None, None, None)),
-        }
+        } | self.set_outputs((None, None, None))
 
     def evaluator(self, classes):
-        return SegmentationEvaluator(classes, surfaces=True)
+        return SegmentationEvaluator(classes, surfaces=True, coverage=self.coverage(classes))
 
     @property
     def size(self):
@@ -124,9 +128,10 @@ class VolumeSegmentation(Dense, VolumeArchitecture):
         probabilities = probabilities[:, :d, :h, :w]
         if self.spacing_mm:
             probabilities = volumes.resize(probabilities, geometry["volume_dhw"][0])
-        return dense.classes(probabilities, margin)
+        return self.found(margin)(probabilities)
 
     def describe(self, prediction, classes):
         """`classes`: label -> voxels, of those that are there."""
         counts = np.bincount(prediction["mask"].ravel(), minlength=len(classes))
-        return {"classes": {classes[i]: int(counts[i]) for i in np.flatnonzero(counts)}}
+        held = {"classes": {classes[i]: int(counts[i]) for i in np.flatnonzero(counts)}}
+        return held | describing.possible(prediction, classes, self.promise())

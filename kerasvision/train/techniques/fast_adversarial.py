@@ -20,6 +20,7 @@ from kerasvision.train.techniques._adversaries import Adversarial, Adversary, Ba
 
 _WATCHED = 4  # batches of the validation split
 _ASCENT = 10  # steps that the one is compared with
+_SHARE = "validation/one_step_share"
 
 
 @techniques.register("fast_adversarial")
@@ -29,7 +30,8 @@ class FastAdversarial(Adversarial):
 
     After each epoch a guard compares, on the validation split, how far the own loss rises by that step and by ten
     smaller ones (`validation/one_step_share`). A share below `least_share` is catastrophic overfitting: the epoch is
-    taken back, and from there on each batch is moved in `then_steps` steps. Without a validation split nobody watches.
+    taken back with its figures, so that it is never the best one, and from there on each batch is moved in `then_steps`
+    steps. Without a validation split nobody watches.
     """
 
     radius: float = 8 / 255
@@ -85,9 +87,11 @@ class _Guard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if int(self._trained.steps.numpy()) > 1:
             return
-        share = logs["validation/one_step_share"] = share_found(*self._losses())
+        share = logs[_SHARE] = share_found(*self._losses())
         if not self._technique.is_overfitted(share):
             return
+        for name in [n for n in logs if n.startswith("validation/") and n != _SHARE]:
+            del logs[name]  # of weights that are gone: nothing may be chosen by them
         self.model.graph.set_weights(self._healthy)
         if self._graph is not self.model.graph:
             self._graph.set_weights(self._healthy)
