@@ -60,12 +60,6 @@ class Client:
         """float32 [D], of length 1."""
         return self._array(picture, "embedding")
 
-    def following(self):
-        """A tracker of one video, by a file that has one inside (`edge.following.Following`). Raises EdgeError."""
-        from kerasvision.edge.following import Following
-
-        return Following(self.contract, self.row, self.runtime)
-
     def _rows(self, picture, keys, what):
         described = self.describe(self.predict(picture))
         key = next((key for key in keys if key in described), None)

@@ -14,14 +14,16 @@ _BESIDE = ("image", "seconds")  # inputs that are no state
 
 
 class Following:
-    """What `Client.following` gives; one a video. state: {key: array}, empty at first. time: of the last frame.
-    left_out: how often an object had no slot.
+    """A tracker of one video, by the file of a `Client` that has one inside. Raises EdgeError where it has none.
+
+    state: {key: array}, empty at first. time: of the last frame. left_out: how often an object had no slot.
     """
 
-    def __init__(self, contract, row, runtime):
+    def __init__(self, client):
+        row = client.row
         if FUNCTION not in row.get("functions", {}):
             raise EdgeError(f"{row.get('path', 'this file')} has no tracker; export it with model.slots.count=32")
-        self._contract, self._runtime = contract, runtime
+        self._contract, self._runtime = client.contract, client.runtime
         self._inputs = row["functions"][FUNCTION]["inputs"]
         self.state, self.time, self.left_out, self._size = {}, None, 0, None
 

@@ -9,7 +9,7 @@ import sys
 from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
-from kerasvision.edge.following import lines
+from kerasvision.edge.following import Following, lines
 from kerasvision.edge.runtimes import open_runtime
 from kerasvision.edge.verifying import in_words, verify
 
@@ -72,7 +72,7 @@ def _predict(args):
 def _track(args):
     if not args.rate > 0:
         raise EdgeUsageError(f"--rate {args.rate:g}; allowed: above 0")
-    following, number = open_client(args.file, args.threads).following(), 0
+    following, number = Following(open_client(args.file, args.threads)), 0
     for number, path in enumerate(_images(args.images)):
         print(lines(number, following.step(path, number / args.rate)), end="", flush=True)
     if following.left_out:

@@ -114,17 +114,22 @@ def step(slots, found, seconds, state):
         "order": _where(tf.reduce_max(births, 2), fresh, own["order"]),
     }
     own["id"], now_given = _ids(slots, own, shown, steps, given)
-    there = shown * _as_float(own["id"] > 0)
-    smooth = tf.concat([own["mean"][:, :, 0, :2], tf.maximum(own["mean"][:, :, 0, 2:], 0.0)], -1)
-    answer = {
-        "boxes_xyxy": box_ops.from_cxcywh(smooth) * there[..., None],
-        "ids": tf.cast(own["id"] * there, tf.int32),
-        "scores": _chosen(pairs + births, score[..., None])[..., 0] * there,
-        "labels": tf.cast(own["label"] * there, tf.int32),
-        "left_out": tf.cast(tf.reduce_sum(new, 1) - tf.reduce_sum(births, [1, 2]), tf.int32),
-    }
+    answer = _answer(own, shown, _chosen(pairs + births, score[..., None])[..., 0])
+    answer["left_out"] = tf.cast(tf.reduce_sum(new, 1) - tf.reduce_sum(births, [1, 2]), tf.int32)
     known += tf.reduce_sum(new, 1, keepdims=True)
     return answer, own | {"counts": tf.concat([steps + 1.0, given + now_given, known], 1)}
+
+
+def _answer(own, shown, score):
+    """What is shown of the slots, without `left_out`. shown: 0 or 1, score: of what each was paired with, [B, S]."""
+    there = shown * _as_float(own["id"] > 0)
+    smooth = tf.concat([own["mean"][:, :, 0, :2], tf.maximum(own["mean"][:, :, 0, 2:], 0.0)], -1)
+    return {
+        "boxes_xyxy": box_ops.from_cxcywh(smooth) * there[..., None],
+        "ids": tf.cast(own["id"] * there, tf.int32),
+        "scores": score * there,
+        "labels": tf.cast(own["label"] * there, tf.int32),
+    }
 
 
 def _read(slots, found):
