@@ -1,8 +1,8 @@
 """A Siamese network learns to find again what it is shown once, in films of cut-outs over photographs.
 
-Shows: `tracking/siamfc` on pairs of `sources/moving`. Frames are small (120 x 160), so that 12 epochs (1,128 steps of 32
-pairs) take 10 minutes of processor time, rendering and looking at the data before it among them (2 cores, AVX-512 (AMD
-EPYC), shared with other work). It learns, and is far from trained out: the loss still falls from 2.79 to 1.60.
+Shows: `tracking/siamfc` on pairs of `sources/moving`. Frames are small (120 x 160), so that 12 epochs (1,128 steps of
+32 pairs) take 10 minutes of processor time, rendering and looking at the data before it among them (2 cores, AVX-512
+(AMD EPYC), shared with other work). It learns, and is far from trained out: the loss has come from 2.79 to 1.60.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/follow_moving.py --out runs/follow
           python pipelines/measure_following.py runs/follow

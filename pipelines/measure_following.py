@@ -4,9 +4,9 @@ Shows: `systems/follow` in a closed loop: the network is told a box in the first
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/follow_moving.py --out runs/follow
           python pipelines/measure_following.py runs/follow
-Measured on 2 cores (AVX-512 (AMD EPYC), shared with other work), one run, 10 films of 50 frames a kind: success AUC (mean
-overlap), precision at 20 px, F1 of presence, and the share of frames without the object in which nothing is said to be
-there (few of the first two kinds are such):
+Measured on 2 cores (AVX-512 (AMD EPYC), shared with other work), one run, 10 films of 50 frames a kind: success AUC
+(mean overlap), precision at 20 px, F1 of presence, and the share of frames without the object in which nothing is said
+to be there (few of the first two kinds are such):
 
     plain                  untrained    0.058   0.098   0.999   0.000
     plain                  trained      0.498   0.967   0.999   0.000
@@ -15,8 +15,8 @@ there (few of the first two kinds are such):
     hidden, out and back   untrained    0.043   0.057   0.942   0.000
     hidden, out and back   trained      0.387   0.755   0.960   0.389
 
-It follows what it has never seen, and is coarse: 20 px are half of an object here. Of an object that is gone it is often
-said to be there. Weights of the untrained one are drawn anew each time.
+It follows what it has never seen, and is coarse: 20 px are half of an object here. Of an object that is gone it is
+often said to be there. Weights of the untrained one are drawn anew each time.
 """
 
 import argparse

@@ -168,7 +168,7 @@ def test_what_is_stopped_goes_on_exactly_and_not_with_another_model(made, video,
     monkeypatch.setattr(motchallenge, "to_text", plain)
     capsys.readouterr()
     assert track(*words, tmp_path / "out.txt", "--resume", "--tracker", "slots") == 2
-    assert "is the state of another tracker" in capsys.readouterr().err
+    assert "is the state of another system" in capsys.readouterr().err
     assert track(*words, tmp_path / "out.txt", "--resume") == 0
     assert (tmp_path / "out.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
 
