@@ -188,7 +188,7 @@ def changed(arch, settings):
     for setting in settings:
         path, equals, text = setting.partition("=")
         name = path.removeprefix("model.")
-        if not equals or name not in arch.after_training:
+        if not equals or name.partition(".")[0] not in arch.after_training:
             allowed = ", ".join(arch.after_training) or "none"
             raise UsageError(f"--set {setting}: of a trained {arch.registered_name} these may be set: {allowed}")
         arch = with_field(arch, name, text)

@@ -25,7 +25,7 @@ def configure(parser):
         "--tracker",
         default="",
         metavar="NAME",
-        help="sort, bytetrack, ocsort, slots or kerasvision (default: bytetrack)",
+        help="sort, bytetrack, ocsort, slots or kerasvision (default: the one in the file, else bytetrack)",
     )
     add_settings(parser, "settings of the tracker, as in keep_s=2")
     add_flags(parser)
@@ -51,6 +51,7 @@ class _Follower:
     inputs: typing.Callable
     classes: tuple
     boxes: dict | None = None
+    state_is_of: str = ""  # beside the tracker; boxes, and any detector's, are followed alike
 
     def step(self, frame):
         """A frame of `frames.read` -> the answer: numpy arrays by key, of the tracker's outputs. Moves the state on."""
@@ -58,17 +59,25 @@ class _Follower:
 
     def found(self):
         """What was found so far, in words."""
-        return f"{int(self.session.state['next_id']) - 1} objects"
+        state = self.session.state
+        if "next_id" in state:
+            return f"{int(state['next_id']) - 1} objects"
+        given = int(state["counts"][0, 1]) if "counts" in state else 0
+        left = int(state["left_out"])
+        return f"{given} objects by the model's own tracker" + (
+            f"; {left} times one had no slot, the surest have them" if left else ""
+        )
 
     def identity(self):
-        """What the state is of beside the tracker: boxes, and any detector's, are followed alike."""
-        return ""
+        """What the state is of."""
+        return self.state_is_of
 
 
 def _follower(args):
     from kerasvision.data import motchallenge
     from kerasvision.systems.base import Session
     from kerasvision.systems.multi_object import DEFAULT, Detected, tracker_of
+    from kerasvision.systems.slots import InGraph, has_own_tracker
 
     tracker = tracker_of(args.tracker or DEFAULT, args.settings)
     if args.what.lower().endswith(motchallenge.SUFFIXES):
@@ -85,6 +94,13 @@ def _follower(args):
     model = load(args.what)
     if "boxes_xyxy" not in model.arch.outputs:
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
+    if not args.tracker and has_own_tracker(model.arch):
+        if args.set:
+            raise UsageError(
+                f"--set: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
+            )
+        session, held = Session(InGraph(), {"detector": model}), f"{model.arch.image_size} {model.arch.slots}"
+        return _Follower(session, lambda frame: {"image": frame.pixels}, tuple(model.classes), state_is_of=held)
     session = Session(Detected(tracker), {"detector": model})
     return _Follower(session, lambda frame: {"image": frame.pixels}, tuple(model.classes))
 

@@ -28,8 +28,8 @@ def override(recipe, settings):
 
 
 def with_field(part, name, text):
-    """A part with one field set from text."""
-    return _set(part, [name], text, name)
+    """A part with one field set from text. name: of a field, or of one of a part in it: `slots.count`."""
+    return _set(part, name.split("."), text, name)
 
 
 def with_settings(part, settings, example):

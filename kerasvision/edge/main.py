@@ -1,4 +1,4 @@
-"""The client's commands: `predict FILE IMAGE...`, `verify FOLDER`, `bench FILE...`."""
+"""The client's commands: `predict FILE IMAGE...`, `track FILE FRAMES`, `verify FOLDER`, `bench FILE...`."""
 
 import argparse
 import dataclasses
@@ -9,6 +9,7 @@ import sys
 from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
+from kerasvision.edge.following import Following, lines
 from kerasvision.edge.runtimes import open_runtime
 from kerasvision.edge.verifying import in_words, verify
 
@@ -37,6 +38,13 @@ def _parser():
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
     checked.add_argument("folder")
     checked.set_defaults(run=_verify)
+    following = verbs.add_parser(
+        "track", help="MOTChallenge's lines of a folder of frames, in the order of their names"
+    )
+    following.add_argument("file", help=".tflite or .onnx with a tracker, beside its contract.json")
+    following.add_argument("images", nargs="+", help="frames, or a folder of them")
+    following.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="frames a second")
+    following.set_defaults(run=_track)
     timing = verbs.add_parser("bench", help="milliseconds of one example, on this processor")
     timing.add_argument("files", nargs="+")
     timing.add_argument("--repetitions", type=int, default=50)
@@ -59,6 +67,17 @@ def _predict(args):
             continue
         print(json.dumps({"input": str(path), "prediction": client.describe(values)}), flush=True)
     return 1 if failed else 0
+
+
+def _track(args):
+    if not args.rate > 0:
+        raise EdgeUsageError(f"--rate {args.rate:g}; allowed: above 0")
+    following, number = Following(open_client(args.file, args.threads)), 0
+    for number, path in enumerate(_images(args.images)):
+        print(lines(number, following.step(path, number / args.rate)), end="", flush=True)
+    if following.left_out:
+        print(f"{following.left_out} times an object had no slot; the surest have them", file=sys.stderr)
+    return 0
 
 
 def _images(words):

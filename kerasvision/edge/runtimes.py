@@ -7,6 +7,7 @@ import numpy as np
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 
 SIGNATURE = "serving_default"
+NEXT = "_next"  # behind an output of an .onnx that is an input too
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite: the FlatBuffer's file identifier
 
 
@@ -45,12 +46,19 @@ class LiteRT:
         if not signatures:
             raise EdgeError(f"{path} has no signature; files that KerasVision exports have {SIGNATURE}")
         self._run = self._interpreter.get_signature_runner(SIGNATURE if SIGNATURE in signatures else None)
+        self._signatures, self._path = signatures, path
         self.inputs = _rows(self._run.get_input_details())
         self.outputs = _rows(self._run.get_output_details())
 
     def infer(self, feed):
         """{input: array [1, ...] of the file's own dtype} -> {output: array [1, ...]}, as the file gives them."""
         return self._run(**feed)
+
+    def call(self, name, feed):
+        """The same of a further function of the file. Raises EdgeError where there is none."""
+        if name not in self._signatures:
+            raise EdgeError(f"{self._path} has no function {name}")
+        return self._interpreter.get_signature_runner(name)(**feed)
 
 
 class Onnx:
@@ -59,24 +67,41 @@ class Onnx:
     delegate = "cpu"
 
     def __init__(self, path, threads=None):
-        try:
-            import onnxruntime
-        except ImportError:
-            raise EdgeError("onnxruntime is not installed: pip install onnxruntime") from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors are of many classes of its own
-            raise EdgeError(f"{path} cannot be opened by onnxruntime: {_first_line(error)}") from None
+        self._path, self._threads, self._functions = pathlib.Path(path), threads, {}
+        self._session = self._opened(self._path)
         self.inputs = {i.name: {"dtype": _dtype(i.type), "shape": _sides(i.shape)} for i in self._session.get_inputs()}
         self.outputs = {
             o.name: {"dtype": _dtype(o.type), "shape": _sides(o.shape)} for o in self._session.get_outputs()
         }
 
+    def _opened(self, path):
+        try:
+            import onnxruntime
+        except ImportError:
+            raise EdgeError("onnxruntime is not installed: pip install onnxruntime") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads or 0
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors are of many classes of its own
+            raise EdgeError(f"{path} cannot be opened by onnxruntime: {_first_line(error)}") from None
+
     def infer(self, feed):
         """{input: array [B, ...]} -> {output: array [B, ...]}."""
         return dict(zip(self.outputs, self._session.run(None, feed), strict=True))
+
+    def call(self, name, feed):
+        """The same of a further function, a file of its own beside: `model.step.onnx`. Raises EdgeError."""
+        if name not in self._functions:
+            file = self._path.with_name(f"{self._path.stem}.{name}{self._path.suffix}")
+            if not file.is_file():
+                raise EdgeError(f"{file} is not there: the function {name} of {self._path.name} is a file of its own")
+            self._functions[name] = self._opened(file)
+        session = self._functions[name]
+        names = [
+            o.name.removesuffix(NEXT) if o.name.removesuffix(NEXT) in feed else o.name for o in session.get_outputs()
+        ]
+        return dict(zip(names, session.run(None, feed), strict=True))
 
 
 def check_tflite(path):

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.export.loops import LoopJudge
 from kerasvision.export.rounding import DRAWS, moved_weights
 
 RUNS = 10
@@ -53,7 +54,8 @@ class FunctionJudge:
     def __init__(self, served, samples):
         self._served = served
         self.feeds = list(feeds(served, samples)) if served.functions else []
-        self._expected = {name: self._given(name) for name in served.functions}
+        self._loops = {name: LoopJudge(served, name, samples) for name in served.loop_functions}
+        self._expected = {name: self._given(name) for name in served.functions if name not in self._loops}
         self._tolerances = {}
 
     def _given(self, name):
@@ -82,6 +84,11 @@ class FunctionJudge:
         for name in names:
             if name not in rows:
                 wrong.append(f"has no function {name}")
+                continue
+            if name in self._loops:
+                found, lines = self._loops[name].measured(lambda of, n=name: runner.call(n, of), exporter.precision)
+                rows[name] |= {"closed_loop": found, "latency_ms": self._latency(runner, name)}
+                wrong += [f"{name} {line}" for line in lines]
                 continue
             given = [runner.call(name, held[name]) for held in self.feeds]
             error = max(apart(a, b) for a, b in zip(self._expected[name], given, strict=True))

@@ -51,7 +51,10 @@ class Artifact:
     whether the budget is kept) and `worst` (the example of the largest difference).
 
     functions: of each of the architecture's further functions in it its `inputs` and `outputs`, `max_error` (largest
-    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`. promise:
+    difference from the trained graph, relative to an output's largest number), `tolerance` and `latency_ms`; of one
+    that goes from frame to frame `closed_loop` in place of the first two (`export.loops`): `frames`, `objects` that got
+    an id in them, `same_ids` (share of frames with the Python tracker's ids), `least_iou` of their boxes, and
+    `left_out`. promise:
     what the file promises of its answers (`Architecture.promise`), fitted to its own scores. explanation: of a file
     that gives its `heat`, how like the trained model's that is: see `heat.kept`. repair: by which
     steps it loses less (`repair.ladder`), {} where there were none.

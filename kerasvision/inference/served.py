@@ -43,6 +43,7 @@ class Served(tf.Module):
             name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False) for name, f in held.items()
         }
         self.measured_with = {name: dict(f.measured_with) for name, f in held.items()}
+        self.loop_functions = tuple(name for name, f in held.items() if f.is_loop)
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""

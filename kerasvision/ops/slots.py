@@ -2,7 +2,8 @@
 
 It is `systems.multi_object` in float32 with pairs made greedily and without what looks back (re-update, direction, the
 last place, the camera): SORT (Bewley et al. 2016, arXiv:1602.00763) in two stages by score, as in ByteTrack (Zhang et
-al. 2022, arXiv:2110.06864). Time is in seconds. Operators are those that every runtime has.
+al. 2022, arXiv:2110.06864). Time is in seconds from frame to frame, for float32 seconds of a long video have no digits
+for them. Operators are those that every runtime has.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import UsageError
 from kerasvision.ops import boxes as box_ops
 
-_LATE_S = 1e-4  # float32 seconds after a quarter of an hour have no more digits
+_LATE_S = 1e-4  # what float32 adds up to over a thousand frames
 _NONE = -1e9
 
 
@@ -70,31 +71,34 @@ def state_shapes(slots):
     """key -> shape of a state without batch, float32; all begin with zeros.
 
     mean: values and velocities, covariance: of value, both and velocity, each of center, width and height, as of
-    `systems._kalman`. box: when it was last seen. held: 1 where a slot is taken. id: 0 until it is confirmed. order: in
-    which objects were first seen. clock: the last time, how many steps there were, ids given, and objects first seen.
+    `systems._kalman`. box: when it was last seen. held: 1 where a slot is taken. id: 0 until it is confirmed. hits and
+    missed: how often it was seen, and not seen since. away: seconds since it was seen. order: in which objects were
+    first seen. counts: of steps, of ids given, and of objects first seen.
     """
-    one = dict.fromkeys(("held", "id", "label", "hits", "missed", "seen", "order"), (slots.count,))
+    one = dict.fromkeys(("held", "id", "label", "hits", "missed", "away", "order"), (slots.count,))
     return (
         {"mean": (slots.count, 2, 4), "covariance": (slots.count, 3, 4), "box": (slots.count, 4)}
         | one
-        | {"clock": (4,)}
+        | {"counts": (3,)}
     )
 
 
-def step(slots, found, time, state):
+def step(slots, found, seconds, state):
     """(answer, the next state) of one frame, all with a batch axis.
 
-    found: `boxes_xyxy` [B, D, 4], `scores` [B, D], `labels` int [B, D], below 0 where there is none. time: float32
-    [B, 1], seconds. state: as `state_shapes` says. The answer has a row a slot: `boxes_xyxy` [B, S, 4], `ids` int32
-    [B, S], 0 where a slot shows nothing in this frame, `scores`, `labels` int32 [B, S], and `left_out` int32 [B], how
-    many objects had no slot.
+    found: `boxes_xyxy` [B, D, 4], `scores` [B, D], `labels` int [B, D], below 0 where there is none. seconds: float32
+    [B, 1], since the frame before; of the first one it does not matter. state: as `state_shapes` says. The answer has a
+    row a slot: `boxes_xyxy` [B, S, 4], `ids` int32 [B, S], 0 where a slot shows nothing in this frame, `scores`,
+    `labels` int32 [B, S], and `left_out` int32 [B], how many objects had no slot.
     """
     box, score, counts = _read(slots, found)
     label = _as_float(found["labels"])
-    clock = state["clock"]
-    own = {key: state[key] for key in state_shapes(slots) if key != "clock"}
-    own["held"] *= _as_float(time - own["seen"] <= slots.keep_s + _LATE_S)
-    own = _moved_on(slots, own, tf.where(clock[:, 1:2] > 0, time - clock[:, :1], 0.0))
+    steps, given, known = (state["counts"][:, i : i + 1] for i in range(3))
+    seconds = tf.where(steps > 0, seconds, 0.0)
+    own = {key: state[key] for key in state_shapes(slots) if key != "counts"}
+    own["away"] += seconds
+    own["held"] *= _as_float(own["away"] <= slots.keep_s + _LATE_S)
+    own = _moved_on(slots, own, seconds)
     pairs = _associated(slots, own, (box, score, label, counts))
     is_paired = tf.reduce_max(pairs, 2)
     own["held"] *= tf.maximum(is_paired, _as_float(own["id"] > 0))
@@ -103,24 +107,29 @@ def step(slots, found, time, state):
     observed = _chosen(pairs + births, box)
     own = _seen_now(slots, own, observed, is_paired, tf.reduce_max(births, 2))
     shown = tf.maximum(is_paired, tf.reduce_max(births, 2))
-    fresh = _chosen(births, (clock[:, 3:4] + tf.cumsum(new, 1))[..., None])[..., 0]
+    fresh = _chosen(births, (known + tf.cumsum(new, 1))[..., None])[..., 0]
     own |= {
         "label": _where(shown, _chosen(pairs + births, label[..., None])[..., 0], own["label"]),
-        "seen": _where(shown, tf.broadcast_to(time, tf.shape(shown)), own["seen"]),
+        "away": own["away"] * (1.0 - shown),
         "order": _where(tf.reduce_max(births, 2), fresh, own["order"]),
     }
-    own["id"], given = _ids(slots, own, shown, clock)
+    own["id"], now_given = _ids(slots, own, shown, steps, given)
+    answer = _answer(own, shown, _chosen(pairs + births, score[..., None])[..., 0])
+    answer["left_out"] = tf.cast(tf.reduce_sum(new, 1) - tf.reduce_sum(births, [1, 2]), tf.int32)
+    known += tf.reduce_sum(new, 1, keepdims=True)
+    return answer, own | {"counts": tf.concat([steps + 1.0, given + now_given, known], 1)}
+
+
+def _answer(own, shown, score):
+    """What is shown of the slots, without `left_out`. shown: 0 or 1, score: of what each was paired with, [B, S]."""
     there = shown * _as_float(own["id"] > 0)
     smooth = tf.concat([own["mean"][:, :, 0, :2], tf.maximum(own["mean"][:, :, 0, 2:], 0.0)], -1)
-    answer = {
+    return {
         "boxes_xyxy": box_ops.from_cxcywh(smooth) * there[..., None],
         "ids": tf.cast(own["id"] * there, tf.int32),
-        "scores": _chosen(pairs + births, score[..., None])[..., 0] * there,
+        "scores": score * there,
         "labels": tf.cast(own["label"] * there, tf.int32),
-        "left_out": tf.cast(tf.reduce_sum(new, 1) - tf.reduce_sum(births, [1, 2]), tf.int32),
     }
-    seen_first = clock[:, 3:4] + tf.reduce_sum(new, 1, keepdims=True)
-    return answer, own | {"clock": tf.concat([time, clock[:, 1:2] + 1.0, clock[:, 2:3] + given, seen_first], 1)}
 
 
 def _read(slots, found):
@@ -248,12 +257,11 @@ def _seen_now(slots, own, observed, is_paired, is_born):
     }
 
 
-def _ids(slots, own, shown, clock):
+def _ids(slots, own, shown, steps, given):
     """(ids [B, S], how many were given now [B, 1]): in the order in which objects were first seen. In the first step
     all get one: nothing has been there before them.
     """
-    often = _as_float(own["hits"] >= slots.confirm) + _as_float(clock[:, 1:2] <= 0)
+    often = _as_float(own["hits"] >= slots.confirm) + _as_float(steps <= 0)
     due = shown * _as_float(own["id"] <= 0) * tf.minimum(often, 1.0)
     before = _as_float(own["order"][:, None] <= own["order"][:, :, None]) * due[:, None]
-    given = clock[:, 2:3] + tf.reduce_sum(before, 2)
-    return _where(due, given, own["id"]), tf.reduce_sum(due, 1, keepdims=True)
+    return _where(due, given + tf.reduce_sum(before, 2), own["id"]), tf.reduce_sum(due, 1, keepdims=True)

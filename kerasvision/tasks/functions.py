@@ -12,13 +12,16 @@ class Function:
     an input; a key that a function before it gives is what that one gave (a state goes in and comes out as a tensor);
     any other is a state, which begins with zeros. outputs: key -> `tasks.base.Output`. call: {key: tensor} -> {key:
     tensor}, pure TensorFlow on layers of the graph. measured_with: key -> the prepared input of another name that it is
-    given where the function is measured, such as a second picture for the frame of `follow`.
+    given where the function is measured, such as a second picture for the frame of `follow`. is_loop: it takes frame by
+    frame, with the `seconds` since the one before and a state, and answers with `ids`: what it says depends on all
+    frames before, so that it is measured over a film of frames (`export.loops`).
     """
 
     inputs: dict
     outputs: dict
     call: typing.Callable
     measured_with: dict = dataclasses.field(default_factory=dict)
+    is_loop: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,9 +43,10 @@ def begin(slots):
 
 def in_slots(slots, frames):
     """[(ids, boxes) of each frame, by rising id]."""
-    run, state, held = traced(slots), begin(slots), []
+    run, state, held, before = traced(slots), begin(slots), [], 0.0
     for found in frames:
-        answer, state = run(padded(found), np.float32([[found["time"]]]), state)
+        answer, state = run(padded(found), np.float32([[found["time"] - before]]), state)
+        before = found["time"]
         ids = answer["ids"].numpy()[0]
         order = [i for i in np.argsort(ids, kind="stable") if ids[i] > 0]
         held.append((ids[order].tolist(), answer["boxes_xyxy"].numpy()[0][order]))

@@ -21,6 +21,7 @@ from tests.undrawn import train
 SIDE = (64, 64)  # of drawn scenes and masks
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 PREPARATIONS = {
+    "measure_following.py",
     "measure_outliers_digits.py",
     "measure_promises.py",
     "measure_uncertainty.py",
@@ -45,6 +46,7 @@ RECIPES = {
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "detect_text.py": ("recipe",),
     "promise_shapes.py": ("boxes", "pixels"),
+    "follow_moving.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
@@ -134,6 +136,8 @@ def _two_steps(recipe, tmp_path):
         sizes = {"volume_size": (4, 8, 8)}
     elif recipe.data.registered_name == "sources/table":
         sizes = {"length": 32, "words": 8}
+    elif recipe.data.registered_name == "sources/moving":
+        sizes = {}
     else:
         scenes = data.registered_name in {
             f"sources/{k}" for k in ("semantic", "cut_paste", "image_mask", "rendered_scene")
@@ -164,6 +168,8 @@ def _drawn(source, tmp_path):
     if kind == "coco":
         draw_coco(tmp_path, 24)
         return dataclasses.replace(source, path=str(tmp_path))
+    if kind == "moving":
+        return dataclasses.replace(source, **_drawn_places(tmp_path), films=(4, 2, 2), frames=2)
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
     if kind == "table":
@@ -215,7 +221,13 @@ def _drawn_folder(tmp_path):
 
 
 def _drawn_scenes(source, tmp_path):
-    """Four disks and four squares, each of its own color, on four plain backgrounds."""
+    alone = {"objects": (1, 2), "company": 0.0}  # else each scene of two classes has both
+    held = _drawn_places(tmp_path) | alone | {"scenes": (8, 4, 4), "image_size": SIDE}
+    return dataclasses.replace(source, **held, cache=str(tmp_path / "cache"))
+
+
+def _drawn_places(tmp_path):
+    """Where cut-outs are: four disks and four squares, each of its own color, and four plain backgrounds."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:24, :24] - 11.5
     shapes = {"disk": np.hypot(rows, columns) < 11, "square": np.maximum(abs(rows), abs(columns)) < 9}
@@ -230,11 +242,7 @@ def _drawn_scenes(source, tmp_path):
         ground = np.full((80, 80, 3), 60 * i + 10, np.uint8)
         Image.fromarray(ground).save(tmp_path / "backgrounds" / f"{'wxyz'[i]}.png")
     places = {"path": str(tmp_path / "cutouts"), "backgrounds": (str(tmp_path / "backgrounds"),)}
-    shares = {"validation_fraction": 0.25, "test_fraction": 0.25}
-    alone = {"objects": (1, 2), "company": 0.0}  # else each scene of two classes has both
-    return dataclasses.replace(
-        source, **places, **shares, **alone, scenes=(8, 4, 4), image_size=SIDE, cache=str(tmp_path / "cache")
-    )
+    return places | {"validation_fraction": 0.25, "test_fraction": 0.25}
 
 
 @pytest.mark.slow

@@ -151,6 +151,25 @@ def test_what_is_lost_is_looked_for_everywhere(lost_and_found):
     assert np.abs(found["memory"] - state["memory"]).max() > 0  # surely seen, so remembered
 
 
+def test_a_box_s_size_changes_by_the_part_that_is_said():
+    """In logarithms: of what is seen (1) a tenth, or nothing (0); its middle is where it is seen."""
+    arch, size = tiny(), {}
+    graph = arch.build()
+    graph.get_layer("boxes").set_weights([np.zeros_like(w) for w in graph.get_layer("boxes").get_weights()])
+    graph.get_layer("boxes").bias.assign([0.5, -0.5, 0.4, -0.3])
+    graph.get_layer("presence").bias.assign([40.0])
+    frame = tf.constant(RNG.integers(0, 256, (1, 60, 80, 3)), tf.uint8)
+    for rate in (1.0, 0.1, 0.0):
+        functions = Served(dataclasses.replace(arch, size_rate=rate), graph, ("object",)).functions
+        state = functions["remember"]({"image": frame, "box": tf.constant([[30.0, 20, 54, 36]])})
+        x1, y1, x2, y2 = functions["follow"]({"image": frame} | dict(state))["box"].numpy()[0]
+        size[rate] = (np.log([(x2 - x1) / 24, (y2 - y1) / 16]), [x1 + x2, y1 + y2])
+    assert np.abs(size[1.0][0]).min() > 0.05
+    np.testing.assert_allclose(size[0.1][0], 0.1 * size[1.0][0], atol=1e-4)
+    np.testing.assert_allclose(size[0.0][0], 0.0, atol=1e-5)
+    np.testing.assert_allclose(size[0.1][1], size[1.0][1], atol=1e-3)
+
+
 def test_only_what_leaves_boxes_in_place_augments():
     arch = tiny()
     for name, is_refused in (("geometric/horizontal_flip", True), ("photometric/brightness", False)):

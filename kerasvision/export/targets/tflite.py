@@ -184,6 +184,12 @@ def _of_several(served, module, folder):
 
 
 def _made(converter, served, quantize, io, calibration, pixels):
+    if served.loop_functions and quantize in ("int8", "int16x8"):
+        # TensorFlow's calibrator ends the process at suppression in a second signature
+        raise KerasVisionError(
+            f"tflite:{quantize}: {', '.join(served.loop_functions)} cannot be calibrated; export tflite, "
+            "tflite:float16 or tflite:dynamic, or leave the tracker out with model.slots.count=0"
+        )
     if served.loops and quantize in ("int8", "int16x8"):
         raise KerasVisionError(
             f"tflite:{quantize}: {', '.join(served.loops)} runs in a loop, which has no integer form; train with "

@@ -20,8 +20,10 @@ from kerasvision.metrics.detection import Detection as DetectionEvaluator
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
+from kerasvision.ops.slots import Slots
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._promising import Promising
+from kerasvision.tasks.detection._steps import Stepping
 from kerasvision.tasks.detection._targets import BoxTargets
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 from kerasvision.tasks.outer_boxes import OuterBoxes
@@ -39,7 +41,7 @@ class Detection(Promising, ImageArchitecture):
 
     num_classes: without background; 0 takes the number from the data. image_size: (h, w), multiples of the coarsest
     stride. suppression: which candidates become detections, and D. outer_boxes: boxes that hold a promised share of the
-    objects whole.
+    objects whole. slots: of a tracker that files have inside, as the function `step`; with slots.count=0 there is none.
     """
 
     num_classes: int = 0
@@ -51,11 +53,13 @@ class Detection(Promising, ImageArchitecture):
     antialias: bool = since(True, before=False)
     suppression: Suppression = Suppression()
     outer_boxes: OuterBoxes = OuterBoxes()
+    slots: Slots = Slots()
 
     name: typing.ClassVar[str] = "detection"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
     main_metric: typing.ClassVar[str] = "ap"
     showing: typing.ClassVar[Showing] = ObjectsShowing()
+    after_training: typing.ClassVar[tuple[str, ...]] = ("slots",)
 
     @property
     def outputs(self):
@@ -89,6 +93,9 @@ class Detection(Promising, ImageArchitecture):
 
     def targets(self):
         return BoxTargets(self)
+
+    def functions(self, graph):
+        return Stepping(self, graph).functions() if self.slots.count else {}
 
     def ground_truth(self, sample):
         return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_GROUND_TRUTH) if k in sample}

@@ -42,7 +42,7 @@ class Steps:
         memory = inputs["memory"]
         return {
             "memory": memory + arch.rate * sure[:, :, None, None] * (aim - memory),
-            "box": present * self._kept_inside(found) + (1.0 - present) * box,
+            "box": present * self._kept_inside(self._sized(found, box)) + (1.0 - present) * box,
             "lost": (1.0 - present) * (lost + 1.0),
             "score": score[:, 0],
             "present": present[:, 0],
@@ -55,6 +55,13 @@ class Steps:
         rows, columns = (tf.range(part)[None] + at[:, None] for at in (place // count, place % count))
         rows = tf.gather(features, rows, axis=1, batch_dims=1)
         return tf.gather(rows, columns, axis=2, batch_dims=1)
+
+    def _sized(self, boxes, before):
+        """Boxes whose sizes are nearly those of the boxes before."""
+        new, old = box_ops.to_cxcywh(boxes), box_ops.to_cxcywh(before)
+        a, b = (tf.math.log(tf.maximum(held[:, 2:], 1.0)) for held in (old, new))
+        size = tf.exp(a + self.arch.size_rate * (b - a))
+        return box_ops.from_cxcywh(tf.concat([new[:, :2], size], -1))
 
     def _kept_inside(self, boxes):
         """Boxes whose middles are within the frame."""

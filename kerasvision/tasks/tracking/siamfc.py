@@ -45,10 +45,11 @@ class SiamFC(SingleObject):
     default backbone, and a shifted picture has a shifted answer.
 
     present_from: score from which the object is said to be there. centered: how much a cosine window about where it was
-    weighs against the response, 0..1. rate: how much of what was just seen, when surely seen, goes into the memory;
-    recent: the largest part of the memory that is not the first look. sure_from: score from which it is surely seen,
-    and from which a lost object counts as found. patience: frames without the object after which it is looked for in
-    tiles = (rows, columns) of the whole frame, one after the other.
+    weighs against the response, 0..1. size_rate: how much of a size that is seen goes into the box, in logarithms: from
+    frame to frame errors add up, and with 1 boxes shrank to a sixth in two seconds. rate: how much of what was just
+    seen, when surely seen, goes into the memory; recent: the largest part of the memory that is not the first look.
+    sure_from: score from which it is surely seen, and from which a lost object counts as found. patience: frames
+    without the object after which it is looked for in tiles = (rows, columns) of the whole frame, one after the other.
     """
 
     backbone: Backbone = dataclasses.field(
@@ -62,6 +63,7 @@ class SiamFC(SingleObject):
     trim: int = 3
     present_from: float = 0.5
     centered: float = 0.3
+    size_rate: float = 0.1
     rate: float = 0.1
     recent: float = 0.4
     sure_from: float = 0.8
@@ -69,7 +71,7 @@ class SiamFC(SingleObject):
     tiles: tuple[int, int] = (3, 4)
 
     after_training: typing.ClassVar[tuple[str, ...]] = (
-        *("present_from", "centered", "rate", "recent", "sure_from", "patience", "tiles"),
+        *("present_from", "centered", "size_rate", "rate", "recent", "sure_from", "patience", "tiles"),
     )
 
     def __post_init__(self):
@@ -79,7 +81,7 @@ class SiamFC(SingleObject):
             "level, such as c3": self.level[:1] != "c" or not self.level[1:].isdigit(),
             "tiles, each 1 or more": min(self.tiles) < 1,
         }
-        wrong |= {f"{k}, 0 to 1": not 0 <= getattr(self, k) <= 1 for k in self.after_training[:5]}
+        wrong |= {f"{k}, 0 to 1": not 0 <= getattr(self, k) <= 1 for k in self.after_training[:6]}
         for allowed, is_wrong in wrong.items():
             if is_wrong:
                 name = allowed.split(",")[0]

@@ -1,0 +1,57 @@
+"""What a detector's file does frame by frame where it has slots: objects are found, and known again from before.
+
+The tracker is `ops.slots`; its boxes are in pixels of the prepared image, as those of a file are.
+"""
+
+import dataclasses
+import typing
+
+import tensorflow as tf
+
+from kerasvision.ops.slots import state_shapes, step
+from kerasvision.tasks.base import Function, Output
+
+_UNITS = {
+    "mean": "pixel of the prepared image, and pixel a second",
+    "covariance": "square of these",
+    "box": "pixel of the prepared image",
+    "away": "second",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stepping:
+    """Final. arch: a `Detection` with slots. graph: its trained Keras model."""
+
+    arch: typing.Any
+    graph: typing.Any
+
+    def functions(self):
+        """`step` (image, seconds, state) -> objects with `ids`, `left_out`, and the state after the frame."""
+        slots = self.arch.slots
+        image = self.arch.prepared_inputs()
+        state = {k: tf.TensorSpec([None, *shape], tf.float32) for k, shape in state_shapes(slots).items()}
+        kept = {k: Output("float32", _UNITS.get(k, ""), shape) for k, shape in state_shapes(slots).items()}
+        most = (slots.count,)
+        answer = {
+            "boxes_xyxy": Output("float32", "pixel of the prepared image", (slots.count, 4)),
+            "ids": Output("int32", "number of an object, from 1; 0: nothing is shown in this slot", most),
+            "scores": Output("float32", "probability", most),
+            "labels": Output("int32", "class index", most),
+            "left_out": Output("int32", "objects that had no slot"),
+        }
+        seconds = {"seconds": tf.TensorSpec([None, 1], tf.float32)}
+        return {"step": Function(image | seconds | state, answer | kept, self.step, is_loop=True)}
+
+    def step(self, inputs):
+        """One frame. Name scopes mark the parts for the int8 converter, as in `inference.served`."""
+        prepared = {k: inputs[k] for k in self.arch.prepared_inputs()}
+        with tf.name_scope("kv_normalize"):
+            windows = self.arch.normalize(prepared)
+        raw = self.graph(windows, training=False)
+        with tf.name_scope("kv_decode"):
+            raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}
+            found = self.arch.decode(raw, self.arch.no_geometry(prepared))
+            state = {k: inputs[k] for k in state_shapes(self.arch.slots)}
+            answer, after = step(self.arch.slots, found, inputs["seconds"], state)
+        return answer | after
