@@ -21,7 +21,8 @@ def close_matches(name, allowed, most=8):
         for full in allowed:
             tails.setdefault(full.rsplit("/", 1)[-1], []).append(full)
         near = difflib.get_close_matches(str(name).rsplit("/", 1)[-1], tails, n=3, cutoff=0.5)
-        close = [full for tail in near for full in tails[tail]] or close
+        shown = max(3, len(tails[near[0]])) if near else 0  # all parts of the closest name, and no long list of others
+        close = [full for tail in near for full in tails[tail]][:shown] or close
     if close:
         return f"did you mean {', '.join(close)}?"
     more = f", ... ({len(allowed)} in all)" if len(allowed) > most else ""
