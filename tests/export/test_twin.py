@@ -16,11 +16,8 @@ from kerasvision.export.twin.reading import Held
 from kerasvision.export.twin.twin import Twin
 from kerasvision.robustness.attacks.classifier import Classifier
 from tests import store
-from tests.contract import contracts
-from tests.contract.cases import CASES as CONTRACT_CASES
 from tests.contract.cases import EXEMPT_FROM_QAT, TOYS, names
 from tests.export import twins
-from tests.export.random_models import randomized
 
 NAMES = [name for name in names() if name not in TOYS]
 QUANTIZE = ("float32", "float16", "dynamic", "int8")
@@ -84,9 +81,7 @@ QAT = [n for n in NAMES if n not in EXEMPT_FROM_QAT]
     "name", [pytest.param(n, marks=() if n == "classification/classifier" else pytest.mark.nightly) for n in QAT]
 )
 def test_files_of_quantization_aware_training_too(name, tmp_path):
-    arch = CONTRACT_CASES[name].make()
-    graph = create("techniques/qat").graph(arch, randomized(contracts.built(arch), 3))
-    check_file(name, "int8", tmp_path / "model.tflite", graph)
+    check_file(name, "int8", tmp_path / "model.tflite", twins.aware(name))
 
 
 def check_raw(inside, arch, graph, row, quantize):

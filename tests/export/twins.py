@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from kerasvision.core.registry import create
 from kerasvision.export.targets.tflite import convert
 from kerasvision.inference.served import Served
 from tests.contract import contracts
@@ -34,6 +35,21 @@ def written(name, quantize, path, graph=None):
     rows = prepared_of(case, arch)
     path.write_bytes(convert(Served(arch, graph, case.classes), quantize, "mixed", rows))
     return arch, graph, rows
+
+
+def aware(name, changed=lambda graph: graph):
+    """The graph of a case with fake quantization, whose ranges are those of its own examples: of a graph that has
+    seen none, the range of the pixels is [0, 0], and all of them are on one of two steps. changed: of the plain graph
+    with random weights, makes the one to start from.
+    """
+    case = CASES[name]
+    arch = case.make()
+    graph = create("techniques/qat").graph(arch, changed(randomized(contracts.built(arch), 3)))
+    rows = [arch.normalize(row) for row in prepared_of(case, arch)]
+    together = {key: tf.concat([row[key] for row in rows], 0) for key in rows[0]}
+    for _ in range(2):  # the second meets what the first has made of the batch normalization
+        graph(together, training=True)
+    return graph
 
 
 def opened(path):
