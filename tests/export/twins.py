@@ -95,6 +95,8 @@ def _apart(twin, node, mine, theirs, held, given):
         return float(np.abs(mine - held.real(theirs)).max() / held.scale[0] / A_STEP)
     if held.dtype != "float32":
         return float((mine != theirs).sum())
+    neither = np.isnan(mine) & np.isnan(theirs)  # of what is chosen away behind: TensorFlow's division without NaN
+    mine, theirs = (np.where(neither, 0, value) for value in (mine, theirs))
     largest = max(1.0, np.abs(theirs).max(initial=0))
     allowed = ROUNDING * largest + _step_of_input(twin, node, given)
     return float(np.abs(mine - theirs).max(initial=0) / allowed)

@@ -57,17 +57,24 @@ def _is_integer(model, graph, operator):
 def _paired(mine, graph, theirs, other):
     """[(operator of the int8 file, bias of the float file, float32)], in the order that they run."""
     ours, floats = _operators(mine, graph), _operators(theirs, other)
-    forms = (
-        [(kind_of(model, o), list(held.tensors[o.inputs[1]].shape)) for o in operators]
-        for model, held, operators in ((mine, graph, ours), (theirs, other, floats))
-    )
-    first, second = forms
-    if first != second:
+    pairs = [(o, constant(theirs, other, int(f.inputs[2]))) for o, f in zip(ours, floats, strict=False)]
+    alike = [kind_of(mine, o) for o in ours] == [kind_of(theirs, f) for f in floats]
+    if not alike or not all(_same(mine, graph, operator, bias) for operator, bias in pairs):
         raise KerasVisionError(
             "int8: a channel without weights has a bias that does not fit into 32 bits, and the float file that has it "
             "holds other operators; train without techniques/qat and export tflite:int8, which calibrates instead"
         )
-    return [(o, constant(theirs, other, int(f.inputs[2]))) for o, f in zip(ours, floats, strict=True)]
+    return pairs
+
+
+def _same(model, graph, operator, wanted):
+    """Whether a bias is one of a float file, rounded to its steps wherever it fits."""
+    held = constant(model, graph, int(operator.inputs[2]))
+    if held is None or wanted is None or held.shape != wanted.shape:
+        return False
+    scale = graph.tensors[operator.inputs[2]].quantization.scale if held.dtype == np.int32 else 1.0
+    fits = np.abs(held.astype(np.float64)) <= MOST
+    return (~fits | (np.abs(held * scale - wanted) <= np.float64(scale) + 1e-6 * np.abs(wanted))).all()
 
 
 def _widen(model, graph, kernel, held):
