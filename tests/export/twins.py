@@ -66,7 +66,7 @@ def fast(path):
 
 def answers(interpreter, rows):
     """What an interpreter answers to prepared inputs: [{key: numpy}]."""
-    run = interpreter.get_signature_runner()
+    run = interpreter.get_signature_runner("serving_default")
     taken = run.get_input_details()
     return [run(**{k: v.astype(taken[k]["dtype"]) for k, v in row.items()}) for row in rows]
 
