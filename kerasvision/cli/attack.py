@@ -10,6 +10,8 @@ from kerasvision.cli.recipes import add_settings
 HELP = "attack a model with small changes of its test images: a run, or an exported file by its own gradients"
 _WAYS = {"transfer": "made on the trained model", "white_box": "by its own gradients", "asked_alone": "by scores alone"}
 
+_NO_FILE = "--ways compares ways into an exported .tflite or .onnx, and this is neither"
+
 
 def configure(parser):
     """Add the verb's arguments."""
@@ -27,7 +29,8 @@ def configure(parser):
     parser.add_argument(
         "--ways",
         action="store_true",
-        help="of an exported file also: images made on the run that it lies in, and square, by its scores alone",
+        help="of an exported file also: images made on the run that it lies in and, of a classifier, square, by its "
+        "scores alone; the file itself judges all",
     )
     parser.add_argument("--unchecked", action="store_true", help="do not look for signs that the figure is an illusion")
     parser.add_argument("--out", metavar="DIR", help="write attack.json and the images, attacked.npz, there")
@@ -68,14 +71,16 @@ def _tell(args, found, arrays, show):
 
 
 def _run_scenes(args, model, recipe, classes, attack):
-    from kerasvision.core.errors import UsageError
-    from kerasvision.robustness.attacks.scenes import Aim, attacked
+    from kerasvision.robustness.attacks.scenes import Aim, attacked, ways
 
-    if args.ways:
-        raise UsageError("--ways compares ways into an exported classifier; a detector or segmenter is none")
+    file = _scenes_file(args.model) if args.ways else None
     aim = Aim(args.goal or "harm", args.target)
     with progress_bar() as progress:
         found, arrays = attacked(model, recipe, classes, attack, aim, args.split, args.examples, progress)
+        if file:
+            settings = {"split": args.split, "examples": args.examples}
+            trained = _trained(args.model)
+            found["ways"] = ways(file, model, trained, recipe, classes, attack, aim, settings, progress)
     return _tell(args, found, arrays, _print_scenes)
 
 
@@ -118,8 +123,26 @@ def _file(what):
 
     file, _, _ = _opened(what, with_slopes=False)
     if not isinstance(file, AskedClassifier):
-        raise UsageError("--ways compares ways into an exported .tflite or .onnx, and this is neither")
+        raise UsageError(_NO_FILE)
     return file
+
+
+def _scenes_file(what):
+    """An exported file of a detector or segmenter as it answers."""
+    from kerasvision.api import load
+    from kerasvision.core.errors import UsageError
+    from kerasvision.robustness.attacks.scenes import AskedScenes
+
+    model = load(what)
+    if not model.runner.takes_prepared:
+        raise UsageError(_NO_FILE)
+    return AskedScenes(model.arch, model.runner.infer)
+
+
+def _trained(what):
+    """What gives the gradients of the run in which an exported file lies, or None where there is none."""
+    run = _run_of(what)
+    return _opened(run, with_slopes=True)[0] if run else None
 
 
 def _ways(args, file, model, recipe, classes, attack, progress):
@@ -129,10 +152,8 @@ def _ways(args, file, model, recipe, classes, attack, progress):
     white = model
     if not attack.needs_slopes:
         white, attack = _white(args.model), make(attacks["pgd"], {"radius": getattr(attack, "radius", 8 / 255)})
-    run = _run_of(args.model)
-    trained = _opened(run, with_slopes=True)[0] if run else None
     settings = {"split": args.split, "examples": args.examples, "target": args.target}
-    return three_ways(file, white, trained, recipe, classes, attack, settings, progress)
+    return three_ways(file, white, _trained(args.model), recipe, classes, attack, settings, progress)
 
 
 def _white(what):
@@ -155,8 +176,7 @@ def _checked(args, model, attack, arrays):
     if not len(right):
         return None
     right = right[:: -(-len(right) // 64)]
-    run = _run_of(args.model) if args.ways else None
-    other = _opened(run, with_slopes=True)[0] if run else None
+    other = _trained(args.model) if args.ways else None
     radius = attack.radius if attack.norm == "linf" and hasattr(attack, "radius") else 8 / 255
     found = judged(model, arrays["pixels"][right], arrays["labels"][right], radius, other)
     return found | {"radius": radius, "flags": [dataclasses.asdict(flag) for flag in found["flags"]]}
@@ -169,6 +189,9 @@ def _print_scenes(found):
     print(f"{_heading(found)}: {goal}")
     print(f"{found['examples']} examples of {found['split']}: {found['metric']} {found['clean']:.4f}", end="")
     print(f", under attack {found['attacked']:.4f}; changes have a median norm of {found['moved']:.4g}")
+    for name, way in found.get("ways", {}).items():
+        left = "cannot be gone" if way is None else f"{way['metric']} {way['attacked']:.4f}, {way['clean']:.4f} before"
+        print(f"{name.replace('_', ' ')} ({_WAYS[name]}): {left}")
 
 
 def _heading(found):

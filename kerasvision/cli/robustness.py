@@ -47,12 +47,14 @@ def run(args):
     if args.examples is not None and args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
     severities = sorted(set(args.severities))
-    base = _baseline(args, severities) if args.against else None
-    found = _measured(args.model, args, severities)
+    base, base_kept = _baseline(args, severities) if args.against else (None, None)
+    found, kept = _measured(args.model, args, severities)
     if base:
         found["against"] = compared(found, base)
     if args.out:
         print(f"written: {write(found, args.out)} and robustness.png", file=sys.stderr)
+    for held in filter(None, (base_kept, kept)):  # not before both are measured: stopped in the second, the first stays
+        held.forget()
     if args.json:
         print(json.dumps(found, indent=2))
     else:
@@ -61,7 +63,7 @@ def run(args):
 
 
 def _measured(what, args, severities, beside=""):
-    """The document of a model; what has been measured is kept below --out until all is."""
+    """(the document of a model, the `Kept` below --out that what has been measured stays in, or None)."""
     from kerasvision.api import load
     from kerasvision.robustness.kept import Kept
     from kerasvision.robustness.report import measured
@@ -69,22 +71,19 @@ def _measured(what, args, severities, beside=""):
     kept = Kept(pathlib.Path(args.out, beside)) if args.out else None
     with progress_bar() as progress:
         asked = (args.split, args.corruptions, severities, args.examples, progress, kept, args.frames)
-        found = measured(load(what), *asked)
-    if kept:
-        kept.forget()
-    return found
+        return measured(load(what), *asked), kept
 
 
 def _baseline(args, severities):
-    """The document of the baseline: read from a .json, else measured, and kept below --out."""
+    """As `_measured`, of the baseline: read from a .json, else measured, and written below --out."""
     from kerasvision.robustness.recorded import read, write
 
     if args.against.endswith(".json"):
-        return read(args.against)
-    found = _measured(args.against, args, severities, "baseline")
+        return read(args.against), None
+    found, kept = _measured(args.against, args, severities, "baseline")
     if args.out:
         write(found, pathlib.Path(args.out, "baseline"))
-    return found
+    return found, kept
 
 
 def _print(found, severities):

@@ -5,8 +5,6 @@ import tf_keras as keras
 
 from kerasvision.layers.norm import batch_norm
 
-_LEAST = 1e-4  # of a share of known values; the smallest that is not 0 is far above
-
 
 @keras.utils.register_keras_serializable("kerasvision")
 class Composite(keras.layers.Layer):
@@ -48,7 +46,8 @@ class Renormalize(keras.layers.Layer):
 
     def call(self, tensors):
         y, share = tensors
-        return y / tf.maximum(share, _LEAST) * tf.cast(share > 0, y.dtype)
+        known = tf.cast(share > 0, y.dtype)
+        return y / (share + (1 - known)) * known  # by 1 where there is nothing: in 8 bits a least share would be 0
 
 
 @keras.utils.register_keras_serializable("kerasvision")

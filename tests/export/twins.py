@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from kerasvision.core.registry import create
 from kerasvision.export.targets.tflite import convert
 from kerasvision.inference.served import Served
 from tests.contract import contracts
@@ -36,6 +37,21 @@ def written(name, quantize, path, graph=None):
     return arch, graph, rows
 
 
+def aware(name, changed=lambda graph: graph):
+    """The graph of a case with fake quantization, whose ranges are those of its own examples: of a graph that has
+    seen none, the range of the pixels is [0, 0], and all of them are on one of two steps. changed: of the plain graph
+    with random weights, makes the one to start from.
+    """
+    case = CASES[name]
+    arch = case.make()
+    graph = create("techniques/qat").graph(arch, changed(randomized(contracts.built(arch), 3)))
+    rows = [arch.normalize(row) for row in prepared_of(case, arch)]
+    together = {key: tf.concat([row[key] for row in rows], 0) for key in rows[0]}
+    for _ in range(2):  # the second meets what the first has made of the batch normalization
+        graph(together, training=True)
+    return graph
+
+
 def opened(path):
     """LiteRT's interpreter with plain kernels, which keeps the values of all tensors."""
     return Interpreter(
@@ -50,7 +66,7 @@ def fast(path):
 
 def answers(interpreter, rows):
     """What an interpreter answers to prepared inputs: [{key: numpy}]."""
-    run = interpreter.get_signature_runner()
+    run = interpreter.get_signature_runner("serving_default")
     taken = run.get_input_details()
     return [run(**{k: v.astype(taken[k]["dtype"]) for k, v in row.items()}) for row in rows]
 
@@ -79,6 +95,8 @@ def _apart(twin, node, mine, theirs, held, given):
         return float(np.abs(mine - held.real(theirs)).max() / held.scale[0] / A_STEP)
     if held.dtype != "float32":
         return float((mine != theirs).sum())
+    neither = np.isnan(mine) & np.isnan(theirs)  # of what is chosen away behind: TensorFlow's division without NaN
+    mine, theirs = (np.where(neither, 0, value) for value in (mine, theirs))
     largest = max(1.0, np.abs(theirs).max(initial=0))
     allowed = ROUNDING * largest + _step_of_input(twin, node, given)
     return float(np.abs(mine - theirs).max(initial=0) / allowed)

@@ -14,6 +14,7 @@ from kerasvision.core.registry import create
 from kerasvision.explain.base import Explainable
 from kerasvision.ops import balls
 from kerasvision.robustness.attacks.classifier import Classifier
+from kerasvision.robustness.attacks.square import Square
 
 pytestmark = pytest.mark.slow
 
@@ -177,8 +178,30 @@ def test_robust_accuracy_is_arts(name, fields, theirs, digits, art):
     wanted = attack.generate(digits[1] / np.float32(255), np.eye(10, dtype=np.float32)[digits[2]])
     assert balls.length(found - digits[1] / 255, "linf").max() <= radius + 1e-6
     left, theirs_left = robust(found, digits, "linf", radius), robust(wanted, digits, "linf", radius)
-    # art draws no square at the last row and column, a quarter of these pictures, where the paper's algorithm 2 does
-    assert (left - theirs_left if name == "square" else abs(left - theirs_left)) <= 0.01
+    if name == "square":  # which finds more, see below
+        assert left <= theirs_left + 0.01
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Square, "moved", within_arts_borders)
+            found = ours(name, fields | {"radius": radius}, digits)
+        left = robust(found, digits, "linf", radius)
+    assert abs(left - theirs_left) <= 0.01
+
+
+class Short:
+    """Random numbers of which whole ones stop one earlier."""
+
+    def __init__(self, random):
+        self.choice, self._random = random.choice, random
+
+    def integers(self, low, high):
+        return self._random.integers(low, max(low + 1, high - 1))
+
+
+def within_arts_borders(attack, model, images, score, random, square=Square.moved):
+    """The square attack without squares at the last row and column, a quarter of these pictures, where art draws none
+    and the paper's algorithm 2 does.
+    """
+    return square(attack, model, images, score, Short(random))
 
 
 def test_decisions_alone_lead_as_near_as_arts(digits, art):

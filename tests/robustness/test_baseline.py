@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.inference.folds import interval_of
+from kerasvision.robustness.asking import Asked
 from kerasvision.robustness.baseline import compared, relative
 from kerasvision.robustness.kept import Kept
 from kerasvision.robustness.report import summary
@@ -82,3 +84,28 @@ def test_kept_cells_are_those_of_the_same_model(tmp_path):
     kept.forget()
     kept.forget()
     assert not list(tmp_path.iterdir())
+
+
+# of the baseline come three cells: of clean images and two severities; then those of the model
+@pytest.mark.parametrize(("stopped_at", "left"), [(2, [0, 5, 0, 1, 5]), (3, [0, 0, 1, 5]), (5, [0, 0, 5])])
+def test_the_same_command_goes_on(stopped_at, left, digits_run, digits_tflite, tmp_path, monkeypatch):
+    asked, cell_of = [], Asked.cell
+
+    def cell(self, corruption=None, severity=0, answer=None):
+        if len(asked) == stopped_at:
+            raise KeyboardInterrupt
+        asked.append(severity)
+        return cell_of(self, corruption, severity, answer)
+
+    words = ["robustness", str(digits_run.folder), "--corruptions", "contrast", "--severities", "1", "5"]
+    words += ["--examples", "40", "--against", str(digits_tflite)]
+    monkeypatch.setattr(Asked, "cell", cell)
+    assert main([*words, "--out", str(tmp_path / "a")]) == 130
+    stopped_at = None
+    asked.clear()
+    assert main([*words, "--out", str(tmp_path / "a")]) == 0
+    assert asked == left
+    assert main([*words, "--out", str(tmp_path / "b")]) == 0
+    for name in ("robustness.json", "baseline/robustness.json"):
+        assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
+    assert not list(tmp_path.rglob("*partial*"))

@@ -12,9 +12,14 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.sources.base import Opened, Split
 from kerasvision.explain.base import Explainable
+from kerasvision.export.targets.tflite import TFLiteRunner, convert
+from kerasvision.export.twin.graph import TwinGraph
+from kerasvision.export.twin.twin import Twin
+from kerasvision.inference.served import Served
 from kerasvision.robustness.attacks import goals
-from kerasvision.robustness.attacks.scenes import Aim, Scenes, attacked
+from kerasvision.robustness.attacks.scenes import Aim, AskedScenes, Scenes, attacked, ways
 from tests.contract.cases import CASES
+from tests.export.twins import prepared_of
 
 SIDE, CLASSES, OFF = 16, ("dark", "bright"), 15  # OFF: how far a pixel is from what parts the two, of 255
 
@@ -88,9 +93,29 @@ def test_the_command_says_what_is_left_of_a_scene(pages, monkeypatch, capsys, tm
     assert "3 examples of test: miou 1.0000, under attack 0.2500; changes have a median norm of 0.06275" in said
     with np.load(tmp_path / "attacked.npz") as held:
         assert held["images"].shape == (3, SIDE, SIDE, 3)
-    for wrong, says in ((["--target", "bright", "--ways"], "a detector or segmenter is none"), ([], "--target CLASS")):
-        assert main([*words, *wrong]) == 2
-        assert says in capsys.readouterr().err
+    assert main(words) == 2
+    assert "--target CLASS" in capsys.readouterr().err
+
+
+def test_the_command_shows_the_ways_into_a_scene(pages, monkeypatch, capsys):
+    model, _ = pages
+
+    def infer(prepared):
+        return model.predicted(prepared["image"], model.arch.no_geometry({"image": tf.constant(prepared["image"])}))
+
+    opened = types.SimpleNamespace(arch=model.arch, runner=types.SimpleNamespace(takes_prepared=True, infer=infer))
+    monkeypatch.setattr("kerasvision.cli.attack._opened", lambda what, with_slopes: (*pages, CLASSES))
+    monkeypatch.setattr("kerasvision.api.load", lambda what: opened)
+    monkeypatch.setattr("kerasvision.cli.attack._run_of", lambda what: "run")
+    words = ["attack", "run/model.tflite", "--set", f"radius={OFF + 1}/255", "random_start=false", "--ways"]
+    assert main([*words, "--goal", "hide", "--target", "bright"]) == 0
+    said = capsys.readouterr().out
+    for way in ("transfer (made on the trained model)", "white box (by its own gradients)"):
+        assert f"{way}: miou 0.2500, 1.0000 before" in said
+    assert "asked alone (by scores alone): cannot be gone" in said
+    opened.runner.takes_prepared = False
+    assert main(words) == 2
+    assert "an exported .tflite or .onnx, and this is neither" in capsys.readouterr().err
 
 
 def test_pixels_weigh_as_in_the_paper():
@@ -107,8 +132,8 @@ def test_pixels_weigh_as_in_the_paper():
 
 
 @pytest.fixture(scope="module")
-def objects():
-    """(a RetinaNet that knows a few pages by heart, their recipe)."""
+def knowing():
+    """(the graph of a RetinaNet that knows a few pages by heart, their recipe, classes)."""
     case = CASES["detection/retinanet"]
     keras.utils.set_random_seed(1)
     arch, samples = case.make(), case.samples()
@@ -130,7 +155,14 @@ def objects():
 
     for _ in range(120):
         step()
-    return Scenes(arch, Explainable(arch, graph, case.classes)), recipe, case.classes
+    return graph, recipe, case.classes
+
+
+@pytest.fixture(scope="module")
+def objects(knowing):
+    """(the RetinaNet, as attacks see it, its recipe, classes)."""
+    graph, recipe, classes = knowing
+    return Scenes(recipe.model, Explainable(recipe.model, graph, classes)), recipe, classes
 
 
 def found_in(model, images, least=0.3):
@@ -162,6 +194,43 @@ def test_goals_of_a_detector_move_what_it_finds(objects):
     after, label = best_scores(model, images["mislabel"][0]), int(sample["labels"][0])
     other = (label + 1) % len(classes)
     assert before.argmax() == label and after[label] < before[label] and after[other] > before[other]
+
+
+@pytest.fixture(scope="module")
+def int8(knowing, tmp_path_factory):
+    """(its int8 file as it answers in LiteRT, the same as attacks see it, by its twin)."""
+    graph, recipe, classes = knowing
+    arch, path = recipe.model, tmp_path_factory.mktemp("int8") / "model.tflite"
+    rows = prepared_of(CASES["detection/retinanet"], arch)
+    path.write_bytes(convert(Served(arch, graph, classes), "int8", "mixed", rows))
+    inside = Explainable(arch, graph, classes, TwinGraph(Twin(path), graph))
+    return AskedScenes(arch, TFLiteRunner(path, arch).infer), Scenes(arch, inside)
+
+
+def test_objects_vanish_from_what_an_int8_file_finds(int8, objects):
+    """LiteRT itself judges; on the trained model's gradients and on the file's own."""
+    trained, recipe, classes = objects
+    file, white = int8
+    attack, settings = create("attacks/pgd", radius=16 / 255, steps=3), {"split": "test", "examples": 2}
+    found = ways(file, white, trained, recipe, classes, attack, Aim("vanish"), settings)
+    assert found["asked_alone"] is None and found["transfer"]["clean"] == found["white_box"]["clean"] > 0.5
+    for way in ("transfer", "white_box"):
+        assert found[way]["examples"] == 2 and found[way]["attacked"] < found[way]["clean"] - 0.2
+    assert ways(file, white, None, recipe, classes, attack, Aim(), settings | {"examples": 1})["transfer"] is None
+
+
+def test_what_the_file_finds_is_what_counts(objects):
+    """Pictures made on one model and judged by a file that finds nothing."""
+    trained, recipe, classes = objects
+
+    def blind(prepared):
+        nothing = trained.predicted(np.zeros_like(prepared["image"]), trained.arch.no_geometry(prepared))
+        return nothing | {"count": np.zeros_like(nothing["count"]), "scores": np.zeros_like(nothing["scores"])}
+
+    found, _ = attacked(
+        *(trained, recipe, classes, create("attacks/fgsm"), Aim()), examples=2, judge=AskedScenes(trained.arch, blind)
+    )
+    assert found["clean"] == found["attacked"] == 0
 
 
 @pytest.mark.nightly  # of classifiers by day: test_smallest_changes.py

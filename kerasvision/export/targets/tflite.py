@@ -18,6 +18,7 @@ from kerasvision.export.repair.workshop import Workshop, plan_of, spared
 from kerasvision.export.targets import _tflite_loops
 from kerasvision.export.targets._tflite_beside import write_beside
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
+from kerasvision.export.targets._tflite_overflow import overflows, widened
 from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.export.targets._tflite_weights import integer_step, kernel_zeros
 from kerasvision.export.targets.saved_model import spelled
@@ -147,7 +148,10 @@ def convert(served, quantize, io, calibration, predict=None, explain=False):
     """
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-        return _converted(served, quantize, io, calibration, predict, explain)
+        content = _converted(served, quantize, io, calibration, predict, explain)
+        if quantize == "int8" and served.quantization_aware and overflows(content):
+            return widened(content, _converted(served, "float32", io, calibration, predict, explain))
+        return content
 
 
 def _converted(served, quantize, io, calibration, predict, explain):

@@ -71,9 +71,14 @@ class TwinGraph:
         return number
 
     def _number(self, tensor):
-        """The number of a Keras tensor in the file, or None."""
-        while _is_idle(made_by(tensor)):
+        """The number of a Keras tensor in the file, or None: of what an idle layer takes where it has left no trace."""
+        number = self._named(tensor)
+        while number is None and _is_idle(made_by(tensor)):
             (tensor,) = called_with(tensor)
+            number = self._named(tensor)
+        return number
+
+    def _named(self, tensor):
         layer = unquantized_name(made_by(tensor).name)
         names, shape = {layer, quantized_name(layer)}, tuple(tensor.shape[1:])
         fitting = [
@@ -85,7 +90,10 @@ class TwinGraph:
 
 
 def _is_idle(layer):
-    """Whether a trained layer gives what it takes, so that the converter leaves it out."""
+    """Whether a trained layer gives what it takes, so that the converter leaves it out; one that is wrapped for
+    quantization-aware training rounds what it gives, and is left out where that was rounded alike already.
+    """
+    layer = getattr(layer, "layer", layer)
     linear = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear
     return linear or isinstance(layer, keras.layers.Dropout)
 

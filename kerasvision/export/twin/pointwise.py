@@ -34,6 +34,11 @@ def gelu(node, x):
     return tf.nn.gelu(x, node.options.approximate)
 
 
+def l2_normalization(node, x):
+    """The last axis, of length 1; of values shorter than a millionth, as far as they go."""
+    return activated(tf.math.l2_normalize(x, -1, epsilon=1e-12), node.options.fusedActivationFunction)
+
+
 def cast(node, x):
     """To the dtype of its output; pixels stay the real numbers that they are, so that they have gradients."""
     held = node.makes[0]
@@ -72,6 +77,7 @@ OPERATORS = (
         "QUANTIZE": unchanged,
         "DEQUANTIZE": unchanged,
         "SOFTMAX": softmax,
+        "L2_NORMALIZATION": l2_normalization,
         "LEAKY_RELU": leaky_relu,
         "GELU": gelu,
         "HARD_SWISH": _plain(lambda x: x * tf.nn.relu6(x + 3.0) / 6.0),

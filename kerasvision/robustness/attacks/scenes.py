@@ -49,6 +49,20 @@ class Scenes:
         return as_numpy(self.arch.decode(self.logits(np.asarray(pixels, np.float32) / np.float32(255)), geometry))
 
 
+class AskedScenes:
+    """An exported file of a detector or segmenter as it answers, to judge pictures that were made elsewhere.
+
+    infer: {"image": uint8 [B, h, w, 3]} -> its answer by key, numpy.
+    """
+
+    def __init__(self, arch, infer):
+        self.arch, self._infer = arch, infer
+
+    def predicted(self, pixels, geometry):
+        """uint8 [B, h, w, 3] -> the prediction in the original's pixels, numpy."""
+        return self.arch.predict_through(self._infer, {"image": pixels}, as_numpy(geometry))
+
+
 @dataclasses.dataclass(frozen=True)
 class Aim:
     """goal: one of `goals.goals_of`. target: the name of a class, or ""."""
@@ -66,10 +80,11 @@ class Aim:
         return list(classes).index(self.target) if self.target else None
 
 
-def attacked(model, recipe, classes, attack, aim, split="test", examples=None, progress=lambda *_: None):
+def attacked(model, recipe, classes, attack, aim, split="test", examples=None, progress=lambda *_: None, judge=None):
     """(document, arrays) of an attack on a split of a detector or a segmenter.
 
-    model: a `Scenes`. aim: an `Aim`. The rest as in `report.attacked`. The document is {name, split, attack, goal,
+    model: a `Scenes`. aim: an `Aim`. judge: has `predicted`, and says what is found in a picture in place of the model.
+    The rest as in `report.attacked`. The document is {name, split, attack, goal,
     target, metric, examples, clean, attacked, moved}: the recipe's metric, in the original's pixels, before and after;
     the median norm of the changes. arrays: `images` uint8 [N, h, w, 3]. What an attack learns beforehand it learns from
     the validation split.
@@ -89,14 +104,30 @@ def attacked(model, recipe, classes, attack, aim, split="test", examples=None, p
     images, moved = [], []
     for pixels, geometry, ground_truth, targets in _batches(data, arch, aim.goal, target):
         made, far = attack.made(model, pixels, goals.goal_of(arch, aim.goal, targets, target), seed=len(moved))
-        for judge, seen in zip(judges, (pixels, made), strict=True):
-            judge.update(model.predicted(seen, geometry), ground_truth)
+        for evaluator, seen in zip(judges, (pixels, made), strict=True):
+            evaluator.update((judge or model).predicted(seen, geometry), ground_truth)
         images.append(made)
         moved += list(far)
         progress("images", len(moved), data.size)
     clean, left = (figure_of(judge, metric, split) for judge in judges)
     found = {"metric": metric, "examples": len(moved), "clean": clean, "attacked": left}
     return head | found | {"moved": float(np.median(moved))}, {"images": np.concatenate(images)}
+
+
+def ways(file, white, trained, recipe, classes, attack, aim, settings, progress=lambda *_: None):
+    """What an attack leaves of an exported file's metric by each way to its pictures, as `report.three_ways` of a
+    classifier: {"transfer", "white_box", "asked_alone"}.
+
+    file: an `AskedScenes`, which judges all. white: a `Scenes` of the file's own gradients. trained: of the trained
+    model, or None. settings: split and examples. A way that cannot be gone is None, as the third always is: an answer
+    alone, boxes after suppression or the class of a pixel, says nothing of the loss that these attacks climb.
+    """
+    found = {"transfer": None, "white_box": None, "asked_alone": None}
+    for name, model in (("transfer", trained), ("white_box", white)):
+        if model is not None:
+            document, _ = attacked(model, recipe, classes, attack, aim, progress=progress, judge=file, **settings)
+            found[name] = {key: document[key] for key in ("attack", "metric", "examples", "clean", "attacked", "moved")}
+    return found
 
 
 def _check_attack(attack):
