@@ -113,7 +113,8 @@ def test_attention_is_added_learns_and_leaves_every_shape(name, kind, small):
     keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("kind", [pytest.param(k, marks=NIGHTLY if k in ("eca", "cbam") else ()) for k in ATTENTION])
+# int8 files of every kind by itself: tests/layers/test_attention.py
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=() if k == "self_attention" else NIGHTLY) for k in ATTENTION])
 def test_a_backbone_with_attention_is_an_int8_file_of_builtin_operators(kind):
     """Height and width that differ and are odd on the coarsest level; all shapes are static."""
     size = (20, 12)

@@ -42,6 +42,14 @@ GRADED = [  # the large ones, and the second and further versions of the rest, a
     pytest.param(c, marks=pytest.mark.nightly if c[0] in LARGE or not (c[1] == TINY[c[0]][0] or of_day(c)) else ())
     for c in CASES
 ]
+# by day one that is built by hand and one taken flat: names, which a weights file
+# is read by, are those of KEPT for each; further files of each are read in test_applications.py and test_weights.py
+LOADED = [
+    pytest.param(
+        c, marks=() if c in (("convnet", {"width": 8}), ("mobilenet", {"alpha": 0.35})) else pytest.mark.nightly
+    )
+    for c in CASES
+]
 # keras.applications modules whose preprocess_input computes something (those of the others pass pixels on, because
 # the graph preprocesses; test_applications.py compares with those graphs)
 PREPROCESSING = [
@@ -88,7 +96,11 @@ def scatter(graph, seed=0):
                 weight.assign(rng.normal(size=shape) * 0.1)
 
 
-@pytest.fixture(scope="module", params=GRADED, ids=lambda c: "-".join([c[0], *map(str, c[1].values())]))
+def named(case):
+    return "-".join([case[0], *map(str, case[1].values())])
+
+
+@pytest.fixture(scope="module", params=GRADED, ids=named)
 def case(request):
     name, fields = request.param
     backbone = backbones[name](**fields)
@@ -151,6 +163,7 @@ def test_every_trainable_weight_gets_a_gradient(case):
             assert np.abs(gradient).max() > 0, weight.name
 
 
+@pytest.mark.parametrize("case", LOADED, indirect=True, ids=named)
 def test_weights_load_by_name(case, tmp_path):
     name, fields, _, graph = case
     path = tmp_path / "backbone.weights.h5"

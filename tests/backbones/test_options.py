@@ -25,17 +25,21 @@ def names(built, kind):
 NIGHTLY = pytest.mark.nightly
 
 
+def behind_gates(built):
+    """The layer behind each gate."""
+    gates = [n for n in names(built, keras.layers.Multiply) if n.endswith("_attention_scale")]
+    return [after.layer for gate in gates for after in built.get_layer(gate).outbound_nodes]
+
+
+# of resnet by day with stochastic depth between: test_published_weights_leave_what_an_option_adds_as_it_was
+@pytest.mark.parametrize(
+    ("name", "fields", "blocks"),
+    [("convnet", {"width": 4, "blocks": (1, 2)}, 3), pytest.param("resnet", {}, 16, marks=NIGHTLY)],
+)
 @pytest.mark.parametrize("kind", ["se", *(pytest.param(k, marks=NIGHTLY) for k in ("eca", "cbam"))])
-def test_gates_stand_in_every_block_before_the_addition(kind):
-    for built, blocks in (
-        (graph("convnet", width=4, blocks=(1, 2), attention=kind), 3),
-        (graph("resnet", attention=kind), 16),
-    ):
-        gates = [n for n in names(built, keras.layers.Multiply) if n.endswith("_attention_scale")]
-        assert len(gates) == blocks
-        for gate in gates:
-            (after,) = built.get_layer(gate).outbound_nodes
-            assert isinstance(after.layer, keras.layers.Add)
+def test_gates_stand_in_every_block_before_the_addition(name, fields, blocks, kind):
+    behind = behind_gates(graph(name, attention=kind, **fields))
+    assert len(behind) == blocks and all(isinstance(layer, keras.layers.Add) for layer in behind)
 
 
 @pytest.mark.parametrize("version", [1, pytest.param(2, marks=NIGHTLY)])
@@ -58,6 +62,11 @@ def test_published_weights_leave_what_an_option_adds_as_it_was(tmp_path, monkeyp
     backbone = backbones["resnet"](attention="se", drop_path=0.2, weights="imagenet")
     monkeypatch.setattr(type(backbone), "published_weights", lambda self, source: named)
     built = graph_of(backbone, SIDE)
+    behind = behind_gates(built)
+    assert len(behind) == 16
+    for layer in behind:
+        (addition,) = layer.outbound_nodes
+        assert layer.name.endswith("_drop") and isinstance(addition.layer, keras.layers.Add)
     fresh = {n: built.get_layer(n).get_weights() for n in names(built, keras.layers.Conv2D) if "_attention_" in n}
     backbone.load(built)
     for name, arrays in (named | fresh).items():

@@ -245,12 +245,6 @@ WHOLE_EXPORTS = (
 )
 # and those whose float file is certified by default: two stages, of which a plain comparison says nothing
 CERTIFIED = ("instance_segmentation/mask_rcnn",)
-# who learns as another does, whose file is written by default and has the same layers: the stages of Mask R-CNN, and
-# backbones of which a file has the embedding alone
-LIKE_ANOTHER = (
-    "detection/faster_rcnn",
-    *(f"self_supervised/{name}" for name in ("barlow_twins", "moco", "simsiam", "vicreg")),
-)
 
 
 def names():

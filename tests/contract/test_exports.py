@@ -18,8 +18,8 @@ from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Options, Server
 from kerasvision.train.run import load_run
 from tests import store
-from tests.contract import clients, contracts
-from tests.contract.cases import CASES, CERTIFIED, WHOLE_EXPORTS, graded
+from tests.contract import brief, clients
+from tests.contract.cases import CERTIFIED, WHOLE_EXPORTS, graded
 
 pytestmark = pytest.mark.group_by("exported")  # one architecture takes minutes
 
@@ -52,13 +52,17 @@ class Exported:
         return tf.saved_model.load(str(self.paths["tf_serving"]))
 
 
-@pytest.fixture(scope="module", params=graded(WHOLE_EXPORTS))
+IN_FULL = [pytest.param(name + brief.IN_FULL, marks=pytest.mark.nightly) for name in brief.BRIEF]
+PARAMS = [param for param in graded(WHOLE_EXPORTS) if param.values[0] not in CERTIFIED] + IN_FULL
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def exported(request):
-    return _exported(request.param, CASES[request.param])
+    return _exported(request.param)
 
 
-def _exported(name, case):
-    recipe = contracts.recipe_of(name, case.make(), epochs=case.epochs, copies=15)
+def _exported(name):
+    case, recipe = brief.case_of(name), brief.recipe_of(name)
     artifacts, _, out = store.exported(recipe, case.exports, None)
     run = store.trained(recipe)
     places = {
@@ -78,7 +82,7 @@ def test_it_learns_and_has_a_float_file(name):
     """The certificate of `export` compares the file with the trained model, and refuses what differs. The same of the
     rest, without a certificate, is in test_contracts.py; with one, and every file, at night above and below.
     """
-    exported = _exported(name, dataclasses.replace(CASES[name], exports=("tflite:float32",), epochs=2))
+    exported = _exported(name)
     with (exported.run / "history.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0]

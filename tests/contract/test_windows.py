@@ -13,8 +13,7 @@ from kerasvision.inference.served import Served
 from kerasvision.ops.dense import IGNORE
 from kerasvision.train.run import load_run
 from tests import store
-from tests.contract import contracts
-from tests.contract.cases import CASES
+from tests.contract import brief
 
 SEAM = 1e-3
 
@@ -25,10 +24,8 @@ SEAM = 1e-3
     params=["semantic_segmentation/unet", pytest.param("volume_segmentation/unet3d", marks=pytest.mark.nightly)],
 )
 def trained(request):
-    """(case, run) after some epochs; of a depth at which a window sees enough around its center."""
-    case = CASES[request.param]
-    recipe = contracts.recipe_of(request.param, case.make(), epochs=6, copies=15)
-    return case, load_run(store.trained(recipe))
+    """(case, run) as test_exports.py exports it; of a depth at which a window sees enough around its center."""
+    return brief.case_of(request.param), load_run(store.trained(brief.recipe_of(request.param)))
 
 
 def larger(case, times):

@@ -206,6 +206,10 @@ def test_onnx(kind):
     np.testing.assert_allclose(session.run(["y"], {"x": MAPS})[0], graph({"x": MAPS})["y"], rtol=1e-4, atol=1e-5)
 
 
+# by day what multiplies channels and positions, and what compares positions by their place
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=() if k in ("cbam", "relative") else pytest.mark.nightly) for k in KINDS]
+)
 def test_quantization_aware_training(kind):
     """It applies, every kernel has a range of its own, and the int8 file answers as the graph with rounding in it."""
     from tests.train.tiny import classifier

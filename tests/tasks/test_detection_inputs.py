@@ -1,6 +1,7 @@
 """What a detector does with odd scenes: nothing in them, too much in them, crowds, and pictures of odd shapes."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -16,6 +17,19 @@ from tests.undrawn import train
 
 DETECTORS = [*architectures.names("detection/*"), *architectures.names("instance_segmentation/*")]
 PADDED = [n for n in DETECTORS if CASES[n].assigns_in_loss]
+
+
+@functools.cache
+def made(name):
+    """(architecture, its graph), built once. Tests must not change the graph."""
+    arch = CASES[name].make()
+    return arch, contracts.built(arch)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten():
+    yield
+    made.cache_clear()
 
 
 def targets_of(arch, sample):
@@ -36,8 +50,7 @@ def sample_of(boxes, labels, image_hw=(64, 64), is_crowd=None):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_an_image_without_boxes_teaches_the_background(name):
-    arch = CASES[name].make()
-    graph = contracts.built(arch)
+    arch, graph = made(name)
     targets = targets_of(arch, sample_of([], []))
     with tf.GradientTape() as tape:
         losses = arch.loss(targets, graph({"image": tf.ones([1, 64, 64, 3])}, training=True))
@@ -107,8 +120,9 @@ def test_what_is_said_of_an_object_goes_with_its_box(name):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_pictures_of_odd_shapes_have_an_answer_within_them(name):
-    arch = dataclasses.replace(CASES[name].make(), suppression=Suppression(score_threshold=0.0))
-    served = Served(arch, contracts.built(arch), CASES[name].classes)
+    arch, graph = made(name)
+    arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
+    served = Served(arch, graph, CASES[name].classes)
     for image_hw in ((1, 1), (40, 10_000), (10_000, 40)):
         image = np.random.default_rng(0).integers(0, 256, (1, *image_hw, 3), np.uint8)
         answer = {k: v.numpy() for k, v in served.serve({"image": image}).items()}
@@ -142,9 +156,8 @@ def test_anchors_that_do_not_fit_the_levels_are_refused(name):
 )
 def test_mixed_precision_keeps_boxes_in_float32(name):
     """The technique rewrites every layer's configuration."""
-    arch = CASES[name].make()
-    technique = create("techniques/mixed_precision", dtype="bfloat16")
-    graph = technique.graph(arch, contracts.built(arch))
+    arch, plain = made(name)
+    graph = create("techniques/mixed_precision", dtype="bfloat16").graph(arch, plain)
     raw = graph({"image": tf.zeros([1, 64, 64, 3])})
     for key in ("proposals_xyxy", "regions_xyxy"):
         assert key not in raw or raw[key].dtype == tf.float32

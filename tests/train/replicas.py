@@ -1,12 +1,13 @@
 """Run as a script, in a process of its own: compares one replica with two mirrored ones on two logical processors.
 
-Prints one JSON object, name -> largest difference. Not a test module: a failed MirroredStrategy would break the
-collectives of every later test in the process.
+`python -m tests.train.replicas NAME ...` prints one JSON object, name -> largest difference. Not a test module: a
+failed MirroredStrategy would break the collectives of every later test in the process.
 """
 
 import dataclasses
 import json
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
@@ -26,10 +27,13 @@ STEPS, BATCH = 8, 16
 
 
 class Regularized:
-    """An architecture's loss and a graph whose convolutions and logits have regularizers."""
+    """An architecture's loss and a graph whose convolutions and logits have regularizers.
 
-    def __init__(self):
-        self.arch = tiny.smooth_classifier(num_classes=10)
+    synchronized: False for normalizations made by someone who never heard of replicas.
+    """
+
+    def __init__(self, synchronized=True):
+        self.arch, self._synchronized = tiny.smooth_classifier(num_classes=10), synchronized
 
     def build(self):
         """The graph with an L2 penalty on every kernel and an L1 penalty on the logits' bias."""
@@ -40,6 +44,8 @@ class Regularized:
                 config["kernel_regularizer"] = keras.regularizers.L2(0.03)
             if isinstance(layer, keras.layers.Dense):
                 config["bias_regularizer"] = keras.regularizers.L1(0.01)
+            if isinstance(layer, keras.layers.BatchNormalization) and not self._synchronized:
+                config["synchronized"] = False
             return type(layer).from_config(config)
 
         graph = keras.models.clone_model(self.arch.build(), clone_function=penalized)
@@ -124,25 +130,26 @@ def dense_norms():
     return keras.models.clone_model(tiny.smooth_classifier(num_classes=10).build(), clone_function=plain)
 
 
-def main():
-    """All comparisons."""
+def main(*names):
+    """All comparisons of these names."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
-    arch, regularized = tiny.smooth_classifier(num_classes=10), Regularized()
+    arch, regularized, both = tiny.smooth_classifier(num_classes=10), Regularized(), Regularized(synchronized=False)
     adamw = create("optimizers/adamw", learning_rate=1e-3, weight_decay=0.1, clip_norm=0.5, warmup=0.0)
-    found = {
-        "sgd": compared(one, two, arch.build, arch.loss, tiny.sgd()),
-        "regularized": compared(one, two, regularized.build, arch.loss, tiny.sgd(0.02, momentum=0.0)),
-        "plain norms": compared(one, two, dense_norms, arch.loss, tiny.sgd()),
-        "factors": compared(
-            one, two, arch.build, arch.loss, adamw, {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}
-        ),
+    factors, slow = {"backbone_c0_conv": 0.25, "logits": 0.5, "backbone_c0_bn": 0.0}, tiny.sgd(0.02, momentum=0.0)
+    comparisons = {
+        "sgd": lambda: compared(one, two, arch.build, arch.loss, tiny.sgd()),
+        "regularized": lambda: compared(one, two, regularized.build, arch.loss, slow),
+        "plain norms": lambda: compared(one, two, dense_norms, arch.loss, tiny.sgd()),
+        "regularized and plain norms": lambda: compared(one, two, both.build, arch.loss, slow),
+        "factors": lambda: compared(one, two, arch.build, arch.loss, adamw, factors),
     }
+    found = {name: comparisons[name]() for name in names}
     with tempfile.TemporaryDirectory() as folder:
         found["train"] = trained_alike(pathlib.Path(folder))
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

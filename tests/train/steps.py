@@ -1,5 +1,7 @@
 """Steps of a `Learner` with one technique."""
 
+import types
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -66,3 +68,21 @@ def stepped(build, optimizer, steps, batch=BATCH, technique=None, dtype=None):
 def weights(learner):
     """Variable name -> array."""
     return {v.name: v.numpy() for v in learner.graph.variables}
+
+
+def driven(callback, graph, epochs, first=0, last=None, steps=4):
+    """Moves every weight of the graph by noise where training would take its steps, and lets the callback of a
+    technique do what it does around them. Of a phase of so many epochs, from epoch `first` on, to `last`.
+    """
+    callback.set_model(types.SimpleNamespace(graph=graph, projections=[]))
+    callback.set_params({"steps": steps, "epochs": epochs})
+    callback.on_train_begin()
+    for epoch in range(first, epochs if last is None else last):
+        callback.on_epoch_begin(epoch)
+        for batch in range(steps):
+            callback.on_train_batch_begin(batch)
+            rng = np.random.default_rng([epoch, batch])
+            for variable in graph.trainable_variables:
+                variable.assign_add(rng.normal(0, 0.02, variable.shape))
+            callback.on_train_batch_end(batch)
+            callback.model.projections[-1]()

@@ -167,7 +167,16 @@ def test_what_counts_as_catastrophic_overfitting():
 OWN_LOSSES = ("detection/retinanet", "instance_segmentation/mask_rcnn", "semantic_segmentation/unet")
 
 
-@pytest.mark.parametrize("name", [*OWN_LOSSES, "classification/multi_label"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            pytest.param(n, marks=pytest.mark.nightly if n == "instance_segmentation/mask_rcnn" else ())
+            for n in OWN_LOSSES
+        ),
+        "classification/multi_label",
+    ],
+)
 def test_whatever_the_family_its_own_loss_rises(name):
     """By more than by noise of the same size, and neither weights nor statistics move."""
     case = CASES[name]

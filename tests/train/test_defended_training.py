@@ -14,10 +14,10 @@ from kerasvision.core.graphs import is_quantized
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
 from kerasvision.losses.divergence import spread_of_answers
-from kerasvision.train.fit import train
 from kerasvision.train.techniques.distill import SEEN
 from tests.contract.cases import CASES
 from tests.train import steps, tiny
+from tests.undrawn import train
 
 RNG = np.random.default_rng(2)
 ARCH = tiny.classifier(num_classes=3)

@@ -221,8 +221,8 @@ def plain_kernel():
     return load_run(store.trained(PLAIN)).graph.get_layer("logits").kernel.numpy()
 
 
-# one that weighs and one that repeats; steps with each, on two replicas too: tests/contract/test_technique_replicas.py
-BY_DEFAULT = ("class_weights", "oversample")
+# one that repeats, and two that weigh below; steps with each, on two replicas too: contract/test_technique_replicas.py
+BY_DEFAULT = ("oversample",)
 
 
 @pytest.mark.parametrize(

@@ -192,10 +192,10 @@ class Interrupted(keras.callbacks.Callback):
 
 
 def test_a_run_that_was_ended_goes_on_with_its_teacher_and_queue(tmp_path):
-    whole = train(recipe(3), tmp_path / "whole")
+    whole = train(recipe(2), tmp_path / "whole")
     with pytest.raises(KerasVisionError, match="--resume"):
-        train(recipe(3), tmp_path / "ended", watchers=(Interrupted(),))
-    resumed = train(recipe(3), tmp_path / "ended", resume=True)
+        train(recipe(2), tmp_path / "ended", watchers=(Interrupted(),))
+    resumed = train(recipe(2), tmp_path / "ended", resume=True)
     for a, b in zip(whole.graph.get_weights(), resumed.graph.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert whole.metrics["validation/knn"] == resumed.metrics["validation/knn"]

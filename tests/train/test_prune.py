@@ -15,7 +15,7 @@ from kerasvision.core.registry import create
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
 from kerasvision.train.techniques._kernels import kernels
-from tests.train import tiny
+from tests.train import steps, tiny
 from tests.undrawn import train
 
 NIGHTLY = pytest.mark.nightly  # a training each
@@ -87,16 +87,39 @@ def test_the_compressed_weights_are_less_than_half(run):
     assert gzipped(graph.get_weights()) < 0.5 * gzipped(dense.get_weights())
 
 
-def test_a_later_phase_of_pruning_keeps_the_zeros_and_goes_further(tmp_path):
-    then = (Phase(2, tiny.sgd(), (), (pruned(sparsity=0.9),)),)
-    trained = train(tiny.recipe(epochs=2, techniques=(pruned(sparsity=0.6),), then=then), tmp_path / "run")
-    first = kernels_of(phase_graph(trained, 1))
-    for (key, array), skipped in zip(kernels_of(trained.graph).items(), [True] + [False] * len(first), strict=False):
-        if not skipped:
-            assert (array == 0).sum() == round(0.9 * array.size)
-            assert not array[first[key] == 0].any()
+def pruned_graph(*phases, epochs=2):
+    """A graph after noisy steps through phases of pruning, each with a callback of its own."""
+    keras.utils.set_random_seed(0)
+    graph = tiny.classifier(num_classes=10).build()
+    for technique in phases:
+        (callback,) = technique.callbacks()
+        steps.driven(callback, graph, epochs)
+    return graph
 
 
+def test_a_later_phase_of_pruning_keeps_the_zeros_and_goes_further():
+    (_, stem), *first = kernels_of(pruned_graph(pruned(sparsity=0.6))).items()
+    (_, later), *final = kernels_of(pruned_graph(pruned(sparsity=0.6), pruned(sparsity=0.9))).items()
+    assert stem.all() and later.all()
+    for (key, before), (_, array) in zip(first, final, strict=True):
+        assert (before == 0).sum() == round(0.6 * before.size) and (array == 0).sum() == round(0.9 * array.size), key
+        assert not array[before == 0].any(), key
+
+
+def test_a_callback_that_begins_amid_a_phase_goes_on_with_the_zeros():
+    """What a restart does: the weights of the backup, and a fresh callback."""
+    technique = pruned(end=0.9)
+    whole = pruned_graph(technique, epochs=4)
+    keras.utils.set_random_seed(0)
+    again = tiny.classifier(num_classes=10).build()
+    for first, last in ((0, 2), (2, 4)):
+        (callback,) = technique.callbacks()
+        steps.driven(callback, again, 4, first, last)
+    for (key, a), b in zip(kernels_of(whole).items(), kernels_of(again).values(), strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=key)
+
+
+@NIGHTLY
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_with_its_zeros(tmp_path):
     def recipe(marker):
@@ -170,10 +193,8 @@ def test_what_an_average_leaves_has_the_zeros_too(average, first, tmp_path):
     assert shares == pytest.approx([0.8] * len(shares), abs=0.01)
 
 
-def test_whole_filters_go_and_outputs_stay(tmp_path):
-    technique = pruned(sparsity=0.5, structure="filters")
-    trained = train(tiny.recipe(epochs=2, techniques=(technique,)), tmp_path / "run")
-    held = list(kernels_of(trained.graph).values())
+def test_whole_filters_go_and_outputs_stay():
+    held = list(kernels_of(pruned_graph(pruned(sparsity=0.5, structure="filters"))).values())
     assert held[-1].all()  # of the logits
     for array in held[1:-1]:
         empty = ~array.any(tuple(range(array.ndim - 1)))
@@ -186,14 +207,7 @@ def test_filters_of_a_transposed_convolution_are_its_outputs():
     x = keras.layers.Conv2D(6, 3, name="first")(image)
     x = keras.layers.Conv2DTranspose(8, 3, name="up")(x)
     graph = keras.Model({"image": image}, {"logits": keras.layers.Conv2D(2, 1, name="logits")(x)})
-    callback = pruned(sparsity=0.5, structure="filters", end=1.0).callbacks()[0]
-    learner = keras.Model(graph.inputs, graph.outputs)
-    learner.graph = graph
-    callback.set_model(learner)
-    callback.set_params({"steps": 1, "epochs": 1})
-    callback.on_epoch_begin(0)
-    callback.on_train_batch_begin(0)
-    callback.on_train_batch_end(0)
+    steps.driven(pruned(sparsity=0.5, structure="filters", end=1.0).callbacks()[0], graph, epochs=1, steps=1)
     kernel = graph.get_layer("up").kernel.numpy()  # [h, w, out, in]
     assert (~kernel.any((0, 1, 3))).sum() == 4
     assert kernel.any((0, 1, 2)).all()

@@ -45,6 +45,8 @@ def continued(base, out, techniques, **fields):
     return weights_of(trained.graph)
 
 
+# by day of a first phase: test_phases_start_from_the_best_weights_of_the_one_before
+@pytest.mark.nightly
 def test_freeze_keeps_every_bit_of_the_backbone(base, tmp_path):
     after = continued(base, tmp_path / "run", (create("techniques/freeze"),))
     assert moved(base[1], after) == {"logits/kernel:0", "logits/bias:0"}
@@ -89,7 +91,7 @@ def test_fine_tune_reaches_a_twin_alike():
     assert own and min(own.values()) < 0.5
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.nightly), "adamw"])
 def test_fine_tune_learns_more_slowly_below(base, tmp_path, optimizer):
     """One step of SGD without momentum, or of AdamW with decay, is linear in the rate: each layer's update is its
     factor times the plain update. The stem and c0 have the stride of the image, so they are one stage, c1 the next.
