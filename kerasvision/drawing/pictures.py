@@ -18,7 +18,6 @@ _COVER = 0.4  # how much a mask hides of the picture
 _CASING = (*INK, 150)  # around the lines of a box, so that a light one is seen on a light background
 _NARROWEST_PX = 320  # a cell of a sheet has room for a title, however narrow its picture is
 _TITLE_LINES = 4
-_STRIP_GAP_PX, _CHIP_PX = 8, 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,34 +248,6 @@ def _wrapped(text, letters, width):
     if len(lines) > _TITLE_LINES:
         lines = [*lines[: _TITLE_LINES - 1], f"{lines[_TITLE_LINES - 1]} ..."]
     return [fitted(line, letters, width) for line in lines]
-
-
-def strip(panels, legend):
-    """A Pillow picture of [(name, picture)], side by side with the names over them; legend: [(color, name)], below."""
-    letters = font(13)
-    step = sum(letters.getmetrics()) + 4
-    width = max(panel.width for _, panel in panels)
-    whole, high = (
-        len(panels) * (width + _STRIP_GAP_PX) - _STRIP_GAP_PX,
-        step + max(panel.height for _, panel in panels) + 6,
-    )
-    places, x, y = [], 0, high
-    for color, name in legend:
-        name = fitted(name, letters, whole - _CHIP_PX - 5)
-        wide = _CHIP_PX + 5 + round(letters.getlength(name))
-        if x and x + wide > whole:
-            x, y = 0, y + step
-        places.append((x, y, color, name))
-        x += wide + 16
-    picture = Image.new("RGB", (whole, y + step), PAPER)
-    draw = ImageDraw.Draw(picture)
-    for number, (name, panel) in enumerate(panels):
-        draw.text((number * (width + _STRIP_GAP_PX), 1), fitted(name, letters, width), INK, letters)
-        picture.paste(panel, (number * (width + _STRIP_GAP_PX), step))
-    for x, y, color, name in places:
-        draw.rectangle((x, y + 3, x + _CHIP_PX, y + 3 + _CHIP_PX), fill=color, outline=INK)
-        draw.text((x + _CHIP_PX + 5, y + 1), name, INK, letters)
-    return picture
 
 
 def save(picture, path):

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from kerasvision.drawing.pictures import PAPER, as_rgb, color_of, cover, save, sheet, strip
+from kerasvision.drawing.pictures import PAPER, as_rgb, color_of, cover, save, sheet
+from kerasvision.drawing.strips import strip
 from kerasvision.ops.dense import IGNORE
 
 _PANEL_PX = 320

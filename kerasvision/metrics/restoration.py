@@ -10,7 +10,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from kerasvision.drawing.pictures import save, sheet, strip
+from kerasvision.drawing.pictures import save, sheet
+from kerasvision.drawing.strips import strip
 from kerasvision.metrics.base import Evaluator
 
 _SHOWN, _WORST, _PANEL_PX = 8, 4, 200
