@@ -95,7 +95,7 @@ def _follower(args):
     if "boxes_xyxy" not in model.arch.outputs:
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
     if not args.tracker and has_own_tracker(model.arch):
-        if args.set:
+        if args.settings:
             raise UsageError(
                 f"--set: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
             )

@@ -83,6 +83,8 @@ def sample_of(size=(30, 44), seed=0):
         "mask": masks.sum(0).astype(np.int32),
         "instance_masks": masks.astype(np.uint8),
         "keypoints_xyv": np.concatenate([corners, np.ones((3, 2, 1))], -1).astype(np.float32),
+        "quads_xy": np.stack([corners[:, [0, 1, 1, 0], 0], corners[:, [0, 0, 1, 1], 1]], -1).astype(np.float32),
+        "texts": np.array([b"4", b"5", b"6"]),
         "weather": np.array(b"drizzle"),
         "tabular": np.array([0.5, 2.0], np.float32),
         "is_crowd": np.array([False, True, False]),
@@ -216,6 +218,7 @@ def check_rows(sample):
     labels = sample["labels"].numpy()
     np.testing.assert_array_equal(sample["track_ids"], labels * 10)
     np.testing.assert_allclose(sample["area_px"], labels)
+    assert [int(text) for text in sample["texts"].numpy()] == labels.tolist()
     np.testing.assert_allclose(sample["occlusion"], labels / 10, rtol=1e-6)
     for key, label in (("is_truncated", 4), ("is_crowd", 5), ("is_difficult", 6)):
         np.testing.assert_array_equal(sample[key], labels == label, key)
