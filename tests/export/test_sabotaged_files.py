@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasvision.export import certificate, contract, contract_check, measurement, metadata
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
-from kerasvision.export.targets import _tflite_beside, onnx, saved_model, tf_serving, tflite
+from kerasvision.export.targets import _tflite_beside, _tflite_runner, onnx, saved_model, tf_serving, tflite
 from kerasvision.inference import served
 from tests.export.sabotage import anew, refusal, wrap
 
@@ -65,7 +65,7 @@ def test_goldens_of_other_examples_are_refused(recorded_classifier, tmp_path, mo
 
 
 def test_a_batch_in_another_order_is_refused(recorded_classifier, tmp_path, monkeypatch):
-    wrap(monkeypatch, tflite, "joined", lambda whole, *_: {k: v[::-1] for k, v in whole.items()})
+    wrap(monkeypatch, _tflite_runner, "joined", lambda whole, *_: {k: v[::-1] for k, v in whole.items()})
     message = refusal(recorded_classifier, ["tflite:float32"], tmp_path)
     assert "in a batch of" in message or "differs from the trained model" in message
 

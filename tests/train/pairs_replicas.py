@@ -17,7 +17,8 @@ from kerasvision.train.strategy import make_strategy
 from tests.train import tiny
 from tests.train.replicas import compared
 
-NOTHING = dict.fromkeys(TERMS, 0.0) | {"scale": 2.0}  # of circle: losses of 100 differ by their last bit alone
+SCALE = 2.0  # of circle and Proxy-Anchor: losses of 100 differ by their last bit alone
+NOTHING = dict.fromkeys(TERMS, 0.0) | {"scale": SCALE}
 
 
 def objective(name):
@@ -28,7 +29,8 @@ def objective(name):
 
 def anchored(targets, raw):
     """Proxy-Anchor over the graph's logits as cosines."""
-    return ProxyLoss(normalized_softmax=0.0, proxy_anchor=1.0)(targets["logits"], tf.tanh(raw["logits"]))
+    term = ProxyLoss(normalized_softmax=0.0, proxy_anchor=1.0, scale=SCALE)
+    return term(targets["logits"], tf.tanh(raw["logits"]))
 
 
 def build():

@@ -121,7 +121,7 @@ def digits():
         ("recal/7", "has no such figure; did you mean recall?"),
         ("recall/seven", "no class 'seven'; allowed: 0, 1, 2,"),
         ("recall/3", "the validation split has no example of '3' to measure it on"),
-        ("accuracy/7", "is not measured of this model on the validation split; did you mean recall/7?"),
+        ("accuracy/7", "of this model on the validation split; did you mean f1/7, precision/7, recall/7?"),
         ("accuracy_low", "is not measured of this model on the validation split; did you mean accuracy"),
     ],
 )
