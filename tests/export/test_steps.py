@@ -202,6 +202,22 @@ def test_states_and_frames_that_do_not_fit_are_one_line(made):
         session.step({"image": frames[1], "time": 1.0})
 
 
+def test_what_a_client_cannot_follow_is_one_line(made, tmp_path, capsys):
+    client = Following(open_client(made[1]["tflite"]))
+    with pytest.raises(EdgeError, match="a frame of nan s after one of -inf s"):
+        client.step(film(1, 1)[0], np.nan)
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    assert edge.main(["track", str(made[1]["tflite"]), str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "0.png cannot be decoded: " in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_function_that_a_file_does_not_have_is_named(made, spec):
+    with pytest.raises(KerasVisionError, match="no function leap|model.leap.onnx"):
+        api.load(made[1][spec]).call("leap", {})
+
+
 def test_where_slots_are_few_the_number_of_the_others_is_said(made, tmp_path, video, capsys):
     run = made[0]
     recipe = json.loads((run.folder / "recipe.json").read_text())
