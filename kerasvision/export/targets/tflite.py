@@ -161,7 +161,11 @@ def _converted(served, quantize, io, calibration, predict, explain):
     module.predict = predict or plain
     if served.functions and predict is None:
         with tempfile.TemporaryDirectory() as folder:
-            return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
+            converter = _of_several(served, module, folder)
+            if served.loop_functions and quantize in ("int8", "int16x8") and not served.quantization_aware:
+                feeds = _feeds(served, calibration, pixels, whole_range=False)
+                return _tflite_loops.quantized(converter, served, quantize, io, feeds)
+            return _made(converter, served, quantize, io, calibration, pixels)
     function = module.predict.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.allow_custom_ops = predict is not None
@@ -188,10 +192,10 @@ def _of_several(served, module, folder):
 
 def _made(converter, served, quantize, io, calibration, pixels):
     if served.loop_functions and quantize in ("int8", "int16x8"):
-        # TensorFlow's calibrator ends the process at suppression in a second signature
         raise KerasVisionError(
-            f"tflite:{quantize}: {', '.join(served.loop_functions)} cannot be calibrated; export tflite, "
-            "tflite:float16 or tflite:dynamic, or leave the tracker out with model.slots.count=0"
+            f"tflite:{quantize}: after quantization-aware training {', '.join(served.loop_functions)} would reckon in "
+            "8 bits; export tflite, tflite:float16 or tflite:dynamic, or leave the tracker out with "
+            "model.slots.count=0"
         )
     if served.loops and quantize in ("int8", "int16x8"):
         raise KerasVisionError(
