@@ -23,19 +23,14 @@ from kerasvision.edge.following import Following
 from kerasvision.export import functions as further
 from kerasvision.export.certificate import export
 from kerasvision.export.loops import LoopJudge, followed, in_loop, likeness, shown
-from kerasvision.export.repair.flatbuffer import kind_of, unpacked
-from kerasvision.export.targets.tflite import convert
-from kerasvision.inference.served import Served
 from kerasvision.systems.base import Session
 from kerasvision.systems.slots import InGraph, state_of
-from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
-from tests.export.squares import CASE, CLASSES, NAME, Squares, film
+from tests.export.squares import CASE, NAME, Squares, film
 from tests.undrawn import train
 
 SPECS = ("tf_serving", "tflite", "onnx")
-INT8 = 9  # of the schema's types
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -234,40 +229,3 @@ def test_where_slots_are_few_the_number_of_the_others_is_said(made, tmp_path, vi
     assert "times one had no slot, the surest have them" in said
     rows = motchallenge.read_boxes(tmp_path / "few.txt")
     assert max(len(frame["ids"]) for frame in rows.values()) == 1
-
-
-def test_an_int8_file_gives_the_ids_of_the_python_tracker_and_has_its_weights_once(made, tmp_path):
-    """Over what the same file finds: 8 bits of a score may make another pair than float32."""
-    run, frames = made[0], film(0, 120)
-    _, contract = export(run, [create("exporters/tflite", quantize="int8")], tmp_path, verbose=False)
-    closed = contract["artifacts"][0]["functions"]["step"]["closed_loop"]
-    assert closed["frames"] == 48 and closed["same_ids"] > 0.9
-    (path,) = tmp_path.rglob("model_int8.tflite")
-    model = api.load(path)
-    specs = {k: tf.TensorSpec(v.shape, tf.float32) for k, v in state_of(run.arch.slots).items()}
-    given = [shown(a) for a in in_loop(lambda of: model.call("step", of), specs, [f[None] for f in frames])]
-    found = [model({"image": f[None]}) for f in frames]
-    assert len({i for frame in given for i in frame}) > 5
-    same, iou = likeness(followed(run.arch.slots, found), given)
-    assert same == 1.0 and iou >= 0.99
-    whole = unpacked(path.read_bytes())
-    kernels = [
-        graph.tensors[int(operator.inputs[1])]
-        for graph in whole.subgraphs
-        for operator in graph.operators
-        if kind_of(whole, operator) == "CONV_2D"
-    ]
-    assert [k.type for k in kernels] == [INT8, INT8] and len({k.buffer for k in kernels}) == 1
-
-
-@pytest.mark.parametrize(("quantize", "io"), [("int16x8", "mixed"), ("int8", "uint8")])
-def test_files_whose_tracker_would_be_integers_are_refused_in_one_line(made, quantize, io, tmp_path):
-    with pytest.raises(KerasVisionError, match=r"decodes in a loop, which has no integer form; export tflite:int8$"):
-        export(made[0], [create("exporters/tflite", quantize=quantize, io=io)], tmp_path, verbose=False)
-
-
-def test_a_tracker_after_quantization_aware_training_is_refused_in_integers(made):
-    arch = made[0].arch
-    served = Served(arch, QAT().graph(arch, arch.build()), CLASSES)
-    with pytest.raises(KerasVisionError, match="after quantization-aware training step would reckon in 8 bits; export"):
-        convert(served, "int8", "mixed", ())
