@@ -12,6 +12,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import architectures
 from kerasvision.export.loops import followed, in_loop, likeness, shown
 from kerasvision.export.repair.flatbuffer import kind_of, name_of, unpacked
+from kerasvision.export.targets.mediapipe import DetectorRunner, detector
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.inference.served import Served
 from kerasvision.ops.slots import Slots
@@ -101,3 +102,13 @@ def test_suppression_that_takes_score_away_is_calibrated_too(served, frames, tmp
     assert surest.sum() > 2
     np.testing.assert_allclose(found["scores"][0][surest], wanted["scores"].numpy()[0][surest], atol=2 / 255)
     np.testing.assert_array_equal(found["boxes_xyxy"][0][surest], wanted["boxes_xyxy"].numpy()[0][surest])
+
+
+def test_a_file_that_leaves_the_tracker_out_is_calibrated_without_it(served, frames, tmp_path):
+    """MediaPipe's tasks know one signature."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert(served, "int8", "mixed", [{"image": frame} for frame in frames[:2]], detector(served)))
+    runner = DetectorRunner(path, served.arch)
+    assert runner.infer({"image": frames[0]})["count"] == [5]
+    with pytest.raises(KerasVisionError, match="has no function step; it only predicts"):
+        runner.call("step", {})
