@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 from scipy import signal
 
+from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
@@ -231,3 +232,10 @@ def test_an_int8_file_cuts_windows_and_decodes_in_float32_in_each_of_its_functio
     for held in prepared_feeds(served, pairs):
         for name, function in served.functions.items():
             assert apart(answers(function, held[name]), runner.call(name, held[name])) < 0.25, name
+
+
+def test_a_run_from_before_sizes_were_slowed_down_answers_as_it_did():
+    written = to_json(tiny())
+    assert from_json(written).size_rate == 0.1
+    del written["size_rate"]
+    assert from_json(written).size_rate == 1.0
