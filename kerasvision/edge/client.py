@@ -32,13 +32,8 @@ class Client:
         """{key: numpy array} of one picture, in its own pixels. picture: a path, encoded bytes or uint8 [H, W, 3].
         Raises EdgeError, one line.
         """
-        try:
-            return predict(self.contract, self.row, self.runtime.infer, encoded=encoded(picture))
-        except NotDescribedError as error:
-            raise EdgeError(f"contract.json does not say enough to predict with: {error}") from None
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises at a picture that it cannot read
-            name = "the image" if isinstance(picture, (bytes, np.ndarray)) else picture
-            raise EdgeError(f"{name} cannot be decoded: {error}") from None
+        infer = self.runtime.infer
+        return answered(lambda: predict(self.contract, self.row, infer, encoded=encoded(picture)), picture)
 
     def describe(self, values):
         """JSON of a prediction."""
@@ -87,6 +82,17 @@ def open_client(path, threads=None):
         if said != seen:
             raise EdgeError(f"{path} has other {part} than its contract.json says: {seen} and {said}; {AGAIN}")
     return Client(contract, row, runtime)
+
+
+def answered(ask, picture):
+    """What a function gives that decodes a picture. Raises EdgeError, one line, where it cannot."""
+    try:
+        return ask()
+    except NotDescribedError as error:
+        raise EdgeError(f"contract.json does not say enough to predict with: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises at a picture that it cannot read
+        name = "the image" if isinstance(picture, (bytes, np.ndarray)) else picture
+        raise EdgeError(f"{name} cannot be decoded: {error}") from None
 
 
 def encoded(picture):

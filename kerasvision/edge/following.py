@@ -5,7 +5,7 @@ What a client carries from frame to frame is a dict of arrays: it may be kept, a
 
 import numpy as np
 
-from kerasvision.edge.client import encoded
+from kerasvision.edge.client import answered, encoded
 from kerasvision.edge.errors import EdgeError
 from kerasvision.edge.independent.predicting import prepare
 
@@ -31,9 +31,10 @@ class Following:
         """{"ids" int64 [M], "boxes_xyxy" float32 [M, 4] in pixels of the picture, "scores" [M], "labels" [M]} of one
         frame, by rising id. picture: as of `Client.predict`. time: seconds. Raises EdgeError, one line.
         """
-        if not np.isfinite(time) or (self.time is not None and time <= self.time):
-            raise EdgeError(f"a frame of {time:g} s after one of {self.time:g} s; time goes on from frame to frame")
-        inputs, geometry = prepare(self._contract["preprocess"], encoded(picture))
+        before = -np.inf if self.time is None else self.time
+        if not (np.isfinite(time) and time > before):
+            raise EdgeError(f"a frame of {time:g} s after one of {before:g} s; time goes on from frame to frame")
+        inputs, geometry = answered(lambda: prepare(self._contract["preprocess"], encoded(picture)), picture)
         size = tuple(int(side) for side in geometry["image_hw"])
         if self._size not in (None, size):
             raise EdgeError(f"a frame of {size} pixels (h, w) after frames of {self._size}; a video has one size")

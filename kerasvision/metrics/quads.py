@@ -54,7 +54,8 @@ class Quads(Evaluator):
 def pairs(found, true):
     """[P]: the IoU of each pair, as many pairs as there can be, and of those the ones that overlap most."""
     overlap = polygons.pairwise_iou(found, true)
-    rows, columns = linear_sum_assignment(np.where(overlap >= MATCH, 2.0 + overlap, 0.0), maximize=True)
+    whole = 1.0 + min(overlap.shape)  # one pair more counts more than all overlaps together
+    rows, columns = linear_sum_assignment(np.where(overlap >= MATCH, whole + overlap, 0.0), maximize=True)
     held = overlap[rows, columns]
     return held[held >= MATCH]
 

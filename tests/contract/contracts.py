@@ -281,8 +281,8 @@ def check_embedding(arch, graph, case, head=""):
 
 def check_scores(arch, graph, case):
     """Each target of an answer has a score an example, whatever else is in the batch, in which the input has a part."""
-    if hasattr(arch, "suppression"):  # a fresh graph is sure of nothing
-        arch = dataclasses.replace(arch, suppression=Suppression(score_threshold=0.0))
+    lowest = {"suppression": Suppression(score_threshold=0.0), "score_threshold": 0.0}  # a fresh graph is not sure
+    arch = dataclasses.replace(arch, **{k: v for k, v in lowest.items() if hasattr(arch, k)})
     prepared, geometry, _ = batch_of(arch, case)
     first, place = ({k: v[:1] for k, v in part.items()} for part in (prepared, geometry))
     targets = arch.targets().choose(as_float(graph(arch.normalize(first), training=False)), place, case.classes)

@@ -202,6 +202,22 @@ def test_states_and_frames_that_do_not_fit_are_one_line(made):
         session.step({"image": frames[1], "time": 1.0})
 
 
+def test_what_a_client_cannot_follow_is_one_line(made, tmp_path, capsys):
+    client = Following(open_client(made[1]["tflite"]))
+    with pytest.raises(EdgeError, match="a frame of nan s after one of -inf s"):
+        client.step(film(1, 1)[0], np.nan)
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    assert edge.main(["track", str(made[1]["tflite"]), str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "0.png cannot be decoded: " in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_function_that_a_file_does_not_have_is_named(made, spec):
+    with pytest.raises(KerasVisionError, match="no function leap|model.leap.onnx"):
+        api.load(made[1][spec]).call("leap", {})
+
+
 def test_where_slots_are_few_the_number_of_the_others_is_said(made, tmp_path, video, capsys):
     run = made[0]
     recipe = json.loads((run.folder / "recipe.json").read_text())
@@ -213,9 +229,3 @@ def test_where_slots_are_few_the_number_of_the_others_is_said(made, tmp_path, vi
     assert "times one had no slot, the surest have them" in said
     rows = motchallenge.read_boxes(tmp_path / "few.txt")
     assert max(len(frame["ids"]) for frame in rows.values()) == 1
-
-
-@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
-def test_integer_files_with_a_tracker_are_refused_in_one_line(made, quantize, tmp_path):
-    with pytest.raises(KerasVisionError, match=r"step cannot be calibrated; export tflite, .* model.slots.count=0"):
-        export(made[0], [create("exporters/tflite", quantize=quantize)], tmp_path, verbose=False)

@@ -49,6 +49,14 @@ def test_as_many_pairs_as_there_can_be():
     assert sorted(held) == pytest.approx(sorted([25 / 35, 26 / 34]))
 
 
+@pytest.mark.parametrize("count", [3, 12])
+def test_many_pairs_that_just_overlap_are_more_than_one_fewer_that_fit(count):
+    """Each quad that is found lies on the next one that is there, but for the last: all but one could fit."""
+    steps = np.arange(count)
+    held = pairs(moved(*9 * (steps + 1)), moved(*9 * steps))
+    assert held == pytest.approx([21 / 39] * count)
+
+
 def test_nothing_found_where_nothing_is():
     assert judged((moved(), moved())).result() == {}
     assert judged((moved(0), moved())).result() == {"precision": 0.0, "f1": 0.0}

@@ -211,6 +211,20 @@ def test_quads_are_explained_by_their_number():
         arch.targets().choose(raw, None, ("text",), Asked(box=(5,)))
 
 
+def test_a_component_that_is_no_quad_has_no_number():
+    """The largest is faint and another one a speck, so that a prediction lists one quad."""
+    logits = answers_logits()
+    logits[0, 20:40, 10:50], logits[0, 44, 60] = -0.5, 5.0
+    arch, raw = detector(), {"text": tf.constant(logits)}
+    assert arch.found(tf.sigmoid(raw["text"][..., 0]))["count"] == [1]
+    (chosen,) = arch.targets().choose(raw, None, ("text",), Asked())
+    assert chosen.region.sum() == 4 * 180
+    with pytest.raises(UsageError, match="--box 1: 1 quads are there"):
+        arch.targets().choose(raw, None, ("text",), Asked(box=(1,)))
+    with pytest.raises(KerasVisionError, match="no text is found in this image"):
+        arch.targets().choose({"text": tf.constant(logits - 10)}, None, ("text",), Asked())
+
+
 def answers_logits():
     logits = np.full((1, 48, 64, 1), -5, np.float32)
     logits[0, 10:16, 10:40] = 2

@@ -5,15 +5,20 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 from scipy import signal
 
+from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
+from kerasvision.export.functions import answers, apart, prepared_feeds
+from kerasvision.export.repair.flatbuffer import name_of, unpacked
+from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.inference.served import Served
 from kerasvision.layers.correlation import DepthwiseCorrelation
 from kerasvision.ops.cutting import context_side, cut_windows
-from tests.contract.tracking_cases import tiny
+from tests.contract.tracking_cases import samples, tiny
 
 RNG = np.random.default_rng(5)
 
@@ -202,3 +207,35 @@ def test_fields_out_of_their_range_are_one_line(fields, words):
 def test_a_level_that_the_backbone_does_not_have_is_said():
     with pytest.raises(UsageError, match=r"model.level='c3'; backbones/convnet has c1, c2"):
         dataclasses.replace(tiny(exemplar_px=96, search_px=160), level="c3").build()
+
+
+def prepared(arch):
+    """Pairs of the contract's case as a file takes them."""
+    for sample in samples()[:4]:
+        held = {k: sample[k]["image"] if k in ("exemplar", "search") else sample[k] for k in arch.serving_inputs()}
+        fitted, _ = arch.geometry({k: tf.constant(v[None]) for k, v in held.items()})
+        yield {k: np.asarray(v) for k, v in arch.at_graph_size(fitted).items()}
+
+
+def test_an_int8_file_cuts_windows_and_decodes_in_float32_in_each_of_its_functions(tmp_path):
+    """In 8 bits windows were cut elsewhere: what `remember` gave was wrong by all of its largest number."""
+    keras.utils.set_random_seed(0)
+    arch = tiny()
+    served, pairs = Served(arch, arch.build(), ("object",)), list(prepared(arch))
+    (tmp_path / "model.tflite").write_bytes(convert(served, "int8", "mixed", pairs))
+    whole = unpacked((tmp_path / "model.tflite").read_bytes())
+    for signature in whole.signatureDefs:
+        graph = whole.subgraphs[signature.subgraphIndex]
+        integers = [name_of(graph, n) for n, tensor in enumerate(graph.tensors) if tensor.type == 9]  # int8
+        assert integers and not [name for name in integers if name.startswith("kv_normalize")]
+    runner = TFLiteRunner(tmp_path / "model.tflite", arch)
+    for held in prepared_feeds(served, pairs):
+        for name, function in served.functions.items():
+            assert apart(answers(function, held[name]), runner.call(name, held[name])) < 0.25, name
+
+
+def test_a_run_from_before_sizes_were_slowed_down_answers_as_it_did():
+    written = to_json(tiny())
+    assert from_json(written).size_rate == 0.1
+    del written["size_rate"]
+    assert from_json(written).size_rate == 1.0

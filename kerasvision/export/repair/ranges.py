@@ -5,9 +5,12 @@ arXiv:2106.08295, section 3.1). `percentile`: without the outer 0.01 % of number
 "Integer Quantization for Deep Learning Inference", arXiv:2004.09602, section 5).
 """
 
+import functools
+
 import numpy as np
 
 from kerasvision.export.repair.flatbuffer import name_of, observed, packed, unpacked
+from kerasvision.export.targets._tflite_operators import interpreter
 from kerasvision.ops.internals import lite_schema
 
 WAYS = ("mse", "percentile")
@@ -19,20 +22,33 @@ _DECODING = ("kv_decode", "StatefulPartitionedCall")  # how the names of its ten
 
 
 def seen(content, feeds):
-    """A float .tflite with the range, from its smallest to its largest number, of each tensor of its first subgraph
-    but those of decoding, which may run in a loop: `ops.internals.with_ranges` ends the process at one. content: bytes.
+    """A float .tflite with the range, from its smallest to its largest number, of each tensor of its signatures but
+    those of decoding, which may run in a loop: `ops.internals.with_ranges` ends the process at one. content: bytes.
     feeds: gives (signature, {input: array}).
     """
     model = unpacked(content)
-    graph = model.subgraphs[0]
-    made = {int(number) for operator in graph.operators for number in operator.outputs}
-    chosen = {int(number) for number in graph.inputs} | {n for n in made if not name_of(graph, n).startswith(_DECODING)}
-    chosen = [n for n in sorted(chosen) if graph.tensors[n].type == 0]
-    for number, (low, high) in _ends(content, chosen, feeds).items():
-        held = lite_schema().QuantizationParametersT()
-        held.min, held.max = np.float32([low]), np.float32([high])
-        graph.tensors[number].quantization = held
+    places = {held.signatureKey.decode(): held.subgraphIndex for held in model.signatureDefs}
+    ends = {place: dict.fromkeys(_undecoded(model.subgraphs[place]), (np.inf, -np.inf)) for place in places.values()}
+    runner = interpreter(model_content=content, delegates=False, keeps_all=True)
+    for signature, inputs in feeds:
+        runner.get_signature_runner(signature)(**inputs)
+        _widen(ends[places[signature]], functools.partial(runner.get_tensor, subgraph_index=places[signature]))
+    for place, held in ends.items():
+        for number, (low, high) in held.items():
+            if low > high:  # of a signature that was given nothing
+                continue
+            quantization = lite_schema().QuantizationParametersT()
+            quantization.min, quantization.max = np.float32([low]), np.float32([high])
+            model.subgraphs[place].tensors[number].quantization = quantization
     return packed(model)
+
+
+def _undecoded(graph):
+    """Numbers of the float tensors of a subgraph that others than decoding make or take."""
+    made = {int(number): operator for operator in graph.operators for number in operator.outputs}
+    own = {number for number in made if not name_of(graph, number).startswith(_DECODING)}
+    taken = {int(i) for number in own for i in made[number].inputs}
+    return [n for n in sorted(own | taken.intersection(map(int, graph.inputs))) if graph.tensors[n].type == 0]
 
 
 def narrowed(content, way, feeds):
@@ -57,10 +73,15 @@ def narrowed(content, way, feeds):
 def _ends(content, numbers, feeds):
     ends = dict.fromkeys(numbers, (np.inf, -np.inf))
     for value_of in observed(content, feeds):
-        for number, (low, high) in ends.items():
-            value = value_of(number)
-            ends[number] = min(low, float(value.min(initial=low))), max(high, float(value.max(initial=high)))
+        _widen(ends, value_of)
     return ends
+
+
+def _widen(ends, value_of):
+    """{number: (low, high)}, in place. value_of: number -> the tensor's value."""
+    for number, (low, high) in ends.items():
+        value = value_of(number)
+        ends[number] = min(low, float(value.min(initial=low))), max(high, float(value.max(initial=high)))
 
 
 def _counts(content, ends, feeds):

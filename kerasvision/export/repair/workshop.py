@@ -11,7 +11,6 @@ import warnings
 from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.export.repair import biases, equalization, ranges
 from kerasvision.export.repair.flatbuffer import constant, name_of, unpacked
-from kerasvision.export.targets._tflite_operators import interpreter
 from kerasvision.ops.internals import quantized_except, unquantized_name, with_ranges
 
 SCOPES = ("kv_geometry", "kv_normalize", "kv_decode", "StatefulPartitionedCall")
@@ -111,7 +110,7 @@ def spared(content, layers):
     """Names of the tensors of a calibrated .tflite that stay float32: of normalization and decoding, known by their
     name scopes, and of Keras layers.
     """
-    names = [d["name"] for d in interpreter(model_content=content).get_tensor_details()]
+    names = [name_of(graph, number) for graph in unpacked(content).subgraphs for number in range(len(graph.tensors))]
     scopes = tuple(f"/{layer}/" for layer in layers)
     return [n for n in names if n.startswith(SCOPES) or any(scope in n for scope in scopes)]
 

@@ -35,6 +35,8 @@ class TFLiteRunner(Runner):
         return joined([self._one(one) for one in batches_of_one(inputs)])
 
     def call(self, name, inputs):
+        if name not in self._interpreter.get_signature_list():
+            return super().call(name, inputs)
         if name not in self._functions:
             self._functions[name] = self._interpreter.get_signature_runner(name)
         run = self._functions[name]

@@ -250,6 +250,8 @@ class SavedModelRunner(Runner):
         return self._model.signatures
 
     def call(self, name, inputs):
+        if name not in self._model.signatures:
+            return super().call(name, inputs)
         return {k: v.numpy() for k, v in self._model.signatures[name](**_tensors(inputs)).items()}
 
     def infer(self, inputs):

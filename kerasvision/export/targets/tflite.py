@@ -1,6 +1,7 @@
 """TensorFlow Lite (LiteRT): float32, float16, dynamic-range, int8, int16x8 and quantization-aware trained files."""
 
 import dataclasses
+import functools
 import re
 import tempfile
 import typing
@@ -136,7 +137,7 @@ def workshop(served, calibration):
     if served.quantization_aware:
         raise UsageError("repair: the model has learned its ranges by techniques/qat, so there is nothing to choose")
     content = convert(served, "float32", "mixed", ())
-    return Workshop(content, lambda: _feeds(served, calibration, None, whole_range=False), served.float_layers)
+    return Workshop(content, lambda: _feeds(served, calibration, None, bool(served.functions)), served.float_layers)
 
 
 def convert(served, quantize, io, calibration, predict=None, explain=False):
@@ -159,16 +160,20 @@ def _converted(served, quantize, io, calibration, predict, explain):
     module = tf.Module()  # a bare module converts six times faster than a Keras model
     module.weights = list(served.weights)
     module.predict = predict or plain
-    if served.functions and predict is None:
+    has_functions = bool(served.functions) and predict is None
+    feeds = functools.partial(_feeds, served, calibration, pixels, has_functions)
+    if has_functions:
         with tempfile.TemporaryDirectory() as folder:
-            return _made(_of_several(served, module, folder), served, quantize, io, calibration, pixels)
+            converter = _of_several(served, module, folder)
+            if served.loop_functions and quantize in ("int8", "int16x8"):
+                return _tflite_loops.quantized(converter, served, quantize, io, feeds())
+            return _made(converter, served, quantize, io, feeds)
     function = module.predict.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.allow_custom_ops = predict is not None
     if quantize in ("int8", "int16x8") and not served.quantization_aware and _tflite_loops.has_loop(function):
-        feeds = _feeds(served, calibration, pixels, whole_range=False)
-        return _tflite_loops.quantized(converter, served, quantize, io, feeds)
-    return _made(converter, served, quantize, io, calibration, pixels)
+        return _tflite_loops.quantized(converter, served, quantize, io, feeds())
+    return _made(converter, served, quantize, io, feeds)
 
 
 def _of_several(served, module, folder):
@@ -186,13 +191,7 @@ def _of_several(served, module, folder):
     return tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
 
 
-def _made(converter, served, quantize, io, calibration, pixels):
-    if served.loop_functions and quantize in ("int8", "int16x8"):
-        # TensorFlow's calibrator ends the process at suppression in a second signature
-        raise KerasVisionError(
-            f"tflite:{quantize}: {', '.join(served.loop_functions)} cannot be calibrated; export tflite, "
-            "tflite:float16 or tflite:dynamic, or leave the tracker out with model.slots.count=0"
-        )
+def _made(converter, served, quantize, io, feeds):
     if served.loops and quantize in ("int8", "int16x8"):
         raise KerasVisionError(
             f"tflite:{quantize}: {', '.join(served.loops)} runs in a loop, which has no integer form; train with "
@@ -207,7 +206,7 @@ def _made(converter, served, quantize, io, calibration, pixels):
     if quantize == "dynamic":
         return converter.convert()
     if not served.quantization_aware or quantize == "int16x8":
-        converter.representative_dataset = lambda: _feeds(served, calibration, pixels, whole_range=io == "uint8")
+        converter.representative_dataset = lambda: feeds(whole_range=io == "uint8")
     if quantize == "int16x8":
         ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [ops]
@@ -229,9 +228,10 @@ def _in_16_bits(converter):
         raise KerasVisionError(text) from None
 
 
-def _feeds(served, calibration, pixels, whole_range):
-    """whole_range: the first image gets a pixel at each end of 0..255, for then uint8 input has the scale 1: pixels are
-    taken as they are, also where all calibration images are dark.
+def _feeds(served, calibration, pixels, has_functions, whole_range=False):
+    """has_functions: whether the file has the architecture's further ones, which are fed too. whole_range: the first
+    image gets a pixel at each end of 0..255, for then uint8 input has the scale 1: pixels are taken as they are, also
+    where all calibration images are dark.
     """
     images = [k for k, spec in served.arch.prepared_inputs().items() if spec.dtype == tf.uint8]
     for number, prepared in enumerate(calibration):
@@ -242,7 +242,7 @@ def _feeds(served, calibration, pixels, whole_range):
                 feed[key] = feed[key].copy()
                 feed[key].flat[0], feed[key].flat[-1] = 0, 255
         yield (DEFAULT, feed)
-        yield from next(prepared_feeds(served, [prepared])).items() if served.functions else ()
+        yield from next(prepared_feeds(served, [prepared])).items() if has_functions else ()
 
 
 def _quantize_core(converter, float_layers):

@@ -5,7 +5,7 @@ import typing
 
 import tensorflow as tf
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.tasks.targets import Target, Targets
 
 
@@ -29,20 +29,23 @@ class QuadTarget(Target):
 
 @dataclasses.dataclass(frozen=True)
 class QuadTargets(Targets):
-    """Components by their number, the largest first. arch: a `TextDetection`."""
+    """Quads by their number, as a prediction lists them. arch: a `TextDetection`."""
 
     arch: typing.Any
 
-    flags: typing.ClassVar[dict[str, str]] = {"box": "a quad by its number, the largest first (default: the first two)"}
+    flags: typing.ClassVar[dict[str, str]] = {"box": "a quad by its number in predict --json, from 0 (default: two)"}
 
     def chosen(self, raw, geometry, classes, asked):
-        _, sizes, member = self.arch.components(tf.sigmoid(raw["text"][..., 0]))
-        count = int(tf.reduce_sum(tf.cast(sizes > 0.0, tf.int32)))
+        counts, _, member = self.arch.counting(tf.sigmoid(raw["text"][..., 0]))
+        member = tf.boolean_mask(member, counts).numpy() > 0
+        count = len(member)
+        if not count:
+            raise KerasVisionError("no text is found in this image, so there is no quad that could be explained")
         if beyond := [i for i in asked.box if not 0 <= i < count]:
             raise UsageError(f"--box {beyond[0]}: {count} quads are there; allowed: 0 to {count - 1}")
         found = []
         for number in asked.box or range(min(2, count)):
-            cells = member[0, number].numpy() > 0
+            cells = member[number]
             region = cells.repeat(self.arch.stride, 0).repeat(self.arch.stride, 1)
             found.append(QuadTarget(cells, region, f"text (quad {number})"))
         return found

@@ -130,12 +130,10 @@ class TextDetection(ImageArchitecture):
 
     def found(self, probability):
         """float32 [B, h, w] -> the prediction in graph pixels."""
-        numbers, sizes, member = self.components(probability)
+        counts, scores, member = self.counting(probability)
         centers, along, sides = labeling.rectangles(member)
         sides += 2.0 * quad_ops.enlarging(sides, self.shrink)[..., None]
         quads = self.stride * quad_ops.from_rectangle(centers, along, sides)
-        scores = tf.reduce_sum(member * probability[:, None], [2, 3]) / tf.maximum(sizes, 1.0)
-        counts = (sizes >= self.least_cells) & (scores >= self.score_threshold)
         free = tf.range(self.max_quads, 0, -1, dtype=tf.float32)
         order = tf.math.top_k(tf.where(counts, free, 0.0), self.max_quads).indices  # those that count, in their order
         count = tf.reduce_sum(tf.cast(counts, tf.int32), 1)
@@ -146,12 +144,14 @@ class TextDetection(ImageArchitecture):
             "count": count,
         }
 
-    def components(self, probability):
-        """(numbers [B, S], sizes [B, S], their cells [B, S, h, w]) of the largest components, float32."""
+    def counting(self, probability):
+        """(bool [B, S]: which become quads; scores [B, S]; cells [B, S, h, w], 0 or 1) of the largest components."""
         labels = labeling.label(probability >= self.threshold)
         numbers, sizes = labeling.largest(labels, self.max_quads)
         member = tf.equal(labels[:, None], numbers[..., None, None]) & (numbers > 0.0)[..., None, None]
-        return numbers, sizes, tf.cast(member, tf.float32)
+        member = tf.cast(member, tf.float32)
+        scores = tf.reduce_sum(member * probability[:, None], [2, 3]) / tf.maximum(sizes, 1.0)
+        return (sizes >= self.least_cells) & (scores >= self.score_threshold), scores, member
 
     def judged(self, raw, geometry):
         """Also `probability` [B, h, w] of each cell, and `cells_xy` [B, h * w, 2], the centers of cells in pixels of

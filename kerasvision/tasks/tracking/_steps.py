@@ -21,18 +21,30 @@ class Steps:
     def remember(self, inputs):
         """`image` of a frame and the `box` of a target [B, 4], in its pixels -> the state that `follow` begins with."""
         arch, box = self.arch, inputs["box"]
-        features = self.remembered(arch.window(inputs["image"], box, arch.exemplar_px), training=False)
-        features = tf.cast(features, tf.float32)
-        zero = tf.zeros_like(box[:, :1])
-        return {"first": features, "memory": tf.identity(features), "box": tf.identity(box), "lost": zero}
+        with tf.name_scope("kv_normalize"):
+            window = arch.window(inputs["image"], box, arch.exemplar_px)
+        features = self.remembered(window, training=False)
+        with tf.name_scope("kv_decode"):
+            features = tf.cast(features, tf.float32)
+            zero = tf.zeros_like(box[:, :1])
+            return {"first": features, "memory": tf.identity(features), "box": tf.identity(box), "lost": zero}
 
     def follow(self, inputs):
-        """`image` of the next frame and a state -> where the target is, `score`, `present`, and the state after it."""
+        """`image` of the next frame and a state -> where the target is, `score`, `present`, and the state after it.
+        Name scopes mark the parts for the int8 converter, as in `inference.served`.
+        """
+        arch = self.arch
+        with tf.name_scope("kv_normalize"):
+            near = self._looked_at(inputs["box"], inputs["lost"])
+            window = arch.window(inputs["image"], near, arch.search_px)
+        raw = self.compared([window, inputs["memory"]], training=False)
+        with tf.name_scope("kv_decode"):
+            return self._after({k: tf.cast(v, tf.float32) for k, v in raw.items()}, near, inputs)
+
+    def _after(self, raw, near, inputs):
+        """What `follow` gives. near: the box around which the window was cut."""
         arch, box, lost, first = self.arch, inputs["box"], inputs["lost"], inputs["first"]
         is_lost = lost > arch.patience
-        near = self._looked_at(box, lost)
-        raw = self.compared([arch.window(inputs["image"], near, arch.search_px), inputs["memory"]], training=False)
-        raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}
         found, place = arch.best(raw, near, tf.where(is_lost, 0.0, arch.centered))
         score = tf.sigmoid(raw["presence"])
         present = tf.cast(score >= tf.where(is_lost, arch.sure_from, arch.present_from), tf.float32)

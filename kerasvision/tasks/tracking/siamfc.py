@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
+from kerasvision.core.component import since
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures, backbones
 from kerasvision.layers.correlation import DepthwiseCorrelation
@@ -63,7 +64,7 @@ class SiamFC(SingleObject):
     trim: int = 3
     present_from: float = 0.5
     centered: float = 0.3
-    size_rate: float = 0.1
+    size_rate: float = since(0.1, before=1.0)
     rate: float = 0.1
     recent: float = 0.4
     sure_from: float = 0.8
