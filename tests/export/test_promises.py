@@ -117,6 +117,16 @@ def test_a_file_with_another_threshold_is_seen(exported):
         assert len(list(promises.wrong(path, runner, samples))) == lines
 
 
+@pytest.mark.parametrize(("near", "lines"), [(0.019337853, 0), (0.03, 1)])
+def test_a_corner_near_the_border_rounds_as_one_far_from_it(near, lines):
+    """Of a picture of 945 x 1174, shrunk to 320: the margin is added before a box is enlarged, or behind it."""
+    held = dataclasses.make_dataclass("Held", ["own"], namespace={"promised": lambda self, _: {"outer_xyxy": self.own}})
+    promises = Promises(None, None, {})
+    promises._held = {"file": (held(np.float32([[0.01934433, 4.0, 1174.0, 900.0]])), {})}
+    answer = {"outer_xyxy": np.float32([[near, 4.0, 1174.0, 900.0]])}
+    assert len(list(promises.wrong("file", lambda sample: answer, [{}]))) == lines
+
+
 def test_data_without_a_validation_split_is_refused(exported, digits_run):
     trained, _, _, _ = exported
     bare = Promises(lambda exporter, job: "somewhere", trained.graph, {"train": None})
