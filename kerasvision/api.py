@@ -192,7 +192,7 @@ def changed(arch, settings):
             allowed = ", ".join(arch.after_training) or "none"
             raise UsageError(f"--set {setting}: of a trained {arch.registered_name} these may be set: {allowed}")
         arch = with_field(arch, name, text)
-    return arch
+    return arch.unpromised() if settings else arch
 
 
 def exportable(what, data=None):

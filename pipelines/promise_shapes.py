@@ -9,7 +9,7 @@ Commands: python pipelines/prepare_shapes.py --out data/shapes
 Measured on 2 cores (AVX-512, shared with other work), one run each, 600 test pictures: pixels, mIoU 0.865, and 0.866 of
 the int8 file, in 2.2 processor minutes with both exports; boxes, AP 0.596, AP50 0.875. Promised 0.8 by 270 pictures
 with objects, 0.798 of a test picture's objects are held, in 2.3 boxes a picture, 1.53 times as large as those found;
-promised 0.95 by 300 pictures, 0.968 of a test picture's foreground, with 1.12 classes a pixel. The validation pictures
+promised 0.95 by 270 pictures, 0.968 of a test picture's foreground, with 1.12 classes a pixel. The validation pictures
 of this draw are a little harder than the test ones (Dice 0.873 and 0.892), which is what a split can do to a promise.
 """
 

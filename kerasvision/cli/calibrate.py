@@ -40,4 +40,7 @@ def run(args):
             low, high = promise["between"]
             line += f" (which can make it {100 * low:.1f} to {100 * high:.1f} %)"
         print(line)
+    elif any("." in setting.partition("=")[0].removeprefix("model.") for setting in args.settings):
+        field = trained.arch.calibrates[-1]
+        print(f"nothing is promised, for {field}.coverage is 0; set it too, as in 0.9", file=sys.stderr)
     return 0

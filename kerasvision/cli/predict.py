@@ -21,6 +21,10 @@ SQUEEZED = (
     "than that of all but this share of the validation split's images, as in 0.01 (classifiers)"
 )
 
+UNPROMISED = (
+    "--set {}: nothing is promised, for thresholds were fitted to answers without it; `export` with it fits them again"
+)
+
 
 def configure(parser):
     """Add the verb's arguments."""
@@ -105,6 +109,8 @@ def _model(args):
     from kerasvision.api import load, tidying
 
     model = load(args.model, args.settings)
+    if args.settings and model.arch.calibrates and model.arch.tunes and not model.arch.promise():
+        print(UNPROMISED.format(" ".join(args.settings)), file=sys.stderr)
     model = _line_reader(args, model) if _beam(args) else model
     return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 

@@ -71,7 +71,8 @@ class _Asked:
 def suspecting(arch, graph, held):
     """A tf.function: serving inputs -> `disagreement`, `mahalanobis` float32 [B] and each with `_rank`, 0..1: the share
     of held-out pictures with a lower score; `held_out` int32 [B], among how many; `suspicious` bool [B]: a rank of 0.99
-    or more, which 1 in 100 ordinary pictures has of each. held: a `HeldOut`.
+    or more, which about 1 in 100 ordinary pictures has of each where hundreds were held out, and 1 in n + 1 of n below
+    100. held: a `HeldOut`.
     """
     asked = _Asked(arch, graph)
 

@@ -107,9 +107,9 @@ def _data_of(member):
 def _with_equal_factors(run, member, first, splits):
     """A member with the class factors of the first: they multiply probabilities once, those of the mixture. Factors
     that training has chosen are left out here and chosen again for the ensemble. So are thresholds of sets; where there
-    is no validation split to fit them on, the ensemble has no sets.
+    is no validation split to fit them on, the ensemble has no sets, which is said.
     """
-    member = _without_sets(member, "validation" in splits)
+    member = _without_sets(run, member, "validation" in splits)
     if not getattr(member.arch, "class_factors", ()) and not getattr(first.arch, "class_factors", ()):
         return member
     if member.arch.tunes and "validation" in splits:
@@ -120,11 +120,14 @@ def _with_equal_factors(run, member, first, splits):
     return member
 
 
-def _without_sets(member, may_be_fitted):
+def _without_sets(run, member, may_be_fitted):
     key = next((key for key in ("class_sets", "pixel_sets", "outer_boxes") if hasattr(member.arch, key)), None)
     if key is None or not (held := getattr(member.arch, key)).coverage:
         return member
     again = may_be_fitted and key != "outer_boxes"  # an ensemble's boxes are fused, and none of them is its first's
+    if not again:
+        why = "whose boxes are fused of several" if may_be_fitted else "for there is no validation split to fit it on"
+        print(f"{run} was to promise {100 * held.coverage:g} % ({key}); the ensemble does not, {why}", file=sys.stderr)
     bare = dataclasses.replace(held, thresholds=(), examples=0, coverage=held.coverage if again else 0.0)
     model = dataclasses.replace(member.arch, **{key: bare})
     return dataclasses.replace(member, recipe=dataclasses.replace(member.recipe, model=model))

@@ -95,6 +95,9 @@ class PixelPromises(Architecture):
             return self
         return dataclasses.replace(self, pixel_sets=self.pixel_sets.fitted(predictions["missed"]))
 
+    def unpromised(self):
+        return dataclasses.replace(self, pixel_sets=dataclasses.replace(self.pixel_sets, thresholds=(), examples=0))
+
     def promise(self):
         return self.pixel_sets.promise()
 

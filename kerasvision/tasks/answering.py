@@ -97,6 +97,12 @@ class Answering(Component):
         """
         return self
 
+    def unpromised(self):
+        """This architecture once fields of `after_training` are set: without what was fitted to answers that they
+        change.
+        """
+        return self
+
     def promise(self):
         """What is promised of every answer, JSON with its `kind` and its `coverage`; {}: nothing is."""
         return {}

@@ -29,8 +29,9 @@ class PixelSets(Component):
     """coverage: the promised share of an image's pixels, on average over images, whose class is among those that may be
     there; 0: there are no sets. of: which pixels, all but those of class 0, all, or those of each class alone, with a
     threshold a class. An image without such a pixel does not count. thresholds: the least probability at which a class
-    may be there, one, or one a class; empty until they are fitted, on `examples` images. probabilities: whether
-    predictions also have those of every class at each pixel, [..., K], which thresholds are fitted on.
+    may be there, one, or one a class; empty until they are fitted, on `examples` images that count (of the class that
+    has fewest). probabilities: whether predictions also have those of every class at each pixel, [..., K], which
+    thresholds are fitted on.
     """
 
     coverage: float = 0.0
@@ -98,17 +99,17 @@ class PixelSets(Component):
         held = ~np.isnan(missed[:, :, 0])
         if held.sum(0).min() < least:
             short = int(held.sum(0).argmin())
-            what = f"with class {short}" if self.of == "each_class" else "with any " + self.of
+            any_of = {"foreground": "any foreground", "image": "any annotated pixel", "each_class": f"class {short}"}
             raise KerasVisionError(
-                f"pixel_sets.coverage={self.coverage:g} needs {least} held-out images {what}, and there are "
-                f"{held.sum(0).min()}; hold more out, or promise less"
+                f"pixel_sets.coverage={self.coverage:g} needs {least} held-out images with {any_of[self.of]}, and "
+                f"there are {held.sum(0).min()}; hold more out, or promise less"
             )
         found = []
         for group in range(missed.shape[1]):
             risk = missed[held[:, group], group].mean(0, dtype=np.float64)[::-1]  # lower thresholds are more cautious
             at = conformal.controlled(risk, held[:, group].sum(), 1 - self.coverage)
             found.append(float(LEVELS[::-1][at]))
-        return dataclasses.replace(self, thresholds=tuple(found), examples=len(missed))
+        return dataclasses.replace(self, thresholds=tuple(found), examples=int(held.sum(0).min()))
 
     def covered(self, missed):
         """The share of an image's pixels whose class is among those that may be there: the mean over images, of each

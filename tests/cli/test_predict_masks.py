@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from kerasvision.train.fit import train
 from tests import store
 
 SIDE = 32
+MIRRORED = ("--set", "flips=(1,)")
 
 
 def scene(number, hw=(SIDE, SIDE), specks=0):
@@ -96,6 +98,21 @@ def test_windows_and_mirrored_images_answer_otherwise(run, tmp_path):
     settings = ([*words[1:3], flips] for flips in ("flips=()", "flips=(1,)"))
     plain, mirrored = (api.load(run, held).predict(image)["confidence"] for held in settings)
     assert np.abs(plain - mirrored).max() > 1e-4
+
+
+def test_no_promise_is_named_where_answers_are_others(run, tmp_path, capsys):
+    """Its threshold was fitted without mirrored images."""
+    promising = shutil.copytree(run, tmp_path / "run")
+    recipe = json.loads((promising / "recipe.json").read_text())
+    held = recipe["model"]["pixel_sets"]
+    held["coverage"], held["thresholds"], held["examples"] = 0.9, [0.25], 40
+    (promising / "recipe.json").write_text(json.dumps(recipe))
+    file = save(tmp_path / "case.png", scene(53)[0])
+    for asked, mirrored, holds in ((promising, (), True), (promising, MIRRORED, False), (run, MIRRORED, False)):
+        assert main(["predict", str(asked), str(file), "--json", *mirrored]) == 0
+        said = capsys.readouterr()
+        assert json.loads(said.out)["prediction"].get("may_be", {}).get("coverage") == (0.9 if holds else None)
+        assert ("--set flips=(1,): nothing is promised" in said.err) == (asked is promising and not holds)
 
 
 def test_the_largest_component_is_kept(run, tmp_path):

@@ -79,6 +79,14 @@ def test_tags_in_the_common_way(plain, tag, big, at):
     assert walked(data) == by_pillow(data)
 
 
+@pytest.mark.parametrize("big", [True, False])
+@pytest.mark.parametrize(("first", "second"), [(1, 6), (6, 1), (8, 3)])
+def test_of_two_tags_the_first_counts(plain, first, second, big):
+    """TIFF has no tag twice; Pillow before 13 took the last."""
+    data = tagged(plain, exif_of(second, big, before=((0x0112, 3, 1, first),)))
+    assert walked(data) == first and not is_upright(data)
+
+
 @pytest.mark.parametrize(("others", "is_told"), [(0, True), (23, True), (24, False)])
 def test_a_directory_of_24_entries_is_the_longest(plain, others, is_told):
     data = tagged(plain, exif_of(1, before=((0x010F, 4, 1, 7),) * others))

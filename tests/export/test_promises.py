@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.overrides import with_field
+from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, splits_of
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.promises import Promises
+from kerasvision.export.targets.mediapipe import task_of
 from kerasvision.inference.evaluation import stacked
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Server
 from kerasvision.tasks.class_sets import ClassSets
+from kerasvision.tasks.outer_boxes import OuterBoxes
+from kerasvision.tasks.pixel_sets import PixelSets
 from kerasvision.train.calibrate import calibrated
 from tests.serve.conftest import QUIET, Client, png
 
@@ -115,6 +120,32 @@ def test_a_file_with_another_threshold_is_seen(exported):
         sets = dataclasses.replace(trained.arch.class_sets, thresholds=(threshold,))
         promises._held = {path: (dataclasses.replace(trained.arch, class_sets=sets), {})}
         assert len(list(promises.wrong(path, runner, samples))) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "promise", "gives"),
+    [
+        ("semantic_segmentation/fpn", {"pixel_sets": PixelSets(0.9, thresholds=(0.5,))}, "may_be, least_probability"),
+        ("detection/ssd", {"outer_boxes": OuterBoxes(0.9, thresholds=(0.5, 0.1))}, "outer_xyxy, outer_count"),
+        ("classification/classifier", {"class_sets": ClassSets(0.9, thresholds=(0.5,))}, "in_set"),
+    ],
+)
+def test_mediapipe_has_no_place_for_a_promise(name, promise, gives):
+    (field,) = promise
+    arch = create(name, num_classes=3, **promise)
+    with pytest.raises(KerasVisionError, match=rf"promises \({gives}\).* --set model\.{field}\.coverage=0$"):
+        task_of(arch)
+    assert task_of(with_field(arch, f"{field}.coverage", "0"))
+
+
+@pytest.mark.parametrize(("near", "lines"), [(0.019337853, 0), (0.03, 1)])
+def test_a_corner_near_the_border_rounds_as_one_far_from_it(near, lines):
+    """Of a picture of 945 x 1174, shrunk to 320: the margin is added before a box is enlarged, or behind it."""
+    held = dataclasses.make_dataclass("Held", ["own"], namespace={"promised": lambda self, _: {"outer_xyxy": self.own}})
+    promises = Promises(None, None, {})
+    promises._held = {"file": (held(np.float32([[0.01934433, 4.0, 1174.0, 900.0]])), {})}
+    answer = {"outer_xyxy": np.float32([[near, 4.0, 1174.0, 900.0]])}
+    assert len(list(promises.wrong("file", lambda sample: answer, [{}]))) == lines
 
 
 def test_data_without_a_validation_split_is_refused(exported, digits_run):

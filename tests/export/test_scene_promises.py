@@ -7,6 +7,7 @@ import pytest
 import tf_keras as keras
 
 from kerasvision.api import load
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, splits_of
@@ -173,6 +174,12 @@ def share(found, truth):
         fits = (outer[:, :2] <= box[:2] + 0.01).all(1) & (outer[:, 2:] >= box[2:] - 0.01).all(1)
         holds.append((fits & (sides / whole >= 0.1 - 1e-6) & (found["labels"][:count] == label)).any())
     return np.mean(holds)
+
+
+def test_boxes_in_8_bits_are_refused_in_a_line(detector, tmp_path):
+    with pytest.raises(KerasVisionError, match=r"^tflite:int8:uint8: boxes .* in 8 bits; export tflite:int8, "):
+        export(detector[0], [from_spec("tflite:int8:uint8")], tmp_path, verbose=False)
+    assert not list(tmp_path.rglob("*.tflite"))
 
 
 def test_a_detectors_client_and_answer_name_the_promise(detector):

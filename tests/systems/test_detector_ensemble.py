@@ -23,6 +23,7 @@ from kerasvision.ops.nms import Suppression
 from kerasvision.systems import joining
 from kerasvision.systems.detector_ensemble import DetectorEnsemble
 from kerasvision.systems.joining import merged
+from kerasvision.tasks.outer_boxes import OuterBoxes
 from kerasvision.train.run import Trained, load_run, save_run
 from tests.contract import contracts
 from tests.contract.detection_cases import CASES
@@ -207,6 +208,16 @@ def test_joined_they_are_a_run_that_is_exported(runs, tmp_path, capsys):
     boxes = [r[0] for r in rows_of([run.served().serve({"image": image}) for run in runs])]
     for file in ("saved_models/both", "tflite/models/both/model.tflite"):
         assert_answers(load(tmp_path / file)({"image": image}), boxes)
+
+
+def test_what_members_promise_of_boxes_is_not_the_ensembles(runs, capsys):
+    promising = dataclasses.replace(runs[0].arch, outer_boxes=OuterBoxes(0.8, thresholds=(0.1, 0.5), examples=40))
+    held = dataclasses.replace(runs[0], recipe=dataclasses.replace(runs[0].recipe, model=promising))
+    bare = joining._without_sets("runs/a", held, True)
+    assert promising.promise() and "outer_xyxy" in promising.outputs
+    assert not bare.arch.promise() and not bare.arch.tunes and "outer_xyxy" not in bare.arch.outputs
+    assert capsys.readouterr().err.startswith("runs/a was to promise 80 % (outer_boxes); the ensemble does not")
+    assert joining._without_sets("runs/b", runs[1], True) is runs[1] and not capsys.readouterr().err
 
 
 def test_other_ways_and_other_classes_are_one_line(runs, tmp_path, monkeypatch):

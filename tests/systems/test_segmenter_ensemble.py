@@ -1,5 +1,7 @@
 """Segmenters joined: each pixel by the mean of their probabilities, in every file."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.special
@@ -11,6 +13,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.export.certificate import export
 from kerasvision.systems.joining import join
+from kerasvision.tasks.pixel_sets import PixelSets
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
 
@@ -41,6 +44,7 @@ def test_joined_segmenters_answer_the_mean_in_every_file(kind, file, tmp_path):
         arch = create(
             "semantic_segmentation/unet", num_classes=len(classes), image_size=(32, 32), backbone=backbone, width=4
         )
+        arch = dataclasses.replace(arch, pixel_sets=PixelSets(0.5, thresholds=(0.99,), examples=70))
         folder = tmp_path / f"member{seed}"
         folder.mkdir()
         members.append(Trained(Recipe("member", arch, data), contracts.built(arch, seed), classes, {}, folder))
@@ -56,3 +60,7 @@ def test_joined_segmenters_answer_the_mean_in_every_file(kind, file, tmp_path):
     answer = load(tmp_path / file)({"image": image})
     np.testing.assert_array_equal(answer["mask"], expected.argmax(-1))
     np.testing.assert_allclose(answer["confidence"], expected.max(-1), atol=1e-5)
+    promise = joined.arch.promise()  # fitted on what they answer together
+    assert promise["examples"] == data.open().splits["validation"].size and promise["thresholds"][0] < 0.99
+    apart = expected - answer["least_probability"][:, None, None]
+    np.testing.assert_array_equal(answer["may_be"][abs(apart) > 1e-5], apart[abs(apart) > 1e-5] > 0)

@@ -103,7 +103,10 @@ def test_few_images_and_promises_that_nobody_can_keep():
     each = PixelSets(0.9, "each_class")
     with pytest.raises(KerasVisionError, match="needs 9 held-out images with class 2, and there are 0"):
         each.fitted(missed(each, probabilities, masks))
-    assert PixelSets(0.9).fitted(missed(PixelSets(0.9), probabilities, masks)).is_fitted
+    fitted = PixelSets(0.9).fitted(missed(PixelSets(0.9), probabilities, masks))
+    assert fitted.is_fitted and fitted.examples == 18  # one picture has no foreground
+    with pytest.raises(KerasVisionError, match="needs 19 held-out images with any annotated pixel, and there are 18"):
+        PixelSets(0.95, "image").fitted(missed(PixelSets(0.95, "image"), probabilities[1:], masks[1:]))
 
 
 def fitted_unet(**fields):

@@ -103,3 +103,6 @@ def test_the_verb_fits_a_trained_run_anew(digits_run, tmp_path, capsys):
     ):
         assert main(["calibrate", str(run), "--set", setting]) == 2
         assert line in capsys.readouterr().err
+    assert main(["calibrate", str(run), "--set", "class_sets.coverage=0", "class_sets.method=raps"]) == 0
+    said = capsys.readouterr()
+    assert "promised" not in said.out and "nothing is promised, for class_sets.coverage is 0" in said.err

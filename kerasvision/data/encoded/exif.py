@@ -74,7 +74,7 @@ SAYS_UPRIGHT = _says_upright()
 def of_tiff(tiff):
     """int32 1..8 of a TIFF header with its directories; 1 where there is no such tag or it is ill-formed.
 
-    Of several entries the last counts, and a directory that is cut off counts as far as it goes, as in Pillow.
+    Of several entries the first counts, and a directory that is cut off counts as far as it goes, as in Pillow 13.
     """
     tiff = tf.strings.regex_replace(tiff, r"^(?:Exif\x00\x00)+", "", replace_global=False)
     magic = tf.strings.substr(tiff, 0, 4)
@@ -87,7 +87,7 @@ def of_tiff(tiff):
     raw = tf.io.decode_raw(cut(tiff, start + 2, _ENTRY * count), tf.uint16)
     rows = tf.reshape(tf.cast(raw, tf.int32), [-1, _ENTRY // 2])
     tagged = tf.equal(tf.unstack(rows, axis=1)[0], tf.where(is_little, _TAG, _TAG % 256 * 256 + _TAG // 256))
-    row = tf.pad(tf.gather_nd(rows, tf.where(tagged)), [[1, 0], [0, 0]])[-1]  # of zeros where there is none
+    row = tf.pad(tf.gather_nd(rows, tf.where(tagged)), [[0, 1], [0, 0]])[0]  # of zeros where there is none
     is_this = tf.reduce_all(tf.equal(row, _ENTRIES) | _UNASKED, 1)
     return tf.reduce_max(tf.where(is_this, _VALUES, UPRIGHT))
 

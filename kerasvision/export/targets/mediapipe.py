@@ -25,6 +25,7 @@ TASKS = {
     ("confidence", "mask"): SEGMENTER,
     ("probabilities",): CLASSIFIER,
 }
+PROMISED = {"in_set", "may_be", "least_probability", "outer_xyxy", "outer_count"}  # outputs that no task has
 DETECTIONS = ("location", "category", "score", "count")  # a detector's outputs, in the order of the operator's
 
 
@@ -133,6 +134,12 @@ class MediaPipe(Exporter):
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
     task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
+    if TASKS.get(tuple(sorted(arch.outputs.keys() - PROMISED))) and arch.outputs.keys() & PROMISED:
+        raise KerasVisionError(
+            f"mediapipe: no task of MediaPipe gives what {arch.registered_name} promises "
+            f"({', '.join(k for k in arch.outputs if k in PROMISED)}); export tflite, or without the promise: "
+            f"--set model.{arch.calibrates[-1]}.coverage=0"
+        )
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
             f"mediapipe: {arch.registered_name} is neither a detector, a classifier nor a segmenter of photos: it "

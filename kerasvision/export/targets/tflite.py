@@ -87,6 +87,11 @@ class TFLite(Exporter):
 
     def content(self, job):
         """The bytes of the file for a `Job`."""
+        if self.io == "uint8" and "outer_xyxy" in job.served.arch.outputs:
+            raise KerasVisionError(
+                f"{self.spec}: boxes that are promised to hold objects whole are not answered in 8 bits; export "
+                "tflite:int8, whose decoding is float, or without the promise: --set model.outer_boxes.coverage=0"
+            )
         if self.repair:
             return workshop(job.served, job.calibration).made(plan_of(self.repair))
         return convert(job.served, self.quantize, self.io, job.calibration, explain=self.explain)
