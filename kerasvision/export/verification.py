@@ -154,9 +154,9 @@ class Judge:
                 if not same_inputs(given, prepared):
                     yield f"has other inputs in {path.name} than the examples that it was made of"
                     return
-                wanted = self._fixed(prepared)
+                wanted, judged = self._fixed(prepared)
                 prediction = {k.removeprefix("output/"): held[k][number : number + 1] for k in keys["output/"]}
-                if set(wanted) != set(prediction) or not self._same(wanted, prediction, number):
+                if set(wanted) != set(prediction) or not self._same(wanted, judged, prediction, number):
                     yield f"has other answers in {path.name} than the trained model gives"
                     return
 
@@ -164,20 +164,21 @@ class Judge:
         key = ("sample", number)
         return _apart(self.arch, expected, prediction, key, self.samples[number], self._rounding)
 
-    def _same(self, wanted, prediction, number):
+    def _same(self, wanted, judged, prediction, number):
         if set(wanted) == set(self.arch.outputs):
-            return self._apart(wanted, prediction, number) is None
+            return self._apart(judged, prediction, number) is None
         most = self._rounding.tolerance("float32")
         scale = {k: max(1.0, float(np.abs(v).max(initial=0.0))) for k, v in wanted.items()}  # pictures are in 0..255
         away = {k: np.abs(v.astype(np.float64) - prediction[k]).max(initial=0.0) for k, v in wanted.items()}
         return all(away[k] <= 2 * most * scale[k] for k in wanted)
 
     def _fixed(self, prepared):
-        """The prediction in graph pixels, of `keras.Model`."""
+        """(prediction in graph pixels, of `keras.Model`, the same with what `Architecture.judged` adds)."""
         raw = self.graph(self.arch.normalize({k: tf.constant(v) for k, v in prepared.items()}), training=False)
         geometry = self.arch.no_geometry({k: tf.constant(v) for k, v in prepared.items()})
-        prediction = self.arch.decode({k: tf.cast(v, tf.float32) for k, v in raw.items()}, geometry)
-        return {k: v.numpy() for k, v in prediction.items()}
+        raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}
+        found = (self.arch.decode(raw, geometry), self.arch.judged(raw, geometry))
+        return tuple({k: v.numpy() for k, v in prediction.items()} for prediction in found)
 
     def embedding(self, number):
         """That of sample `number`, numpy float32 [1, D], of `keras.Model`."""

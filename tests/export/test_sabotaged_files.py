@@ -60,7 +60,7 @@ def test_reversed_goldens_are_refused(recorded_classifier, tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_goldens_of_other_examples_are_refused(recorded_classifier, tmp_path, monkeypatch):
-    wrap(monkeypatch, tflite, "goldens", lambda held, *_: {k: v[::-1] for k, v in held.items()})
+    wrap(monkeypatch, _tflite_beside, "goldens", lambda held, *_: {k: v[::-1] for k, v in held.items()})
     assert "other inputs in golden.npz" in refusal(recorded_classifier, ["tflite:float32"], tmp_path)
 
 
