@@ -178,6 +178,7 @@ TensorScatterUpdate
 Tile
 TopKV2: sorted index_type
 Transpose
+UnicodeTranscode: input_encoding output_encoding errors replacement_char replace_control_characters
 Unique: out_idx
 UniqueV2: out_idx
 Unpack: num axis
