@@ -151,6 +151,11 @@ def convert(served, quantize, io, calibration, predict=None, explain=False):
     predict: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
     have custom operators. Takes uint8 pixels (so neither int16x8 nor another io). explain: as of `TFLite`.
     """
+    if served.loops and quantize in ("int8", "int16x8"):
+        raise KerasVisionError(
+            f"tflite:{quantize}: {', '.join(served.loops)} runs in a loop, which has no integer form; train with "
+            "model.unroll=True, or export tflite:dynamic"
+        )
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
         content = _converted(served, quantize, io, calibration, predict, explain)
@@ -197,11 +202,6 @@ def _of_several(served, module, folder):
 
 
 def _made(converter, served, quantize, io, feeds):
-    if served.loops and quantize in ("int8", "int16x8"):
-        raise KerasVisionError(
-            f"tflite:{quantize}: {', '.join(served.loops)} runs in a loop, which has no integer form; train with "
-            "model.unroll=True, or export tflite:dynamic"
-        )
     if quantize == "float32":
         return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
