@@ -23,19 +23,9 @@ PROPERTY = "processor_seconds"
 ALLOWED = 40.0  # seconds that a test file may cost in the default run
 # what costs more today -> seconds that it may cost; entries may only be lowered and taken out
 DEAR = {
-    "tests/backbones/test_contract.py": 65,
-    "tests/cli/test_bad_input.py": 50,
-    "tests/cli/test_predict_masks.py": 55,
-    "tests/contract/test_exports.py detection/retinanet": 115,
-    "tests/contract/test_exports.py semantic_segmentation/unet": 80,
     "tests/export/test_certificate.py": 65,
     "tests/robustness/test_in_distribution.py": 55,
     "tests/systems/test_ensemble.py": 80,
-    "tests/tasks/test_detection_inputs.py": 50,
-    "tests/train/test_imbalance.py": 65,
-    "tests/train/test_missing.py": 75,
-    "tests/train/test_resume.py": 65,
-    "tests/train/test_workers.py": 95,
 }
 WORTH_COLLECTING = 2.0  # seconds: a test of more has left graphs behind
 LARGE = 1_000, 100  # MB of a worker above which it is looked through, whenever it has grown by so many

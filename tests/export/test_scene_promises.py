@@ -16,7 +16,7 @@ from kerasvision.tasks.pixel_sets import PixelSets
 from tests.export.scene_promises import answers, drawn, promising, written
 from tests.serve.conftest import QUIET, Client, png
 
-SPECS = ("saved_model", "tflite:float32", "tflite:int8", "onnx")
+SPECS = ("saved_model", "tflite:int8", "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_segmenters_file_holds_its_own_promise(segmenter, spec):
 def test_float_files_say_what_the_trained_model_says(segmenter):
     trained, rows, _, _ = segmenter
     own = trained.arch.pixel_sets.thresholds
-    for spec in ("saved_model", "tflite:float32", "onnx"):
+    for spec in ("saved_model", "onnx"):
         assert rows[spec]["promise"]["thresholds"] == pytest.approx(own, rel=0.02)  # of neighboring levels
 
 
