@@ -69,7 +69,7 @@ class _Follower:
         )
 
     def identity(self):
-        """What the state is of."""
+        """str, what beside the tracker the kept state belongs to: "" where any model's boxes may go on with it."""
         return self.state_is_of
 
 

@@ -8,6 +8,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
 from kerasvision.metrics.following import Following
 from kerasvision.ops import geometry as geo
+from kerasvision.systems._frames import next_frame
 from kerasvision.systems.base import System
 
 NEEDS = ("remember", "follow")
@@ -31,7 +32,7 @@ class Follow(System):
 
     def step(self, models, state, inputs):
         model, image = models["follower"], np.asarray(inputs["image"])
-        time, size = _checked(state, inputs, image)
+        time, size = next_frame(state, inputs, image)
         frame, geometry = _fitted(image, _frame_size(model))
         common = {"time": np.array(time), "size_hw": size}
         if inputs.get("box_xyxy") is not None:
@@ -76,20 +77,6 @@ def check_follower(model, what):
 def _frame_size(model):
     check_follower(model, "the model")
     return tuple(model.arch.frame_size)
-
-
-def _checked(state, inputs, image):
-    """(the time, the image's size)."""
-    time, size = float(inputs["time"]), np.array(image.shape[:2], np.int64)
-    before = state["size_hw"]
-    if before.any() and not np.array_equal(before, size):
-        seen, known = (" x ".join(map(str, hw[::-1].tolist())) for hw in (size, before))
-        raise KerasVisionError(f"a frame of {seen} pixels after frames of {known}; a video has one size")
-    if not time > float(state["time"]) or not np.isfinite(time):
-        raise KerasVisionError(
-            f"a frame of {time:g} s after one of {float(state['time']):g} s; time goes on from frame to frame"
-        )
-    return time, size
 
 
 def _fitted(image, size_hw):

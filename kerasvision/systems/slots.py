@@ -8,6 +8,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops.slots import state_shapes
+from kerasvision.systems._frames import next_frame
 from kerasvision.systems.base import System
 
 _OWN = ("time", "size_hw", "left_out")
@@ -31,7 +32,7 @@ class InGraph(System):
 
     def step(self, models, state, inputs):
         model, image = models["detector"], np.asarray(inputs["image"])
-        time, size = _checked(state, inputs, image)
+        time, size = next_frame(state, inputs, image)
         kept = checked_state({k: v for k, v in state.items() if k not in _OWN}, state_of(model.arch.slots))
         seconds = time - float(state["time"]) if np.isfinite(state["time"]) else 0.0
         frame, geometry = model.arch.geometry({"image": image[None]})
@@ -69,19 +70,6 @@ def checked_state(state, empty):
                 f"the state is of another model: {key} is {seen} and this one has {value.shape}; begin anew"
             )
     return {key: np.asarray(state[key], np.float32) for key in empty}
-
-
-def _checked(state, inputs, image):
-    """(the time, the image's size)."""
-    time, size, before = float(inputs["time"]), np.array(image.shape[:2], np.int64), state["size_hw"]
-    if before.any() and not np.array_equal(before, size):
-        seen, known = (" x ".join(map(str, hw[::-1].tolist())) for hw in (size, before))
-        raise KerasVisionError(f"a frame of {seen} pixels after frames of {known}; a video has one size")
-    if not time > float(state["time"]) or not np.isfinite(time):
-        raise KerasVisionError(
-            f"a frame of {time:g} s after one of {float(state['time']):g} s; time goes on from frame to frame"
-        )
-    return time, size
 
 
 def _answer(found, geometry):

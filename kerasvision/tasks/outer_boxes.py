@@ -50,7 +50,7 @@ class OuterBoxes(Component):
 
     @property
     def is_fitted(self):
-        """Whether predictions have such boxes."""
+        """bool: whether a coverage is promised and thresholds are fitted, so that predictions have such boxes."""
         return bool(self.coverage and self.thresholds)
 
     def count(self, scores):

@@ -50,7 +50,7 @@ class PixelSets(Component):
 
     @property
     def is_fitted(self):
-        """Whether predictions have sets."""
+        """bool: whether a coverage is promised and thresholds are fitted, so that predictions have sets."""
         return bool(self.coverage and self.thresholds)
 
     def asking(self):

@@ -75,7 +75,7 @@ def _spelled(number):
 
 
 def orientation(image_bytes, header=None):
-    """int32 1..8."""
+    """WebP, string scalar -> int32 1..8 of its chunk `EXIF`; 1 without one. header: of `read_header`, if known."""
 
     def walk():
         at, size = _find(image_bytes, "EXIF")
