@@ -103,3 +103,27 @@ def test_what_is_no_number_is_near_nothing(arch, key):
     broken = found(SQUARE)
     broken[key] = np.full_like(broken[key], np.nan)
     assert np.isnan(apart(arch, found(SQUARE), broken)[0])
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(True, 2e-4), (False, 0.5 - 1 / 3)])
+def test_overlaps_are_those_that_suppression_saw(arch, whole, expected):
+    """Of a letterboxed picture: two boxes of 40 x 40, 10 apart, overlap by 3/5, and so one falls. The picture ends
+    after the first 5 columns of the second one, of which the first one has 15: what is left overlaps by a third. Which
+    of the two stays is decided by 2e-4 of a score.
+    """
+    graph = np.array([[(0, 0, 40, 40), (10, 0, 50, 40)]], np.float32)
+    a, b = (((0, 0, 15, 40), 0.6, 1), ((10, 0, 15, 40), 0.5999, 1))
+    reference = chosen_from(found(a), a, b)
+    reference |= {"candidates_graph_xyxy": graph} if whole else {}
+    error, flip = apart(arch, reference, found((b[0], 0.6001, 1)))
+    assert error == pytest.approx(expected, abs=1e-6)
+    assert flip
+
+
+@pytest.mark.parametrize(("score", "expected"), [(0.3, 0.0), (0.5, 0.1)])
+def test_one_more_than_suppression_looks_at_is_explained_by_its_score(arch, score, expected):
+    """Of 1,500 candidates that count the 1,000 best are looked at, the best that finds no place has 0.4."""
+    rows = [((60 + k, 0, 61 + k, 40), 0.8 if k < 998 else 0.4, 1) for k in range(1500)]
+    more = ((500, 500, 540, 540), score, 1)
+    error, _ = apart(arch, chosen_from(found(SQUARE), SQUARE, more, *rows), found(SQUARE, more))
+    assert error == pytest.approx(expected, abs=1e-6)

@@ -7,7 +7,6 @@ import typing
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from scipy.optimize import linear_sum_assignment
 
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
@@ -22,15 +21,14 @@ from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression, nms, top_candidates
 from kerasvision.ops.slots import Slots
 from kerasvision.tasks.base import Output
+from kerasvision.tasks.detection import _agreement
+from kerasvision.tasks.detection._agreement import CANDIDATES
 from kerasvision.tasks.detection._promising import Promising
 from kerasvision.tasks.detection._steps import Stepping
 from kerasvision.tasks.detection._targets import BoxTargets
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize
 from kerasvision.tasks.outer_boxes import OuterBoxes
 
-CANDIDATES = 1000  # pairs of anchor and class that go into suppression
-SAME_PX = 1e-3  # boxes whose corners are apart by less are one, in `compare`
-DECIDED = 0.5  # score from which a detection is a decision, in `compare`
 OPTIONAL_GROUND_TRUTH = ("is_crowd", "is_difficult", "area_px", "occlusion", "illumination")
 
 
@@ -116,7 +114,8 @@ class Detection(Promising, ImageArchitecture):
 
     def judged(self, raw, geometry):
         """Also what suppression chose from: `candidates_xyxy` [B, C, 4] in pixels of the original image, their
-        `candidate_scores` and `candidate_labels` [B, C], down to half the score that counts.
+        `candidate_scores` and `candidate_labels` [B, C], down to half the score that counts; and
+        `candidates_graph_xyxy` [B, C, 4], the same boxes in graph pixels, whose overlaps decide.
         """
         return self.decode(raw, geometry) | self.chosen_from(*self.candidates(raw), geometry)
 
@@ -125,7 +124,8 @@ class Detection(Promising, ImageArchitecture):
         clipped = box_ops.clip(boxes_xyxy, self.image_size)
         best = top_candidates(clipped, scores, 2 * CANDIDATES, self.suppression.score_threshold / 2)
         original = box_ops.clip(geo.restore_boxes(best[0], geometry), geometry["image_hw"])
-        return {"candidates_xyxy": original, "candidate_scores": best[1], "candidate_labels": best[2]}
+        places = {"candidates_xyxy": original, "candidates_graph_xyxy": best[0]}
+        return places | {"candidate_scores": best[1], "candidate_labels": best[2]}
 
     def found(self, boxes_xyxy, scores, geometry):
         """What `candidates` gives -> (prediction, the candidate 0..A-1 that each detection is, int32 [B, D])."""
@@ -153,7 +153,7 @@ class Detection(Promising, ImageArchitecture):
         flip: a detection with a score of at least 0.5 has no partner of its class with an IoU of at least 0.5.
         """
         pairs = [
-            _compare(*({k: v[i] for k, v in p.items()} for p in (reference, other)), self.suppression)
+            _agreement.of_image(*({k: v[i] for k, v in p.items()} for p in (reference, other)), self.suppression)
             for i in range(len(reference["count"]))
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
@@ -196,81 +196,3 @@ def without_padding(targets):
     """A batch of `padded_ground_truth`, cut to as many objects as its fullest example has; at least one."""
     most = tf.maximum(tf.reduce_max(tf.reduce_sum(tf.cast(targets["valid"], tf.int32), 1)), 1)
     return {k: v[:, :most] for k, v in targets.items()}
-
-
-def paired(reference, other):
-    """Indices of the detections of one image that pair up, of both predictions: of one class, with an IoU of at least
-    0.5, one to one, the largest IoU less difference of score in all (scipy's assignment).
-    """
-    return _pairs(reference, other)[:2]
-
-
-def _pairs(reference, other):
-    """(rows, columns, IoU and difference of score of every two detections)."""
-    a, b = ({k: p[k][: p["count"]] for k in ("boxes_xyxy", "scores", "labels")} for p in (reference, other))
-    overlap = box_ops.pairwise_iou(a["boxes_xyxy"], b["boxes_xyxy"]).numpy()
-    # a box without area overlaps nothing, not even itself
-    away = np.abs(a["boxes_xyxy"][:, None] - b["boxes_xyxy"][None]).max(-1, initial=0.0)
-    overlap = np.where(away <= SAME_PX, 1.0, overlap)
-    overlap = np.where(a["labels"][:, None] == b["labels"][None], overlap, 0.0)
-    apart = np.abs(a["scores"][:, None] - b["scores"][None])
-    gain = np.nan_to_num(overlap - apart, nan=-2.0)  # what is no number pairs with nothing, and `_away` tells of it
-    rows, columns = linear_sum_assignment(gain, maximize=True)
-    held = overlap[rows, columns] >= 0.5
-    return rows[held], columns[held], overlap, apart
-
-
-def _compare(reference, other, rule):
-    """One image."""
-    rows, columns, _, _ = _pairs(reference, other)
-    error, flip = _away(reference, other), False
-    for ours, theirs, held in ((reference, other, rows), (other, reference, columns)):
-        alone = np.setdiff1d(np.arange(ours["count"]), held)
-        flip |= bool((ours["scores"][alone] >= DECIDED).any())
-        if len(alone) and not rule.soft_sigma:
-            error = max(error, float(_surprise(ours, theirs, alone, rule).max()))
-    return error, flip
-
-
-def _surprise(ours, theirs, alone, rule):
-    """[n], of detections of `ours` that `theirs` does not have: the least change that explains it, of a score, an IoU
-    or a corner.
-    """
-    boxes, scores, labels = (ours[k][alone] for k in ("boxes_xyxy", "scores", "labels"))
-    kept = [theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")]
-    least = scores - rule.score_threshold  # it did not count
-    if theirs["count"] == rule.max_detections:  # others took all places
-        least = np.minimum(least, scores - kept[1].min())
-    if theirs["count"]:
-        overlap = box_ops.pairwise_iou(boxes, kept[0]).numpy()
-        if rule.class_aware:
-            overlap = np.where(labels[:, None] == kept[2][None], overlap, -1.0)
-        # another one suppressed it, which needs as high a score, and overlaps enough
-        suppressed = np.maximum(scores[:, None] - kept[1][None], rule.iou_threshold - overlap)
-        moved = _distances((boxes, scores, labels), kept)  # it is there, of so little area that it overlaps nothing
-        least = np.minimum(least, np.minimum(suppressed, moved).min(1))
-    return np.maximum(least, 0.0)
-
-
-def _distances(found, pool):
-    """[D, C] of detections from candidates, each (boxes, scores, labels); 1 between two classes."""
-    away = np.abs(found[0][:, None] - pool[0][None]).max(-1, initial=0.0)
-    longer = max(float(np.max(pool[0], initial=0.0)), float(np.max(found[0], initial=0.0)), 1.0)
-    apart = np.maximum(away / longer, np.abs(found[1][:, None] - pool[1][None]))
-    return np.where((found[2][:, None] == pool[2][None]) & (pool[1][None] > 0), apart, 1.0)
-
-
-def _away(reference, other):
-    """The largest distance of a detection of one image from the nearest candidate, see `Detection.compare`."""
-    names = ("boxes_xyxy", "scores", "labels")
-    boxes, scores, labels = (other[k][: other["count"]] for k in names)
-    if not len(scores):
-        return 0.0
-    pool = [reference[k][: reference["count"]] for k in names]
-    if "candidates_xyxy" in reference:
-        chosen_from = (reference[k] for k in ("candidates_xyxy", "candidate_scores", "candidate_labels"))
-        pool = [np.concatenate(pair) for pair in zip(pool, chosen_from, strict=True)]
-    found = _distances((boxes, scores, labels), pool).min(1, initial=1.0)
-    # a score or a box that is no number is near nothing, and must not pass as a candidate that is not there
-    finite = np.isfinite(scores) & np.isfinite(boxes).all(-1)
-    return float(np.where(finite, found, np.nan).max())

@@ -21,8 +21,9 @@ from kerasvision.ops import geometry as geo
 from kerasvision.ops.masks import INSIDE, cut_masks, paste_masks, reframe_masks
 from kerasvision.ops.matching import take
 from kerasvision.tasks.base import Output
+from kerasvision.tasks.detection._agreement import paired
 from kerasvision.tasks.detection._two_stage import TwoStage
-from kerasvision.tasks.detection.task import paired, without_padding
+from kerasvision.tasks.detection.task import without_padding
 
 GROUND_TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
 
