@@ -1,4 +1,6 @@
-"""`kerasvision explain MODEL [INPUT...] [--label L...] [--box N...] [--region CLASS] [--method M] [--out OUT.png]`."""
+"""`kerasvision explain MODEL [INPUT...] [--label L...] [--box N...] [--region CLASS] [--method M] [--out OUT.png]`, and
+`kerasvision explain EMBEDDER --pair A B`.
+"""
 
 import json
 import sys
@@ -37,6 +39,12 @@ def configure(parser):
     )
     parser.add_argument("--region", default="", metavar="CLASS", help="where a segmenter predicts this class")
     parser.add_argument("--like", metavar="INPUT", help="of an embedder: what of the images is like this one")
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        metavar=("A", "B"),
+        help="of an embedder: which places of two images make their cosine, and where the two agree",
+    )
     parser.add_argument("--out", default="explained.png", metavar="OUT.png", help="(default: explained.png)")
     parser.add_argument("--npz", metavar="OUT.npz", help="write the heats too, in the pixels of the images")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -68,13 +76,17 @@ def run(args):
         raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
+    if args.pair and (args.images or args.like or args.judge or args.against or args.wants):
+        raise UsageError("--pair A B names its inputs itself; leave out further ones, and what else is asked")
     if args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
-    methods = {} if args.wants else _methods(args)
+    methods = {} if args.wants or args.pair else _methods(args)
     inside = look_inside(args.model, slopes=False)
     model = explainable(inside)
     if args.wants:
         _draw_wanted(model, args)
+    elif args.pair:
+        _draw_pair(model, args)
     elif args.judge or args.against:
         if args.images:
             raise UsageError("--judge and --against take the examples of the run's own data; leave the inputs out")
@@ -119,6 +131,24 @@ def _draw_wanted(model, args):
     maximize = _with_settings(Maximize(), args.settings)
     draw_pictures([(f"channel {n}", maximize.wanted(model, n)) for n in args.wants], args.out)
     print(f"drawn: {args.out}", file=sys.stderr)
+
+
+def _draw_pair(model, args):
+    from kerasvision.api import read_example
+    from kerasvision.core.escaping import line_of
+    from kerasvision.explain.picture import draw
+    from kerasvision.explain.two import pair_of
+
+    held = pair_of(model, args.pair, [read_example(model.arch, name)[0] for name in args.pair])
+    draw(held.rows(), args.out)
+    if not args.json:
+        print(line_of(held.in_words()))
+    print(f"drawn: {args.out}", file=sys.stderr)
+    if args.npz:
+        held.write_arrays(args.npz)
+        print(f"written: {args.npz}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"model": args.model} | held.to_json(), indent=2))
 
 
 def _print_targets(model):

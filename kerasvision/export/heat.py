@@ -12,8 +12,8 @@ import tf_keras as keras
 from kerasvision.core.errors import UsageError
 from kerasvision.explain import fidelity
 from kerasvision.ops import geometry as geo
+from kerasvision.ops.graphs import pooled
 from kerasvision.ops.heat import enlarged, in_original
-from kerasvision.ops.internals import called_with, made_by
 
 HEAT = "heat"  # the output
 WORD = "explain"  # behind an exporter's name
@@ -90,12 +90,9 @@ def closed_form(served):
     """(the Keras tensor [B, h, w, C] that is pooled, float32 [K, C]: what each logit makes of the channels)."""
     arch, graph = served.arch, served.answering()
     if served.takes_image and set(graph.output) == {"logits"} and "probabilities" in arch.outputs:
-        logits = _without_idle(graph.output["logits"])
-        dense = _inner(made_by(logits))
-        if isinstance(dense, keras.layers.Dense) and _is_plain(arch, dense):
-            pooled = _without_idle(called_with(logits)[0])
-            if isinstance(_inner(made_by(pooled)), _POOLS):
-                return called_with(pooled)[0], dense.kernel.numpy().astype(np.float32).T
+        features, pool, dense = pooled(graph.output["logits"]) or (None, None, None)
+        if isinstance(pool, _POOLS) and dense is not None and _is_plain(arch, dense):
+            return features, dense.kernel.numpy().astype(np.float32).T
     raise UsageError(
         f"explain: {arch.registered_name} has no heat without slopes here, for that a classifier pools globally, by "
         "average or max, and ends in one dense layer; export saved_model:explain, or ask kerasvision explain"
@@ -105,21 +102,7 @@ def closed_form(served):
 def _is_plain(arch, dense):
     """Whether a dense layer's outputs are the scores of the classes."""
     given = tf.zeros((1, dense.units))
-    return dense.activation is keras.activations.linear and arch.class_scores({"logits": given}) is given
-
-
-def _inner(layer):
-    """A layer, or the one that quantization-aware training has wrapped."""
-    return getattr(layer, "layer", layer)
-
-
-def _without_idle(tensor):
-    """The Keras tensor before what changes nothing once a model is trained."""
-    while isinstance(layer := _inner(made_by(tensor)), (keras.layers.Dropout, keras.layers.Activation)):
-        if isinstance(layer, keras.layers.Activation) and layer.activation is not keras.activations.linear:
-            break
-        (tensor,) = called_with(tensor)
-    return tensor
+    return arch.class_scores({"logits": given}) is given
 
 
 def _of_classes(weights, quantize):

@@ -54,6 +54,11 @@ class GeM(keras.layers.Layer):
         mean = tf.reduce_mean(powers, axis=[1, 2])
         return tf.cast(tf.pow(mean, 1.0 / tf.cast(self.p, tf.float32)), x.dtype)
 
+    def shares(self, x):
+        """[B, H, W, C] -> the share that each position has in the mean of powers of its channel, which add up to 1."""
+        powers = tf.pow(tf.maximum(tf.cast(x, tf.float32), self.epsilon), tf.cast(self.p, tf.float32))
+        return powers / tf.reduce_sum(powers, axis=[1, 2], keepdims=True)
+
     def get_config(self):
         return super().get_config() | {"p": self.initial_p, "epsilon": self.epsilon}
 

@@ -2,6 +2,8 @@
 
 import math
 
+import tf_keras as keras
+
 from kerasvision.ops.internals import called_with, made_by
 
 
@@ -43,3 +45,32 @@ def feature_maps(graph):
 def coarsest(maps):
     """Of Keras tensors [B, ..., C] that with the fewest positions; of several the last."""
     return min(reversed(maps), key=lambda tensor: math.prod(tensor.shape[1:-1]))
+
+
+def pooled(tensor):
+    """Of a Keras tensor [B, D] that a dense layer without activation makes of a pooled map [B, h, w, C], or that is
+    pooled itself: (the Keras tensor of the map, the layer that pools it, the dense layer or None). None of any other.
+    """
+    tensor, dense = _without_idle(tensor), None
+    if isinstance(layer := _inner(made_by(tensor)), keras.layers.Dense):
+        if layer.activation is not keras.activations.linear:
+            return None
+        dense, tensor = layer, _without_idle(called_with(tensor)[0])
+    given = called_with(tensor)
+    if len(given) != 1 or len(given[0].shape) != 4 or len(tensor.shape) != 2:
+        return None
+    return given[0], _inner(made_by(tensor)), dense
+
+
+def _inner(layer):
+    """A layer, or the one that quantization-aware training has wrapped."""
+    return getattr(layer, "layer", layer)
+
+
+def _without_idle(tensor):
+    """The Keras tensor before what changes nothing once a model is trained."""
+    while isinstance(layer := _inner(made_by(tensor)), (keras.layers.Dropout, keras.layers.Activation)):
+        if isinstance(layer, keras.layers.Activation) and layer.activation is not keras.activations.linear:
+            break
+        (tensor,) = called_with(tensor)
+    return tensor
