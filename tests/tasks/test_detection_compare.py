@@ -127,3 +127,11 @@ def test_one_more_than_suppression_looks_at_is_explained_by_its_score(arch, scor
     more = ((500, 500, 540, 540), score, 1)
     error, _ = apart(arch, chosen_from(found(SQUARE), SQUARE, more, *rows), found(SQUARE, more))
     assert error == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("side", "expected"), [(1e-4, 1e-4 / 80), (1e-2, 0.85)])
+def test_one_that_is_hardly_wide_may_have_no_area(arch, side, expected):
+    """What has no area is not found. Where labels are moved apart a corner is rounded to 1e-5 of a pixel."""
+    narrow = ((20, 0, 20 + side, 80), 0.9, 2)
+    error, flip = apart(arch, found(SQUARE, narrow), found(SQUARE))
+    assert (error, flip) == (pytest.approx(expected, rel=0.05), True)

@@ -54,6 +54,8 @@ def _surprise(ours, theirs, alone, overlap, left_out, rule):
     boxes, scores, labels = (ours[k][alone] for k in ("boxes_xyxy", "scores", "labels"))
     kept = [theirs[k][: theirs["count"]] for k in ("boxes_xyxy", "scores", "labels")]
     least = scores - rule.score_threshold  # it did not count
+    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).min(-1), 0.0)  # without area it is no detection
+    least = np.where(side <= SAME_PX, np.minimum(least, side / max(float(boxes.max()), 1.0)), least)
     if left_out > rule.score_threshold:
         least = np.minimum(least, scores - left_out)
     if theirs["count"] == rule.max_detections:  # others took all places
