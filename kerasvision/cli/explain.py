@@ -39,12 +39,6 @@ def configure(parser):
     )
     parser.add_argument("--region", default="", metavar="CLASS", help="where a segmenter predicts this class")
     parser.add_argument("--like", metavar="INPUT", help="of an embedder: what of the images is like this one")
-    parser.add_argument(
-        "--pair",
-        nargs=2,
-        metavar=("A", "B"),
-        help="of an embedder: which places of two images make their cosine, and where the two agree",
-    )
     parser.add_argument("--out", default="explained.png", metavar="OUT.png", help="(default: explained.png)")
     parser.add_argument("--npz", metavar="OUT.npz", help="write the heats too, in the pixels of the images")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -54,6 +48,17 @@ def configure(parser):
         type=int,
         metavar="N",
         help="draw what these channels of a layer (--set layer=L) answer most",
+    )
+    _configure_figures(parser)
+
+
+def _configure_figures(parser):
+    """What is no picture of inputs that stand for themselves."""
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        metavar=("A", "B"),
+        help="of an embedder: which places of two images make their cosine, and where the two agree",
     )
     parser.add_argument("--judge", action="store_true", help="measure how true the methods are, on --split's examples")
     parser.add_argument(

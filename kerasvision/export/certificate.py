@@ -33,9 +33,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
-    evaluate on at most so many examples. verbose: print the table to stdout. calibration: see `export.calibration`; no
-    training image is read for it where no file of integers is asked for. repaired: a `repair.ladder.Repaired` whose
-    exporter is among them, for the contract.
+    evaluate on at most so many examples. verbose: print the table. calibration: see `export.calibration`; read for files
+    of integers alone. repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
@@ -45,8 +44,7 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], checked(trained)
     with staging(out) as root:
-        integers = any(exporter.precision is None for exporter in exporters)
-        chosen = calibration_inputs(splits["train"], served, calibration) if integers else ()
+        chosen = _calibrated(exporters, splits["train"], served, calibration)
         job = Job(served, name, version, root, chosen, _samples(split, served.arch), _held_out(trained, exporters))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
@@ -130,6 +128,12 @@ def _heated(written, artifacts, runners, job):
         kept, wrong = heat.kept(runner, exporter.precision, job.served, job.samples) if gives else ({}, ())
         held.append(dataclasses.replace(artifact, explanation=kept, failures=(*artifact.failures, *wrong)))
     return held
+
+
+def _calibrated(exporters, train, served, way):
+    """Prepared training images for files of integers; none where no such file is asked for."""
+    integers = any(exporter.precision is None for exporter in exporters)
+    return calibration_inputs(train, served, way) if integers else ()
 
 
 def _with_repairs(exporters, artifacts, calibration, repaired, promises):
