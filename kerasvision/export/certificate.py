@@ -33,8 +33,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
 
     exporters: instances such as `TFLite("int8")`. out: the folder that gets `saved_models/<name>/<version>/`,
     `tflite/models/<name>/` and `onnx/<name>/`. version: a new number by default; one that exists is an error. limit:
-    evaluate on at most so many examples. verbose: print the table. calibration: see `export.calibration`; read for files
-    of integers alone. repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
+    evaluate on at most so many examples. verbose: print the table. calibration: see `export.calibration`; read only for
+    integer files. repaired: a `repair.ladder.Repaired` whose exporter is among them, for the contract.
 
     Raises KerasVisionError, and writes nothing, when an artifact disagrees with the trained model beyond what its
     arithmetic explains, or breaks the recipe's budget.
