@@ -6,6 +6,15 @@ from kerasvision.tasks._class_targets import ClassTargets
 from kerasvision.tasks.base import Architecture
 
 
+def require_two_classes(arch):
+    """Raise KerasVisionError of an architecture whose `num_classes` is less than two."""
+    if arch.num_classes < 2:
+        raise KerasVisionError(
+            f"{arch.registered_name} needs at least two classes and has num_classes={arch.num_classes}; "
+            "set model.num_classes, or let the data decide with 0"
+        )
+
+
 class Classes(Architecture):
     """Abstract. Raw has `logits` [B, ...]; predictions have `probabilities` [B, K]. Concrete ones have these fields."""
 
@@ -19,11 +28,7 @@ class Classes(Architecture):
 
     def require_classes(self):
         """Raise KerasVisionError before a graph of fewer than two classes is built."""
-        if self.num_classes < 2:
-            raise KerasVisionError(
-                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; "
-                "set model.num_classes, or let the data decide with 0"
-            )
+        require_two_classes(self)
 
     @property
     def mixes(self):

@@ -11,11 +11,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.component import Component, plain
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.cosines import Cosines
 from kerasvision.losses import proxies as losses
 from kerasvision.ops.gather import gathered
+from kerasvision.tasks._classes import require_two_classes
 from kerasvision.tasks._weighted_terms import require_weights, weighted
 from kerasvision.tasks.embedding.task import Embedding
 
@@ -97,11 +98,7 @@ class Proxies(Embedding):
                 raise UsageError(f"model.{name}={value:g} says something of several centers, and model.centers is 1")
 
     def build(self):
-        if self.num_classes < 2:
-            raise KerasVisionError(
-                f"{self.registered_name} needs at least two classes and has num_classes={self.num_classes}; set "
-                "model.num_classes, or let the data decide with 0"
-            )
+        require_two_classes(self)
         image = keras.Input((*self.image_size, 3), name="image")
         vector = self.vector(image)
         of_classes = Cosines(
