@@ -47,7 +47,10 @@ MAY_IMPORT = {
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data", "explain"),
     "systems": ("core", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
-    "serve": ("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
+    "serve": (
+        *("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
+        *("systems.index", "systems.index_folder"),
+    ),
     "api": ("core", "ops", "data", "inference", "export", "train"),
     "cli": (
         *("core", "drawing", "data", "export", "train", "experiments", "api", "explain", "robustness", "systems"),

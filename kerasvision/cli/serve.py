@@ -46,6 +46,10 @@ def configure(parser):
         "--log", choices=("text", "json"), default="text", help="lines for people, or JSON with a line each request"
     )
     parser.add_argument("--cors", metavar="ORIGIN", help="pages of this origin may ask over REST; '*' for any page")
+    text = "search an index, for which the model of this name embeds: POST /v1/indexes/NAME:search; may be repeated"
+    parser.add_argument("--index", action="append", default=[], metavar="INDEX=MODEL", help=text)
+    text = "requests may add to indexes and remove from them; nobody else may while the server runs"
+    parser.add_argument("--writable", action="store_true", help=text)
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
     _configure_batches(parser)
 
@@ -75,13 +79,7 @@ def run(args):
         raise UsageError(
             f"--cors {args.cors}: allowed: * or an origin as browsers send it, such as https://example.org"
         )
-    guarded = args.token_file or args.certificate or args.trust or (args.cors not in (None, "*"))
-    guarded = guarded or args.deadline is not None or any(value is not None for value in _flags(args).values())
-    if guarded and args.engine == "tensorflow_serving":
-        raise UsageError(
-            f"--token-file, --certificate, --trust, --cors but for *, --deadline and the flags of batches are the "
-            f"embedded server's; {BINARY} has none of them, but takes --batching-parameters-file"
-        )
+    guarded = _is_guarded(args)
     installed = None if guarded else shutil.which(BINARY)
     if installed and args.engine == "auto" and args.host != EVERYWHERE:
         # that server listens on every address, which nobody has asked for
@@ -94,6 +92,31 @@ def run(args):
     if installed and args.engine != "embedded":
         return _serve_with(installed, args)
     return _serve_embedded(args)
+
+
+def _is_guarded(args):
+    """Whether something is asked for that the embedded server alone has; refused where the other one is named."""
+    flags = args.token_file or args.certificate or args.trust or args.index or (args.cors not in (None, "*"))
+    if not flags and args.deadline is None and all(value is None for value in _flags(args).values()):
+        return False
+    if args.engine == "tensorflow_serving":
+        raise UsageError(
+            "--token-file, --certificate, --trust, --index, --cors but for *, --deadline and the flags of batches are "
+            f"the embedded server's; {BINARY} has none of them, but takes --batching-parameters-file"
+        )
+    return True
+
+
+def _indexes(args):
+    """[`indexes.Wanted`] of the flags."""
+    from kerasvision.serve.indexes import Wanted
+
+    if args.writable and not args.index:
+        raise UsageError("--writable is of --index INDEX=MODEL; name one")
+    for words in args.index:
+        if not all(words.rpartition("=")):
+            raise UsageError(f"--index {words}: write INDEX=MODEL, as in --index shop.index=emoji")
+    return tuple(Wanted(pathlib.Path(folder), model) for folder, _, model in (w.rpartition("=") for w in args.index))
 
 
 def _flags(args):
@@ -158,7 +181,7 @@ def _serve_embedded(args):
     limits = limits_of(_flags(args), args.batching_parameters_file, args.deadline)
     try:
         from kerasvision.serve.configs import read_config
-        from kerasvision.serve.server import Options, Server
+        from kerasvision.serve.server import Server
     except ImportError as error:
         raise KerasVisionError(f"the embedded server needs {error.name}: pip install kerasvision[serve]") from None
 
@@ -170,10 +193,22 @@ def _serve_embedded(args):
     else:
         configs_below(args.folder)  # says at once what is wrong with the folder
         configs, base = functools.partial(configs_below, args.folder), pathlib.Path(args.folder)
+    server = Server(configs, _options(args, limits), base).start()
+    scheme = "https" if args.certificate else "http"
+    rest = f"{scheme}://{args.host}:{server.rest_port}"
+    server.log.event(f"REST at {rest}/v1/models, gRPC at {args.host}:{server.grpc_port}, a page at {rest}/")
+    server.wait()
+    return 0
+
+
+def _options(args, limits):
+    """The embedded server's `Options`."""
+    from kerasvision.serve.server import Options
+
     certificate, key = _checked(args.certificate), _checked(args.key)
     if certificate:
         _check_pair(certificate, key)
-    options = Options(
+    return Options(
         host=args.host,
         rest_port=args.rest_api_port,
         grpc_port=args.port,
@@ -185,10 +220,6 @@ def _serve_embedded(args):
         log=args.log,
         trust=args.trust or "",
         cors=args.cors or "",
+        indexes=_indexes(args),
+        writable=args.writable,
     )
-    server = Server(configs, options, base).start()
-    scheme = "https" if args.certificate else "http"
-    rest = f"{scheme}://{args.host}:{server.rest_port}"
-    server.log.event(f"REST at {rest}/v1/models, gRPC at {args.host}:{server.grpc_port}, a page at {rest}/")
-    server.wait()
-    return 0

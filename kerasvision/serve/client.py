@@ -92,6 +92,18 @@ class Client:
         parts = [self.predict(model, row, version, label, signature) for row in rows]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
+    def search(self, index, pictures, top=5, label="", path="", after="", before=""):
+        """Of each picture, bytes of a file, the `top` nearest items of an index that the embedded server searches: a list
+        of dicts with their number, path, cosine and what else the index keeps. The rest filters, as of `index query`.
+        Over REST alone. Raises `ServingError` as `predict`.
+        """
+        if self.address.startswith("grpc"):
+            raise UsageError(f"{self.address}: indexes are searched over REST; give http:// and that port")
+        document = {"instances": _jsonable(_array(list(pictures))), "top": top}
+        document |= {"label": label, "path": path, "after": after, "before": before}
+        place = f"/v1/indexes/{urllib.parse.quote(index)}:search"
+        return self._repeated(lambda seconds: self._post(seconds, place, document))["results"]
+
     def _repeated(self, call):
         ends, tried = time.monotonic() + self.deadline, 0
         while True:
@@ -106,14 +118,20 @@ class Client:
                 time.sleep(pause)
 
     def _over_rest(self, seconds, model, inputs, version, label, signature):
+        which = f"/versions/{version}" if version is not None else f"/labels/{label}" if label else ""
+        document = {"signature_name": signature} | {"inputs": {k: _jsonable(v) for k, v in inputs.items()}}
+        outputs = self._post(seconds, f"/v1/models/{urllib.parse.quote(model)}{which}:predict", document)["outputs"]
+        held = outputs if isinstance(outputs, dict) else {"outputs": outputs}
+        return {key: np.array(value) for key, value in held.items()}
+
+    def _post(self, seconds, place, document):
+        """The JSON object that the server answers to one."""
         import urllib3
 
-        which = f"/versions/{version}" if version is not None else f"/labels/{label}" if label else ""
-        body = json.dumps({"signature_name": signature} | {"inputs": {k: _jsonable(v) for k, v in inputs.items()}})
-        url = f"{self.address.rstrip('/')}/v1/models/{urllib.parse.quote(model)}{which}:predict"
+        url, body = self.address.rstrip("/") + place, json.dumps(document).encode("utf-8")
         headers = {"Content-Type": "application/json"} | self._headers()
         try:
-            response = self._pool.request("POST", url, body=body.encode("utf-8"), headers=headers, timeout=seconds)
+            response = self._pool.request("POST", url, body=body, headers=headers, timeout=seconds)
         except urllib3.exceptions.HTTPError as error:
             refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # which counts as a timeout there
             if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
@@ -181,7 +199,7 @@ def _jsonable(value):
 
 
 def _read(status, text, address):
-    """name -> array out of a response; a single output, which has no name there, is called "outputs"."""
+    """The JSON object of a response. Raises ServingError of one that refuses."""
     try:
         answer = json.loads(text)
     except ValueError:
@@ -189,6 +207,4 @@ def _read(status, text, address):
     if status != 200:
         code = next((code for code in Code if code.http == status), Code.INTERNAL)
         raise ServingError(code, answer.get("error", f"{address} answered with HTTP status {status}"))
-    outputs = answer["outputs"]
-    held = outputs if isinstance(outputs, dict) else {"outputs": outputs}
-    return {key: np.array(value) for key, value in held.items()}
+    return answer

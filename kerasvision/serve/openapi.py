@@ -23,6 +23,7 @@ def _parameters(names):
     return {
         "model": _in_path("model", {"type": "string", **({"enum": list(names)} if names else {})}),
         "version": _in_path("version", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
+        "index": _in_path("index", {"type": "string"}),
         "label": _in_path("label", {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
     }
 
@@ -68,12 +69,35 @@ _SCHEMAS = {
             "examples": {"type": "array", "minItems": 1, "items": {"type": "object"}},
         },
     },
+    "Search": {
+        "type": "object",
+        "required": ["instances"],
+        "properties": {
+            "instances": {"type": "array", "minItems": 1, "items": _TENSOR},
+            "top": {"type": "integer", "minimum": 1, "maximum": 1000},
+            **{name: {"type": "string"} for name in ("label", "path", "after", "before")},
+        },
+    },
+    "Add": {
+        "type": "object",
+        "required": ["instances", "items"],
+        "properties": {
+            "instances": {"type": "array", "minItems": 1, "items": _TENSOR},
+            "items": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["path"]}},
+        },
+    },
+    "Remove": {
+        "type": "object",
+        "required": ["paths"],
+        "properties": {"paths": {"type": "array", "minItems": 1, "items": {"type": "string"}}},
+    },
     "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
 }
 _REFUSALS = {
     "400": "the request is wrong",
     "401": "the token is missing",
-    "404": "no such model or version",
+    "403": "the server was not started so that this may be changed",
+    "404": "no such model, version or index",
     "429": "the queue is full, or the body too large",
     "500": "the graph or the server failed",
     "503": "the server is ending",
@@ -106,6 +130,12 @@ def _paths():
             ),
         },
     }
+    index = [_ref("parameters", "index")]
+    paths["/v1/indexes"] = {"get": _operation("All indexes", {"type": "object"})}
+    paths["/v1/indexes/{index}"] = {"parameters": index, "get": _operation("An index", {"type": "object"})}
+    for verb in ("search", "add", "remove"):
+        asked = _operation(verb, {"type": "object"}, body=_json(_ref("schemas", verb.capitalize())))
+        paths[f"/v1/indexes/{{index}}:{verb}"] = {"parameters": index, "post": asked}
     for place, parameter in (("", None), ("/versions/{version}", "version"), ("/labels/{label}", "label")):
         base, held = f"/v1/models/{{model}}{place}", model + ([_ref("parameters", parameter)] if parameter else [])
         paths[base] = {"parameters": held, "get": _operation("Status", {"type": "object"})}

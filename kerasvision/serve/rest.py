@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from kerasvision.serve import examples, explaining, messages, page, tensors
+from kerasvision.serve import examples, explaining, indexes, messages, page, tensors
 from kerasvision.serve.answering import here
 from kerasvision.serve.bodies import LARGEST_BODY, Bodies
 from kerasvision.serve.boundary import refusal
@@ -54,11 +54,12 @@ class _Question:
 class Rest:
     """The starlette application. answering: `answering.Answering`. observer: `observing.Observer`. largest_body: bytes
     of a request. token: see `guard.check_token`. cors: the origin whose pages may send requests, "*" for any, "" for
-    none.
+    none. held: `indexes.Indexes`, or None.
     """
 
-    def __init__(self, answering, observer, largest_body=LARGEST_BODY, token="", cors=""):
+    def __init__(self, answering, observer, largest_body=LARGEST_BODY, token="", cors="", held=None):
         self._answering, self._models = answering, answering.models
+        self._indexes = held or indexes.Indexes((), answering)
         self._observer, self._metrics, self._log = observer, observer.metrics, observer.log
         self._bodies, self._token = Bodies(largest_body), token
         limits = answering.engine.limits
@@ -146,9 +147,20 @@ class Rest:
                 else:
                     answer = await to_thread.run_sync(self._evaluate, question, limiter=self._slow)
             return Response(answer, media_type=_JSON)
+        if found := indexes.PATH.fullmatch(path):
+            return await self._index(request, *found.groups())
         if request.method in _ALIKE and (found := _STATUS.fullmatch(path)):
             return Response(await run_in_threadpool(self._look, *found.groups()), media_type=_JSON)
         raise invalid(f"Malformed request: {request.method} {path}")
+
+    async def _index(self, request, name, verb):
+        if request.method in _ALIKE and not verb:
+            return JSONResponse(await run_in_threadpool(self._indexes.status, name))
+        if request.method != "POST" or not verb or not name:
+            raise invalid(f"Malformed request: {request.method} {request.scope['path']}")
+        async with self._answered(request) as (seen, body):
+            asked = self._indexes.respond, seen, name, verb, body
+            return Response(await to_thread.run_sync(*asked, limiter=self._slow), media_type=_JSON)
 
     @contextlib.asynccontextmanager
     async def _answered(self, request):

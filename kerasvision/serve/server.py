@@ -27,6 +27,7 @@ from kerasvision.serve.bodies import LARGEST_BODY
 from kerasvision.serve.boundary import Boundary
 from kerasvision.serve.guard import TokenInterceptor
 from kerasvision.serve.health import Health
+from kerasvision.serve.indexes import Indexes
 from kerasvision.serve.limits import Limits
 from kerasvision.serve.log import Log
 from kerasvision.serve.metrics import Metrics
@@ -47,7 +48,7 @@ class Options:
     the disk for new versions. threads: gRPC requests at once. largest_body: bytes. limits: of batches and of the queue.
     token: that every request must carry ("": none). certificate, key: PEM files for TLS on both ports, or neither.
     log: see `log.Log`. trust: a PEM file; only versions that are signed by its key are loaded ("": all). cors: see
-    `rest.Rest`.
+    `rest.Rest`. indexes: [`indexes.Wanted`]; writable: whether requests may change them.
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +64,8 @@ class Options:
     log: str = "text"
     trust: str = ""
     cors: str = ""
+    indexes: tuple = ()
+    writable: bool = False
 
 
 class Server:
@@ -82,7 +85,9 @@ class Server:
         metrics.limits(options.limits)
         self._engine = Batching(options.limits, metrics.queue)
         observer, answering = Observer(metrics, self.log), Answering(self.models, self._engine)
-        self._rest = Rest(answering, observer, options.largest_body, options.token, options.cors)
+        self._indexes = Indexes(options.indexes, answering, options.writable)
+        rules = options.largest_body, options.token, options.cors
+        self._rest = Rest(answering, observer, *rules, self._indexes)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")
         self._grpc = self._grpc_server(answering, observer, base)
         self._uvicorn = self._uvicorn_server()
@@ -159,6 +164,7 @@ class Server:
         ended.wait(DRAIN)
         self._engine.stop()
         self._pool.shutdown(wait=True)
+        self._indexes.close()
 
     def wait(self):
         """Block until SIGINT or SIGTERM, then `stop`."""

@@ -84,7 +84,11 @@ class Index:
 
 def require_same(model, name, held):
     """Refuse a model that is another embedder than the one that made an `Index` or `Clusters`."""
-    drawn = embedded(model, drawn_pictures(), name)
+    require_drawn(embedded(model, drawn_pictures(), name), name, held)
+
+
+def require_drawn(drawn, name, held):
+    """As `require_same`, of an embedder's vectors of `drawn_pictures`, float32 [P, D]."""
     if drawn.shape != held.drawn.shape:
         apart = f"vectors of {drawn.shape[1]} numbers, and the index holds {held.drawn.shape[1]}"
     elif (alike := float((drawn * held.drawn).sum(1).mean())) < ALIKE:
