@@ -93,9 +93,11 @@ class Client:
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def search(self, index, pictures, top=5, label="", path="", after="", before=""):
-        """Of each picture, bytes of a file, the `top` nearest items of an index that the embedded server searches: a list
-        of dicts with their number, path, cosine and what else the index keeps. The rest filters, as of `index query`.
-        Over REST alone. Raises `ServingError` as `predict`.
+        """The `top` nearest items of an index that the embedded server searches, a list for each picture: dicts with
+        their number, path, cosine and what else the index keeps.
+
+        pictures: bytes of files. The rest filters, as of `index query`. Over REST alone. Raises `ServingError` as
+        `predict`.
         """
         if self.address.startswith("grpc"):
             raise UsageError(f"{self.address}: indexes are searched over REST; give http:// and that port")
