@@ -27,6 +27,28 @@ def standing(vectors, head, keep):
     return vectors[sorted(kept)]
 
 
+def ridge(vectors, labels, classes, strength):
+    """The rows of a ridge regression from vectors to their classes, float32 [K, D]: products with them come near 1 for
+    the class of a vector and near 0 for all others ("Meta-learning with differentiable closed-form solvers", Bertinetto
+    et al. 2019, arXiv:1805.08136, equation 5; nothing is added, so that a vector of zeros is of no class).
+
+    vectors: [N, D]. labels: int [N], 0 to classes - 1. strength: of the penalty on rows, above 0.
+    """
+    held = vectors.astype(np.float64)
+    solved = np.linalg.solve(held @ held.T + strength * np.eye(len(held)), np.eye(classes)[labels])
+    return np.float32(solved.T @ held)
+
+
+def ridge_threshold(vectors, labels, classes, strength, false_accept):
+    """As `threshold`, of `ridge`: each class in turn is left out of the rows that its pictures are then judged by."""
+    best = np.empty(len(vectors))
+    for k in range(classes):
+        own = labels == k
+        rows = ridge(vectors[~own], labels[~own], classes, strength)
+        best[own] = np.delete(vectors[own] @ rows.T, k, 1).max(1)
+    return _above_most(best, classes, false_accept)
+
+
 def scores_of(vectors, standing_for, neighbors):
     """float32 [N, D], a list of [R, D] for each class -> [N, K]: the mean cosine of the `neighbors` nearest of a class,
     of all where it has fewer.
@@ -49,9 +71,13 @@ def threshold(scores, labels, false_accept):
     """
     others = scores.copy()
     others[np.arange(len(labels)), labels] = -np.inf
-    best = np.sort(others.max(1))[::-1]
-    above = int(false_accept / least_rate(*scores.shape) + 1e-9) - 1
-    return float(best[min(len(best) - 1, max(0, above))])
+    return _above_most(others.max(1), scores.shape[1], false_accept)
+
+
+def _above_most(best, classes, false_accept):
+    """The quantile of `threshold`. best: of each picture the best score of a class that is not its own, [N]."""
+    above = int(false_accept / least_rate(len(best), classes) + 1e-9) - 1
+    return float(np.sort(best)[::-1][min(len(best) - 1, max(0, above))])
 
 
 def least_rate(pictures, classes):

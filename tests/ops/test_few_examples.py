@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
 from kerasvision.core.errors import KerasVisionError
@@ -86,3 +87,29 @@ def test_the_interval_is_that_of_a_mean():
 def test_too_few_classes_or_pictures_are_one_line():
     with pytest.raises(KerasVisionError, match="1 classes have more than 2 pictures each; an episode needs 5"):
         few.episodes(at(0, 1, 2, 90, 91), np.array([0, 0, 0, 1, 1]), 5, 2, 1)
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 30.0])
+def test_ridge_is_scikit_learns_without_an_intercept(strength):
+    vectors, labels = unit(RNG.normal(size=(25, 40))), RNG.permutation(25) % 4
+    theirs = Ridge(alpha=strength, fit_intercept=False).fit(np.float64(vectors), np.eye(4)[labels])
+    np.testing.assert_allclose(few.ridge(vectors, labels, 4, strength), theirs.coef_, atol=1e-6)
+
+
+def test_a_ridges_threshold_judges_a_class_by_rows_that_never_saw_it():
+    """By hand, class after class; with all classes seen the scores of strangers would be lower, and so would it be."""
+    vectors, labels = unit(RNG.normal(size=(30, 40)) + 1.0), np.arange(30) % 3
+    best = []
+    for k in range(3):
+        own, others = labels == k, [j for j in range(3) if j != k]
+        theirs = Ridge(alpha=0.5, fit_intercept=False).fit(np.float64(vectors[~own]), np.eye(3)[labels[~own]])
+        best += list((vectors[own] @ theirs.coef_[others].T).max(1))
+    expected = sorted(best)[::-1][few_above(30, 3, 0.2)]
+    assert few.ridge_threshold(vectors, labels, 3, 0.5, 0.2) == pytest.approx(expected, abs=1e-6)
+    seen = vectors @ few.ridge(vectors, labels, 3, 0.5).T
+    assert few.threshold(seen, labels, 0.2) < expected
+
+
+def few_above(pictures, classes, share):
+    """Place of the quantile: (n + 1) / (N + 1) times K / (K - 1) is at most the share."""
+    return max(n for n in range(pictures) if (n + 1) / (pictures + 1) * classes / (classes - 1) <= share)

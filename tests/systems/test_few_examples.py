@@ -137,6 +137,24 @@ def test_what_cannot_be_added_is_one_line(line, capsys):
     refused(["build", root / "shop", "--model", run, "--out", root / "new"], "gives no embedding; name a run of")
 
 
+def test_a_ridge_is_a_row_a_class_in_run_and_file_and_takes_no_class_more(line, tmp_path, capsys):
+    root, _, _, _ = line
+    settings = ["model.head=ridge", "model.penalty=0.1", 'exports=("tflite",)', "budget.accuracy_drop=1.0"]
+    build = ["classes", "build", str(root / "shop"), "--model", str(root / "embedder"), "--out", str(tmp_path / "run")]
+    assert main([*build, "--set", *settings, "model.false_accept=0.2"]) == 0
+    found, embedder = answers(tmp_path / "run"), api.load(root / "embedder")
+    rows = load_run(tmp_path / "run").graph.get_layer("products").rows()
+    expected = embedder({"image": PROBES})["embedding"] @ rows.T
+    np.testing.assert_allclose(found["run"][0]["scores"], expected, atol=1e-5)
+    np.testing.assert_allclose(found["file"][0]["scores"], expected, atol=1e-5)
+    for place, name in enumerate(("blue", "green", "red")):
+        own = np.stack([embedder.predict(str(p))["embedding"] for p in sorted((root / "shop" / name).iterdir())])
+        assert ((own @ rows.T).argmax(1) == place).all()
+    capsys.readouterr()
+    assert main(["classes", "add", str(tmp_path / "run"), str(root / "yellow")]) == 2
+    assert "with head=ridge each class depends on all others; build it again" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("pictures", "share"), [(25, 0.05), (24, 0.05), (23, 5 / 4 / 24), (5, 5 / 4 / 6)])
 def test_too_few_pictures_vouch_for_no_small_share(pictures, share):
     """By hand: of N pictures of K classes K / (K - 1) / (N + 1) is the least, 0.05 at N = 24 of 5 classes."""

@@ -41,18 +41,21 @@ class NearestClass(Vectors):
     to 1.
 
     The fields of the embedder are `Vectors`'s; dimension=0 is a pretrained backbone as it is. head: "means", a vector
-    a class, or "nearest", its pictures' own, at most `keep` of them (0: all). neighbors: of "nearest". false_accept:
-    the share of pictures of none of the classes that may be taken for one; `threshold` follows from it and the training
-    split. rows: how many vectors stand for each class; they follow too.
+    a class, "nearest", its pictures' own, at most `keep` of them (0: all), or "ridge", a row a class of a regression on
+    all pictures, whose score is no cosine: about 1 for a class's own pictures. neighbors: of "nearest". penalty: of the
+    rows of "ridge"; no class can be added to those, since each depends on all. false_accept: the share of pictures of
+    none of the classes that may be taken for one; `threshold` follows from it and the training split. rows: how many
+    vectors stand for each class; they follow too.
     """
 
     num_classes: int = 0
     backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["efficientnet_lite"](weights="imagenet"))
     image_size: tuple[int, int] = (224, 224)
     dimension: int = 0
-    head: typing.Literal["means", "nearest"] = "means"
+    head: typing.Literal["means", "nearest", "ridge"] = "means"
     neighbors: int = 1
     keep: int = 0
+    penalty: float = 1.0
     false_accept: float = 0.05
     threshold: float = -1.0
     rows: tuple[int, ...] = ()
@@ -71,14 +74,16 @@ class NearestClass(Vectors):
                 raise UsageError(f"model.{name}={getattr(self, name)}; allowed: {least} or more")
         if not 0 < self.false_accept < 1:
             raise UsageError(f"model.false_accept={self.false_accept:g}; allowed: above 0 and below 1")
-        if self.head == "means" and self.neighbors > 1:
-            raise UsageError(f"model.neighbors={self.neighbors} goes with head=nearest; a class has one mean")
+        if self.head != "nearest" and self.neighbors > 1:
+            raise UsageError(f"model.neighbors={self.neighbors} goes with head=nearest; a class has one row here")
+        if not 0 < self.penalty < float("inf"):
+            raise UsageError(f"model.penalty={self.penalty:g}; allowed: above 0")
 
     @property
     def outputs(self):
         return {
             "probabilities": Output("float32", "probability", (self.num_classes,)),
-            "scores": Output("float32", "cosine", (self.num_classes,)),
+            "scores": Output("float32", "score" if self.head == "ridge" else "cosine", (self.num_classes,)),
             "label": Output("int32", "class index, or -1 of none"),
         }
 
@@ -97,7 +102,7 @@ class NearestClass(Vectors):
             raise KerasVisionError(
                 f"{self.registered_name} needs two classes with a picture each or more, and has {seen}"
             )
-        each = (1 if self.head == "means" else int(min(n, self.keep or n)) for n in counts)
+        each = (1 if self.head != "nearest" else int(min(n, self.keep or n)) for n in counts)
         return dataclasses.replace(self, rows=tuple(each))
 
     def build(self):
@@ -113,6 +118,10 @@ class NearestClass(Vectors):
 
     def fill(self, graph, batches):
         vectors, labels = self.embedded(graph, batches)
+        if self.head == "ridge":
+            rule = vectors, labels, self.num_classes, self.penalty
+            graph.get_layer("products").set_rows(few.ridge(*rule))
+            return dataclasses.replace(self, threshold=few.ridge_threshold(*rule, self.false_accept))
         held = [few.standing(vectors[labels == k], self.head, self.keep) for k in range(self.num_classes)]
         graph.get_layer("products").set_rows(np.concatenate(held))
         scores = few.scores_of(vectors, held, self.neighbors)
@@ -181,7 +190,11 @@ class NearestClass(Vectors):
         return {"label": "unknown" if label == UNKNOWN else classes[label], "index": label, "top": rows}
 
     def with_class(self, vectors):
-        """(this architecture with one class more, the vectors that stand for it). vectors: [N, D] of length 1."""
+        """(this architecture with one class more, the vectors that stand for it). vectors: [N, D] of length 1. Raises
+        UsageError of head=ridge.
+        """
+        if self.head == "ridge":
+            raise UsageError("with head=ridge each class depends on all others; build it again from all folders")
         held = few.standing(vectors, self.head, self.keep)
         rows = (*self.rows, len(held))
         return dataclasses.replace(self, num_classes=self.num_classes + 1, rows=rows), held
