@@ -53,7 +53,7 @@ def configure(parser):
 
 
 def _configure_figures(parser):
-    """What is no picture of inputs that stand for themselves."""
+    """Of two inputs together, and of many examples."""
     parser.add_argument(
         "--pair",
         nargs=2,
@@ -81,8 +81,8 @@ def run(args):
         raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
-    if args.pair and (args.images or args.like or args.judge or args.against or args.wants):
-        raise UsageError("--pair A B names its inputs itself; leave out further ones, and what else is asked")
+    if args.pair:
+        _check_pair(args)
     if args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
     methods = {} if args.wants or args.pair else _methods(args)
@@ -101,6 +101,17 @@ def run(args):
     else:
         _print_targets(model)
     return 0
+
+
+def _check_pair(args):
+    """Raise UsageError of what has no part in a pair."""
+    from kerasvision.core.errors import UsageError
+
+    others = {"--like": args.like, "--judge": args.judge, "--against": args.against, "--wants": args.wants}
+    others |= {"--label": args.label, "--box": args.box, "--region": args.region, "--set": args.settings}
+    others |= {"--compare": args.compare is not None, "a further input": args.images}
+    if given := [name for name, value in others.items() if value]:
+        raise UsageError(f"--pair A B names its two inputs itself, and takes all of each; leave out {given[0]}")
 
 
 def _methods(args):

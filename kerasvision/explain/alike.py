@@ -21,6 +21,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.ops.graphs import pooled
 from kerasvision.ops.heat import enlarged
 
+_AVERAGE, _MAX = keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D
 _LEAST = 1e-12  # of a length
 
 
@@ -88,9 +89,6 @@ def _pooled(model):
     if not model.has(found[0]):
         raise UsageError("--pair: this file does not hold its last feature map by itself; ask the run")
     return found
-
-
-_AVERAGE, _MAX = keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D
 
 
 def _by_position(own, pool, dense):

@@ -43,15 +43,16 @@ class Wanted:
 
 class Indexes:
     """Final. wanted: [`Wanted`]. answering: `answering.Answering`. writable: whether requests may add and remove; then
-    nobody else may while the server runs. Raises KerasVisionError of an index that cannot be read, or written.
+    nobody else may while the server runs. tell: a function of a line for the log. Raises KerasVisionError of an index
+    that cannot be read, or written.
     """
 
-    def __init__(self, wanted, answering, writable=False):
+    def __init__(self, wanted, answering, writable=False, tell=print):
         names = [one.name for one in wanted]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"two indexes are called {twice[0]}; rename the folder of one")
         self._answering = answering
-        self._held = {one.name: _Held(one, writable) for one in wanted}
+        self._held = {one.name: _Held(one, writable, tell) for one in wanted}
 
     def status(self, name=None):
         """JSON values of one index, or of all."""
@@ -111,8 +112,8 @@ def _embedded(predictor, inputs):
 class _Held:
     """An index that is read again when its folder changes, or that is written here."""
 
-    def __init__(self, wanted, writable):
-        self.wanted, self.writable = wanted, writable
+    def __init__(self, wanted, writable, tell):
+        self.wanted, self.writable, self._tell = wanted, writable, tell
         self._lock, self._known = threading.Lock(), weakref.WeakSet()
         self._writing = index_folder.writing(wanted.folder) if writable else None
         self._writer = self._writing.__enter__() if writable else None
@@ -121,18 +122,18 @@ class _Held:
 
     @property
     def index(self):
-        """The `Index` as it is now. One that is being changed, or is damaged, leaves the last one that was whole."""
+        """The `Index` as it is now. A damaged one leaves the last that was whole, and the log says so once."""
         with self._lock:
             if self._writer is not None:
                 return self._writer.index
             stamp = _stamp(self.wanted.folder)
             if stamp != self._stamp:
+                self._stamp = stamp
                 try:
                     self._index = index_folder.load(self.wanted.folder)
                     self._known.clear()
-                    self._stamp = stamp
-                except (KerasVisionError, OSError):
-                    pass
+                except (KerasVisionError, OSError) as error:
+                    self._tell(f"index {self.wanted.name} goes on as it was: {error}")
             return self._index
 
     def status(self):

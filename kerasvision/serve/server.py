@@ -85,7 +85,7 @@ class Server:
         metrics.limits(options.limits)
         self._engine = Batching(options.limits, metrics.queue)
         observer, answering = Observer(metrics, self.log), Answering(self.models, self._engine)
-        self._indexes = Indexes(options.indexes, answering, options.writable)
+        self._indexes = Indexes(options.indexes, answering, options.writable, self.log.event)
         rules = options.largest_body, options.token, options.cors
         self._rest = Rest(answering, observer, *rules, self._indexes)
         self._pool = concurrent.futures.ThreadPoolExecutor(options.threads, "grpc")

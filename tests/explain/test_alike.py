@@ -140,4 +140,8 @@ def test_the_command_draws_and_names_places_in_the_pictures_pixels(tmp_path, cap
     assert Image.open(out[0]).size[0] > 300
     assert all(0 <= value < 64 for place in told["places"] for key in ("first", "second") for value in place[key])
     assert main(["explain", str(tmp_path / "run"), names[0], "--pair", *names]) == 2
-    assert "--pair A B names its inputs itself" in capsys.readouterr().err
+    assert (
+        "--pair A B names its two inputs itself, and takes all of each; leave out a further" in capsys.readouterr().err
+    )
+    assert main(["explain", str(tmp_path / "run"), "--pair", *names, "--compare"]) == 2
+    assert "leave out --compare" in capsys.readouterr().err

@@ -146,7 +146,7 @@ def test_pictures_are_added_and_removed_and_stay_so(serving, tmp_path):
         pass
 
 
-def test_what_another_process_changes_is_seen(serving, tmp_path):
+def test_what_another_process_changes_is_seen(serving, tmp_path, capfd):
     folder = index_of(tmp_path / "shop.index")
     client = serving(Wanted(folder, "colors"))
     with index_folder.writing(folder) as writer:
@@ -158,7 +158,11 @@ def test_what_another_process_changes_is_seen(serving, tmp_path):
     content = (folder / "index.json").read_text()
     (folder / "index.json").write_text("{")
     assert client.ask("GET", "/v1/indexes/shop")[1]["items"] == 5, "the last that was whole goes on"
+    assert capfd.readouterr().err.count("index shop goes on as it was: the index") == 1
     (folder / "index.json").write_text(content)
+    with index_folder.writing(folder) as writer:
+        writer.remove(["gray.png"])
+    assert client.ask("GET", "/v1/indexes/shop")[1]["items"] == 4
 
 
 @pytest.mark.parametrize(
