@@ -36,7 +36,7 @@ def run(args):
     check(model)
     known = kind_and_sum(args.model)
     with progress_bar() as progress:
-        found = certified(model, system, args.split, args.examples, args.out, progress, *known)
+        found = certified(model, system, args.split, args.examples, args.out, progress, known)
     if args.out:
         print(f"written: {args.out}/{FILE}", file=sys.stderr)
     print(json.dumps(found, indent=2)) if args.json else _print(found, system)

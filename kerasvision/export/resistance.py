@@ -201,7 +201,7 @@ def covered(artifact, gap):
         return "promises no sets, so budget.coverage_gap says nothing of it", ""
     least, told = promised - gap, {}
     for name, row in found.items():
-        if row["examples"] and _ends(0.0, row["examples"], len(found)).high < least:
+        if row["examples"] and (least <= 0 or _ends(0.0, row["examples"], len(found)).high < least):
             told[name] = _ends(row["coverage"], row["examples"], len(found))
     unknown = [f"{name or 'it'} ({row['examples']})" for name, row in found.items() if name not in told]
     few = f"; too few examples to tell of {', '.join(unknown)}" if unknown else ""

@@ -14,31 +14,24 @@ from kerasvision.systems.base import Session, load_state, save_state
 FILE, STATE = "certificate.json", "certified.npz"
 _KEPT_EVERY, _KNOWN_BY = 10, 4  # pictures
 _SAME = 1e-3  # of a probability
+UNKNOWN = ("trained model", "")
 
 
-def certified(
-    model,
-    system,
-    split="test",
-    examples=None,
-    folder=None,
-    progress=lambda *_: None,
-    kind="trained model",
-    sha256="",
-):
+def certified(model, system, split="test", examples=None, folder=None, progress=lambda *_: None, known=UNKNOWN):
     """The document {name, model, sha256, split, smoothed, examples, clean, right, abstains, radii: {radius: share},
     median}.
 
     model: what `kerasvision.load` gives, of one label a picture. system: a `Smoothed`. examples: at most so many,
     spread evenly over the split. folder: where certificate.json is written and what is done is kept, so that the same
     call goes on after an interruption; None: nowhere. progress: called with (task, done, total).
-    kind: what trust.json calls the model. sha256: of its weights or its file, by which `trust` knows it again.
+    known: what trust.json calls the model, and the sha256 of its weights or its file, by which `trust` knows it again.
 
     clean: accuracy of the model without noise; right: of the smoothed one; abstains: its share without an answer;
     radii: share that is right and proven within each radius, by L2, pixels counted 0..1; median: of the proven radii.
     Pictures are of the graph's size.
     """
     check(model)
+    kind, sha256 = known
     pictures = _Pictures(model, split, examples, sha256)
     session, rows, done = Session(system, {"classifier": model}), pictures.rows(), 0
     state = pathlib.Path(folder) / STATE if folder else None

@@ -69,6 +69,8 @@ def test_classes_with_too_few_examples_are_said_and_do_not_decide():
     assert note.endswith("; too few examples to tell of owl (0)") and "right of dog, the worst of 2" in refused
     none = artifact(cat=(0.0, 2), dog=(0.0, 1), owl=(None, 0))
     assert covered(none, 0.0) == ("promises 0.9; too few examples to tell of cat (2), dog (1), owl (0)", "")
+    note, refused = covered(artifact(cat=(0.0, 2), owl=(None, 0)), 0.9)  # which refuses nothing
+    assert note.startswith("holds 0.0000") and note.endswith("tell of owl (0)") and refused == ""
     assert covered(artifact(**{"": (0.0, 1)}), 0.0) == ("promises 0.9; too few examples to tell of it (1)", "")
 
 

@@ -135,7 +135,7 @@ def test_the_command_goes_on_where_it_was_stopped(run, tmp_path, monkeypatch, ca
 
     system, known = create("systems/smoothed", draws=100, choosing=10, sigma=0.1), kind_and_sum(run)
     with pytest.raises(KeyboardInterrupt):
-        certifying.certified(load(str(run)), system, "test", 12, tmp_path, stop, *known)
+        certifying.certified(load(str(run)), system, "test", 12, tmp_path, stop, known)
     assert not (tmp_path / certifying.FILE).exists()
     seen = []
     model = load(str(run))

@@ -15,17 +15,12 @@ from kerasvision.robustness.attacks.base import Goal
 _LEARNED_FROM, _QUERIES = 256, 1000
 
 
+def _silent(task, done, total):
+    """Progress that nobody wants to see."""
+
+
 def attacked(
-    model,
-    recipe,
-    classes,
-    attack,
-    split="test",
-    examples=None,
-    target="",
-    progress=lambda *_: None,
-    judge=None,
-    kept=None,
+    model, recipe, classes, attack, split="test", examples=None, target="", progress=_silent, judge=None, kept=None
 ):
     """(document, arrays) of an attack on a split.
 
@@ -51,12 +46,7 @@ def attacked(
     attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
     rows, seen = [], 0
     for number, (pixels, labels) in enumerate(_examples(recipe, data)):
-        row = kept.row(number, pixels) if kept else None
-        if row is None:
-            row = _batch(model, judge or model, attack, pixels, labels, wanted, seen)
-            if kept:
-                kept.write(number, row)
-        rows.append(row)
+        rows.append(_kept_or_made(kept, number, (model, judge or model, attack, pixels, labels, wanted, seen)))
         seen += len(labels)
         progress("images", seen, data.size)
     held = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
@@ -99,6 +89,16 @@ def _learned(model, recipe, attack, wanted):
     pixels, labels = zip(*_examples(recipe, _thinned(recipe, "validation", _LEARNED_FROM)), strict=True)
     pixels, labels = np.concatenate(pixels), np.concatenate(labels)
     return attack.learned(model, pixels, Goal(labels, None if wanted is None else np.full(len(labels), wanted)))
+
+
+def _kept_or_made(kept, number, asked):
+    """What came of a batch before an interruption, or comes of it now. asked: of `_batch`."""
+    row = kept.row(number, asked[3]) if kept else None
+    if row is None:
+        row = _batch(*asked)
+        if kept:
+            kept.write(number, row)
+    return row
 
 
 def _batch(model, judge, attack, pixels, labels, wanted, seed):
