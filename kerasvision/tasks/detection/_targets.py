@@ -137,7 +137,7 @@ class BoxTargets(Targets):
 
 def _is_answer(found):
     """Whether these are detections of a file, `BoxTargets.answered`, and no raw outputs."""
-    return set(BoxTargets.answered) <= set(found)
+    return isinstance(found, dict) and set(BoxTargets.answered) <= set(found)
 
 
 def _places(arch, found):
