@@ -37,11 +37,13 @@ class Backbone(Component):
     """Abstract. Final subclasses are frozen dataclasses whose fields are the variant: `ResNet(depth=50)`.
 
     weights: None (random), "imagenet", or a path; pretrained weights carry their normalization.
-    quantizable: False if the graph holds layers that quantization-aware training cannot wrap.
+    quantizable: False if the graph holds layers that quantization-aware training cannot wrap. moves: the names of what
+    in it puts pixels elsewhere before it looks at them.
     """
 
     kind = "backbones"
     quantizable: typing.ClassVar[bool] = True
+    moves: typing.ClassVar[tuple[str, ...]] = ()
     weights: str | None
 
     @property

@@ -42,6 +42,11 @@ class DefendedBackbone(Backbone):
         return self.inner.quantizable
 
     @property
+    def moves(self):
+        """Names of the defenses that move pixels."""
+        return (*(d.registered_name for d in self.defenses if d.moves), *self.inner.moves)
+
+    @property
     def normalization(self):
         return self.inner.normalization
 

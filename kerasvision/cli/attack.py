@@ -33,7 +33,12 @@ def configure(parser):
         "scores alone; the file itself judges all",
     )
     parser.add_argument("--unchecked", action="store_true", help="do not look for signs that the figure is an illusion")
-    parser.add_argument("--out", metavar="DIR", help="write attack.json and the images, attacked.npz, there")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="write attack.json and the images, attacked.npz, there; of a classifier the same command goes on after "
+        "Ctrl-C",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -51,14 +56,29 @@ def run(args):
         return _run_scenes(args, model, recipe, classes, attack)
     if args.goal:
         raise UsageError(f"--goal {args.goal}: goals are those of detectors and segmenters; a classifier has --target")
-    file = _file(args.model) if args.ways else None
+    file, kept = _file(args.model) if args.ways else None, _kept(args)
+    asked = (args.split, args.examples, args.target)
     with progress_bar() as progress:
-        found, arrays = attacked(model, recipe, classes, attack, args.split, args.examples, args.target, progress)
+        found, arrays = attacked(model, recipe, classes, attack, *asked, progress, kept=kept)
         if file:
-            found["ways"] = _ways(args, file, model, recipe, classes, attack, progress)
+            found["ways"] = _ways(args, file, model, recipe, classes, attack, progress, kept)
         if attack.needs_slopes and not args.unchecked:
             found["check"] = _checked(args, model, attack, arrays)
-    return _tell(args, found, arrays, _print)
+    status = _tell(args, found, arrays, _print)
+    if kept:
+        kept.forget()
+    return status
+
+
+def _kept(args):
+    """Where what is done stays until all is, or None."""
+    from kerasvision.cli.known import kind_and_sum
+    from kerasvision.robustness.attacks.keeping import KeptBatches
+
+    if not args.out:
+        return None
+    kind, digest = kind_and_sum(args.model)
+    return KeptBatches(args.out, {"model": kind, "sha256": digest})
 
 
 def _tell(args, found, arrays, show):
@@ -96,7 +116,7 @@ def _opened(what, with_slopes):
     from kerasvision.api import load, look_inside
     from kerasvision.core.errors import UsageError
     from kerasvision.explain.base import explainable
-    from kerasvision.robustness.attacks.classifier import AskedClassifier, Classifier
+    from kerasvision.robustness.attacks.classifier import AskedClassifier, Classifier, check
     from kerasvision.robustness.attacks.goals import goals_of
     from kerasvision.robustness.attacks.scenes import Scenes
 
@@ -108,6 +128,8 @@ def _opened(what, with_slopes):
             return AskedClassifier(model.arch, model.runner.infer), model.recipe, model.classes
     inside = look_inside(what)
     kind = Scenes if goals_of(inside.arch) else Classifier
+    if kind is Classifier:
+        check(inside.arch)
     return kind(inside.arch, explainable(inside)), inside.recipe, inside.classes
 
 
@@ -145,7 +167,7 @@ def _trained(what):
     return _opened(run, with_slopes=True)[0] if run else None
 
 
-def _ways(args, file, model, recipe, classes, attack, progress):
+def _ways(args, file, model, recipe, classes, attack, progress, kept):
     from kerasvision.core.registry import attacks, make
     from kerasvision.robustness.attacks.report import three_ways
 
@@ -153,7 +175,7 @@ def _ways(args, file, model, recipe, classes, attack, progress):
     if not attack.needs_slopes:
         white, attack = _white(args.model), make(attacks["pgd"], {"radius": getattr(attack, "radius", 8 / 255)})
     settings = {"split": args.split, "examples": args.examples, "target": args.target}
-    return three_ways(file, white, _trained(args.model), recipe, classes, attack, settings, progress)
+    return three_ways(file, white, _trained(args.model), recipe, classes, attack, settings, progress, kept)
 
 
 def _white(what):

@@ -1,9 +1,9 @@
 """`kerasvision certify MODEL [--set sigma=0.25 draws=1000] [--examples N] [--out DIR]`."""
 
 import json
-import pathlib
 import sys
 
+from kerasvision.cli.known import kind_and_sum
 from kerasvision.cli.progress import progress_bar
 from kerasvision.cli.recipes import add_settings
 
@@ -27,27 +27,20 @@ def run(args):
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
     from kerasvision.core.overrides import with_settings
-    from kerasvision.systems.certifying import FILE, certified
+    from kerasvision.systems.certifying import FILE, certified, check
     from kerasvision.systems.smoothed import Smoothed
 
     if args.examples is not None and args.examples < 1:
         raise UsageError(f"--examples {args.examples}: allowed: 1 or more")
     system, model = with_settings(Smoothed(), args.settings, "sigma=0.25"), load(args.model)
+    check(model)
+    known = kind_and_sum(args.model)
     with progress_bar() as progress:
-        found = certified(model, system, args.split, args.examples, args.out, progress, _kind(args.model, model))
+        found = certified(model, system, args.split, args.examples, args.out, progress, known)
     if args.out:
         print(f"written: {args.out}/{FILE}", file=sys.stderr)
     print(json.dumps(found, indent=2)) if args.json else _print(found, system)
     return 0
-
-
-def _kind(path, model):
-    """As trust.json names a model."""
-    from kerasvision.export.identity import kind_of
-    from kerasvision.robustness.trust.measured import TRAINED
-
-    is_trained = model.recipe is None or pathlib.Path(path, "recipe.json").exists()
-    return TRAINED if is_trained else kind_of(path)
 
 
 def _print(found, system):

@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+from kerasvision.cli.known import kind_and_sum
 from kerasvision.cli.progress import progress_bar
 
 HELP = "say what is known of a run and of its exported files: corrupted, attacked, explained, calibrated (trust.json)"
@@ -71,19 +72,20 @@ def _subjects(args):
     """The trained model and its files, opened."""
     from kerasvision.api import load
     from kerasvision.core.errors import UsageError
-    from kerasvision.export.identity import kind_of
     from kerasvision.export.placing import artifacts_below
-    from kerasvision.robustness.trust.measured import TRAINED, Subject
+    from kerasvision.robustness.trust.measured import Subject
 
     run = pathlib.Path(args.folder)
     if not (run / "recipe.json").exists():
         raise UsageError(f"{args.folder} is no run (recipe.json); name the folder that `train --out` wrote")
-    found = [Subject(TRAINED, "", load(run), _inside(run))]
+    kind, digest = kind_and_sum(run)
+    found = [Subject(kind, "", load(run), _inside(run), digest)]
     for path in map(pathlib.Path, args.files) if args.files else artifacts_below(run):
         model = load(path)
         if model.recipe.name != found[0].model.recipe.name:
             raise UsageError(f"{path} is of {model.recipe.name}, and {args.folder} is {found[0].model.recipe.name}")
-        found.append(Subject(kind_of(path), _told(path, run), model, _inside(path)))
+        kind, digest = kind_and_sum(path)
+        found.append(Subject(kind, _told(path, run), model, _inside(path), digest))
     return found
 
 

@@ -26,8 +26,9 @@ class Budget(Component):
 
     What follows is measured only where it is set, and refuses in the same way. corrupted_drop: the largest loss of the
     metric's mean under corruptions. attacked_drop: of the share of images that are right under attack, of classifiers.
-    coverage_gap: how far the coverage of a file's sets may fall below its promise. explanation_overlap: the smallest
-    share, 0..1, of the hottest tenth of a heat that a file has in common with the trained model.
+    coverage_gap: how far the coverage of a file's sets may fall below its promise, where that is for each class of the
+    worst one. explanation_overlap: the smallest share, 0..1, of the hottest tenth of a heat that a file has in common
+    with the trained model.
     """
 
     accuracy_drop: float = 0.005

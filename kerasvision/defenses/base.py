@@ -12,7 +12,8 @@ class Defense(Component):
     """Abstract. Final subclasses are frozen dataclasses. `backbones/defended` puts them in front of another backbone.
 
     rounds: it rounds what it takes, which every runtime does alike where no value is close to a half: of whole pixels,
-    and of what defenses make that `keeps_apart`.
+    and of what defenses make that `keeps_apart`. moves: it puts what is in a picture elsewhere, so that nothing behind
+    it can say where something is.
 
     None of them is a proof, and each has been broken by attacks that were made for it (Athalye et al. 2018,
     arXiv:1802.00420; He et al. 2017, arXiv:1706.04701): what it is worth says `kerasvision attack`, which sees through.
@@ -21,6 +22,7 @@ class Defense(Component):
     kind = "defenses"
     rounds: typing.ClassVar[bool] = True
     keeps_apart: typing.ClassVar[bool] = False
+    moves: typing.ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(self, pixels):

@@ -5,6 +5,7 @@ pictures of 299 pixels to as many as 331; here the graph keeps its size, so they
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
@@ -25,9 +26,11 @@ class ResizePad(Defense):
 
     Files have no random numbers that mean the same everywhere, so which choice a picture gets is a sum over its whole
     pixels: the same picture is always placed alike, in training and in every file, and one that differs by a gray level
-    likely otherwise. It is no secret: who has the file has the sum. Bilinear; gradients pass but for the choice. What
-    answers where things are (boxes, masks) answers as of the picture moved.
+    likely otherwise. It is no secret: who has the file has the sum. Bilinear; gradients pass but for the choice. No
+    model that answers where things are (boxes, masks) stands behind it: it sees the picture moved.
     """
+
+    moves: typing.ClassVar[bool] = True
 
     least: float = 0.9
     choices: int = 16

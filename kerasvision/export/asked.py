@@ -6,22 +6,25 @@ import tensorflow as tf
 from kerasvision.core.errors import UsageError
 
 _LEAST = 1e-30  # probability: its logarithm is a logit
-_ALONE = "ask by scores alone: --method occlusion, rise"
+_ALONE = "ask by scores alone: --method occlusion, rise, of objects d_rise"
 
 
 class AskedFile:
-    """What a classifier's file answers, in place of its graph (as `twin.graph.TwinGraph`, without slopes): logits are
-    logarithms of its probabilities, of independent labels of their odds.
+    """What a file answers, in place of its graph (as `twin.graph.TwinGraph`, without slopes). Of a classifier or a
+    segmenter logits are logarithms of its probabilities, of independent labels of their odds; of a detector its
+    detections stand for raw outputs (`Targets.answered`).
 
-    path, runner: of the file. graph: a Keras model of its structure. Raises UsageError of what is no classifier.
+    path, runner: of the file. graph: a Keras model of its structure. Raises UsageError of other families.
     """
 
     def __init__(self, path, runner, graph):
         self._path, self._runner, self._graph, self._arch = path, runner, graph, runner.arch
-        if list(self._arch.class_logits) != ["logits"] or "probabilities" not in self._arch.outputs:
+        self._answered, given = self._arch.targets().answered, self._arch.file_outputs()
+        is_known = set(self._answered) <= set(given) if self._answered else "probabilities" in given
+        if not is_known or (not self._answered and list(self._arch.class_logits) != ["logits"]):
             raise UsageError(
-                f"{path} has no gradients, and by scores alone classifiers are explained; {self._arch.registered_name} "
-                "is none: name its run, a SavedModel or a .tflite"
+                f"{path} has no gradients, and by scores alone classifiers, segmenters and detectors are explained; "
+                f"{self._arch.registered_name} is none: name its run, a SavedModel or a .tflite"
             )
 
     def has(self, tensor):
@@ -29,17 +32,25 @@ class AskedFile:
         raise UsageError(f"{self._path} does not show its inner tensors; {_ALONE}")
 
     def values(self, prepared, tensors):
-        """Prepared inputs by key, [B, ...], and a nest of the graph's outputs -> their values, float32 [B, ...]."""
-        if any(tensor is not self._graph.output["logits"] for tensor in tf.nest.flatten(tensors)):
+        """Prepared inputs by key, [B, ...], and a nest of the graph's outputs -> their values, float32 [B, ...]; of a
+        detector all outputs at once, for which `Targets.answered` come.
+        """
+        asked, outputs = tf.nest.flatten(tensors), tf.nest.flatten(self._graph.output)
+        if any(all(tensor is not one for one in outputs) for tensor in asked):
             raise UsageError(f"{self._path} does not show its inner tensors; {_ALONE}")
-        logits = self._logits(np.asarray(self.predicted(prepared)["probabilities"]))
-        return tf.nest.map_structure(lambda _: tf.constant(logits), tensors)
+        answer = self.predicted(prepared)
+        if self._answered:
+            return {key: tf.cast(answer[key], tf.float32) for key in self._answered}
+        logits = tf.constant(self._logits(np.asarray(answer["probabilities"])))
+        return tf.nest.map_structure(lambda _: logits, tensors)
 
     def predicted(self, prepared):
-        """Prepared inputs by key, [B, ...], pixels of any number type -> what the file answers, by key."""
-        given = {key: np.asarray(value) for key, value in prepared.items()}
-        pixels = {key: np.rint(np.clip(value, 0, 255)).astype(np.uint8) for key, value in given.items()}
-        return {key: tf.constant(value) for key, value in self._runner.infer(pixels).items()}
+        """Prepared inputs by key, [B, ...], values of any number type -> what the file answers, by key. Pixels are
+        rounded, as the file takes them.
+        """
+        specs = self._arch.prepared_inputs()
+        given = {key: _as_taken(np.asarray(value), specs[key].dtype.as_numpy_dtype) for key, value in prepared.items()}
+        return {key: tf.constant(value) for key, value in self._runner.infer(given).items()}
 
     def _logits(self, probabilities):
         logits = np.log(np.maximum(probabilities, _LEAST))
@@ -47,3 +58,8 @@ class AskedFile:
             logits -= np.log(np.maximum(1 - probabilities, _LEAST))
         factors = getattr(self._arch, "class_factors", ())
         return (logits - np.log(factors) if factors else logits).astype(np.float32)
+
+
+def _as_taken(value, dtype):
+    """With the type of number that a file takes."""
+    return np.rint(np.clip(value, 0, 255)).astype(dtype) if dtype == np.uint8 else value.astype(dtype)

@@ -21,6 +21,7 @@ from kerasvision.export.profile import Profile
 from kerasvision.export.rounding import Rounding
 from kerasvision.export.verdict import (
     change_of,
+    coverage_of,
     examples_needed,
     failures_of,
     not_finite,
@@ -56,8 +57,8 @@ class Artifact:
     an id in them, `same_ids` (share of frames with the Python tracker's ids), `least_iou` of their boxes, and
     `left_out`. promise:
     what the file promises of its answers (`Architecture.promise`), fitted to its own scores. explanation: of a file
-    that gives its `heat`, how like the trained model's that is: see `heat.kept`. repair: by which
-    steps it loses less (`repair.ladder`), {} where there were none.
+    that gives its `heat`, how like the trained model's that is: see `heat.kept`. coverage: how often what it promises
+    holds: see `verdict.coverage_of`. repair: by which steps it loses less (`repair.ladder`), {} where there were none.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Artifact:
     functions: dict = dataclasses.field(default_factory=dict)
     explanation: dict = dataclasses.field(default_factory=dict)
     promise: dict = dataclasses.field(default_factory=dict)
+    coverage: dict = dataclasses.field(default_factory=dict)
     repair: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -194,7 +196,8 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     notes = notes_of(agreement, budget, getattr(subject.runner, "delegate", "xnnpack"))
     weights = gzip_bytes(path), exporter.zeros(path)
     measured = (*weights, latency, metrics, agreement, exporter.signature(path), ops, notes, failures)
-    return Artifact(exporter.spec, path, sha256(path), size, *measured)
+    coverage = coverage_of(subject.evaluator, len(names))
+    return Artifact(exporter.spec, path, sha256(path), size, *measured, coverage=coverage)
 
 
 def _flips(subject, reference):

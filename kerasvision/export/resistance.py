@@ -192,15 +192,35 @@ def overlap_refusal(shared, least):
 
 
 def covered(artifact, gap):
-    """(note, what refuses a file that holds less of what is right in its sets than it promises, or "")."""
-    promised, held = getattr(artifact, "promise", {}).get("coverage"), artifact.metrics
-    found = held.get("interval_coverage", held.get("coverage"))  # of quantiles `coverage` is no promise
-    if promised is None or found is None:
+    """(note, what refuses a file that holds less of what is right in its sets than it promises, or "").
+
+    Of a promise for each class or number the one decides that is surest to be short; intervals hold for all together.
+    """
+    promised, found = artifact.promise.get("coverage"), artifact.coverage
+    if promised is None or not found:
         return "promises no sets, so budget.coverage_gap says nothing of it", ""
-    many = artifact.agreement["examples"]
-    high = scipy.stats.binomtest(round(found * many), many).proportion_ci(method="wilson").high
-    note = f"holds {found:.4f} of what is right in its sets, and promises {promised:g}"
-    return note, f"{note}; budget.coverage_gap is {gap:g}" if high < promised - gap else ""
+    least, told = promised - gap, {}
+    for name, row in found.items():
+        if row["examples"] and (least <= 0 or _ends(0.0, row["examples"], len(found)).high < least):
+            told[name] = _ends(row["coverage"], row["examples"], len(found))
+    unknown = [f"{name or 'it'} ({row['examples']})" for name, row in found.items() if name not in told]
+    few = f"; too few examples to tell of {', '.join(unknown)}" if unknown else ""
+    if not told:
+        return f"promises {promised:g}{few}", ""
+    worst = min(told, key=lambda name: told[name].high)
+    own, ends = found[worst], told[worst]
+    of = f" of {worst}, the worst of {len(told)}," if worst else ""
+    share = f"{own['coverage']:.4f} ({ends.low:.4f} to {ends.high:.4f}, {own['examples']} examples)"
+    note = f"holds {share} of what is right{of} in its sets, and promises {promised:g}"
+    return note + few, f"{note}; budget.coverage_gap is {gap:g}" if ends.high < least else ""
+
+
+def _ends(share, examples, groups):
+    """The 95 % interval of a share, for so many groups together: each has a part of what may be missed (Bonferroni).
+    Exact (Clopper, Pearson 1934, doi:10.1093/biomet/26.4.404): few examples are not taken for more than they are.
+    """
+    found = scipy.stats.binomtest(round(share * examples), examples)
+    return found.proportion_ci(1 - 0.05 / groups, method="exact")
 
 
 def _refusal(agreement, what, bound, drop):

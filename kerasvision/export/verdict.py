@@ -19,6 +19,18 @@ def units_of(evaluator, metric, size):
     return len(np.unique(unit))
 
 
+def coverage_of(evaluator, size):
+    """{what a promise is for: {"coverage": the share of it that holds, the mean over examples; "examples": of how many
+    examples, or groups of them, that is}}, as of `Evaluator.promised_shares`. evaluator: has seen `size` examples.
+    """
+    unit, found = evaluator.units(size), {}
+    for name, shares in evaluator.promised_shares().items():
+        counts = ~np.isnan(shares)
+        share = float(shares[counts].mean()) if counts.any() else None
+        found[name] = {"coverage": share, "examples": len(np.unique(unit[counts]))}
+    return found
+
+
 def change_of(metric, direction, ours, theirs, our_folds, their_folds, flips, units):
     """The figures of a metric's change: of an exported file (`ours`) from the trained model (`theirs`), paired.
 

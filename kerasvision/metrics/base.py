@@ -67,6 +67,13 @@ class Evaluator(abc.ABC):
         they are to be shown. examples: indices of those that count, in the order of the updates; all unless given.
         """
 
+    def promised_shares(self):
+        """What a promise is for -> float [N], of each example the share of it that holds, NaN of one that has nothing
+        of it; "" where it is for all alike, else the name of each class or number that it is for, those without any
+        example too. {}: nothing is promised.
+        """
+        return {}
+
     def decisions(self):
         """What was decided of each example, [N], where that takes all of them or a gallery; (): each prediction has its
         own decision (`Task.compare`).

@@ -48,14 +48,14 @@ class SingleLabel(Evaluator):
     Where predictions have sets: coverage, the share of examples whose class is in its set, coverage/CLASS, set_size,
     the mean number of classes in a set, and empty_sets, the share of sets without a class.
 
-    classes: names. has_sets: whether predictions have sets. prediction: `probabilities` [B, K], `in_set` int [B, K];
-    ground_truth: `label` int [B].
+    classes: names. has_sets: whether predictions have sets. by_class: whether their promise is for each class.
+    prediction: `probabilities` [B, K], `in_set` int [B, K]; ground_truth: `label` int [B].
     """
 
     draws = True
 
-    def __init__(self, classes, has_sets=False):
-        self._classes, self._has_sets = classes, has_sets
+    def __init__(self, classes, has_sets=False, by_class=False):
+        self._classes, self._has_sets, self._by_class = classes, has_sets, by_class
         self._probabilities, self._labels, self._in_set = [], [], []
 
     @property
@@ -120,6 +120,15 @@ class SingleLabel(Evaluator):
             for c in np.unique(labels):
                 out[f"coverage/{self._classes[c]}"] = lambda c=c: float(holds[labels == c].mean())
         return out
+
+    def promised_shares(self):
+        if not self._has_sets:
+            return {}
+        labels, in_set = chosen(self._labels, None), chosen(self._in_set, None)
+        holds = (in_set[np.arange(len(labels)), labels] > 0).astype(np.float64)
+        if not self._by_class:
+            return {"": holds}
+        return {name: np.where(labels == c, holds, np.nan) for c, name in enumerate(self._classes)}
 
     def in_words(self):
         """The most confused pairs of classes."""

@@ -54,6 +54,10 @@ class PixelCoverage(Evaluator):
             out |= {f"coverage/{self._classes[k]}": lambda k=k: means[k] for k in held}
         return out
 
+    def promised_shares(self):
+        names = self._classes if self._of == "each_class" else ("",)
+        return dict(zip(names, np.reshape(self._shares, (-1, len(names))).T, strict=True))
+
 
 class BoxCoverage(Evaluator):
     """Final. Figures of boxes that contain objects.
@@ -90,6 +94,9 @@ class BoxCoverage(Evaluator):
             "kept_boxes": lambda: float(kept.mean()),
             "box_growth": lambda: None if np.isnan(growth).all() else float(np.nanmean(growth)),
         }
+
+    def promised_shares(self):
+        return {"": np.array(self._shares, float)}
 
 
 def counted(ground_truth):

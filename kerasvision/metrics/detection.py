@@ -96,6 +96,9 @@ class Detection(Evaluator):
                 out[f"ap_illumination_{band}"] = functools.partial(self._ap, None, inside, slice(1))
         return out | (self._coverage.figures(examples) if self._coverage else {})
 
+    def promised_shares(self):
+        return self._coverage.promised_shares() if self._coverage else {}
+
     def draw(self, folder, images):
         """`precision_recall.png` (with masks also `precision_recall_masks.png`) and `errors.png`."""
         from kerasvision.metrics import curves  # which imports matplotlib

@@ -35,5 +35,8 @@ class Instances(Evaluator):
     def figures(self, examples=None):
         return self.whole.figures(examples)
 
+    def promised_shares(self):
+        return self.whole.promised_shares()
+
     def draw(self, folder, images):
         return self.whole.draw(folder, images)

@@ -78,6 +78,14 @@ class Numbers(Evaluator):
             out["interval_width"] = lambda: float(np.ptp(held["interval"], -1).mean())
         return out
 
+    def promised_shares(self):
+        if "interval" not in self._held:
+            return {}
+        targets, interval = (chosen(self._held[key], None) for key in ("targets", "interval"))
+        inside = _inside(targets, interval).astype(np.float64)
+        names = self._names if len(self._names) > 1 else ("",)
+        return {name: inside[:, i] for i, name in enumerate(names)}
+
     def draw(self, folder, images):
         """`scatter.png`, predictions and their errors over the ground truth, and `worst.png`, the examples with the
         largest errors.
@@ -100,5 +108,9 @@ def _pinball(targets, quantiles, levels):
 
 
 def _coverage(targets, quantiles):
-    inside = (targets >= quantiles.min(-1)) & (targets <= quantiles.max(-1))
-    return float(inside.mean())
+    return float(_inside(targets, quantiles).mean())
+
+
+def _inside(targets, quantiles):
+    """bool [B, N]: which targets lie between the lowest and the highest quantile, or the ends of an interval."""
+    return (targets >= quantiles.min(-1)) & (targets <= quantiles.max(-1))

@@ -107,6 +107,9 @@ class Segmentation(Evaluator):
             out |= self._sizes(np.array([self._spacing[i] for i in wanted]), counts, groups)
         return out | (self._coverage.figures(examples) if self._coverage else {})
 
+    def promised_shares(self):
+        return self._coverage.promised_shares() if self._coverage else {}
+
     def cases(self):
         """Of each case `pixel_accuracy`, `miou` and `dice`, the means over the classes in it (of `dice` but the
         background), and `boundary_f`; `iou/CLASS` and `dice/CLASS`; of each class but the background its `true_ml`,

@@ -9,6 +9,11 @@ from kerasvision.data.pipeline import raw_examples, splits_of
 from kerasvision.ops import selective
 
 SPLIT = "validation"
+_PROMISES = {  # field of an architecture -> what it bounds
+    "pixel_sets": "of an image's pixels is among the classes that each may be",
+    "outer_boxes": "of an image's objects its wider boxes hold",
+    "interval": "of the numbers its intervals hold",
+}
 DOUBT = 0.05  # the chance that the risk is larger than stated, over the draws of the examples
 
 
@@ -44,10 +49,10 @@ def abstention_of(model, max_risk):
     if not 0 < max_risk < 1:
         raise UsageError(f"--max-risk {max_risk:g}; allowed: above 0 and below 1, as in 0.02")
     arch = model.arch
-    if tuple(arch.label_keys) != ("label",) or "probabilities" not in arch.outputs or model.recipe is None:
-        raise UsageError(
-            "--max-risk needs a trained classifier of one class an example, and the data it was trained on"
-        )
+    if tuple(arch.label_keys) != ("label",) or "probabilities" not in arch.outputs:
+        raise UsageError(_no_label_to_withhold(arch, max_risk))
+    if model.recipe is None:
+        raise UsageError("--max-risk needs the data that a classifier was trained on, and a pretrained model has none")
     splits = splits_of(model.recipe)
     if SPLIT not in splits:
         raise UsageError("--max-risk is fitted on a validation split, and the model's data has none")
@@ -57,6 +62,17 @@ def abstention_of(model, max_risk):
         scores.append(probabilities.max(1))
         is_right.append(probabilities.argmax(1) == ground_truth["label"])
     return fitted(np.concatenate(scores), np.concatenate(is_right), max_risk)
+
+
+def _no_label_to_withhold(arch, max_risk):
+    """Why an architecture cannot abstain, and what it can promise in place of that."""
+    said = f"--max-risk withholds the one label of an example, and {arch.registered_name} gives none"
+    if promise := arch.promise():
+        return f"{said}; what it promises stands in its answers: {promise['coverage']:g} of {promise['of']}"
+    if fields := [name for name in arch.calibrates if name in _PROMISES]:
+        rather = f"kerasvision calibrate RUN --set {fields[0]}.coverage={1 - max_risk:g}"
+        return f"{said}; have it promise how much {_PROMISES[fields[0]]}, as in {rather}"
+    return f"{said}; name a classifier of one class an example"
 
 
 def fitted(scores, is_right, max_risk):

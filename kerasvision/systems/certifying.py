@@ -14,22 +14,25 @@ from kerasvision.systems.base import Session, load_state, save_state
 FILE, STATE = "certificate.json", "certified.npz"
 _KEPT_EVERY, _KNOWN_BY = 10, 4  # pictures
 _SAME = 1e-3  # of a probability
+UNKNOWN = ("trained model", "")
 
 
-def certified(model, system, split="test", examples=None, folder=None, progress=lambda *_: None, kind="trained model"):
-    """The document {name, model, split, smoothed, examples, clean, right, abstains, radii: {radius: share}, median}.
+def certified(model, system, split="test", examples=None, folder=None, progress=lambda *_: None, known=UNKNOWN):
+    """The document {name, model, sha256, split, smoothed, examples, clean, right, abstains, radii: {radius: share},
+    median}.
 
     model: what `kerasvision.load` gives, of one label a picture. system: a `Smoothed`. examples: at most so many,
     spread evenly over the split. folder: where certificate.json is written and what is done is kept, so that the same
     call goes on after an interruption; None: nowhere. progress: called with (task, done, total).
-    kind: what trust.json calls the model.
+    known: what trust.json calls the model, and the sha256 of its weights or its file, by which `trust` knows it again.
 
     clean: accuracy of the model without noise; right: of the smoothed one; abstains: its share without an answer;
     radii: share that is right and proven within each radius, by L2, pixels counted 0..1; median: of the proven radii.
     Pictures are of the graph's size.
     """
     check(model)
-    pictures = _Pictures(model, split, examples)
+    kind, sha256 = known
+    pictures = _Pictures(model, split, examples, sha256)
     session, rows, done = Session(system, {"classifier": model}), pictures.rows(), 0
     state = pathlib.Path(folder) / STATE if folder else None
     if state is not None and state.exists():
@@ -45,7 +48,7 @@ def certified(model, system, split="test", examples=None, folder=None, progress=
         if state is not None and (done % _KEPT_EVERY == 0 or done == pictures.size):
             save_state(state, system, session.state | rows, pictures.about | {"done": done})
         progress("images", done, pictures.size)
-    found = document(rows, system) | {"name": model.recipe.name, "model": kind, "split": split}
+    found = document(rows, system) | {"name": model.recipe.name, "model": kind, "sha256": sha256, "split": split}
     if folder:
         write_text(pathlib.Path(folder) / FILE, json.dumps(found, indent=2) + "\n")
     return found
@@ -81,12 +84,14 @@ def document(rows, system):
 
 
 class _Pictures:
-    """Pairs (uint8 [h, w, 3] of the graph's size, label) of a split, in order. about: what they are, as JSON."""
+    """Pairs (uint8 [h, w, 3] of the graph's size, label) of a split, in order. about: what they and the model that is
+    asked about them are, as JSON.
+    """
 
-    def __init__(self, model, split, examples):
+    def __init__(self, model, split, examples, sha256):
         self._model, data = model, splits_of(model.recipe, split)[split]
         self._data = thinned(data, examples) if examples else data
-        self.size, self.about = self._data.size, {"split": split, "examples": examples}
+        self.size, self.about = self._data.size, {"split": split, "examples": examples, "sha256": sha256}
 
     def __iter__(self):
         arch = self._model.arch

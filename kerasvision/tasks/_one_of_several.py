@@ -64,7 +64,7 @@ class OneOfSeveral(Classes):
         return given
 
     def evaluator(self, classes):
-        return SingleLabel(classes, self.class_sets.is_fitted)
+        return SingleLabel(classes, self.class_sets.is_fitted, self.class_sets.by_class)
 
     def encode(self, sample):
         return {"logits": tf.one_hot(sample["label"], self.num_classes)}

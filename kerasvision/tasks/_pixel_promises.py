@@ -88,7 +88,7 @@ class PixelPromises(Architecture):
         return self.with_promise(predictions, ground_truths)
 
     def check_promise(self, examples):
-        self.pixel_sets.check(examples, self.num_classes)
+        self.pixel_sets.require(examples)
 
     def with_promise(self, predictions, ground_truths):
         if not self.pixel_sets.coverage:

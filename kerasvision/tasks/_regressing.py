@@ -65,7 +65,7 @@ class Regressing(NumbersModel):
         return self.with_promise(predictions, ground_truths)
 
     def check_promise(self, examples):
-        self.interval.check(examples)
+        self.interval.require(examples)
 
     def with_promise(self, predictions, ground_truths):
         if not self.interval.coverage:

@@ -5,7 +5,7 @@ import dataclasses
 import typing
 
 from kerasvision.core.component import Component
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.drawing.showing.base import JsonShowing, Showing
 from kerasvision.tasks.functions import Function
 
@@ -47,7 +47,7 @@ class Answering(Component):
 
     def targets(self):
         """What can be explained or attacked of an answer: a `tasks.targets.Targets`. Without any it raises one line."""
-        raise KerasVisionError(f"{self.registered_name} says nothing that can be explained: its family has no targets")
+        raise UsageError(f"{self.registered_name} says nothing that can be explained: its family has no targets")
 
     def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""

@@ -17,21 +17,26 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.component import Component, plain
+from kerasvision.core.component import plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.ops import conformal
+from kerasvision.tasks._promise import Promise
 
 
 @plain("class_sets")
 @dataclasses.dataclass(frozen=True)
-class ClassSets(Component):
+class ClassSets(Promise):
     """coverage: the promised chance that the right class is in the set; 0: there are no sets. method: see above.
     by_class: whether the promise holds for the examples of each class, and not of all together. penalty: of raps, on
     each class of a set beyond the first `free`. thresholds: one, or one a class; empty until they are fitted, on
     `examples` examples.
     """
 
-    coverage: float = 0.0
+    field: typing.ClassVar[str] = "class_sets"
+    why_not_1: typing.ClassVar[str] = "only the set of all classes has a promise of 1"
+    nothing: typing.ClassVar[str] = "no sets"
+    counted: typing.ClassVar[str] = "examples"
+
     method: typing.Literal["lac", "aps", "raps"] = "lac"
     by_class: bool = False
     penalty: float = 0.01
@@ -41,18 +46,12 @@ class ClassSets(Component):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.coverage < 1:
-            raise UsageError(
-                f"class_sets.coverage={self.coverage:g}; allowed: above 0 and below 1, as in 0.9 (only the set of all "
-                "classes has a promise of 1), or 0 for no sets"
-            )
         if self.penalty < 0 or self.free < 0:
             raise UsageError(f"class_sets.penalty={self.penalty:g}, free={self.free}; allowed: 0 or more")
 
     @property
-    def is_fitted(self):
-        """Whether predictions have sets."""
-        return bool(self.coverage and self.thresholds)
+    def fitted_to(self):
+        return self.thresholds
 
     def scores(self, probabilities):
         """How unlike an example of each class is, in order of joining the set. [B, K] -> float32 [B, K]. TensorFlow."""
@@ -75,12 +74,7 @@ class ClassSets(Component):
 
     def check(self, examples, classes):
         """Raises UsageError where so many examples of so many classes cannot support the promise."""
-        least = conformal.needed(self.coverage) * (classes if self.by_class else 1) if self.coverage else 0
-        if examples < least:
-            raise UsageError(
-                f"class_sets.coverage={self.coverage:g} needs {least} held-out examples or more to be promised, and "
-                f"there are {examples}; set a larger validation_fraction, or promise less"
-            )
+        self.require(examples, classes if self.by_class else 1)
 
     def fitted(self, probabilities, labels):
         """With thresholds for these examples. probabilities: [N, K]; labels: int [N]. Raises KerasVisionError where
@@ -94,7 +88,7 @@ class ClassSets(Component):
             return dataclasses.replace(
                 self, thresholds=(conformal.threshold(own, self.coverage),), examples=len(labels)
             )
-        counts, least = np.bincount(labels, minlength=classes), conformal.needed(self.coverage)
+        counts, least = np.bincount(labels, minlength=classes), self.least_examples()
         if counts.min() < least:
             short = int(counts.argmin())
             raise KerasVisionError(

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone, Normalization
+from kerasvision.core.errors import UsageError
 from kerasvision.ops import geometry as geo
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 from kerasvision.tasks.preprocessing import CROPPED
@@ -108,10 +109,29 @@ class ImageModel(Architecture):
         return {"padding": {"gray": geo.PAD_VALUE, "placement": "end"}} if self.resize == "windows" else {}
 
 
-class ImageArchitecture(ImageModel):
-    """Abstract. A photograph that a backbone sees first."""
+def require_in_place(arch):
+    """UsageError where the backbone of an architecture that says where something is sees pixels elsewhere."""
+    if moving := arch.backbone.moves:
+        raise UsageError(
+            f"{arch.registered_name} says where something is, and {moving[0]} moves the picture before it is looked "
+            "at, so that places would be of the moved one; leave that defense out: it is for what has no places, such "
+            "as classifiers"
+        )
 
+
+class ImageArchitecture(ImageModel):
+    """Abstract. A photograph that a backbone sees first.
+
+    gives_places: whether answers say where in it something is (boxes, masks), so that pixels must stay where they are.
+    """
+
+    gives_places: typing.ClassVar[bool] = False
     backbone: Backbone
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.gives_places:
+            require_in_place(self)
 
     @property
     def normalization(self):

@@ -7,52 +7,39 @@ Regression", Lei et al. 2018, arXiv:1604.04173, sections 2.2 and 5.2).
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.component import Component, plain
-from kerasvision.core.errors import UsageError
+from kerasvision.core.component import plain
 from kerasvision.ops import conformal
+from kerasvision.tasks._promise import Promise
 
 
 @plain("number_interval")
 @dataclasses.dataclass(frozen=True)
-class NumberInterval(Component):
+class NumberInterval(Promise):
     """coverage: the promised chance that a number is in its interval; 0: there are no intervals. margins: one a number,
     in standard deviations of the targets, or in predicted deviations; empty until they are fitted, on `examples`
     examples. Below 0 they make an interval of quantiles narrower.
     """
 
-    coverage: float = 0.0
+    field: typing.ClassVar[str] = "interval"
+    why_not_1: typing.ClassVar[str] = "only an interval without ends has a promise of 1"
+    nothing: typing.ClassVar[str] = "no intervals"
+    counted: typing.ClassVar[str] = "examples"
+
     margins: tuple[float, ...] = ()
     examples: int = 0
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.coverage < 1:
-            raise UsageError(
-                f"interval.coverage={self.coverage:g}; allowed: above 0 and below 1, as in 0.9 (only an interval "
-                "without ends has a promise of 1), or 0 for no intervals"
-            )
-
     @property
-    def is_fitted(self):
-        """Whether predictions have intervals."""
-        return bool(self.coverage and self.margins)
-
-    def check(self, examples):
-        """Raises UsageError where so many examples cannot support the promise."""
-        least = conformal.needed(self.coverage) if self.coverage else 0
-        if examples < least:
-            raise UsageError(
-                f"interval.coverage={self.coverage:g} needs {least} held-out examples or more to be promised, and "
-                f"there are {examples}; set a larger validation_fraction, or promise less"
-            )
+    def fitted_to(self):
+        return self.margins
 
     def fitted(self, prediction, targets, scale):
         """With margins for these examples. prediction: numpy, stacked; targets: [N, outputs]; scale: [outputs]."""
-        self.check(len(targets))
+        self.require(len(targets))
         low, high, unit = (part.numpy() for part in _ends(prediction, scale))
         scores = np.maximum(low - targets, targets - high) / unit
         margins = tuple(conformal.threshold(column, self.coverage) for column in scores.T)

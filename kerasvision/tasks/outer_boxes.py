@@ -7,21 +7,23 @@ gives, and answered with the more cautious one, which is what makes the promise 
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.component import Component, plain
+from kerasvision.core.component import plain
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.metrics.covered import counted, found_by
 from kerasvision.ops import conformal
+from kerasvision.tasks._promise import Promise
 
 SCORES, MARGINS = conformal.PROBABILITIES, conformal.MARGINS
 
 
 @plain("outer_boxes")
 @dataclasses.dataclass(frozen=True)
-class OuterBoxes(Component):
+class OuterBoxes(Promise):
     """coverage: the promised share of an image's objects, on average over images with any, that a detection of their
     class has found (an IoU of least_iou or more) and that its wider box holds whole; 0: there are no such boxes.
     not_found: the part of what may be lost that is left to objects that are not found. thresholds: the least score of a
@@ -29,7 +31,11 @@ class OuterBoxes(Component):
     on `examples` images.
     """
 
-    coverage: float = 0.0
+    field: typing.ClassVar[str] = "outer_boxes"
+    why_not_1: typing.ClassVar[str] = "no boxes hold all objects for sure"
+    nothing: typing.ClassVar[str] = "none"
+    counted: typing.ClassVar[str] = "images"
+
     least_iou: float = 0.5
     not_found: float = 0.5
     thresholds: tuple[float, ...] = ()
@@ -37,11 +43,6 @@ class OuterBoxes(Component):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.coverage < 1:
-            raise UsageError(
-                f"outer_boxes.coverage={self.coverage:g}; allowed: above 0 and below 1, as in 0.9 (no boxes hold all "
-                "objects for sure), or 0 for none"
-            )
         if not 0.1 <= self.least_iou <= 1 or not 0 < self.not_found < 1:
             raise UsageError(
                 f"outer_boxes.least_iou={self.least_iou:g}, not_found={self.not_found:g}; allowed: least_iou of 0.1 to "
@@ -49,9 +50,8 @@ class OuterBoxes(Component):
             )
 
     @property
-    def is_fitted(self):
-        """bool: whether a coverage is promised and thresholds are fitted, so that predictions have such boxes."""
-        return bool(self.coverage and self.thresholds)
+    def fitted_to(self):
+        return self.thresholds
 
     def count(self, scores):
         """How many detections are kept, the first ones: int32 [B]. scores: [B, D], falling. TensorFlow."""
@@ -66,15 +66,9 @@ class OuterBoxes(Component):
 
     def check(self, examples):
         """Raises UsageError where so many images cannot support the promise."""
-        least = self._needed() if self.coverage else 0
-        if examples < least:
-            raise UsageError(
-                f"outer_boxes.coverage={self.coverage:g} with not_found={self.not_found:g} needs {least} held-out "
-                f"images or more to be promised, and there are {examples}; set a larger validation_fraction, or "
-                "promise less"
-            )
+        self.require(examples, more=f" with not_found={self.not_found:g}")
 
-    def _needed(self):
+    def least_examples(self):
         """Images that can support both steps."""
         return conformal.needed(1 - min(self.not_found, 1 - self.not_found) * (1 - self.coverage))
 

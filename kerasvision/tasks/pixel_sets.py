@@ -11,10 +11,11 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.component import Component, plain
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.component import plain
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.ops import conformal
 from kerasvision.ops.dense import IGNORE
+from kerasvision.tasks._promise import Promise
 
 PROBABILITIES = "pixel_probabilities"  # key of a prediction
 LEVELS = conformal.PROBABILITIES
@@ -25,7 +26,7 @@ _IN_WORDS = {"foreground": "an image's foreground", "image": "an image", "each_c
 
 @plain("pixel_sets")
 @dataclasses.dataclass(frozen=True)
-class PixelSets(Component):
+class PixelSets(Promise):
     """coverage: the promised share of an image's pixels, on average over images, whose class is among those that may be
     there; 0: there are no sets. of: which pixels, all but those of class 0, all, or those of each class alone, with a
     threshold a class. An image without such a pixel does not count. thresholds: the least probability at which a class
@@ -34,24 +35,20 @@ class PixelSets(Component):
     thresholds are fitted on.
     """
 
-    coverage: float = 0.0
+    field: typing.ClassVar[str] = "pixel_sets"
+    example: typing.ClassVar[str] = "0.95"
+    why_not_1: typing.ClassVar[str] = "only where every class may be everywhere, the promise is 1"
+    nothing: typing.ClassVar[str] = "no sets"
+    counted: typing.ClassVar[str] = "images"
+
     of: Of = "foreground"
     thresholds: tuple[float, ...] = ()
     examples: int = 0
     probabilities: bool = False
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.coverage < 1:
-            raise UsageError(
-                f"pixel_sets.coverage={self.coverage:g}; allowed: above 0 and below 1, as in 0.95 (only where every "
-                "class may be everywhere, the promise is 1), or 0 for no sets"
-            )
-
     @property
-    def is_fitted(self):
-        """bool: whether a coverage is promised and thresholds are fitted, so that predictions have sets."""
-        return bool(self.coverage and self.thresholds)
+    def fitted_to(self):
+        return self.thresholds
 
     def asking(self):
         """These, as predictions are made that thresholds are fitted on."""
@@ -64,15 +61,6 @@ class PixelSets(Component):
     def members(self, probabilities):
         """[..., K] -> uint8 [..., K], 1 where the class may be. TensorFlow."""
         return tf.cast(probabilities >= tf.constant(self.least(probabilities.shape[-1])), tf.uint8)
-
-    def check(self, examples, classes):
-        """Raises UsageError where so many images of so many classes cannot support the promise."""
-        least = conformal.needed(self.coverage) if self.coverage else 0
-        if examples < least:
-            raise UsageError(
-                f"pixel_sets.coverage={self.coverage:g} needs {least} held-out images or more to be promised, and "
-                f"there are {examples}; set a larger validation_fraction, or promise less"
-            )
 
     def missed(self, probabilities, mask):
         """Of one image, what each threshold would miss: float32 [G, L], the share of the pixels of each of G groups,
@@ -95,7 +83,7 @@ class PixelSets(Component):
         """With thresholds for these images. missed: [N, G, L]. Raises KerasVisionError where too few images have a
         group.
         """
-        missed, least = np.asarray(missed), conformal.needed(self.coverage)
+        missed, least = np.asarray(missed), self.least_examples()
         held = ~np.isnan(missed[:, :, 0])
         if held.sum(0).min() < least:
             short = int(held.sum(0).argmin())

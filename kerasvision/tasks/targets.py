@@ -51,9 +51,12 @@ class Asked:
 
 
 class Targets(abc.ABC):
-    """Abstract. flags: field of `Asked` -> what it chooses, in words."""
+    """Abstract. flags: field of `Asked` -> what it chooses, in words. answered: keys of what an exported file answers
+    that stand for raw outputs where those are not known, so that its targets are scored by them; (): none do.
+    """
 
     flags: typing.ClassVar[dict[str, str]]
+    answered: typing.ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def chosen(self, raw, geometry, classes, asked):

@@ -29,6 +29,7 @@ from kerasvision.inference.served import Served
 from kerasvision.train.callbacks import BEST_WEIGHTS, CHOSEN_BY, save_weights
 from kerasvision.train.probing import probe_directions
 
+WEIGHTS = "model.weights.h5"  # of a run folder
 PACKAGES = ("tensorflow", "tf-keras", "keras-cv", "tensorflow-model-optimization", "tensorflow-datasets", "tf2onnx")
 
 
@@ -67,7 +68,7 @@ class Trained:
 def save_run(trained):
     """Write a run folder's model and record."""
     folder = trained.folder
-    save_weights(trained.graph, folder / "model.weights.h5")
+    save_weights(trained.graph, folder / WEIGHTS)
     write_text(folder / "recipe.json", trained.recipe.dumps())
     write_names(folder / "classes.txt", trained.classes)
     write_text(folder / "metrics.json", json.dumps(trained.metrics, indent=2) + "\n")
@@ -95,7 +96,7 @@ def load_run(folder):
     folder = pathlib.Path(folder)
     if (folder / BEST_WEIGHTS).exists() and (folder.parent / "recipe.json").exists():
         return _snapshot(folder)
-    weights = folder / "model.weights.h5"
+    weights = folder / WEIGHTS
     if not weights.exists():
         raise KerasVisionError(f"{folder} is no finished run (no {weights.name}); train with --resume to finish it")
     recipe = Recipe.loads((folder / "recipe.json").read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """A backbone behind defenses: what clients prepare, every file, the file's twin, attacks that see through."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,13 +10,14 @@ import tf_keras as keras
 from kerasvision.backbones.base import Normalization
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
-from kerasvision.core.registry import backbones, create
+from kerasvision.core.registry import architectures, backbones, create
 from kerasvision.explain.base import Explainable
 from kerasvision.layers.defended import Defended
 from kerasvision.robustness import masking
 from kerasvision.robustness.attacks.classifier import Classifier
 from kerasvision.train.techniques.qat import QAT
 from tests.contract import contracts
+from tests.contract.cases import CASES
 from tests.export.random_models import randomized
 
 SQUEEZED = ("bit_depth", "median", "cosine")
@@ -142,3 +145,22 @@ def test_what_runtimes_would_not_do_alike_is_refused(names, says):
     with pytest.raises(UsageError, match=says):
         defended(*names)
     defended("bit_depth", "median", "cosine", "median")
+
+
+WITH_PLACES = {"mask", "boxes_xyxy", "box_xyxy", "quads_xy"}  # of what is annotated
+WITH_BACKBONE = [n for n in CASES if "backbone" in {f.name for f in dataclasses.fields(architectures[n])}]
+
+
+@pytest.mark.parametrize("name", WITH_BACKBONE)
+def test_what_says_where_something_is_stands_behind_nothing_that_moves_it(name):
+    """And everything else does, behind a nest of backbones too; what only squeezes pixels stands before all."""
+    arch = CASES[name].make()
+    still, moving = defended("median"), defended("bit_depth", "resize_pad")
+    assert dataclasses.replace(arch, backbone=still).backbone == still
+    for backbone in (moving, dataclasses.replace(still, inner=moving)):
+        if not WITH_PLACES & set(arch.label_keys):
+            assert dataclasses.replace(arch, backbone=backbone).backbone.moves == ("defenses/resize_pad",)
+            continue
+        with pytest.raises(UsageError, match=f"{name} says where something is, and defenses/resize_pad moves") as error:
+            dataclasses.replace(arch, backbone=backbone)
+        assert "\n" not in str(error.value)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create, explainers
 from kerasvision.explain.base import Explainable, explainable
 from kerasvision.tasks._class_targets import ClassTarget
@@ -197,7 +197,7 @@ def test_what_cannot_be_explained_is_one_line(digits_run, looks_at_a_corner, tmp
     with pytest.raises(UsageError, match="0 < stride <= square <= 1"):
         create("explainers/occlusion", square=0.1, stride=0.2)
     for name, says in (("generation/partial_unet", "has no targets"), (INCOMPLETE, "it takes image, present")):
-        with pytest.raises(KerasVisionError, match=says):
+        with pytest.raises(UsageError, match=says):
             explainable(types.SimpleNamespace(arch=create(name), graph=None, classes=("a", "b")))
 
 

@@ -1,6 +1,7 @@
 """Sets of classes inside of files: each with a threshold of its own scores, and a contract that says so."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from kerasvision.data.pipeline import raw_examples, splits_of
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.promises import Promises
+from kerasvision.export.resistance import covered
 from kerasvision.export.targets.mediapipe import task_of
 from kerasvision.inference.evaluation import stacked
 from kerasvision.serve.models import configs_below
@@ -156,3 +158,27 @@ def test_data_without_a_validation_split_is_refused(exported, digits_run):
         bare.written(None, job)
     unpromised = dataclasses.make_dataclass("J", ["served"])(digits_run.served())
     assert bare.written(None, unpromised) == "somewhere" and bare.of("somewhere") == {}
+
+
+def test_a_promise_for_each_class_is_judged_by_its_worst_class(digits_run, tmp_path):
+    """Of the certificate's own examples, by hand; the bound lies on either side of where its interval ends."""
+    trained = promising(digits_run, ClassSets(0.5, by_class=True))
+    budget = dataclasses.replace(trained.recipe.budget, coverage_gap=0.1)
+    trained = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=budget))
+    (artifact,), _ = export(trained, [from_spec("onnx")], tmp_path, verbose=False)
+    runner = from_spec("onnx").open(artifact.path, trained.arch)
+    predicted, truth = answers(trained, runner, "test")
+    labels = truth["label"]
+    held = predicted["in_set"][np.arange(len(labels)), labels]
+    for number, name in enumerate(trained.classes):
+        own = held[labels == number]
+        assert artifact.coverage[name] == {"coverage": pytest.approx(own.mean()), "examples": len(own)}
+    shares = {name: row["coverage"] for name, row in artifact.coverage.items()}
+    assert np.mean(list(shares.values())) > min(shares.values()) + 0.05
+    (note,) = (note for note in artifact.notes if "in its sets" in note)
+    name = note.split(" of what is right of ")[1].split(",")[0]
+    high = float(note.split(" to ")[1].split(",")[0])
+    assert f"holds {shares[name]:.4f} (" in note and high < 0.95 and "and promises 0.5" in note
+    claimed = types.SimpleNamespace(promise={"coverage": 0.98}, coverage=artifact.coverage)
+    assert covered(claimed, round(0.98 - high, 4) + 1e-3)[1] == ""
+    assert "budget.coverage_gap is" in covered(claimed, round(0.98 - high, 4) - 1e-3)[1]

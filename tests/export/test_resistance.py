@@ -31,16 +31,47 @@ def test_heats_that_share_too_little_are_refused():
     assert overlap_refusal(shared, 0.79) == (note, "")
 
 
-def artifact(**fields):
-    return types.SimpleNamespace(metrics={"coverage": 0.85}, agreement={"examples": 400}, **fields)
+def artifact(promised=0.9, **found):
+    """Of each that is promised: (share, examples)."""
+    coverage = {name: {"coverage": share, "examples": many} for name, (share, many) in found.items()}
+    return types.SimpleNamespace(promise={"coverage": promised} if promised else {}, coverage=coverage)
 
 
 def test_sets_that_hold_less_than_promised_are_refused():
-    # Wilson's interval of 340 of 400 ends at 0.8818
-    note, refused = covered(artifact(promise={"coverage": 0.9}), 0.01)
-    assert "holds 0.8500" in note and refused.endswith("promises 0.9; budget.coverage_gap is 0.01")
-    assert covered(artifact(promise={"coverage": 0.9}), 0.02)[1] == ""
-    assert covered(artifact(), 0.01)[1] == "" and "promises no sets" in covered(artifact(), 0.01)[0]
+    # the exact interval of 340 of 400 ends at 0.8835
+    whole = {"": (0.85, 400)}
+    note, refused = covered(artifact(**whole), 0.01)
+    assert note == "holds 0.8500 (0.8112 to 0.8835, 400 examples) of what is right in its sets, and promises 0.9"
+    assert refused == f"{note}; budget.coverage_gap is 0.01"
+    assert covered(artifact(**whole), 0.02)[1] == ""
+    for nothing in (artifact(0, **whole), artifact()):
+        assert covered(nothing, 0.01) == ("promises no sets, so budget.coverage_gap says nothing of it", "")
+
+
+def test_of_a_promise_for_each_class_the_worst_one_decides():
+    """Though the mean of them holds. Three of 0.05 / 3 each: 42 of 60 end at 0.8315; 59 and 60 of 60 reach 1."""
+    found = artifact(cat=(59 / 60, 60), dog=(0.7, 60), owl=(1.0, 60))
+    note, refused = covered(found, 0.06)
+    assert (
+        note.startswith("holds 0.7000 (0.")
+        and "to 0.8315, 60 examples) of what is right of dog, the worst of 3" in note
+    )
+    assert refused == f"{note}; budget.coverage_gap is 0.06"
+    assert covered(found, 0.07) == (note, "")
+
+
+def test_classes_with_too_few_examples_are_said_and_do_not_decide():
+    """Of 2, none of which is held, the interval reaches 0.9087; of 3 it ends at 0.7973."""
+    note, refused = covered(artifact(cat=(1.0, 60), dog=(0.0, 2), owl=(None, 0)), 0.0)
+    assert note.startswith("holds 1.0000") and note.endswith("; too few examples to tell of dog (2), owl (0)")
+    assert refused == ""
+    note, refused = covered(artifact(cat=(1.0, 60), dog=(0.0, 3), owl=(None, 0)), 0.0)
+    assert note.endswith("; too few examples to tell of owl (0)") and "right of dog, the worst of 2" in refused
+    none = artifact(cat=(0.0, 2), dog=(0.0, 1), owl=(None, 0))
+    assert covered(none, 0.0) == ("promises 0.9; too few examples to tell of cat (2), dog (1), owl (0)", "")
+    note, refused = covered(artifact(cat=(0.0, 2), owl=(None, 0)), 0.9)  # which refuses nothing
+    assert note.startswith("holds 0.0000") and note.endswith("tell of owl (0)") and refused == ""
+    assert covered(artifact(**{"": (0.0, 1)}), 0.0) == ("promises 0.9; too few examples to tell of it (1)", "")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,14 @@ import tensorflow as tf
 from kerasvision.cli.main import main
 from kerasvision.core.component import hints
 from kerasvision.core.errors import UsageError
+from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import attacks, create
 from kerasvision.ops import balls
 from kerasvision.robustness.attacks.base import Goal
 from kerasvision.robustness.attacks.classifier import AskedClassifier, Classifier
+from kerasvision.train.run import Trained, save_run
+from tests.contract import contracts
+from tests.contract.cases import CASES
 from tests.robustness.linear import RADIUS, SHAPE, SIDE, linear, step_of
 
 
@@ -216,6 +220,19 @@ def test_models_that_are_no_classifier_of_one_label_are_named():
             Classifier(create(name), None)
 
 
+def test_runs_of_texts_and_volumes_are_told_what_attacks_change(tmp_path, capsys):
+    for name, taken in (("text_classification/classifier", "text_bytes"), ("volume_classification/cnn3d", "volume")):
+        arch, folder = CASES[name].make(), tmp_path / taken
+        folder.mkdir()
+        recipe = Recipe(name="fresh", model=arch, data=create("sources/digits"))
+        save_run(Trained(recipe, contracts.built(arch), CASES[name].classes, {}, folder))
+        assert main(["attack", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert f"{name} takes {taken}; attacks change the pixels of one image" in said
+    assert main(["explain", str(tmp_path / "text_bytes"), "a.png", "--out", str(tmp_path / "a.png")]) == 2
+    assert "its family has no targets" in capsys.readouterr().err
+
+
 def test_the_command_counts_what_is_left(digits_run, digits_tflite, tmp_path, capsys):
     """Of a run and of its float file it is the same, and less than without an attack."""
     counted = []
@@ -232,6 +249,7 @@ def test_the_command_counts_what_is_left(digits_run, digits_tflite, tmp_path, ca
         assert held["images"].dtype == np.uint8 and right.mean() == file["clean"]
         assert (right & (held["after"] == held["labels"])).mean() == file["robust"]
     assert json.loads((tmp_path / "attack.json").read_text()) == file
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attack.json", "attacked.npz"]
 
 
 def test_the_command_asks_a_file_for_scores_alone(digits_tflite, capsys):

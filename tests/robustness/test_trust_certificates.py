@@ -1,6 +1,7 @@
 """What `certify` has proven, in trust.json: of the right model, with intervals, and what is no certificate."""
 
 import json
+import shutil
 import types
 
 import pytest
@@ -10,10 +11,12 @@ from kerasvision.core.errors import UsageError
 from kerasvision.robustness.trust.attacking import shared
 from kerasvision.robustness.trust.certified import certified_parts
 from kerasvision.robustness.trust.document import read
+from kerasvision.train.run import load_run, save_run
 
 CERTIFICATE = {
     "name": "digits",
     "model": "trained model",
+    "sha256": "trained model" + 51 * "0",
     "split": "test",
     "smoothed": {"sigma": 0.25, "draws": 100},
     "examples": 40,
@@ -27,12 +30,13 @@ CERTIFICATE = {
 
 def subjects(*kinds):
     model = types.SimpleNamespace(recipe=types.SimpleNamespace(name="digits"))
-    return [types.SimpleNamespace(kind=kind, model=model) for kind in kinds]
+    return [types.SimpleNamespace(kind=kind, model=model, sha256=kind.ljust(64, "0")) for kind in kinds]
 
 
 def written(folder, file="certificate.json", **changed):
-    path = folder / file
-    path.write_text(json.dumps(CERTIFICATE | changed))
+    path, held = folder / file, CERTIFICATE | changed
+    held = held | {"sha256": changed.get("sha256", held["model"].ljust(64, "0"))}
+    path.write_text(json.dumps(held))
     return path
 
 
@@ -60,6 +64,15 @@ def test_a_certificate_of_another_model_is_refused(changed, line, tmp_path):
         certified_parts([written(tmp_path, **changed)], subjects("trained model"))
 
 
+def test_a_certificate_of_other_weights_is_stale(tmp_path):
+    """Of the same name and kind; the last digit tells them apart."""
+    asked, own = subjects("trained model", "onnx"), "onnx".ljust(64, "0")
+    assert set(certified_parts([written(tmp_path, model="onnx", sha256=own)], asked)) == {"onnx"}
+    with pytest.raises(UsageError, match=r"is stale: it proves another onnx \(sha256 onnx00000000...\)") as error:
+        certified_parts([written(tmp_path, model="onnx", sha256=own[:-1] + "1")], asked)
+    assert "\n" not in str(error.value) and "run `kerasvision certify`" in str(error.value)
+
+
 def test_what_is_no_certificate_is_one_line(digits_run, tmp_path, capsys):
     path = written(tmp_path)
     with pytest.raises(UsageError, match="is a second certificate of trained model"):
@@ -73,8 +86,8 @@ def test_what_is_no_certificate_is_one_line(digits_run, tmp_path, capsys):
         assert line in said and "Traceback" not in said and not (tmp_path / "trust.json").exists()
 
 
-def test_the_two_commands_fit(digits_run, digits_tflite, tmp_path):
-    """Of the run and of its file, each with its own proofs."""
+def test_the_two_commands_fit(digits_run, digits_tflite, tmp_path, capsys):
+    """Of the run and of its file, each with its own proofs; of other weights they are stale."""
     asked = ["--examples", "6", "--set", "draws=20", "choosing=5", "failure=0.1", "sigma=0.1"]
     for model, folder in ((digits_run.folder, "run"), (digits_tflite, "file")):
         assert main(["certify", str(model), *asked, "--out", str(tmp_path / folder)]) == 0
@@ -86,3 +99,11 @@ def test_the_two_commands_fit(digits_run, digits_tflite, tmp_path):
         part = model["parts"]["certified"]
         assert part["examples"] == 6 and 0 <= part["figures"]["right, smoothed"]["value"] <= 1
     assert "right within" in (tmp_path / "trust.html").read_text()
+    other = tmp_path / "trained-again"
+    shutil.copytree(digits_run.folder, other)
+    trained = load_run(other)
+    trained.graph.set_weights([value * 1.001 for value in trained.graph.get_weights()])
+    save_run(trained)
+    assert main(["trust", str(other), "--certificates", files[0], "--out", str(other)]) == 2
+    assert "is stale: it proves another trained model" in capsys.readouterr().err
+    assert not (other / "trust.json").exists()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from kerasvision.cli.known import kind_and_sum
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
@@ -132,9 +133,9 @@ def test_the_command_goes_on_where_it_was_stopped(run, tmp_path, monkeypatch, ca
 
     from kerasvision.api import load
 
-    system = create("systems/smoothed", draws=100, choosing=10, sigma=0.1)
+    system, known = create("systems/smoothed", draws=100, choosing=10, sigma=0.1), kind_and_sum(run)
     with pytest.raises(KeyboardInterrupt):
-        certifying.certified(load(str(run)), system, examples=12, folder=tmp_path, progress=stop)
+        certifying.certified(load(str(run)), system, "test", 12, tmp_path, stop, known)
     assert not (tmp_path / certifying.FILE).exists()
     seen = []
     model = load(str(run))

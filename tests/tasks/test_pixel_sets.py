@@ -93,8 +93,8 @@ def test_few_images_and_promises_that_nobody_can_keep():
         PixelSets(1.0)
     sets = PixelSets(0.95)
     with pytest.raises(UsageError, match="coverage=0.95 needs 19 held-out images or more .* there are 18"):
-        sets.check(18, 3)
-    sets.check(19, 3)
+        sets.require(18)
+    sets.require(19)
     probabilities, masks = drawn(19, 0)
     masks[0] = 0
     with pytest.raises(KerasVisionError, match="needs 19 held-out images with any foreground, and there are 18"):

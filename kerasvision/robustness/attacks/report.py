@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasvision.core.component import to_json
 from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.core.files import write_text
+from kerasvision.core.files import beside, write_text
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, splits_of, thinned
 from kerasvision.robustness.attacks.base import Goal
@@ -15,14 +15,20 @@ from kerasvision.robustness.attacks.base import Goal
 _LEARNED_FROM, _QUERIES = 256, 1000
 
 
+def _silent(task, done, total):
+    """Progress that nobody wants to see."""
+
+
 def attacked(
-    model, recipe, classes, attack, split="test", examples=None, target="", progress=lambda *_: None, judge=None
+    model, recipe, classes, attack, split="test", examples=None, target="", progress=_silent, judge=None, kept=None
 ):
     """(document, arrays) of an attack on a split.
 
     model: a `classifier.Classifier`. recipe: has the data. examples: at most so many, spread evenly over the split.
     target: the name of a class that every other picture shall be called. progress: called with (task, done, total).
     judge: what says which class a picture has, in place of the model, as a file does of pictures made on another model.
+    kept: a `keeping.KeptBatches` that has what was done before an interruption, or None; of an attack that learns
+    nothing is kept.
 
     The document is {name, split, attack, target, examples, clean, robust, reached, moved}: accuracy before; the share
     that is right before and after the attack, in uint8; the share of those attacked that ended as the attack wanted;
@@ -34,23 +40,25 @@ def attacked(
         raise UsageError(f"no class {target!r}; {close_matches(target, classes)}")
     wanted = list(classes).index(target) if target else None
     head = {"name": recipe.name, "split": split, "attack": to_json(attack), "target": target}
-    attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
     data = _thinned(recipe, split, examples)
+    if kept := None if attack.learns else kept:
+        kept.begin(head | {"examples": data.size})
+    attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
     rows, seen = [], 0
-    for pixels, labels in _examples(recipe, data):
-        rows.append(_batch(model, judge or model, attack, pixels, labels, wanted, seen))
+    for number, (pixels, labels) in enumerate(_examples(recipe, data)):
+        rows.append(_kept_or_made(kept, number, (model, judge or model, attack, pixels, labels, wanted, seen)))
         seen += len(labels)
         progress("images", seen, data.size)
     held = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
     return head | _figures(held, wanted), held
 
 
-def three_ways(file, white, trained, recipe, classes, attack, settings, progress=lambda *_: None):
+def three_ways(file, white, trained, recipe, classes, attack, settings, progress=lambda *_: None, kept=None):
     """What is left right of an exported file by each way to its pictures: {"transfer", "white_box", "asked_alone"}.
 
     file: an `AskedClassifier`, which judges all. white: a Classifier of the file's own gradients, or None where it has
     none. trained: of the trained model, or None. attack: of the first two; the third is `square` of the same radius.
-    settings: split, examples and target, as in `attacked`. A way that cannot be gone is None.
+    settings: split, examples and target, as in `attacked`, and so is kept. A way that cannot be gone is None.
     """
     radius = getattr(attack, "radius", 8 / 255) if attack.norm == "linf" else 8 / 255
     asking = create("attacks/square", radius=radius, queries=_QUERIES)
@@ -58,7 +66,8 @@ def three_ways(file, white, trained, recipe, classes, attack, settings, progress
     found = dict.fromkeys(ways)
     for name, (model, way) in ways.items():
         if model is not None:
-            document, _ = attacked(model, recipe, classes, way, progress=progress, judge=file, **settings)
+            own = kept.of(name) if kept else None
+            document, _ = attacked(model, recipe, classes, way, progress=progress, judge=file, kept=own, **settings)
             found[name] = {key: document[key] for key in ("attack", "examples", "robust", "reached", "moved")}
     return found
 
@@ -80,6 +89,16 @@ def _learned(model, recipe, attack, wanted):
     pixels, labels = zip(*_examples(recipe, _thinned(recipe, "validation", _LEARNED_FROM)), strict=True)
     pixels, labels = np.concatenate(pixels), np.concatenate(labels)
     return attack.learned(model, pixels, Goal(labels, None if wanted is None else np.full(len(labels), wanted)))
+
+
+def _kept_or_made(kept, number, asked):
+    """What came of a batch before an interruption, or comes of it now. asked: of `_batch`."""
+    row = kept.row(number, asked[3]) if kept else None
+    if row is None:
+        row = _batch(*asked)
+        if kept:
+            kept.write(number, row)
+    return row
 
 
 def _batch(model, judge, attack, pixels, labels, wanted, seed):
@@ -114,5 +133,6 @@ def write(document, arrays, folder):
     folder = pathlib.Path(folder)
     write_text(folder / "attack.json", json.dumps(document, indent=2) + "\n")
     kept = {key: arrays[key] for key in ("images", "labels", "before", "after") if key in arrays}
-    np.savez_compressed(folder / "attacked.npz", **kept)
+    with beside(folder / "attacked.npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **kept)
     return folder / "attack.json"

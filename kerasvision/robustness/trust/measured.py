@@ -25,12 +25,14 @@ _CHANGE = ("rank_correlation", "hottest_shared", "deletion_change")
 class Subject:
     """One model that is asked. kind: `TRAINED`, or as an exporter names it. file: its path from the run's folder, or
     "". model: what `kerasvision.load` gives. inside: what `kerasvision.look_inside` gives, or the words why it cannot.
+    sha256: of the weights or the file.
     """
 
     kind: str
     file: str
     model: typing.Any
     inside: typing.Any
+    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ class BoxTarget(Target):
 
     def _answers(self, found):
         """IoU with the box [B, A], and scores of the classes [B, A, K]."""
-        boxes, scores = self.arch.candidates(found)
+        boxes, scores = _places(self.arch, found)
         low, high = (tf.constant(self.frame_xyxy[part] * 2) for part in (slice(0, 2), slice(2, 4)))
         boxes = tf.clip_by_value(boxes, low, high)
         return box_ops.iou(boxes, tf.constant(self.box_xyxy, tf.float32)), scores
@@ -84,20 +84,21 @@ class BoxTargets(Targets):
 
     arch: typing.Any
 
+    answered: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "scores", "labels", "count")
     flags: typing.ClassVar[dict[str, str]] = {
         "box": "the score of an object, by its number in predict --json, from 0 (default: the two surest)",
         "label": "the class whose score it is, or without --box the surest object of it",
     }
 
     def chosen(self, raw, geometry, classes, asked):
-        prediction = {k: v[0].numpy() for k, v in self.arch.decode(raw, geometry).items()}
+        prediction = {k: v[0].numpy() for k, v in self._prediction(raw, geometry).items()}
         count, labels = int(prediction["count"]), [index_of(label, classes) for label in asked.label]
         if not count:
             raise KerasVisionError("nothing is found in this image, so there is no box whose score could be explained")
         wrong = [number for number in asked.box if not 0 <= number < count]
         if wrong:
             raise UsageError(f"--box {wrong[0]}: the objects that predict finds here are 0 to {count - 1}")
-        found = prediction["labels"][:count].tolist()
+        found = prediction["labels"][:count].astype(int).tolist()
         if asked.box:
             pairs = [(number, index) for number in asked.box for index in labels or [found[number]]]
         elif labels:
@@ -106,6 +107,13 @@ class BoxTargets(Targets):
             pairs = [(number, found[number]) for number in range(min(count, MOST))]
         own = {k: v[0] for k, v in geometry.items()}
         return [self._target(n, prediction["boxes_xyxy"][n], i, raw, own, classes) for n, i in pairs]
+
+    def _prediction(self, raw, geometry):
+        """Of raw outputs, or of `answered` in their place, in pixels of the original image."""
+        if not _is_answer(raw):
+            return self.arch.decode(raw, geometry)
+        boxes = box_ops.clip(geo.restore_boxes(raw["boxes_xyxy"], geometry), geometry["image_hw"])
+        return {key: raw[key] for key in self.answered} | {"boxes_xyxy": boxes}
 
     def at(self, box_xyxy, index, raw, geometry):
         """The target of a box in pixels of the original image, which some position must answer.
@@ -125,6 +133,21 @@ class BoxTargets(Targets):
 
     def feature_maps(self, graph):
         return [self.arch.last_level(graph)]
+
+
+def _is_answer(found):
+    """Whether these are detections of a file, `BoxTargets.answered`, and no raw outputs."""
+    return isinstance(found, dict) and set(BoxTargets.answered) <= set(found)
+
+
+def _places(arch, found):
+    """Boxes [B, A, 4] in graph pixels and scores of the classes [B, A, K] of raw outputs; of a file's detections, of
+    whose scores only that of the label is known, the others are 0.
+    """
+    if not _is_answer(found):
+        return arch.candidates(found)
+    labels = tf.one_hot(tf.cast(found["labels"], tf.int32), arch.num_classes)
+    return found["boxes_xyxy"], found["scores"][..., None] * labels
 
 
 def _surest(found, index, classes):

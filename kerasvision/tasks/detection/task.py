@@ -56,6 +56,7 @@ class Detection(Promising, ImageArchitecture):
     name: typing.ClassVar[str] = "detection"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "labels")
     main_metric: typing.ClassVar[str] = "ap"
+    gives_places: typing.ClassVar[bool] = True
     showing: typing.ClassVar[Showing] = ObjectsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = ("slots",)
 

@@ -50,6 +50,7 @@ class SemanticSegmentation(Dense, ImageArchitecture):
     name: typing.ClassVar[str] = "semantic_segmentation"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("mask",)
     main_metric: typing.ClassVar[str] = "miou"
+    gives_places: typing.ClassVar[bool] = True
     showing: typing.ClassVar[Showing] = SegmentsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = (
         "resize",

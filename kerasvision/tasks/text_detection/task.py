@@ -54,6 +54,7 @@ class TextDetection(ImageArchitecture):
     name: typing.ClassVar[str] = "text_detection"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("quads_xy",)
     main_metric: typing.ClassVar[str] = "f1"
+    gives_places: typing.ClassVar[bool] = True
     showing: typing.ClassVar[Showing] = QuadsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = ("threshold", "score_threshold", "least_cells", "max_quads")
 

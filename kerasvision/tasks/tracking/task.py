@@ -14,6 +14,7 @@ from kerasvision.metrics.following import Following
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.overlaps import overlaps
 from kerasvision.tasks.base import Architecture, Input, Output
+from kerasvision.tasks.image import require_in_place
 
 _IMAGES, _BOXES = ("exemplar", "search"), ("exemplar_box", "search_box")
 _BEHIND = "augmentations/photometric/"
@@ -35,6 +36,10 @@ class SingleObject(Architecture):
     label_keys: typing.ClassVar[tuple[str, ...]] = ("box_xyxy", "present")
     main_metric: typing.ClassVar[str] = "success_auc"
     draws_noise: typing.ClassVar[bool] = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_in_place(self)
 
     @property
     def outputs(self):
