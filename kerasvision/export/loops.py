@@ -73,6 +73,21 @@ def likeness(expected, given):
     return float(np.mean(same)) if same else 1.0, float(min(shares, default=1.0))
 
 
+def doubts_of(functions):
+    """Lines about loops whose ids were compared with nothing, which no file can fail. functions: of contract.json."""
+    lines = []
+    for name, row in functions.items():
+        held = row.get("closed_loop")
+        if held and not held["frames"]:
+            lines.append(
+                f"{name}: ids were compared in no frame, since {held['left_out']} times an object had no slot, from "
+                "the first frame on; export with more of them (model.slots.count)"
+            )
+        elif held and not held["objects"]:
+            lines.append(f"{name}: ids were compared with none, since nothing was followed in {held['frames']} frames")
+    return tuple(lines)
+
+
 class LoopJudge:
     """What the trained model finds in a film, who is who in it, and how far rounding changes that.
 
