@@ -127,7 +127,8 @@ def _check(args, places):
 
 def _follower(args, places):
     from kerasvision.data import motchallenge
-    from kerasvision.systems.multi_object import DEFAULT, Detected, tracker_of
+    from kerasvision.systems.detected import Detected
+    from kerasvision.systems.multi_object import DEFAULT, tracker_of
     from kerasvision.systems.slots import InGraph, has_own_tracker
 
     tracker = tracker_of(args.tracker or DEFAULT, args.settings)
