@@ -32,6 +32,9 @@ def configure(parser):
         metavar="NAME",
         help="sort, bytetrack, ocsort, slots or kerasvision (default: the one in the file, else bytetrack)",
     )
+    parser.add_argument(
+        "--appearance", metavar="RUN", help="an embedding model, by which objects are known again by their looks"
+    )
     add_settings(parser, "settings of the tracker, as in keep_s=2")
     add_flags(parser)
     add_places(parser)
@@ -127,18 +130,18 @@ def _check(args, places):
 
 def _follower(args, places):
     from kerasvision.data import motchallenge
-    from kerasvision.systems.detected import Detected
-    from kerasvision.systems.multi_object import DEFAULT, tracker_of
+    from kerasvision.systems.multi_object import Detected
     from kerasvision.systems.slots import InGraph, has_own_tracker
+    from kerasvision.systems.trackers import DEFAULT, tracker_of
 
-    tracker = tracker_of(args.tracker or DEFAULT, args.settings)
+    tracker, models, held = _looked(args, tracker_of(args.tracker or DEFAULT, args.settings))
     if args.what.lower().endswith(motchallenge.SUFFIXES):
         boxes, nothing = motchallenge.read_boxes(args.what), motchallenge.nothing()
 
         def inputs(frame):
             return boxes.get(frame.number, nothing) | {"image": frame.pixels if args.video else None}
 
-        return _of(args, places, tracker, {}, inputs, boxes=boxes)
+        return _of(args, places, tracker, models, inputs, boxes=boxes, state_is_of=held)
     from kerasvision.api import load
 
     if not args.video:
@@ -146,15 +149,34 @@ def _follower(args, places):
     model = load(args.what)
     if "boxes_xyxy" not in model.arch.outputs:
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
-    system, held = Detected(tracker), ""
+    system = Detected(tracker)
     if not args.tracker and has_own_tracker(model.arch):
-        if args.settings:
+        if args.settings or args.appearance:
             raise UsageError(
-                f"--set: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
+                f"{'--set' if args.settings else '--appearance'}: {args.what} has a tracker of its own; name another "
+                "with --tracker, or export it anew"
             )
         system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
-    models, classes = {"detector": model}, tuple(model.classes)
+    models, classes = {"detector": model} | models, tuple(model.classes)
     return _of(args, places, system, models, lambda frame: {"image": frame.pixels}, classes, state_is_of=held)
+
+
+def _looked(args, tracker):
+    """(the tracker, by looks where a model for them is named, its models, what its state belongs to beside it)."""
+    if not args.appearance:
+        return tracker, {}, ""
+    from kerasvision.api import load
+    from kerasvision.systems.looked import Looked, fingerprint
+
+    if not args.video:
+        raise UsageError("--appearance looks at the pictures of a VIDEO; name one")
+    model = load(args.appearance)
+    if "embedding" not in model.arch.outputs:
+        raise UsageError(
+            f"{args.appearance} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/*"
+        )
+    tracker = tracker if tracker.appearance else dataclasses.replace(tracker, appearance=1.0)
+    return Looked(tracker), {"embedder": model}, fingerprint(model)
 
 
 def _of(args, places, system, models, inputs, classes=(), boxes=None, state_is_of=""):

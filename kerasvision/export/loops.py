@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasvision.export.rounding import BOUND_DRAWS, moved_weights
 from kerasvision.ops.overlaps import overlaps
-from kerasvision.systems.multi_object import tracker_of
+from kerasvision.systems.trackers import tracker_of
 
 FRAMES = 12  # of each example
 SECONDS = 0.04  # from frame to frame

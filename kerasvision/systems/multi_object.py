@@ -1,9 +1,8 @@
 """Many objects followed by detection: boxes of every frame in, the same boxes with identities out.
 
 SORT (Bewley et al. 2016, arXiv:1602.00763), ByteTrack (Zhang et al. 2022, arXiv:2110.06864) and OC-SORT (Cao et al.
-2023, arXiv:2203.14360) are settings of one tracker. Appearance beside overlap
-is BoT-SORT's (Aharon et al. 2022, arXiv:2206.14651) and DeepSORT's (Wojke et al. 2017, arXiv:1703.07402). Time is in
-seconds, so frames may be missing or come at any rate.
+2023, arXiv:2203.14360) are settings of one tracker (`trackers`). Appearance beside overlap is BoT-SORT's (Aharon et al.
+2022, arXiv:2206.14651). Time is in seconds, so frames may be missing or come at any rate.
 """
 
 import dataclasses
@@ -11,8 +10,7 @@ import typing
 
 import numpy as np
 
-from kerasvision.core.errors import UsageError, close_matches
-from kerasvision.core.overrides import with_field
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops import camera
@@ -25,21 +23,8 @@ from kerasvision.systems._detections import read_boxes
 from kerasvision.systems._kalman import distances
 from kerasvision.systems.base import System
 
-# where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
-_PAPERS = {"return_gate": 0.0, "camera": False, "keep_s": 1.0}
-_BY_OVERLAP = _PAPERS | {"direction_weight": 0.0, "recover": False, "reupdate": False}
-_ONE_STAGE = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
-SETTINGS = {
-    "sort": _BY_OVERLAP | _ONE_STAGE | {"high_score": 0.3, "birth_score": 0.3},
-    "bytetrack": _BY_OVERLAP | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
-    "ocsort": _PAPERS | _ONE_STAGE | {"high_score": 0.6, "birth_score": 0.6, "smooth": False},
-    "kerasvision": {},
-}
-# what `ops.slots` does in a file: `bytetrack` with pairs made greedily
-SETTINGS["slots"] = SETTINGS["bytetrack"] | {"greedy": True}
-DEFAULT = "bytetrack"
 _LATE_S = 1e-6  # by which times of frames are rounded
-_CORE = ("observed", "score", "label")
+_CORE, _PARTS = ("observed", "score", "label"), ("boxes_xyxy", "scores", "labels")
 
 
 @systems.register("multi_object")
@@ -59,9 +44,9 @@ class MultiObject(System):
     that comes back is filtered anew over its gap (OC-SORT). return_gate: how many standard deviations from where it is
     expected a lost track may come back without an overlap; 0: never. keep_s: seconds until a lost one is forgotten.
     appearance: weight of what objects look like beside the overlap, the cosine of "embeddings" [N, D], which `step`
-    then takes too, to the mean of a track's last looks; 0: none. A lost track comes back only where it looks alike by
-    `least_likeness`, and then from anywhere, for `remember_s` seconds. look_quality: of a look that counts, the score
-    times the share of the box that no other box covers.
+    then takes too, to the mean of a track's last looks; 0: none. A lost track comes back from anywhere for `remember_s`
+    seconds where it looks alike by `least_likeness`, and nowhere where by less than `unlike`. look_quality: of a look
+    that counts, the score times the share of the box that no other box covers.
     camera: whether what all boxes do together is taken for a movement of the camera. pictures: whether that is found in
     the pictures instead, which `step` then takes as "image" uint8 [H, W, 3] (`ops.camera`).
     across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
@@ -89,6 +74,7 @@ class MultiObject(System):
     keep_s: float = 3.0
     appearance: float = 0.0
     least_likeness: float = 0.75
+    unlike: float = 0.4
     look_quality: float = 0.5
     remember_s: float = 30.0
     camera: bool = True
@@ -109,10 +95,10 @@ class MultiObject(System):
             )
         if self.confirm < 1 or self.keep_s < 0:
             raise UsageError(f"confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: 1 or more, 0 or more")
-        if self.appearance < 0 or not -1 <= self.least_likeness <= 1 or not 0 <= self.look_quality <= 1:
+        if self.appearance < 0 or not -1 <= self.unlike <= self.least_likeness <= 1 or not 0 <= self.look_quality <= 1:
             raise UsageError(
-                f"appearance {self.appearance:g}, least_likeness {self.least_likeness:g}, look_quality "
-                f"{self.look_quality:g}; allowed: 0 or more, -1 to 1, 0 to 1"
+                f"appearance {self.appearance:g}, unlike {self.unlike:g}, least_likeness {self.least_likeness:g}, "
+                f"look_quality {self.look_quality:g}; allowed: 0 or more, -1 to 1, none less than that, 0 to 1"
             )
 
     def start(self):
@@ -223,11 +209,11 @@ class MultiObject(System):
         return self.across_classes | (own["label"][rows][:, None] == found["label"][columns][None])
 
     def _likeness(self, own, found):
-        """([N, M] to be added to a gain, bool [N, M] whether a track that was lost may come back as it looks)."""
+        """([N, M] to be added to a gain, bool [N, M] whether a track may be what it looks like)."""
         if not self.appearance:
             return 0.0, True
         cosines, known = looks_of.likeness(own, found, self.look_quality)
-        is_alike = ~known | (cosines >= self.least_likeness)
+        is_alike = ~known | (cosines >= self.unlike)
         return self.appearance * cosines, is_alike | (own["missed"] == 0)[:, None]
 
     def _by_look(self, own, found):
@@ -280,17 +266,34 @@ class MultiObject(System):
 ANSWERS = {"ids": "id", "scores": "score", "labels": "label"}  # key of the answer -> of the tracks
 
 
-def tracker_of(name, settings=()):
-    """The `MultiObject` of a name in `SETTINGS`, with changes such as `["keep_s=2"]`. Raises UsageError, one line."""
-    if name not in SETTINGS:
-        raise UsageError(f"no tracker {name}; {close_matches(name, SETTINGS)}")
-    tracker = MultiObject(**SETTINGS[name])
-    for setting in settings:
-        field, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set keep_s=2")
-        tracker = with_field(tracker, field, text)
-    return tracker
+@systems.register("multi_object/detected")
+@dataclasses.dataclass(frozen=True)
+class Detected(System):
+    """Final. A detector, or segmenter of instances, and a tracker (`MultiObject`, or `looked.Looked`): `step` takes
+    {"time": seconds, "image": uint8 [H, W, 3]}. Frames are detected one by one: a batch may round otherwise.
+    """
+
+    tracker: System = MultiObject()
+
+    @property
+    def models(self):
+        """The detector and those of the tracker."""
+        return ("detector", *self.tracker.models)
+
+    def start(self):
+        return self.tracker.start()
+
+    def step(self, models, state, inputs):
+        found = models["detector"]({"image": np.asarray(inputs["image"])[None]})
+        if not set(_PARTS) <= set(found):
+            raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
+        count = int(found["count"][0])
+        given = {key: found[key][0, :count] for key in _PARTS}
+        return self.tracker.step(models, state, given | {key: inputs[key] for key in ("time", "image")})
+
+    def evaluator(self):
+        """What judges the answers against ground truth, a new one."""
+        return self.tracker.evaluator()
 
 
 def _without(count, taken):

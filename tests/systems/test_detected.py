@@ -7,8 +7,7 @@ from kerasvision.api import Model, ServedRunner
 from kerasvision.core.errors import UsageError
 from kerasvision.inference.served import Served
 from kerasvision.systems.base import Session
-from kerasvision.systems.detected import Detected
-from kerasvision.systems.multi_object import MultiObject
+from kerasvision.systems.multi_object import Detected, MultiObject
 from tests.contract.cases import CASES
 
 ALL = MultiObject(low_score=0.0, high_score=0.0, birth_score=0.0, confirm=1)
