@@ -79,6 +79,10 @@ class _Follower:
         """Nothing."""
         return
 
+    def rest(self, number):
+        """Nothing."""
+        return ""
+
     def found(self):
         """What was found so far, in words."""
         return f"at the end the object is {'there' if self.is_there else 'lost'}"

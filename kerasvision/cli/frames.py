@@ -31,8 +31,8 @@ def go_through(args, follower, judge=None):
 
     follower: `session`, `classes`, `boxes` ({frame: boxes} where there may be no video, else None), `step` (frame ->
     answer of objects), `events` (answer -> what JSON says of a frame beside its objects), `overlay`, `counted`, what
-    that draws beside objects, `found`, in words, and `identity`, a text that the state is of. judge: called with the
-    number and the answer of each frame.
+    that draws beside objects, `found`, in words, `rest` (number of the last frame -> what stands behind it, in words)
+    and `identity`, a text that the state is of. judge: called with the number and the answer of each frame.
     """
     _check(args)
     kept, begin = _state_file(args), {}
@@ -43,26 +43,40 @@ def go_through(args, follower, judge=None):
         outputs = _Outputs(args, video, begin, stack)
         stopped, done = stack.enter_context(stoppable()), begin.get("frames", 0)
         report, frame = stack.enter_context(_bar()), None
+        numbers = stack.enter_context(_saying_what_is_written(args))
         for frame in frames:
             answer = follower.step(frame)
             outputs.write(frame, answer, follower)
             if judge:
                 judge(frame.number, answer)
-            done += 1
+            done, numbers[:] = done + 1, [frame.number]
             report("frames", frame.number + 1, video.expected or None)
             if stopped:
                 break
         outputs.flush()
-    said = f"{done} frames, {follower.found()}"
-    if video.damaged or video.retimed:
-        said += f"; {video.damaged} damaged frames left out, {video.retimed} with a time that did not go on"
+    said = f"{done} frames, {follower.found()}{video.in_words()}"
     if stopped and frame is not None:
         error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
         error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
         raise error
     if kept:
         kept.unlink(missing_ok=True)
-    print(said, file=sys.stderr)
+    print(
+        said + (follower.rest(frame.number + args.every - 1) if frame is not None and args.end is None else ""),
+        file=sys.stderr,
+    )
+
+
+@contextlib.contextmanager
+def _saying_what_is_written(args):
+    """Yields a list that every frame is to be put into that is done; an error says where files end."""
+    done, written = [], " and ".join(path for path in (args.mot, args.draw) if path)
+    try:
+        yield done
+    except KerasVisionError as error:
+        if not (done and written):
+            raise
+        raise type(error)(f"{error}; {written} ends with frame {done[-1]}") from None
 
 
 def _check(args):

@@ -62,9 +62,7 @@ def predict_video(args, name, arch, answer):
             report("frames", frame.number + 1, held.expected or None)
             if stopped:
                 break
-    said = f"{done} frames"
-    if held.damaged or held.retimed:
-        said += f"; {held.damaged} damaged frames left out, {held.retimed} with a time that did not go on"
+    said = f"{done} frames{held.in_words()}"
     said += f"; drawn: {args.draw}" if args.draw and done else ""
     if stopped:
         error = KerasVisionError(f"stopped after {said}")

@@ -100,9 +100,16 @@ class _Follower:
         """What was found so far, in words."""
         counted = self.counted()
         said = [self._objects(), *(in_words(counted) if counted else ())]
+        if left_out := getattr(self.inputs, "left_out", 0):
+            said.append(f"{left_out} boxes without area or outside of the picture left out")
         if self.overlay.unseen:
             said.append(f"--blur: never seen {', '.join(sorted(self.overlay.unseen, key=int))}")
         return "; ".join(said)
+
+    def rest(self, number):
+        """What stands behind the last frame, in words: boxes of frames that a video does not have."""
+        count = sum(held > number for held in self.boxes or ())
+        return f"; boxes of {count} frames behind the last one were not taken" if count else ""
 
     def _objects(self):
         state = self.session.state
@@ -136,12 +143,8 @@ def _follower(args, places):
 
     tracker, models, held = _looked(args, tracker_of(args.tracker or DEFAULT, args.settings))
     if args.what.lower().endswith(motchallenge.SUFFIXES):
-        boxes, nothing = motchallenge.read_boxes(args.what), motchallenge.nothing()
-
-        def inputs(frame):
-            return boxes.get(frame.number, nothing) | {"image": frame.pixels if args.video else None}
-
-        return _of(args, places, tracker, models, inputs, boxes=boxes, state_is_of=held)
+        boxes = motchallenge.read_boxes(args.what)
+        return _of(args, places, tracker, models, _Given(boxes, motchallenge.nothing()), boxes=boxes, state_is_of=held)
     from kerasvision.api import load
 
     if not args.video:
@@ -159,6 +162,25 @@ def _follower(args, places):
         system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
     models, classes = {"detector": model} | models, tuple(model.classes)
     return _of(args, places, system, models, lambda frame: {"image": frame.pixels}, classes, state_is_of=held)
+
+
+@dataclasses.dataclass(eq=False)
+class _Given:
+    """Boxes of a file as inputs of a tracker. left_out: how many had no area, or no pixel of the picture, so far."""
+
+    boxes: dict
+    nothing: dict
+    left_out: int = 0
+
+    def __call__(self, frame):
+        held, (height, width) = self.boxes.get(frame.number, self.nothing), frame.pixels.shape[:2]
+        low, high = held["boxes_xyxy"][:, :2], held["boxes_xyxy"][:, 2:]
+        counts = (high > low).all(1)
+        if frame.pixels.size:
+            counts &= (high > 0).all(1) & (low < (width, height)).all(1)
+        self.left_out += int((~counts).sum())
+        image = frame.pixels if frame.pixels.size else None
+        return {key: value[counts] for key, value in held.items()} | {"image": image}
 
 
 def _looked(args, tracker):
