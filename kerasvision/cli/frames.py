@@ -45,6 +45,7 @@ def go_through(args, follower, judge=None):
         report, frame = stack.enter_context(_bar()), None
         numbers = stack.enter_context(_saying_what_is_written(args))
         for frame in frames:
+            _check_size(frame, begin)
             answer = follower.step(frame)
             outputs.write(frame, answer, follower)
             if judge:
@@ -56,7 +57,7 @@ def go_through(args, follower, judge=None):
         outputs.flush()
     said = f"{done} frames, {follower.found()}{video.in_words()}"
     if stopped and frame is not None:
-        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
+        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame, done, outputs)}")
         error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
         raise error
     if kept:
@@ -171,13 +172,23 @@ def _state_file(args):
     return pathlib.Path(f"{written}.state.npz") if written else None
 
 
-def _keep(follower, path, number, done, outputs):
+def _check_size(frame, begin):
+    """Raises UsageError of a video of another size than the one that was stopped."""
+    seen = list(frame.pixels.shape[:2])
+    if (before := begin.get("size", seen)) != seen:
+        raise UsageError(
+            f"frames of {seen[1]} x {seen[0]} pixels, {before[1]} x {before[0]} when it was stopped; take that one"
+        )
+
+
+def _keep(follower, path, frame, done, outputs):
     """What to type to go on."""
     from kerasvision.systems.base import save_state
 
     if path is None:
         return "nothing is kept without --mot or --draw"
-    beside = {"next": number, "frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
+    beside = {"next": frame.number + 1, "size": list(frame.pixels.shape[:2])}
+    beside |= {"frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
     beside |= {"identity": follower.identity(), "drawing": follower.overlay.kept()}
     save_state(path, follower.session.system, follower.session.state, beside)
     return "go on with the same command and --resume"

@@ -1,5 +1,8 @@
 """What is wrong with a video or with boxes is said when they have been followed, and errors say where files end."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +88,24 @@ def test_an_error_in_the_middle_says_where_files_end(film, tmp_path, capsys):
     assert max(motchallenge.read_boxes(tmp_path / "a.txt")) == 2
     assert track(film / "boxes.txt", tmp_path) == 1
     assert capsys.readouterr().err.endswith("one size\n")
+
+
+def test_a_video_of_another_size_is_not_gone_on_with(film, tmp_path, monkeypatch, capsys):
+    with VideoWriter(tmp_path / "wide.mp4", 10.0) as writer:
+        for number in range(FRAMES):
+            writer.add(np.full((48, 80, 3), 90, np.uint8), number / 10)
+    plain, words = motchallenge.to_text, ("--mot", tmp_path / "a.txt")
+    monkeypatch.setattr(
+        motchallenge, "to_text", lambda n, a: (os.kill(os.getpid(), signal.SIGINT) if n == 9 else None) or plain(n, a)
+    )
+    assert track(film / "boxes.txt", film / "film.mp4", *words) == 130
+    monkeypatch.setattr(motchallenge, "to_text", plain)
+    capsys.readouterr()
+    assert track(film / "boxes.txt", tmp_path / "wide.mp4", *words, "--resume") == 2
+    said = "kerasvision: frames of 80 x 48 pixels, 64 x 48 when it was stopped; take that one\n"
+    assert capsys.readouterr().err == said
+    assert track(film / "boxes.txt", film / "film.mp4", *words, "--resume") == 0
+    assert len(motchallenge.read_boxes(tmp_path / "a.txt")) == FRAMES
 
 
 @pytest.mark.parametrize("rate", ["0", "-5", "nan", "inf"])
