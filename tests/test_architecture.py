@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "experiments": ("core", "ops.nearest", "data", "train"),
     "export": (
         *("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.class_names"),
-        *("inference", "edge", "explain", "robustness", "systems.multi_object"),
+        *("inference", "edge", "explain", "robustness", "systems.trackers"),
     ),
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),

@@ -5,6 +5,7 @@ import hashlib
 import typing
 
 from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.overlay import Overlay
 from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import UsageError
 
@@ -33,7 +34,7 @@ def run(args):
     box = _box(args.box) if args.box else None
     model = load(args.what, args.settings)
     check_follower(model, args.what)
-    go_through(args, _Follower(Session(Follow(), {"follower": model}), model, box))
+    go_through(args, _Follower(Session(Follow(), {"follower": model}), model, box, Overlay(trails=args.trails)))
 
 
 def _box(text):
@@ -54,6 +55,7 @@ class _Follower:
     session: typing.Any
     model: typing.Any
     box: list | None
+    overlay: Overlay
     classes: tuple = ()
     boxes: dict | None = None
     is_there: bool = False
@@ -68,6 +70,18 @@ class _Follower:
         count = int(self.is_there)
         held = {"ids": np.ones(count, np.int64), "labels": np.zeros(count, np.int64)}
         return held | {"boxes_xyxy": found["box_xyxy"][None][:count], "scores": found["score"].reshape(1)[:count]}
+
+    def events(self, answer):
+        """Nothing beside the object."""
+        return {}
+
+    def counted(self):
+        """Nothing."""
+        return
+
+    def rest(self, number):
+        """Nothing."""
+        return ""
 
     def found(self):
         """What was found so far, in words."""

@@ -18,6 +18,9 @@ def add_flags(parser):
         "--rate", type=float, metavar="HZ", help="frames a second of a folder, or of boxes (default: 30)"
     )
     parser.add_argument("--draw", metavar="OUT.mp4", help="write the video with what was found")
+    parser.add_argument(
+        "--trails", type=float, default=0.0, metavar="SECONDS", help="draw the way that each object has come in so many"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line a frame on stdout")
     parser.add_argument("--mot", metavar="OUT.txt", help="write MOTChallenge's lines")
     parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
@@ -27,37 +30,61 @@ def go_through(args, follower, judge=None):
     """Follow frame by frame, write what was asked for, and say how it went.
 
     follower: `session`, `classes`, `boxes` ({frame: boxes} where there may be no video, else None), `step` (frame ->
-    answer of objects), `found`, in words, and `identity`, a text that the state is of. judge: called with the number
-    and the answer of each frame.
+    answer of objects), `events` (answer -> what JSON says of a frame beside its objects), `overlay`, `counted`, what
+    that draws beside objects, `found`, in words, `rest` (number of the last frame -> what stands behind it, in words)
+    and `identity`, a text that the state is of. judge: called with the number and the answer of each frame.
     """
+    _check(args)
     kept, begin = _state_file(args), {}
     if args.resume:
         begin = _go_on(follower, kept, args)
     with contextlib.ExitStack() as stack:
         frames, video = _frames(args, follower, stack, begin.get("next", 0))
         outputs = _Outputs(args, video, begin, stack)
-        stopped, done = stack.enter_context(_stoppable()), begin.get("frames", 0)
+        stopped, done = stack.enter_context(stoppable()), begin.get("frames", 0)
         report, frame = stack.enter_context(_bar()), None
+        numbers = stack.enter_context(_saying_what_is_written(args))
         for frame in frames:
+            _check_size(frame, begin)
             answer = follower.step(frame)
-            outputs.write(frame, answer, follower.classes)
+            outputs.write(frame, answer, follower)
             if judge:
                 judge(frame.number, answer)
-            done += 1
+            done, numbers[:] = done + 1, [frame.number]
             report("frames", frame.number + 1, video.expected or None)
             if stopped:
                 break
         outputs.flush()
-    said = f"{done} frames, {follower.found()}"
-    if video.damaged or video.retimed:
-        said += f"; {video.damaged} damaged frames left out, {video.retimed} with a time that did not go on"
+    said = f"{done} frames, {follower.found()}{video.in_words()}"
     if stopped and frame is not None:
-        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame.number + 1, done, outputs)}")
+        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame, done, outputs)}")
         error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
         raise error
     if kept:
         kept.unlink(missing_ok=True)
-    print(said, file=sys.stderr)
+    print(
+        said + (follower.rest(frame.number + args.every - 1) if frame is not None and args.end is None else ""),
+        file=sys.stderr,
+    )
+
+
+@contextlib.contextmanager
+def _saying_what_is_written(args):
+    """Yields a list that every frame is to be put into that is done; an error says where files end."""
+    done, written = [], " and ".join(path for path in (args.mot, args.draw) if path)
+    try:
+        yield done
+    except KerasVisionError as error:
+        if not (done and written):
+            raise
+        raise type(error)(f"{error}; {written} ends with frame {done[-1]}") from None
+
+
+def _check(args):
+    if not 0 <= args.trails < float("inf"):
+        raise UsageError(f"--trails {args.trails:g}; allowed: seconds, 0 or more")
+    if args.trails and not args.draw:
+        raise UsageError("--trails are drawn; give --draw OUT.mp4")
 
 
 def _frames(args, follower, stack, first):
@@ -88,16 +115,17 @@ class _Outputs:
             self._video, self.parts = stack.enter_context(VideoWriter(self.drawn, video.rate / args.every)), part
         self._text = stack.enter_context(_text_file(args.mot, begin.get("bytes", 0))) if args.mot else None
 
-    def write(self, frame, answer, classes):
+    def write(self, frame, answer, follower):
         """Write one frame everywhere."""
         from kerasvision.data import motchallenge
 
         if self._text:
             self._text.write(motchallenge.to_text(frame.number, answer).encode())
         if self._json:
-            print(json.dumps(motchallenge.to_json(frame.number, frame.time, answer, classes)), flush=True)
+            held = motchallenge.to_json(frame.number, frame.time, answer, follower.classes)
+            print(json.dumps(held | follower.events(answer)), flush=True)
         if self.drawn:
-            self._video.add(_with_boxes(frame.pixels, answer, classes), frame.time)
+            self._video.add(follower.overlay.drawn(frame, answer, follower.counted()), frame.time)
 
     def flush(self):
         """Remember how far the text has got."""
@@ -117,20 +145,8 @@ def _text_file(path, size):
     return file
 
 
-def _with_boxes(pixels, answer, classes):
-    import numpy as np
-
-    from kerasvision.drawing.pictures import Mark, color_of, marked
-
-    marks = [
-        Mark(box, f"{i} {classes[k]}" if k < len(classes) else str(i), color_of(i))
-        for i, k, box in zip(answer["ids"], answer["labels"], answer["boxes_xyxy"], strict=True)
-    ]
-    return np.asarray(marked(pixels, marks, max(pixels.shape[:2])).convert("RGB"))
-
-
 @contextlib.contextmanager
-def _stoppable():
+def stoppable():
     """A list that has something in it once somebody has pressed Ctrl-C: the frame at work is then ended. A second one
     ends at once.
     """
@@ -156,14 +172,24 @@ def _state_file(args):
     return pathlib.Path(f"{written}.state.npz") if written else None
 
 
-def _keep(follower, path, number, done, outputs):
+def _check_size(frame, begin):
+    """Raises UsageError of a video of another size than the one that was stopped."""
+    seen = list(frame.pixels.shape[:2])
+    if (before := begin.get("size", seen)) != seen:
+        raise UsageError(
+            f"frames of {seen[1]} x {seen[0]} pixels, {before[1]} x {before[0]} when it was stopped; take that one"
+        )
+
+
+def _keep(follower, path, frame, done, outputs):
     """What to type to go on."""
     from kerasvision.systems.base import save_state
 
     if path is None:
         return "nothing is kept without --mot or --draw"
-    beside = {"next": number, "frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
-    beside |= {"identity": follower.identity()}
+    beside = {"next": frame.number + 1, "size": list(frame.pixels.shape[:2])}
+    beside |= {"frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
+    beside |= {"identity": follower.identity(), "drawing": follower.overlay.kept()}
     save_state(path, follower.session.system, follower.session.state, beside)
     return "go on with the same command and --resume"
 
@@ -178,6 +204,8 @@ def _go_on(follower, path, args):
     if beside.get("identity", "") != follower.identity():
         raise UsageError(f"{path} is the state of another model; give the one that was stopped")
     follower.session.state = state
+    if "drawing" in beside:
+        follower.overlay.go_on(beside["drawing"])
     return beside
 
 

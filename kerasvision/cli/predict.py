@@ -6,11 +6,12 @@ import pathlib
 import sys
 
 from kerasvision.cli.examples import examples_of, pictures_of
+from kerasvision.cli.predict_video import add_video_flags, predict_video, video_of
 from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
-HELP = "predict images, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+HELP = "predict images, a video, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
 MAX_RISK = (
     "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the "
     "data that the model was trained on (classifiers)"
@@ -21,6 +22,7 @@ SQUEEZED = (
     "than that of all but this share of the validation split's images, as in 0.01 (classifiers)"
 )
 
+LARGE = ("mask", "picture")  # what is as large as the input
 UNPROMISED = (
     "--set {}: nothing is promised, for thresholds were fitted to answers without it; `export` with it fits them again"
 )
@@ -36,8 +38,8 @@ def configure(parser):
         nargs="*",
         metavar="IMAGE",
         help="files, folders, globs, URLs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or "
-        "a folder with a DICOM series; texts, .txt files, or a .csv or .tsv with a column text; of a model with "
-        "several inputs KEY=FILE for each, or a .csv with a column for each",
+        "a folder with a DICOM series; one video, .mp4 and the like; texts, .txt files, or a .csv or .tsv with a "
+        "column text; of a model with several inputs KEY=FILE for each, or a .csv with a column for each",
     )
     parser.add_argument("--text", nargs="+", default=[], metavar="TEXT", help="texts, of a model that takes one")
     parser.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
@@ -47,8 +49,11 @@ def configure(parser):
         help="write there what is as large as the input: masks as palette PNG or NIfTI, filled in pictures as PNG",
     )
     parser.add_argument(
-        "--draw", metavar="OUT.png", help="draw the predictions into a picture (of one image, or a sheet)"
+        "--draw",
+        metavar="OUT.png",
+        help="draw the predictions into a picture (of one image, or a sheet), or OUT.mp4 of a video",
     )
+    add_video_flags(parser)
     parser.add_argument(
         "--outliers",
         action="store_true",
@@ -86,6 +91,7 @@ def _opened(path):
 def _light(args):
     asked = args.settings or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
     asked = asked or args.max_risk is not None or args.squeezed is not None
+    asked = asked or video_of(args)
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
 
@@ -119,33 +125,21 @@ def run(args):
     """Predict every input; 1 if any failed, after all were tried."""
     from kerasvision.drawing.showing.base import MOST_PICTURES
 
-    if args.draw and not args.draw.lower().endswith(".png"):
-        raise UsageError(f"--draw {args.draw}: write the name of a .png file")
+    if video := video_of(args):
+        return _of_video(args, video)
     model, every, tidy = _model(args)
-    in_distribution = _in_distribution(args.model) if args.outliers else None
-    abstention, squeezing = _abstention(model, args.max_risk), _squeezing(model, args.squeezed)
+    answer = _answering(args, model, tidy)
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:
         try:
-            inputs, read = model.read(sys.stdin.buffer.read() if given == "-" else given)
-            prediction = model.predict_one(inputs, tidy, name, read)
-            described = prediction.to_json()
-            if in_distribution:
-                described["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
-            if squeezing:
-                described["squeezed"] = squeezing.describe({k: v[None] for k, v in inputs.items()})
-            if abstention:
-                described["risk"] = abstention.describe(prediction["probabilities"])
-            key = next((k for k in ("mask", "picture") if k in model.arch.outputs), None)
-            if args.out and key:
-                described[key] = _write(prediction, name, args.out, {*(n for n, _ in every), *written})
-                written.add(described[key])
+            taken = {*(n for n, _ in every), *written}
+            prediction, described, words = answer(sys.stdin.buffer.read() if given == "-" else given, name, taken)
+            written.update(described[key] for key in LARGE if args.out and key in described)
         except KerasVisionError as error:
             failed += 1
             _show_error(name, error, args.json)
             continue
-        words = abstention.in_words(prediction["probabilities"]) if abstention else ""
-        rows.append((name, words + model.arch.showing.in_words(described)))
+        rows.append((name, words))
         if args.draw and len(drawn) < MOST_PICTURES:
             drawn.append(prediction.view())
         if args.json:
@@ -155,6 +149,41 @@ def run(args):
     if drawn:
         _draw(drawn, args.draw, len(rows))
     return 1 if failed else 0
+
+
+def _of_video(args, video):
+    from kerasvision.api import load, tidying
+
+    if args.text or _beam(args):
+        raise UsageError("--text and what decodes lines go with pictures and texts, not with a video")
+    model = load(args.model, args.settings)
+    answer = _answering(args, model, tidying(model.arch, args.largest, args.fill_holes))
+    predict_video(args, video, model.arch, lambda pixels, name: answer(pixels, name, {video}))
+    return 0
+
+
+def _answering(args, model, tidy):
+    """(what was given, its name, files that nothing may replace) -> (`Prediction`, its JSON, its words)."""
+    in_distribution = _in_distribution(args.model) if args.outliers else None
+    abstention, squeezing = _abstention(model, args.max_risk), _squeezing(model, args.squeezed)
+
+    def answer(given, name, taken):
+        inputs, read = model.read(given)
+        prediction = model.predict_one(inputs, tidy, name, read)
+        described = prediction.to_json()
+        if in_distribution:
+            described["outlier"] = in_distribution.describe({k: v[None] for k, v in inputs.items()})
+        if squeezing:
+            described["squeezed"] = squeezing.describe({k: v[None] for k, v in inputs.items()})
+        if abstention:
+            described["risk"] = abstention.describe(prediction["probabilities"])
+        key = next((k for k in LARGE if k in model.arch.outputs), None)
+        if args.out and key:
+            described[key] = _write(prediction, name, args.out, taken)
+        words = abstention.in_words(prediction["probabilities"]) if abstention else ""
+        return prediction, described, words + model.arch.showing.in_words(described)
+
+    return answer
 
 
 def _draw(views, path, every):

@@ -1,12 +1,17 @@
 """`kerasvision track RUN_OR_BOXES VIDEO`: every object of a video with an identity of its own."""
 
 import dataclasses
+import json
+import pathlib
 import sys
 import typing
 
 from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.overlay import ALL, Overlay
+from kerasvision.cli.places import add_places, check_inside, events_of, in_words, places_of
 from kerasvision.cli.recipes import add_settings
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.files import write_text
 
 HELP = "follow the objects of a video: a detector's, or boxes from a file, with a number for each object"
 
@@ -27,38 +32,86 @@ def configure(parser):
         metavar="NAME",
         help="sort, bytetrack, ocsort, slots or kerasvision (default: the one in the file, else bytetrack)",
     )
+    parser.add_argument(
+        "--appearance", metavar="RUN", help="an embedding model, by which objects are known again by their looks"
+    )
     add_settings(parser, "settings of the tracker, as in keep_s=2")
     add_flags(parser)
+    add_places(parser)
+    parser.add_argument(
+        "--anchor", choices=("bottom", "center"), default="bottom", help="where in its box an object is"
+    )
+    parser.add_argument(
+        "--blur", nargs="+", default=[], metavar="WHO", help=f"objects by number, classes, or {ALL}: blurred in --draw"
+    )
     parser.add_argument("--ground-truth", metavar="GT.txt", help="judge the whole by MOTChallenge's lines: HOTA ...")
 
 
 def run(args):
     """Follow, write, and say how it went."""
-    follower = _follower(args)
+    places = places_of(args)
+    _check(args, places)
+    follower = _follower(args, places)
     if args.resume and args.ground_truth:
         raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)
     go_through(args, follower, judge)
+    if args.counts:
+        _write_counts(args.counts, follower.counted())
     if judge:
         _print_figures(judge.result())
 
 
 @dataclasses.dataclass(eq=False)
 class _Follower:
-    """session: of a system. inputs: frame -> what its step takes, without the time. boxes: {frame: boxes} or None."""
+    """session: of a system. inputs: frame -> what its step takes, without the time. boxes: {frame: boxes} or None.
+    places: of `cli.places.places_of`, empty where the session's system counts nothing.
+    """
 
     session: typing.Any
     inputs: typing.Callable
     classes: tuple
+    places: dict
+    overlay: Overlay
     boxes: dict | None = None
     state_is_of: str = ""  # beside the tracker; boxes, and any detector's, are followed alike
+    is_checked: bool = False
 
     def step(self, frame):
         """A frame of `frames.read` -> the answer: numpy arrays by key, of the tracker's outputs. Moves the state on."""
+        if not self.is_checked and frame.pixels.size:
+            check_inside(self.places, *frame.pixels.shape[:2])
+        self.is_checked = True
         return self.session.step(self.inputs(frame) | {"time": frame.time})
+
+    def events(self, answer):
+        """What JSON says of a frame beside its objects: who crossed a line, who entered or left a zone."""
+        return events_of(self.places, answer, self.classes) if any(self.places.values()) else {}
+
+    def counted(self):
+        """`systems.counting.totals` so far, or None where nothing is counted."""
+        if not any(self.places.values()):
+            return None
+        from kerasvision.systems.counting import totals
+
+        return totals(self.session.system, self.session.state, self.classes)
 
     def found(self):
         """What was found so far, in words."""
+        counted = self.counted()
+        said = [self._objects(), *(in_words(counted) if counted else ())]
+        if left_out := getattr(self.inputs, "left_out", 0):
+            said.append(f"{left_out} boxes without area or outside of the picture left out")
+        if self.overlay.unseen:
+            said.append(f"--blur: never seen {', '.join(sorted(self.overlay.unseen, key=int))}")
+        return "; ".join(said)
+
+    def rest(self, number):
+        """What stands behind the last frame, in words: boxes of frames that a video does not have."""
+        count = sum(held > number for held in self.boxes or ())
+        return f"; boxes of {count} frames behind the last one were not taken" if count else ""
+
+    def _objects(self):
         state = self.session.state
         if "next_id" in state:
             return f"{int(state['next_id']) - 1} objects"
@@ -73,20 +126,25 @@ class _Follower:
         return self.state_is_of
 
 
-def _follower(args):
+def _check(args, places):
+    if args.counts and not any(places.values()):
+        raise UsageError("--counts writes what --line, --zone or --places count; name one")
+    if args.counts and not pathlib.Path(args.counts).absolute().parent.is_dir():
+        raise UsageError(f"--counts {args.counts}: the folder is not there")
+    if args.blur and not args.draw:
+        raise UsageError("--blur changes what is drawn; give --draw OUT.mp4")
+
+
+def _follower(args, places):
     from kerasvision.data import motchallenge
-    from kerasvision.systems.base import Session
-    from kerasvision.systems.multi_object import DEFAULT, Detected, tracker_of
+    from kerasvision.systems.multi_object import Detected
     from kerasvision.systems.slots import InGraph, has_own_tracker
+    from kerasvision.systems.trackers import DEFAULT, tracker_of
 
-    tracker = tracker_of(args.tracker or DEFAULT, args.settings)
+    tracker, models, held = _looked(args, tracker_of(args.tracker or DEFAULT, args.settings))
     if args.what.lower().endswith(motchallenge.SUFFIXES):
-        boxes, nothing = motchallenge.read_boxes(args.what), motchallenge.nothing()
-
-        def inputs(frame):
-            return boxes.get(frame.number, nothing) | {"image": frame.pixels if args.video else None}
-
-        return _Follower(Session(tracker, {}), inputs, (), boxes)
+        boxes = motchallenge.read_boxes(args.what)
+        return _of(args, places, tracker, models, _Given(boxes, motchallenge.nothing()), boxes=boxes, state_is_of=held)
     from kerasvision.api import load
 
     if not args.video:
@@ -94,15 +152,64 @@ def _follower(args):
     model = load(args.what)
     if "boxes_xyxy" not in model.arch.outputs:
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
+    system = Detected(tracker)
     if not args.tracker and has_own_tracker(model.arch):
-        if args.settings:
+        if args.settings or args.appearance:
             raise UsageError(
-                f"--set: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
+                f"{'--set' if args.settings else '--appearance'}: {args.what} has a tracker of its own; name another "
+                "with --tracker, or export it anew"
             )
-        session, held = Session(InGraph(), {"detector": model}), f"{model.arch.image_size} {model.arch.slots}"
-        return _Follower(session, lambda frame: {"image": frame.pixels}, tuple(model.classes), state_is_of=held)
-    session = Session(Detected(tracker), {"detector": model})
-    return _Follower(session, lambda frame: {"image": frame.pixels}, tuple(model.classes))
+        system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
+    models, classes = {"detector": model} | models, tuple(model.classes)
+    return _of(args, places, system, models, lambda frame: {"image": frame.pixels}, classes, state_is_of=held)
+
+
+@dataclasses.dataclass(eq=False)
+class _Given:
+    """Boxes of a file as inputs of a tracker. left_out: how many had no area, or no pixel of the picture, so far."""
+
+    boxes: dict
+    nothing: dict
+    left_out: int = 0
+
+    def __call__(self, frame):
+        held, (height, width) = self.boxes.get(frame.number, self.nothing), frame.pixels.shape[:2]
+        low, high = held["boxes_xyxy"][:, :2], held["boxes_xyxy"][:, 2:]
+        counts = (high > low).all(1)
+        if frame.pixels.size:
+            counts &= (high > 0).all(1) & (low < (width, height)).all(1)
+        self.left_out += int((~counts).sum())
+        image = frame.pixels if frame.pixels.size else None
+        return {key: value[counts] for key, value in held.items()} | {"image": image}
+
+
+def _looked(args, tracker):
+    """(the tracker, by looks where a model for them is named, its models, what its state belongs to beside it)."""
+    if not args.appearance:
+        return tracker, {}, ""
+    from kerasvision.api import load
+    from kerasvision.systems.looked import Looked, fingerprint
+
+    if not args.video:
+        raise UsageError("--appearance looks at the pictures of a VIDEO; name one")
+    model = load(args.appearance)
+    if "embedding" not in model.arch.outputs:
+        raise UsageError(
+            f"{args.appearance} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/*"
+        )
+    tracker = tracker if tracker.appearance else dataclasses.replace(tracker, appearance=1.0)
+    return Looked(tracker), {"embedder": model}, fingerprint(model)
+
+
+def _of(args, places, system, models, inputs, classes=(), boxes=None, state_is_of=""):
+    """A `_Follower` by a system, which also counts where there are lines or zones."""
+    from kerasvision.systems.base import Session
+    from kerasvision.systems.counting import Counting
+
+    if any(places.values()):
+        system = Counting(system, places["lines"], places["zones"], args.anchor)
+    overlay = Overlay(classes, args.trails, args.blur, places, args.anchor)
+    return _Follower(Session(system, models), inputs, classes, places, overlay, boxes, state_is_of)
 
 
 def _judge(args, follower):
@@ -130,6 +237,13 @@ class _Judge:
 
     def result(self):
         return self.evaluator.result()
+
+
+def _write_counts(path, counted):
+    try:
+        write_text(pathlib.Path(path), json.dumps(counted, indent=2) + "\n")
+    except OSError as error:
+        raise KerasVisionError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _print_figures(figures):

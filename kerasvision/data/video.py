@@ -27,12 +27,14 @@ class Frame:
 class Video:
     """Final. An opened video, as `opened` gives it. rate: frames a second, on average. expected: how many frames it
     says that it has, 0 where it does not say. damaged: how many have been left out so far, since they could not be
-    decoded. retimed: how many had a time that did not go on, and got the one of the usual rate.
+    decoded. retimed: how many had a time that did not go on, and got the one of the usual rate. missing_s: seconds that
+    the file says it lasts longer than to its last frame, once that has been read; 0.0 where it says nothing.
     """
 
-    def __init__(self, name, decoded, rate, expected):
+    def __init__(self, name, decoded, rate, expected, lasts_s=None):
         self.name, self.rate, self.expected = name, float(rate), expected
-        self.damaged = self.retimed = 0
+        self.damaged, self.retimed, self.missing_s = 0, 0, 0.0
+        self._lasts_s = lasts_s
         self._decoded = decoded
 
     def read(self, every=1, start=0.0, end=None, first=0):
@@ -60,8 +62,22 @@ class Video:
             size = shape
             if number % every == 0 and number >= first and last >= start:
                 yield Frame(number, last, pixels())
+        else:
+            if (
+                count and self._lasts_s and self._lasts_s - last > max(0.5, 3 / self.rate)
+            ):  # a frame is shown for a while
+                self.missing_s = self._lasts_s - last
         if not count:
             raise KerasVisionError(f"{self.name} has no frame that can be read ({self.damaged} are damaged)")
+
+    def in_words(self):
+        """What is wrong with what has been read, "; ..." to be put behind a count of frames; "" where all is well."""
+        said = ""
+        if self.damaged or self.retimed:
+            said += f"; {self.damaged} damaged frames left out, {self.retimed} with a time that did not go on"
+        if self.missing_s:
+            said += f"; the file says that it lasts {self.missing_s:.1f} s longer: it may have been cut off"
+        return said
 
 
 @contextlib.contextmanager
@@ -72,6 +88,8 @@ def opened(what, rate=None):
     one line, where there is none, or no video stream in it.
     """
     path = pathlib.Path(what)
+    if rate is not None and not 0 < rate < float("inf"):
+        raise UsageError(f"rate {rate:g}; allowed: frames a second, above 0")
     if what != "-" and not path.exists():
         raise UsageError(f"no video at {what}; name a file, a folder of pictures or -")
     if path.is_dir():
@@ -87,11 +105,14 @@ def opened(what, rate=None):
             raise KerasVisionError(f"{what} has no video stream; it holds {_named(container)}")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        yield Video(str(what), _decoder(av, container, stream), stream.average_rate or _DEFAULT_RATE, stream.frames)
+        rate = stream.average_rate or _DEFAULT_RATE
+        yield Video(str(what), _decoder(av, container, stream), rate, stream.frames, _lasts(container, stream))
 
 
 def blank(numbers, rate=None):
     """A `Video` without pixels, with frames up to the largest of some numbers. rate: frames a second (default: 30)."""
+    if rate is not None and not 0 < rate < float("inf"):
+        raise UsageError(f"rate {rate:g}; allowed: frames a second, above 0")
     rate, count = rate or _DEFAULT_RATE, max(numbers, default=-1) + 1
 
     def decoded(video):
@@ -108,6 +129,13 @@ def required():
     except ImportError:
         raise KerasVisionError('video needs PyAV: pip install "kerasvision[video]"') from None
     return av
+
+
+def _lasts(container, stream):
+    """Seconds that a file says its video lasts, or None: that of other streams may be longer."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration and len(container.streams) == 1 else None
 
 
 def _named(container):

@@ -16,6 +16,7 @@ from kerasvision.export.contract import contract_json, packed_examples, write_co
 from kerasvision.export.contract_check import wrong_in
 from kerasvision.export.functions import FunctionJudge
 from kerasvision.export.golden_json import write_golden_json
+from kerasvision.export.loops import doubts_of
 from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.promises import written_with_promises
@@ -116,7 +117,8 @@ def _with_functions(written, artifacts, runners, judge):
     held = []
     for (exporter, path), artifact, runner in zip(written, artifacts, runners, strict=True):
         rows, wrong = ({}, ()) if artifact.failures else judge.measured(exporter, path, runner)
-        held.append(dataclasses.replace(artifact, functions=rows, failures=(*artifact.failures, *wrong)))
+        told = {"failures": (*artifact.failures, *wrong), "notes": (*artifact.notes, *doubts_of(rows))}
+        held.append(dataclasses.replace(artifact, functions=rows, **told))
     return held
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasvision.export.rounding import BOUND_DRAWS, moved_weights
 from kerasvision.ops.overlaps import overlaps
-from kerasvision.systems.multi_object import tracker_of
+from kerasvision.systems.trackers import tracker_of
 
 FRAMES = 12  # of each example
 SECONDS = 0.04  # from frame to frame
@@ -71,6 +71,21 @@ def likeness(expected, given):
         if is_same
     ]
     return float(np.mean(same)) if same else 1.0, float(min(shares, default=1.0))
+
+
+def doubts_of(functions):
+    """Lines about loops whose ids were compared with nothing, which no file can fail. functions: of contract.json."""
+    lines = []
+    for name, row in functions.items():
+        held = row.get("closed_loop")
+        if held and not held["frames"]:
+            lines.append(
+                f"{name}: ids were compared in no frame, since {held['left_out']} times an object had no slot, from "
+                "the first frame on; export with more of them (model.slots.count)"
+            )
+        elif held and not held["objects"]:
+            lines.append(f"{name}: ids were compared with none, since nothing was followed in {held['frames']} frames")
+    return tuple(lines)
 
 
 class LoopJudge:

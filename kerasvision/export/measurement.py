@@ -17,6 +17,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.export.base import files_below, gzip_bytes, size_bytes
+from kerasvision.export.loops import doubts_of
 from kerasvision.export.profile import Profile
 from kerasvision.export.rounding import Rounding
 from kerasvision.export.verdict import (
@@ -82,10 +83,12 @@ class Artifact:
 
     @property
     def verdict(self):
-        """`pass`; `FAIL` where the evidence is against it; `unclear` where the examples are too few to tell."""
+        """`pass`; `FAIL` where the evidence is against it; `unclear` where the examples are too few to tell, or a
+        function's ids were compared with nothing.
+        """
         if self.failures:
             return "FAIL"
-        return "unclear" if self.agreement["examples_needed"] else "pass"
+        return "unclear" if self.agreement["examples_needed"] or doubts_of(self.functions) else "pass"
 
     @property
     def select_ops(self):

@@ -92,6 +92,14 @@ def seen_again(tracks, found, time, noise, reupdate):
     return whole | {"seen": np.full(len(mean), float(time))}
 
 
+def begun_again(tracks, new, which):
+    """The tracks, some of which (bool [N]) forget their way and move as the new ones in their rows do."""
+    held = {key: value.copy() for key, value in tracks.items()}
+    for key in ("mean", "covariance", "kept_mean", "kept_covariance", "times", "boxes"):
+        held[key][which] = new[key][which]
+    return held
+
+
 def side(boxes):
     """[N, 4] center, width, height -> [N], the mean side of each, at least a pixel."""
     return np.sqrt(np.maximum(boxes[:, 2], 1.0) * np.maximum(boxes[:, 3], 1.0))

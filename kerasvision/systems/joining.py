@@ -109,7 +109,7 @@ def _with_equal_factors(run, member, first, splits):
     that training has chosen are left out here and chosen again for the ensemble. So are thresholds of sets; where there
     is no validation split to fit them on, the ensemble has no sets, which is said.
     """
-    member = _without_sets(run, member, "validation" in splits)
+    member = _without_slots(run, _without_sets(run, member, "validation" in splits))
     if not getattr(member.arch, "class_factors", ()) and not getattr(first.arch, "class_factors", ()):
         return member
     if member.arch.tunes and "validation" in splits:
@@ -130,6 +130,20 @@ def _without_sets(run, member, may_be_fitted):
         print(f"{run} was to promise {100 * held.coverage:g} % ({key}); the ensemble does not, {why}", file=sys.stderr)
     bare = dataclasses.replace(held, thresholds=(), examples=0, coverage=held.coverage if again else 0.0)
     model = dataclasses.replace(member.arch, **{key: bare})
+    return dataclasses.replace(member, recipe=dataclasses.replace(member.recipe, model=model))
+
+
+def _without_slots(run, member):
+    """A member without the tracker that its files have inside: what is followed are the ensemble's boxes, not its."""
+    slots = getattr(member.arch, "slots", None)
+    if slots is None or not slots.count:
+        return member
+    print(
+        f"{run} has a tracker of {slots.count} slots inside (model.slots); the ensemble and its files have none: "
+        "follow its boxes by `kerasvision track ENSEMBLE VIDEO`",
+        file=sys.stderr,
+    )
+    model = dataclasses.replace(member.arch, slots=dataclasses.replace(slots, count=0))
     return dataclasses.replace(member, recipe=dataclasses.replace(member.recipe, model=model))
 
 

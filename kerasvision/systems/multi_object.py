@@ -1,7 +1,8 @@
 """Many objects followed by detection: boxes of every frame in, the same boxes with identities out.
 
 SORT (Bewley et al. 2016, arXiv:1602.00763), ByteTrack (Zhang et al. 2022, arXiv:2110.06864) and OC-SORT (Cao et al.
-2023, arXiv:2203.14360) are settings of one tracker. Time is in seconds, so frames may be missing or come at any rate.
+2023, arXiv:2203.14360) are settings of one tracker (`trackers`). Appearance beside overlap is BoT-SORT's (Aharon et al.
+2022, arXiv:2206.14651). Time is in seconds, so frames may be missing or come at any rate.
 """
 
 import dataclasses
@@ -9,33 +10,21 @@ import typing
 
 import numpy as np
 
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
-from kerasvision.core.overrides import with_field
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops import camera
 from kerasvision.ops.overlaps import overlaps
 from kerasvision.ops.slots import Noise
+from kerasvision.systems import _looks as looks_of
 from kerasvision.systems import _tracks as tracks_of
-from kerasvision.systems._association import common_shift, paired, to_center, to_corners, turns
+from kerasvision.systems._association import common_shift, paired, to_corners, turns
+from kerasvision.systems._detections import read_boxes
 from kerasvision.systems._kalman import distances
 from kerasvision.systems.base import System
 
-# where the papers forget after one frame (SORT) or after 30 (the others), here it is a second of each
-_PAPERS = {"return_gate": 0.0, "camera": False, "keep_s": 1.0}
-_BY_OVERLAP = _PAPERS | {"direction_weight": 0.0, "recover": False, "reupdate": False}
-_ONE_STAGE = {"second_stage": False, "least_overlap": 0.3, "confirm": 3}
-SETTINGS = {
-    "sort": _BY_OVERLAP | _ONE_STAGE | {"high_score": 0.3, "birth_score": 0.3},
-    "bytetrack": _BY_OVERLAP | {"high_score": 0.6, "birth_score": 0.7, "weigh_by_score": True},
-    "ocsort": _PAPERS | _ONE_STAGE | {"high_score": 0.6, "birth_score": 0.6, "smooth": False},
-    "kerasvision": {},
-}
-# what `ops.slots` does in a file: `bytetrack` with pairs made greedily
-SETTINGS["slots"] = SETTINGS["bytetrack"] | {"greedy": True}
-DEFAULT = "bytetrack"
 _LATE_S = 1e-6  # by which times of frames are rounded
-_PARTS = ("boxes_xyxy", "scores", "labels")
+_CORE, _PARTS = ("observed", "score", "label"), ("boxes_xyxy", "scores", "labels")
 
 
 @systems.register("multi_object")
@@ -54,6 +43,10 @@ class MultiObject(System):
     `lookback_s` before. recover: whether tracks are also looked for where they were last seen; reupdate: whether one
     that comes back is filtered anew over its gap (OC-SORT). return_gate: how many standard deviations from where it is
     expected a lost track may come back without an overlap; 0: never. keep_s: seconds until a lost one is forgotten.
+    appearance: weight of what objects look like beside the overlap, the cosine of "embeddings" [N, D], which `step`
+    then takes too, to the mean of a track's last looks; 0: none. A lost track comes back from anywhere for `remember_s`
+    seconds where it looks alike by `least_likeness`, and nowhere where by less than `unlike`. look_quality: of a look
+    that counts, the score times the share of the box that no other box covers.
     camera: whether what all boxes do together is taken for a movement of the camera. pictures: whether that is found in
     the pictures instead, which `step` then takes as "image" uint8 [H, W, 3] (`ops.camera`).
     across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
@@ -79,6 +72,11 @@ class MultiObject(System):
     reupdate: bool = True
     return_gate: float = 3.0
     keep_s: float = 3.0
+    appearance: float = 0.0
+    least_likeness: float = 0.75
+    unlike: float = 0.4
+    look_quality: float = 0.5
+    remember_s: float = 30.0
     camera: bool = True
     pictures: bool = False
     across_classes: bool = False
@@ -97,30 +95,34 @@ class MultiObject(System):
             )
         if self.confirm < 1 or self.keep_s < 0:
             raise UsageError(f"confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: 1 or more, 0 or more")
+        if self.appearance < 0 or not -1 <= self.unlike <= self.least_likeness <= 1 or not 0 <= self.look_quality <= 1:
+            raise UsageError(
+                f"appearance {self.appearance:g}, unlike {self.unlike:g}, least_likeness {self.least_likeness:g}, "
+                f"look_quality {self.look_quality:g}; allowed: 0 or more, -1 to 1, none less than that, 0 to 1"
+            )
 
     def start(self):
-        whole = {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | tracks_of.none()
+        whole = {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | self._no_tracks()
         return whole | ({"gray": np.zeros((0, 0), np.float32)} if self.pictures else {})
 
     def step(self, models, state, inputs):
         time, found = self._read(state, inputs)
-        own = {key: state[key] for key in tracks_of.none()}
-        own = tracks_of.rows(own, time - own["seen"] <= self.keep_s + _LATE_S)
+        own = {key: state[key] for key in self._no_tracks()}
+        own = own | (looks_of.fitted(own, found["look"].shape[1]) if self.appearance else {})
+        own = tracks_of.rows(own, time - own["seen"] <= self._longest + _LATE_S)
         if len(own["id"]):
             own = tracks_of.moved_on(own, time - float(state["time"]), self._noise)
             if self.camera and not self.pictures:
                 own = tracks_of.shifted(own, self._shift(own, found))
         own, kept = self._seen_from(own, state, inputs) if self.pictures else (own, {})
-        pairs = self._associated(own, found)
-        seen = tracks_of.seen_again(
-            tracks_of.rows(own, pairs[:, 0]), _some(found, pairs[:, 1]), time, self._noise, self.reupdate
-        )
+        pairs = self._associated(own, found, time - own["seen"] <= self.keep_s + _LATE_S)
+        seen = self._seen_again(tracks_of.rows(own, pairs[:, 0]), tracks_of.rows(found, pairs[:, 1]), time)
         rest = tracks_of.rows(own, _without(len(own["id"]), pairs[:, 0]))
         rest = rest | {"missed": rest["missed"] + 1}
         rest = tracks_of.rows(rest, rest["id"] > 0)
         free = np.zeros(len(found["score"]), bool)
         free[_without(len(free), pairs[:, 1])] = True
-        new = tracks_of.born(_some(found, free & (found["score"] >= self.birth_score)), time, self._noise)
+        new = self._born(tracks_of.rows(found, free & (found["score"] >= self.birth_score)), time)
         now, next_id = self._confirmed(tracks_of.joined(seen, new), int(state["next_id"]), int(state["steps"]))
         whole = {"time": np.array(time), "next_id": np.array(next_id), "steps": state["steps"] + 1}
         return whole | kept | tracks_of.joined(now, rest), self._answer(now)
@@ -133,22 +135,32 @@ class MultiObject(System):
     def _noise(self):
         return Noise(self.noise_position, self.noise_velocity, self.noise_seen)
 
+    @property
+    def _longest(self):
+        """Seconds until nothing of a lost track is known any more."""
+        return max(self.keep_s, self.remember_s) if self.appearance else self.keep_s
+
+    def _no_tracks(self):
+        return tracks_of.none() | (looks_of.none() if self.appearance else {})
+
+    def _seen_again(self, own, found, time):
+        core = {key: found[key] for key in _CORE}
+        seen = tracks_of.seen_again(own, core, time, self._noise, self.reupdate)
+        if not self.appearance:
+            return seen
+        is_back = time - own["seen"] > self.keep_s + _LATE_S  # from anywhere: of its way nothing is known
+        fresh = tracks_of.begun_again(seen, tracks_of.born(core, time, self._noise), is_back)
+        return fresh | looks_of.added(own, found, self.look_quality)
+
+    def _born(self, found, time):
+        new = tracks_of.born({k: found[k] for k in _CORE}, time, self._noise)
+        return new | (looks_of.begun(found, self.look_quality) if self.appearance else {})
+
     def _read(self, state, inputs):
-        """(the time, the detections that may count: `observed`, `score`, `label`)."""
-        time = float(inputs["time"])
-        if not time > float(state["time"]) or not np.isfinite(time):
-            raise KerasVisionError(
-                f"a frame of {time:g} s after one of {float(state['time']):g} s; time goes on from frame to frame"
-            )
-        boxes = np.asarray(inputs["boxes_xyxy"], np.float64).reshape(-1, 4)
-        scores = np.asarray(inputs["scores"], np.float64)
-        labels = np.asarray(inputs.get("labels", np.zeros(len(boxes))), np.int64)
-        if not len(boxes) == len(scores) == len(labels):
-            raise KerasVisionError(f"{len(boxes)} boxes, {len(scores)} scores and {len(labels)} labels; give one each")
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-            raise KerasVisionError(f"a box or score of the frame at {time:g} s is not a finite number")
-        counts = (scores >= self.low_score) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-        return time, {"observed": to_center(boxes[counts]), "score": scores[counts], "label": labels[counts]}
+        """(the time, the detections that may count: `observed`, `score`, `label`, perhaps `look` and `quality`)."""
+        time, found, counts = read_boxes(inputs, float(state["time"]), self.low_score)
+        looks = looks_of.read(inputs, counts, found["observed"], found["score"]) if self.appearance else {}
+        return time, found | looks
 
     def _shift(self, own, found):
         seen = (own["id"] > 0) & (own["missed"] == 0)
@@ -165,33 +177,48 @@ class MultiObject(System):
             own = tracks_of.turned(own, camera.in_pixels(camera.motion(before, gray, apart), step))
         return own, {"gray": gray}
 
-    def _associated(self, own, found):
-        """int [P, 2]: numbers of tracks and of their detections."""
+    def _associated(self, own, found, is_near):
+        """int [P, 2]: numbers of tracks and of their detections. is_near: bool, which were seen a short time ago."""
         high = found["score"] >= self.high_score
         is_confirmed, is_lost = own["id"] > 0, own["missed"] > 0
         pairs = np.zeros((0, 2), np.int64)
-        for rows, columns, gain in self._stages(own, found, is_confirmed, is_lost, high):
+        for rows, columns, gain in self._stages(is_confirmed, is_lost, is_near, high):
             rows = np.setdiff1d(np.flatnonzero(rows), pairs[:, 0])
             columns = np.setdiff1d(np.flatnonzero(columns), pairs[:, 1])
             if len(rows) and len(columns):
-                value, allowed = gain(tracks_of.rows(own, rows), _some(found, columns))
+                value, allowed = gain(tracks_of.rows(own, rows), tracks_of.rows(found, columns))
                 a, b = paired(value, allowed & self._same_class(own, found, rows, columns), self.greedy)
                 pairs = np.concatenate([pairs, np.stack([rows[a], columns[b]], 1)])
         return pairs
 
-    def _stages(self, own, found, is_confirmed, is_lost, high):
+    def _stages(self, is_confirmed, is_lost, is_near, high):
         """Yields (which tracks, which detections, what says how well they go together), the surest first."""
-        yield is_confirmed, high, self._by_motion
+        is_expected = is_confirmed & is_near
+        yield is_expected, high, self._by_motion
         if self.second_stage:
             yield is_confirmed & ~is_lost, ~high, lambda a, b: self._by_overlap(a, b, self.least_overlap_low)
         if self.recover:
-            yield is_confirmed, high, self._by_last_place
+            yield is_expected, high, self._by_last_place
+        if self.appearance:
+            yield is_confirmed & is_lost, high, self._by_look
         if self.return_gate:
-            yield is_confirmed & is_lost, high, self._by_distance
+            yield is_expected & is_lost, high, self._by_distance
         yield ~is_confirmed, high, lambda a, b: self._by_overlap(a, b, self.least_overlap_new)
 
     def _same_class(self, own, found, rows, columns):
         return self.across_classes | (own["label"][rows][:, None] == found["label"][columns][None])
+
+    def _likeness(self, own, found):
+        """([N, M] to be added to a gain, bool [N, M] whether a track may be what it looks like)."""
+        if not self.appearance:
+            return 0.0, True
+        cosines, known = looks_of.likeness(own, found, self.look_quality)
+        is_alike = ~known | (cosines >= self.unlike)
+        return self.appearance * cosines, is_alike | (own["missed"] == 0)[:, None]
+
+    def _by_look(self, own, found):
+        cosines, known = looks_of.likeness(own, found, self.look_quality)
+        return cosines, known & (cosines >= self.least_likeness)
 
     def _by_overlap(self, own, found, least):
         value = overlaps(to_corners(own["mean"][..., 0]), to_corners(found["observed"]), self.overlap)
@@ -205,17 +232,20 @@ class MultiObject(System):
         if self.direction_weight:
             straight = turns(*tracks_of.direction(own, self.lookback_s), found["observed"][:, :2])
             value = value + self.direction_weight * straight * found["score"]
-        return value, allowed
+        alike, may_return = self._likeness(own, found)
+        return value + alike, allowed & may_return
 
     def _by_last_place(self, own, found):
         value = overlaps(to_corners(own["observed"]), to_corners(found["observed"]), self.overlap)
-        return value, value >= self.least_overlap
+        alike, may_return = self._likeness(own, found)
+        return value + alike, (value >= self.least_overlap) & may_return
 
     def _by_distance(self, own, found):
         unit = tracks_of.side(own["observed"])
         apart = distances(own["mean"], own["covariance"], found["observed"], unit, self._noise)
         ratio = np.log(tracks_of.side(found["observed"])[None] / unit[:, None])
-        return -apart, (apart <= self.return_gate) & (np.abs(ratio) <= np.log(2))
+        may_return = self._likeness(own, found)[1]
+        return -apart, (apart <= self.return_gate) & (np.abs(ratio) <= np.log(2)) & may_return
 
     def _confirmed(self, now, next_id, steps):
         """(the tracks seen now, with ids for those seen often enough, the next id). In the first step all are: nothing
@@ -239,13 +269,16 @@ ANSWERS = {"ids": "id", "scores": "score", "labels": "label"}  # key of the answ
 @systems.register("multi_object/detected")
 @dataclasses.dataclass(frozen=True)
 class Detected(System):
-    """Final. A detector, or segmenter of instances, and `MultiObject`: `step` takes {"time": seconds, "image": uint8
-    [H, W, 3]}. Frames are detected one by one, since what a graph rounds may depend on the size of the batch.
+    """Final. A detector, or segmenter of instances, and a tracker (`MultiObject`, or `looked.Looked`): `step` takes
+    {"time": seconds, "image": uint8 [H, W, 3]}. Frames are detected one by one: a batch may round otherwise.
     """
 
-    models = ("detector",)
+    tracker: System = MultiObject()
 
-    tracker: MultiObject = MultiObject()
+    @property
+    def models(self):
+        """The detector and those of the tracker."""
+        return ("detector", *self.tracker.models)
 
     def start(self):
         return self.tracker.start()
@@ -256,24 +289,11 @@ class Detected(System):
             raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
         count = int(found["count"][0])
         given = {key: found[key][0, :count] for key in _PARTS}
-        return self.tracker.step({}, state, given | {key: inputs[key] for key in ("time", "image")})
+        return self.tracker.step(models, state, given | {key: inputs[key] for key in ("time", "image")})
 
-
-def tracker_of(name, settings=()):
-    """The `MultiObject` of a name in `SETTINGS`, with changes such as `["keep_s=2"]`. Raises UsageError, one line."""
-    if name not in SETTINGS:
-        raise UsageError(f"no tracker {name}; {close_matches(name, SETTINGS)}")
-    tracker = MultiObject(**SETTINGS[name])
-    for setting in settings:
-        field, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in --set keep_s=2")
-        tracker = with_field(tracker, field, text)
-    return tracker
-
-
-def _some(found, which):
-    return {key: value[which] for key, value in found.items()}
+    def evaluator(self):
+        """What judges the answers against ground truth, a new one."""
+        return self.tracker.evaluator()
 
 
 def _without(count, taken):

@@ -5,7 +5,7 @@ import pytest
 
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.systems.base import Session
-from kerasvision.systems.multi_object import SETTINGS, tracker_of
+from kerasvision.systems.trackers import SETTINGS, tracker_of
 from tests.systems.moving_boxes import KINDS, frames_of, seen_boxes
 
 pytestmark = pytest.mark.benchmark
@@ -14,6 +14,12 @@ SEEDS = range(3)
 
 def ours(name):
     session = Session(tracker_of(name), {})
+    return session.step
+
+
+def with_looks(name):
+    """The same with simulated embeddings beside the boxes, which `trackers` do not take."""
+    session = Session(tracker_of(name, ["appearance=1"]), {})
     return session.step
 
 
@@ -36,7 +42,9 @@ def theirs(name):
 
 @pytest.mark.parametrize(
     ("make", "name"),
-    [(ours, name) for name in SETTINGS] + [(theirs, f"{name}Tracker") for name in ("SORT", "ByteTrack", "OCSORT")],
+    [(ours, name) for name in SETTINGS]
+    + [(with_looks, name) for name in ("bytetrack", "kerasvision")]
+    + [(theirs, f"{name}Tracker") for name in ("SORT", "ByteTrack", "OCSORT")],
 )
 def test_identities_are_kept(make, name):
     row = []
@@ -44,9 +52,9 @@ def test_identities_are_kept(make, name):
         judge = Tracking()
         for seed in SEEDS:
             step = make(name)
-            for frame, true in frames_of(kind, seed):
+            for frame, true in frames_of(kind, seed, looks=make is with_looks):
                 seen_boxes(judge, step(frame), true, seed)
         figures = judge.result()
         row.append(f"{kind} {figures['HOTA']:.3f} ({figures['switches']:.0f} switches)")
         assert figures["DetA"] > 0.5 or kind == "shaken"
-    print(f"\n{name}: {', '.join(row)}")
+    print(f"\n{name}{' by looks' if make is with_looks else ''}: {', '.join(row)}")

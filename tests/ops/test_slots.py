@@ -11,7 +11,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.ops.slots import Slots, greedy_pairs, state_shapes, step
 from kerasvision.systems._association import paired
 from kerasvision.systems.base import Session
-from kerasvision.systems.multi_object import tracker_of
+from kerasvision.systems.trackers import tracker_of
 from tests.systems.moving_boxes import KINDS, frames_of
 
 MOST = 48  # detections of a frame

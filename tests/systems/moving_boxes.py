@@ -4,14 +4,18 @@ import numpy as np
 
 WIDTH, HEIGHT = 960.0, 540.0
 KINDS = ("open", "crowded", "walls", "shaken")
+LOOK, LOOK_NOISE = 32, 0.5  # numbers of an embedding, and the length of what differs from look to look
 
 
-def frames_of(kind, seed, frames=300, rate=30.0):
+def frames_of(kind, seed, frames=300, rate=30.0, looks=False):
     """Yields (what a tracker's step takes, (ids, boxes_xyxy) of the ground truth) of each frame.
 
     Objects turn a little and bounce off the borders. A nearer one (lower in the picture) hides others. The ground truth
     has every object of which a tenth or more is seen; detections miss more, and have less score, the less is seen.
+    looks: with "embeddings", of an object a direction of its own, mixed with another one as far as it is not seen.
     """
+    look_rng = np.random.default_rng([KINDS.index(kind), seed, 1])
+    own = look_rng.normal(0, LOOK**-0.5, (30, LOOK))
     rng = np.random.default_rng([KINDS.index(kind), seed])
     count = {"open": 10, "crowded": 30}.get(kind, 15)
     size = rng.uniform(28, 60, count)[:, None] * np.array([[0.6, 1.4]])
@@ -26,8 +30,11 @@ def frames_of(kind, seed, frames=300, rate=30.0):
         boxes = np.concatenate([place - size / 2, place + size / 2], 1)
         seen = _visible(boxes, walls)
         shift = np.tile(shake, 2)
+        found, which = _detected(rng, boxes + shift, seen, number / rate)
+        if looks:
+            found["embeddings"] = _looks(look_rng, own, which, seen, len(found["scores"]))
         yield (
-            _detected(rng, boxes + shift, seen, number / rate),
+            found,
             (np.flatnonzero(seen >= 0.1), (boxes + shift)[seen >= 0.1]),
         )
 
@@ -61,7 +68,16 @@ def _detected(rng, boxes, seen, time):
     corner = rng.uniform(0, 1, (false, 2)) * [WIDTH, HEIGHT]
     every = np.concatenate([near[found], np.concatenate([corner, corner + rng.uniform(25, 70, (false, 2))], 1)])
     scores = np.concatenate([scores[found], rng.uniform(0.1, 0.6, false)])
-    return {"time": time, "boxes_xyxy": every, "scores": scores}
+    return {"time": time, "boxes_xyxy": every, "scores": scores}, np.flatnonzero(found)
+
+
+def _looks(rng, own, which, seen, count):
+    other = rng.normal(0, LOOK**-0.5, (count, LOOK))
+    share = np.zeros((count, 1))
+    share[: len(which), 0] = seen[which]
+    mixed = (1 - share) * other
+    mixed[: len(which)] += share[: len(which)] * own[which]
+    return mixed + rng.normal(0, LOOK_NOISE * LOOK**-0.5, (count, LOOK))
 
 
 def seen_boxes(judge, answer, true, sequence=0):

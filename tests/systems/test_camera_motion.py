@@ -7,7 +7,7 @@ from skimage import data
 from kerasvision.core.errors import UsageError
 from kerasvision.systems import _tracks as tracks_of
 from kerasvision.systems.base import Session, load_state, save_state
-from kerasvision.systems.multi_object import tracker_of
+from kerasvision.systems.trackers import tracker_of
 
 WORLD = np.array([[60.0, 80, 76, 100], [150, 120, 166, 140], [240, 60, 256, 80]])  # of the photograph
 

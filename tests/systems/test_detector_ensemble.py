@@ -20,6 +20,7 @@ from kerasvision.export.targets.tflite import convert
 from kerasvision.inference.served import Served
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.nms import Suppression
+from kerasvision.ops.slots import Slots
 from kerasvision.systems import joining
 from kerasvision.systems.detector_ensemble import DetectorEnsemble
 from kerasvision.systems.joining import merged
@@ -218,6 +219,18 @@ def test_what_members_promise_of_boxes_is_not_the_ensembles(runs, capsys):
     assert not bare.arch.promise() and not bare.arch.tunes and "outer_xyxy" not in bare.arch.outputs
     assert capsys.readouterr().err.startswith("runs/a was to promise 80 % (outer_boxes); the ensemble does not")
     assert joining._without_sets("runs/b", runs[1], True) is runs[1] and not capsys.readouterr().err
+
+
+def test_a_tracker_that_members_have_inside_is_not_the_ensembles_and_that_is_said(runs, capsys):
+    arch = dataclasses.replace(runs[0].arch, slots=Slots(count=32))
+    member = dataclasses.replace(runs[0], recipe=dataclasses.replace(runs[0].recipe, model=arch))
+    bare = joining._without_slots("runs/a", member)
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "runs/a has a tracker of 32 slots inside (model.slots); the ensemble and its files have none"
+    )
+    assert said.count("\n") == 1 and bare.arch == runs[0].arch
+    assert joining._without_slots("runs/b", runs[1]) is runs[1] and not capsys.readouterr().err
 
 
 def test_other_ways_and_other_classes_are_one_line(runs, tmp_path, monkeypatch):

@@ -14,7 +14,8 @@ from kerasvision.systems import _kalman as kalman
 from kerasvision.systems._association import common_shift, paired, to_center, turns
 from kerasvision.systems._tracks import side
 from kerasvision.systems.base import Session, load_state, save_state
-from kerasvision.systems.multi_object import SETTINGS, MultiObject, tracker_of
+from kerasvision.systems.multi_object import MultiObject
+from kerasvision.systems.trackers import SETTINGS, tracker_of
 from tests.systems.moving_boxes import frames_of, seen_boxes
 
 NOISE = Noise()

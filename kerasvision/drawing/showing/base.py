@@ -6,9 +6,10 @@ import json
 import math
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from kerasvision.drawing.pictures import as_rgb, marked, sheet
+from kerasvision.drawing.letters import font
+from kerasvision.drawing.pictures import INK, PAPER, as_rgb, fitted, marked, sheet, text_px
 
 MOST_PICTURES = 48  # of one sheet
 _SHEET_PX, _ALONE_PX = 1920, (960, 1600)  # width of all pictures of a sheet; longer side of a single one
@@ -87,6 +88,21 @@ def side_by_side(images):
     height = images[0].shape[0]
     sides = [Image.fromarray(i).resize((max(1, round(height * i.shape[1] / i.shape[0])), height)) for i in images[1:]]
     return np.concatenate([images[0], *map(np.asarray, sides)], 1)
+
+
+def frame_of(view):
+    """uint8 [H, W, 3] of a `View`, as large as its image: the title over it, as a frame of a video has room for it."""
+    side = max(view.image.shape[:2])
+    picture = marked(view.image, view.marks, side).convert("RGB")
+    draw, letters, y = ImageDraw.Draw(picture), font(text_px(side)), 0
+    step = sum(letters.getmetrics()) + 2
+    for line in view.title.splitlines():
+        text = fitted(line, letters, picture.width - 6)
+        if text and y + step <= picture.height:
+            draw.rectangle((0, y, math.ceil(letters.getlength(text)) + 5, y + step - 1), fill=INK)
+            draw.text((3, y + 1), text, PAPER, letters)
+            y += step
+    return np.asarray(picture)
 
 
 def picture_of(views, columns=4):

@@ -233,7 +233,7 @@ def _limits(contract, robustness, groups):
     doubtful = [a["kind"] for a in contract["artifacts"] if a.get("verdict") == "unclear"]
     if doubtful:
         shown = ", ".join(map(markdown_text, doubtful))
-        lines.append(f"Too few examples to tell whether these keep their budget: {shown}.")
+        lines.append(f"Too little was compared to tell whether these keep their budget, or whom they follow: {shown}.")
     but = ", but for their corruptions" if robustness else ""
     lines.append(f"Nothing is measured of pictures unlike those of the data above{but}.")
     return "\n".join(f"- {line}" for line in lines)
