@@ -36,7 +36,7 @@ def go_through(args, follower, judge=None):
     with contextlib.ExitStack() as stack:
         frames, video = _frames(args, follower, stack, begin.get("next", 0))
         outputs = _Outputs(args, video, begin, stack)
-        stopped, done = stack.enter_context(_stoppable()), begin.get("frames", 0)
+        stopped, done = stack.enter_context(stoppable()), begin.get("frames", 0)
         report, frame = stack.enter_context(_bar()), None
         for frame in frames:
             answer = follower.step(frame)
@@ -130,7 +130,7 @@ def _with_boxes(pixels, answer, classes):
 
 
 @contextlib.contextmanager
-def _stoppable():
+def stoppable():
     """A list that has something in it once somebody has pressed Ctrl-C: the frame at work is then ended. A second one
     ends at once.
     """

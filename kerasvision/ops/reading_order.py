@@ -89,6 +89,15 @@ def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
     return [Line(tuple(int(q) for q in rows[i]), int(b)) for i, b in zip(order, blocks, strict=True)]
 
 
+def around(quads_xy, angle):
+    """float64 [4, 2]: the smallest rectangle around quads whose first side goes down to the right by an angle, in
+    radians.
+    """
+    straight = _turned(np.asarray(quads_xy, np.float64).reshape(-1, 2), -angle)
+    (x0, y0), (x1, y1) = straight.min(0), straight.max(0)
+    return _turned(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), angle)
+
+
 def _sides(quads_xy):
     """(the first side [N, 2], its length [N], the height [N])."""
     quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)

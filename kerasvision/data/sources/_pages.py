@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from kerasvision.data.sources._lines import font_of
 from kerasvision.data.sources._signs import taken
+from kerasvision.ops.reading_order import around
 
 _MARGIN = 0.08  # of a line's height, between its ink and its quad
 _TITLE, _HEADING = 1.7, 1.25  # of the em of the text
@@ -45,11 +46,7 @@ class Printed:
     def quad(self):
         """float64 [4, 2], around all its words, in their direction."""
         along = self.quads[0, 1] - self.quads[0, 0]
-        cos, sin = along / np.linalg.norm(along)
-        turn = np.array([[cos, -sin], [sin, cos]])
-        straight = self.quads @ turn
-        (x0, y0), (x1, y1) = straight.min((0, 1)), straight.max((0, 1))
-        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]) @ turn.T
+        return around(self.quads, math.atan2(along[1], along[0]))
 
 
 def render(paper, words, seed):
@@ -122,7 +119,9 @@ class _Setter:
         ends = [bottom] * self._columns
         ends[-1] -= float(self._rng.uniform(0, 0.5)) * (bottom - top)
         lines = [
-            line for i in range(self._columns) for line in self._column(left + i * (width + gutter), top, width, ends[i])
+            line
+            for i in range(self._columns)
+            for line in self._column(left + i * (width + gutter), top, width, ends[i])
         ]
         return [*before, *lines, *after]
 
