@@ -1,7 +1,7 @@
-"""Quadrilaterals of a page -> lines, columns and the order in which a person reads them, by gaps and directions alone.
+"""Quadrilaterals of a page -> lines, columns and the order in which a person reads them, by gaps and directions.
 
-Quads are float [N, 4, 2], x and y of the corners clockwise as seen, the first at the text's own upper left, in pixels as
-in `ops.resample`; each is a line, a part of one, or a word. On the host, by numpy.
+Quads are float [N, 4, 2], x and y of the corners clockwise as seen, the first at the text's own upper left, in pixels
+as in `ops.resample`; each is a line, a part of one, or a word. On the host, by numpy.
 
 Two lines follow one another by the rules of T. M. Breuel, High Performance Document Layout Analysis, Symposium on
 Document Image Understanding Technology 2003, section 4: the upper one of two that stand above one another comes first,
@@ -50,8 +50,8 @@ def angle_of(quads_xy):
 
 
 def upright(quads_xy, angle):
-    """Quads with the first side along the lines: a narrow letter is higher than wide, and detectors take its longer side
-    for the first. Longer quads that stand upright stay as they are.
+    """Quads with the first side along the lines: a narrow letter is higher than wide, and detectors take its longer
+    side for the first. Longer quads that stand upright stay as they are.
     """
     quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
     if not len(quads):
@@ -66,7 +66,7 @@ def upright(quads_xy, angle):
 def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
     """The `Line`s of a page, a list in reading order. quads_xy: float [N, 4, 2], of `upright`.
 
-    right_to_left: of words in a line, and of columns. word_gap: heights of a line; what is less far apart is of one line.
+    right_to_left: of words in a line, and of columns. word_gap: heights of a line; what is less far apart is of one.
     What is further apart, by up to 3 heights, is so where words of the rows above and below stand across the gap, as in
     justified text.
 
@@ -169,8 +169,8 @@ def _line_gap(boxes):
 
 
 def _apart(boxes, sizes):
-    """Boxes, of which those of rows that are far from the others, at the top or at the bottom, reach from the left to the
-    right end of all: up to two titles or page numbers at the top, and a short row at the bottom.
+    """Boxes, of which those of rows that are far from the others, at the top or at the bottom, reach from the left to
+    the right end of all: up to two titles or page numbers at the top, and a short row at the bottom.
     """
     held, far = boxes.copy(), _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes))
     left = np.arange(len(boxes))
@@ -234,8 +234,8 @@ def _ordered(boxes, size):
 
 
 def _blocks(boxes, sizes):
-    """int [N]: the paragraph of each line of a page in reading order. A new one begins where a line does not stand close
-    below the one before it, and where the height of letters changes.
+    """int [N]: the paragraph of each line of a page in reading order. A new one begins where a line does not stand
+    close below the one before it, and where the height of letters changes.
     """
     far, numbers = _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes)), [0]
     for i in range(1, len(boxes)):

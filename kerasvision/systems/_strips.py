@@ -117,8 +117,8 @@ def runs_from_right_to_left(text):
 
 
 def logical(words, texts):
-    """The words of a line of a script that is written from right to left, seen from left to right, in the order in which
-    they are read: runs of words of other scripts and of numbers keep theirs (as of Unicode's annex 9, without its
+    """The words of a line of a script that is written from right to left, seen from left to right, in the order in
+    which they are read: runs of words of other scripts and of numbers keep theirs (as of Unicode's annex 9, without its
     levels of embedding).
     """
     found, run = [], []

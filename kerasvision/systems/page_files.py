@@ -23,8 +23,8 @@ def to_text(pages, name):
 
 
 def to_json(pages, name):
-    """{"file", "pages": [{"page", "width", "height", "blocks": [{"lines": [{"text", "score", "quad_xy", "words"}]}], ...
-    }]}, a page counted from 1.
+    """{"file", "pages": [{"page", "width", "height", "blocks": [{"lines": [{"text", "score", "quad_xy", "words"}]}],
+    "unread", "is_full"}]}, a page counted from 1.
     """
     rows = [{"page": number} | page.to_json() for number, page in enumerate(pages, 1)]
     return json.dumps({"file": name, "pages": rows}, ensure_ascii=False, indent=1) + "\n"

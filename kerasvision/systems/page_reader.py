@@ -1,4 +1,4 @@
-"""A page read by two models: a detector finds lines or words, a recognizer reads them, gaps and directions order them."""
+"""A page read by two models: a detector finds lines or words, a recognizer reads them; gaps and directions give order."""
 
 import dataclasses
 import hashlib
@@ -153,7 +153,8 @@ def check_models(models, names=("the detector", "the recognizer")):
     detector, recognizer = models["detector"].arch, models["recognizer"].arch
     if "quads_xy" not in detector.outputs:
         raise UsageError(
-            f"{names[0]} ({detector.registered_name}) finds no text; the first model is a detector, as text_detection/db"
+            f"{names[0]} ({detector.registered_name}) finds no text; the first model is a detector such as "
+            "text_detection/db"
         )
     if "path_score" not in recognizer.outputs:
         raise UsageError(

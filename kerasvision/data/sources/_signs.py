@@ -125,7 +125,7 @@ def _plain(h, w, rng):
 
 
 def taken(wall, canvas, rng):
-    """uint8 [h, w, 3]: the picture that a camera would take of a float32 canvas. wall: has `blur`, `noise`, `quality`."""
+    """uint8 [h, w, 3]: what a camera would take of a float32 canvas. wall: has `blur`, `noise` and `quality`."""
     blur, noise, quality = rng.uniform(0, wall.blur), rng.uniform(0, wall.noise), int(rng.integers(wall.quality, 101))
     pixels = Image.fromarray(np.clip(np.round(canvas), 0, 255).astype(np.uint8))
     pixels = np.asarray(pixels.filter(ImageFilter.GaussianBlur(blur)), np.float32)

@@ -31,8 +31,8 @@ ALLOWED = {
 @sources.register("rendered_page")
 @dataclasses.dataclass(frozen=True)
 class RenderedPage(Source):
-    """Samples: `image` uint8 [h, w, 3], and in reading order `quads_xy` float32 [N, 4, 2] around the ink of each line (or
-    word), the first corner at its upper left and the others clockwise, and `texts` string [N].
+    """Samples: `image` uint8 [h, w, 3], and in reading order `quads_xy` float32 [N, 4, 2] around the ink of each line
+    (or word), the first corner at its upper left and the others clockwise, and `texts` string [N].
 
     A page has columns of paragraphs, some indented, justified or with headings, and perhaps a title over all columns
     and a page number at the top or the bottom. It is read from the title down each column, the left one first; a page
