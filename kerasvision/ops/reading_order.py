@@ -22,6 +22,8 @@ _LETTER = 1.5  # a quad that is less long than this times its height says little
 _TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
 _SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
 _FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
+_NEAR = 5.0  # heights up and down, in which lines tell how wide their column is
+_GUTTER = 0.8  # heights between columns at least
 _OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
 
 
@@ -69,9 +71,6 @@ def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
     right_to_left: of words in a line, and of columns. word_gap: heights of a line; what is less far apart is of one.
     What is further apart, by up to 3 heights, is so where words of the rows above and below stand across the gap, as in
     justified text.
-
-    What it does not see: a short line below a centered heading that it does not reach under comes before it, if it is
-    to its left.
     """
     quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
     if not len(quads):
@@ -84,7 +83,7 @@ def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
     rows = _rows(boxes, heights, word_gap)
     hulls = np.array([[*boxes[row, :2].min(0), *boxes[row, 2:].max(0)] for row in rows])
     sizes = np.array([np.median(heights[row]) for row in rows])
-    order = _ordered(_apart(hulls, sizes), float(np.median(sizes)))
+    order = _ordered(*_apart(hulls, sizes), float(np.median(sizes)))
     blocks = _blocks(hulls[order], sizes[order])
     return [Line(tuple(int(q) for q in rows[i]), int(b)) for i, b in zip(order, blocks, strict=True)]
 
@@ -169,21 +168,24 @@ def _line_gap(boxes):
 
 
 def _apart(boxes, sizes):
-    """Boxes, of which those of rows that are far from the others, at the top or at the bottom, reach from the left to
-    the right end of all: up to two titles or page numbers at the top, and a short row at the bottom.
+    """(boxes, bool [N]): boxes of which those of rows that are far from the others, at the top or at the bottom, reach
+    from the left to the right end of all, and which these are: up to two titles or page numbers at the top, and a short
+    row at the bottom.
     """
     held, far = boxes.copy(), _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes))
-    left = np.arange(len(boxes))
+    left, is_apart = np.arange(len(boxes)), np.zeros(len(boxes), bool)
     for _ in range(2):
         row = _far_row(boxes[left], far)
         if row.all() or row.sum() > 1 and not _is_short(boxes, left[row]):
             break
         _widen(held, boxes, left[row])
+        is_apart[left[row]] = True
         left = left[~row]
     row = _far_row(boxes[left] * [1, -1, 1, -1], far)
     if not row.all() and _is_short(boxes, left[row]):
         _widen(held, boxes, left[row])
-    return held
+        is_apart[left[row]] = True
+    return held, is_apart
 
 
 def _far_row(boxes, far):
@@ -206,9 +208,9 @@ def _widen(held, boxes, row):
     held[row, 3] = held[row, 1] + (high - low) / len(row)
 
 
-def _ordered(boxes, size):
+def _ordered(boxes, is_apart, size):
     """Indices in reading order."""
-    left, _, right, _ = boxes.T
+    left, right = _in_columns(boxes, size, is_apart)
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     shared = np.minimum(right[:, None], right[None]) - np.maximum(left[:, None], left[None])
     narrow = np.minimum((right - left)[:, None], (right - left)[None])
@@ -231,6 +233,36 @@ def _ordered(boxes, size):
         free[chosen] = False
         waits = waits - before[chosen]
     return order
+
+
+def _in_columns(boxes, size, is_apart):
+    """(left, right), [N] each: the ends of the columns that lines stand in, as far as lines around them tell: those
+    that touch them, up to what stands beside them in their row. So a last word below an indentation is below that
+    line. What reaches over two columns, or is apart from all, tells nothing.
+    """
+    left, top, right, bottom = boxes.T
+    middle = (top + bottom) / 2
+    touch = np.minimum(right[:, None], right) > np.maximum(left[:, None], left)
+    row = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    beside = (row > _TOUCH * np.minimum(bottom - top, (bottom - top)[:, None])) & ~touch
+    across = is_apart | [_is_across(i, boxes, middle, touch, _GUTTER * size) for i in range(len(boxes))]
+    tells = touch & (np.abs(middle[:, None] - middle) <= _NEAR * size) & ~across
+    before = beside & (left[None] < left[:, None])
+    after = beside & (left[None] > left[:, None])
+    low = np.maximum(np.where(tells, left, np.inf).min(1), np.where(before, right, -np.inf).max(1))
+    high = np.minimum(np.where(tells, right, -np.inf).max(1), np.where(after, left, np.inf).min(1))
+    return np.minimum(low, left), np.maximum(high, right)
+
+
+def _is_across(i, boxes, middle, touch, gutter):
+    """Whether a line reaches over a gutter: the lines that it sees above, or below, are that far apart somewhere."""
+    for side in (middle - middle[i], middle[i] - middle):
+        there = np.flatnonzero(touch[i] & (side > 0))
+        nearer = side[there][None] < side[there][:, None]
+        seen = there[~(nearer & touch[np.ix_(there, there)]).any(1)]
+        if len(seen) > 1 and boxes[seen, 0].max() - boxes[seen, 2].min() > gutter:
+            return True
+    return False
 
 
 def _blocks(boxes, sizes):

@@ -1,4 +1,4 @@
-"""A page read by two models: a detector finds lines or words, a recognizer reads them; gaps and directions give order."""
+"""A page read by two models: a detector finds text, a recognizer reads it, and gaps and directions give the order."""
 
 import dataclasses
 import hashlib

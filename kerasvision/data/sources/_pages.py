@@ -118,12 +118,8 @@ class _Setter:
         width = (right - left - gutter * (self._columns - 1)) / self._columns
         ends = [bottom] * self._columns
         ends[-1] -= float(self._rng.uniform(0, 0.5)) * (bottom - top)
-        lines = [
-            line
-            for i in range(self._columns)
-            for line in self._column(left + i * (width + gutter), top, width, ends[i])
-        ]
-        return [*before, *lines, *after]
+        columns = [self._column(left + i * (width + gutter), top, width, end) for i, end in enumerate(ends)]
+        return [*before, *(line for column in columns for line in column), *after]
 
     def _title(self, left, top, right):
         em, width = _TITLE * self._em, right - left
