@@ -13,9 +13,11 @@ from PIL import Image
 
 from kerasvision import api
 from kerasvision.cli.main import main
+from kerasvision.core.registry import sources
 from kerasvision.systems import page_reader
 from tests import store
 from tests.contract import brief, reading_cases
+from tests.contract.cases import CaseSamples
 from tests.systems.drawn_pages import Finder, Reader, painted, printed
 
 FORMS = {"text": ".txt", "json": ".json", "hocr": ".hocr", "alto": ".alto.xml", "tsv": ".tsv"}
@@ -211,8 +213,12 @@ def test_wrong_use_is_one_line(pages, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def runs():
-    """(a detector, a recognizer) of a few words, which tests have trained for seconds."""
-    return [str(store.trained(brief.recipe_of(name))) for name in ("text_detection/db", "text_recognition/conv")]
+    """[a detector, a recognizer] of a few words, which the contract tests train too, for seconds."""
+    sources.register("contract_case")(CaseSamples)
+    try:
+        yield [str(store.trained(brief.recipe_of(name))) for name in ("text_detection/db", "text_recognition/conv")]
+    finally:
+        sources._parts.pop("contract_case")
 
 
 @pytest.fixture(scope="module")
