@@ -1,7 +1,6 @@
 """`kerasvision read DETECTOR RECOGNIZER FILE...`: pages of text, in reading order."""
 
 import glob
-import json
 import pathlib
 import sys
 
@@ -150,8 +149,3 @@ def _check_names(documents):
                 f"{seen[stem]} and {path} would be written to one name, {stem}; read them into two folders (--out)"
             )
         seen[stem] = path
-
-
-def json_line(path, number, page):
-    """A page as one line."""
-    return json.dumps({"input": path, "page": number + 1} | page.to_json(), ensure_ascii=False)

@@ -131,13 +131,13 @@ class Reading:
         return page
 
     def _write(self, path, pages):
-        from kerasvision.cli.read import json_line
         from kerasvision.core.files import write_text
         from kerasvision.systems.page_files import FORMS
 
         if self._args.json:
             for number, page in enumerate(pages):
-                print(json_line(path, number, page), flush=True)
+                row = {"input": path, "page": number + 1} | page.to_json()
+                print(json.dumps(row, ensure_ascii=False), flush=True)
             return
         for form in self._forms:
             suffix, to_form = FORMS[form]
