@@ -15,6 +15,7 @@ from kerasvision import api
 from kerasvision.cli.main import main
 from kerasvision.core.registry import sources
 from kerasvision.systems import page_reader
+from kerasvision.train.run import load_run
 from tests import store
 from tests.contract import brief, reading_cases
 from tests.contract.cases import CaseSamples
@@ -246,3 +247,18 @@ def test_trained_models_read_and_are_saved_as_one(runs, scenes, tmp_path, capsys
     assert main(["read", *runs, files[0], "--json", "--set", "detector.max_quads=1"]) == 0
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)["blocks"]) <= 1 and "--set detector.max_quads=2" in captured.err
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("spec", ["tflite:float32", "onnx"])
+def test_exported_files_read_as_the_runs_do(runs, scenes, spec, capsys):
+    """Each with its own detector and recognizer, line by line."""
+    files, said = sorted(map(str, scenes.iterdir())), []
+    recipes = [load_run(run).recipe for run in runs]
+    places = {"tflite:float32": "tflite/models/{}/model.tflite", "onnx": "onnx/{}/model.onnx"}
+    paths = [store.exported(r, tuple(places), 8)[2] / places[spec].format(r.name) for r in recipes]
+    for models in (runs, map(str, paths)):
+        assert main(["read", *models, *files, "--json"]) == 0
+        rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+        said.append([[line["text"] for block in row["blocks"] for line in block["lines"]] for row in rows])
+    assert said[0] == said[1] and any(said[0])

@@ -147,7 +147,7 @@ CASES = (
 def test_every_architecture_s_evaluator_is_among_them():
     held = {type(make()[0]) for make in CASES}
     made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
-    of_systems = {Tracking, Following}
+    of_systems = {Tracking, Following, PageReading}
     assert {type(arch.evaluator(classes)) for arch, classes in made} | of_systems == held, (
         "give a new evaluator a case here"
     )

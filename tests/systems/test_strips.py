@@ -32,7 +32,7 @@ def test_what_fits_is_one_part():
 
 
 def test_cuts_are_in_the_widest_gap_of_the_second_half():
-    assert parts_of(strip(30, 20, 30, 4, 20, 8, 40), 120) == [Part(0, 108, False), Part(108, 132, True)]
+    assert parts_of(strip(30, 20, 30, 4, 20, 8, 40), 120) == [Part(0, 108, False), Part(108, 152, True)]
     assert parts_of(strip(101, 20, 20), 100)[0].behind <= 100
 
 
