@@ -50,12 +50,12 @@ class Session:
     def __init__(self, system, models):
         if set(models) != set(system.models):
             raise UsageError(f"{system.registered_name} is made of {_named(system.models)}; seen: {_named(models)}")
-        self.system, self._models = system, models
+        self.system, self.models = system, models
         self.state = system.start()
 
     def step(self, inputs):
         """inputs: what `System.step` takes -> its answer, a dict of numpy arrays. The state becomes the next one."""
-        self.state, answer = self.system.step(self._models, self.state, inputs)
+        self.state, answer = self.system.step(self.models, self.state, inputs)
         return answer
 
     def restart(self):

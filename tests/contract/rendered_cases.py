@@ -66,9 +66,16 @@ def _rendered_scene(root):
     return [Drawn(create("sources/rendered_scene", **held, **more), sizes, 1) for more in ({}, grounds)]
 
 
+def _rendered_page(root):
+    held = {"pages": (3, 2, 2), "image_size": (128, 160), "size": (6, 8), "columns": (1, 2)}
+    sizes = {"train": 3, "validation": 2, "test": 2}
+    return [Drawn(create("sources/rendered_page", **held, unit=unit), sizes, 1) for unit in ("line", "word")]
+
+
 DRAWERS = {
     "cut_paste": _cut_paste,
     "moving": _moving,
     "rendered_text": _rendered_text,
     "rendered_scene": _rendered_scene,
+    "rendered_page": _rendered_page,
 }

@@ -10,6 +10,7 @@ from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.following import Following
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
+from kerasvision.metrics.pages import PageReading
 from kerasvision.metrics.quads import Quads
 from kerasvision.metrics.reading import Reading
 from kerasvision.metrics.regression import Numbers
@@ -88,6 +89,13 @@ def quads():
     return Quads(), {"quads_xy": found, "count": RNG.integers(1, 6, COUNT)}, {"quads_xy": true}
 
 
+def pages():
+    corners = np.float64([[0, 0], [30, 0], [30, 10], [0, 10]]) + 40 * np.arange(5)[:, None, None]
+    orders = [RNG.permutation(5)[: RNG.integers(1, 6)] for _ in range(COUNT)]
+    found = {"words": [list("abcde")[: len(o)] for o in orders], "word_quads_xy": [corners[o] for o in orders]}
+    return PageReading(), found, {"words": [list("abcde")] * COUNT, "word_quads_xy": [corners] * COUNT}
+
+
 def retrieval():
     vectors = RNG.normal(size=(COUNT, 4))
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -128,6 +136,7 @@ def known_classes():
 CASES = (
     *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
     quads,
+    pages,
     tracking,
     following,
     known_classes,
@@ -138,7 +147,7 @@ CASES = (
 def test_every_architecture_s_evaluator_is_among_them():
     held = {type(make()[0]) for make in CASES}
     made = [(ARCHITECTURES[name].make(), ARCHITECTURES[name].classes) for name in architectures]
-    of_systems = {Tracking, Following}
+    of_systems = {Tracking, Following, PageReading}
     assert {type(arch.evaluator(classes)) for arch, classes in made} | of_systems == held, (
         "give a new evaluator a case here"
     )

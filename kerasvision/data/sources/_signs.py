@@ -57,7 +57,7 @@ def render(wall, lines, seed):
             quads.append(quad)
             texts.append(text)
             _write(canvas, patch, angle, quad, wall.contrast, np.random.default_rng(own))
-    return _taken(wall, canvas, rng), np.float32(quads).reshape(-1, 4, 2), texts
+    return taken(wall, canvas, rng), np.float32(quads).reshape(-1, 4, 2), texts
 
 
 def _patch(text, font):
@@ -124,8 +124,8 @@ def _plain(h, w, rng):
     return (first + part * (last - first)).astype(np.float32)
 
 
-def _taken(wall, canvas, rng):
-    """The picture that a camera would take."""
+def taken(wall, canvas, rng):
+    """uint8 [h, w, 3]: what a camera would take of a float32 canvas. wall: has `blur`, `noise` and `quality`."""
     blur, noise, quality = rng.uniform(0, wall.blur), rng.uniform(0, wall.noise), int(rng.integers(wall.quality, 101))
     pixels = Image.fromarray(np.clip(np.round(canvas), 0, 255).astype(np.uint8))
     pixels = np.asarray(pixels.filter(ImageFilter.GaussianBlur(blur)), np.float32)

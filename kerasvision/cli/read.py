@@ -1,0 +1,151 @@
+"""`kerasvision read DETECTOR RECOGNIZER FILE...`: pages of text, in reading order."""
+
+import glob
+import pathlib
+import sys
+
+from kerasvision.cli.recipes import add_settings
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import lines_of
+
+HELP = "read pages of text (pictures, TIFFs, PDFs) with a detector of text and a recognizer of lines"
+FORMS = ("text", "json", "hocr", "alto", "tsv")
+_MODELS = ("detector", "recognizer")
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="DETECTOR RECOGNIZER FILE",
+        help="a run or exported file of text_detection/*, one of text_recognition/* (or, in place of both, a folder "
+        "that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
+    )
+    parser.add_argument("--out", metavar="DIR", help="write a file for each document and form there")
+    text = "text, json, hocr, alto, tsv (default: text); without --out one of them, on stdout"
+    parser.add_argument("--as", dest="forms", nargs="+", choices=FORMS, default=[], metavar="FORM", help=text)
+    parser.add_argument("--json", action="store_true", help="one JSON line a page on stdout")
+    parser.add_argument("--dpi", type=float, default=200.0, help="dots an inch that PDFs are drawn with (default: 200)")
+    parser.add_argument("--resume", action="store_true", help="go on with --out where the same command was stopped")
+    parser.add_argument("--save", metavar="FOLDER", help="copy both models and the settings there, for the next time")
+    add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
+
+
+def run(args):
+    """Read every document; 1 if any failed, after all were tried."""
+    forms = _forms(args)
+    session, words = _reader(args)
+    if args.save:
+        _save(args, session)
+    documents = _documents(words, bool(args.save))
+    if not documents:
+        return 0
+    from kerasvision.cli.reading import Journal, Reading
+    from kerasvision.systems.page_reader import identity_of
+
+    journal = None
+    if args.out:
+        _check_names(documents)
+        journal = Journal(args.out, forms, lambda: f"{identity_of(session)} {args.dpi:g}", args.resume)
+    reading = Reading(session, journal, forms, args)
+    for path in documents:
+        if journal and journal.is_done(path):
+            reading.skipped += 1
+            continue
+        try:
+            reading.read(path, len(documents))
+        except KerasVisionError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            reading.failed += 1
+            print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
+    if journal:
+        journal.end()
+    print(reading.in_words(), file=sys.stderr)
+    return 1 if reading.failed else 0
+
+
+def _forms(args):
+    forms = tuple(dict.fromkeys(args.forms or ("text",)))
+    if args.resume and not args.out:
+        raise UsageError("--resume goes on writing to --out; name the folder that was written to")
+    if args.json and (args.forms or args.out):
+        raise UsageError("--json prints a line a page; for files give --out and --as json")
+    if not args.out and len(forms) > 1:
+        raise UsageError(f"--as {' '.join(forms)}: name a folder to write them to, with --out")
+    if not 10 <= args.dpi <= 1200:
+        raise UsageError(f"--dpi {args.dpi:g}; allowed: 10 to 1200")
+    return forms
+
+
+def _reader(args):
+    """(session, the words that name documents)."""
+    from kerasvision.api import load
+    from kerasvision.core.overrides import with_settings
+    from kerasvision.systems.base import FILE, Session, load_system
+    from kerasvision.systems.page_reader import PageReader, check_models
+
+    own, settings = [], {name: [] for name in _MODELS}
+    for setting in args.settings:
+        model, dot, rest = setting.partition(".")
+        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
+    if pathlib.Path(args.words[0], FILE).exists():
+        # such a folder has its models in models/NAME
+        session = load_system(
+            args.words[0],
+            lambda path: load(path, settings[path.relative_to(pathlib.Path(args.words[0], "models")).parts[0]]),
+        )
+        if not isinstance(session.system, PageReader):
+            raise UsageError(f"{args.words[0]} holds a {session.system.called}; read takes one that --save wrote")
+        words = args.words[1:]
+    else:
+        if len(args.words) < 2:
+            raise UsageError("read needs a DETECTOR, a RECOGNIZER and FILEs, or a folder that --save wrote and FILEs")
+        models = {n: load(w, settings[n]) for n, w in zip(_MODELS, args.words[:2], strict=True)}
+        session, words = Session(PageReader(), models), args.words[2:]
+    check_models(session.models, args.words[:2] if words == args.words[2:] else _MODELS)
+    session.system = with_settings(session.system, own, "word_gap=0.8")
+    return session, words
+
+
+def _save(args, session):
+    from kerasvision.systems.base import FILE, save_system
+
+    if pathlib.Path(args.words[0], FILE).exists():
+        raise UsageError(f"--save: {args.words[0]} is saved already; copy the folder")
+    if held := [s for s in args.settings if s.partition(".")[0] in _MODELS and "." in s.partition("=")[0]]:
+        raise UsageError(f"--save keeps no settings of a model; leave {held[0]} out, and give it when reading")
+    save_system(session.system, dict(zip(_MODELS, args.words[:2], strict=True)), args.save)
+    print(f"saved: {args.save}", file=sys.stderr)
+
+
+def _documents(words, may_be_none):
+    """Paths of files, in the order given; what is in folders and what globs name, sorted."""
+    from kerasvision.data.pages import SUFFIXES
+
+    found = []
+    for word in words:
+        path = pathlib.Path(word)
+        if path.is_dir():
+            held = sorted(str(p) for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES))
+            if not held:
+                raise KerasVisionError(f"{word} holds no page; looked for {', '.join(SUFFIXES)}")
+            found += held
+        else:
+            found += [word] if path.is_file() else sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207
+    if not found and not may_be_none:
+        raise UsageError("read needs pages: pictures, TIFFs, PDFs, folders or globs behind the models")
+    return list(dict.fromkeys(found))
+
+
+def _check_names(documents):
+    """Refuse two documents whose files would have one name."""
+    seen = {}
+    for path in documents:
+        stem = pathlib.Path(path).stem
+        if stem in seen:
+            raise UsageError(
+                f"{seen[stem]} and {path} would be written to one name, {stem}; read them into two folders (--out)"
+            )
+        seen[stem] = path

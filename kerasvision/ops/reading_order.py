@@ -1,0 +1,278 @@
+"""Quadrilaterals of a page -> lines, columns and the order in which a person reads them, by gaps and directions.
+
+Quads are float [N, 4, 2], x and y of the corners clockwise as seen, the first at the text's own upper left, in pixels
+as in `ops.resample`; each is a line, a part of one, or a word. On the host, by numpy.
+
+Two lines follow one another by the rules of T. M. Breuel, High Performance Document Layout Analysis, Symposium on
+Document Image Understanding Technology 2003, section 4: the upper one of two that stand above one another comes first,
+and the left one of two that do not, unless a line between them stands above or below both. Added: a short row that is
+far from all others at the top or at the bottom, such as a page number, stands above or below everything.
+"""
+
+import dataclasses
+
+import numpy as np
+
+_SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
+_WIDEST = 3.0  # heights; words of a line are not further apart
+_ROWS = 4.5  # of a gap between columns, above or below each row
+_CORRIDOR = 0.5  # heights that it is wide
+_TOUCH = 0.3  # of a height, by which lines that stand above one another overlap
+_LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
+_TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
+_SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
+_FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
+_NEAR = 5.0  # heights up and down, in which lines tell how wide their column is
+_GUTTER = 0.8  # heights between columns at least
+_OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """quads: indices of its quads in reading order. block: number of the paragraph that it stands in, from 0."""
+
+    quads: tuple[int, ...]
+    block: int
+
+
+def angle_of(quads_xy):
+    """Radians by which lines go down to the right: the median of the quads' first sides, by their lengths; 0.0 of no
+    quads. Of quads that stand upright by less than 45 degrees.
+    """
+    along, lengths, heights = _sides(quads_xy)
+    long = lengths >= _LETTER * heights
+    along, lengths = (v[long] if long.any() else v for v in (along, lengths))
+    angles = np.arctan2(along[:, 1], along[:, 0])
+    flat = np.abs(angles) <= np.pi / 4
+    if not flat.any():
+        return 0.0
+    order = np.argsort(angles[flat])
+    weight = np.cumsum(lengths[flat][order])
+    return float(angles[flat][order][np.searchsorted(weight, weight[-1] / 2)])
+
+
+def upright(quads_xy, angle):
+    """Quads with the first side along the lines: a narrow letter is higher than wide, and detectors take its longer
+    side for the first. Longer quads that stand upright stay as they are.
+    """
+    quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
+    if not len(quads):
+        return quads
+    along, lengths, heights = _sides(quads)
+    usual = np.median(np.minimum(lengths, heights))
+    turns = np.round((np.arctan2(along[:, 1], along[:, 0]) - angle) / (np.pi / 2)).astype(int)
+    turns = np.where(lengths <= _TALL * usual, turns, 0)
+    return np.stack([np.roll(quad, turn, 0) for quad, turn in zip(quads, turns, strict=True)])
+
+
+def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
+    """The `Line`s of a page, a list in reading order. quads_xy: float [N, 4, 2], of `upright`.
+
+    right_to_left: of words in a line, and of columns. word_gap: heights of a line; what is less far apart is of one.
+    What is further apart, by up to 3 heights, is so where words of the rows above and below stand across the gap, as in
+    justified text.
+    """
+    quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
+    if not len(quads):
+        return []
+    straight = _turned(quads, -angle_of(quads))
+    if right_to_left:
+        straight = straight * [-1.0, 1.0]
+    boxes = np.concatenate([straight.min(1), straight.max(1)], 1)
+    heights = np.minimum(_sides(quads)[2], boxes[:, 3] - boxes[:, 1])
+    rows = _rows(boxes, heights, word_gap)
+    hulls = np.array([[*boxes[row, :2].min(0), *boxes[row, 2:].max(0)] for row in rows])
+    sizes = np.array([np.median(heights[row]) for row in rows])
+    order = _ordered(*_apart(hulls, sizes), float(np.median(sizes)))
+    blocks = _blocks(hulls[order], sizes[order])
+    return [Line(tuple(int(q) for q in rows[i]), int(b)) for i, b in zip(order, blocks, strict=True)]
+
+
+def around(quads_xy, angle):
+    """float64 [4, 2]: the smallest rectangle around quads whose first side goes down to the right by an angle, in
+    radians.
+    """
+    straight = _turned(np.asarray(quads_xy, np.float64).reshape(-1, 2), -angle)
+    (x0, y0), (x1, y1) = straight.min(0), straight.max(0)
+    return _turned(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), angle)
+
+
+def _sides(quads_xy):
+    """(the first side [N, 2], its length [N], the height [N])."""
+    quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
+    along, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    return along, np.linalg.norm(along, axis=1), np.linalg.norm(down, axis=1)
+
+
+def _turned(quads, angle):
+    cos, sin = np.cos(angle), np.sin(angle)
+    return quads @ np.array([[cos, sin], [-sin, cos]])
+
+
+def _rows(boxes, heights, word_gap):
+    """Lists of indices: quads of a line, from left to right. Each is joined with its nearest one to the right, if it is
+    that one's nearest to the left.
+    """
+    height = np.maximum(np.maximum(heights[:, None], heights[None]), np.percentile(heights, 75))
+    shared = np.minimum(boxes[:, None, 3], boxes[None, :, 3]) - np.maximum(boxes[:, None, 1], boxes[None, :, 1])
+    low = np.minimum(heights[:, None], heights[None])
+    gap = boxes[None, :, 0] - boxes[:, None, 2]  # from the right end of the row's quad to the left end of the column's
+    center = (boxes[:, 0] + boxes[:, 2]) / 2
+    near = (shared >= _SAME_ROW * low) & (gap < _WIDEST * height) & (center[None] > center[:, None])
+    cost = np.where(near, np.maximum(gap, 0) + 1e-6 * (center[None] - center[:, None]), np.inf)
+    right, left = cost.argmin(1), cost.argmin(0)
+    follows = {i: int(right[i]) for i in range(len(boxes)) if near[i, right[i]] and left[right[i]] == i}
+    wide = {i for i, j in follows.items() if gap[i, j] >= word_gap * height[i, j] and _parts(boxes, i, j, height[i, j])}
+    follows = {i: j for i, j in follows.items() if i not in wide}
+    rows = []
+    for first in sorted(set(range(len(boxes))) - set(follows.values())):
+        row = [first]
+        while row[-1] in follows:
+            row.append(follows[row[-1]])
+        rows.append(row)
+    return rows
+
+
+def _parts(boxes, i, j, height):
+    """Whether the gap between two boxes of a row, or a part of it, goes on through the rows above or below, as between
+    columns; gaps of words end at the next rows, whose words reach into them.
+    """
+    left, right = boxes[i, 2], boxes[j, 0]
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    own = (middle[i] + middle[j]) / 2
+    there = (boxes[:, 2] > boxes[i, 0]) & (boxes[:, 0] < boxes[j, 2])
+    sides = [side for side in (own - middle, middle - own) if (there & (side > height / 2)).any()]
+    if not sides:
+        return True
+    pitch = min(side[there & (side > height / 2)].min() for side in sides)
+    free = [_widest(boxes[(side > height / 2) & (side < _ROWS * pitch)], left, right) for side in sides]
+    return max(free) > _CORRIDOR * height
+
+
+def _widest(boxes, left, right):
+    """The widest part of left..right that no box reaches into."""
+    reached, widest = left, 0.0
+    for low, high in sorted(map(tuple, boxes[:, [0, 2]])):
+        widest = max(widest, min(low, right) - reached)
+        reached = max(reached, high)
+    return max(widest, right - reached)
+
+
+def _line_gap(boxes):
+    """The median distance of a line from the next one below it; 0.0 where none stands below another."""
+    over = np.minimum(boxes[:, None, 2], boxes[None, :, 2]) > np.maximum(boxes[:, None, 0], boxes[None, :, 0])
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    below = over & (middle[None] > middle[:, None])
+    gaps = np.where(below, boxes[None, :, 1] - boxes[:, None, 3], np.inf).min(1)
+    return max(0.0, float(np.median(gaps[np.isfinite(gaps)]))) if np.isfinite(gaps).any() else 0.0
+
+
+def _apart(boxes, sizes):
+    """(boxes, bool [N]): boxes of which those of rows that are far from the others, at the top or at the bottom, reach
+    from the left to the right end of all, and which these are: up to two titles or page numbers at the top, and a short
+    row at the bottom.
+    """
+    held, far = boxes.copy(), _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes))
+    left, is_apart = np.arange(len(boxes)), np.zeros(len(boxes), bool)
+    for _ in range(2):
+        row = _far_row(boxes[left], far)
+        if row.all() or row.sum() > 1 and not _is_short(boxes, left[row]):
+            break
+        _widen(held, boxes, left[row])
+        is_apart[left[row]] = True
+        left = left[~row]
+    row = _far_row(boxes[left] * [1, -1, 1, -1], far)
+    if not row.all() and _is_short(boxes, left[row]):
+        _widen(held, boxes, left[row])
+        is_apart[left[row]] = True
+    return held, is_apart
+
+
+def _far_row(boxes, far):
+    """bool [N]: the uppermost row, if it is far above the others; else all."""
+    top, bottom = np.sort(boxes[:, [1, 3]], 1).T
+    row = top < bottom[top.argmin()]
+    return row if row.all() or top[~row].min() - bottom[row].max() >= far else np.ones(len(boxes), bool)
+
+
+def _is_short(boxes, row):
+    width = boxes[:, 2].max() - boxes[:, 0].min()
+    return (boxes[row, 2] - boxes[row, 0]).sum() <= _SHORT * width
+
+
+def _widen(held, boxes, row):
+    """Let a row reach from end to end; what stands beside one another in it is put below one another."""
+    held[row, 0], held[row, 2] = boxes[:, 0].min(), boxes[:, 2].max()
+    low, high = boxes[row, 1].min(), boxes[row, 3].max()
+    held[row, 1] = low + (high - low) * np.argsort(np.argsort(boxes[row, 0])) / len(row)
+    held[row, 3] = held[row, 1] + (high - low) / len(row)
+
+
+def _ordered(boxes, is_apart, size):
+    """Indices in reading order."""
+    left, right = _in_columns(boxes, size, is_apart)
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    shared = np.minimum(right[:, None], right[None]) - np.maximum(left[:, None], left[None])
+    narrow = np.minimum((right - left)[:, None], (right - left)[None])
+    over = shared > np.minimum(_TOUCH * size, narrow / 2)
+    above = middle[:, None] < middle[None]
+    before = over & above
+    for a in range(len(boxes)):
+        beside = ~over[a] & (left[a] + right[a] < left + right)
+        # of each line beside it: whether one that touches both stands between them in height
+        low, high = np.minimum(middle[a], middle), np.maximum(middle[a], middle)
+        between = over[a][None] & over & (middle[None] > low[:, None]) & (middle[None] < high[:, None])
+        before[a] |= beside & ~between.any(1)
+    np.fill_diagonal(before, False)
+    waits, order, free = before.sum(0), [], np.ones(len(boxes), bool)
+    while free.any():
+        rows = np.flatnonzero(free)
+        # where lines wait for one another in a circle, the one that waits for the fewest
+        chosen = min(rows, key=lambda i: (waits[i], middle[i], left[i]))
+        order.append(int(chosen))
+        free[chosen] = False
+        waits = waits - before[chosen]
+    return order
+
+
+def _in_columns(boxes, size, is_apart):
+    """(left, right), [N] each: the ends of the columns that lines stand in, as far as lines around them tell: those
+    that touch them, up to what stands beside them in their row. So a last word below an indentation is below that
+    line. What reaches over two columns, or is apart from all, tells nothing.
+    """
+    left, top, right, bottom = boxes.T
+    middle = (top + bottom) / 2
+    touch = np.minimum(right[:, None], right) > np.maximum(left[:, None], left)
+    row = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    beside = (row > _TOUCH * np.minimum(bottom - top, (bottom - top)[:, None])) & ~touch
+    across = is_apart | [_is_across(i, boxes, middle, touch, _GUTTER * size) for i in range(len(boxes))]
+    tells = touch & (np.abs(middle[:, None] - middle) <= _NEAR * size) & ~across
+    before = beside & (left[None] < left[:, None])
+    after = beside & (left[None] > left[:, None])
+    low = np.maximum(np.where(tells, left, np.inf).min(1), np.where(before, right, -np.inf).max(1))
+    high = np.minimum(np.where(tells, right, -np.inf).max(1), np.where(after, left, np.inf).min(1))
+    return np.minimum(low, left), np.maximum(high, right)
+
+
+def _is_across(i, boxes, middle, touch, gutter):
+    """Whether a line reaches over a gutter: the lines that it sees above, or below, are that far apart somewhere."""
+    for side in (middle - middle[i], middle[i] - middle):
+        there = np.flatnonzero(touch[i] & (side > 0))
+        nearer = side[there][None] < side[there][:, None]
+        seen = there[~(nearer & touch[np.ix_(there, there)]).any(1)]
+        if len(seen) > 1 and boxes[seen, 0].max() - boxes[seen, 2].min() > gutter:
+            return True
+    return False
+
+
+def _blocks(boxes, sizes):
+    """int [N]: the paragraph of each line of a page in reading order. A new one begins where a line does not stand
+    close below the one before it, and where the height of letters changes.
+    """
+    far, numbers = _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes)), [0]
+    for i in range(1, len(boxes)):
+        before, own = boxes[i - 1], boxes[i]
+        under = min(before[2], own[2]) > max(before[0], own[0]) and own[1] + own[3] > before[1] + before[3]
+        alike = max(sizes[i], sizes[i - 1]) <= _OTHER_SIZE * min(sizes[i], sizes[i - 1])
+        numbers.append(numbers[-1] + (not (under and alike and own[1] - before[3] < far)))
+    return numbers

@@ -1,0 +1,131 @@
+"""Strips of text for a recognizer of one size: where long ones are cut, and what was read of the parts put together."""
+
+import dataclasses
+import unicodedata
+
+import numpy as np
+
+from kerasvision.core.characters import BLANK
+from kerasvision.ops.geometry import PAD_VALUE
+
+_QUIET = 0.25  # of the contrast of columns with ink; columns with less are between letters
+_WORD_GAP = 0.18  # heights of quiet columns in a row, from which on they part words
+_MOST_PARTS = 64  # of a strip; a longer one is made less long
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Columns of a strip. blank: whether words are parted where it begins."""
+
+    first: int
+    behind: int
+    blank: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Character:
+    """name: a class. x: the middle of its frames, in columns of the strip."""
+
+    name: str
+    score: float
+    x: float
+
+
+def width_of(aspect, height, most):
+    """Columns of a strip that is `aspect` times as long as high."""
+    return int(np.clip(round(aspect * height), 1, most * _MOST_PARTS))
+
+
+def parts_of(strip, most):
+    """`Part`s, none wider than `most`, of uint8 [h, w, 3]: cut in the second half of what fits, in the middle of the
+    longest row of quiet columns, and where none is quiet at the one with the least contrast.
+    """
+    height, width = strip.shape[:2]
+    contrast, quiet = _contrast(strip)
+    parts, first, blank = [], 0, False
+    while width - first > most:
+        low, high = first + (most + 1) // 2, first + most
+        runs = [(a, b) for a, b in _runs(quiet) if b > low and a < high]
+        if runs:
+            a, b = max(runs, key=lambda run: (run[1] - run[0], run[0]))
+            cut, after = int(np.clip((a + b) // 2, low, high)), b - a >= _WORD_GAP * height
+        else:
+            cut, after = low + int(contrast[low:high].argmin()), False
+        parts.append(Part(first, cut, blank))
+        first, blank = cut, after
+    return [*parts, Part(first, width, blank)]
+
+
+def _contrast(strip):
+    """(float [w], bool [w]): the deviation of gray within each column, and whether it is quiet."""
+    contrast = strip.astype(np.float32).mean(-1).std(0)
+    return contrast, contrast < _QUIET * np.percentile(contrast, 90)
+
+
+def _runs(flags):
+    """[(first, behind)] of the runs of true values."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True))
+
+
+def canvas_of(strip, width):
+    """(uint8 [h, width, 3], where the strip begins): amid gray, as `ops.geometry` puts a letterbox."""
+    offset = (width - strip.shape[1]) // 2
+    canvas = np.full((strip.shape[0], width, 3), PAD_VALUE, np.uint8)
+    canvas[:, offset : offset + strip.shape[1]] = strip
+    return canvas, offset
+
+
+def words_of(strip, parts, read):
+    """[(characters of a word, its first column, the one behind it)], from left to right. read: the `Character`s of each
+    part.
+    """
+    words, fresh = [], True
+    for part, characters in zip(parts, read, strict=True):
+        fresh = fresh or part.blank
+        for character in characters:
+            if character.name == BLANK:
+                fresh = True
+                continue
+            if fresh:
+                words.append([])
+            words[-1].append(character)
+            fresh = False
+    _, quiet = _contrast(strip)
+    ends = [(word[0].x, word[-1].x) for word in words]
+    found = []
+    for number, word in enumerate(words):
+        low = (ends[number - 1][1] + ends[number][0]) / 2 if number else 0.0
+        high = (ends[number][1] + ends[number + 1][0]) / 2 if number + 1 < len(words) else strip.shape[1]
+        found.append((word, *_ink(quiet, low, high, ends[number])))
+    return found
+
+
+def _ink(quiet, low, high, middles):
+    """(first, behind): the columns of a word between these borders that hold ink; its characters' middles at least."""
+    first, behind = int(np.floor(low)), max(int(np.ceil(high)), int(np.floor(low)) + 1)
+    loud = np.flatnonzero(~quiet[first:behind])
+    if len(loud):
+        first, behind = first + int(loud[0]), first + int(loud[-1]) + 1
+    first = min(first, int(np.floor(middles[0])))
+    return first, max(behind, int(np.ceil(middles[1])), first + 1)
+
+
+def runs_from_right_to_left(text):
+    """Whether any character of a text is of a script that is written from right to left."""
+    return any(unicodedata.bidirectional(point) in ("R", "AL") for point in text)
+
+
+def logical(words, texts):
+    """The words of a line of a script that is written from right to left, seen from left to right, in the order in
+    which they are read: runs of words of other scripts and of numbers keep theirs (as of Unicode's annex 9, without its
+    levels of embedding).
+    """
+    found, run = [], []
+    for word, text in zip(reversed(words), reversed(texts), strict=True):
+        if runs_from_right_to_left(text):
+            found += [*reversed(run), word]
+            run = []
+        else:
+            run.append(word)
+    return found + list(reversed(run))

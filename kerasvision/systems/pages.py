@@ -1,0 +1,106 @@
+"""What is read of a page: paragraphs of lines of words, in reading order."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """text: without blanks. score: the probability that all its characters are right, were they independent. quad_xy:
+    four corners in pixels of the page, the first at its upper left and the others clockwise.
+    """
+
+    text: str
+    score: float
+    quad_xy: tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TextLine:
+    """words: in the order in which they are read. score: the probability of the likeliest paths of all its parts."""
+
+    words: tuple[Word, ...]
+    score: float
+    quad_xy: tuple[tuple[float, float], ...]
+
+    @property
+    def text(self):
+        """Its words, a blank between each two."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """size_wh: in pixels. blocks: paragraphs, each a tuple of `TextLine`. unread: lines that were found and of which
+    nothing was read. is_full: whether the detector found as many as it can, so that there may be more.
+    """
+
+    size_wh: tuple[int, int]
+    blocks: tuple[tuple[TextLine, ...], ...]
+    unread: int = 0
+    is_full: bool = False
+
+    @property
+    def lines(self):
+        """All lines in reading order."""
+        return [line for block in self.blocks for line in block]
+
+    @property
+    def text(self):
+        """A row a line, an empty row between paragraphs; "" of a page without text."""
+        return "\n\n".join("\n".join(line.text for line in block) for block in self.blocks)
+
+    def to_json(self):
+        """A dict of numbers and texts; `from_json` takes it back."""
+        blocks = [{"lines": [_line_json(line) for line in block]} for block in self.blocks]
+        width, height = self.size_wh
+        return {
+            "width": width,
+            "height": height,
+            "blocks": blocks,
+            "unread": self.unread,
+            "is_full": self.is_full,
+        }
+
+    @classmethod
+    def from_json(cls, held):
+        """The `Page` of what `to_json` gave."""
+        blocks = tuple(tuple(_line_of(line) for line in block["lines"]) for block in held["blocks"])
+        return cls((held["width"], held["height"]), blocks, held["unread"], held["is_full"])
+
+
+def page_of(answer):
+    """The `Page` of what `systems/page_reader` answers."""
+    blocks = []
+    words = [
+        Word(str(text), _rounded(score), _corners(quad))
+        for text, score, quad in zip(answer["words"], answer["word_scores"], answer["word_quads_xy"], strict=True)
+    ]
+    for number, (block, score, quad) in enumerate(
+        zip(answer["line_blocks"], answer["line_scores"], answer["line_quads_xy"], strict=True)
+    ):
+        own = tuple(words[i] for i in np.flatnonzero(answer["word_lines"] == number))
+        if block == len(blocks):
+            blocks.append([])
+        blocks[-1].append(TextLine(own, _rounded(score), _corners(quad)))
+    size = tuple(int(side) for side in answer["size_wh"])
+    return Page(size, tuple(map(tuple, blocks)), int(answer["unread"]), bool(answer["is_full"]))
+
+
+def _rounded(score):
+    return round(float(score), 6)
+
+
+def _corners(quad):
+    return tuple((round(float(x), 2), round(float(y), 2)) for x, y in quad)
+
+
+def _line_json(line):
+    words = [{"text": w.text, "score": w.score, "quad_xy": [list(p) for p in w.quad_xy]} for w in line.words]
+    return {"text": line.text, "score": line.score, "quad_xy": [list(p) for p in line.quad_xy], "words": words}
+
+
+def _line_of(held):
+    words = tuple(Word(w["text"], w["score"], tuple(map(tuple, w["quad_xy"]))) for w in held["words"])
+    return TextLine(words, held["score"], tuple(map(tuple, held["quad_xy"])))
