@@ -135,3 +135,37 @@ def test_one_that_is_hardly_wide_may_have_no_area(arch, side, expected):
     narrow = ((20, 0, 20 + side, 80), 0.9, 2)
     error, flip = apart(arch, found(SQUARE, narrow), found(SQUARE))
     assert (error, flip) == (pytest.approx(expected, rel=0.05), True)
+
+
+def seen(prediction, *rows):
+    """With candidates whose boxes suppression saw as they are."""
+    held = chosen_from(prediction, *rows)
+    return held | {"candidates_graph_xyxy": held["candidates_xyxy"]}
+
+
+@pytest.mark.parametrize(("left", "expected"), [(20, 1 / 3 - 0.5), (10, 3 / 5 - 0.5)])
+def test_a_file_that_does_not_suppress_is_told_by_the_overlap(arch, left, expected):
+    """Two boxes of 40 x 40, 20 or 10 apart; in the reference the second falls where more than a half is common."""
+    second = ((left, 0, left + 40, 40), 0.8, 1)
+    both = (SQUARE, second)
+    reference = seen(found(SQUARE, *([second] if expected < 0 else [])), *both)
+    error, _ = apart(arch, reference, found(*both))
+    assert error == pytest.approx(max(expected, 0.0), abs=1e-6)
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_one_candidate_explains_one_detection(arch, copies):
+    """Of no area, so that no overlap tells: TFLite's operator would give such a box until all places are taken."""
+    flat = ((20, 20, 20, 60), 0.95, 1)
+    reference = seen(found(SQUARE), SQUARE, flat)
+    error, _ = apart(arch, reference, found(*[flat] * copies))
+    assert error == pytest.approx(1.0 if copies > 1 else 1 / 3), (
+        "once it may be the square, with a corner that moved by 20 of 60"
+    )
+
+
+def test_what_a_file_lacks_is_not_explained_by_places(arch):
+    """As above, with 1,500 candidates that nearly all have the detection's own score."""
+    rows = [((60 + k, 0, 61 + k, 40), 0.89, 1) for k in range(1500)]
+    nothing = found((SQUARE[0], 0.0, -1)) | {"count": np.array([0], np.int32)}
+    assert apart(arch, seen(found(SQUARE), SQUARE, *rows), nothing) == (pytest.approx(0.85), True)
