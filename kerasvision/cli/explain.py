@@ -109,7 +109,8 @@ def _check_pair(args):
 
     others = {"--like": args.like, "--judge": args.judge, "--against": args.against, "--wants": args.wants}
     others |= {"--label": args.label, "--box": args.box, "--region": args.region, "--set": args.settings}
-    others |= {"--compare": args.compare is not None, "a further input": args.images}
+    others |= {"--compare": args.compare is not None, "a further input": args.images, "--split": args.split != "test"}
+    others |= {"--method": args.method != "grad_cam", "--examples": args.examples != 20}
     if given := [name for name, value in others.items() if value]:
         raise UsageError(f"--pair A B names its two inputs itself, and takes all of each; leave out {given[0]}")
 

@@ -23,6 +23,7 @@ from kerasvision.ops.heat import enlarged
 
 _AVERAGE, _MAX = keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D
 _LEAST = 1e-12  # of a length
+MOST_OFF = 1e-3  # of the sum of parts from the cosine: float32 is off by 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,8 +61,8 @@ class Alike:
 def alike(model, first, second):
     """The `Alike` of two prepared pictures, uint8 [h, w, 3] each, of an embedder.
 
-    model: `explain.base.Explainable`. Raises UsageError of a model that gives no embedding, of one whose embedding is
-    not pooled, and of a file that has joined the feature map with other layers.
+    model: `explain.base.Explainable` of a run. Raises UsageError of an exported file, of a model that gives no
+    embedding, and of one whose embedding is no sum over positions.
     """
     maps, pool, dense = _pooled(model)
     vectors = []
@@ -70,8 +71,13 @@ def alike(model, first, second):
         vectors.append((_by_position(tf.cast(own, tf.float32), pool, dense), np.asarray(whole, np.float64)[0]))
     (a, whole_a), (b, whole_b) = vectors
     lengths = max(float(np.linalg.norm(whole_a) * np.linalg.norm(whole_b)), _LEAST)
-    parts = np.einsum("ijd,kld->ijkl", a, b) / lengths
-    return Alike(float(whole_a @ whole_b) / lengths, parts)
+    held = Alike(float(whole_a @ whole_b) / lengths, np.einsum("ijd,kld->ijkl", a, b) / lengths)
+    if abs(held.parts.sum() - held.cosine) > MOST_OFF:
+        raise UsageError(
+            f"--pair: the parts add up to {held.parts.sum():.4f}, and the cosine is {held.cosine:.4f}; this model "
+            "rounds on the way, as after quantization-aware training; ask --like"
+        )
+    return held
 
 
 def spread(held, size):
@@ -81,13 +87,13 @@ def spread(held, size):
 
 def _pooled(model):
     name = model.arch.registered_name
+    if model.file is not None:
+        raise UsageError("--pair: an exported file does not give the weights that make its parts; ask the run")
     if "embedding" not in model.graph.output:
         raise UsageError(f"--pair: {name} gives no embedding, whose cosine could be explained; name an embedder")
     found = pooled(model.graph.output["embedding"])
     if found is None or not (hasattr(found[1], "shares") or isinstance(found[1], (_AVERAGE, _MAX))):
         raise UsageError(f"--pair: the embedding of {name} is no sum over positions here; ask --like, which needs none")
-    if not model.has(found[0]):
-        raise UsageError("--pair: this file does not hold its last feature map by itself; ask the run")
     return found
 
 

@@ -51,11 +51,11 @@ class Pair:
         ]
 
     def to_json(self):
-        """Plain JSON; `first` and `second` are (x, y) in the pixels of the pictures."""
-        places = [
-            {"first": self._pixel(0, a), "second": self._pixel(1, b), "part": part}
-            for a, b, part in self.held.pairs(MOST)
-        ]
+        """Plain JSON; `first` and `second` are (x, y) in the pixels of the pictures. A place in the border that fills
+        up a picture is left out.
+        """
+        found = ((self._pixel(0, a), self._pixel(1, b), part) for a, b, part in self.held.pairs(MOST))
+        places = [{"first": a, "second": b, "part": part} for a, b, part in found if a and b]
         sums = {"cosine": self.held.cosine, "sum_of_parts": float(self.held.parts.sum())}
         return {"pair": list(self.names)} | sums | {"places": places}
 
@@ -65,7 +65,7 @@ class Pair:
         line = f"{self.names[0]} and {self.names[1]}: cosine {document['cosine']:.4f}, "
         line += f"parts add up to {document['sum_of_parts']:.4f}"
         if not document["places"]:
-            return f"{line}; no place of the one goes along with any of the other"
+            return f"{line}; no place within the one goes along with any within the other"
         most = document["places"][0]
         return f"{line}; most by {most['first']} of the first and {most['second']} of the second: {most['part']:.4f}"
 
@@ -80,10 +80,12 @@ class Pair:
         return in_original(spread(own, self.sizes[number]), self.geometries[number], self.parts[number])
 
     def _pixel(self, number, place):
-        """The middle of a position, (x, y) in the pixels of a picture: where a peak at it lies."""
+        """The middle of a position, (x, y) in the pixels of a picture: where a peak at it lies; None outside of it."""
         own = np.zeros(self.held.parts.shape[:2] if number == 0 else self.held.parts.shape[2:])
         own[place] = 1.0
         heat = self._placed(number, own)
+        if heat.max() <= 0:
+            return None
         y, x = np.argwhere(heat >= heat.max() * (1 - 1e-6)).mean(0)
         return [round(float(x), 1), round(float(y), 1)]
 

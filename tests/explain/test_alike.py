@@ -1,5 +1,6 @@
 """Why two pictures are alike: parts of a cosine by hand, of pictures whose one common thing was drawn."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,8 +12,10 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
-from kerasvision.explain.alike import alike
+from kerasvision.explain import alike as alikeness
+from kerasvision.explain.alike import Alike, alike
 from kerasvision.explain.base import Explainable
+from kerasvision.explain.two import pair_of
 from kerasvision.layers.pooling import pool
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
@@ -145,3 +148,31 @@ def test_the_command_draws_and_names_places_in_the_pictures_pixels(tmp_path, cap
     )
     assert main(["explain", str(tmp_path / "run"), "--pair", *names, "--compare"]) == 2
     assert "leave out --compare" in capsys.readouterr().err
+
+
+def test_an_exported_file_is_refused(tmp_path):
+    model = dataclasses.replace(embedder("average"), file=object())
+    with pytest.raises(UsageError, match="an exported file does not give the weights that make its parts; ask the run"):
+        alike(model, *photographs())
+
+
+def test_parts_that_do_not_add_up_are_refused(monkeypatch):
+    model = embedder("average")
+    monkeypatch.setattr(alikeness, "_by_position", lambda *given: np.ones((8, 8, 5)))
+    with pytest.raises(UsageError, match="the parts add up to .*, and the cosine is"):
+        alike(model, *photographs())
+
+
+def test_a_place_in_the_border_of_a_letterbox_has_no_pixel():
+    """A picture of 32 x 8 fills rows 12 to 20 of the graph's 32, positions 3 and 4 of 8."""
+    wide = np.zeros((8, 32, 3), np.uint8)
+    model = embedder("average")
+    model = dataclasses.replace(model, arch=dataclasses.replace(model.arch, resize="letterbox"))
+    held = pair_of(model, ("a", "b"), [{"image": wide}, {"image": wide}])
+    parts = np.zeros((8, 8, 8, 8))
+    parts[0, 0, 0, 0], parts[3, 2, 4, 5] = 0.9, 0.1
+    held = dataclasses.replace(held, held=Alike(1.0, parts))
+    (place,) = held.to_json()["places"]
+    assert place["part"] == pytest.approx(0.1)
+    np.testing.assert_allclose(place["first"], (9.5, 1.5), atol=0.6)
+    np.testing.assert_allclose(place["second"], (21.5, 5.5), atol=0.6)
