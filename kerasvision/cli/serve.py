@@ -48,7 +48,7 @@ def configure(parser):
     parser.add_argument("--cors", metavar="ORIGIN", help="pages of this origin may ask over REST; '*' for any page")
     text = "search an index, for which the model of this name embeds: POST /v1/indexes/NAME:search; may be repeated"
     parser.add_argument("--index", action="append", default=[], metavar="INDEX=MODEL", help=text)
-    text = "requests may add to indexes and remove from them; nobody else may while the server runs"
+    text = "requests with the token may add to indexes and remove from them; nobody else may while the server runs"
     parser.add_argument("--writable", action="store_true", help=text)
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between looks for new versions (default: 1)")
     _configure_batches(parser)
@@ -78,6 +78,11 @@ def run(args):
     if args.cors and args.cors != "*" and not _ORIGIN.fullmatch(args.cors):
         raise UsageError(
             f"--cors {args.cors}: allowed: * or an origin as browsers send it, such as https://example.org"
+        )
+    if args.writable and not (args.index and args.token_file):
+        raise UsageError(
+            "--writable goes with --index INDEX=MODEL and --token-file FILE: else any page in a browser here could "
+            "change the index"
         )
     guarded = _is_guarded(args)
     installed = None if guarded else shutil.which(BINARY)
@@ -111,8 +116,6 @@ def _indexes(args):
     """[`indexes.Wanted`] of the flags."""
     from kerasvision.serve.indexes import Wanted
 
-    if args.writable and not args.index:
-        raise UsageError("--writable is of --index INDEX=MODEL; name one")
     for words in args.index:
         if not all(words.rpartition("=")):
             raise UsageError(f"--index {words}: write INDEX=MODEL, as in --index shop.index=emoji")

@@ -4,6 +4,7 @@
 pictures that the index knows its embedder by (`systems.index`), so that another embedder's vectors are never compared.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -24,6 +25,8 @@ from kerasvision.systems.index import Filter, drawn_pictures, require_drawn
 PATH = re.compile(r"/v1/indexes(?:/([^/:]+))?(?::(search|add|remove))?", re.IGNORECASE)
 SIGNATURE, KEY = "serving_bytes", "image_bytes"
 DEFAULT_TOP, MOST_TOP = 5, 1000
+LONGEST = 1000  # characters of a filter or of an item's texts
+_NAME = re.compile(r"[^/:%?#\s]*[^/:%?#\s.][^/:%?#\s]*")  # that an address can hold, and that is no mere dots
 _FILTERS = tuple(field.name for field in dataclasses.fields(Filter))
 _ITEM = ("path", "label", "time")  # what a client may say of one that it adds
 
@@ -37,8 +40,11 @@ class Wanted:
 
     @property
     def name(self):
-        """What requests call it: the folder's name, without `.index`."""
-        return self.folder.name.removesuffix(".index")
+        """What requests call it: the folder's name, without `.index`. Raises UsageError of one that no address has."""
+        name = self.folder.resolve().name.removesuffix(".index")
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"the index {self.folder} would be called {name!r}; name its folder by letters and digits")
+        return name
 
 
 class Indexes:
@@ -52,7 +58,10 @@ class Indexes:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"two indexes are called {twice[0]}; rename the folder of one")
         self._answering = answering
-        self._held = {one.name: _Held(one, writable, tell) for one in wanted}
+        with contextlib.ExitStack() as opened:
+            held = {one.name: opened.enter_context(contextlib.closing(Held(one, writable, tell))) for one in wanted}
+            self._closing = opened.pop_all()
+        self._held = held
 
     def status(self, name=None):
         """JSON values of one index, or of all."""
@@ -70,11 +79,12 @@ class Indexes:
         try:
             if verb == "remove":
                 return json.dumps({"numbers": held.remove(_texts(document, "paths"))}).encode()
+            asked, current = _question(document) if verb == "search" else _items(document), held.current()
             with self._answering.predictor(seen, held.wanted.model) as predictor:
-                vectors = self._vectors(predictor, held, document)
+                vectors = _vectors(predictor, current, document)
             if verb == "add":
-                return json.dumps({"numbers": held.add(_items(document, len(vectors)), vectors)}).encode()
-            return json.dumps({"results": held.search(vectors, *_question(document))}).encode()
+                return json.dumps({"numbers": held.add(asked, vectors)}).encode()
+            return json.dumps({"results": current.search(vectors, *asked)}).encode()
         except UsageError as error:  # of the index: what was asked of it
             raise invalid(str(error)) from None
         except KerasVisionError as error:
@@ -82,103 +92,136 @@ class Indexes:
 
     def close(self):
         """Let go of what is written."""
-        for held in self._held.values():
-            held.close()
+        self._closing.close()
 
     def _of(self, name):
         if name not in self._held:
             raise not_found(f"no index {name}; there are: {', '.join(self._held) or 'none'}")
         return self._held[name]
 
-    def _vectors(self, predictor, held, document):
-        """float32 [N, D] of a request's pictures, once their model is known to be the index's embedder."""
-        servable = predictor.servable
-        if SIGNATURE not in servable.signature_defs:
-            text = f"{servable.name} has no signature {SIGNATURE}; name a model of pictures"
-            raise ServingError(Code.FAILED_PRECONDITION, text)
-        inputs, _ = tensors.read_inputs(document, servable.inputs_of(SIGNATURE))
-        held.require(servable, lambda pictures: _embedded(predictor, {KEY: pictures}))
-        return _embedded(predictor, inputs)
+
+def _vectors(predictor, current, document):
+    """float32 [N, D] of a request's pictures, once their model is known to be the index's embedder."""
+    servable = predictor.servable
+    if SIGNATURE not in servable.signature_defs:
+        text = f"{servable.name} has no signature {SIGNATURE}; name a model of pictures"
+        raise ServingError(Code.FAILED_PRECONDITION, text)
+    inputs, _ = tensors.read_inputs(document, servable.inputs_of(SIGNATURE))
+    # the pictures that embedders are known by are no requests, so that the drift watch does not see them
+    current.require(servable, lambda pictures: _embedding(servable, predictor.explain({KEY: pictures}, SIGNATURE)))
+    return _embedding(servable, predictor.predict(inputs, SIGNATURE))
 
 
-def _embedded(predictor, inputs):
-    outputs = predictor.predict(inputs, SIGNATURE)
+def _embedding(servable, outputs):
     if "embedding" not in outputs:
-        name = predictor.servable.name
-        raise ServingError(Code.FAILED_PRECONDITION, f"{name} gives no embedding; name an embedder for the index")
-    return np.asarray(outputs["embedding"], np.float32)
+        text = f"{servable.name} gives no embedding; name an embedder for the index"
+        raise ServingError(Code.FAILED_PRECONDITION, text)
+    found = np.asarray(outputs["embedding"], np.float32)
+    if not np.isfinite(found).all():
+        text = f"{servable.name} gives vectors with numbers that are not finite"
+        raise ServingError(Code.FAILED_PRECONDITION, text)
+    return found
 
 
-class _Held:
-    """An index that is read again when its folder changes, or that is written here."""
+class Current:
+    """Final. An index as it is at one moment, in memory, and which versions of its model are known to be its embedder:
+    what one request looks at throughout.
+    """
 
-    def __init__(self, wanted, writable, tell):
-        self.wanted, self.writable, self._tell = wanted, writable, tell
-        self._lock, self._known = threading.Lock(), weakref.WeakSet()
-        self._writing = index_folder.writing(wanted.folder) if writable else None
-        self._writer = self._writing.__enter__() if writable else None
-        self._stamp = _stamp(wanted.folder)
-        self._index = self._writer.index if writable else index_folder.load(wanted.folder)
+    def __init__(self, index, vectors=None, known=None):
+        # a mapped file that is shortened meanwhile would end the process
+        self.index = dataclasses.replace(index, vectors=np.array(index.vectors) if vectors is None else vectors)
+        self._source = index.vectors
+        self._known = weakref.WeakKeyDictionary() if known is None else known
 
-    @property
-    def index(self):
-        """The `Index` as it is now. A damaged one leaves the last that was whole, and the log says so once."""
-        with self._lock:
-            if self._writer is not None:
-                return self._writer.index
-            stamp = _stamp(self.wanted.folder)
-            if stamp != self._stamp:
-                self._stamp = stamp
-                try:
-                    self._index = index_folder.load(self.wanted.folder)
-                    self._known.clear()
-                except (KerasVisionError, OSError) as error:
-                    self._tell(f"index {self.wanted.name} goes on as it was: {error}")
-            return self._index
-
-    def status(self):
-        """JSON values."""
-        held = self.index
-        row = {"name": self.wanted.name, "model": self.wanted.model, "items": held.size}
-        return row | {"dimension": int(held.vectors.shape[1]), "writable": self.writable}
+    def after(self, index):
+        """The same after a change; versions are known to it as before if its embedder is the same."""
+        same = np.array_equal(index.drawn, self.index.drawn)
+        vectors = self.index.vectors if index.vectors is self._source else None
+        return Current(index, vectors, self._known if same else None)
 
     def require(self, servable, embed):
         """Refuse a version that is another embedder; each is asked once. embed: encoded pictures -> vectors."""
-        held = self.index
-        if servable in self._known:
-            return
-        require_drawn(embed(_encoded_pictures()), f"{servable.name} version {servable.version}", held)
-        self._known.add(servable)
+        if servable not in self._known:
+            name, self._known[servable] = f"{servable.name} version {servable.version}", ""
+            try:
+                require_drawn(embed(_encoded_pictures()), name, self.index)
+            except KerasVisionError as error:
+                self._known[servable] = str(error)
+            except BaseException:
+                del self._known[servable]
+                raise
+        if self._known[servable]:
+            raise KerasVisionError(self._known[servable])
 
     def search(self, vectors, top, within):
         """A list for each vector, of the nearest items with their cosines."""
-        held = self.index
-        places, cosines = held.query(vectors, top, within)
+        places, cosines = self.index.query(vectors, top, within)
         return [
-            [held.items[n] | {"cosine": float(f"{c:.6f}")} for n, c in zip(*row, strict=True)]
+            [self.index.items[n] | {"cosine": float(f"{c:.6f}")} for n, c in zip(*row, strict=True)]
             for row in zip(places, cosines, strict=True)
         ]
 
+
+class Held:
+    """Final. An index that is read again when its folder changes, or that is written here."""
+
+    def __init__(self, wanted, writable, tell):
+        self.wanted, self.writable, self._tell = wanted, writable, tell
+        self._lock, self._writing, self._writer = threading.Lock(), contextlib.ExitStack(), None
+        self._stamp = self._failed = _stamp(wanted.folder)
+        if writable:
+            self._writer = self._writing.enter_context(index_folder.writing(wanted.folder))
+        self._current = Current(self._writer.index if writable else index_folder.load(wanted.folder))
+
+    def current(self):
+        """The `Current` of now. A damaged index leaves the last that was whole, and the log says so once."""
+        with self._lock:
+            stamp = self._stamp if self._writer else _stamp(self.wanted.folder)
+            if stamp not in (self._stamp, self._failed):
+                try:
+                    self._current = self._current.after(index_folder.load(self.wanted.folder))
+                    self._stamp = stamp
+                except (KerasVisionError, OSError) as error:
+                    self._failed = stamp
+                    self._tell(f"index {self.wanted.name} goes on as it was: {error}")
+            return self._current
+
+    def status(self):
+        """JSON values."""
+        held = self.current().index
+        row = {"name": self.wanted.name, "model": self.wanted.model, "items": held.size}
+        return row | {"dimension": int(held.vectors.shape[1]), "writable": self.writable}
+
     def add(self, items, vectors):
         """Their numbers."""
-        with self._lock:
-            return self._writer.add(list(zip(items, vectors, strict=True)))
+        if len(items) != len(vectors):
+            raise invalid(f"'items' has {len(items)} objects for {len(vectors)} pictures; give one for each")
+        return self._changed(lambda writer: writer.add(list(zip(items, vectors, strict=True))))
 
     def remove(self, paths):
         """The numbers of those that are gone."""
+        return self._changed(lambda writer: writer.remove(paths))
+
+    def _changed(self, change):
         with self._lock:
-            return self._writer.remove(paths)
+            numbers = change(self._writer)
+            self._current = self._current.after(self._writer.index)
+            return numbers
 
     def close(self):
         """Fold the journal, and let others write."""
-        if self._writing is not None:
-            self._writing.__exit__(None, None, None)
+        with self._lock:
+            self._writing.close()
 
 
 def _stamp(folder):
     """What changes whenever a folder's index does."""
-    named = sorted(path for path in folder.glob("*.json*") if path.is_file())
-    return tuple((path.name, (held := path.stat()).st_mtime_ns, held.st_size) for path in named)
+    found = []
+    for path in sorted(folder.glob("*")):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            found.append((path.name, (held := path.stat()).st_mtime_ns, held.st_size))
+    return tuple(found)
 
 
 def _encoded_pictures():
@@ -195,23 +238,28 @@ def _question(document):
     """(how many, `Filter`) of a search."""
     top = document.get("top", DEFAULT_TOP)
     if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST_TOP:
-        raise invalid(f"'top' is {json.dumps(top)[:40]}; allowed: 1 to {MOST_TOP}")
+        raise invalid(f"'top' is {tensors.shown(top)}; allowed: 1 to {MOST_TOP}")
     words = {name: document.get(name, "") for name in _FILTERS}
-    if wrong := [name for name, value in words.items() if not isinstance(value, str)]:
-        raise invalid(f"'{wrong[0]}' must be a text")
+    if wrong := [name for name, value in words.items() if not isinstance(value, str) or len(value) > LONGEST]:
+        raise invalid(f"'{wrong[0]}' must be a text of at most {LONGEST} characters")
     return top, Filter(**words)
 
 
-def _items(document, count):
+def _items(document):
     """What a client says of the pictures that it adds: of each an object with its `path`, and `label` and `time`."""
     items = document.get("items")
-    if not isinstance(items, list) or len(items) != count:
-        raise invalid(f"'items' must be a list of {count} objects, one for each picture, each with its 'path'")
+    if not isinstance(items, list) or not items:
+        raise invalid("'items' must be a list of objects, one for each picture, each with its 'path'")
     for item in items:
         known = isinstance(item, dict) and item.get("path") and set(item) <= set(_ITEM)
-        if not known or not all(isinstance(value, str) and value.isprintable() for value in item.values()):
-            raise invalid(f"{json.dumps(item)[:80]} is no item; it has a 'path' and may have {', '.join(_ITEM[1:])}")
+        if not known or not all(_is_text(value) for value in item.values()):
+            allowed = f"it has a 'path' and may have {', '.join(_ITEM[1:])}, texts of at most {LONGEST} characters"
+            raise invalid(f"{tensors.shown(item)} is no item; {allowed}")
     return items
+
+
+def _is_text(value):
+    return isinstance(value, str) and value.isprintable() and len(value) <= LONGEST
 
 
 def _texts(document, key):

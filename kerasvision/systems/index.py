@@ -91,7 +91,7 @@ def require_drawn(drawn, name, held):
     """As `require_same`, of an embedder's vectors of `drawn_pictures`, float32 [P, D]."""
     if drawn.shape != held.drawn.shape:
         apart = f"vectors of {drawn.shape[1]} numbers, and the index holds {held.drawn.shape[1]}"
-    elif (alike := float((drawn * held.drawn).sum(1).mean())) < ALIKE:
+    elif not (alike := float((drawn * held.drawn).sum(1).mean())) >= ALIKE:  # nor what is no number
         apart = f"other vectors (a mean cosine of {alike:.2f} with those of the index's own)"
     else:
         return

@@ -9,6 +9,7 @@ has grown is folded into the files of the next generation, which `index.json`, r
 import base64
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import json
@@ -107,7 +108,7 @@ def _read(folder):
             index = dataclasses.replace(_changed(index, changes), near=near_by)
             numbers = [c["number"] for c in changes if c["op"] == "add"]
             return index, about, (max([about.get("next", len(items)) - 1, *numbers]) + 1, size, len(changes))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         pass
     raise KerasVisionError(f"the index {folder} is damaged; build it again")
 
@@ -165,8 +166,10 @@ class Writer:
     def __init__(self, folder):
         self._folder = folder
         self.index, self._about, (self._next, size, self._count) = _read(folder)
-        self._journal = (folder / _names(self._about.get("generation", 0))["journal"]).open("ab")
+        # without a buffer: what could not be written would come before what is written next
+        self._journal = (folder / _names(self._about.get("generation", 0))["journal"]).open("ab", buffering=0)
         self._journal.truncate(size)  # what was half written
+        self._size = size
 
     def add(self, rows):
         """Items and vectors, [(dict with its `path`, float32 [D])]; gives their numbers."""
@@ -198,8 +201,16 @@ class Writer:
         return found
 
     def _write(self, changes):
-        self._journal.write(b"".join(map(_line, changes)))
-        _flush(self._journal)
+        lines = b"".join(map(_line, changes))
+        try:
+            if self._journal.write(lines) != len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _flush(self._journal)
+        except OSError as error:
+            self._journal.truncate(self._size)
+            text = f"the index {self._folder} was not changed: {error.strerror}; make room, and try again"
+            raise KerasVisionError(text) from None
+        self._size += len(lines)
         self.index = _changed_in_place(self.index, changes)
         self._count += len(changes)
 

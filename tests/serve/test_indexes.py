@@ -2,7 +2,11 @@
 
 import base64
 import dataclasses
+import functools
 import json
+import resource
+import shutil
+import signal
 import time
 
 import numpy as np
@@ -22,6 +26,7 @@ from tests.serve.conftest import QUIET, Client, png, save_affine
 from tests.waiting import HANG
 
 RNG = np.random.default_rng(0)
+NESTED = functools.reduce(lambda held, _: [held], range(900), [])
 COLORS = [(220, 30, 30), (30, 200, 40), (40, 60, 230), (200, 190, 20), (120, 120, 120)]
 PICTURES = [np.uint8(np.clip(RNG.integers(-9, 10, (12, 10, 3)) + color, 0, 255)) for color in COLORS]
 
@@ -174,8 +179,12 @@ def test_what_another_process_changes_is_seen(serving, tmp_path, capfd):
         ("search", {"instances": encoded(PICTURES[0]), "top": 1001}, 400, "allowed: 1 to 1000"),
         ("search", {"instances": encoded(PICTURES[0]), "top": 5}, 400, "the 5 nearest of 4 items; allowed: 1 to 4"),
         ("search", {"instances": encoded(PICTURES[0]), "label": 3}, 400, "'label' must be a text"),
-        ("search", {"instances": [{"b64": "bm8="}]}, 400, ""),
-        ("add", {"instances": encoded(PICTURES[0]), "items": []}, 400, "'items' must be a list of 1 objects"),
+        ("search", {"instances": encoded(PICTURES[0]), "path": "?" * 1001}, 400, "must be a text of at most 1000"),
+        ("search", {"instances": encoded(PICTURES[0]), "top": NESTED}, 400, "'top' is [[[["),
+        ("search", {"instances": [{"b64": "bm8="}]}, 400, "cannot be decoded"),
+        ("add", {"instances": encoded(PICTURES[0]), "items": []}, 400, "'items' must be a list of objects"),
+        ("add", {"instances": encoded(PICTURES[0]), "items": [{"path": "a"}] * 2}, 400, "has 2 objects for 1 pictures"),
+        ("add", {"instances": encoded(PICTURES[0]), "items": [{"path": "a" * 1001}]}, 400, "at most 1000 characters"),
         ("add", {"instances": encoded(PICTURES[0]), "items": [{"label": "a"}]}, 400, "is no item; it has a 'path'"),
         ("add", {"instances": encoded(PICTURES[0]), "items": [{"path": "a\n"}]}, 400, "is no item"),
         ("remove", {"paths": ["no.png"]}, 400, "no.png is not in the index"),
@@ -214,7 +223,70 @@ def test_another_embedder_is_refused_and_so_is_what_is_none(serving, tmp_path):
 def test_flags_that_do_not_fit(tmp_path, models, capsys):
     assert main(["serve", str(models), "--index", "shop.index"]) == 2
     assert "write INDEX=MODEL" in capsys.readouterr().err
-    assert main(["serve", str(models), "--writable"]) == 2
-    assert "--writable is of --index" in capsys.readouterr().err
+    for words in (["--writable"], ["--writable", "--index", f"{tmp_path}=colors"]):
+        assert main(["serve", str(models), *words]) == 2
+        assert "--writable goes with --index INDEX=MODEL and --token-file FILE" in capsys.readouterr().err
     assert main(["serve", str(models), "--index", f"{tmp_path}=colors", "--port", "0", "--rest-api-port", "0"]) == 2
     assert "has no index.json" in capsys.readouterr().err
+
+
+def test_another_embedder_is_never_compared_whatever_comes_later(models, serving, tmp_path):
+    """A second version of the model, and an index that is built again by another embedder while the server runs."""
+    folder, own = index_of(tmp_path / "shop.index"), tmp_path / "models"
+    save_embedder(own / "colors" / "1")
+    save_embedder(own / "colors" / "2", -1.0)
+    configs = [dataclasses.replace(c, versions="all") for c in configs_below(own)]
+    server = Server(configs, dataclasses.replace(QUIET, indexes=(Wanted(folder, "colors"),)), own).start()
+    try:
+        status, answer = post(Client(server.rest_port), "search", instances=encoded(PICTURES[0]), top=1)
+        assert status == 400 and "colors version 2 is another embedder" in answer["error"]
+    finally:
+        server.stop()
+    client = serving(Wanted(folder, "colors"))
+    assert post(client, "search", instances=encoded(PICTURES[0]), top=1)[0] == 200
+    shutil.rmtree(folder)
+    held = np.stack([vector(one, -1.0) for one in PICTURES[:2]])
+    drawn = np.stack([vector(one, -1.0) for one in drawn_pictures()])
+    index_folder.save(Index(held, ({"path": "a"}, {"path": "b"}), "other", drawn), folder)
+    status, answer = post(client, "search", instances=encoded(PICTURES[0]), top=1)
+    assert status == 400 and "colors version 1 is another embedder than other" in answer["error"]
+
+
+def test_vectors_that_are_no_numbers_are_refused(serving, models, tmp_path):
+    save_embedder(models / "nothing" / "1", float("nan"))
+    client = serving(Wanted(index_of(tmp_path / "shop.index"), "nothing"))
+    status, answer = post(client, "search", instances=encoded(PICTURES[0]), top=1)
+    assert status == 400 and "numbers that are not finite" in answer["error"]
+
+
+def test_a_file_that_is_shortened_ends_no_server(serving, tmp_path):
+    folder = index_of(tmp_path / "shop.index")
+    client = serving(Wanted(folder, "colors"))
+    (folder / "vectors.npy").write_bytes(b"")
+    status, answer = post(client, "search", instances=encoded(PICTURES[1]), top=1)
+    assert (status, answer["results"][0][0]["number"]) == (200, 1)
+
+
+def test_a_change_that_cannot_be_written_is_no_change(serving, tmp_path):
+    """A file may not grow: what is half written is taken back, and the next change follows the last whole one."""
+    folder = index_of(tmp_path / "shop.index")
+    client = serving(Wanted(folder, "colors"), writable=True)
+    assert post(client, "remove", paths=["0.png"])[0] == 200
+    size = (folder / "journal.jsonl").stat().st_size
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, before[1]))
+    try:
+        status, answer = post(client, "remove", paths=["1.png"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert status == 400 and "was not changed" in answer["error"]
+    assert post(client, "remove", paths=["1.png"]) == (200, {"numbers": [1]})
+    assert [item["path"] for item in index_folder.load(folder).items if item] == ["2.png", "3.png"]
+
+
+@pytest.mark.parametrize("name", ["..index", "a b.index", "a:b.index", ".index"])
+def test_a_name_that_no_address_has_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match="name its folder by letters and digits"):
+        Wanted(tmp_path / name, "colors").name  # noqa: B018 (it raises)
+    assert Wanted(tmp_path / "a-b.1.index", "colors").name == "a-b.1"
