@@ -1,5 +1,6 @@
 """Images that integer files are calibrated on: a cover is near to all others, and never twice as far as the best."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from kerasvision.core.errors import UsageError
 from kerasvision.data.pipeline import with_validation
+from kerasvision.export import certificate
+from kerasvision.export.base import from_spec
 from kerasvision.export.calibration import calibration_inputs, covering, vector_of
 
 
@@ -48,3 +51,14 @@ def test_calibration_is_of_training_images_either_way(digits_run):
     assert radius(np.concatenate([cover, some]), range(20)) < radius(np.concatenate([every, some]), range(20))
     with pytest.raises(UsageError, match="calibration 'best'; allowed: every, cover"):
         calibration_inputs(train, served, "best")
+
+
+def test_training_images_are_read_for_integer_files_alone(digits_run, tmp_path, monkeypatch):
+    def asked(*given):
+        raise UsageError("asked for images to calibrate on")
+
+    monkeypatch.setattr(certificate, "calibration_inputs", asked)
+    export = functools.partial(certificate.export, digits_run, out=tmp_path, limit=4, verbose=False)
+    with pytest.raises(UsageError, match="asked for images"):
+        export([from_spec("tflite:float32"), from_spec("tflite:int8")])
+    assert [a.kind for a in export([from_spec("tflite:float32"), from_spec("tflite:float16")])[0]]
