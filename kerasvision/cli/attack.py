@@ -78,7 +78,9 @@ def _kept(args):
     if not args.out:
         return None
     kind, digest = kind_and_sum(args.model)
-    return KeptBatches(args.out, {"model": kind, "sha256": digest})
+    run = _run_of(args.model) if args.ways else None
+    of_parts = {"transfer": {"run_sha256": kind_and_sum(run)[1]}} if run else {}
+    return KeptBatches(args.out, {"model": kind, "sha256": digest}, of_parts)
 
 
 def _tell(args, found, arrays, show):

@@ -6,7 +6,6 @@ import pathlib
 from kerasvision.core.errors import KerasVisionError, UsageError
 
 KINDS = ("lines", "zones")
-DIRECTIONS = ("to_right", "to_left")  # as `systems.counting` has them
 _FORM = '{"lines": {"gate": [[0, 90], [200, 90]]}, "zones": {"hall": [[0, 0], [90, 0], [90, 60]]}}'
 
 
@@ -50,6 +49,8 @@ def events_of(places, answer, classes):
 
     answer: of `systems.counting.Counting`.
     """
+    from kerasvision.systems.counting import DIRECTIONS
+
     lines, zones = ([name for name, _ in places[kind]] for kind in KINDS)
     crossed = [
         {"id": i, "line": lines[line], "direction": DIRECTIONS[to], "label": _class(classes, k)}
@@ -63,14 +64,16 @@ def events_of(places, answer, classes):
 
 def in_words(counted):
     """[one text for each line and zone]. counted: of `systems.counting.totals`."""
+    from kerasvision.systems.counting import DIRECTIONS
+
     said = []
     for row in counted["lines"]:
         right, left = (sum(row[key].values()) for key in DIRECTIONS)
         said.append(f"{row['name']}: {right} to the right, {left} to the left")
     for row in counted["zones"]:
         visits = sum(row["visits"].values())
-        longest = f" of {row['mean_s']:.2f} s, the longest {row['longest_s']:.2f} s" if visits else ""
-        said.append(f"{row['name']}: {visits} visits{longest}, {row['inside']} inside at the end")
+        lasted = f" with a mean of {row['mean_s']:.2f} s, the longest {row['longest_s']:.2f} s" if visits else ""
+        said.append(f"{row['name']}: {visits} visits{lasted}, {row['inside']} inside at the end")
     return said
 
 

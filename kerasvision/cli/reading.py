@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.escaping import line_of
+from kerasvision.core.escaping import line_of, utf8_text
 
 JOURNAL = "reading.jsonl"
 
@@ -136,7 +136,7 @@ class Reading:
 
         if self._args.json:
             for number, page in enumerate(pages):
-                row = {"input": path, "page": number + 1} | page.to_json()
+                row = {"input": utf8_text(path), "page": number + 1} | page.to_json()
                 print(json.dumps(row, ensure_ascii=False), flush=True)
             return
         for form in self._forms:

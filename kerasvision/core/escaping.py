@@ -30,6 +30,13 @@ def lines_of(text):
     return "\n".join(map(line_of, str(text).split("\n")))
 
 
+def utf8_text(text):
+    """Text as a file of UTF-8 can hold it: halves of surrogate pairs, which in a file's name stand for bytes that are
+    no UTF-8 (PEP 383), are spelled, as in \\udcff; all else stays.
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _spelled(character):
     return character.encode("unicode_escape").decode("ascii")
 

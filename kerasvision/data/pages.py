@@ -15,6 +15,7 @@ TIFF, PDF = (".tif", ".tiff"), (".pdf",)
 SUFFIXES = (*PICTURES, *TIFF, *PDF)
 DPI = 200.0  # of a PDF, unless given
 _POINTS = 72.0  # of a PDF in an inch
+_TOO_LARGE = f"it has more than {MOST_PIXELS} pixels"
 _PDF_ERRORS = {  # of PDFium, by what its messages hold
     "Incorrect password": "it is encrypted; take its password away first",
     "Unsupported security": "it is encrypted in a way that PDFium does not know",
@@ -54,7 +55,7 @@ def _tiff(path):
             with _said(path, number):
                 picture.seek(number)
                 if picture.width * picture.height > MOST_PIXELS:
-                    raise ValueError(f"it has more than {MOST_PIXELS} pixels")
+                    raise ValueError(_TOO_LARGE)
                 return _pixels(picture)
 
         yield count, page
@@ -89,7 +90,7 @@ def _pdf(path, dpi):
             held = document[number]
             width, height = (side * dpi / _POINTS for side in held.get_size())
             if width * height > MOST_PIXELS:
-                raise ValueError(f"it has more than {MOST_PIXELS} pixels at {dpi:g} dots an inch; give fewer")
+                raise ValueError(f"{_TOO_LARGE} at {dpi:g} dots an inch; give fewer")
             drawn = held.render(scale=dpi / _POINTS, rev_byteorder=True, maybe_alpha=False)
             return np.array(drawn.to_numpy()[..., :3])
 
@@ -104,6 +105,8 @@ def _said(path, number=None):
     """What a library says of a file that it cannot read becomes one line."""
     try:
         yield
+    except Image.DecompressionBombError:  # of a first page, whose size Pillow judges before it can be asked
+        raise KerasVisionError(f"{path} cannot be read: {_TOO_LARGE}") from None
     except (OSError, ValueError, RuntimeError, EOFError, SyntaxError, TypeError) as error:
         where = f"{path}, page {number + 1}," if number is not None else f"{path}"
         known = [words for held, words in _PDF_ERRORS.items() if held in str(error)]

@@ -32,21 +32,61 @@ def ridge(vectors, labels, classes, strength):
     the class of a vector and near 0 for all others ("Meta-learning with differentiable closed-form solvers", Bertinetto
     et al. 2019, arXiv:1805.08136, equation 5; nothing is added, so that a vector of zeros is of no class).
 
-    vectors: [N, D]. labels: int [N], 0 to classes - 1. strength: of the penalty on rows, above 0.
+    vectors: [N, D]. labels: int [N], 0 to classes - 1. strength: of the penalty on rows, above 0. What is solved has
+    the smaller of N and D unknowns a class.
     """
-    held = vectors.astype(np.float64)
-    solved = np.linalg.solve(held @ held.T + strength * np.eye(len(held)), np.eye(classes)[labels])
-    return np.float32(solved.T @ held)
+    held, wanted = vectors.astype(np.float64), np.eye(classes)[labels]
+    if len(held) <= held.shape[1]:
+        return np.float32(np.linalg.solve(_penalized(held @ held.T, strength), wanted).T @ held)
+    return np.float32(np.linalg.solve(_penalized(held.T @ held, strength), held.T @ wanted).T)
 
 
 def ridge_threshold(vectors, labels, classes, strength, false_accept):
     """As `threshold`, of `ridge`: each class in turn is left out of the rows that its pictures are then judged by."""
-    best = np.empty(len(vectors))
-    for k in range(classes):
-        own = labels == k
-        rows = ridge(vectors[~own], labels[~own], classes, strength)
-        best[own] = np.delete(vectors[own] @ rows.T, k, 1).max(1)
+    best, held = np.empty(len(vectors)), vectors.astype(np.float64)
+    # up to 2 D: beyond, a class of fewer than D leaves more than D, whose products have no zeros to be taken from zeros
+    of_left_out = _by_vectors if len(held) <= 2 * held.shape[1] else _by_features
+    for own, scores in of_left_out(held, labels, classes, strength):
+        best[own] = scores.max(1)
     return _above_most(best, classes, false_accept)
+
+
+def _by_vectors(held, labels, classes, strength):
+    """Yields (int [n], the places of a class; float64 [n, K - 1], their products with the rows of the other classes,
+    which were made without them). held: float64 [N, D].
+
+    With M = X X^T + strength, k the class's own places and o all others, these are M_ko M_oo^-1 Y_o. The inverse C of M
+    has C_ko = -C_kk M_ko M_oo^-1 (inverse of a matrix of blocks), and Y_k is 0 in the columns of other classes, so they
+    are -C_kk^-1 (C Y)_k: the whole is inverted once, and then what the class has.
+    """
+    inverse = np.linalg.inv(_penalized(held @ held.T, strength))
+    solved = inverse @ np.eye(classes)[labels]
+    for k in range(classes):
+        own = np.flatnonzero(labels == k)
+        yield own, -np.linalg.solve(inverse[np.ix_(own, own)], np.delete(solved[own], k, 1))
+
+
+def _by_features(held, labels, classes, strength):
+    """The same of many vectors: with A = X^T X + strength, they are X_k (A - X_k^T X_k)^-1 X^T Y. Of a class of fewer
+    than D vectors that is (1 - X_k A^-1 X_k^T)^-1 X_k A^-1 X^T Y (Sherman, Morrison and Woodbury), for which A is
+    inverted once.
+    """
+    whole, sums = _penalized(held.T @ held, strength), held.T @ np.eye(classes)[labels]
+    inverse = np.linalg.inv(whole)
+    for k in range(classes):
+        own = np.flatnonzero(labels == k)
+        ours, others = held[own], np.delete(sums, k, 1)
+        if len(own) < len(whole):
+            seen = ours @ inverse
+            yield own, np.linalg.solve(np.eye(len(own)) - seen @ ours.T, seen @ others)
+        else:
+            yield own, ours @ np.linalg.solve(whole - ours.T @ ours, others)
+
+
+def _penalized(products, strength):
+    """`products` with `strength` more on its diagonal, in place."""
+    products.flat[:: len(products) + 1] += strength
+    return products
 
 
 def scores_of(vectors, standing_for, neighbors):

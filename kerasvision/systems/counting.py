@@ -11,7 +11,7 @@ from kerasvision.systems import _places as places
 from kerasvision.systems.base import System
 from kerasvision.systems.multi_object import MultiObject
 
-DIRECTIONS = ("to_right", "to_left")
+DIRECTIONS = ("to_right", "to_left")  # in the order of the numbers that `crossed` has of them
 _OWN = "count_"  # how keys of the state begin that are not the tracker's
 _ROWS = ("id", "label", "seen", "side", "clear", "inside", "since", "until")  # those with a row an object
 Places = tuple[tuple[str, tuple[float, ...]], ...]
@@ -149,7 +149,7 @@ def totals(system, state, classes=()):
     names = [classes[k] if 0 <= k < len(classes) else str(k) for k in own["labels"].tolist()]
     lines, zones = [], []
     for (name, _), (right, left) in zip(system.lines, own["crossings"], strict=True):
-        held = {"to_right": right, "to_left": left, "net": right - left}
+        held = dict(zip(DIRECTIONS, (right, left), strict=True)) | {"net": right - left}
         lines.append({"name": name} | {key: _by_class(names, value, right + left) for key, value in held.items()})
     for n, (name, _) in enumerate(system.zones):
         visits, count = own["visits"][n], int(own["visits"][n].sum())

@@ -8,6 +8,8 @@ import json
 import math
 from xml.sax.saxutils import escape, quoteattr
 
+from kerasvision.core.escaping import utf8_text
+
 _ALTO = "http://www.loc.gov/standards/alto/ns-v4#"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height")
@@ -17,7 +19,7 @@ _NOT_XML = {c: " " for c in range(32) if c not in (9, 10, 13)} | {0xFFFE: " ", 0
 
 def to_text(pages, name):
     """UTF-8 text: an empty row between paragraphs, a form feed between pages. Arguments of all: `Page`s of a document,
-    and what it is called.
+    and what it is called, of which bytes that are no UTF-8 are spelled (`core.escaping.utf8_text`).
     """
     return "\f".join(page.text + "\n" if page.blocks else "" for page in pages)
 
@@ -27,7 +29,7 @@ def to_json(pages, name):
     "unread", "is_full"}]}, a page counted from 1.
     """
     rows = [{"page": number} | page.to_json() for number, page in enumerate(pages, 1)]
-    return json.dumps({"file": name, "pages": rows}, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps({"file": utf8_text(name), "pages": rows}, ensure_ascii=False, indent=1) + "\n"
 
 
 def to_hocr(pages, name):
@@ -90,11 +92,11 @@ FORMS = {
 
 
 def _safe(text):
-    return escape(text.translate(_NOT_XML))
+    return escape(utf8_text(text).translate(_NOT_XML))
 
 
 def _attribute(text):
-    return quoteattr(text.translate(_NOT_XML))
+    return quoteattr(utf8_text(text).translate(_NOT_XML))
 
 
 def _box(quads, page):

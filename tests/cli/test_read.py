@@ -181,6 +181,31 @@ def test_what_cannot_be_read_is_one_line_and_the_others_are_read(pages, tmp_path
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["one.txt"]
 
 
+def test_a_picture_of_too_many_pixels_is_one_line_and_the_others_are_read(pages, tmp_path, capsys):
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.tif", compression="group4")
+    assert read("bomb.tif", "one.png", "--out", "out") == 1
+    said, counted = capsys.readouterr().err.splitlines()
+    assert said.startswith("kerasvision: bomb.tif cannot be read: it has more than")
+    assert counted.startswith("1 pages") and counted.endswith("; 1 documents that could not be read")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["one.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are UTF-16 there")
+def test_a_name_that_is_no_utf8_is_spelled(pages, tmp_path, capsys):
+    name = os.fsdecode(b"one\xff")
+    (tmp_path / "one.png").rename(tmp_path / f"{name}.png")
+    Image.new("RGB", (60, 40), "white").save(tmp_path / "three.pdf")
+    (tmp_path / "three.pdf").rename(tmp_path / f"{name}.pdf")
+    assert read(f"{name}.png", "--out", "out", "--as", *FORMS) == 0
+    for form, suffix in FORMS.items():
+        text = (tmp_path / "out" / f"{name}{suffix}").read_text(encoding="utf-8")
+        assert ("one\\udcff.png" in text.replace("\\\\", "\\")) == (form in ("json", "hocr", "alto")), form
+    capsys.readouterr()
+    assert read(f"{name}.png", f"{name}.pdf", "--json") == 0
+    rows = [json.loads(row) for row in capsys.readouterr().out.encode("utf-8").splitlines()]
+    assert [row["input"] for row in rows] == ["one\\udcff.png", "one\\udcff.pdf"]
+
+
 def test_wrong_use_is_one_line(pages, tmp_path, capsys):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "one.tif").write_bytes(b"")

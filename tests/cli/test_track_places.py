@@ -10,6 +10,7 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.cli.overlay import HELD_S
+from kerasvision.cli.places import in_words
 from kerasvision.data import motchallenge
 from kerasvision.data.video import VideoWriter
 
@@ -68,7 +69,19 @@ def test_lines_and_zones_are_counted_and_written(scene, tmp_path, capsys):
     by_id = {event["id"]: number for number, event in crossed if event["direction"] == "to_left"}
     assert all(abs(number - 20) <= 2 for number in by_id.values()) and len(by_id) == 2
     assert max(row["inside"]["hall"] for row in rows) == 1
-    assert "gate: 1 to the right, 2 to the left; hall: 1 visits of 1." in captured.err
+    assert "gate: 1 to the right, 2 to the left; hall: 1 visits with a mean of 1." in captured.err
+
+
+def test_words_name_what_they_count():
+    """Two visits of 1 and 3 s; of a zone without any there is no mean."""
+    line = {"name": "gate", "to_right": {"cat": 2, "dog": 1}, "to_left": {"cat": 4}, "net": {"cat": -2, "dog": 1}}
+    hall = {"name": "hall", "visits": {"cat": 2}, "inside": 1, "mean_s": 2.0, "longest_s": 3.0}
+    empty = {"name": "roof", "visits": {}, "inside": 0, "mean_s": None, "longest_s": 0.0}
+    assert in_words({"lines": [line], "zones": [hall, empty]}) == [
+        "gate: 3 to the right, 4 to the left",
+        "hall: 2 visits with a mean of 2.00 s, the longest 3.00 s, 1 inside at the end",
+        "roof: 0 visits, 0 inside at the end",
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])

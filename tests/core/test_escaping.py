@@ -139,6 +139,12 @@ def test_no_cell_of_a_table_is_a_formula(name):
             assert not rest
 
 
+def test_what_is_no_utf8_is_spelled_and_all_else_stays():
+    for text in (*HOSTILE, "\u05d0\U0001f600\x1b\u202e"):
+        assert escaping.utf8_text(text) == text
+    assert escaping.utf8_text(b"a\xff\xc3".decode("utf-8", "surrogateescape")) == "a\\udcff\\udcc3"
+
+
 def test_lines_that_are_meant_stay():
     assert escaping.lines_of("a\nb\x1b[2J\r\nc\td") == "a\nb\\x1b[2J\\r\nc\\td"
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.decode import MOST_PIXELS
 from kerasvision.data.pages import opened
 
 RED = np.zeros((30, 40, 3), np.uint8)
@@ -76,6 +77,17 @@ def test_a_tiff_that_is_cut_off_is_one_line(tmp_path):
     with pytest.raises(KerasVisionError, match="cut.tif") as error:
         pages_of(tmp_path / "cut.tif")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("is_second", [False, True], ids=["alone", "second"])
+def test_a_tiff_of_too_many_pixels_is_one_line(is_second, tmp_path):
+    """A few hundred bytes in which a header speaks of 400 million pixels; of a page behind another one as well."""
+    small, large = Image.fromarray(RED).convert("1"), Image.new("1", (20_000, 20_000))
+    pages = [small, large] if is_second else [large]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:], compression="group4")
+    where = "a.tif, page 2," if is_second else "a.tif"
+    with pytest.raises(KerasVisionError, match=f"{where} cannot be read: it has more than {MOST_PIXELS} pixels$"):
+        pages_of(tmp_path / "a.tif")
 
 
 def test_pixels_without_a_range_are_refused(tmp_path):

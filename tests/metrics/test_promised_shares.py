@@ -101,6 +101,14 @@ def test_of_boxes_images_without_objects_do_not_count():
 
 
 def test_groups_count_once():
-    seen = BoxCoverage(0.5)
-    seen._shares, seen.split_groups = [1.0, 0.0, NAN, 1.0], ("a", "a", "b", "c")
+    """Four frames, of which the first and the last have their object inside and the third has none."""
+    box, seen = np.float32([[0, 0, 10, 10]]), BoxCoverage(0.5)
+    outer = np.stack([box, box - 1, box, box])
+    outer[1, 0, 0] = 1
+    found = {"boxes_xyxy": np.stack([box] * 4), "labels": np.zeros((4, 1), int)}
+    objects = [box, box, box[:0], box]
+    truth = {"boxes_xyxy": objects, "labels": [np.zeros(len(one), int) for one in objects]}
+    seen.update(found | {"outer_xyxy": outer, "outer_count": np.ones(4, int)}, truth)
+    same(seen.promised_shares(), {"": [1.0, 0.0, NAN, 1.0]})
+    seen.split_groups = ("a", "a", "b", "c")
     assert coverage_of(seen, 4) == {"": {"coverage": pytest.approx(2 / 3), "examples": 2}}

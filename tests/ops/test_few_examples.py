@@ -1,5 +1,7 @@
 """What stands for a class, when a picture is of none, and episodes: by hand and by scikit-learn."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -89,25 +91,64 @@ def test_too_few_classes_or_pictures_are_one_line():
         few.episodes(at(0, 1, 2, 90, 91), np.array([0, 0, 0, 1, 1]), 5, 2, 1)
 
 
+@pytest.mark.parametrize("count", [25, 40, 41, 300])
 @pytest.mark.parametrize("strength", [0.01, 1.0, 30.0])
-def test_ridge_is_scikit_learns_without_an_intercept(strength):
-    vectors, labels = unit(RNG.normal(size=(25, 40))), RNG.permutation(25) % 4
+def test_ridge_is_scikit_learns_without_an_intercept(strength, count):
+    """Of fewer vectors than features, as many, and more."""
+    vectors, labels = unit(RNG.normal(size=(count, 40))), RNG.permutation(count) % 4
     theirs = Ridge(alpha=strength, fit_intercept=False).fit(np.float64(vectors), np.eye(4)[labels])
     np.testing.assert_allclose(few.ridge(vectors, labels, 4, strength), theirs.coef_, atol=1e-6)
 
 
-def test_a_ridges_threshold_judges_a_class_by_rows_that_never_saw_it():
-    """By hand, class after class; with all classes seen the scores of strangers would be lower, and so would it be."""
-    vectors, labels = unit(RNG.normal(size=(30, 40)) + 1.0), np.arange(30) % 3
+@pytest.mark.parametrize("large", [0, 1, 2, 50])
+@pytest.mark.parametrize("features", [6, 14, 15, 40])
+def test_a_ridges_threshold_judges_a_class_by_rows_that_never_saw_it(features, large):
+    """By scikit-learn, class after class; with all classes seen the scores of strangers would be lower, and so would it
+    be. Of 30 pictures, of more of one class, and of fewer and more features than that, or than half of it.
+    """
+    labels = np.concatenate([np.arange(30) % 3, np.zeros(large, int)])
+    vectors = unit(np.random.default_rng(features).normal(size=(len(labels), features)) + 1.0)
     best = []
     for k in range(3):
         own, others = labels == k, [j for j in range(3) if j != k]
         theirs = Ridge(alpha=0.5, fit_intercept=False).fit(np.float64(vectors[~own]), np.eye(3)[labels[~own]])
         best += list((vectors[own] @ theirs.coef_[others].T).max(1))
-    expected = sorted(best)[::-1][few_above(30, 3, 0.2)]
+    expected = sorted(best)[::-1][few_above(len(labels), 3, 0.2)]
     assert few.ridge_threshold(vectors, labels, 3, 0.5, 0.2) == pytest.approx(expected, abs=1e-6)
     seen = vectors @ few.ridge(vectors, labels, 3, 0.5).T
     assert few.threshold(seen, labels, 0.2) < expected
+
+
+@pytest.mark.parametrize("strength", [1e-6, 1.0])
+@pytest.mark.parametrize("large", [0, 30])
+def test_both_ways_to_a_ridge_are_one(strength, large):
+    """Features that are 0 change nothing but which of the ways is gone: by vectors, or by features that are few."""
+    labels = np.concatenate([np.arange(60) % 4, np.zeros(large, int)])
+    few_features = unit(RNG.normal(size=(len(labels), 20)))
+    many = np.pad(few_features, ((0, 0), (0, 100)))
+    rows, of_many = (few.ridge(vectors, labels, 4, strength) for vectors in (few_features, many))
+    np.testing.assert_allclose(rows, of_many[:, :20], atol=1e-6)
+    np.testing.assert_allclose(of_many[:, 20:], 0, atol=1e-12)
+    for share in np.arange(1, 10) / 10:
+        held = [few.ridge_threshold(vectors, labels, 4, strength, share) for vectors in (few_features, many)]
+        assert held[0] == pytest.approx(held[1], abs=1e-6), share
+
+
+def test_many_vectors_ask_for_no_more_than_their_features_do(monkeypatch):
+    """2,000 of 8 features: nothing that is solved or inverted is larger than 8 x 8, however large a class is."""
+    sizes = []
+
+    def counted(plain, matrix, *more):
+        assert len(matrix) <= 8, matrix.shape
+        sizes.append(len(matrix))
+        return plain(matrix, *more)
+
+    for name in ("solve", "inv"):
+        monkeypatch.setattr(np.linalg, name, functools.partial(counted, getattr(np.linalg, name)))
+    vectors, labels = unit(RNG.normal(size=(2000, 8)) + 1.0), np.minimum(np.arange(2000), 9)
+    few.ridge(vectors, labels, 10, 1.0)
+    few.ridge_threshold(vectors, labels, 10, 1.0, 0.1)
+    assert sizes == [8, 8, *[1] * 9, 8]
 
 
 def few_above(pictures, classes, share):

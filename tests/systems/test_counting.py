@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from kerasvision.cli.places import events_of, in_words
 from kerasvision.core.errors import UsageError
 from kerasvision.systems import _places as places
 from kerasvision.systems.base import Session, load_state, save_state
-from kerasvision.systems.counting import Counting, totals
+from kerasvision.systems.counting import DIRECTIONS, Counting, totals
 from kerasvision.systems.multi_object import MultiObject
 
 SIDE = 10.0  # of every box, so that a margin of 0.1 is a pixel
@@ -76,6 +77,28 @@ def crossings(path, **fields):
 )
 def test_a_line_is_crossed_between_its_ends_by_who_comes_from_one_side_and_is_clear_on_the_other(path, expected):
     assert crossings(path) == expected
+
+
+def test_events_and_totals_call_directions_the_same():
+    held, seen = session(lines=GATE), []
+    for number, x in enumerate((120, 80, 120, 80)):
+        answer = held.step(frame(number / 10, {7: (x, 40)}))
+        seen += [e["direction"] for e in events_of({"lines": GATE, "zones": ()}, answer, ())["crossed"]]
+    (row,) = totals(held.system, held.state)["lines"]
+    assert seen == ["to_right", "to_left", "to_right"] and row["to_right"] == {"0": 2} and row["to_left"] == {"0": 1}
+    assert set(seen) == set(DIRECTIONS) == set(row) - {"name", "net"}
+
+
+def test_other_names_of_directions_are_those_of_events_too(monkeypatch):
+    """There is one list of them."""
+    monkeypatch.setattr("kerasvision.systems.counting.DIRECTIONS", ("east", "west"))
+    held = session(lines=GATE)
+    held.step(frame(0.0, {7: (120, 40)}))
+    answer = held.step(frame(0.1, {7: (80, 40)}))
+    (event,) = events_of({"lines": GATE, "zones": ()}, answer, ())["crossed"]
+    (row,) = totals(held.system, held.state)["lines"]
+    assert event["direction"] == "east" and row["east"] == {"0": 1}
+    assert in_words({"lines": [row], "zones": []}) == ["gate: 1 to the right, 0 to the left"]
 
 
 def test_a_margin_is_a_share_of_the_box_and_none_is_the_line_itself():

@@ -151,6 +151,15 @@ def test_alto_says_what_was_read():
     assert root.find(f".//{alto_rules.NAMESPACE}fileName").text == NAME
 
 
+@pytest.mark.parametrize("form", list(FORMS))
+def test_every_form_can_be_written_whatever_the_file_is_called(form):
+    """A byte that is no UTF-8 is half of a surrogate pair in a name (PEP 383); what is UTF-8 stays as it is."""
+    text = written(form, name="\u05d0\udcff\U0001f600.tif")
+    assert text.encode("utf-8").decode("utf-8") == text
+    if form in ("json", "hocr", "alto"):
+        assert "\u05d0\\udcff\U0001f600.tif" in (json.loads(text)["file"] if form == "json" else text)
+
+
 def test_tsv_has_tesseract_s_columns():
     rows = list(csv.DictReader(io.StringIO(written("tsv")), delimiter="\t", quoting=csv.QUOTE_NONE))
     levels = [row["level"] for row in rows]

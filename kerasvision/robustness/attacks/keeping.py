@@ -19,15 +19,17 @@ _ABOUT, _KNOWN = "about.json", "known"
 class KeptBatches:
     """Final. What came of batches (`report.attacked`), a file each, below `FOLDER` of a folder.
 
-    about: JSON of what is attacked, such as the sha256 of a model; they count for the same one alone.
+    about: JSON of what is attacked, such as the sha256 of a model; they count for the same one alone. of_parts: {part:
+    JSON that counts for this part too}, such as of the model that its pictures are made on.
     """
 
-    def __init__(self, folder, about, part=""):
-        self._folder, self._held, self._part = pathlib.Path(folder) / FOLDER, about, part
+    def __init__(self, folder, about, of_parts=None, part=""):
+        self._folder, self._part = pathlib.Path(folder) / FOLDER, part
+        self._held, self._of_parts = about, of_parts or {}
 
     def of(self, part):
         """Those of another attack within the same command."""
-        return KeptBatches(self._folder.parent, self._held, part)
+        return KeptBatches(self._folder.parent, self._held | self._of_parts.get(part, {}), self._of_parts, part)
 
     def begin(self, about):
         """Before the first batch of an attack that JSON says more of. Raises UsageError where the folder has batches of
@@ -46,23 +48,24 @@ class KeptBatches:
                 "to go on with it, or another --out"
             )
 
-    def row(self, number, pixels):
-        """What came of a batch, or None where it is not done. pixels: of the batch, uint8. Raises UsageError where they
-        are not those that it came of.
+    def row(self, number, pixels, labels):
+        """What came of a batch, or None where it is not done. pixels: of the batch, uint8; labels: int [B]. Raises
+        UsageError where they are not those that it came of.
         """
         try:
             with np.load(self._path(number)) as file:
                 row = {key: file[key] for key in file.files}
         except (OSError, EOFError, ValueError, zipfile.BadZipFile):
             return None
-        if row.pop(_KNOWN).tobytes() != _known(pixels):
-            raise UsageError(f"{self._folder} has a part of an attack on other data; give another --out")
+        if row.pop(_KNOWN).tobytes() != _known(pixels, labels):
+            raise UsageError(f"{self._folder} has a part of an attack on other pictures or labels; give another --out")
         return row | {"pixels": pixels}
 
     def write(self, number, row):
-        """Keep what came of a batch; `pixels` are known again, not kept."""
+        """Keep what came of a batch, `pixels` and `labels` among it; pixels are known again, not kept."""
         held, kept = io.BytesIO(), {key: value for key, value in row.items() if key != "pixels"}
-        np.savez(held, **kept, **{_KNOWN: np.frombuffer(_known(row["pixels"]), np.uint8)})
+        known = np.frombuffer(_known(row["pixels"], row["labels"]), np.uint8)
+        np.savez(held, **kept, **{_KNOWN: known})
         write_bytes(self._path(number), held.getvalue())
 
     def forget(self):
@@ -73,5 +76,7 @@ class KeptBatches:
         return self._folder / self._part / f"{number:06d}.npz"
 
 
-def _known(pixels):
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).digest()
+def _known(pixels, labels):
+    held = hashlib.sha256(np.ascontiguousarray(pixels).tobytes())
+    held.update(np.asarray(labels, "<i8").tobytes())
+    return held.digest()

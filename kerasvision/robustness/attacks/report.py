@@ -42,7 +42,7 @@ def attacked(
     head = {"name": recipe.name, "split": split, "attack": to_json(attack), "target": target}
     data = _thinned(recipe, split, examples)
     if kept := None if attack.learns else kept:
-        kept.begin(head | {"examples": data.size})
+        kept.begin(head | {"examples": data.size, "classes": list(classes), "architecture": to_json(model.arch)})
     attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
     rows, seen = [], 0
     for number, (pixels, labels) in enumerate(_examples(recipe, data)):
@@ -93,7 +93,7 @@ def _learned(model, recipe, attack, wanted):
 
 def _kept_or_made(kept, number, asked):
     """What came of a batch before an interruption, or comes of it now. asked: of `_batch`."""
-    row = kept.row(number, asked[3]) if kept else None
+    row = kept.row(number, *asked[3:5]) if kept else None
     if row is None:
         row = _batch(*asked)
         if kept:

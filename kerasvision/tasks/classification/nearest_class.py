@@ -35,10 +35,11 @@ UNKNOWN = -1
 class NearestClass(Vectors):
     """Raw is `embedding` [B, D] and its `products` [B, R] with the vectors that stand for the classes.
 
-    Every prediction has `scores` [B, K], the mean cosine with the `neighbors` nearest of each class, which other
-    classes have no part in; `label` [B], the class with the highest, or -1, unknown, where no score is above
-    `threshold`; and `probabilities` [B, K], sigmoids of 16 times the score above the threshold, which do not add up
-    to 1.
+    Every prediction has `scores` [B, K]: of the heads "means" and "nearest" the mean cosine with the `neighbors`
+    nearest of each class, which other classes have no part in; of "ridge" the product with the class's row, which
+    pictures of all classes have made. `label` [B] is the class with the highest, or -1, unknown, where no score is
+    above `threshold`; `probabilities` [B, K] are sigmoids of 16 times the score above the threshold, which do not add
+    up to 1.
 
     The fields of the embedder are `Vectors`'s; dimension=0 is a pretrained backbone as it is. head: "means", a vector
     a class, "nearest", its pictures' own, at most `keep` of them (0: all), or "ridge", a row a class of a regression on
