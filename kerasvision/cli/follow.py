@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import typing
 
-from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.frames import add_flags, check_files, go_through
 from kerasvision.cli.overlay import Overlay
 from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import UsageError
@@ -27,6 +27,7 @@ def run(args):
     """Follow, write, and say how it went."""
     if bool(args.box) == args.resume:
         raise UsageError("follow needs --box X0,Y0,X1,Y1, or --resume, which goes on with the one that was followed")
+    check_files(args)
     from kerasvision.api import load
     from kerasvision.systems.base import Session
     from kerasvision.systems.follow import Follow, check_follower

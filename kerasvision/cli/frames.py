@@ -7,6 +7,7 @@ import signal
 import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import line_of
 
 
 def add_flags(parser):
@@ -26,13 +27,14 @@ def add_flags(parser):
     parser.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
 
 
-def go_through(args, follower, judge=None):
+def go_through(args, follower, judge=None, finish=None):
     """Follow frame by frame, write what was asked for, and say how it went.
 
     follower: `session`, `classes`, `boxes` ({frame: boxes} where there may be no video, else None), `step` (frame ->
     answer of objects), `events` (answer -> what JSON says of a frame beside its objects), `overlay`, `counted`, what
     that draws beside objects, `found`, in words, `rest` (number of the last frame -> what stands behind it, in words)
-    and `identity`, a text that the state is of. judge: called with the number and the answer of each frame.
+    and `identity`, a text that the state is of. judge: called with the number and the answer of each frame. finish:
+    called after the last one; where it raises what was stopped before can still be gone on with.
     """
     _check(args)
     kept, begin = _state_file(args), {}
@@ -43,7 +45,7 @@ def go_through(args, follower, judge=None):
         outputs = _Outputs(args, video, begin, stack)
         stopped, done = stack.enter_context(stoppable()), begin.get("frames", 0)
         report, frame = stack.enter_context(_bar()), None
-        numbers = stack.enter_context(_saying_what_is_written(args))
+        numbers = stack.enter_context(saying_where_it_ends((args.mot, outputs.drawn)))
         for frame in frames:
             _check_size(frame, begin)
             answer = follower.step(frame)
@@ -55,23 +57,54 @@ def go_through(args, follower, judge=None):
             if stopped:
                 break
         outputs.flush()
-    said = f"{done} frames, {follower.found()}{video.in_words()}"
+    said = line_of(f"{done} frames, {follower.found()}{video.in_words()}")
     if stopped and frame is not None:
-        error = KerasVisionError(f"stopped after {said}; {_keep(follower, kept, frame, done, outputs)}")
-        error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
-        raise error
+        raise interrupted(f"stopped after {said}; {_keep(follower, kept, frame, done, outputs, args)}")
+    if finish:
+        finish()
     if kept:
         kept.unlink(missing_ok=True)
-    print(
-        said + (follower.rest(frame.number + args.every - 1) if frame is not None and args.end is None else ""),
-        file=sys.stderr,
-    )
+    rest = follower.rest(frame.number + args.every - 1) if frame is not None and args.end is None else ""
+    print(said + rest, file=sys.stderr)
+
+
+def check_apart(read, written):
+    """Raises UsageError, one line, of a file that is to be written and is read, or written twice, which would destroy
+    it. read: paths, some None. written: {argument: path or None}.
+    """
+    others = [pathlib.Path(path) for path in read if path and path != "-"]
+    for argument, path in written.items():
+        if not path:
+            continue
+        if any(_is_same(other, pathlib.Path(path)) for other in others):
+            raise UsageError(f"{argument} {path}: the same file is read, or written too; name another one")
+        others.append(pathlib.Path(path))
+
+
+def check_files(args, read=(), written=()):
+    """`check_apart` of what goes through a video. read, written: what there is beside `add_flags` and the video."""
+    outputs = {"--mot": args.mot, "--draw": args.draw} | dict(written)
+    state = f"{args.mot or args.draw}.state.npz" if args.mot or args.draw else None
+    check_apart((args.what, args.video, *read), outputs | {"the state": state})
+
+
+def _is_same(one, other):
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
+def interrupted(text):
+    """The error of what was stopped by Ctrl-C."""
+    error = KerasVisionError(text)
+    error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
+    return error
 
 
 @contextlib.contextmanager
-def _saying_what_is_written(args):
-    """Yields a list that every frame is to be put into that is done; an error says where files end."""
-    done, written = [], " and ".join(path for path in (args.mot, args.draw) if path)
+def saying_where_it_ends(paths):
+    """Yields a list that holds the number of the last frame that is done; an error says where files end. paths: of
+    those, some None.
+    """
+    done, written = [], " and ".join(str(path) for path in paths if path)
     try:
         yield done
     except KerasVisionError as error:
@@ -85,6 +118,8 @@ def _check(args):
         raise UsageError(f"--trails {args.trails:g}; allowed: seconds, 0 or more")
     if args.trails and not args.draw:
         raise UsageError("--trails are drawn; give --draw OUT.mp4")
+    if args.every < 1:
+        raise UsageError(f"--every {args.every}; allowed: 1 or more")
 
 
 def _frames(args, follower, stack, first):
@@ -105,20 +140,22 @@ class _Outputs:
     def __init__(self, args, video, begin, stack):
         from kerasvision.data.video import VideoWriter
 
-        self._json, self.drawn = args.json, None
+        self._json, self.drawn, self._text = args.json, None, None
         if args.draw:
             if not args.video:
                 raise UsageError("--draw needs a VIDEO to draw on")
             part = begin.get("parts", 0) + 1
             path = pathlib.Path(args.draw)
             self.drawn = path if part == 1 else path.with_name(f"{path.stem}.{part}{path.suffix}")
+            check_apart((args.what, args.video), {"--draw": self.drawn})
             self._video, self.parts = stack.enter_context(VideoWriter(self.drawn, video.rate / args.every)), part
-        self._text = stack.enter_context(_text_file(args.mot, begin.get("bytes", 0))) if args.mot else None
+        self._mot, self._size, self._stack = args.mot, begin.get("bytes", 0), stack
 
     def write(self, frame, answer, follower):
         """Write one frame everywhere."""
         from kerasvision.data import motchallenge
 
+        self._open()
         if self._text:
             self._text.write(motchallenge.to_text(frame.number, answer).encode())
         if self._json:
@@ -129,7 +166,13 @@ class _Outputs:
 
     def flush(self):
         """Remember how far the text has got."""
+        self._open()
         self.bytes = self._text.tell() if self._text else 0
+
+    def _open(self):
+        """Not before there is an answer: until then a file that was there is left as it was."""
+        if self._mot and not self._text:
+            self._text = self._stack.enter_context(_text_file(self._mot, self._size))
 
 
 def _text_file(path, size):
@@ -181,7 +224,7 @@ def _check_size(frame, begin):
         )
 
 
-def _keep(follower, path, frame, done, outputs):
+def _keep(follower, path, frame, done, outputs, args):
     """What to type to go on."""
     from kerasvision.systems.base import save_state
 
@@ -189,9 +232,14 @@ def _keep(follower, path, frame, done, outputs):
         return "nothing is kept without --mot or --draw"
     beside = {"next": frame.number + 1, "size": list(frame.pixels.shape[:2])}
     beside |= {"frames": done, "bytes": outputs.bytes, "parts": outputs.parts if outputs.drawn else 0}
-    beside |= {"identity": follower.identity(), "drawing": follower.overlay.kept()}
+    beside |= {"identity": follower.identity(), "drawing": follower.overlay.kept(), "taken": _taken(args)}
     save_state(path, follower.session.system, follower.session.state, beside)
     return "go on with the same command and --resume"
+
+
+def _taken(args):
+    """{argument: value} by which frames are taken."""
+    return {f"--{name}": getattr(args, name) for name in ("every", "start", "end", "rate")}
 
 
 def _go_on(follower, path, args):
@@ -203,10 +251,18 @@ def _go_on(follower, path, args):
     state, beside = load_state(path, follower.session.system)
     if beside.get("identity", "") != follower.identity():
         raise UsageError(f"{path} is the state of another model; give the one that was stopped")
+    own = _taken(args)
+    for name, before in beside.get("taken", {}).items():
+        if own[name] != before:
+            raise UsageError(f"{path} was stopped with {name} {_given(before)}, not {_given(own[name])}; give the same")
     follower.session.state = state
     if "drawing" in beside:
         follower.overlay.go_on(beside["drawing"])
     return beside
+
+
+def _given(value):
+    return "left out" if value is None else f"{value:g}"
 
 
 def _bar():

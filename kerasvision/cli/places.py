@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import reprlib
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 
@@ -87,7 +88,7 @@ def _of_word(word, flag):
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if not name or not numbers:
+    if not name.strip() or not numbers:
         raise UsageError(f"{flag} {word!r}: write NAME=X0,Y0,X1,Y1, in pixels, as in {flag} gate=0,90,200,90")
     return name, numbers
 
@@ -110,14 +111,39 @@ def _parsed(text, path):
     import yaml
 
     try:
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        if path.suffix.lower() == ".json":
+            return json.loads(text, object_pairs_hook=_once)
+        _check_once(yaml.compose(text, yaml.SafeLoader))
+        return yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise KerasVisionError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise KerasVisionError(f"{path} is nested too deep; write {_FORM}") from None
+
+
+def _once(pairs):
+    """The dict of (name, value) pairs. Raises ValueError of a name that stands twice, of which one would be lost."""
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{', '.join(sorted({n for n in names if names.count(n) > 1}))} stands twice")
+    return held
+
+
+def _check_once(node):
+    """`_once` of the nodes of YAML that name kinds, lines and zones."""
+    import yaml
+
+    for held in (node, *(value for _, value in node.value)) if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(held, yaml.MappingNode):
+            _once([(name.value, None) for name, _ in held.value if isinstance(name, yaml.ScalarNode)])
 
 
 def _of_pair(path, name, points):
+    if name is None or not str(name).strip():
+        raise KerasVisionError(f"{path}: a line or zone has no name; write {_FORM}")
     try:
         pairs = [(float(x), float(y)) for x, y in points]
     except (TypeError, ValueError):
-        raise KerasVisionError(f"{path}: {name} is {str(points)[:60]}; write [[x, y], [x, y], ...]") from None
+        raise KerasVisionError(f"{path}: {name} is {reprlib.repr(points)[:60]}; write [[x, y], [x, y], ...]") from None
     return str(name), tuple(v for pair in pairs for v in pair)

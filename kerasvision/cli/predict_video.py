@@ -5,7 +5,8 @@ import json
 import pathlib
 import sys
 
-from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.cli.frames import check_apart, interrupted, saying_where_it_ends, stoppable
+from kerasvision.core.errors import UsageError
 from kerasvision.core.escaping import line_of
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
@@ -35,6 +36,7 @@ def video_of(args):
         raise UsageError(f"{videos[0]} is a video, and others are named beside it; predict takes one video at a time")
     if args.draw and not drawn.endswith(DRAWN):
         raise UsageError(f"--draw {args.draw}: of a video write the name of a {', '.join(DRAWN)} file")
+    check_apart((videos[0], args.model), {"--draw": args.draw})
     return videos[0]
 
 
@@ -42,7 +44,6 @@ def predict_video(args, name, arch, answer):
     """Go through a video, write what was asked for, and say how it went. answer: (pixels of a frame, its name) ->
     (`Prediction`, its JSON, its words).
     """
-    from kerasvision.cli.frames import stoppable
     from kerasvision.cli.progress import progress_bar
     from kerasvision.data import video
 
@@ -52,22 +53,21 @@ def predict_video(args, name, arch, answer):
         drawn = stack.enter_context(video.VideoWriter(args.draw, held.rate / max(args.every, 1))) if args.draw else None
         stopped, done = stack.enter_context(stoppable()), 0
         report = stack.enter_context(progress_bar("frames"))
+        numbers = stack.enter_context(saying_where_it_ends((args.draw,)))
         for frame in held.read(args.every, args.start, args.end):
             prediction, described, words = answer(frame.pixels, f"{pathlib.Path(name).stem}_{frame.number:06d}")
             row = {"frame": frame.number, "time": frame.time, "prediction": described}
             print(json.dumps(row) if args.json else line_of(f"{frame.time:.3f} s  {words}"), flush=True)
             if drawn:
                 drawn.add(_picture(prediction), frame.time)
-            done += 1
+            done, numbers[:] = done + 1, [frame.number]
             report("frames", frame.number + 1, held.expected or None)
             if stopped:
                 break
     said = f"{done} frames{held.in_words()}"
     said += f"; drawn: {args.draw}" if args.draw and done else ""
     if stopped:
-        error = KerasVisionError(f"stopped after {said}")
-        error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
-        raise error
+        raise interrupted(f"stopped after {said}")
     print(said, file=sys.stderr)
 
 

@@ -155,10 +155,10 @@ class Reading:
             self._journal.finish(path)
 
     def _stop(self):
+        from kerasvision.cli.frames import interrupted
+
         how = "go on with the same command and --resume" if self._journal else "nothing is kept without --out"
-        error = KerasVisionError(f"stopped after {self.in_words()}; {how}")
-        error.__context__ = KeyboardInterrupt()  # by which the command line knows its exit code
-        raise error
+        raise interrupted(f"stopped after {self.in_words()}; {how}")
 
     def in_words(self):
         """What was read so far."""

@@ -6,7 +6,7 @@ import pathlib
 import sys
 import typing
 
-from kerasvision.cli.frames import add_flags, go_through
+from kerasvision.cli.frames import add_flags, check_files, go_through
 from kerasvision.cli.overlay import ALL, Overlay
 from kerasvision.cli.places import add_places, check_inside, events_of, in_words, places_of
 from kerasvision.cli.recipes import add_settings
@@ -49,15 +49,14 @@ def configure(parser):
 
 def run(args):
     """Follow, write, and say how it went."""
+    check_files(args, (args.ground_truth, args.places, args.appearance), {"--counts": args.counts})
     places = places_of(args)
     _check(args, places)
     follower = _follower(args, places)
     if args.resume and args.ground_truth:
         raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)
-    go_through(args, follower, judge)
-    if args.counts:
-        _write_counts(args.counts, follower.counted())
+    go_through(args, follower, judge, lambda: _write_counts(args.counts, follower.counted()) if args.counts else None)
     if judge:
         _print_figures(judge.result())
 
@@ -131,6 +130,8 @@ def _check(args, places):
         raise UsageError("--counts writes what --line, --zone or --places count; name one")
     if args.counts and not pathlib.Path(args.counts).absolute().parent.is_dir():
         raise UsageError(f"--counts {args.counts}: the folder is not there")
+    if args.counts and pathlib.Path(args.counts).is_dir():
+        raise UsageError(f"--counts {args.counts}: that is a folder; name a file")
     if args.blur and not args.draw:
         raise UsageError("--blur changes what is drawn; give --draw OUT.mp4")
 

@@ -135,7 +135,10 @@ def _lasts(container, stream):
     """Seconds that a file says its video lasts, or None: that of other streams may be longer."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration and len(container.streams) == 1 else None
+    if not container.duration or len(container.streams) > 1:
+        return None
+    counts_from_zero = "matroska" in container.format.name  # others count from their first frame
+    return (container.duration - (max(container.start_time or 0, 0) if counts_from_zero else 0)) / 1e6
 
 
 def _named(container):

@@ -75,9 +75,12 @@ def likeness(tracks, found, least):
 
 
 def fitted(tracks, size):
-    """The banks for embeddings of so many numbers. Raises KerasVisionError where they have another number."""
-    if not len(tracks["looks"]):
-        return none(size)
-    if (before := tracks["looks"].shape[-1]) != size:
+    """The banks for embeddings of so many numbers. Raises KerasVisionError where they have another number; of tracks
+    that came before anything was looked at they have none.
+    """
+    count, _, before = tracks["looks"].shape
+    if not count or not before:
+        return {"looks": np.zeros((count, LOOKS, size)), "worth": tracks["worth"]}
+    if before != size:
         raise KerasVisionError(f"an embedding of {size} numbers after ones of {before}; take the same model all along")
     return {key: tracks[key] for key in none()}

@@ -76,7 +76,7 @@ class Counting(System):
         own |= {key: np.zeros((0, *shape), np.int64) for key, shape in shapes.items()}
         own |= {"labels": np.zeros(0, np.int64), "crossings": np.zeros((of_lines, 2, 0), np.int64)}
         own |= {"visits": np.zeros((of_zones, 0), np.int64), "seconds": np.zeros((of_zones, 0))}
-        own |= {"longest": np.zeros(of_zones)}
+        own |= {"longest": np.zeros(of_zones), "now": np.array(-np.inf)}
         return self.tracker.start() | _named(own)
 
     def step(self, models, state, inputs):
@@ -93,7 +93,7 @@ class Counting(System):
         events = {"crossed": np.array(crossed, np.int64).reshape(-1, 4)}
         events |= {"entered": np.array(entered, np.int64).reshape(-1, 2), "left": np.array(left).reshape(-1, 3)}
         now = np.isin(own["id"], answer["ids"])
-        events["inside"] = (own["inside"][now] > 0).sum(0, dtype=np.int64)
+        events["inside"], own["now"] = (own["inside"][now] > 0).sum(0, dtype=np.int64), np.array(time)
         return rest | _named(own), answer | events
 
     def evaluator(self):
@@ -139,11 +139,11 @@ def totals(system, state, classes=()):
     [{"name", "visits" {class: count}, "inside", "mean_s", "longest_s"}]}.
 
     system: a `Counting`; state: its own. classes: names of the labels. Stays that have not ended count with what they
-    have lasted; `inside` are they. `mean_s` is None where there was none.
+    have lasted; `inside` are those of them who were seen in the last frame. `mean_s` is None where there was none.
     """
-    own = {key: state[_OWN + key] for key in ("labels", "crossings", *_ROWS, "visits", "seconds", "longest")}
+    own = {key: state[_OWN + key] for key in ("labels", "crossings", *_ROWS, "visits", "seconds", "longest", "now")}
     own = {key: value.copy() for key, value in own.items()}
-    inside = (own["inside"] > 0).sum(0)
+    inside = (own["inside"][own["seen"] == own["now"]] > 0).sum(0)
     for row, zone in zip(*np.nonzero(own["inside"] > 0), strict=True):
         _leave(own, row, zone)
     names = [classes[k] if 0 <= k < len(classes) else str(k) for k in own["labels"].tolist()]

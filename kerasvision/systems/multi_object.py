@@ -93,8 +93,9 @@ class MultiObject(System):
                 f"low_score {self.low_score:g}, high_score {self.high_score:g}, birth_score {self.birth_score:g}; "
                 "allowed: 0 to 1, none less than the one before"
             )
-        if self.confirm < 1 or self.keep_s < 0:
-            raise UsageError(f"confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: 1 or more, 0 or more")
+        if self.confirm < 1 or not (self.keep_s >= 0 and self.remember_s >= 0):
+            seconds = f"keep_s {self.keep_s:g}, remember_s {self.remember_s:g}"
+            raise UsageError(f"confirm {self.confirm}, {seconds}; allowed: 1 or more, 0 or more, 0 or more")
         if self.appearance < 0 or not -1 <= self.unlike <= self.least_likeness <= 1 or not 0 <= self.look_quality <= 1:
             raise UsageError(
                 f"appearance {self.appearance:g}, unlike {self.unlike:g}, least_likeness {self.least_likeness:g}, "
@@ -115,7 +116,7 @@ class MultiObject(System):
             if self.camera and not self.pictures:
                 own = tracks_of.shifted(own, self._shift(own, found))
         own, kept = self._seen_from(own, state, inputs) if self.pictures else (own, {})
-        pairs = self._associated(own, found, time - own["seen"] <= self.keep_s + _LATE_S)
+        pairs = self._associated(own, found, time - own["seen"] - _LATE_S)
         seen = self._seen_again(tracks_of.rows(own, pairs[:, 0]), tracks_of.rows(found, pairs[:, 1]), time)
         rest = tracks_of.rows(own, _without(len(own["id"]), pairs[:, 0]))
         rest = rest | {"missed": rest["missed"] + 1}
@@ -170,19 +171,18 @@ class MultiObject(System):
         """(the tracks as the camera shows them now, what is kept of the picture)."""
         if inputs.get("image") is None:
             raise UsageError("pictures=True needs the picture of each frame; give a VIDEO")
-        gray, step = camera.gray_of(np.asarray(inputs["image"]))
-        before = state["gray"]
+        before, (gray, step) = state["gray"], camera.gray_of(np.asarray(inputs["image"]))
         if len(own["id"]) and before.shape == gray.shape:
             apart = to_corners(own["observed"]) / step
             own = tracks_of.turned(own, camera.in_pixels(camera.motion(before, gray, apart), step))
         return own, {"gray": gray}
 
-    def _associated(self, own, found, is_near):
-        """int [P, 2]: numbers of tracks and of their detections. is_near: bool, which were seen a short time ago."""
+    def _associated(self, own, found, away_s):
+        """int [P, 2]: numbers of tracks and of their detections. away_s: for how long tracks were not seen."""
         high = found["score"] >= self.high_score
         is_confirmed, is_lost = own["id"] > 0, own["missed"] > 0
         pairs = np.zeros((0, 2), np.int64)
-        for rows, columns, gain in self._stages(is_confirmed, is_lost, is_near, high):
+        for rows, columns, gain in self._stages(is_confirmed, is_lost, away_s, high):
             rows = np.setdiff1d(np.flatnonzero(rows), pairs[:, 0])
             columns = np.setdiff1d(np.flatnonzero(columns), pairs[:, 1])
             if len(rows) and len(columns):
@@ -191,16 +191,16 @@ class MultiObject(System):
                 pairs = np.concatenate([pairs, np.stack([rows[a], columns[b]], 1)])
         return pairs
 
-    def _stages(self, is_confirmed, is_lost, is_near, high):
+    def _stages(self, is_confirmed, is_lost, away_s, high):
         """Yields (which tracks, which detections, what says how well they go together), the surest first."""
-        is_expected = is_confirmed & is_near
+        is_expected = is_confirmed & (away_s <= self.keep_s)
         yield is_expected, high, self._by_motion
         if self.second_stage:
             yield is_confirmed & ~is_lost, ~high, lambda a, b: self._by_overlap(a, b, self.least_overlap_low)
         if self.recover:
             yield is_expected, high, self._by_last_place
         if self.appearance:
-            yield is_confirmed & is_lost, high, self._by_look
+            yield is_confirmed & is_lost & (away_s <= self.remember_s), high, self._by_look
         if self.return_gate:
             yield is_expected & is_lost, high, self._by_distance
         yield ~is_confirmed, high, lambda a, b: self._by_overlap(a, b, self.least_overlap_new)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from kerasvision import api
 from kerasvision.cli.main import main
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import video
 from kerasvision.data.video import VideoWriter, opened
 from kerasvision.inference.served import Served
@@ -121,6 +122,34 @@ def test_what_is_stopped_can_be_played(run, film, tmp_path, monkeypatch, capsys)
     captured = capsys.readouterr()
     assert len(rows_of(captured.out)) == len(frames_in(tmp_path / "a.mp4")) == 5
     assert "stopped after 5 frames; drawn: " in captured.err
+
+
+def test_the_film_itself_is_not_drawn_over(run, film, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(film[0].read_bytes())
+    (tmp_path / "link.mp4").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for name in (path, "film.mp4", "link.mp4"):
+        assert predict(run, path, "--draw", name) == 2
+        said = f"kerasvision: --draw {name}: the same file is read, or written too; name another one\n"
+        assert capsys.readouterr().err == said
+    assert path.read_bytes() == film[0].read_bytes()
+
+
+def test_an_error_in_the_middle_says_where_what_is_drawn_ends(run, film, tmp_path, monkeypatch, capsys):
+    plain = video.Video.read
+
+    def breaking(self, *how):
+        for frame in plain(self, *how):
+            if frame.number == 7:
+                raise KerasVisionError("frame 7 is broken")
+            yield frame
+
+    monkeypatch.setattr(video.Video, "read", breaking)
+    assert predict(run, film[0], "--draw", tmp_path / "a.mp4") == 1
+    assert capsys.readouterr().err == f"kerasvision: frame 7 is broken; {tmp_path / 'a.mp4'} ends with frame 6\n"
+    assert len(frames_in(tmp_path / "a.mp4")) == 7
+    assert predict(run, film[0]) == 1 and capsys.readouterr().err == "kerasvision: frame 7 is broken\n"
 
 
 def test_damaged_frames_are_counted(run, tmp_path, capsys):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from kerasvision.cli.main import main
-from kerasvision.cli.overlay import HELD_S
+from kerasvision.cli.overlay import HELD_S, Overlay
 from kerasvision.cli.places import in_words
 from kerasvision.data import motchallenge
-from kerasvision.data.video import VideoWriter
+from kerasvision.data.video import Frame, VideoWriter
 
 WIDTH, HEIGHT, FRAMES, RATE = 320, 160, 60, 20.0
 PATHS = {  # top left corners of boxes of 24 x 30, frame by frame
@@ -126,6 +126,22 @@ def test_who_is_blurred_stays_so_where_he_is_not_found(scene, tmp_path):
     assert np.abs(np.diff(frame[y + 8 : y + 24, x + 6 : x + 18], axis=1)).mean() < 40 and HELD_S > 3 / RATE
 
 
+@pytest.mark.parametrize(("seconds", "is_blurred"), [(HELD_S, True), (HELD_S + 0.01, False)])
+def test_a_blur_ends_once_who_is_blurred_was_not_found_for_long(seconds, is_blurred):
+    overlay, stripes = Overlay(blur=("all",)), np.zeros((60, 60, 3), np.uint8)
+    stripes[:, ::2] = 255
+    there = {"ids": np.array([1]), "labels": np.array([0]), "boxes_xyxy": np.array([[10.0, 10, 50, 50]])}
+    overlay.drawn(Frame(0, 0.0, stripes), there)
+    after = overlay.drawn(Frame(1, seconds, stripes), {key: value[:0] for key, value in there.items()})
+    assert (after == stripes).all() != is_blurred
+
+
+def test_a_name_cannot_write_to_the_terminal(scene, capsys):
+    assert track(scene / "boxes.txt", "--rate", RATE, "--line", "\x1b[31mgate\nb=110,0,110,160") == 0
+    error = capsys.readouterr().err
+    assert "\\x1b[31mgate\\nb: 1 to the right" in error and "\x1b" not in error and error.count("\n") == 1
+
+
 def test_what_is_stopped_goes_on_with_its_counts_trails_and_blur(scene, tmp_path, monkeypatch, capsys):
     more = ("--line", LINE, "--zone", ZONE, "--trails", 2, "--blur", 1)
     words = (scene / "boxes.txt", scene / "video.mp4", *more)
@@ -149,6 +165,12 @@ def test_wrong_use_is_one_line(scene, tmp_path, capsys):
     (tmp_path / "bad.json").write_text('{"gates": {}}')
     (tmp_path / "worse.json").write_text('{"lines": {"gate": [[0, 1], [2]]}}')
     (tmp_path / "no.yaml").write_text("lines: [")
+    (tmp_path / "twice.json").write_text('{"lines": {"g": [[0, 1], [2, 9]], "g": [[0, 1], [5, 9]]}}')
+    (tmp_path / "twice.yaml").write_text("lines:\n  g: [[0, 1], [2, 9]]\n  g: [[0, 1], [5, 9]]\n")
+    (tmp_path / "nameless.json").write_text('{"lines": {" ": [[0, 1], [2, 9]]}}')
+    for depth in (300, 100_000):
+        (tmp_path / f"deep{depth}.json").write_text('{"lines": {"g": ' + "[" * depth + "]" * depth + "}}")
+    (tmp_path / "deep.yaml").write_text("lines: {g: " + "[" * 3000 + "]" * 3000 + "}")
     boxes, video = scene / "boxes.txt", scene / "video.mp4"
     for words, code, said in (
         (("--line", "gate"), 2, "--line 'gate': write NAME=X0,Y0,X1,Y1"),
@@ -161,6 +183,13 @@ def test_wrong_use_is_one_line(scene, tmp_path, capsys):
         (("--places", tmp_path / "bad.json"), 1, "does not hold lines and zones; write"),
         (("--places", tmp_path / "worse.json"), 1, "gate is [[0, 1], [2]]; write [[x, y], [x, y], ...]"),
         (("--places", tmp_path / "no.yaml"), 1, "cannot be read"),
+        (("--places", tmp_path / "twice.json"), 1, "twice.json cannot be read: g stands twice"),
+        (("--places", tmp_path / "twice.yaml"), 1, "twice.yaml cannot be read: g stands twice"),
+        (("--places", tmp_path / "nameless.json"), 1, "nameless.json: a line or zone has no name"),
+        (("--line", " =0,0,9,9"), 2, "--line ' =0,0,9,9': write NAME=X0,Y0,X1,Y1"),
+        (("--places", tmp_path / "deep300.json"), 1, "g is [[[[[[[...]]]]]]]; write [[x, y], [x, y], ...]"),
+        (("--places", tmp_path / "deep100000.json"), 1, "deep100000.json is nested too deep"),
+        (("--places", tmp_path / "deep.yaml"), 1, "deep.yaml is nested too deep"),
         (("--counts", "a.json"), 2, "--counts writes what --line, --zone or --places count"),
         (("--line", LINE, "--counts", tmp_path / "x" / "a.json"), 2, "the folder is not there"),
         (("--blur", "1"), 2, "--blur changes what is drawn; give --draw OUT.mp4"),

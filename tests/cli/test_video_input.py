@@ -1,6 +1,7 @@
 """What is wrong with a video or with boxes is said when they have been followed, and errors say where files end."""
 
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -120,3 +121,118 @@ def test_an_empty_scene_ends_with_no_object(film, tmp_path, capsys):
     assert track(tmp_path / "a.txt", film / "film.mp4", "--json") == 0
     captured = capsys.readouterr()
     assert captured.out.count('"objects": []') == FRAMES and "20 frames, 0 objects" in captured.err
+
+
+def stop_at(monkeypatch, number):
+    """Ctrl-C in this frame, from here on."""
+    plain = motchallenge.to_text
+    monkeypatch.setattr(
+        motchallenge,
+        "to_text",
+        lambda n, a: (os.kill(os.getpid(), signal.SIGINT) if n == number else None) or plain(n, a),
+    )
+
+
+def test_no_output_may_be_what_is_read(film, tmp_path, monkeypatch, capsys):
+    """By its path, another spelling of it, a link of either kind, or twice."""
+    for name in ("film.mp4", "boxes.txt"):
+        shutil.copy(film / name, tmp_path / name)
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "film.mp4")
+    (tmp_path / "hard.mp4").hardlink_to(tmp_path / "film.mp4")
+    (tmp_path / "below").mkdir()
+    before = {name: (tmp_path / name).read_bytes() for name in ("film.mp4", "boxes.txt")}
+    own, film_s = (tmp_path / "boxes.txt", tmp_path / "film.mp4"), tmp_path / "film.mp4"
+    line = ("--line", "gate=5,0,5,9")
+    monkeypatch.chdir(tmp_path)
+    for more in (
+        *(("--draw", path) for path in (film_s, "film.mp4", "below/../film.mp4", "link.mp4", "hard.mp4")),
+        ("--mot", "boxes.txt"),
+        ("--mot", "film.mp4"),
+        (*line, "--counts", "film.mp4"),
+        (*line, "--counts", "a.txt", "--mot", "a.txt"),
+        ("--mot", "gt.txt", "--ground-truth", "gt.txt"),
+    ):
+        assert track(*own, *more) == 2
+        error = capsys.readouterr().err
+        assert "the same file is read, or written too; name another one" in error and error.count("\n") == 1
+    assert main(["follow", "none", "film.mp4", "--box", "1,2,3,4", "--draw", "film.mp4"]) == 2
+    assert "the same file is read" in capsys.readouterr().err
+    assert before == {name: (tmp_path / name).read_bytes() for name in before}
+    assert track(*own, "--draw", "other.mp4", "--mot", "other.txt") == 0
+
+
+def test_a_later_part_may_not_be_what_is_read_either(film, tmp_path, monkeypatch, capsys):
+    shutil.copy(film / "film.mp4", tmp_path / "a.2.mp4")
+    words, before = (film / "boxes.txt", tmp_path / "a.2.mp4", "--draw", tmp_path / "a.mp4"), film / "film.mp4"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 9)
+        assert track(*words, "--mot", tmp_path / "a.txt") == 130
+    capsys.readouterr()
+    assert track(*words, "--mot", tmp_path / "a.txt", "--resume") == 2
+    assert "a.2.mp4: the same file is read" in capsys.readouterr().err
+    assert (tmp_path / "a.2.mp4").read_bytes() == before.read_bytes()
+
+
+def test_wrong_use_leaves_an_old_file_as_it_was(film, tmp_path, capsys):
+    for name in ("a.txt", "a.mp4"):
+        (tmp_path / name).write_text("old")
+    words = (film / "boxes.txt", film / "film.mp4", "--mot", tmp_path / "a.txt", "--draw", tmp_path / "a.mp4")
+    for more in (("--every", 0), ("--every", -2), ("--end", -1), ("--line", "a=0,900,50,900"), ("--blur", "cat")):
+        assert track(*words, *more) == 2, more
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and ("--every" not in more or "; allowed: 1 or more" in error), error
+        assert [(tmp_path / name).read_text() for name in ("a.txt", "a.mp4")] == ["old", "old"], more
+    assert track(*words, "--start", 99) == 0 and (tmp_path / "a.txt").read_text() == ""  # what was found: nothing
+
+
+def test_what_is_gone_on_with_takes_the_same_frames(film, tmp_path, monkeypatch, capsys):
+    words = (film / "boxes.txt", film / "film.mp4", "--mot", tmp_path / "a.txt", "--start", 0.2)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 9)
+        assert track(*words) == 130
+    held = (tmp_path / "a.txt").read_bytes()
+    for more, said in (
+        (("--every", 2), "--every 1, not 2"),
+        (("--start", 0), "--start 0.2, not 0"),
+        (("--end", 1.5), "--end left out, not 1.5"),
+        (("--rate", 10), "--rate left out, not 10"),
+    ):
+        capsys.readouterr()
+        assert track(*words, "--resume", *more) == 2
+        assert capsys.readouterr().err.endswith(f"a.txt.state.npz was stopped with {said}; give the same\n")
+        assert (tmp_path / "a.txt").read_bytes() == held
+    assert track(*words, "--resume") == 0 and set(motchallenge.read_boxes(tmp_path / "a.txt")) == set(range(2, FRAMES))
+
+
+def test_an_error_after_going_on_names_the_part_that_is_written(film, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(8):
+        Image.new("RGB", (64, 48) if number < 6 else (60, 48)).save(folder / f"{number}.png")
+    words = (film / "boxes.txt", folder, "--mot", tmp_path / "a.txt", "--draw", tmp_path / "a.mp4")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert track(*words) == 130
+    capsys.readouterr()
+    assert track(*words, "--resume") == 1
+    assert capsys.readouterr().err.endswith(f"; {tmp_path / 'a.txt'} and {tmp_path / 'a.2.mp4'} ends with frame 5\n")
+
+
+def test_counts_go_to_a_file_and_where_they_cannot_the_state_stays(film, tmp_path, monkeypatch, capsys):
+    words = (film / "boxes.txt", film / "film.mp4", "--line", "gate=5,0,5,9", "--mot", tmp_path / "a.txt")
+    assert track(*words, "--counts", tmp_path) == 2
+    assert capsys.readouterr().err == f"kerasvision: --counts {tmp_path}: that is a folder; name a file\n"
+    assert not (tmp_path / "a.txt").exists()
+    with monkeypatch.context() as patch:
+        stop_at(patch, 9)
+        assert track(*words, "--counts", tmp_path / "a.json") == 130
+    with monkeypatch.context() as patch:
+
+        def refused(*_):
+            raise OSError(28, "No space left on device")
+
+        patch.setattr("kerasvision.cli.track.write_text", refused)
+        assert track(*words, "--counts", tmp_path / "a.json", "--resume") == 1
+    assert "a.json: No space left on device" in capsys.readouterr().err
+    assert track(*words, "--counts", tmp_path / "a.json", "--resume") == 0
+    assert (tmp_path / "a.json").exists() and not (tmp_path / "a.txt.state.npz").exists()

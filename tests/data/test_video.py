@@ -100,6 +100,21 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".flv", ".mp4"])
+def test_a_file_may_begin_late_and_is_whole_all_the_same(tmp_path, suffix):
+    """Matroska's duration counts from 0, those of others from the first frame."""
+    path = written(tmp_path / f"a{suffix}", times=[10 + time for time in TIMES])
+    frames, video = read(path)
+    assert len(frames) == 24 and video.missing_s == 0.0 and video.in_words() == ""
+
+
+def test_a_file_that_begins_late_may_be_cut_off_too(tmp_path):
+    path = written(tmp_path / "a.mkv", "mjpeg", "yuvj420p", [10 + time for time in TIMES])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames, video = read(path)
+    assert video.missing_s == pytest.approx(TIMES[-1] + 1 / 30 - TIMES[len(frames) - 1], abs=0.06)
+
+
 def test_what_is_no_video_is_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"no video at .*none\.mp4; name a file, a folder of pictures or -"):
         read(tmp_path / "none.mp4")

@@ -157,6 +157,29 @@ def test_one_that_was_away_for_long_comes_back_from_anywhere(seconds, is_back):
     assert returned(UNIT[1], 500, 9.9) == []
 
 
+@pytest.mark.parametrize(("seconds", "is_back"), [(0.99, True), (1.01, False)])
+def test_less_than_is_kept_may_be_remembered(seconds, is_back):
+    """Within `keep_s`, in which a track is kept for its way: from anywhere it comes back for `remember_s` alone."""
+    assert returned(UNIT[0], 500, seconds, MultiObject(appearance=1.0, remember_s=1.0)) == ([1] if is_back else [])
+    assert returned(UNIT[0], 0, 1.01, MultiObject(appearance=1.0, remember_s=0.0)) == [1]
+    for fields in ({"remember_s": -1.0}, {"remember_s": np.nan}, {"keep_s": -1.0}):
+        with pytest.raises(UsageError, match=r"remember_s .*; allowed: 1 or more, 0 or more, 0 or more"):
+            MultiObject(**fields)
+
+
+def test_a_track_may_be_born_before_anything_was_looked_at():
+    """Looks of no numbers are none: it gets some later, and comes back by them."""
+    session = Session(BY_LOOKS, {})
+    unseen = frame(0.0, (0, 0, UNIT[0]))
+    session.step(unseen | {"embeddings": np.zeros((1, 0))})
+    assert session.state["looks"].shape == (1, LOOKS, 0)
+    for n in range(1, 4):
+        assert session.step(frame(n / 10, (0, 0, UNIT[0])))["ids"].tolist() == [1]
+    assert session.state["worth"][0, -4:].tolist() == [0.0, 0.9, 0.9, 0.9]
+    session.step(frame(0.4))
+    assert session.step(frame(0.5, (500, 0, UNIT[0])))["ids"].tolist() == [1]
+
+
 def test_a_look_that_is_hardly_seen_decides_nothing():
     """A bad one neither brings an object back from afar nor keeps it from where it is expected."""
     assert returned(UNIT[0], 500, 1.0, score=0.55) == [1] and returned(UNIT[0], 500, 1.0, score=0.49) == []

@@ -170,6 +170,21 @@ def test_who_is_seen_in_a_zone_now_is_counted_and_the_forgotten_have_left():
     assert (row["visits"], row["inside"], row["mean_s"]) == ({"0": 2}, 1, pytest.approx(2.55))
 
 
+def test_who_is_lost_is_not_inside_and_has_stayed_all_the_same():
+    """One that gets a new number in every frame: five visits, and one inside, of who is seen there in the last one."""
+    held = session(zones=HALL)
+    for number in range(5):
+        held.step(frame(number / 10, {number + 1: (90, 90)}))
+    (row,) = totals(held.system, held.state)["zones"]
+    assert (row["visits"], row["inside"], row["longest_s"]) == ({"0": 5}, 1, 0.0)
+    held.step(frame(0.7, {5: (91, 90)}))
+    (row,) = totals(held.system, held.state)["zones"]
+    assert (row["visits"], row["inside"], row["longest_s"]) == ({"0": 5}, 1, pytest.approx(0.3))
+    held.step(frame(0.8, {}))
+    (row,) = totals(held.system, held.state)["zones"]
+    assert (row["visits"], row["inside"], row["longest_s"]) == ({"0": 5}, 0, pytest.approx(0.3))
+
+
 def test_depth_in_a_polygon_is_matplotlib_s_inside_and_the_distance_to_its_sides():
     from matplotlib.path import Path
 
