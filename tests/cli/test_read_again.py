@@ -27,7 +27,7 @@ def pages(tmp_path, monkeypatch):
     held = Pages()
     pictures = [Image.fromarray(held.add(columns, 3)[0]) for columns in (1, 2)]
     pictures[0].save(tmp_path / "one.png")
-    more = [pictures[0], pictures[1].copy()]
+    more = [picture.copy() for picture in pictures]  # which have no settings of a PNG
     pictures[1].save(tmp_path / "whole.tif", save_all=True, append_images=more, compression="tiff_deflate")
     damaged = bytearray((tmp_path / "whole.tif").read_bytes())
     with Image.open(tmp_path / "whole.tif") as file:
