@@ -27,7 +27,11 @@ def configure(parser):
     parser.add_argument("--as", dest="forms", nargs="+", choices=FORMS, default=[], metavar="FORM", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON line a page on stdout")
     parser.add_argument("--dpi", type=float, default=200.0, help="dots an inch that PDFs are drawn with (default: 200)")
-    parser.add_argument("--resume", action="store_true", help="go on with --out where the same command was stopped")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with --out where the same command was stopped or could not read all",
+    )
     parser.add_argument("--save", metavar="FOLDER", help="copy both models and the settings there, for the next time")
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
@@ -35,19 +39,20 @@ def configure(parser):
 def run(args):
     """Read every document; 1 if any failed, after all were tried."""
     forms = _forms(args)
-    session, words = _reader(args)
+    session, words, places = _reader(args)
     if args.save:
         _save(args, session)
     documents = _documents(words, bool(args.save))
     if not documents:
         return 0
-    from kerasvision.cli.reading import Journal, Reading
-    from kerasvision.systems.page_reader import identity_of
+    if len(documents) > 1 and forms != ("text",) and not args.out:
+        raise UsageError(f"--as {forms[0]} prints one document, and {len(documents)} are named; give a folder, --out")
+    from kerasvision.cli.reading import Journal, Reading, identity_of
 
     journal = None
     if args.out:
         _check_names(documents)
-        journal = Journal(args.out, forms, lambda: f"{identity_of(session)} {args.dpi:g}", args.resume)
+        journal = Journal(args.out, forms, lambda: f"{identity_of(session, places)} {args.dpi!r}", args.resume)
     reading = Reading(session, journal, forms, args)
     for path in documents:
         if journal and journal.is_done(path):
@@ -60,10 +65,10 @@ def run(args):
                 raise
             reading.failed += 1
             print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
-    if journal:
+    if journal and not reading.is_lacking:
         journal.end()
     print(reading.in_words(), file=sys.stderr)
-    return 1 if reading.failed else 0
+    return 1 if reading.is_lacking else 0
 
 
 def _forms(args):
@@ -80,13 +85,18 @@ def _forms(args):
 
 
 def _reader(args):
-    """(session, the words that name documents)."""
+    """(session, the words that name documents, {model: what it was loaded from})."""
     from kerasvision.api import load
     from kerasvision.core.overrides import with_settings
     from kerasvision.systems.base import FILE, Session, load_system
     from kerasvision.systems.page_reader import PageReader, check_models
 
-    own, settings = [], {name: [] for name in _MODELS}
+    own, settings, places = [], {name: [] for name in _MODELS}, {}
+
+    def opened(name, path):
+        places[name] = path
+        return load(path, settings[name])
+
     for setting in args.settings:
         model, dot, rest = setting.partition(".")
         (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
@@ -94,7 +104,7 @@ def _reader(args):
         # such a folder has its models in models/NAME
         session = load_system(
             args.words[0],
-            lambda path: load(path, settings[path.relative_to(pathlib.Path(args.words[0], "models")).parts[0]]),
+            lambda path: opened(path.relative_to(pathlib.Path(args.words[0], "models")).parts[0], path),
         )
         if not isinstance(session.system, PageReader):
             raise UsageError(f"{args.words[0]} holds a {session.system.called}; read takes one that --save wrote")
@@ -102,11 +112,11 @@ def _reader(args):
     else:
         if len(args.words) < 2:
             raise UsageError("read needs a DETECTOR, a RECOGNIZER and FILEs, or a folder that --save wrote and FILEs")
-        models = {n: load(w, settings[n]) for n, w in zip(_MODELS, args.words[:2], strict=True)}
+        models = {n: opened(n, w) for n, w in zip(_MODELS, args.words[:2], strict=True)}
         session, words = Session(PageReader(), models), args.words[2:]
     check_models(session.models, args.words[:2] if words == args.words[2:] else _MODELS)
     session.system = with_settings(session.system, own, "word_gap=0.8")
-    return session, words
+    return session, words, places
 
 
 def _save(args, session):

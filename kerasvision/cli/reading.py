@@ -1,13 +1,42 @@
 """What `kerasvision read` keeps while it goes through documents: their pages, so that it can be stopped and go on."""
 
+import contextlib
+import hashlib
 import json
+import os
 import pathlib
 import sys
 
+from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.escaping import line_of, utf8_text
+from kerasvision.core.escaping import line_of, lines_of, utf8_text
+from kerasvision.core.files import beside
 
 JOURNAL = "reading.jsonl"
+
+
+def identity_of(session, places):
+    """Text: what pages are read by, the settings of the reader and of its models, and their weights or files.
+
+    places: {model: what it was loaded from}.
+    """
+    held = [to_json(session.system)]
+    for name, model in sorted(session.models.items()):
+        held += [name, to_json(model.arch), list(model.classes), _sum_of(model.runner, pathlib.Path(places[name]))]
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+
+
+def _sum_of(runner, path):
+    """sha256 of the weights of a graph in this process, else of the file or folder."""
+    from kerasvision.export.measurement import sha256
+    from kerasvision.export.placing import artifact_at
+
+    if not hasattr(runner, "served"):
+        return sha256(artifact_at(path))
+    held = hashlib.sha256()
+    for weight in runner.served.weights:
+        held.update(f"{weight.shape} {weight.dtype}".encode() + weight.numpy().tobytes())
+    return held.hexdigest()
 
 
 class Journal:
@@ -26,14 +55,18 @@ class Journal:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(json.dumps(begin) + "\n", encoding="utf-8")
         except OSError as error:
             raise KerasVisionError(f"cannot write to {folder}: {error.strerror}; name another --out") from None
+        with beside(self._path) as partial:
+            partial.write_text(json.dumps(begin) + "\n", encoding="utf-8")
 
     def _go_on(self, begin):
         if not self._path.exists():
             raise UsageError(f"nothing to go on with: {self._path} is not there; leave --resume out")
-        whole = self._path.read_bytes()
+        try:
+            whole = self._path.read_bytes()
+        except OSError as error:
+            raise KerasVisionError(f"{self._path} cannot be read: {error.strerror}; leave --resume out") from None
         whole = whole[: whole.rfind(b"\n") + 1]  # what was half written is read again
         try:
             first, *rows = map(json.loads, whole.decode("utf-8").splitlines())
@@ -41,13 +74,26 @@ class Journal:
             raise UsageError(f"{self._path} is no journal that can be gone on from; leave --resume out") from None
         if first != begin:
             raise UsageError(f"{self._path} was begun with other models, settings or forms; give the same")
-        for row in rows:
-            if "done" in row:
-                self._done.add(row["done"])
-                self._pages.pop(row["done"], None)
-            else:
-                self._pages.setdefault(row["of"], {})[row["number"]] = row["page"]
-        self._path.write_bytes(whole)
+        for line, row in enumerate(rows, 2):
+            try:
+                self._take(row)
+            except (KeyError, TypeError, ValueError):
+                raise UsageError(f"{self._path}, line {line}, is damaged; leave --resume out") from None
+        with beside(self._path) as partial:
+            partial.write_bytes(whole)
+
+    def _take(self, row):
+        """Raises KeyError, TypeError or ValueError of a row that is none."""
+        if "done" in row:
+            self._done.add(row["done"])
+            self._pages.pop(row["done"], None)
+            return
+        from kerasvision.systems.pages import Page
+
+        page = Page.from_json(row["page"])
+        if page.to_json() != row["page"] or not all(isinstance(side, int) and side > 0 for side in page.size_wh):
+            raise ValueError("no page")
+        self._pages.setdefault(row["of"], {})[row["number"]] = page
 
     def is_done(self, path):
         """Whether all files of a document were written, and it has not changed since."""
@@ -55,10 +101,7 @@ class Journal:
 
     def page(self, path, number):
         """The `Page` of a number from 0, or None where it has to be read."""
-        from kerasvision.systems.pages import Page
-
-        held = self._pages.get(_key(path), {}).get(number)
-        return None if held is None else Page.from_json(held)
+        return self._pages.get(_key(path), {}).get(number)
 
     def keep(self, path, number, page):
         """Note a page."""
@@ -69,8 +112,16 @@ class Journal:
         self._add({"done": _key(path)})
 
     def _add(self, row):
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        size = None
+        try:
+            size = self._path.stat().st_size
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            with contextlib.suppress(OSError):  # half a line would spoil the next one
+                if size is not None:
+                    os.truncate(self._path, size)
+            raise KerasVisionError(f"cannot write {self._path}: {error.strerror}; name another --out") from None
 
     def end(self):
         """Nothing is left to go on with."""
@@ -89,24 +140,48 @@ class Reading:
     def __init__(self, session, journal, forms, args):
         self._session, self._journal, self._forms, self._args = session, journal, forms, args
         self.pages = self.documents = self.lines = self.unread = self.empty = self.failed = self.skipped = 0
+        self.missing = 0
+
+    @property
+    def is_lacking(self):
+        """Whether a document or a page could not be read, so that there is something to go on with."""
+        return bool(self.failed or self.missing)
 
     def read(self, path, every):
-        """Read a document and write what was asked for. Ctrl-C ends after the page at work; a second one at once."""
+        """Read a document and write what was asked for, without those of its pages that cannot be read, which are said
+        one by one; KerasVisionError where none can be. Ctrl-C ends after the page at work; a second one at once.
+        """
         from kerasvision.cli.frames import stoppable
         from kerasvision.cli.progress import progress_bar
         from kerasvision.data.pages import opened
 
-        pages, task = [], f"{line_of(pathlib.Path(path).name)} ({self.documents + self.skipped + 1} of {every})"
+        pages, lost, task = (
+            [],
+            [],
+            f"{line_of(pathlib.Path(path).name)} ({self.documents + self.skipped + 1} of {every})",
+        )
         with opened(path, self._args.dpi) as (count, page_at), stoppable() as stopped, progress_bar("pages") as report:
             for number in range(count):
                 report(task, number, count)
                 page = self._journal.page(path, number) if self._journal else None
                 if page is None:
-                    page = self._page(path, number, page_at(number))
+                    try:
+                        pixels = page_at(number)
+                    except KerasVisionError as error:
+                        lost.append(error)
+                    else:
+                        page = self._page(path, number, pixels)
                 pages.append(page)
                 if stopped and number + 1 < count:
                     self._stop()
+        for error in lost if any(pages) else lost[:-1]:
+            print(f"kerasvision: {lines_of(error)}", file=sys.stderr)
+        if lost and not any(pages):
+            if stopped:
+                self._stop()
+            raise lost[-1]
         self._write(path, pages)
+        self.missing += len(lost)
         self.documents += 1
         if stopped:
             self._stop()
@@ -136,6 +211,8 @@ class Reading:
 
         if self._args.json:
             for number, page in enumerate(pages):
+                if page is None:
+                    continue
                 row = {"input": utf8_text(path), "page": number + 1} | page.to_json()
                 print(json.dumps(row, ensure_ascii=False), flush=True)
             return
@@ -151,7 +228,7 @@ class Reading:
                 write_text(place, text)
             except OSError as error:
                 raise KerasVisionError(f"cannot write {place}: {error.strerror}; name another --out") from None
-        if self._journal:
+        if self._journal and None not in pages:
             self._journal.finish(path)
 
     def _stop(self):
@@ -167,6 +244,7 @@ class Reading:
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
             (self.skipped, "documents read before"),
+            (self.missing, "pages that could not be read"),
             (self.failed, "documents that could not be read"),
         )
         return "; ".join([said, *(f"{count} {words}" for count, words in more if count)])

@@ -16,6 +16,7 @@ SUFFIXES = (*PICTURES, *TIFF, *PDF)
 DPI = 200.0  # of a PDF, unless given
 _POINTS = 72.0  # of a PDF in an inch
 _TOO_LARGE = f"it has more than {MOST_PIXELS} pixels"
+_SAMPLE_FORMAT = 339  # a tag of TIFFs: 1 of numbers without a sign
 _PDF_ERRORS = {  # of PDFium, by what its messages hold
     "Incorrect password": "it is encrypted; take its password away first",
     "Unsupported security": "it is encrypted in a way that PDFium does not know",
@@ -28,7 +29,8 @@ def opened(path, dpi=DPI):
     """Yields (number of pages, a function that gives the page of a number from 0 as uint8 [H, W, 3]).
 
     Pictures are decoded as `data.decode` does it, and a TIFF's pages by the same rules: upright, transparency over
-    white, the high byte of 16 bits, RGB. PDFs are drawn at `dpi` dots an inch by PDFium (extra `pdf`). Raises
+    white, the high byte of 16 bits, RGB; whole numbers beyond 16 bits from the least of the page, black, to the most.
+    PDFs are drawn at `dpi` dots an inch by PDFium (extra `pdf`), with what forms are filled with. Raises
     KerasVisionError, one line, of what cannot be read; a page that cannot be is said when it is asked for.
     """
     suffix = pathlib.Path(path).suffix.lower()
@@ -65,13 +67,25 @@ def _pixels(picture):
     """uint8 [H, W, 3] of a page that Pillow has opened."""
     upright = ImageOps.exif_transpose(picture)
     if upright.mode.startswith("I"):  # I;16 of 16 bits, or I, which Pillow makes of some
-        return np.repeat(np.uint8(np.asarray(upright, np.int64) >> 8)[..., None], 3, -1)
+        return np.repeat(_bytes(np.asarray(upright), picture)[..., None], 3, -1)
     if upright.mode == "F":
         raise ValueError("its pixels are real numbers, whose range is not known")
     if upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info:
         held = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", held.size, "white"), held)
     return np.asarray(upright.convert("RGB"))
+
+
+def _bytes(values, picture):
+    """uint8 of whole numbers: the high byte of what fits 16 bits, else from the least, 0, to the most, 255."""
+    is_unsigned = getattr(picture, "tag_v2", {}).get(_SAMPLE_FORMAT, (1,)) == (1,)
+    if values.dtype == np.int32 and is_unsigned:
+        values = values.view(np.uint32)  # which Pillow takes for signed
+    values = values.astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    if low >= 0 and high < 1 << 16:
+        return np.uint8(values >> 8)
+    return np.uint8((values - low) * 255 // max(high - low, 1))
 
 
 @contextlib.contextmanager
@@ -84,6 +98,7 @@ def _pdf(path, dpi):
         raise KerasVisionError(f"{path} cannot be read: no such file")
     with _said(path):
         document = pypdfium2.PdfDocument(path)
+        document.init_forms()  # before any page, or fields are drawn empty
 
     def page(number):
         with _said(path, number):

@@ -19,8 +19,9 @@ class PageReading(Evaluator):
     blank between each two; `wer`, the same of words; `tau`, the mean over pages of Kendall's tau between the order in
     which words were read and the true one, of words that are found, -1 to 1; `found`, the share of true words that are.
     A word is found where one that was read has at least half of the area of the smaller one in common with it; words
-    that were read as one are in order among one another. Undefined: `cer` and `wer` without a true character, `tau`
-    where no page has two words found, `found` without a true word.
+    that were read as one are in order among one another. So a quad around the whole page finds all words in order:
+    `found` and `tau` do not ask whether words were parted; `wer` does. Undefined: `cer` and `wer` without a true
+    character, `tau` where no page has two words found, `found` without a true word.
 
     prediction: `words` [W] and `word_quads_xy` [W, 4, 2] of each page, and ground_truth the same: rows of arrays.
     """
@@ -58,7 +59,9 @@ class PageReading(Evaluator):
 
 
 def places(found, there):
-    """int [N]: which of the quads that were found each one that is there is; -1: none."""
+    """int [N]: which of the quads that were found each one that is there is; -1: none. How much larger the one may
+    be is not asked.
+    """
     found, there = (np.asarray(quads, np.float64).reshape(-1, 4, 2) for quads in (found, there))
     best = np.full(len(there), -1)
     areas = [np.array([abs(polygons.area(quad)) for quad in quads]) for quads in (found, there)]

@@ -11,6 +11,8 @@ from kerasvision.ops.geometry import PAD_VALUE
 _QUIET = 0.25  # of the contrast of columns with ink; columns with less are between letters
 _WORD_GAP = 0.18  # heights of quiet columns in a row, from which on they part words
 _MOST_PARTS = 64  # of a strip; a longer one is made less long
+_MIRRORED = str.maketrans("()[]{}<>\u00ab\u00bb\u2039\u203a", ")(][}{><\u00bb\u00ab\u203a\u2039")
+_LEFT_TO_RIGHT, _RIGHT_TO_LEFT = ("L", "EN", "AN"), ("R", "AL")  # classes of unicodedata.bidirectional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,44 @@ def _ink(quiet, low, high, middles):
 
 def runs_from_right_to_left(text):
     """Whether any character of a text is of a script that is written from right to left."""
-    return any(unicodedata.bidirectional(point) in ("R", "AL") for point in text)
+    return any(unicodedata.bidirectional(point) in _RIGHT_TO_LEFT for point in text)
+
+
+def as_read(names):
+    """The characters of a word of a script that is written from right to left, seen from left to right, in the order in
+    which they are read. Letters of other scripts and numbers, with what stands within them (12/34, 3.5, 50%), keep
+    theirs, and brackets are those that their mirrored shapes stand for (Unicode's annex 9, rules W2, W4, W5, N1 and L4,
+    of one word alone).
+    """
+    back = names[::-1]
+    kept, found, run = _kept(back), [], []
+    for name, is_kept in zip(back, kept, strict=True):
+        if is_kept:
+            run.insert(0, name)
+        else:
+            found += [*run, name.translate(_MIRRORED)]
+            run = []
+    return found + run
+
+
+def _kept(names):
+    """[bool]: which characters, in the order of lines from right to left, are in runs from left to right."""
+    kinds = [unicodedata.bidirectional(name[0]) for name in names]
+    is_arabic = "AL" in kinds  # behind its letters numbers are Arabic ones, of which signs are no part (W2)
+    kept = [kind in _LEFT_TO_RIGHT for kind in kinds]
+    known = [i for i, kind in enumerate(kinds) if kind in (*_LEFT_TO_RIGHT, *_RIGHT_TO_LEFT)]
+    for a, b in zip(known[:-1], known[1:], strict=True):
+        ends, between = (kinds[a], kinds[b]), kinds[a + 1 : b]
+        if not (kept[a] and kept[b]):
+            continue
+        if "L" in ends or between == ["CS"] or (between == ["ES"] and not is_arabic):
+            kept[a:b] = [True] * (b - a)
+    for step in () if is_arabic else (1, -1):
+        for i in range(len(kinds))[::step]:
+            near = i - step
+            if kinds[i] == "ET" and 0 <= near < len(kinds) and kept[near] and kinds[near] in ("EN", "ET"):
+                kept[i] = True
+    return kept
 
 
 def logical(words, texts):

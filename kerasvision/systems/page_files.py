@@ -19,22 +19,23 @@ _NOT_XML = {c: " " for c in range(32) if c not in (9, 10, 13)} | {0xFFFE: " ", 0
 
 def to_text(pages, name):
     """UTF-8 text: an empty row between paragraphs, a form feed between pages. Arguments of all: `Page`s of a document,
-    and what it is called, of which bytes that are no UTF-8 are spelled (`core.escaping.utf8_text`).
+    None in place of one that could not be read, whose number is left out (here: an empty page); and what it is called,
+    of which bytes that are no UTF-8 are spelled (`core.escaping.utf8_text`).
     """
-    return "\f".join(page.text + "\n" if page.blocks else "" for page in pages)
+    return "\f".join(page.text + "\n" if page and page.blocks else "" for page in pages)
 
 
 def to_json(pages, name):
     """{"file", "pages": [{"page", "width", "height", "blocks": [{"lines": [{"text", "score", "quad_xy", "words"}]}],
     "unread", "is_full"}]}, a page counted from 1.
     """
-    rows = [{"page": number} | page.to_json() for number, page in enumerate(pages, 1)]
+    rows = [{"page": number} | page.to_json() for number, page in _read(pages)]
     return json.dumps({"file": utf8_text(name), "pages": rows}, ensure_ascii=False, indent=1) + "\n"
 
 
 def to_hocr(pages, name):
     """XHTML with ocr_page, ocr_carea and ocr_par of a paragraph, ocr_line and ocrx_word, boxes in whole pixels."""
-    body = "\n".join(_hocr_page(page, number, name) for number, page in enumerate(pages, 1))
+    body = "\n".join(_hocr_page(page, number, name) for number, page in _read(pages))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" '
@@ -44,14 +45,14 @@ def to_hocr(pages, name):
         '<meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>\n'
         '<meta name="ocr-system" content="kerasvision"/>\n'
         '<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocrx_word"/>\n'
-        f'<meta name="ocr-number-of-pages" content="{len(pages)}"/>\n'
+        f'<meta name="ocr-number-of-pages" content="{len(_read(pages))}"/>\n'
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
 def to_alto(pages, name):
-    """XML with a TextBlock a paragraph, TextLine and String, in pixels; a polygon where text is not level."""
-    body = "\n".join(_alto_page(page, number) for number, page in enumerate(pages, 1))
+    """XML with a TextBlock a paragraph, TextLine and String, in pixels; a polygon of every line and word."""
+    body = "\n".join(_alto_page(page, number) for number, page in _read(pages))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<alto xmlns="{_ALTO}" xmlns:xsi="{_XSI}" '
@@ -67,7 +68,7 @@ def to_alto(pages, name):
 def to_tsv(pages, name):
     """Rows of tesseract's columns: level, page, block, paragraph, line, word, box, confidence 0..100, text."""
     rows = ["\t".join((*_COLUMNS, "conf", "text"))]
-    for number, page in enumerate(pages, 1):
+    for number, page in _read(pages):
         rows.append(_row(_PAGE, (number, 0, 0, 0, 0), (0, 0, *page.size_wh)))
         for b, block in enumerate(page.blocks, 1):
             around = _box([line.quad_xy for line in block], page)
@@ -89,6 +90,11 @@ FORMS = {
     "alto": (".alto.xml", to_alto),
     "tsv": (".tsv", to_tsv),
 }
+
+
+def _read(pages):
+    """[(number from 1, `Page`)] of those that could be read."""
+    return [(number, page) for number, page in enumerate(pages, 1) if page]
 
 
 def _safe(text):

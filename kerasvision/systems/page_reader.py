@@ -1,13 +1,10 @@
 """A page read by two models: a detector finds text, a recognizer reads it, and gaps and directions give the order."""
 
 import dataclasses
-import hashlib
-import json
 
 import numpy as np
 
 from kerasvision.core.characters import text_of
-from kerasvision.core.component import to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
 from kerasvision.ops.reading_order import angle_of, around, reading_order, upright
@@ -32,7 +29,8 @@ class PageReader(System):
     change a text.
 
     right_to_left: a script that is written so; the recognizer says what it sees from left to right. word_gap: see
-    `ops.reading_order`. margin: heights of a quad that are read around it as well. batch: strips at once.
+    `ops.reading_order`. margin: heights of a quad that are read around it as well; of less than 0, what is
+    not read, a quarter of a side at most, so that narrow quads stay. batch: strips at once.
     """
 
     models = ("detector", "recognizer")
@@ -79,10 +77,14 @@ class PageReader(System):
         return {"pages": state["pages"] + 1}, answer
 
     def _wider(self, quad):
-        """A quad that is larger by the margin on all sides."""
+        """A quad that is larger by the margin on all sides, and half as long and high at least."""
         along, down = quad[1] - quad[0], quad[3] - quad[0]
         edge = self.margin * np.linalg.norm(down)
-        a, d = (edge * v / np.linalg.norm(v) for v in (along, down))
+        shorter = [
+            min(np.linalg.norm(v), np.linalg.norm(w))
+            for v, w in ((along, quad[2] - quad[3]), (down, quad[2] - quad[1]))
+        ]
+        a, d = (max(edge, -side / 4) * v / np.linalg.norm(v) for v, side in zip((along, down), shorter, strict=True))
         return quad + np.stack([-a - d, a - d, a + d, d - a])
 
     def _read(self, model, image, quads):
@@ -113,7 +115,7 @@ class PageReader(System):
     def _word(self, characters, first, behind, matrix, height):
         names = [c.name for c in characters]
         if self.right_to_left and strips_of.runs_from_right_to_left(text_of(names)):
-            names.reverse()
+            names = strips_of.as_read(names)
         corners = np.array([[first, 0], [behind, 0], [behind, height], [first, height]])
         return text_of(names), float(np.prod([c.score for c in characters])), moved(matrix, corners)
 
@@ -166,16 +168,6 @@ def check_models(models, names=("the detector", "the recognizer")):
             f"{names[1]} has resize={recognizer.resize!r}, which changes a line's proportions; page_reader needs one "
             "that was trained with letterbox"
         )
-
-
-def identity_of(session):
-    """Text: the reader's settings, and what its models answer to a drawn picture; other models answer otherwise."""
-    held = [json.dumps(to_json(session.system), sort_keys=True).encode()]
-    for _, model in sorted(session.models.items()):
-        h, w = model.arch.image_size
-        answer = model({"image": np.random.default_rng(0).integers(0, 256, (1, h, w, 3)).astype(np.uint8)})
-        held += ["".join(model.classes).encode(), *(np.asarray(answer[key]).tobytes() for key in sorted(answer))]
-    return hashlib.sha256(b"".join(held)).hexdigest()
 
 
 def _with_area(quads):

@@ -90,6 +90,58 @@ def test_a_tiff_of_too_many_pixels_is_one_line(is_second, tmp_path):
         pages_of(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(
+    ("values", "grays"),
+    [((0, 51 * 256 + 7, 65535), (0, 51, 255)), ((0, 70000, 140000), (0, 127, 255)), ((0, 17, 65536), (0, 0, 255))],
+)
+def test_whole_numbers_of_32_bits_do_not_wrap(values, grays, tmp_path):
+    """What fits 16 bits is the high byte; what does not, is between the least and the most."""
+    Image.fromarray(np.array([values], np.int32)).save(tmp_path / "a.tif")
+    assert pages_of(tmp_path / "a.tif")[0][0, :, 0].tolist() == list(grays)
+
+
+def test_numbers_without_a_sign_are_not_taken_for_negative_ones(tmp_path):
+    picture = Image.fromarray(np.array([[0, 3 << 30, 1 << 30]], np.uint32).view(np.int32))
+    picture.save(tmp_path / "a.tif")
+    whole, tag = (tmp_path / "a.tif").read_bytes(), b"\x53\x01\x03\x00\x01\x00\x00\x00"  # 339, of one 16-bit number
+    assert whole.count(tag + b"\x02") == 1
+    (tmp_path / "a.tif").write_bytes(whole.replace(tag + b"\x02", tag + b"\x01"))
+    with Image.open(tmp_path / "a.tif") as held:
+        assert held.mode == "I" and held.tag_v2[339] == (1,), "the case is there"
+    assert pages_of(tmp_path / "a.tif")[0][0, :, 0].tolist() == [0, 255, 85]
+
+
+def form(value):
+    """Bytes of a PDF by hand (ISO 32000-1, 12.7): a page of 72 points with one field of text, drawn by its value."""
+    look = b"/Tx BMC q BT /F 20 Tf 0 g 2 8 Td (%s) Tj ET Q EMC" % value
+    parts = (
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/DR<</Font<</F 6 0 R>>>>/DA(/F 20 Tf 0 g)>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Annots[4 0 R]>>",
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(%s)/Rect[4 20 68 50]/P 3 0 R/F 4/DA(/F 20 Tf 0 g)"
+        b"/AP<</N 5 0 R>>>>" % value,
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 64 30]/Resources<</Font<</F 6 0 R>>>>/Length %d>>stream\n%s\nendstream"
+        % (len(look), look),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    whole, places = b"%PDF-1.7\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(whole))
+        whole += b"%d 0 obj%s\nendobj\n" % (number, part)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer<</Size 7/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(whole)
+    return whole + b"xref\n0 7\n0000000000 65535 f \n" + table + end
+
+
+def test_a_form_is_drawn_with_what_it_is_filled_with(tmp_path):
+    inks = []
+    for name, value in (("filled", b"MMM"), ("empty", b"")):
+        (tmp_path / f"{name}.pdf").write_bytes(form(value))
+        (page,) = pages_of(tmp_path / f"{name}.pdf", dpi=72)
+        inks.append(int((page.max(-1) < 80).sum()))
+    assert inks[0] > 100 and inks[1] == 0
+
+
 def test_pixels_without_a_range_are_refused(tmp_path):
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(KerasVisionError, match="a.tif, page 1, cannot be read: its pixels are real numbers"):

@@ -39,6 +39,9 @@ def test_words_that_were_read_as_one_are_in_order():
     one = np.array([[[0, 0], [30, 0], [30, 8], [0, 8]]], float)
     assert places(one, boxes(0, 20)).tolist() == [0, 0]
     assert judged((["ab"], one, ["a", "b"], boxes(0, 20)))["tau"] == 1.0
+    page = np.array([[[-100, -100], [500, -100], [500, 500], [-100, 500]]], float)
+    found = judged((["abc"], page, ["a", "b", "c"], boxes(0, 20, 40)))
+    assert found["found"] == found["tau"] == found["wer"] == 1.0, "only what was read tells that nothing was parted"
 
 
 @pytest.mark.parametrize(("shift", "found"), [(4.9, 0), (5.1, -1)])

@@ -7,9 +7,11 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
+from kerasvision.systems import _strips
 from kerasvision.systems.base import Session
-from kerasvision.systems.page_reader import PageReader, identity_of
+from kerasvision.systems.page_reader import PageReader
 from kerasvision.systems.pages import Page, page_of
+from tests.systems import drawn_pages
 from tests.systems.drawn_pages import MONO, Finder, Reader, mirrored, painted, printed
 
 
@@ -76,6 +78,61 @@ def test_a_page_from_right_to_left(columns, seed):
     assert [line.text for line in page_of(answer).lines] == [line.text for line in lines]
     other, _ = read(lines, size)
     assert judged(other, lines)["cer"] > 0.5, "from left to right it is another text"
+
+
+# word as seen from left to right -> as it is read; by hand, after Unicode's annex 9
+SEEN = {
+    "12-\u05d1": "\u05d1-12",
+    "(\u05d2\u05d1\u05d0)": "(\u05d0\u05d1\u05d2)",
+    "\u00ab\u05d1\u05d0": "\u05d0\u05d1\u00bb",
+    "!\u05d2\u05d1": "\u05d1\u05d2!",
+    "3.5\u05d1": "\u05d13.5",
+    "12/34-\u05d1": "\u05d1-12/34",
+    "1-2\u05d1": "\u05d11-2",
+    "50%\u05d1": "\u05d150%",
+    "$50\u05d1": "\u05d1$50",
+    "abc-1\u05d1\u05d0": "\u05d0\u05d1abc-1",
+    "[12]\u05d1": "\u05d1[12]",
+    "34-12\u0639": "\u063912-34",  # behind Arabic letters a dash parts numbers
+    "12/34\u0639": "\u063912/34",
+    "\u05d1\u05d0": "\u05d0\u05d1",
+}
+
+
+@pytest.mark.parametrize(("seen", "meant"), list(SEEN.items()))
+def test_numbers_and_brackets_of_a_word_from_right_to_left(seen, meant):
+    assert "".join(_strips.as_read(list(seen))) == meant
+
+
+def test_a_page_from_right_to_left_keeps_numbers_and_brackets(monkeypatch):
+    lines, size = printed(1, 5)
+    meant = [word for word in SEEN.values() if len(word) == 4]
+    back = {word: seen for seen, word in SEEN.items()}
+    monkeypatch.setattr(drawn_pages, "seen", lambda word: back.get(word, word))
+    lines = [
+        dataclasses.replace(line, words=tuple((meant * 9)[: len(line.words)])) for line in mirrored(lines, size[1])
+    ]
+    answer, _ = read(lines, size, reader=PageReader(right_to_left=True))
+    assert len(meant) > 2 and [line.text for line in page_of(answer).lines] == [line.text for line in lines]
+
+
+@pytest.mark.parametrize("quad", [((0, 0), (5, 0), (5, 10), (0, 10)), ((0, 0), (30, 0), (18, 10), (12, 10))])
+def test_a_margin_leaves_half_of_a_narrow_quad(quad):
+    """5 by 10 pixels, and one that is narrow below: neither side turns around or is nothing."""
+    quad = 20 + np.array(quad, float)
+    lines, size = printed(1, 0)
+    found = PageReader(margin=-0.25)._wider(quad)
+    sides = found[[1, 2]] - found[[0, 3]]
+    assert (sides[:, 0] >= (quad[[1, 2]] - quad[[0, 3]])[:, 0] / 2).all()
+    assert found[3, 1] - found[0, 1] == pytest.approx(5.0)
+    models = {"detector": Finder([quad]), "recognizer": Reader(lines)}
+    models["recognizer"].__class__ = type("Nothing", (Reader,), {"__call__": nothing})
+    answer = Session(PageReader(margin=-0.25), models).step({"image": painted(lines, size)})
+    assert int(answer["unread"]) == 1, "it was read, and said nothing"
+    wide = np.array([[0, 0], [100, 0], [100, 10], [0, 10]], float)
+    np.testing.assert_allclose(
+        PageReader(margin=-0.1)._wider(wide), [[1, 1], [99, 1], [99, 9], [1, 9]], err_msg="others by all of the margin"
+    )
 
 
 def test_neither_neighbors_nor_their_number_change_a_text():
@@ -159,13 +216,3 @@ def test_wrong_models_and_pages_are_one_line():
     for fields in ({"word_gap": 0.0}, {"margin": 1.1}, {"batch": 0}):
         with pytest.raises(UsageError, match=rf"page_reader.{next(iter(fields))}=.*; allowed: "):
             create("systems/page_reader", **fields)
-
-
-def test_another_reader_has_another_identity():
-    lines, _ = printed(1, 0)
-    models = {"detector": Finder([lines[0].quad]), "recognizer": Reader(lines)}
-    models["recognizer"].__class__ = type("Nothing", (Reader,), {"__call__": nothing})
-    own = identity_of(Session(PageReader(), models))
-    assert own == identity_of(Session(PageReader(), models))
-    assert own != identity_of(Session(dataclasses.replace(PageReader(), margin=0.1), models))
-    assert own != identity_of(Session(PageReader(), models | {"detector": Finder([lines[1].quad])}))
