@@ -77,11 +77,11 @@ class _Follower:
         return {}
 
     def counted(self):
-        """Nothing."""
+        """None: one object is not counted by lines and zones."""
         return
 
     def rest(self, number):
-        """Nothing."""
+        """ "": no boxes are read that could lie behind the last frame, number: of which."""
         return ""
 
     def found(self):

@@ -238,7 +238,7 @@ class Reading:
         raise interrupted(f"stopped after {self.in_words()}; {how}")
 
     def in_words(self):
-        """What was read so far."""
+        """One line: how many pages and lines were read so far, and how many of what was left out."""
         said = f"{self.pages} pages, {self.lines} lines"
         more = (
             (self.empty, "pages without text"),

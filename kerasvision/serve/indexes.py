@@ -188,13 +188,17 @@ class Held:
             return self._current
 
     def status(self):
-        """JSON values."""
+        """JSON values: name, model, how many items of which dimension, and whether requests may change it."""
         held = self.current().index
         row = {"name": self.wanted.name, "model": self.wanted.model, "items": held.size}
         return row | {"dimension": int(held.vectors.shape[1]), "writable": self.writable}
 
     def add(self, items, vectors):
-        """Their numbers."""
+        """Add pictures: items, dicts with their `path`, and vectors float32 [N, D] -> their numbers, in that order.
+
+        Raises ServingError where they are not as many, UsageError of a path that is there, KerasVisionError of a full
+        disk.
+        """
         if len(items) != len(vectors):
             raise invalid(f"'items' has {len(items)} objects for {len(vectors)} pictures; give one for each")
         return self._changed(lambda writer: writer.add(list(zip(items, vectors, strict=True))))

@@ -65,13 +65,13 @@ class Page:
 
     @classmethod
     def from_json(cls, held):
-        """The `Page` of what `to_json` gave."""
+        """A dict that `to_json` gave -> the `Page` that it was of."""
         blocks = tuple(tuple(_line_of(line) for line in block["lines"]) for block in held["blocks"])
         return cls((held["width"], held["height"]), blocks, held["unread"], held["is_full"])
 
 
 def page_of(answer):
-    """The `Page` of what `systems/page_reader` answers."""
+    """The answer of `systems/page_reader` to one picture, a dict of arrays -> its `Page`."""
     blocks = []
     words = [
         Word(str(text), _rounded(score), _corners(quad))

@@ -24,6 +24,21 @@ def _loaded_once():
     held.clear()
 
 
+@pytest.fixture(scope="module")
+def runs():
+    """[a detector of text, a recognizer] of a few words, which the contract tests train too, for seconds."""
+    from kerasvision.core.registry import sources
+    from tests import store
+    from tests.contract import brief
+    from tests.contract.cases import CaseSamples
+
+    sources.register("contract_case")(CaseSamples)
+    try:
+        yield [str(store.trained(brief.recipe_of(name))) for name in ("text_detection/db", "text_recognition/conv")]
+    finally:
+        sources._parts.pop("contract_case")
+
+
 def _state(path):
     """Size and time of what a model is loaded from."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

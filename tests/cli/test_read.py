@@ -14,11 +14,9 @@ from PIL import Image
 from kerasvision import api
 from kerasvision.cli import reading
 from kerasvision.cli.main import main
-from kerasvision.core.registry import sources
 from kerasvision.train.run import load_run
 from tests import store
-from tests.contract import brief, reading_cases
-from tests.contract.cases import CaseSamples
+from tests.contract import reading_cases
 from tests.systems.drawn_pages import Finder, Reader, painted, printed
 
 FORMS = {"text": ".txt", "json": ".json", "hocr": ".hocr", "alto": ".alto.xml", "tsv": ".tsv"}
@@ -246,16 +244,6 @@ def test_wrong_use_is_one_line(pages, tmp_path, capsys):
         assert main(["read", *words]) == 2
         error = capsys.readouterr().err
         assert said in error and error.count("\n") == 1, error
-
-
-@pytest.fixture(scope="module")
-def runs():
-    """[a detector, a recognizer] of a few words, which the contract tests train too, for seconds."""
-    sources.register("contract_case")(CaseSamples)
-    try:
-        yield [str(store.trained(brief.recipe_of(name))) for name in ("text_detection/db", "text_recognition/conv")]
-    finally:
-        sources._parts.pop("contract_case")
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,8 @@ from kerasvision import api
 from kerasvision.cli import reading
 from kerasvision.cli.main import main
 from kerasvision.core.files import write_bytes
-from kerasvision.core.registry import sources
 from kerasvision.train.run import load_run
-from tests import store
 from tests.cli.test_read import FORMS, Pages, read, texts
-from tests.contract import brief
-from tests.contract.cases import CaseSamples
 
 
 @pytest.fixture
@@ -136,16 +132,6 @@ def test_a_file_that_cannot_be_written_leaves_no_part_of_it(tmp_path, monkeypatc
     with pytest.raises(OSError, match="No space"):
         write_bytes(tmp_path / "a.txt", b"after")
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"] and (tmp_path / "a.txt").read_text() == "before"
-
-
-@pytest.fixture(scope="module")
-def runs():
-    """[a detector, a recognizer], trained for seconds."""
-    sources.register("contract_case")(CaseSamples)
-    try:
-        yield [str(store.trained(brief.recipe_of(name))) for name in ("text_detection/db", "text_recognition/conv")]
-    finally:
-        sources._parts.pop("contract_case")
 
 
 def another(run, folder):

@@ -9,10 +9,12 @@ import dataclasses
 import math
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFilter
 
 from kerasvision.data.sources._lines import font_of, packed
 from kerasvision.data.sources._scenes import window_of
+from kerasvision.data.sources.base import Split
 from kerasvision.ops import polygons
 
 _TRIES = 12  # places tried for a line before it is left out
@@ -132,3 +134,24 @@ def taken(wall, canvas, rng):
     pixels = pixels + rng.normal(0, 1, pixels.shape).astype(np.float32) * noise
     pixels = np.clip(np.round(pixels), 0, 255).astype(np.uint8)
     return pixels if quality == 100 else packed(pixels, quality)
+
+
+def drawn_split(count, image_size, drawn):
+    """A `Split` of `count` pictures that are drawn when they are read.
+
+    image_size: (h, w). drawn: the number of a record -> (uint8 [h, w, 3], quads float32 [N, 4, 2], their texts).
+    """
+
+    def encoded(number):
+        image, quads, texts = drawn(number)
+        return image, quads, np.array([text.encode() for text in texts], object)
+
+    def read(record):
+        image, quads, texts = tf.numpy_function(encoded, [record], (tf.uint8, tf.float32, tf.string))
+        return {
+            "image": tf.ensure_shape(image, [*image_size, 3]),
+            "quads_xy": tf.ensure_shape(quads, [None, 4, 2]),
+            "texts": tf.ensure_shape(texts, [None]),
+        }
+
+    return Split(tf.data.Dataset.range(count), read, count)

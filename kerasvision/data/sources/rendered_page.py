@@ -4,13 +4,13 @@ import dataclasses
 import typing
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._pages import Paper, render
+from kerasvision.data.sources._signs import drawn_split
 from kerasvision.data.sources._wording import fonts_for, fonts_of, parts, words_of
-from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.sources.base import Opened, Source
 from kerasvision.data.splits import NAMES
 
 _COLUMN_EM = 10  # ems of a page that a column and the room beside it take at least
@@ -107,14 +107,6 @@ class RenderedPage(Source):
             else:
                 rows = [row for line in lines for row in zip(line.quads, line.words, strict=True)]
             quads = np.float32([quad for quad, _ in rows]).reshape(-1, 4, 2)
-            return image, quads, np.array([text.encode() for _, text in rows], object)
+            return image, quads, [text for _, text in rows]
 
-        def read(record):
-            image, quads, texts = tf.numpy_function(drawn, [record], (tf.uint8, tf.float32, tf.string))
-            return {
-                "image": tf.ensure_shape(image, [*self.image_size, 3]),
-                "quads_xy": tf.ensure_shape(quads, [None, 4, 2]),
-                "texts": tf.ensure_shape(texts, [None]),
-            }
-
-        return Split(tf.data.Dataset.range(count), read, count)
+        return drawn_split(count, self.image_size, drawn)

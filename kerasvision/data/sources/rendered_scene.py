@@ -4,14 +4,13 @@ import dataclasses
 import typing
 
 import numpy as np
-import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._material import NUMBERED, Material, check_pictures
-from kerasvision.data.sources._signs import Wall, render
+from kerasvision.data.sources._signs import Wall, drawn_split, render
 from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, words_of
-from kerasvision.data.sources.base import Opened, Source, Split
+from kerasvision.data.sources.base import Opened, Source
 from kerasvision.data.splits import NAMES
 
 ALLOWED = {
@@ -116,14 +115,6 @@ class RenderedScene(Source):
             rng = np.random.default_rng([*seed, 1])
             wanted = int(rng.integers(self.lines[0], self.lines[1] + 1))
             image, quads, texts = render(wall, [line_of(words, self.length, rng, what) for _ in range(wanted)], seed)
-            return image, quads, np.array([text.encode() for text in texts], object)
+            return image, quads, texts
 
-        def read(record):
-            image, quads, texts = tf.numpy_function(drawn, [record], (tf.uint8, tf.float32, tf.string))
-            return {
-                "image": tf.ensure_shape(image, [*self.image_size, 3]),
-                "quads_xy": tf.ensure_shape(quads, [None, 4, 2]),
-                "texts": tf.ensure_shape(texts, [None]),
-            }
-
-        return Split(tf.data.Dataset.range(count), read, count)
+        return drawn_split(count, self.image_size, drawn)
