@@ -1,5 +1,6 @@
 """A detector that needs no training: it finds red and green squares of 16 pixels, by the mean of a window."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -7,10 +8,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.backbones.base import Normalization
+from kerasvision.core.registry import architectures, sources
 from kerasvision.ops.nms import Suppression
 from kerasvision.ops.slots import Slots
 from kerasvision.tasks.detection.task import Detection
 from tests.contract.case import Case
+from tests.contract.cases import CASES, CaseSamples
 
 SIDE, STRIDE, NAME = 16, 2, "toys/squares"
 CLASSES = ("red", "green")
@@ -102,3 +105,13 @@ def samples():
 
 
 CASE = Case(make, samples, CLASSES)
+
+
+@contextlib.contextmanager
+def registered():
+    """The detector, its samples and its case are known by name for as long as it lasts."""
+    architectures.register(NAME)(Squares)
+    sources.register("contract_case")(CaseSamples)
+    CASES[NAME] = CASE
+    yield
+    del architectures._parts[NAME], sources._parts["contract_case"], CASES[NAME]

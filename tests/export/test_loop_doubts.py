@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasvision.core.registry import architectures, create, sources
+from kerasvision.core.registry import create
 from kerasvision.export.certificate import export
 from kerasvision.export.loops import LoopJudge, doubts_of
 from kerasvision.inference.served import Served
 from tests.contract import contracts
-from tests.contract.cases import CASES, CaseSamples
-from tests.export.squares import CASE, CLASSES, NAME, Squares, make
+from tests.contract.cases import CaseSamples
+from tests.export import squares
+from tests.export.squares import CASE, CLASSES, NAME, make
 from tests.undrawn import train
 
 DOUBT = "step: ids were compared in no frame, since "
@@ -20,11 +21,8 @@ DOUBT = "step: ids were compared in no frame, since "
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    architectures.register(NAME)(Squares)
-    sources.register("contract_case")(CaseSamples)
-    CASES[NAME] = CASE
-    yield
-    del architectures._parts[NAME], sources._parts["contract_case"], CASES[NAME]
+    with squares.registered():
+        yield
 
 
 def with_slots(arch, **fields):

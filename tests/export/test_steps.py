@@ -14,7 +14,7 @@ from PIL import Image
 from kerasvision import api
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.registry import architectures, create, sources
+from kerasvision.core.registry import create
 from kerasvision.data import motchallenge
 from kerasvision.edge import main as edge
 from kerasvision.edge.client import open_client
@@ -26,8 +26,9 @@ from kerasvision.export.loops import LoopJudge, followed, in_loop, likeness, sho
 from kerasvision.systems.base import Session
 from kerasvision.systems.slots import InGraph, state_of
 from tests.contract import contracts
-from tests.contract.cases import CASES, CaseSamples
-from tests.export.squares import CASE, NAME, Squares, film
+from tests.contract.cases import CaseSamples
+from tests.export import squares
+from tests.export.squares import CASE, NAME, film
 from tests.undrawn import train
 
 SPECS = ("tf_serving", "tflite", "onnx")
@@ -35,11 +36,8 @@ SPECS = ("tf_serving", "tflite", "onnx")
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    architectures.register(NAME)(Squares)
-    sources.register("contract_case")(CaseSamples)
-    CASES[NAME] = CASE
-    yield
-    del architectures._parts[NAME], sources._parts["contract_case"], CASES[NAME]
+    with squares.registered():
+        yield
 
 
 @pytest.fixture(scope="module")
