@@ -36,8 +36,7 @@ def configure(parser):
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="write attack.json and the images, attacked.npz, there; of a classifier the same command goes on after "
-        "Ctrl-C",
+        help="write attack.json and the images, attacked.npz, there; the same command goes on after Ctrl-C",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
@@ -95,15 +94,18 @@ def _tell(args, found, arrays, show):
 def _run_scenes(args, model, recipe, classes, attack):
     from kerasvision.robustness.attacks.scenes import Aim, attacked, ways
 
-    file = _scenes_file(args.model) if args.ways else None
+    file, kept = _scenes_file(args.model) if args.ways else None, _kept(args)
     aim = Aim(args.goal or "harm", args.target)
     with progress_bar() as progress:
-        found, arrays = attacked(model, recipe, classes, attack, aim, args.split, args.examples, progress)
+        found, arrays = attacked(model, recipe, classes, attack, aim, args.split, args.examples, progress, kept=kept)
         if file:
             settings = {"split": args.split, "examples": args.examples}
             trained = _trained(args.model)
-            found["ways"] = ways(file, model, trained, recipe, classes, attack, aim, settings, progress)
-    return _tell(args, found, arrays, _print_scenes)
+            found["ways"] = ways(file, model, trained, recipe, classes, attack, aim, settings, progress, kept)
+    status = _tell(args, found, arrays, _print_scenes)
+    if kept:
+        kept.forget()
+    return status
 
 
 def _attack_of(args):

@@ -137,25 +137,25 @@ def test_of_other_labels_or_other_classes_nothing_is_gone_on_with(digits_run, st
 def test_what_is_kept_is_of_the_same_pixels_and_what_is_broken_is_done_again(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.uint8)
     labels = np.array([3, 4])
-    row = {"pixels": pixels, "labels": labels, "images": 255 - pixels, "moved": np.array([0.5, np.nan])}
+    examples, row = (pixels, labels), {"labels": labels, "images": 255 - pixels, "moved": np.array([0.5, np.nan])}
     kept = KeptBatches(tmp_path, {"model": "a"})
     kept.begin({"examples": 4})
     kept.begin({"examples": 4})
-    assert kept.row(0, pixels, labels) is None
-    kept.write(0, row)
-    found = kept.row(0, pixels, labels)
+    assert kept.row(0, examples) is None
+    kept.write(0, examples, row)
+    found = kept.row(0, examples)
     assert found.keys() == row.keys()
     np.testing.assert_array_equal(found["moved"], row["moved"])
     for apart in ((pixels + 1, labels), (pixels, labels[::-1])):
         with pytest.raises(UsageError, match="on other pictures or labels"):
-            kept.row(0, *apart)
+            kept.row(0, apart)
     file = tmp_path / FOLDER / "000000.npz"
     for broken in (file.read_bytes()[:-40], b"half", b""):
         file.write_bytes(broken)
-        assert kept.row(0, pixels, labels) is None
+        assert kept.row(0, examples) is None
     other = kept.of("transfer")
     other.begin({"examples": 5})
-    assert other.row(0, pixels, labels) is None
+    assert other.row(0, examples) is None
     with pytest.raises(UsageError, match="they differ in examples"):
         kept.begin({"examples": 5})
     with_run = KeptBatches(tmp_path, {"model": "a"}, {"transfer": {"run": "b"}})

@@ -10,39 +10,20 @@ import tf_keras as keras
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
-from kerasvision.data.sources.base import Opened, Split
 from kerasvision.explain.base import Explainable
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.export.twin.graph import TwinGraph
 from kerasvision.export.twin.twin import Twin
 from kerasvision.inference.served import Served
-from kerasvision.robustness.attacks import goals
+from kerasvision.robustness.attacks import goals, scenes
+from kerasvision.robustness.attacks.keeping import KeptBatches
+from kerasvision.robustness.attacks.pgd import PGD
 from kerasvision.robustness.attacks.scenes import Aim, AskedScenes, Scenes, attacked, ways
 from tests.contract.cases import CASES
 from tests.export.twins import prepared_of
+from tests.robustness.held import recipe_of
 
 SIDE, CLASSES, OFF = 16, ("dark", "bright"), 15  # OFF: how far a pixel is from what parts the two, of 255
-
-
-class Held:
-    """A source that gives the same samples as every split."""
-
-    def __init__(self, samples, classes):
-        self.samples, self.classes = samples, classes
-
-    def open(self):
-        spec = {
-            key: tf.TensorSpec([None] * np.ndim(value) if key != "image" else [None, None, 3], value.dtype)
-            for key, value in self.samples[0].items()
-        }
-        records = tf.data.Dataset.from_generator(lambda: iter(self.samples), output_signature=spec)
-        split = Split(records, lambda sample: sample, len(self.samples))
-        return Opened(self.classes, {"train": split, "validation": split, "test": split})
-
-
-def recipe_of(arch, samples, classes):
-    data = Held(samples, classes)
-    return types.SimpleNamespace(name="scenes", model=arch, data=data, validation_fraction=0.0, metric="")
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +65,32 @@ def test_one_class_is_hidden_and_the_other_left(pages):
     np.testing.assert_array_equal(arrays["images"][0] - page, np.where(page > 127, -OFF - 1, 0))
 
 
+def test_an_attack_of_scenes_goes_on_where_it_was_stopped(pages, monkeypatch, tmp_path):
+    monkeypatch.setattr(scenes, "_AT_ONCE", 1)
+    attack, own, made = create("attacks/pgd", radius=(OFF + 1) / 255), PGD.made, []
+
+    def stopping(self, model, *words, **named):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(model)
+        return own(self, model, *words, **named)
+
+    whole, arrays = attacked(*pages, CLASSES, attack, Aim())
+    monkeypatch.setattr(PGD, "made", stopping)
+    kept = KeptBatches(tmp_path, {"model": "a"})
+    with pytest.raises(KeyboardInterrupt):
+        attacked(*pages, CLASSES, attack, Aim(), kept=kept)
+    del made[:]
+    found, again = attacked(*pages, CLASSES, attack, Aim(), kept=kept)
+    assert found == whole and len(made) == 1
+    np.testing.assert_array_equal(again["images"], arrays["images"])
+    with pytest.raises(UsageError, match="they differ in goal, target"):
+        attacked(*pages, CLASSES, attack, Aim("hide", "dark"), kept=kept)
+
+
 def test_the_command_says_what_is_left_of_a_scene(pages, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("kerasvision.cli.attack._opened", lambda what, with_slopes: (*pages, CLASSES))
+    monkeypatch.setattr("kerasvision.cli.known.kind_and_sum", lambda what: ("run", what))
     words = ["attack", "run", "--set", f"radius={OFF + 1}/255", "random_start=false", "--goal", "hide"]
     assert main([*words, "--target", "bright", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out

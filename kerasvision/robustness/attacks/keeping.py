@@ -17,7 +17,7 @@ _ABOUT, _KNOWN = "about.json", "known"
 
 
 class KeptBatches:
-    """Final. What came of batches (`report.attacked`), a file each, below `FOLDER` of a folder.
+    """Final. What came of batches (`report.attacked`, `scenes.attacked`), a file each, below `FOLDER` of a folder.
 
     about: JSON of what is attacked, such as the sha256 of a model; they count for the same one alone. of_parts: {part:
     JSON that counts for this part too}, such as of the model that its pictures are made on.
@@ -48,24 +48,23 @@ class KeptBatches:
                 "to go on with it, or another --out"
             )
 
-    def row(self, number, pixels, labels):
-        """What came of a batch, or None where it is not done. pixels: of the batch, uint8; labels: int [B]. Raises
-        UsageError where they are not those that it came of.
+    def row(self, number, examples):
+        """What came of a batch, arrays by key, or None where it is not done. examples: the arrays that it comes of, as
+        pixels and labels. Raises UsageError where they are not those that it came of.
         """
         try:
             with np.load(self._path(number)) as file:
                 row = {key: file[key] for key in file.files}
         except (OSError, EOFError, ValueError, zipfile.BadZipFile):
             return None
-        if row.pop(_KNOWN).tobytes() != _known(pixels, labels):
+        if row.pop(_KNOWN).tobytes() != _known(examples):
             raise UsageError(f"{self._folder} has a part of an attack on other pictures or labels; give another --out")
-        return row | {"pixels": pixels}
+        return row
 
-    def write(self, number, row):
-        """Keep what came of a batch, `pixels` and `labels` among it; pixels are known again, not kept."""
-        held, kept = io.BytesIO(), {key: value for key, value in row.items() if key != "pixels"}
-        known = np.frombuffer(_known(row["pixels"], row["labels"]), np.uint8)
-        np.savez(held, **kept, **{_KNOWN: known})
+    def write(self, number, examples, row):
+        """Keep what came of a batch, arrays by key. examples: as in `row`; they are known again, not kept."""
+        held = io.BytesIO()
+        np.savez(held, **row, **{_KNOWN: np.frombuffer(_known(examples), np.uint8)})
         write_bytes(self._path(number), held.getvalue())
 
     def forget(self):
@@ -76,7 +75,19 @@ class KeptBatches:
         return self._folder / self._part / f"{number:06d}.npz"
 
 
-def _known(pixels, labels):
-    held = hashlib.sha256(np.ascontiguousarray(pixels).tobytes())
-    held.update(np.asarray(labels, "<i8").tobytes())
+def kept_or_made(kept, number, examples, make):
+    """What came of a batch before an interruption, or `make()` of it now, kept. kept: a `KeptBatches` or None."""
+    row = kept.row(number, examples) if kept else None
+    if row is None:
+        row = make()
+        if kept:
+            kept.write(number, examples, row)
+    return row
+
+
+def _known(examples):
+    held = hashlib.sha256()
+    for array in examples:
+        held.update(f"{array.dtype.str}{array.shape}".encode())
+        held.update(np.ascontiguousarray(array).tobytes())
     return held.digest()

@@ -1,5 +1,6 @@
 """How many pictures of a split a classifier still calls right under an attack."""
 
+import functools
 import json
 import pathlib
 
@@ -11,6 +12,7 @@ from kerasvision.core.files import beside, write_text
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples, splits_of, thinned
 from kerasvision.robustness.attacks.base import Goal
+from kerasvision.robustness.attacks.keeping import kept_or_made
 
 _LEARNED_FROM, _QUERIES = 256, 1000
 
@@ -46,7 +48,9 @@ def attacked(
     attack = _learned(model, recipe, attack, wanted) if attack.learns else attack
     rows, seen = [], 0
     for number, (pixels, labels) in enumerate(_examples(recipe, data)):
-        rows.append(_kept_or_made(kept, number, (model, judge or model, attack, pixels, labels, wanted, seen)))
+        asked = (model, judge or model, attack, pixels, labels, wanted, seen)
+        row = kept_or_made(kept, number, (pixels, labels), functools.partial(_batch, *asked))
+        rows.append(row | {"pixels": pixels})
         seen += len(labels)
         progress("images", seen, data.size)
     held = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
@@ -91,21 +95,11 @@ def _learned(model, recipe, attack, wanted):
     return attack.learned(model, pixels, Goal(labels, None if wanted is None else np.full(len(labels), wanted)))
 
 
-def _kept_or_made(kept, number, asked):
-    """What came of a batch before an interruption, or comes of it now. asked: of `_batch`."""
-    row = kept.row(number, *asked[3:5]) if kept else None
-    if row is None:
-        row = _batch(*asked)
-        if kept:
-            kept.write(number, row)
-    return row
-
-
 def _batch(model, judge, attack, pixels, labels, wanted, seed):
     """What comes of one batch; those that are not attacked stay as they are."""
     before = judge.decided(pixels.astype(np.float32) / np.float32(255))
     chosen = before == labels if wanted is None else labels != wanted
-    held = {"pixels": pixels, "images": pixels.copy(), "labels": labels, "before": before, "after": before.copy()}
+    held = {"images": pixels.copy(), "labels": labels, "before": before, "after": before.copy()}
     moved = np.full(len(labels), np.nan)
     if chosen.any():
         targets = None if wanted is None else np.full(int(chosen.sum()), wanted)

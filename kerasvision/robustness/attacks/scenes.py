@@ -1,6 +1,7 @@
 """Detectors and segmenters under attack: the metric their recipe decides by on a split, before and after."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from kerasvision.data.pipeline import evaluation_data, splits_of, thinned
 from kerasvision.inference.evaluation import as_numpy, evaluator_of, rows_of
 from kerasvision.robustness.asking import figure_of
 from kerasvision.robustness.attacks import goals
+from kerasvision.robustness.attacks.keeping import kept_or_made
 
 _AT_ONCE, _LEARNED_FROM = 8, 256
 
@@ -80,52 +82,80 @@ class Aim:
         return list(classes).index(self.target) if self.target else None
 
 
-def attacked(model, recipe, classes, attack, aim, split="test", examples=None, progress=lambda *_: None, judge=None):
+def attacked(
+    model,
+    recipe,
+    classes,
+    attack,
+    aim,
+    split="test",
+    examples=None,
+    progress=lambda *_: None,
+    judge=None,
+    kept=None,
+):
     """(document, arrays) of an attack on a split of a detector or a segmenter.
 
     model: a `Scenes`. aim: an `Aim`. judge: has `predicted`, and says what is found in a picture in place of the model.
-    The rest as in `report.attacked`. The document is {name, split, attack, goal,
-    target, metric, examples, clean, attacked, moved}: the recipe's metric, in the original's pixels, before and after;
-    the median norm of the changes. arrays: `images` uint8 [N, h, w, 3]. What an attack learns beforehand it learns from
-    the validation split.
+    The rest as in `report.attacked`. The document is {name, split, attack, goal, target, metric, examples, clean,
+    attacked, moved}: the recipe's metric, in the original's pixels, before and after; the median norm of the changes.
+    arrays: `images` uint8 [N, h, w, 3]. What an attack learns beforehand it learns from the validation split.
     """
     arch, target = recipe.model, aim.number(classes)
     metric, _ = arch.chosen_by(recipe.metric, classes)
     goals.check(arch, aim.goal, target)
     _check_attack(attack)
     head = {"name": recipe.name, "split": split, "attack": to_json(attack), "goal": aim.goal, "target": aim.target}
-    if attack.learns:
-        rows = list(_batches(_thinned(recipe, "validation", _LEARNED_FROM), arch, aim.goal, target))
-        pixels = np.concatenate([row[0] for row in rows])
-        targets = {key: np.concatenate([row[3][key] for row in rows]) for key in rows[0][3]}
-        attack = attack.learned(model, pixels, goals.goal_of(arch, aim.goal, targets, target))
     data = _thinned(recipe, split, examples)
+    if kept := None if attack.learns else kept:
+        kept.begin(head | {"examples": data.size, "classes": list(classes), "architecture": to_json(model.arch)})
+    attack = _learned(model, recipe, attack, aim, target) if attack.learns else attack
     judges = [evaluator_of(arch, classes, data) for _ in range(2)]
     images, moved = [], []
-    for pixels, geometry, ground_truth, targets in _batches(data, arch, aim.goal, target):
-        made, far = attack.made(model, pixels, goals.goal_of(arch, aim.goal, targets, target), seed=len(moved))
-        for evaluator, seen in zip(judges, (pixels, made), strict=True):
+    for number, (pixels, geometry, ground_truth, targets) in enumerate(_batches(data, arch, aim.goal, target)):
+        goal = goals.goal_of(arch, aim.goal, targets, target)
+        examples = (pixels, *(targets[key] for key in sorted(targets)))
+        make = functools.partial(_made, model, attack, pixels, goal, len(moved))
+        row = kept_or_made(kept, number, examples, make)
+        for evaluator, seen in zip(judges, (pixels, row["images"]), strict=True):
             evaluator.update((judge or model).predicted(seen, geometry), ground_truth)
-        images.append(made)
-        moved += list(far)
+        images.append(row["images"])
+        moved += list(row["moved"])
         progress("images", len(moved), data.size)
     clean, left = (figure_of(judge, metric, split) for judge in judges)
     found = {"metric": metric, "examples": len(moved), "clean": clean, "attacked": left}
     return head | found | {"moved": float(np.median(moved))}, {"images": np.concatenate(images)}
 
 
-def ways(file, white, trained, recipe, classes, attack, aim, settings, progress=lambda *_: None):
+def _learned(model, recipe, attack, aim, target):
+    """The attack, after it has learned from pictures that it will not be judged on."""
+    data = _thinned(recipe, "validation", _LEARNED_FROM)
+    rows = list(_batches(data, recipe.model, aim.goal, target))
+    pixels = np.concatenate([row[0] for row in rows])
+    targets = {key: np.concatenate([row[3][key] for row in rows]) for key in rows[0][3]}
+    return attack.learned(model, pixels, goals.goal_of(recipe.model, aim.goal, targets, target))
+
+
+def _made(model, attack, pixels, goal, seed):
+    images, moved = attack.made(model, pixels, goal, seed=seed)
+    return {"images": images, "moved": np.asarray(moved)}
+
+
+def ways(file, white, trained, recipe, classes, attack, aim, settings, progress=lambda *_: None, kept=None):
     """What an attack leaves of an exported file's metric by each way to its pictures, as `report.three_ways` of a
     classifier: {"transfer", "white_box", "asked_alone"}.
 
     file: an `AskedScenes`, which judges all. white: a `Scenes` of the file's own gradients. trained: of the trained
-    model, or None. settings: split and examples. A way that cannot be gone is None, as the third always is: an answer
-    alone, boxes after suppression or the class of a pixel, says nothing of the loss that these attacks climb.
+    model, or None. settings: split and examples. kept: as in `report.three_ways`. A way that cannot be gone is None, as
+    the third always is: an answer alone, boxes after suppression or the class of a pixel, says nothing of the loss that
+    these attacks climb.
     """
     found = {"transfer": None, "white_box": None, "asked_alone": None}
     for name, model in (("transfer", trained), ("white_box", white)):
         if model is not None:
-            document, _ = attacked(model, recipe, classes, attack, aim, progress=progress, judge=file, **settings)
+            own = kept.of(name) if kept else None
+            settled = {"progress": progress, "judge": file, "kept": own, **settings}
+            document, _ = attacked(model, recipe, classes, attack, aim, **settled)
             found[name] = {key: document[key] for key in ("attack", "metric", "examples", "clean", "attacked", "moved")}
     return found
 
