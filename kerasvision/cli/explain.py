@@ -71,6 +71,7 @@ def _configure_figures(parser):
 def run(args):
     """Write the picture and what else was asked for, or print the table of figures."""
     from kerasvision.api import look_inside
+    from kerasvision.cli.apart import check_apart
     from kerasvision.core.errors import UsageError
     from kerasvision.explain.base import explainable
     from kerasvision.explain.picture import MOST
@@ -79,6 +80,7 @@ def run(args):
         raise UsageError(f"--out {args.out}: write the name of a .png file")
     if args.npz and not args.npz.lower().endswith(".npz"):
         raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
+    check_apart((args.model, *args.images, *(args.pair or ()), args.like), {"--out": args.out, "--npz": args.npz})
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
     if args.pair:

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import sys
 
+from kerasvision.cli.apart import check_apart
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import line_of
 
@@ -68,28 +69,11 @@ def go_through(args, follower, judge=None, finish=None):
     print(said + rest, file=sys.stderr)
 
 
-def check_apart(read, written):
-    """Raises UsageError, one line, of a file that is to be written and is read, or written twice, which would destroy
-    it. read: paths, some None. written: {argument: path or None}.
-    """
-    others = [pathlib.Path(path) for path in read if path and path != "-"]
-    for argument, path in written.items():
-        if not path:
-            continue
-        if any(_is_same(other, pathlib.Path(path)) for other in others):
-            raise UsageError(f"{argument} {path}: the same file is read, or written too; name another one")
-        others.append(pathlib.Path(path))
-
-
 def check_files(args, read=(), written=()):
     """`check_apart` of what goes through a video. read, written: what there is beside `add_flags` and the video."""
     outputs = {"--mot": args.mot, "--draw": args.draw} | dict(written)
     state = f"{args.mot or args.draw}.state.npz" if args.mot or args.draw else None
     check_apart((args.what, args.video, *read), outputs | {"the state": state})
-
-
-def _is_same(one, other):
-    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
 
 
 def interrupted(text):
@@ -157,12 +141,20 @@ class _Outputs:
 
         self._open()
         if self._text:
-            self._text.write(motchallenge.to_text(frame.number, answer).encode())
+            self._add(motchallenge.to_text(frame.number, answer).encode())
         if self._json:
             held = motchallenge.to_json(frame.number, frame.time, answer, follower.classes)
             print(json.dumps(held | follower.events(answer)), flush=True)
         if self.drawn:
             self._video.add(follower.overlay.drawn(frame, answer, follower.counted()), frame.time)
+
+    def _add(self, content):
+        """To the text. A full disk is one clear line; what went there before it stays."""
+        while content:
+            try:
+                content = content[self._text.write(content) :]
+            except OSError as error:
+                raise KerasVisionError(f"cannot write {self._mot}: {error.strerror}") from None
 
     def flush(self):
         """Remember how far the text has got."""
@@ -178,7 +170,7 @@ class _Outputs:
 def _text_file(path, size):
     """A file to write bytes to, behind its first `size` ones."""
     try:
-        file = pathlib.Path(path).open("r+b" if size else "wb")  # noqa: SIM115 (closed by whoever asked for it)
+        file = pathlib.Path(path).open("r+b" if size else "wb", 0)  # noqa: SIM115 (closed by whoever asked for it)
     except OSError as error:
         raise KerasVisionError(f"cannot write {path}: {error.strerror}") from None
     if file.seek(0, 2) < size:

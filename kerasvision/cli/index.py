@@ -158,6 +158,7 @@ def _sync(args):
 
 
 def _query(args):
+    from kerasvision.cli.apart import check_apart
     from kerasvision.cli.pictures import pictures_of, print_table
     from kerasvision.core.errors import UsageError
     from kerasvision.systems import index_folder
@@ -165,6 +166,7 @@ def _query(args):
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: a picture is written as .png")
+    check_apart(args.images, {"--draw": args.draw})
     held = index_folder.load(args.index)
     model, name = _embedder(held, args.model)
     within, failed, rows, seen = Filter(args.label, args.path, args.after, args.before), [], [], []

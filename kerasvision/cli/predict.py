@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 
+from kerasvision.cli.apart import check_apart
 from kerasvision.cli.examples import examples_of, pictures_of
 from kerasvision.cli.predict_video import add_video_flags, predict_video, video_of
 from kerasvision.cli.recipes import add_settings
@@ -128,6 +129,7 @@ def run(args):
     if video := video_of(args):
         return _of_video(args, video)
     model, every, tidy = _model(args)
+    check_apart((args.model, *(name for name, _ in every)), {"--draw": args.draw})
     answer = _answering(args, model, tidy)
     rows, drawn, written, failed = [], [], set(), 0
     for name, given in every:

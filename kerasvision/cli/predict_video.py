@@ -5,7 +5,8 @@ import json
 import pathlib
 import sys
 
-from kerasvision.cli.frames import check_apart, interrupted, saying_where_it_ends, stoppable
+from kerasvision.cli.apart import check_apart
+from kerasvision.cli.frames import interrupted, saying_where_it_ends, stoppable
 from kerasvision.core.errors import UsageError
 from kerasvision.core.escaping import line_of
 

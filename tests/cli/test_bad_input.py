@@ -207,3 +207,19 @@ def test_stdin_and_drawing(digits_run, tmp_path, capsys, monkeypatch):
     with Image.open(picture) as drawn:
         assert min(drawn.size) > 100
     assert "0." in capsys.readouterr().out
+
+
+def test_no_picture_that_is_read_is_drawn_over(digits_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 7), "black").save("a.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    before, run = (tmp_path / "a.png").read_bytes(), str(digits_run.folder)
+    for words in (
+        *(["predict", run, "a.png", "--draw", name] for name in ("a.png", "./a.png", "link.png")),
+        ["predict", run, ".", "--draw", "a.png"],
+        ["explain", run, "a.png", "--out", "link.png"],
+    ):
+        assert main(words) == 2
+        assert "the same file is read, or written too; name another one" in _one_line(capsys)
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert main(["predict", run, "a.png", "--draw", "b.png"]) == 0

@@ -1,6 +1,7 @@
 """What is wrong with a video or with boxes is said when they have been followed, and errors say where files end."""
 
 import os
+import resource
 import shutil
 import signal
 
@@ -236,3 +237,18 @@ def test_counts_go_to_a_file_and_where_they_cannot_the_state_stays(film, tmp_pat
     assert "a.json: No space left on device" in capsys.readouterr().err
     assert track(*words, "--counts", tmp_path / "a.json", "--resume") == 0
     assert (tmp_path / "a.json").exists() and not (tmp_path / "a.txt.state.npz").exists()
+
+
+def test_a_full_disk_is_one_line_and_what_was_written_stays(film, tmp_path, capsys):
+    out, limit = tmp_path / "out.txt", resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert track(film / "boxes.txt", film / "film.mp4", "--mot", tmp_path / "whole.txt") == 0
+    whole = (tmp_path / "whole.txt").read_bytes()
+    capsys.readouterr()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) // 2, limit[1]))  # a file may not be longer
+    try:
+        code = track(film / "boxes.txt", film / "film.mp4", "--mot", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    error = capsys.readouterr().err
+    assert code == 1 and f"cannot write {out}: File too large" in error and "Traceback" not in error
+    assert whole.startswith(out.read_bytes()) and len(out.read_bytes()) == len(whole) // 2
