@@ -52,8 +52,9 @@ class Asked:
             yield inputs, ids
 
     def cell(self, corruption=None, severity=0, answer=None):
-        """{"value", "folds", "extra", "figure", "classes"}: the metric, the metric without each fold, figures of
-        `EXTRA`, and the figure of each class. answer: who is asked in place of the model, inputs -> prediction.
+        """{"value", "folds", "extra", "figure", "classes", "promised"}: the metric, the metric without each fold,
+        figures of `EXTRA`, the figure of each class, and where a promise is for each class or number the share of each
+        that it holds. answer: who is asked in place of the model, inputs -> prediction.
         """
         judge = evaluator_of(self.model.arch, self.model.classes, self._data)
         for prediction, ground_truth in self._gallery:
@@ -68,6 +69,7 @@ class Asked:
             "extra": {name: found[name] for name in EXTRA if name in found},
             "figure": figure,
             "classes": {name: found[f"{figure}/{name}"] for name in classes if f"{figure}/{name}" in found},
+            "promised": _promised(judge.promised_shares()),
         }
 
 
@@ -77,6 +79,12 @@ def figure_of(judge, metric, split):
     if metric not in held:
         raise UsageError(f"metric={metric!r}: the {split} split has no example to measure it on; --split takes another")
     return float(held[metric])
+
+
+def _promised(shares):
+    """{name: the mean of those that there are} of `Evaluator.promised_shares`; {} of a promise for all alike."""
+    means = {name: held[~np.isnan(held)] for name, held in shares.items() if name}
+    return {name: float(held.mean()) for name, held in means.items() if held.size}
 
 
 def _classes_of(judge, metric):

@@ -22,7 +22,7 @@ def measured(
     frames=False,
 ):
     """The document that `recorded.read` reads: {name, split, metric, direction, examples, clean, corruptions: {name:
-    {severity: value}}, mean, interval, extra, weakest, left_out}.
+    {severity: value}}, mean, interval, extra, weakest, promised, left_out}.
 
     model: what `kerasvision.load` gives. corruptions: as of `corruptions.base.chosen`. severities: of 1 to 5. examples:
     at most so many, spread evenly over the split. progress: called with (task, done, total). kept: a `kept.Kept` that
@@ -31,8 +31,9 @@ def measured(
     mean: of the metric over corruptions, each the mean of its severities: mPC where that is AP (Michaelis et al. 2019,
     arXiv:1907.07484). interval: {"clean", "mean"}, 95 %, by a jackknife. extra: of each of `asking.EXTRA` that the
     model has, {"clean", "mean"}. weakest: {"figure", "class", "clean", "mean"} of the class that is worst under
-    corruption, or None. left_out: name of a corruption that cannot be asked of this model -> why. flips: with `frames`,
-    as of `rolling.flip_rates`.
+    corruption, or None. promised: of a promise for each class or number, name -> {"clean", "mean"}, the share that
+    holds. left_out: name of a corruption that cannot be asked of this model -> why. flips: with `frames`, as of
+    `rolling.flip_rates`.
 
     Raises UsageError of an unknown corruption, of a model that takes no image or has no data, and where the split has
     no example of the class that the metric is of.
@@ -50,7 +51,7 @@ def measured(
     stated = model.arch.evaluator(model.classes).directions
     weakest = _weakest(clean, rows, direction_of(stated, clean["figure"]) if clean["figure"] else None)
     flips = {"flips": flip_rates(asked, progress)} if frames else {}
-    return found | {"weakest": weakest, "left_out": left_out} | flips
+    return found | {"weakest": weakest, "promised": _promised(clean, rows), "left_out": left_out} | flips
 
 
 def _cells(asked, pairs, clean, kept, progress):
@@ -111,6 +112,13 @@ def summary(clean, rows):
     for key, value in clean["extra"].items():
         found["extra"][key] = {"clean": value, "mean": mean(lambda cell, key=key: cell["extra"][key])}
     return found
+
+
+def _promised(clean, rows):
+    """{name: {"clean", "mean"}} of the shares of a promise for each class; of those that all cells have."""
+    every = [cell.get("promised", {}) for row in rows.values() for cell in row.values()]
+    names = [name for name in clean.get("promised", {}) if all(name in held for held in every)]
+    return {n: {"clean": clean["promised"][n], "mean": float(np.mean([held[n] for held in every]))} for n in names}
 
 
 def _weakest(clean, rows, direction):

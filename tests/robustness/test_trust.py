@@ -1,16 +1,24 @@
 """trust.json: its form, its page, and what it says of a run and its files."""
 
+import dataclasses
 import json
 
 import jsonschema
+import numpy as np
 import pytest
 
+from kerasvision.api import Model, ServedRunner
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.data.pipeline import raw_examples, splits_of
 from kerasvision.export.package.card import page
 from kerasvision.export.package.trust import markdown
+from kerasvision.inference.served import Served
 from kerasvision.robustness.trust.attacking import shared
 from kerasvision.robustness.trust.document import PARTS, not_measured, part, read, validate, write
+from kerasvision.robustness.trust.measured import Extent, Subject, trust_of
+from kerasvision.tasks.class_sets import ClassSets
+from kerasvision.train.calibrate import calibrated
 
 
 def document():
@@ -105,3 +113,26 @@ def test_bad_words_are_one_line(arguments, says, digits_run, capsys):
 def test_what_is_no_run_is_one_line(tmp_path, capsys):
     assert main(["trust", str(tmp_path)]) == 2
     assert "is no run" in capsys.readouterr().err
+
+
+def test_of_a_promise_for_each_class_the_one_that_holds_least_is_told(digits_run):
+    """By hand from the answers to the same examples; of a promise for all alike there is no class to tell of."""
+    for by_class in (True, False):
+        arch = dataclasses.replace(digits_run.arch, class_sets=ClassSets(0.5, by_class=by_class))
+        held = splits_of(digits_run.recipe)
+        arch = calibrated(arch, digits_run.graph, digits_run.classes, held["validation"], 64)
+        recipe = dataclasses.replace(digits_run.recipe, model=arch)
+        served = Served(arch, digits_run.graph, digits_run.classes)
+        model = Model(arch, digits_run.classes, ServedRunner(served), recipe)
+        rows = [(model(inputs), truth["label"]) for inputs, truth, _ in raw_examples(held["test"], arch)]
+        labels = np.concatenate([label for _, label in rows])
+        holds = np.concatenate([found["in_set"] for found, _ in rows])[np.arange(len(labels)), labels] > 0
+        extent = Extent(corruptions=("gaussian_noise",), severities=(5,), heats=1)
+        parts = trust_of([Subject("trained model", "", model, "not asked", "")], extent)["models"][0]["parts"]
+        told = {key: row["value"] for key, row in parts["covered"]["figures"].items() if "the least" in key}
+        assert len(told) == (2 if by_class else 0)
+        shares = {name: holds[labels == number].mean() for number, name in enumerate(digits_run.classes)}
+        for key, value in told.items():
+            if "corrupted" not in key:
+                worst = min(shares, key=shares.get)
+                assert key == f"coverage of {worst}, the least" and value == pytest.approx(shares[worst])

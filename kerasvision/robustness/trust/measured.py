@@ -99,13 +99,23 @@ def _shifted(subject, extent, progress):
         "clean": part(f"the {extent.split} split as it is", many, clean),
         "corrupted": part(how, many, mean),
         "calibrated": _pair(extra, ("calibration_error",), how, many, "has no probabilities of one class"),
-        "covered": _pair(extra, _promised(extra), how, many, "promises no sets (conformal prediction)"),
+        "covered": _covered(found, how, many),
     }
 
 
 def _promised(extra):
     """The figures of a promise, () where there is none."""
     return next((names for names in _COVERED if set(names) <= set(extra)), ())
+
+
+def _covered(found, how, examples):
+    """Of a promise for each class or number also of the one that holds least, for that is what was promised."""
+    made = _pair(found["extra"], _promised(found["extra"]), how, examples, "promises no sets (conformal prediction)")
+    for key, words in (("clean", ""), ("mean", ", corrupted")) if "figures" in made else ():
+        if shares := {name: row[key] for name, row in found["promised"].items()}:
+            worst = min(shares, key=shares.get)
+            made["figures"][f"coverage of {worst}, the least{words}"] = {"value": shares[worst], "interval": None}
+    return made
 
 
 def _pair(extra, names, how, many, lack):
