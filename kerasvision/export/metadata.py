@@ -128,7 +128,7 @@ def pack(content, about, image, outputs, more, classes):
 
     content: bytes of a .tflite with one signature. about: its `name` and `description`. image: the input's table.
     outputs: the signature's key of an output -> its table, in the order that the file gets. more: other fields of the
-    subgraph, such as `detection_groups`.
+    subgraph, such as `detection_groups`. classes: their names, () where no output has any.
     """
     subgraph = {SUBGRAPH_INPUTS: [image], SUBGRAPH_OUTPUTS: list(outputs.values())} | more
     table = {
@@ -138,6 +138,8 @@ def pack(content, about, image, outputs, more, classes):
         MODEL_PARSER_VERSION: _CUSTOM_PARSER_VERSION if SUBGRAPH_CUSTOM in more else _PARSER_VERSION,
     }
     held = io.BytesIO(_model(content, list(outputs), _finished(table, b"M001")))
+    if not classes:
+        return held.getvalue()
     with zipfile.ZipFile(held, "a") as archive:  # appended, so that its offsets count from the beginning of the file
         archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), as_lines(classes, LABELS_FILE))
     return held.getvalue()

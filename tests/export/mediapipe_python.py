@@ -32,6 +32,8 @@ with getattr(vision, task).create_from_options(options) as run:
         if task == "ImageClassifier":
             rows = run.classify(image).classifications[0].categories
             answers[name] = [{"label": r.category_name, "index": r.index, "score": r.score} for r in rows]
+        elif task == "ImageEmbedder":
+            answers[name] = run.embed(image).embeddings[0].embedding.tolist()
         else:
             answers[name] = []
             for found in run.detect(image).detections:

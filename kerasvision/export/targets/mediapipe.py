@@ -1,5 +1,5 @@
-"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier or ImageSegmenter loads, on phones, on the
-web, in Python.
+"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier, ImageSegmenter or ImageEmbedder loads, on
+phones, on the web, in Python.
 """
 
 import dataclasses
@@ -18,12 +18,13 @@ from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.nms import tflite_boxes, with_area
 
-DETECTOR, CLASSIFIER, SEGMENTER = "ObjectDetector", "ImageClassifier", "ImageSegmenter"
+DETECTOR, CLASSIFIER, SEGMENTER, EMBEDDER = "ObjectDetector", "ImageClassifier", "ImageSegmenter", "ImageEmbedder"
 # all that a prediction holds -> the task of MediaPipe that says the same
 TASKS = {
     ("boxes_xyxy", "count", "labels", "scores"): DETECTOR,
     ("confidence", "mask"): SEGMENTER,
     ("probabilities",): CLASSIFIER,
+    ("embedding",): EMBEDDER,
 }
 PROMISED = {"in_set", "may_be", "least_probability", "outer_xyxy", "outer_count"}  # outputs that no task has
 DETECTIONS = ("location", "category", "score", "count")  # a detector's outputs, in the order of the operator's
@@ -37,8 +38,8 @@ class MediaPipe(Exporter):
     It takes uint8 pixels of the graph's size, batch 1. A detector's file ends in TFLite's own operator
     TFLite_Detection_PostProcess, which suppresses, and gives what that gives: `location` [1, D, 4] (top, left, bottom,
     right in parts of the image's sides), `category`, `score` [1, D] and `count` [1], float32. A classifier's gives
-    `probabilities` [1, K], a segmenter's `probabilities` [1, h, w, K]. quantize: as in `tflite`; the operator and its
-    boxes stay float32.
+    `probabilities` [1, K], a segmenter's `probabilities` [1, h, w, K], an embedder's `embedding` [1, D], of length 1:
+    leave `l2_normalize` off. quantize: as in `tflite`; the operator and its boxes stay float32.
 
     What MediaPipe does around the file (seen of mediapipe 0.10.21 and 1.2.2 on a processor):
     - It stretches photographs to the graph's size, whatever their sides. Train with resize="stretch", or have the app
@@ -97,7 +98,7 @@ class MediaPipe(Exporter):
         content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
         image = metadata.image_input(_pixels(arch))
-        return metadata.pack(content, about, image, *_answers(task), job.served.classes)
+        return metadata.pack(content, about, image, *_answers(task), () if task == EMBEDDER else job.served.classes)
 
     def exact(self, path, job):
         return exact_of(self, path, job)
@@ -123,8 +124,9 @@ class MediaPipe(Exporter):
             if task_of(judge.arch) != DETECTOR
             else super().check(path, runner, judge)
         )
-        with zipfile.ZipFile(path) as inside:  # where MediaPipe reads them
-            yield from judge.names(path, inside.read("labels.txt").decode("utf-8"))
+        if task_of(judge.arch) != EMBEDDER:  # of which no output is a class
+            with zipfile.ZipFile(path) as inside:  # where MediaPipe reads them
+                yield from judge.names(path, inside.read("labels.txt").decode("utf-8"))
 
     @property
     def precision(self):
@@ -142,7 +144,8 @@ def task_of(arch):
         )
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
-            f"mediapipe: {arch.registered_name} is neither a detector, a classifier nor a segmenter of photos: it "
+            f"mediapipe: {arch.registered_name} is neither a detector, a classifier, a segmenter nor an embedder of "
+            "photos: it "
             f"takes {', '.join(takes)} and gives {', '.join(arch.outputs)}; export tflite, which takes any"
         )
     return task
@@ -154,6 +157,10 @@ def _answers(task):
         return dict(zip(DETECTIONS, metadata.detection_outputs(), strict=True)), metadata.detection_groups()
     if task == SEGMENTER:
         return {"probabilities": metadata.masks_output()}, metadata.segmenter_options()
+    if task == EMBEDDER:
+        return {
+            "embedding": metadata.numbers_output("feature", "A vector of length 1; alike photos, small angles.")
+        }, {}
     return {"probabilities": metadata.probabilities_output()}, {}
 
 
