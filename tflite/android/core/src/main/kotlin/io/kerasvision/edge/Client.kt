@@ -33,22 +33,25 @@ class Client(contract: Json, private val row: Json, private val runtime: Runtime
     fun describe(values: Answer): Map<String, Any?> = describe(values, classes, row.find("promise"))
 
     private fun inferred(prepared: Prepared): Answer {
-        val pixels = DoubleArray(prepared.image.size) { (prepared.image[it].toInt() and 255).toDouble() }
         val constants = rules.find("constant_inputs")?.fields ?: emptyMap()
         val feed = row["inputs"].fields.mapValues { (key, held) ->
             val constant = constants[key]
-            val values = when {
-                key == "image" -> pixels
-                constant != null -> constantOf(constant)
+            when {
+                key == "image" -> imageOf(prepared, held)
+                constant != null -> typed(constantOf(constant), held)
                 else -> throw EdgeError("the file takes $key, which this client does not prepare")
             }
-            typed(values, held)
         }
         return answered(runtime, feed, row["outputs"]).mapValues { (key, tensor) ->
             val whole = real(tensor, row["outputs"][key])
             Tensor(whole.dtype, whole.shape.drop(1).toIntArray(), whole.values)
         }
     }
+}
+
+private fun imageOf(prepared: Prepared, row: Json): ByteArray {
+    if (row["dtype"].text == "uint8" && !row.has("quantization")) return prepared.image // the bytes themselves
+    return typed(DoubleArray(prepared.image.size) { (prepared.image[it].toInt() and 255).toDouble() }, row)
 }
 
 private fun constantOf(rule: Json): DoubleArray {

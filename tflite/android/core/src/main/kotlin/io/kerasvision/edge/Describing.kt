@@ -119,10 +119,13 @@ private fun place(center: Int, low: Double, high: Double, side: Int) =
     min(max((center + 0.5 - low) / (high - low) * side - 0.5, 0.0), side - 1.0)
 
 /** Bilinear, the border repeats. */
-private fun between(down: Double, across: Double, side: Int, at: (Int, Int) -> Double): Double {
-    val (top, left) = floor(down).toInt() to floor(across).toInt()
-    val (bottom, right) = min(top + 1, side - 1) to min(left + 1, side - 1)
-    val (low, near) = down - top to across - left
+private inline fun between(down: Double, across: Double, side: Int, at: (Int, Int) -> Double): Double {
+    val top = floor(down).toInt()
+    val left = floor(across).toInt()
+    val bottom = min(top + 1, side - 1)
+    val right = min(left + 1, side - 1)
+    val low = down - top
+    val near = across - left
     val upper = (1 - near) * at(top, left) + near * at(top, right)
     val lower = (1 - near) * at(bottom, left) + near * at(bottom, right)
     return (1 - low) * upper + low * lower

@@ -67,16 +67,16 @@ fun upright(picture: Picture, orientation: Int): Picture {
     val (height, width) = if (isTurned) w to h else h to w
     val rgb = ByteArray(picture.rgb.size)
     for (y in 0 until height) for (x in 0 until width) {
-        val (row, column) = when (orientation) {
-            2 -> y to w - 1 - x
-            3 -> h - 1 - y to w - 1 - x
-            4 -> h - 1 - y to x
-            5 -> x to y
-            6 -> h - 1 - x to y
-            7 -> h - 1 - x to w - 1 - y
-            else -> x to w - 1 - y
+        val begin = 3 * when (orientation) {
+            2 -> y * w + w - 1 - x
+            3 -> (h - 1 - y) * w + w - 1 - x
+            4 -> (h - 1 - y) * w + x
+            5 -> x * w + y
+            6 -> (h - 1 - x) * w + y
+            7 -> (h - 1 - x) * w + w - 1 - y
+            else -> x * w + w - 1 - y
         }
-        picture.rgb.copyInto(rgb, 3 * (y * width + x), 3 * (row * w + column), 3 * (row * w + column) + 3)
+        picture.rgb.copyInto(rgb, 3 * (y * width + x), begin, begin + 3)
     }
     return Picture(height, width, rgb)
 }

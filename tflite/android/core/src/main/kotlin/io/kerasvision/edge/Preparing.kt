@@ -107,15 +107,18 @@ private fun pairOf(index: Int, count: Int, length: Int): Pair {
 /** Half-pixel centers, the border repeats: along a row first, then between two rows. */
 private fun bilinear(from: Floats, height: Int, width: Int): Floats {
     val into = Floats(height, width)
+    val held = from.values
     val columns = Array(width) { pairOf(it, width, from.width) }
     for (y in 0 until height) {
         val rows = pairOf(y, height, from.height)
-        val (above, below) = 3 * from.width * rows.lower to 3 * from.width * rows.upper
+        val above = 3 * from.width * rows.lower
+        val below = 3 * from.width * rows.upper
         for (x in 0 until width) for (c in 0 until 3) {
-            val (left, right) = 3 * columns[x].lower + c to 3 * columns[x].upper + c
+            val left = 3 * columns[x].lower + c
+            val right = 3 * columns[x].upper + c
             val share = columns[x].share
-            val upper = from.values[above + left] + (from.values[above + right] - from.values[above + left]) * share
-            val lower = from.values[below + left] + (from.values[below + right] - from.values[below + left]) * share
+            val upper = held[above + left] + (held[above + right] - held[above + left]) * share
+            val lower = held[below + left] + (held[below + right] - held[below + left]) * share
             into.values[3 * (y * width + x) + c] = upper + (lower - upper) * rows.share
         }
     }
@@ -135,36 +138,49 @@ private fun nearest(from: Floats, height: Int, width: Int): Floats {
     return into
 }
 
-/** The pixels of the field of each output index, parts of pixels counted as parts. */
-private fun fields(count: Int, length: Int): List<List<kotlin.Pair<Int, Float>>> {
+/** The pixels from `first` on that a pixel of the output lies over, and how much of each. */
+private class Field(val first: Int, val shares: FloatArray)
+
+private fun fields(count: Int, length: Int): Array<Field> {
     val scale = length.toFloat() / count
-    return List(count) { i ->
-        val (low, high) = i * scale to (i + 1f) * scale
-        (floor(low).toInt() until ceil(high).toInt()).map { at ->
-            val (left, right) = at.toFloat() to (at + 1).toFloat()
-            val share = when {
+    return Array(count) { i ->
+        val low = i * scale
+        val high = (i + 1f) * scale
+        val first = floor(low).toInt()
+        Field(first, FloatArray(ceil(high).toInt() - first) {
+            val left = (first + it).toFloat()
+            val right = (first + it + 1).toFloat()
+            when {
                 left < low -> if (right > high) scale else right - low
                 right > high -> high - left
                 else -> 1f
             }
-            min(max(at, 0), length - 1) to share
-        }
+        })
     }
 }
 
 /** The mean of the field of each pixel: columns first, then rows. */
 private fun area(from: Floats, height: Int, width: Int): Floats {
     val into = Floats(height, width)
-    val (rows, columns) = fields(height, from.height) to fields(width, from.width)
+    val rows = fields(height, from.height)
+    val columns = fields(width, from.width)
     val every = 1f / (from.height.toFloat() / height * (from.width.toFloat() / width))
     for (y in 0 until height) for (x in 0 until width) for (c in 0 until 3) {
-        var total = Float.NaN
-        for ((row, down) in rows[y]) {
-            var along = 0f
-            for ((column, across) in columns[x]) along += from.values[3 * (row * from.width + column) + c] * across
-            total = if (total.isNaN()) along * down else total + along * down
+        var total = 0f
+        for (down in rows[y].shares.indices) {
+            val along = along(from, min(rows[y].first + down, from.height - 1), columns[x], c) * rows[y].shares[down]
+            total = if (down == 0) along else total + along
         }
         into.values[3 * (y * width + x) + c] = total * every
     }
     return into
+}
+
+private fun along(from: Floats, row: Int, field: Field, channel: Int): Float {
+    var total = 0f
+    for (across in field.shares.indices) {
+        val column = min(field.first + across, from.width - 1)
+        total += from.values[3 * (row * from.width + column) + channel] * field.shares[across]
+    }
+    return total
 }

@@ -93,10 +93,13 @@ private fun recut(masks: Tensor, wholes: List<FloatArray>, cuts: List<FloatArray
 }
 
 /** Bilinear at a row and a column that lie inside. */
-private fun between(down: Float, across: Float, height: Int, width: Int, at: (Int, Int) -> Float): Float {
-    val (top, left) = floor(down).toInt() to floor(across).toInt()
-    val (bottom, right) = min(top + 1, height - 1) to min(left + 1, width - 1)
-    val (low, near) = down - top to across - left
+private inline fun between(down: Float, across: Float, height: Int, width: Int, at: (Int, Int) -> Float): Float {
+    val top = floor(down).toInt()
+    val left = floor(across).toInt()
+    val bottom = min(top + 1, height - 1)
+    val right = min(left + 1, width - 1)
+    val low = down - top
+    val near = across - left
     val upper = (1 - near) * at(top, left) + near * at(top, right)
     val lower = (1 - near) * at(bottom, left) + near * at(bottom, right)
     return (1 - low) * upper + low * lower
@@ -123,6 +126,7 @@ private fun classMap(rule: Json, outputs: Answer, g: Geometry): Answer {
     }
     val shares = held(outputs, rule["probabilities"].text)
     val (h, w, classes) = shares.shape.toList()
+    val held = shares.values
     val least = rule.find("may_be_from")?.text?.let { it to held(outputs, it) }
     val mayBe = least?.let { ByteArray(g.height * g.width * classes) }
     val (mask, sure) = DoubleArray(g.height * g.width) to DoubleArray(g.height * g.width)
@@ -132,8 +136,8 @@ private fun classMap(rule: Json, outputs: Answer, g: Geometry): Answer {
     for (y in 0 until g.height) for (x in 0 until g.width) {
         val pixel = y * g.width + x
         for (k in 0 until classes) {
-            val at = { r: Int, c: Int -> shares.values[(r * w + c) * classes + k].toFloat() }
-            cell[k] = between(rows[y], columns[x], h, w, at).toDouble()
+            val value = between(rows[y], columns[x], h, w) { r, c -> held[(r * w + c) * classes + k].toFloat() }
+            cell[k] = value.toDouble()
             if (mayBe != null && cell[k] >= least.second.values.run { if (size == 1) first() else get(k) }) {
                 mayBe[pixel * classes + k] = 1
             }
