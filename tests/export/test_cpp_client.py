@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from kerasvision.edge.main import main as edge
+from tests.export.wrong_packages import WRONG
 
 SOURCE = pathlib.Path(__file__).parents[2] / "tflite" / "cpp"
 LIBRARY = pathlib.Path(__import__("ai_edge_litert").__file__).parent / "libLiteRt.so"
@@ -73,18 +74,6 @@ def test_an_answer_beyond_its_tolerance_fails(program, folder):
     code, lines, _ = asked(program, "verify", folder)
     assert code == 1 and [line.endswith("FAIL") for line in lines] == [False, True, False, False, False]
     assert lines[-1] == "FAIL: 1 of 4 files"
-
-
-WRONG = {
-    "other bytes": (lambda f: (f / "model.tflite").write_bytes(b"x" * 999), "is not the file that golden.json has"),
-    "no file": (lambda f: (f / "model.tflite").unlink(), "model.tflite is missing"),
-    "no labels": (lambda f: (f / "labels.txt").unlink(), "labels.txt cannot be read"),
-    "other labels": (lambda f: (f / "labels.txt").write_text("a\n"), "has other names than contract.json"),
-    "no golden": (lambda f: (f / "golden.json").unlink(), "golden.json cannot be read"),
-    "cut golden": (lambda f: (f / "golden.json").write_text('{"version": 1,'), "golden.json is damaged: it is no JSON"),
-    "deep golden": (lambda f: (f / "golden.json").write_text("[" * 9999), "golden.json is damaged: it is no JSON"),
-    "newer golden": (lambda f: (f / "golden.json").write_text('{"version": 2}'), "has another version"),
-}
 
 
 @pytest.mark.parametrize("what", WRONG)
