@@ -38,9 +38,8 @@ def measured(
     Raises UsageError of an unknown corruption, of a model that takes no image or has no data, and where the split has
     no example of the class that the metric is of.
     """
-    names, held = chosen(corruptions), listed()
-    asked = Asked(model, split, examples)
-    names, left_out = _possible(names, corruptions, asked)
+    held, asked = listed(), Asked(model, split, examples)
+    names, left_out = _possible(chosen(corruptions), corruptions, asked)
     pairs = [(name, s) for name in names for s in severities if s in held[name].severities]
     _require(pairs, names, left_out)
     clean = asked.cell()

@@ -82,18 +82,11 @@ class Aim:
         return list(classes).index(self.target) if self.target else None
 
 
-def attacked(
-    model,
-    recipe,
-    classes,
-    attack,
-    aim,
-    split="test",
-    examples=None,
-    progress=lambda *_: None,
-    judge=None,
-    kept=None,
-):
+def _silent(*_):
+    """Progress that nobody wants to see."""
+
+
+def attacked(model, recipe, classes, attack, aim, split="test", examples=None, progress=_silent, judge=None, kept=None):
     """(document, arrays) of an attack on a split of a detector or a segmenter.
 
     model: a `Scenes`. aim: an `Aim`. judge: has `predicted`, and says what is found in a picture in place of the model.
