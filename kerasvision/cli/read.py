@@ -9,7 +9,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
 HELP = "read pages of text (pictures, TIFFs, PDFs) with a detector of text and a recognizer of lines"
-FORMS = ("text", "json", "hocr", "alto", "tsv")
+FORMS = ("text", "json", "hocr", "alto", "tsv", "pdf")
 _MODELS = ("detector", "recognizer")
 
 
@@ -23,7 +23,10 @@ def configure(parser):
         "that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
     )
     parser.add_argument("--out", metavar="DIR", help="write a file for each document and form there")
-    text = "text, json, hocr, alto, tsv (default: text); without --out one of them, on stdout"
+    text = (
+        "text, json, hocr, alto, tsv, pdf (the picture with its words unseen above it, to be searched); default: text; "
+        "without --out one of them, on stdout, but pdf"
+    )
     parser.add_argument("--as", dest="forms", nargs="+", choices=FORMS, default=[], metavar="FORM", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON line a page on stdout")
     parser.add_argument("--dpi", type=float, default=200.0, help="dots an inch that PDFs are drawn with (default: 200)")
@@ -51,7 +54,7 @@ def run(args):
 
     journal = None
     if args.out:
-        _check_names(documents)
+        _check_names(documents, args.out, forms)
         journal = Journal(args.out, forms, lambda: f"{identity_of(session, places)} {args.dpi!r}", args.resume)
     reading = Reading(session, journal, forms, args)
     for path in documents:
@@ -79,6 +82,8 @@ def _forms(args):
         raise UsageError("--json prints a line a page; for files give --out and --as json")
     if not args.out and len(forms) > 1:
         raise UsageError(f"--as {' '.join(forms)}: name a folder to write them to, with --out")
+    if not args.out and "pdf" in forms:
+        raise UsageError("--as pdf: name a folder to write it to, with --out")
     if not 10 <= args.dpi <= 1200:
         raise UsageError(f"--dpi {args.dpi:g}; allowed: 10 to 1200")
     return forms
@@ -149,9 +154,9 @@ def _documents(words, may_be_none):
     return list(dict.fromkeys(found))
 
 
-def _check_names(documents):
-    """Refuse two documents whose files would have one name."""
-    seen = {}
+def _check_names(documents, folder, forms):
+    """Refuse two documents whose files would have one name, and a PDF that would take the place of one that is read."""
+    seen, own = {}, {pathlib.Path(path).resolve() for path in documents}
     for path in documents:
         stem = pathlib.Path(path).stem
         if stem in seen:
@@ -159,3 +164,6 @@ def _check_names(documents):
                 f"{seen[stem]} and {path} would be written to one name, {stem}; read them into two folders (--out)"
             )
         seen[stem] = path
+        written = pathlib.Path(folder, f"{stem}.pdf")
+        if "pdf" in forms and written.resolve() in own:
+            raise UsageError(f"{written} is one of the pages and would be written over; name another folder (--out)")

@@ -217,6 +217,9 @@ class Reading:
                 print(json.dumps(row, ensure_ascii=False), flush=True)
             return
         for form in self._forms:
+            if form == "pdf":
+                self._write_pdf(path, pages)
+                continue
             suffix, to_form = FORMS[form]
             text = to_form(pages, pathlib.Path(path).name)
             if not self._journal:
@@ -230,6 +233,14 @@ class Reading:
                 raise KerasVisionError(f"cannot write {place}: {error.strerror}; name another --out") from None
         if self._journal and None not in pages:
             self._journal.finish(path)
+
+    def _write_pdf(self, path, pages):
+        from kerasvision.data.pages import dots_of, jpeg_of, opened
+        from kerasvision.systems.page_pdf import SUFFIX, write_pdf
+
+        place, dots = self._journal.folder / f"{pathlib.Path(path).stem}{SUFFIX}", dots_of(path, self._args.dpi)
+        with opened(path, self._args.dpi) as (_, page_at):
+            write_pdf(place, pages, page_at, dots, pathlib.Path(path).name, jpeg_of(path))
 
     def _stop(self):
         from kerasvision.cli.frames import interrupted
