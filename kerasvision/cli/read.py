@@ -1,5 +1,6 @@
 """`kerasvision read DETECTOR RECOGNIZER FILE...`: pages of text, in reading order."""
 
+import dataclasses
 import glob
 import pathlib
 import sys
@@ -35,6 +36,8 @@ def configure(parser):
         action="store_true",
         help="go on with --out where the same command was stopped or could not read all",
     )
+    turn = "degrees to the right that pages are turned by to be upright (default: auto, as they read best)"
+    parser.add_argument("--orientation", choices=("auto", "0", "90", "180", "270"), help=turn)
     parser.add_argument("--save", metavar="FOLDER", help="copy both models and the settings there, for the next time")
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
@@ -121,6 +124,8 @@ def _reader(args):
         session, words = Session(PageReader(), models), args.words[2:]
     check_models(session.models, args.words[:2] if words == args.words[2:] else _MODELS)
     session.system = with_settings(session.system, own, "word_gap=0.8")
+    if args.orientation:
+        session.system = dataclasses.replace(session.system, orientation=args.orientation)
     return session, words, places
 
 

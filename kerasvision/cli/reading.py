@@ -140,7 +140,7 @@ class Reading:
     def __init__(self, session, journal, forms, args):
         self._session, self._journal, self._forms, self._args = session, journal, forms, args
         self.pages = self.documents = self.lines = self.unread = self.empty = self.failed = self.skipped = 0
-        self.missing = 0
+        self.missing = self.turned = self.unsure = 0
 
     @property
     def is_lacking(self):
@@ -194,6 +194,8 @@ class Reading:
         self.lines += len(page.lines)
         self.unread += page.unread
         self.empty += not page.blocks
+        self.turned += bool(page.turn)
+        self.unsure += bool(page.blocks) and not page.is_turn_known
         if page.is_full:
             most = self._session.models["detector"].arch.max_quads
             print(
@@ -254,6 +256,8 @@ class Reading:
         more = (
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
+            (self.turned, "pages that were turned"),
+            (self.unsure, "pages with too little text to tell how they are upright, left as they lie"),
             (self.skipped, "documents read before"),
             (self.missing, "pages that could not be read"),
             (self.failed, "documents that could not be read"),
