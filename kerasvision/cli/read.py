@@ -21,7 +21,7 @@ def configure(parser):
         nargs="+",
         metavar="DETECTOR RECOGNIZER FILE",
         help="a run or exported file of text_detection/*, one of text_recognition/* (or, in place of both, a folder "
-        "that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
+        "or a .tflite that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
     )
     parser.add_argument("--out", metavar="DIR", help="write a file for each document and form there")
     text = (
@@ -38,7 +38,8 @@ def configure(parser):
     )
     turn = "degrees to the right that pages are turned by to be upright (default: auto, as they read best)"
     parser.add_argument("--orientation", choices=("auto", "0", "90", "180", "270"), help=turn)
-    parser.add_argument("--save", metavar="FOLDER", help="copy both models and the settings there, for the next time")
+    saved = "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one"
+    parser.add_argument("--save", metavar="FOLDER", help=saved)
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
 
@@ -96,19 +97,20 @@ def _reader(args):
     """(session, the words that name documents, {model: what it was loaded from})."""
     from kerasvision.api import load
     from kerasvision.core.overrides import with_settings
+    from kerasvision.export.reader_file import reader_in
     from kerasvision.systems.base import FILE, Session, load_system
     from kerasvision.systems.page_reader import PageReader, check_models
 
-    own, settings, places = [], {name: [] for name in _MODELS}, {}
+    (own, settings), places = _settings(args.settings), {}
 
     def opened(name, path):
         places[name] = path
         return load(path, settings[name])
 
-    for setting in args.settings:
-        model, dot, rest = setting.partition(".")
-        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
-    if pathlib.Path(args.words[0], FILE).exists():
+    if held := reader_in(args.words[0]):
+        session, words = _of_one_file(args.words[0], held, settings), args.words[1:]
+        places = dict.fromkeys(_MODELS, args.words[0])
+    elif pathlib.Path(args.words[0], FILE).exists():
         # such a folder has its models in models/NAME
         session = load_system(
             args.words[0],
@@ -129,14 +131,40 @@ def _reader(args):
     return session, words, places
 
 
+def _settings(given):
+    """(those of the reader, {model: those of it})."""
+    own, settings = [], {name: [] for name in _MODELS}
+    for setting in given:
+        model, dot, rest = setting.partition(".")
+        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
+    return own, settings
+
+
+def _of_one_file(path, held, settings):
+    """The `Session` of a .tflite that --save wrote. held: of `export.reader_file.reader_in`."""
+    from kerasvision.api import Model, changed
+    from kerasvision.core.component import from_json
+    from kerasvision.export.reader_file import opened
+    from kerasvision.systems.base import Session
+
+    models = {n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings[n]))) for n in _MODELS}
+    return Session(from_json(held["reader"]), models)
+
+
 def _save(args, session):
+    from kerasvision.core.component import to_json
+    from kerasvision.export.reader_file import SUFFIX, reader_in, write_reader
     from kerasvision.systems.base import FILE, save_system
 
-    if pathlib.Path(args.words[0], FILE).exists():
-        raise UsageError(f"--save: {args.words[0]} is saved already; copy the folder")
+    if pathlib.Path(args.words[0], FILE).exists() or reader_in(args.words[0]):
+        raise UsageError(f"--save: {args.words[0]} is saved already; copy it")
     if held := [s for s in args.settings if s.partition(".")[0] in _MODELS and "." in s.partition("=")[0]]:
         raise UsageError(f"--save keeps no settings of a model; leave {held[0]} out, and give it when reading")
-    save_system(session.system, dict(zip(_MODELS, args.words[:2], strict=True)), args.save)
+    models = dict(zip(_MODELS, args.words[:2], strict=True))
+    if args.save.endswith(SUFFIX):
+        write_reader(args.save, to_json(session.system), models)
+    else:
+        save_system(session.system, models, args.save)
     print(f"saved: {args.save}", file=sys.stderr)
 
 
