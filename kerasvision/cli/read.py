@@ -1,5 +1,6 @@
 """`kerasvision read DETECTOR RECOGNIZER FILE...`: pages of text, in reading order."""
 
+import dataclasses
 import glob
 import pathlib
 import sys
@@ -9,7 +10,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
 HELP = "read pages of text (pictures, TIFFs, PDFs) with a detector of text and a recognizer of lines"
-FORMS = ("text", "json", "hocr", "alto", "tsv")
+FORMS = ("text", "json", "hocr", "alto", "tsv", "pdf")
 _MODELS = ("detector", "recognizer")
 
 
@@ -20,10 +21,13 @@ def configure(parser):
         nargs="+",
         metavar="DETECTOR RECOGNIZER FILE",
         help="a run or exported file of text_detection/*, one of text_recognition/* (or, in place of both, a folder "
-        "that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
+        "or a .tflite that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
     )
     parser.add_argument("--out", metavar="DIR", help="write a file for each document and form there")
-    text = "text, json, hocr, alto, tsv (default: text); without --out one of them, on stdout"
+    text = (
+        "text, json, hocr, alto, tsv, pdf (the picture with its words unseen above it, to be searched); default: text; "
+        "without --out one of them, on stdout, but pdf"
+    )
     parser.add_argument("--as", dest="forms", nargs="+", choices=FORMS, default=[], metavar="FORM", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON line a page on stdout")
     parser.add_argument("--dpi", type=float, default=200.0, help="dots an inch that PDFs are drawn with (default: 200)")
@@ -32,7 +36,10 @@ def configure(parser):
         action="store_true",
         help="go on with --out where the same command was stopped or could not read all",
     )
-    parser.add_argument("--save", metavar="FOLDER", help="copy both models and the settings there, for the next time")
+    turn = "degrees to the right that pages are turned by to be upright (default: auto, as they read best)"
+    parser.add_argument("--orientation", choices=("auto", "0", "90", "180", "270"), help=turn)
+    saved = "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one"
+    parser.add_argument("--save", metavar="FOLDER", help=saved)
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
 
@@ -51,7 +58,7 @@ def run(args):
 
     journal = None
     if args.out:
-        _check_names(documents)
+        _check_names(documents, args.out, forms)
         journal = Journal(args.out, forms, lambda: f"{identity_of(session, places)} {args.dpi!r}", args.resume)
     reading = Reading(session, journal, forms, args)
     for path in documents:
@@ -79,6 +86,8 @@ def _forms(args):
         raise UsageError("--json prints a line a page; for files give --out and --as json")
     if not args.out and len(forms) > 1:
         raise UsageError(f"--as {' '.join(forms)}: name a folder to write them to, with --out")
+    if not args.out and "pdf" in forms:
+        raise UsageError("--as pdf: name a folder to write it to, with --out")
     if not 10 <= args.dpi <= 1200:
         raise UsageError(f"--dpi {args.dpi:g}; allowed: 10 to 1200")
     return forms
@@ -88,19 +97,20 @@ def _reader(args):
     """(session, the words that name documents, {model: what it was loaded from})."""
     from kerasvision.api import load
     from kerasvision.core.overrides import with_settings
+    from kerasvision.export.reader_file import reader_in
     from kerasvision.systems.base import FILE, Session, load_system
     from kerasvision.systems.page_reader import PageReader, check_models
 
-    own, settings, places = [], {name: [] for name in _MODELS}, {}
+    (own, settings), places = _settings(args.settings), {}
 
     def opened(name, path):
         places[name] = path
         return load(path, settings[name])
 
-    for setting in args.settings:
-        model, dot, rest = setting.partition(".")
-        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
-    if pathlib.Path(args.words[0], FILE).exists():
+    if held := reader_in(args.words[0]):
+        session, words = _of_one_file(args.words[0], held, settings), args.words[1:]
+        places = dict.fromkeys(_MODELS, args.words[0])
+    elif pathlib.Path(args.words[0], FILE).exists():
         # such a folder has its models in models/NAME
         session = load_system(
             args.words[0],
@@ -116,17 +126,45 @@ def _reader(args):
         session, words = Session(PageReader(), models), args.words[2:]
     check_models(session.models, args.words[:2] if words == args.words[2:] else _MODELS)
     session.system = with_settings(session.system, own, "word_gap=0.8")
+    if args.orientation:
+        session.system = dataclasses.replace(session.system, orientation=args.orientation)
     return session, words, places
 
 
+def _settings(given):
+    """(those of the reader, {model: those of it})."""
+    own, settings = [], {name: [] for name in _MODELS}
+    for setting in given:
+        model, dot, rest = setting.partition(".")
+        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
+    return own, settings
+
+
+def _of_one_file(path, held, settings):
+    """The `Session` of a .tflite that --save wrote. held: of `export.reader_file.reader_in`."""
+    from kerasvision.api import Model, changed
+    from kerasvision.core.component import from_json
+    from kerasvision.export.reader_file import opened
+    from kerasvision.systems.base import Session
+
+    models = {n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings[n]))) for n in _MODELS}
+    return Session(from_json(held["reader"]), models)
+
+
 def _save(args, session):
+    from kerasvision.core.component import to_json
+    from kerasvision.export.reader_file import SUFFIX, reader_in, write_reader
     from kerasvision.systems.base import FILE, save_system
 
-    if pathlib.Path(args.words[0], FILE).exists():
-        raise UsageError(f"--save: {args.words[0]} is saved already; copy the folder")
+    if pathlib.Path(args.words[0], FILE).exists() or reader_in(args.words[0]):
+        raise UsageError(f"--save: {args.words[0]} is saved already; copy it")
     if held := [s for s in args.settings if s.partition(".")[0] in _MODELS and "." in s.partition("=")[0]]:
         raise UsageError(f"--save keeps no settings of a model; leave {held[0]} out, and give it when reading")
-    save_system(session.system, dict(zip(_MODELS, args.words[:2], strict=True)), args.save)
+    models = dict(zip(_MODELS, args.words[:2], strict=True))
+    if args.save.endswith(SUFFIX):
+        write_reader(args.save, to_json(session.system), models)
+    else:
+        save_system(session.system, models, args.save)
     print(f"saved: {args.save}", file=sys.stderr)
 
 
@@ -149,9 +187,9 @@ def _documents(words, may_be_none):
     return list(dict.fromkeys(found))
 
 
-def _check_names(documents):
-    """Refuse two documents whose files would have one name."""
-    seen = {}
+def _check_names(documents, folder, forms):
+    """Refuse two documents whose files would have one name, and a PDF that would take the place of one that is read."""
+    seen, own = {}, {pathlib.Path(path).resolve() for path in documents}
     for path in documents:
         stem = pathlib.Path(path).stem
         if stem in seen:
@@ -159,3 +197,6 @@ def _check_names(documents):
                 f"{seen[stem]} and {path} would be written to one name, {stem}; read them into two folders (--out)"
             )
         seen[stem] = path
+        written = pathlib.Path(folder, f"{stem}.pdf")
+        if "pdf" in forms and written.resolve() in own:
+            raise UsageError(f"{written} is one of the pages and would be written over; name another folder (--out)")

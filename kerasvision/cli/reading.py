@@ -140,7 +140,7 @@ class Reading:
     def __init__(self, session, journal, forms, args):
         self._session, self._journal, self._forms, self._args = session, journal, forms, args
         self.pages = self.documents = self.lines = self.unread = self.empty = self.failed = self.skipped = 0
-        self.missing = 0
+        self.missing = self.turned = self.unsure = 0
 
     @property
     def is_lacking(self):
@@ -194,6 +194,8 @@ class Reading:
         self.lines += len(page.lines)
         self.unread += page.unread
         self.empty += not page.blocks
+        self.turned += bool(page.turn)
+        self.unsure += bool(page.blocks) and not page.is_turn_known
         if page.is_full:
             most = self._session.models["detector"].arch.max_quads
             print(
@@ -217,6 +219,9 @@ class Reading:
                 print(json.dumps(row, ensure_ascii=False), flush=True)
             return
         for form in self._forms:
+            if form == "pdf":
+                self._write_pdf(path, pages)
+                continue
             suffix, to_form = FORMS[form]
             text = to_form(pages, pathlib.Path(path).name)
             if not self._journal:
@@ -231,6 +236,14 @@ class Reading:
         if self._journal and None not in pages:
             self._journal.finish(path)
 
+    def _write_pdf(self, path, pages):
+        from kerasvision.data.pages import dots_of, jpeg_of, opened
+        from kerasvision.systems.page_pdf import SUFFIX, write_pdf
+
+        place, dots = self._journal.folder / f"{pathlib.Path(path).stem}{SUFFIX}", dots_of(path, self._args.dpi)
+        with opened(path, self._args.dpi) as (_, page_at):
+            write_pdf(place, pages, page_at, dots, pathlib.Path(path).name, jpeg_of(path))
+
     def _stop(self):
         from kerasvision.cli.frames import interrupted
 
@@ -243,6 +256,8 @@ class Reading:
         more = (
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
+            (self.turned, "pages that were turned"),
+            (self.unsure, "pages with too little text to tell how they are upright, left as they lie"),
             (self.skipped, "documents read before"),
             (self.missing, "pages that could not be read"),
             (self.failed, "documents that could not be read"),

@@ -15,7 +15,9 @@ TIFF, PDF = (".tif", ".tiff"), (".pdf",)
 SUFFIXES = (*PICTURES, *TIFF, *PDF)
 DPI = 200.0  # of a PDF, unless given
 _POINTS = 72.0  # of a PDF in an inch
+_LIKELY_DPI = (50.0, 2400.0)  # of what files say of themselves; others stand for nothing, such as 1 or 72000
 _TOO_LARGE = f"it has more than {MOST_PIXELS} pixels"
+_ORIENTATION = 0x0112  # a tag of EXIF: 1 of what is upright
 _SAMPLE_FORMAT = 339  # a tag of TIFFs: 1 of numbers without a sign
 _PDF_ERRORS = {  # of PDFium, by what its messages hold
     "Incorrect password": "it is encrypted; take its password away first",
@@ -43,6 +45,32 @@ def opened(path, dpi=DPI):
     else:
         pixels = read_image(str(path))
         yield 1, lambda number: pixels
+
+
+def dots_of(path, dpi=DPI):
+    """Dots an inch of a file's pages: what a picture or the first page of a TIFF says, if that can be, else `dpi`."""
+    if pathlib.Path(path).suffix.lower() in PDF:
+        return dpi
+    try:
+        with Image.open(path) as picture:
+            across, down = (float(value) for value in picture.info.get("dpi", (0, 0)))
+    except (OSError, ValueError, TypeError, ZeroDivisionError, SyntaxError, Image.DecompressionBombError):
+        return dpi
+    return across if _LIKELY_DPI[0] <= across <= _LIKELY_DPI[1] and abs(across - down) < 1 else dpi
+
+
+def jpeg_of(path):
+    """(bytes, whether it is gray) of a JPEG that shows what `opened` gives, gray or RGB, and upright as
+    it is stored; None of any other file.
+    """
+    if pathlib.Path(path).suffix.lower() in (*TIFF, *PDF):
+        return None
+    try:
+        with Image.open(path, formats=("JPEG",)) as picture:
+            is_plain = picture.mode in ("L", "RGB") and picture.getexif().get(_ORIENTATION, 1) == 1
+            return (pathlib.Path(path).read_bytes(), picture.mode == "L") if is_plain else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 @contextlib.contextmanager

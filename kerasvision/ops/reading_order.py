@@ -6,24 +6,25 @@ as in `ops.resample`; each is a line, a part of one, or a word. On the host, by 
 Two lines follow one another by the rules of T. M. Breuel, High Performance Document Layout Analysis, Symposium on
 Document Image Understanding Technology 2003, section 4: the upper one of two that stand above one another comes first,
 and the left one of two that do not, unless a line between them stands above or below both. Added: a short row that is
-far from all others at the top or at the bottom, such as a page number, stands above or below everything.
+far from all others at the top or at the bottom, such as a page number, stands above or below everything; and what is
+lower on the left comes first only if something of its column stands beside what is higher on the right, so that a
+letter's sender comes before its recipient.
 """
 
 import dataclasses
 
 import numpy as np
 
+from kerasvision.ops.line_order import ordered
+
 _SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
 _WIDEST = 3.0  # heights; words of a line are not further apart
 _ROWS = 4.5  # of a gap between columns, above or below each row
 _CORRIDOR = 0.5  # heights that it is wide
-_TOUCH = 0.3  # of a height, by which lines that stand above one another overlap
 _LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
 _TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
 _SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
 _FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
-_NEAR = 5.0  # heights up and down, in which lines tell how wide their column is
-_GUTTER = 0.8  # heights between columns at least
 _OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
 
 
@@ -83,7 +84,7 @@ def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
     rows = _rows(boxes, heights, word_gap)
     hulls = np.array([[*boxes[row, :2].min(0), *boxes[row, 2:].max(0)] for row in rows])
     sizes = np.array([np.median(heights[row]) for row in rows])
-    order = _ordered(*_apart(hulls, sizes), float(np.median(sizes)))
+    order = ordered(*_apart(hulls, sizes), float(np.median(sizes)))
     blocks = _blocks(hulls[order], sizes[order])
     return [Line(tuple(int(q) for q in rows[i]), int(b)) for i, b in zip(order, blocks, strict=True)]
 
@@ -206,63 +207,6 @@ def _widen(held, boxes, row):
     low, high = boxes[row, 1].min(), boxes[row, 3].max()
     held[row, 1] = low + (high - low) * np.argsort(np.argsort(boxes[row, 0])) / len(row)
     held[row, 3] = held[row, 1] + (high - low) / len(row)
-
-
-def _ordered(boxes, is_apart, size):
-    """Indices in reading order."""
-    left, right = _in_columns(boxes, size, is_apart)
-    middle = (boxes[:, 1] + boxes[:, 3]) / 2
-    shared = np.minimum(right[:, None], right[None]) - np.maximum(left[:, None], left[None])
-    narrow = np.minimum((right - left)[:, None], (right - left)[None])
-    over = shared > np.minimum(_TOUCH * size, narrow / 2)
-    above = middle[:, None] < middle[None]
-    before = over & above
-    for a in range(len(boxes)):
-        beside = ~over[a] & (left[a] + right[a] < left + right)
-        # of each line beside it: whether one that touches both stands between them in height
-        low, high = np.minimum(middle[a], middle), np.maximum(middle[a], middle)
-        between = over[a][None] & over & (middle[None] > low[:, None]) & (middle[None] < high[:, None])
-        before[a] |= beside & ~between.any(1)
-    np.fill_diagonal(before, False)
-    waits, order, free = before.sum(0), [], np.ones(len(boxes), bool)
-    while free.any():
-        rows = np.flatnonzero(free)
-        # where lines wait for one another in a circle, the one that waits for the fewest
-        chosen = min(rows, key=lambda i: (waits[i], middle[i], left[i]))
-        order.append(int(chosen))
-        free[chosen] = False
-        waits = waits - before[chosen]
-    return order
-
-
-def _in_columns(boxes, size, is_apart):
-    """(left, right), [N] each: the ends of the columns that lines stand in, as far as lines around them tell: those
-    that touch them, up to what stands beside them in their row. So a last word below an indentation is below that
-    line. What reaches over two columns, or is apart from all, tells nothing.
-    """
-    left, top, right, bottom = boxes.T
-    middle = (top + bottom) / 2
-    touch = np.minimum(right[:, None], right) > np.maximum(left[:, None], left)
-    row = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    beside = (row > _TOUCH * np.minimum(bottom - top, (bottom - top)[:, None])) & ~touch
-    across = is_apart | [_is_across(i, boxes, middle, touch, _GUTTER * size) for i in range(len(boxes))]
-    tells = touch & (np.abs(middle[:, None] - middle) <= _NEAR * size) & ~across
-    before = beside & (left[None] < left[:, None])
-    after = beside & (left[None] > left[:, None])
-    low = np.maximum(np.where(tells, left, np.inf).min(1), np.where(before, right, -np.inf).max(1))
-    high = np.minimum(np.where(tells, right, -np.inf).max(1), np.where(after, left, np.inf).min(1))
-    return np.minimum(low, left), np.maximum(high, right)
-
-
-def _is_across(i, boxes, middle, touch, gutter):
-    """Whether a line reaches over a gutter: the lines that it sees above, or below, are that far apart somewhere."""
-    for side in (middle - middle[i], middle[i] - middle):
-        there = np.flatnonzero(touch[i] & (side > 0))
-        nearer = side[there][None] < side[there][:, None]
-        seen = there[~(nearer & touch[np.ix_(there, there)]).any(1)]
-        if len(seen) > 1 and boxes[seen, 0].max() - boxes[seen, 2].min() > gutter:
-            return True
-    return False
 
 
 def _blocks(boxes, sizes):

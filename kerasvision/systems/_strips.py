@@ -135,6 +135,20 @@ def as_read(names):
     return found + run
 
 
+def as_seen(names):
+    """What `as_read` takes: the characters of a word in the order in which they are read -> from left to right."""
+    if not runs_from_right_to_left("".join(names)):
+        return list(names)
+    kept, found, run = _kept(names), [], []
+    for name, is_kept in zip(names, kept, strict=True):
+        if is_kept:
+            run.append(name)
+        else:
+            found += [*reversed(run), name.translate(_MIRRORED)]
+            run = []
+    return (found + run[::-1])[::-1]
+
+
 def _kept(names):
     """[bool]: which characters, in the order of lines from right to left, are in runs from left to right."""
     kinds = [unicodedata.bidirectional(name[0]) for name in names]

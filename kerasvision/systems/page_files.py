@@ -27,7 +27,7 @@ def to_text(pages, name):
 
 def to_json(pages, name):
     """{"file", "pages": [{"page", "width", "height", "blocks": [{"lines": [{"text", "score", "quad_xy", "words"}]}],
-    "unread", "is_full"}]}, a page counted from 1.
+    "unread", "is_full", "turn", "is_turn_known"}]}, a page counted from 1.
     """
     rows = [{"page": number} | page.to_json() for number, page in _read(pages)]
     return json.dumps({"file": utf8_text(name), "pages": rows}, ensure_ascii=False, indent=1) + "\n"

@@ -9,6 +9,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
 from kerasvision.ops.reading_order import angle_of, around, reading_order, upright
 from kerasvision.ops.rectify import moved, perspective, rectified
+from kerasvision.systems import _orientation
 from kerasvision.systems import _strips as strips_of
 from kerasvision.systems.base import System
 
@@ -21,12 +22,16 @@ class PageReader(System):
     """Final. `step` takes {"image": uint8 [H, W, 3]} and answers, in reading order, `words` str [W], `word_scores`
     float64 [W], `word_quads_xy` float64 [W, 4, 2] in pixels, `word_lines` int64 [W], the line of each; `line_scores`,
     `line_quads_xy` and `line_blocks` [L], the paragraph of each line, from 0; `size_wh`; `unread`, how many lines were
-    found of which nothing was read, or that have no area; and `is_full`, whether the detector found as many as it can.
-    `systems.pages.page_of` makes a `Page` of it.
+    found of which nothing was read, or that have no area; `is_full`, whether the detector found as many as it can; and
+    `turn`, degrees to the right by which the page was turned to be read, and `is_turn_known`. Quads are of the picture
+    as it was given. `systems.pages.page_of` makes a `Page` of it.
 
     A quad becomes a strip of the recognizer's height by its perspective; what is longer than the recognizer is wide is
     cut between words. Strips stand amid gray as they would in a letterbox, so that neither neighbors nor their number
     change a text.
+
+    orientation: degrees to the right by which pages are turned, "0", "90", "180" or "270"; "auto": as the recognizer
+    reads the longest lines best (`systems/_orientation.py`), 0 where too little text says so.
 
     right_to_left: a script that is written so; the recognizer says what it sees from left to right. word_gap: see
     `ops.reading_order`. margin: heights of a quad that are read around it as well; of less than 0, what is
@@ -36,6 +41,7 @@ class PageReader(System):
     models = ("detector", "recognizer")
     called = "reader"
 
+    orientation: str = "auto"
     right_to_left: bool = False
     word_gap: float = 1.0
     margin: float = 0.0
@@ -44,6 +50,7 @@ class PageReader(System):
     def __post_init__(self):
         super().__post_init__()
         wrong = {
+            "orientation": str(self.orientation) not in ("auto", *map(str, _orientation.TURNS)),
             "word_gap": not 0.0 < self.word_gap <= 3.0,
             "margin": not -0.25 <= self.margin <= 1.0,
             "batch": self.batch < 1,
@@ -51,8 +58,8 @@ class PageReader(System):
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise UsageError(
-                    f"page_reader.{name}={getattr(self, name)}; allowed: word_gap above 0 to 3, margin -0.25 to 1, "
-                    "batch 1 or more"
+                    f"page_reader.{name}={getattr(self, name)}; allowed: orientation auto, 0, 90, 180 or 270, word_gap "
+                    "above 0 to 3, margin -0.25 to 1, batch 1 or more"
                 )
 
     def start(self):
@@ -63,18 +70,34 @@ class PageReader(System):
         if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
             raise UsageError(f"page_reader takes one page, uint8 [h, w, 3]; seen: {image.dtype} {list(image.shape)}")
         check_models(models)
-        found = models["detector"]({"image": image[None]})
-        count = int(found["count"][0])
-        quads, lost = _with_area(found["quads_xy"][0, :count])
+        (quads, lost, is_full), turn, is_known = self._upright(models, image)
+        page = _orientation.turned(image, turn)
         angle = angle_of(quads)
         quads = [self._wider(quad) for quad in upright(quads, angle)]
         lines = reading_order(quads, self.right_to_left, self.word_gap)
-        read = self._read(models["recognizer"], image, quads)
+        read = self._read(models["recognizer"], page, quads)
         answer = _answer([self._line(line.quads, read) for line in lines], lines, quads, angle)
         answer["unread"] += lost
-        is_full = count >= models["detector"].arch.max_quads
-        answer |= {"size_wh": np.array(image.shape[1::-1], np.int64), "is_full": np.bool_(is_full)}
+        size = np.array(image.shape[1::-1], np.int64)
+        for key in ("word_quads_xy", "line_quads_xy"):
+            answer[key] = _orientation.as_given(answer[key], turn, size)
+        answer |= {"size_wh": size, "is_full": np.bool_(is_full)}
+        answer |= {"turn": np.int64(turn), "is_turn_known": np.bool_(is_known)}
         return {"pages": state["pages"] + 1}, answer
+
+    def _upright(self, models, image):
+        """(what `_found` gives of the page set upright, degrees to the right that it takes, whether they are known)."""
+        if self.orientation != "auto":
+            turn = int(self.orientation)
+            return _found(models["detector"], _orientation.turned(image, turn)), turn, True
+        found = _found(models["detector"], image)
+
+        def read(quads):
+            said = self._read(models["recognizer"], image, [self._wider(quad) for quad in quads])
+            return [(bool(words), probability) for words, probability in said]
+
+        turn, is_known = _orientation.turn_of(found[0], read)
+        return (_found(models["detector"], _orientation.turned(image, turn)) if turn else found), turn, is_known
 
     def _wider(self, quad):
         """A quad that is larger by the margin on all sides, and half as long and high at least."""
@@ -168,6 +191,13 @@ def check_models(models, names=("the detector", "the recognizer")):
             f"{names[1]} has resize={recognizer.resize!r}, which changes a line's proportions; page_reader needs one "
             "that was trained with letterbox"
         )
+
+
+def _found(detector, image):
+    """(quads, how many have no area and were left out, whether there are as many as can be found) of a page."""
+    found = detector({"image": image[None]})
+    count = int(found["count"][0])
+    return *_with_area(found["quads_xy"][0, :count]), count >= detector.arch.max_quads
 
 
 def _with_area(quads):

@@ -33,13 +33,17 @@ class TextLine:
 @dataclasses.dataclass(frozen=True)
 class Page:
     """size_wh: in pixels. blocks: paragraphs, each a tuple of `TextLine`. unread: lines that were found and of which
-    nothing was read. is_full: whether the detector found as many as it can, so that there may be more.
+    nothing was read. is_full: whether the detector found as many as it can, so that there may be more. turn: degrees to
+    the right by which it was turned to be read; quads are of the page as it lies. is_turn_known: False where too little
+    text says how it is upright, and it was left as it lies.
     """
 
     size_wh: tuple[int, int]
     blocks: tuple[tuple[TextLine, ...], ...]
     unread: int = 0
     is_full: bool = False
+    turn: int = 0
+    is_turn_known: bool = True
 
     @property
     def lines(self):
@@ -61,13 +65,16 @@ class Page:
             "blocks": blocks,
             "unread": self.unread,
             "is_full": self.is_full,
+            "turn": self.turn,
+            "is_turn_known": self.is_turn_known,
         }
 
     @classmethod
     def from_json(cls, held):
         """A dict that `to_json` gave -> the `Page` that it was of."""
         blocks = tuple(tuple(_line_of(line) for line in block["lines"]) for block in held["blocks"])
-        return cls((held["width"], held["height"]), blocks, held["unread"], held["is_full"])
+        more = (held[key] for key in ("unread", "is_full", "turn", "is_turn_known"))
+        return cls((held["width"], held["height"]), blocks, *more)
 
 
 def page_of(answer):
@@ -85,7 +92,8 @@ def page_of(answer):
             blocks.append([])
         blocks[-1].append(TextLine(own, _rounded(score), _corners(quad)))
     size = tuple(int(side) for side in answer["size_wh"])
-    return Page(size, tuple(map(tuple, blocks)), int(answer["unread"]), bool(answer["is_full"]))
+    seen = (int(answer["unread"]), bool(answer["is_full"]), int(answer["turn"]), bool(answer["is_turn_known"]))
+    return Page(size, tuple(map(tuple, blocks)), *seen)
 
 
 def _rounded(score):

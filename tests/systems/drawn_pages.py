@@ -116,6 +116,9 @@ class Reader:
         for image in inputs["image"]:
             row = image[int(0.75 * len(image))].astype(int)
             ink = np.flatnonzero(row[:, 2] > 200)
+            if not len(ink):  # a line that is upside down shows its upper half
+                rows.append(([-1] * most, [(0, 0, 0, 0)] * most, 0))
+                continue
             text = self._texts[int(np.median(row[ink, 0])) - 1]
             green = row[ink, 1] - 1
             starts = [0, *(np.flatnonzero(np.diff(green)) + 1).tolist(), len(green)]

@@ -10,9 +10,9 @@ DEFAULT = "serving_default"  # the signature that predicts
 
 
 class TFLiteRunner(Runner):
-    """A .tflite in the LiteRT interpreter, one example at a time."""
+    """A .tflite in the LiteRT interpreter, one example at a time. signature: the one that predicts."""
 
-    def __init__(self, path, arch, threads=None):
+    def __init__(self, path, arch, threads=None, signature=DEFAULT):
         super().__init__(arch)
         self.delegate = "xnnpack"
         try:
@@ -23,7 +23,7 @@ class TFLiteRunner(Runner):
             self.delegate = "none"
             self._interpreter = interpreter(model_path=str(path), threads=threads, delegates=False)
             self._interpreter.allocate_tensors()
-        self._run = self._interpreter.get_signature_runner(DEFAULT)
+        self._run = self._interpreter.get_signature_runner(signature)
         self._functions = {}
         self._inputs = self._run.get_input_details()
         self._outputs = self._run.get_output_details()
