@@ -18,7 +18,6 @@ import tf_keras as keras
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.layers.hidden import hidden_within, with_nothing_hidden
-from kerasvision.layers.pooling import pool
 from kerasvision.ops.gradients import BINS, oriented_gradients
 from kerasvision.tasks._vectors import direction
 from kerasvision.tasks.self_supervised.task import SelfSupervised, require_width
@@ -128,7 +127,7 @@ class MaskedAutoencoder(SelfSupervised):
         what = self.backbone.registered_name
         levels, _ = hidden_within(image, self.backbone(image), self.patch_side, what)
         last = list(levels.values())[-1]
-        raw = {"embedding": pool(last, self.pooling, name="pool"), "patches": self._decoded(last)}
+        raw = {"embedding": self.pooled(last), "patches": self._decoded(last)}
         return keras.Model({"image": image}, raw, name=self.name)
 
     def _decoded(self, x):

@@ -105,8 +105,12 @@ class SelfSupervised(UnitVectors):
 
     def build(self):
         image = keras.Input((*self.image_size, 3), name="image")
-        vector = pool(list(self.backbone(image).values())[-1], self.pooling, name="pool")
+        vector = self.pooled(list(self.backbone(image).values())[-1])
         return keras.Model({"image": image}, {"embedding": vector} | self.heads(vector), name=self.name)
+
+    def pooled(self, level):
+        """The raw embedding [B, D] of the backbone's last level, a Keras tensor [B, h, w, D]."""
+        return pool(level, self.pooling, name="pool")
 
     def heads(self, vector):
         """Keras embedding [B, D] -> raw key -> what training needs of it."""
