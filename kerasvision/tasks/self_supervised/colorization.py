@@ -6,7 +6,6 @@ the pixels under it, in the nearest bin alone; and rare colors have no larger we
 """
 
 import dataclasses
-import functools
 import typing
 
 import tensorflow as tf
@@ -17,7 +16,7 @@ from kerasvision.layers.gray import Gray
 from kerasvision.layers.projector import perceptron
 from kerasvision.ops.color import lab
 from kerasvision.tasks._vectors import direction
-from kerasvision.tasks.self_supervised.task import SelfSupervised
+from kerasvision.tasks.self_supervised.task import SelfSupervised, positions_of
 
 REACH, STEP = 110, 10  # of a and b in CIELAB, as in the paper; sRGB reaches from -108 to 99
 SIDE = 2 * REACH // STEP + 1
@@ -41,7 +40,7 @@ class Colorization(SelfSupervised):
     def encode(self, sample):
         """`colors`: int32 [h, w], the bin of the mean color under each position."""
         mean = lab(tf.cast(sample["image"], tf.float32) / 255.0)[..., 1:]
-        mean = tf.image.resize(mean, _positions(self.backbone, self.image_size), "area")
+        mean = tf.image.resize(mean, positions_of(self.backbone, self.image_size), "area")
         bins = tf.clip_by_value(tf.cast(tf.round((mean + REACH) / STEP), tf.int32), 0, SIDE - 1)
         return super().encode(sample) | {"colors": bins[..., 0] * SIDE + bins[..., 1]}
 
@@ -59,8 +58,3 @@ class Colorization(SelfSupervised):
     def loss(self, targets, raw):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets["colors"], raw["colors"])
         return {"colors": tf.reduce_mean(losses, (1, 2))}
-
-
-@functools.cache
-def _positions(backbone, image_size):
-    return tuple(list(backbone(keras.Input((*image_size, 3))).values())[-1].shape[1:3])

@@ -9,7 +9,7 @@ import dataclasses
 from kerasvision.core.registry import architectures
 from kerasvision.layers.projector import perceptron
 from kerasvision.losses.self_distillation import negative_cosine
-from kerasvision.tasks.self_supervised.task import SelfSupervised, answered, require_width, swapped
+from kerasvision.tasks.self_supervised.task import SelfSupervised, require_width, swapped
 
 
 @architectures.register("self_supervised/simsiam")
@@ -37,5 +37,4 @@ class SimSiam(SelfSupervised):
         return {"projection": self.projector[-1], "prediction": self.projector[-1]}
 
     def loss(self, targets, raw):
-        answers = answered({}, raw, "projection") if self.stop_gradient else raw["projection"]
-        return {"cosine": negative_cosine(raw["prediction"], swapped(answers))}
+        return {"cosine": negative_cosine(raw["prediction"], swapped(raw["projection"]), self.stop_gradient)}
