@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.data.pipeline import training_data
 from kerasvision.layers.hidden import Hide, Visible
+from kerasvision.train.learner import Learner
 from kerasvision.train.techniques.warm_start import put_by_name
 from tests.contract.source_cases import picture
 
@@ -79,6 +81,27 @@ def test_what_answers_is_the_backbone_without_masks():
     assert not [w.name for w in answering.weights if not w.name.startswith("backbone_")]
     found = [g(arch.normalize(image), training=False)["embedding"] for g in (graph, answering)]
     np.testing.assert_allclose(*found, atol=1e-6)
+
+
+def test_hidden_patches_are_told_from_visible_ones():
+    """Of stripes of any phase in one of two directions, which a few patches of 16 tell. A mean would leave a loss of 1,
+    and so it does where nothing is left to tell them from: pictures of noise.
+    """
+    rng, arch = np.random.default_rng(0), tiny(decoder=32, hidden=0.5)
+    across = np.indices((16, 16))[rng.integers(0, 2, 256)]  # [256, 16, 16], a row's or a column's number
+    stripes = 127.5 + 120 * np.sin(np.pi / 4 * across + rng.uniform(0, 2 * np.pi, (256, 1, 1)))
+    pictures = {"stripes": stripes, "noise": rng.uniform(0, 255, (256, 16, 16))}
+    left = {}
+    for name, held in pictures.items():
+        images = np.repeat(held[..., None], 3, -1).astype(np.uint8)
+        data = tf.data.Dataset.from_tensor_slices(images).repeat().enumerate().take(16 * 100)
+        data = data.map(lambda i, image: arch.example({"image": image, "seed": tf.stack([tf.cast(i, tf.int32), 0])}))
+        data = data.batch(16, drop_remainder=True).map(lambda x, y: (arch.normalize(x), y))
+        keras.utils.set_random_seed(0)
+        learner = Learner(arch.build(), arch.loss)
+        learner.compile(optimizer=keras.optimizers.Adam(1e-2))
+        left[name] = learner.fit(data, epochs=2, steps_per_epoch=50, verbose=0).history["loss"][-1]
+    assert left["stripes"] < 0.5 < 0.8 < left["noise"], left
 
 
 def test_a_classifier_takes_the_whole_backbone():

@@ -18,6 +18,7 @@ from kerasvision.train.strategy import is_chief
 from kerasvision.train.techniques.base import Technique
 
 KINDS = ("none", "dimensional", "complete", "clusters")  # the column `validation/collapse` has their numbers
+ONE = "projections_largest_share"  # near 1 where a line is left, however far its middle is from zero
 WATCHED = {"embedding": "features", "projection": "projections"}  # raw key -> what its columns are called
 SIZE = "projections_size"  # the root of their mean variance, where the loss compares more than directions
 CLUSTERS = "projections_clusters"  # how many prototypes are named, where projections are cosines with them
@@ -40,8 +41,9 @@ class Collapse(Technique):
     `complete` (2): the deviation of one of both has fallen below `share` of what it was at the start, or the size of
     projections (`size`), where the loss compares more than directions. `clusters` (3): the number of prototypes that
     pictures name (`clusters`, the exponential of the entropy of their mean share) has, above 1. `dimensional` (1): the
-    effective rank above 1 has. Where an epoch of either is followed by others, `patience` in all, training
-    ends, and says what usually helps; 0: it goes on. Needs a validation split, and no label.
+    effective rank above 1 has, or of projections that are no cosines with prototypes the share of variance beyond the
+    largest eigenvalue. Where an epoch of any is followed by others, `patience` in all, training ends, and says what
+    usually helps; 0: it goes on. Needs a validation split, and no label.
     """
 
     share: float = 0.2
@@ -67,6 +69,8 @@ class Collapse(Technique):
         if CLUSTERS in start and now[CLUSTERS] - 1 < self.share * (start[CLUSTERS] - 1):
             return "clusters"
         if any(now[f"{k}_rank"] - 1 < self.share * (start[f"{k}_rank"] - 1) for k in keys):
+            return "dimensional"
+        if ONE in start and CLUSTERS not in start and 1 - now[ONE] < self.share * (1 - start[ONE]):
             return "dimensional"
         return "none"
 
