@@ -214,17 +214,12 @@ HEADS = {
     "text_regression": "values",
     "embedding/proxies": "cosines",
     "self_supervised": "projection",
-    "self_supervised/rotation": "turns",
-    "self_supervised/colorization": "colors",
-    "self_supervised/jigsaw": "order",
-    "self_supervised/masked_autoencoder": "patches",
+    **self_supervised_cases.HEADS,
     "classification/nearest_class": "products",
 }
 EXEMPT_FROM_HEADS = {
     "classification/label_attention": "each label looks at positions of its own",
-    "self_supervised/colorization": "colors are told of positions, not of their mean",
-    "self_supervised/jigsaw": "the order is told of tiles, not of their mean",
-    "self_supervised/masked_autoencoder": "patches are told of positions, not of their mean",
+    **self_supervised_cases.EXEMPT_FROM_HEADS,
 }
 
 

@@ -45,3 +45,15 @@ CASES = {
     "self_supervised/jigsaw": _case("jigsaw", (80, 0.05), 1e-3, projector=(8,)),
     "self_supervised/masked_autoencoder": _case("masked_autoencoder", (80, 0.5), 1e-3, patch=4, decoder=16),
 }
+# as in `cases`
+HEADS = {
+    "self_supervised/colorization": "colors",
+    "self_supervised/jigsaw": "order",
+    "self_supervised/masked_autoencoder": "patches",
+    "self_supervised/rotation": "turns",
+}
+EXEMPT_FROM_HEADS = {
+    "self_supervised/colorization": "colors are told of positions, not of their mean",
+    "self_supervised/jigsaw": "the order is told of tiles, not of their mean",
+    "self_supervised/masked_autoencoder": "patches are told of positions, not of their mean",
+}

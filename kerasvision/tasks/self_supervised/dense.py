@@ -32,7 +32,7 @@ from kerasvision.tasks.self_supervised.task import (
 
 @architectures.register("self_supervised/dense")
 @dataclasses.dataclass(frozen=True)
-class Dense(SelfSupervised):
+class DenseContrast(SelfSupervised):
     """Raw is `{"embedding": [B, D], "projection": [B, P], "features": [B, S, D], "positions": [B, S, P]}`: the means of
     S parts of the backbone's last level, and their projections. P is the last width of the projector, of which there
     are two.
