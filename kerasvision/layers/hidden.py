@@ -18,7 +18,7 @@ POINTWISE = (  # layers that see one position at a time
     *("Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "LayerNormalization", "LayerScale"),
     *("LeakyReLU", "Multiply", "PReLU", "ReLU", "Rescaling", "Scale", "SpatialDropout2D"),
 )
-LOCAL = (  # layers that see neighbors, within strides
+LOCAL = (  # layers that see neighbors; pooling counts hidden ones as zeros where a window crosses a patch's border
     *("AveragePooling2D", "Conv2D", "Cropping2D", "DepthwiseConv2D", "MaxPooling2D", "SeparableConv2D"),
     "ZeroPadding2D",
 )

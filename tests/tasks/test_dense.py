@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
+from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.tasks.base import AVERAGED
 from kerasvision.tasks.self_supervised.dense import matches
@@ -86,3 +87,11 @@ def test_parts_cover_levels_of_any_size(side, grid, parts):
 def test_what_compares_nothing_is_refused(fields, said):
     with pytest.raises(UsageError, match=said):
         tiny(**fields)
+
+
+def test_a_queue_that_nothing_looks_at_is_refused():
+    parts = [create(f"techniques/{name}") for name in ("momentum_teacher", "queue")]
+    augment = (create("augmentations/photometric/brightness"),)
+    tiny().check_phase(Phase(1, create("optimizers/adamw"), augment, (parts[0],)), 4)
+    with pytest.raises(UsageError, match="takes its negatives from the batch"):
+        tiny().check_phase(Phase(1, create("optimizers/adamw"), augment, tuple(parts)), 4)
