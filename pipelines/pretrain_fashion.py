@@ -1,8 +1,8 @@
-"""Fashion-MNIST without its labels: what each method of `self_supervised` makes of 60,000 pictures of 28 pixels.
+"""Fashion-MNIST without its labels: what each method of `self_supervised` makes of 54,000 pictures of 28 pixels.
 
-Shows: pretraining of one backbone by every method, as many steps each, with a watch on collapse; probes with 100, 600
-and 10,000 labels beside random weights and raw pixels; and fine-tuning on 100 and 600 labels from the best run beside
-the same network from scratch, with the same augmentation and as many steps.
+Shows: pretraining of one backbone by every method, as many steps each, with a watch on collapse on 6,000 others; probes
+with 100, 600 and 10,000 labels beside random weights and raw pixels; and fine-tuning on 100 and 600 labels from the
+best run beside the same network from scratch, with the same augmentation and as many steps.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           kerasvision train pipelines/pretrain_fashion.py:vicreg --out runs/pretrain-vicreg      (and every other name)
           kerasvision probe runs/pretrain-vicreg --labels 100 600 10000 --json
@@ -46,7 +46,7 @@ def by(method, *techniques, augment=CROPS, **fields):
     """The recipe of a method; all but the method is the same."""
     return Recipe(
         name=f"pretrain_{method}",
-        model=create(f"self_supervised/{method}", image_size=(28, 28), backbone=BACKBONE, gallery="train", **fields),
+        model=create(f"self_supervised/{method}", image_size=(28, 28), backbone=BACKBONE, **fields),
         data=create("sources/tfds", name="fashion_mnist"),
         augment=augment,
         techniques=(*techniques, WATCH),
@@ -72,16 +72,17 @@ jigsaw = by("jigsaw", augment=CROPS[1:], grid=2)
 
 
 def tuned(labels, *techniques):
-    """A classifier on so many pictures of the training split, with or without pretrained weights."""
+    """A classifier on so many pictures, with or without pretrained weights. No further label chooses its epoch."""
     return Recipe(
         name=f"pretrain_{'tuned' if techniques else 'scratch'}_{labels}",
         model=create("classification/classifier", image_size=(28, 28), backbone=BACKBONE),
-        data=create("sources/tfds", name="fashion_mnist", train=f"train[:{labels}]", validation="train[50000:]"),
+        data=create("sources/tfds", name="fashion_mnist", train=f"train[:{labels}]"),
         augment=CROPS,
         techniques=techniques,
         optimizer=create("optimizers/adamw", learning_rate=1e-3, weight_decay=1e-2),
         epochs=1000 * 32 // labels,
         batch_size=32,
+        validation_fraction=0.0,
         cache=True,
     )
 

@@ -1,14 +1,19 @@
 """Colorization: what the network sees of a picture, and which color it is to tell of each part."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kerasvision.backbones.base import Normalization
+from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
+from kerasvision.data.pipeline import training_data
 from kerasvision.layers.gray import Gray
 from kerasvision.ops.color import LUMA, lab
 from kerasvision.tasks.self_supervised.colorization import BINS, REACH, SIDE, STEP
+from tests.contract.source_cases import picture
 
 BACKBONE = create("backbones/convnet", width=4, blocks=(1, 1))
 
@@ -63,3 +68,16 @@ def test_nothing_of_a_color_reaches_what_is_told_of_it():
     for key in ("embedding", "colors"):
         np.testing.assert_allclose(answers[0][key], answers[1][key], atol=1e-4)
     assert np.ptp(answers[0]["colors"].numpy(), (1, 2)).max() > 1e-3
+
+
+def test_training_asks_for_the_colors_of_its_own_views(tmp_path):
+    for number in range(4):
+        picture(number, (8, 8)).save(tmp_path / f"{number}.png")
+    split = create("sources/pictures", path=str(tmp_path), validation_fraction=0.0).open().splits["train"]
+    # of a backbone that nothing has asked for its positions yet
+    arch = dataclasses.replace(tiny(), backbone=create("backbones/convnet", width=5, blocks=(1, 1)))
+    phase = Phase(1, create("optimizers/adamw"), (create("augmentations/photometric/hue"),), ())
+    inputs, targets = next(iter(training_data(split, arch, phase, batch_size=4, seed=0)))
+    for pixels, colors in zip(inputs["image"].numpy(), targets["colors"].numpy(), strict=True):
+        shown = np.rint(pixels * 127.5 + 127.5).astype(np.uint8)
+        np.testing.assert_array_equal(arch.encode({"image": tf.constant(shown)})["colors"], colors)

@@ -5,9 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kerasvision.core.errors import UsageError
+from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
+from kerasvision.data.pipeline import training_data
 from kerasvision.tasks.self_supervised.jigsaw import distant_orders, shuffled
 
 
@@ -70,6 +73,21 @@ def test_the_target_is_the_order_that_the_picture_is_in():
         seen.add(int(targets["order"]))
     assert len(seen) > 4
     assert int(arch.encode({"image": tf.constant(picture)})["order"]) == 0
+
+
+def test_training_sees_puzzles(tmp_path):
+    """Of pictures whose nine tiles are flat, each of a value of its own, the order can be read off the batch."""
+    values = np.kron(np.arange(9).reshape(3, 3), np.ones((4, 4)))[..., None].repeat(3, -1).astype(np.uint8) * 25
+    for number in range(8):
+        Image.fromarray(values + np.uint8(number)).save(tmp_path / f"{number}.png")
+    split = create("sources/pictures", path=str(tmp_path), validation_fraction=0.0).open().splits["train"]
+    arch = tiny()
+    data = training_data(split, arch, Phase(1, create("optimizers/adamw"), (), ()), batch_size=8, seed=0)
+    inputs, targets = next(iter(data))
+    pixels = np.rint(inputs["image"].numpy() * 127.5 + 127.5)
+    tiles = pixels[:, ::4, ::4, 0].reshape(8, 9) // 25
+    np.testing.assert_array_equal(tiles, distant_orders(9, 8)[targets["order"].numpy()])
+    assert len(set(targets["order"].numpy().tolist())) > 2
 
 
 @pytest.mark.parametrize(

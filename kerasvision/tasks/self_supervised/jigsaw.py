@@ -121,9 +121,9 @@ def shuffled(picture, grid, places, gap, seed):
     offsets = tf.random.stateless_uniform([grid * grid, 2], seed, dtype=tf.float32)
     offsets = tf.cast(tf.floor(offsets * tf.cast(room, tf.float32)), tf.int32)
     pieces = []
-    for number in range(grid * grid):
-        y, x = (tile[0] * (number // grid), tile[1] * (number % grid)) + offsets[number]
-        pieces.append(tf.slice(picture, [y, x, 0], [*crop, channels]))
+    for number, offset in enumerate(tf.unstack(offsets)):
+        corner = offset + tf.constant([tile[0] * (number // grid), tile[1] * (number % grid)])
+        pieces.append(tf.slice(picture, tf.pad(corner, [[0, 1]]), [*crop, channels]))
     pieces = tf.image.resize(tf.gather(tf.stack(pieces), places), tile)
     joined = tf.reshape(pieces, [grid, grid, *tile, channels])
     joined = tf.reshape(tf.transpose(joined, [0, 2, 1, 3, 4]), [grid * tile[0], grid * tile[1], channels])
