@@ -11,7 +11,7 @@ from kerasvision.core.escaping import lines_of
 VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
     *("launch", "doctor", "serve", "models", "card", "robustness", "trust", "attack", "certify", "explain", "index"),
-    *("track", "follow", "read", "inspect", "benchmark", "verify", "classes", "probe", "calibrate"),
+    *("track", "follow", "read", "inspect", "benchmark", "verify", "classes", "probe", "choose", "calibrate"),
 )
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor", "benchmark", "verify")

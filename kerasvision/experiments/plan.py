@@ -140,7 +140,7 @@ def _from_scratch(cls, size, side, light, common):
 
 def _without_labels(cls, size, side, common):
     """Views by crops and color, from scratch; a watch on collapse. No integer file: a rank has no budget of its own."""
-    pixels = max(8, min(64, int(side)))
+    pixels = max(8, min(64, int(side) // 4 * 4))  # patches and strides of 4
     batch_size = min(128, max(2, size // 4))
     flip = () if side <= 32 else (augmentations["geometric/horizontal_flip"](),)
     crop = augmentations["geometric/random_resized_crop"](scale=(0.3, 1.0))

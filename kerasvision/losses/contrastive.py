@@ -49,3 +49,19 @@ def in_batch(queries, keys, places, temperature):
 
 def _cosines(rows, others):
     return tf.matmul(tf.math.l2_normalize(rows, -1), tf.math.l2_normalize(others, -1), transpose_b=True)
+
+
+def dense_in_batch(queries, counterparts, means, places, temperature):
+    """The mean over positions of -log(exp(q k+ / t) / (exp(q k+ / t) + sum exp(q k- / t))), [B, S, D] -> [B].
+
+    counterparts: [B, S, D], of each position's match in the other view. means: [N, D], one vector of each picture of
+    all replicas, of which those of other pictures are the negatives; places: int [B], where each query's own stands.
+    "Dense Contrastive Learning for Self-Supervised Visual Pre-Training" (Wang, Zhang, Shen, Kong, Li 2020,
+    arXiv:2011.09157, equation 2).
+    """
+    queries, counterparts = (tf.math.l2_normalize(v, -1) for v in (queries, counterparts))
+    near = tf.reduce_sum(queries * counterparts, -1, keepdims=True) / temperature
+    far = tf.einsum("bsd,nd->bsn", queries, tf.math.l2_normalize(means, -1)) / temperature
+    itself = places[:, None] == tf.range(tf.shape(means)[0])[None]
+    far = tf.where(itself[:, None], -_FAR, far)
+    return tf.reduce_mean(tf.reduce_logsumexp(tf.concat([near, far], -1), -1) - near[..., 0], -1)

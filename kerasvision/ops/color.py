@@ -119,3 +119,19 @@ def gaussian_blur(pixels, sigma, radius):
         side = tf.shape(pixels)[axis]
         pixels = tf.gather(pixels, tf.clip_by_value(tf.range(-radius, side + radius), 0, side - 1), axis=axis)
     return convolve_separable(pixels, gaussian_kernel(sigma, radius))
+
+
+# IEC 61966-2-1: linear sRGB to CIE XYZ, and the white point D65 of CIE's standard observer of 2 degrees
+_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+_EDGE = (6 / 29) ** 3  # below which the cube root becomes a line
+
+
+def lab(picture):
+    """sRGB [..., 3] in 0..1 -> CIELAB (CIE 1976): L 0..100, a and b about -108..99."""
+    bent = ((picture + 0.055) / 1.055) ** 2.4
+    linear = tf.where(picture > 0.04045, bent, picture / 12.92)
+    xyz = tf.tensordot(linear, tf.constant((_XYZ / _WHITE[:, None]).T, picture.dtype), 1)
+    root = tf.maximum(xyz, _EDGE) ** (1 / 3)
+    x, y, z = tf.unstack(tf.where(xyz > _EDGE, root, xyz * (841 / 108) + 4 / 29), axis=-1)
+    return tf.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], -1)

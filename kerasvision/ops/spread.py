@@ -54,6 +54,16 @@ def alignment(first, second):
     return float(((unit(first) - unit(second)) ** 2).sum(1).mean())
 
 
+def named(logits):
+    """exp of the entropy of the mean share that each of K has among N: 1 where all name one, K where all are named
+    alike. logits: [N, K], whose softmax are the shares.
+    """
+    held = np.asarray(logits, np.float64)
+    shares = np.exp(held - held.max(1, keepdims=True))
+    mean = (shares / shares.sum(1, keepdims=True)).mean(0)
+    return float(np.exp(-(mean[mean > 0] * np.log(mean[mean > 0])).sum()))
+
+
 def unit(vectors):
     """float64 [N, D] of length 1; zeros stay zeros."""
     held = np.asarray(vectors, np.float64)

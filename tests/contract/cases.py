@@ -182,6 +182,7 @@ EXEMPT_FROM_QAT = {
     "volume_segmentation/unet3d": CONVOLVES_VOLUMES,
     "volume_segmentation/vnet": CONVOLVES_VOLUMES,
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
+    "self_supervised/masked_autoencoder": "masks and statistics of visible positions have no integer form, nor a use",
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
     **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES), TAKES_IDS),
     "tracking/siamfc": "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures",
@@ -213,10 +214,13 @@ HEADS = {
     "text_regression": "values",
     "embedding/proxies": "cosines",
     "self_supervised": "projection",
-    "self_supervised/rotation": "turns",
+    **self_supervised_cases.HEADS,
     "classification/nearest_class": "products",
 }
-EXEMPT_FROM_HEADS = {"classification/label_attention": "each label looks at positions of its own"}
+EXEMPT_FROM_HEADS = {
+    "classification/label_attention": "each label looks at positions of its own",
+    **self_supervised_cases.EXEMPT_FROM_HEADS,
+}
 
 
 # One of each family, and of each way a family's graphs differ from the others': what costs minutes runs for these by

@@ -14,12 +14,14 @@ from tests.contract import contracts
 # at night: whose file has the same layers as another's that is written by day. The stages of Mask R-CNN; heads of
 # classification and regression behind the same encoder of texts; and backbones of which a file has the embedding alone,
 # whose losses are compared with closed forms and other libraries in tests/losses (test_pairs.py, test_views.py) and
-# learn by day in tests/train (test_collapse.py, test_momentum_teacher.py)
+# tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in tests/train (test_collapse.py,
+# test_momentum_teacher.py) or as `self_supervised/rotation` does
 LIKE_ANOTHER = (
     "detection/faster_rcnn",
     "embedding/pairs",
     "embedding/pretrained",
-    *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dino", "moco", "simclr", "simsiam", "vicreg")),
+    *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dense", "dino", "jigsaw", "moco")),
+    *(f"self_supervised/{name}" for name in ("simclr", "simsiam", "vicreg")),
     "text_classification/multi_label",
     "text_regression/regressor",
 )

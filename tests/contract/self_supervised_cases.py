@@ -40,4 +40,20 @@ CASES = {
     "self_supervised/moco": _case("moco", (80, 0.8), 2.0, (TEACHER,)),
     "self_supervised/dino": _case("dino", (80, 0.95), 3.0, (TEACHER, ("centering", {})), prototypes=8),
     "self_supervised/rotation": _case("rotation", (80, 0.05), 1e-3),
+    "self_supervised/colorization": _case("colorization", (80, 0.4), 1e-3, projector=(8,)),
+    "self_supervised/dense": _case("dense", (80, 0.8), 2.0, (TEACHER,), grid=2),
+    "self_supervised/jigsaw": _case("jigsaw", (80, 0.05), 1e-3, projector=(8,)),
+    "self_supervised/masked_autoencoder": _case("masked_autoencoder", (80, 0.5), 1e-3, patch=4, decoder=16),
+}
+# as in `cases`
+HEADS = {
+    "self_supervised/colorization": "colors",
+    "self_supervised/jigsaw": "order",
+    "self_supervised/masked_autoencoder": "patches",
+    "self_supervised/rotation": "turns",
+}
+EXEMPT_FROM_HEADS = {
+    "self_supervised/colorization": "colors are told of positions, not of their mean",
+    "self_supervised/jigsaw": "the order is told of tiles, not of their mean",
+    "self_supervised/masked_autoencoder": "patches are told of positions, not of their mean",
 }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 from sklearn.neighbors import KNeighborsClassifier
 
 from kerasvision.metrics.representation import Representation
@@ -44,6 +45,15 @@ def test_rank_is_the_exponential_of_the_entropy_of_singular_values():
     shares = np.array([3, 2, 1]) / 6
     wanted = np.exp(-(shares * np.log(shares)).sum())
     assert spread.effective_rank(left @ np.diag([3.0, 2, 1]) @ right.T) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_prototypes_that_are_named_are_counted():
+    """All, one, and shares of 3/4 and 1/4, whose entropy scipy knows."""
+    logits = 50.0 * np.eye(8)
+    assert spread.named(logits) == pytest.approx(8)
+    assert spread.named(np.repeat(logits[:1], 9, 0)) == pytest.approx(1)
+    assert spread.named(logits[[0, 0, 0, 1]]) == pytest.approx(np.exp(entropy([3, 1])))
+    assert spread.named(np.zeros((5, 6))) == pytest.approx(6), "each picture names all alike"
 
 
 def test_views_are_aligned_as_far_as_their_angle_says():

@@ -45,6 +45,10 @@ RECIPES = {
     "detect_stamps_ssd.py": ("recipe", "qat"),
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "detect_text.py": ("recipe",),
+    "pretrain_fashion.py": (
+        *("simclr", "moco", "dense", "byol", "simsiam", "barlow_twins", "vicreg", "dino"),
+        *("masked_autoencoder", "rotation", "jigsaw", "tuned_100", "scratch_100", "tuned_600", "scratch_600"),
+    ),
     "promise_shapes.py": ("boxes", "pixels"),
     "follow_moving.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),

@@ -17,7 +17,8 @@ from kerasvision.tasks.self_supervised.task import SelfSupervised, answered, req
 @dataclasses.dataclass(frozen=True)
 class BYOL(SelfSupervised):
     """Raw is `{"embedding": [B, D], "projection": [B, P], "prediction": [B, P]}`, P the last width of the projector.
-    predictor: width of its hidden layer. The loss is the squared distance of vectors of length 1, 0 to 4.
+    predictor: width of its hidden layer; 0: there is none and no `prediction`, only to see what it is there for (table
+    5b of the paper, and `techniques/collapse`). The loss is the squared distance of vectors of length 1, 0 to 4.
     """
 
     projector: tuple[int, ...] = (256, 128)
@@ -29,16 +30,20 @@ class BYOL(SelfSupervised):
 
     def __post_init__(self):
         super().__post_init__()
-        require_width("predictor", self.predictor)
+        if self.predictor:
+            require_width("predictor", self.predictor)
 
     def heads(self, vector):
         projection = perceptron(vector, self.projector, "projector")
+        if not self.predictor:
+            return {"projection": projection}
         prediction = perceptron(projection, (self.predictor, self.projector[-1]), "predictor")
         return {"projection": projection, "prediction": prediction}
 
     def head_sizes(self):
-        return {"projection": self.projector[-1], "prediction": self.projector[-1]}
+        return dict.fromkeys(("projection", "prediction") if self.predictor else ("projection",), self.projector[-1])
 
     def loss(self, targets, raw):
         answers = swapped(answered(targets, raw, "projection"))
-        return {"distance": 2.0 + 2.0 * negative_cosine(raw["prediction"], answers)}
+        own = raw["prediction" if self.predictor else "projection"]
+        return {"distance": 2.0 + 2.0 * negative_cosine(own, answers)}

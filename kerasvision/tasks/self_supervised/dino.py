@@ -47,6 +47,11 @@ class DINO(SelfSupervised):
         require_temperature("student_temperature", self.student_temperature)
         require_temperature("teacher_temperature", self.teacher_temperature)
 
+    @property
+    def assignment_temperature(self):
+        """Shares among prototypes are the softmax of cosines over it."""
+        return self.student_temperature
+
     def heads(self, vector):
         bottleneck = perceptron(vector, self.projector, "projector", activation="gelu")
         return {"projection": Cosines(self.prototypes, name="prototypes")(bottleneck)}

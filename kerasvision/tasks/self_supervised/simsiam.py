@@ -9,7 +9,7 @@ import dataclasses
 from kerasvision.core.registry import architectures
 from kerasvision.layers.projector import perceptron
 from kerasvision.losses.self_distillation import negative_cosine
-from kerasvision.tasks.self_supervised.task import SelfSupervised, answered, require_width, swapped
+from kerasvision.tasks.self_supervised.task import SelfSupervised, require_width, swapped
 
 
 @architectures.register("self_supervised/simsiam")
@@ -17,10 +17,12 @@ from kerasvision.tasks.self_supervised.task import SelfSupervised, answered, req
 class SimSiam(SelfSupervised):
     """Raw is `{"embedding": [B, D], "projection": [B, P], "prediction": [B, P]}`, P the last width of the projector,
     all of whose layers are normalized. predictor: width of its hidden layer; the paper takes a quarter of P.
+    stop_gradient: False only to see what it is there for (section 4.1 of the paper, and `techniques/collapse`).
     """
 
     projector: tuple[int, ...] = (256, 256, 256)
     predictor: int = 64
+    stop_gradient: bool = True
 
     def __post_init__(self):
         super().__post_init__()
@@ -35,4 +37,4 @@ class SimSiam(SelfSupervised):
         return {"projection": self.projector[-1], "prediction": self.projector[-1]}
 
     def loss(self, targets, raw):
-        return {"cosine": negative_cosine(raw["prediction"], swapped(answered({}, raw, "projection")))}
+        return {"cosine": negative_cosine(raw["prediction"], swapped(raw["projection"]), self.stop_gradient)}

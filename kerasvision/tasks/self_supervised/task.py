@@ -52,6 +52,7 @@ class SelfSupervised(UnitVectors):
     # names of the techniques without which the method is another one, -> what they are for
     required_techniques: typing.ClassVar[dict[str, str]] = {}
     compares_lengths: typing.ClassVar[bool] = False  # whether the loss sees more of projections than directions
+    assignment_temperature: typing.ClassVar[float] = 0.0  # of projections that are cosines with prototypes
     compares_views: typing.ClassVar[bool] = True  # whether equal views leave nothing to learn
 
     def __post_init__(self):
@@ -105,8 +106,12 @@ class SelfSupervised(UnitVectors):
 
     def build(self):
         image = keras.Input((*self.image_size, 3), name="image")
-        vector = pool(list(self.backbone(image).values())[-1], self.pooling, name="pool")
+        vector = self.pooled(list(self.backbone(image).values())[-1])
         return keras.Model({"image": image}, {"embedding": vector} | self.heads(vector), name=self.name)
+
+    def pooled(self, level):
+        """The raw embedding [B, D] of the backbone's last level, a Keras tensor [B, h, w, D]."""
+        return pool(level, self.pooling, name="pool")
 
     def heads(self, vector):
         """Keras embedding [B, D] -> raw key -> what training needs of it."""
@@ -149,6 +154,13 @@ def require_width(name, value):
     """Refuses what no layer can have."""
     if value < 1:
         raise UsageError(f"model.{name}={value}; allowed: 1 or more")
+
+
+@functools.cache
+def positions_of(backbone, image_size):
+    """(rows, columns) of a backbone's last level."""
+    with tf.init_scope():  # `encode` asks within tf.data
+        return tuple(list(backbone(keras.Input((*image_size, 3))).values())[-1].shape[1:3])
 
 
 @functools.cache

@@ -17,14 +17,17 @@ from kerasvision.ops import spread
 from kerasvision.train.strategy import is_chief
 from kerasvision.train.techniques.base import Technique
 
-KINDS = ("none", "dimensional", "complete")  # the column `validation/collapse` has their numbers
+KINDS = ("none", "dimensional", "complete", "clusters")  # the column `validation/collapse` has their numbers
+ONE = "projections_largest_share"  # near 1 where a line is left, however far its middle is from zero
 WATCHED = {"embedding": "features", "projection": "projections"}  # raw key -> what its columns are called
 SIZE = "projections_size"  # the root of their mean variance, where the loss compares more than directions
+CLUSTERS = "projections_clusters"  # how many prototypes are named, where projections are cosines with them
 HELP = {
     "dimensional": "a larger weight of what keeps dimensions apart, a wider projector, stronger augmentation, or a "
     "smaller optimizer.learning_rate helps",
     "complete": "a smaller optimizer.learning_rate, a teacher of more momentum, larger batches, or a method with "
     "negatives (self_supervised/simclr) helps",
+    "clusters": "techniques/centering, a larger model.teacher_temperature, or a smaller optimizer.learning_rate helps",
 }
 
 
@@ -36,9 +39,11 @@ class Collapse(Technique):
 
     What collapses is told against the phase's own start, as features of random weights lie close to one line already.
     `complete` (2): the deviation of one of both has fallen below `share` of what it was at the start, or the size of
-    projections (`size`), where the loss compares more than directions. `dimensional`
-    (1): the effective rank above 1 has. Where an epoch of either is followed by others, `patience` in all, training
-    ends, and says what usually helps; 0: it goes on. Needs a validation split, and no label.
+    projections (`size`), where the loss compares more than directions. `clusters` (3): the number of prototypes that
+    pictures name (`clusters`, the exponential of the entropy of their mean share) has, above 1. `dimensional` (1): the
+    effective rank above 1 has, or of projections that are no cosines with prototypes the share of variance beyond the
+    largest eigenvalue. Where an epoch of any is followed by others, `patience` in all, training ends, and says what
+    usually helps; 0: it goes on. Needs a validation split, and no label.
     """
 
     share: float = 0.2
@@ -52,7 +57,8 @@ class Collapse(Technique):
             raise UsageError(f"collapse.patience={self.patience}; allowed: 0 (never stop) or more")
 
     def watch(self, arch, graph, views):
-        return _Watch(self, graph, views, getattr(arch, "compares_lengths", False))
+        means = getattr(arch, "compares_lengths", False), getattr(arch, "assignment_temperature", 0.0)
+        return _Watch(self, graph, views, *means)
 
     def kind_of(self, start, now):
         """One of `KINDS`. start, now: figures as `measured` gives them."""
@@ -60,14 +66,19 @@ class Collapse(Technique):
         spreads = [f"{k}_deviation" for k in keys] + [SIZE] * (SIZE in start)
         if any(now[k] < self.share * start[k] for k in spreads):
             return "complete"
+        if CLUSTERS in start and now[CLUSTERS] - 1 < self.share * (start[CLUSTERS] - 1):
+            return "clusters"
         if any(now[f"{k}_rank"] - 1 < self.share * (start[f"{k}_rank"] - 1) for k in keys):
+            return "dimensional"
+        if ONE in start and CLUSTERS not in start and 1 - now[ONE] < self.share * (1 - start[ONE]):
             return "dimensional"
         return "none"
 
 
-def measured(raw, compares_lengths=False):
+def measured(raw, compares_lengths=False, temperature=0.0):
     """name -> float. raw: key of `WATCHED` -> float32 [2 N, D], the views of a picture one after the other.
-    compares_lengths: whether the size of projections means something.
+    compares_lengths: whether the size of projections means something. temperature: of projections that are cosines with
+    prototypes; 0: they are none.
     """
     found = {}
     for key, rows in raw.items():
@@ -80,13 +91,14 @@ def measured(raw, compares_lengths=False):
         found["projections_alignment"] = spread.alignment(rows[::2], rows[1::2])
         found["projections_uniformity"] = spread.uniformity(rows[::2])
         found |= {SIZE: float(np.sqrt(rows[::2].var(0, dtype=np.float64).mean()))} if compares_lengths else {}
+        found |= {CLUSTERS: spread.named(rows[::2] / temperature)} if temperature else {}
     return found
 
 
 class _Watch(keras.callbacks.Callback):
-    def __init__(self, technique, graph, views, compares_lengths):
+    def __init__(self, technique, graph, views, compares_lengths, temperature):
         super().__init__()
-        self._compares_lengths = compares_lengths
+        self._means = compares_lengths, temperature
         self._technique, self._graph, self._views = technique, graph, views
         self._keys = [key for key in WATCHED if key in graph.output]
         if not self._keys:
@@ -115,12 +127,12 @@ class _Watch(keras.callbacks.Callback):
             raw = self._graph(inputs, training=False)
             for key, held in rows.items():
                 held.append(raw[key].numpy().astype(np.float32))
-        return measured({key: np.concatenate(held) for key, held in rows.items()}, self._compares_lengths)
+        return measured({key: np.concatenate(held) for key, held in rows.items()}, *self._means)
 
     def _line(self, epoch, kind, found):
         told = ", ".join(
             f"{name} {self._start[name]:.3g} -> {found[name]:.3g}"
             for name in found
-            if name.endswith(("_deviation", "_rank", "_size"))
+            if name.endswith(("_deviation", "_rank", "_size", "_clusters"))
         )
         return f"stopped after epoch {epoch}: {kind} collapse ({told}); {HELP[kind]}"
