@@ -37,8 +37,8 @@ class MultiModal(Architecture):
 
     backbone, image_size, resize, resample, crop_fraction, antialias: of the picture, as in `classification/classifier`.
     encoder, length, words, vocabulary_size, min_count, vocabulary: of the text, as in `text_classification/classifier`.
-    center, scale: what numbers are standardized by, one a column; () takes mean and standard deviation of the training
-    split, missing ones aside.
+    number_center, number_scale: what numbers are standardized by, one a column; () takes mean and standard deviation of
+    the training split, missing ones aside.
     """
 
     senses: tuple[typing.Literal["image", "text", "numbers"], ...] = SENSES
@@ -58,8 +58,8 @@ class MultiModal(Architecture):
     vocabulary_size: int = 10_000
     min_count: int = 2
     vocabulary: tuple[str, ...] = ()
-    center: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
+    number_center: tuple[float, ...] = ()
+    number_scale: tuple[float, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -68,10 +68,11 @@ class MultiModal(Architecture):
         for name in ("sense_dropout", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"model.{name}={getattr(self, name):g}; allowed: 0 to less than 1")
-        if self.width < 1 or len(self.center) != len(self.scale) or not all(s > 0 for s in self.scale):
+        uneven = len(self.number_center) != len(self.number_scale) or not all(s > 0 for s in self.number_scale)
+        if self.width < 1 or uneven:
             raise UsageError(
-                f"model.width={self.width}, center={self.center}, scale={self.scale}; allowed: a width of 1 or more, "
-                "as many centers as scales, and scales above 0"
+                f"model.width={self.width}, number_center={self.number_center}, number_scale={self.number_scale}; "
+                "allowed: a width of 1 or more, as many centers as scales, and scales above 0"
             )
 
     @property
@@ -92,7 +93,7 @@ class MultiModal(Architecture):
 
     @property
     def _columns(self):
-        return len(self.center)
+        return len(self.number_center)
 
     def serving_inputs(self):
         held = {
@@ -129,7 +130,7 @@ class MultiModal(Architecture):
             prepared = prepared | self._text.geometry({TEXT: inputs[TEXT]})[0]
         if NUMBERS in self.senses:
             known = tf.math.is_finite(inputs[NUMBERS])
-            standard = (inputs[NUMBERS] - tf.constant(self.center)) / tf.constant(self.scale)
+            standard = (inputs[NUMBERS] - tf.constant(self.number_center)) / tf.constant(self.number_scale)
             standard = tf.clip_by_value(tf.where(known, standard, 0.0), -WIDEST, WIDEST)
             prepared = prepared | {"numbers": standard, "known": tf.cast(known, tf.uint8)}
         return prepared | {PRESENT: tf.cast(inputs[PRESENT] > 0, tf.uint8)}, geometry
@@ -153,8 +154,8 @@ class MultiModal(Architecture):
             IMAGE: self._picture.preprocessing,
             TEXT: self._text.preprocessing,
             NUMBERS: lambda: {
-                "center": list(self.center),
-                "scale": list(self.scale),
+                "center": list(self.number_center),
+                "scale": list(self.number_scale),
                 "clip": WIDEST,
                 "missing": "nan",
             },
@@ -172,7 +173,7 @@ class MultiModal(Architecture):
         grown = self
         if TEXT in self.senses:
             grown = dataclasses.replace(grown, vocabulary=self._text.for_data(split).vocabulary)
-        if NUMBERS in self.senses and not self.center:
+        if NUMBERS in self.senses and not self.number_center:
             rows = np.stack(list(split.records.map(lambda r: split.read(r)[NUMBERS]).as_numpy_iterator()))
             grown = dataclasses.replace(grown, **_standardization(rows))
         return grown
@@ -183,10 +184,10 @@ class MultiModal(Architecture):
 
     def graph_inputs(self):
         """Keras tensors by key. Raises before a graph without what the data decides is built."""
-        if NUMBERS in self.senses and not self.center:
+        if NUMBERS in self.senses and not self.number_center:
             raise KerasVisionError(
-                f"{self.registered_name} does not know its columns of numbers; set model.center and model.scale, or "
-                "let the data decide by training"
+                f"{self.registered_name} does not know its columns of numbers; set model.number_center and "
+                "model.number_scale, or let the data decide by training"
             )
         held = {PRESENT: keras.Input([len(self.senses)], name=PRESENT)}
         if IMAGE in self.senses:
@@ -214,6 +215,11 @@ class MultiModal(Architecture):
             x = SharedSum(name="fused")([*vectors, Shares(name="shares")([scores, flags])])
         return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
 
+    def dense(self, inputs):
+        """(units, name) -> a Keras tensor [B, units] of the graph's inputs: what a task's raw outputs are made with."""
+        x = self.fused(inputs)
+        return lambda units, name: keras.layers.Dense(units, name=name)(x)
+
     def _seen(self, sense, inputs):
         """What is known of one sense, a Keras tensor [B, D]."""
         if sense == IMAGE:
@@ -228,7 +234,7 @@ class MultiModal(Architecture):
 
 
 def _standardization(rows):
-    """{"center", "scale"} of float [N, columns], NaN where one is missing."""
+    """{"number_center", "number_scale"} of float [N, columns], NaN where one is missing."""
     known = np.isfinite(rows)
     if empty := np.flatnonzero(~known.any(0)).tolist():
         raise KerasVisionError(
@@ -237,4 +243,5 @@ def _standardization(rows):
     rows = np.where(known, rows, np.nan).astype(np.float64)
     center, scale = np.nanmean(rows, 0), np.nanstd(rows, 0)
     scale = np.where(scale > 0, scale, 1.0)
-    return {k: tuple(float(f"{v:.9g}") for v in held) for k, held in (("center", center), ("scale", scale))}
+    held = {"number_center": center, "number_scale": scale}
+    return {name: tuple(float(f"{v:.9g}") for v in values) for name, values in held.items()}
