@@ -20,7 +20,6 @@ LIKE_ANOTHER = (
     "embedding/pairs",
     "embedding/pretrained",
     *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dino", "moco", "simclr", "simsiam", "vicreg")),
-    "multi_modal/multi_label",
     "text_classification/multi_label",
     "text_regression/regressor",
 )

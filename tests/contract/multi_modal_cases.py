@@ -38,12 +38,13 @@ def _rated():
     return [held | {"targets": np.float32([label, label**2])} for held, label in _senses()]
 
 
-def _made(name, **fields):
+def made(name, fusion, **fields):
+    """A tiny model of three senses. name: of the task. fusion: its name."""
     return create(
         f"multi_modal/{name}",
         width=8,
         sense_dropout=0.0,
-        fusion="gated",
+        fusion=fusion,
         backbone=create("backbones/convnet", width=4, blocks=(1, 1)),
         image_size=(16, 16),
         encoder=encoder(),
@@ -57,14 +58,13 @@ def _made(name, **fields):
 
 
 CASES = {
-    "multi_modal/classifier": Case(lambda: _made("classifier", num_classes=4), samples, PHOTOGRAPHS, int8_error=0.3),
+    "multi_modal/classifier": Case(lambda: made("classifier", "gated", num_classes=4), samples, PHOTOGRAPHS),
     "multi_modal/multi_label": Case(
-        lambda: _made("multi_label", num_classes=5), _several, (*PHOTOGRAPHS, "alive"), int8_error=0.3
+        lambda: made("multi_label", "attention", num_classes=5), _several, (*PHOTOGRAPHS, "alive")
     ),
     "multi_modal/regressor": Case(
-        lambda: _made("regressor", num_outputs=2, center=(1.5, 3.5), scale=(1.1, 3.5)),
+        lambda: made("regressor", "film", num_outputs=2, center=(1.5, 3.5), scale=(1.1, 3.5)),
         _rated,
         ("number", "square"),
-        int8_error=0.3,
     ),
 }

@@ -30,3 +30,7 @@ class MultiModalMultiLabel(MultiModal, SeveralOfMany):
         self.require_classes()
         inputs = self.graph_inputs()
         return keras.Model(inputs, {"logits": self.dense(inputs)(self.num_classes, "logits")}, name=self.name)
+
+    def embedding(self, graph):
+        """The fused vector."""
+        return self.fusion.vector_of(graph.output["logits"])

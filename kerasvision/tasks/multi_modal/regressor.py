@@ -7,6 +7,7 @@ import typing
 
 import tf_keras as keras
 
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import architectures
 from kerasvision.tasks._regressing import Objective, Regressing
 from kerasvision.tasks.multi_modal.task import MultiModal
@@ -30,6 +31,14 @@ class MultiModalRegressor(MultiModal, Regressing):
     interval: NumberInterval = NumberInterval()
 
     name: typing.ClassVar[str] = "multi_modal_regression"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.settles:
+            raise UsageError(
+                f"{self.fusion.registered_name} adds log-odds, and numbers have none; take fusions/early, gated, "
+                "attention or film"
+            )
 
     def for_data(self, split):
         """With what both parts take from a training split: what goes in, and the standardization of what comes out."""

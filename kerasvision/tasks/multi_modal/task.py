@@ -9,8 +9,9 @@ import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.registry import backbones, text_encoders
-from kerasvision.layers.senses import Column, DropSenses, SharedSum, Shares, StandIn
+from kerasvision.core.registry import backbones, fusions, text_encoders
+from kerasvision.fusions.base import Fusion, Sense
+from kerasvision.layers.senses import Column, DropSenses
 from kerasvision.tasks.answering import Answering
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 from kerasvision.tasks.classification.classifier import Classifier
@@ -30,10 +31,9 @@ class MultiModal(Architecture):
     where one is missing; and `senses` uint8 [B, M], 1 for each that is there, in the order of the field. What is given
     for one that is not (any picture, a blank) is not looked at.
 
-    Each sense becomes a vector of `width` numbers, or if it is missing a learned one. fusion: `early` joins them, and a
-    dense layer looks at all; `gated` is their sum, weighted by a softmax of what a dense layer says of all ("Gated
-    Multimodal Units", Arevalo et al. 2017, arXiv:1702.01992, section 3.1, with one gate a sense). sense_dropout: the
-    chance of each sense to be missing in training, never all.
+    fusion: how what the senses have seen becomes one vector of `width` numbers, or one answer; of one that is missing a
+    learned vector takes the place, or nothing does. sense_dropout: the chance of each sense to be missing in training,
+    never all. dropout: of the fused vector.
 
     backbone, image_size, resize, resample, crop_fraction, antialias: of the picture, as in `classification/classifier`.
     encoder, length, words, vocabulary_size, min_count, vocabulary: of the text, as in `text_classification/classifier`.
@@ -42,7 +42,7 @@ class MultiModal(Architecture):
     """
 
     senses: tuple[typing.Literal["image", "text", "numbers"], ...] = SENSES
-    fusion: typing.Literal["early", "gated"] = "early"
+    fusion: Fusion = dataclasses.field(default_factory=lambda: fusions["early"]())
     width: int = 64
     sense_dropout: float = 0.2
     dropout: float = 0.0
@@ -75,6 +75,30 @@ class MultiModal(Architecture):
                 "allowed: a width of 1 or more, as many centers as scales, and scales above 0"
             )
 
+        self.fusion.check(self.senses, self.width)
+        if self.settles and getattr(self, "scaling", "nothing") != "nothing":
+            raise UsageError(
+                f"model.scaling={self.scaling!r} with {self.fusion.registered_name}, which the validation split weighs "
+                'already; set model.scaling="nothing", or take another fusion'
+            )
+
+    @property
+    def settles(self):
+        """Whether `settle` weighs the senses."""
+        return self.fusion.weighs_log_odds
+
+    def settle(self, graph, batches):
+        held = ((self.normalize(prepared), targets) for prepared, targets in batches)
+        self.fusion.settle(graph, held, self.loss)
+
+    def check_promise(self, examples):
+        if self.settles and not examples:
+            raise UsageError(
+                f"{self.fusion.registered_name} is weighed on the validation split, and there is none; set "
+                "validation_fraction=0.1, or take another fusion"
+            )
+        super().check_promise(examples)
+
     @property
     def _picture(self):
         """How a picture is prepared and normalized."""
@@ -104,7 +128,8 @@ class MultiModal(Architecture):
         flags = Input(tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT), "numbers")
         return {k: held[k] for k in self.senses} | {PRESENT: flags}
 
-    def prepared_inputs(self):
+    def prepared_of(self, sense):
+        """key -> spec of the prepared inputs of one sense."""
         columns = [None, self._columns or None]
         held = {
             IMAGE: self._picture.prepared_inputs(),
@@ -114,8 +139,11 @@ class MultiModal(Architecture):
                 "known": tf.TensorSpec(columns, tf.uint8, name="known"),
             },
         }
+        return held[sense]
+
+    def prepared_inputs(self):
         flags = {PRESENT: tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT)}
-        return {k: spec for sense in self.senses for k, spec in held[sense].items()} | flags
+        return {k: spec for sense in self.senses for k, spec in self.prepared_of(sense).items()} | flags
 
     def resources(self):
         return self._text.resources() if TEXT in self.senses else {}
@@ -198,36 +226,22 @@ class MultiModal(Architecture):
             held[NUMBERS] = keras.Input([2 * self._columns], name=NUMBERS)
         return held
 
-    def fused(self, inputs):
-        """The graph's inputs -> one vector [B, width], with dropout."""
-        flags = DropSenses(self.sense_dropout, name="drop_senses")(inputs[PRESENT])
-        vectors = []
-        for number, sense in enumerate(self.senses):
-            vector = keras.layers.Dense(self.width, activation="relu", name=f"{sense}_vector")(
-                self._seen(sense, inputs)
-            )
-            vectors.append(StandIn(name=f"{sense}_or_stand_in")([vector, Column(number, name=f"{sense}_there")(flags)]))
-        every = keras.layers.Concatenate(name="senses_joined")(vectors)
-        if self.fusion == "early":
-            x = keras.layers.Dense(self.width, activation="relu", name="fused")(every)
-        else:
-            scores = keras.layers.Dense(len(self.senses), name="gates")(every)
-            x = SharedSum(name="fused")([*vectors, Shares(name="shares")([scores, flags])])
-        return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
-
     def dense(self, inputs):
         """(units, name) -> a Keras tensor [B, units] of the graph's inputs: what a task's raw outputs are made with."""
-        x = self.fused(inputs)
-        return lambda units, name: keras.layers.Dense(units, name=name)(x)
+        flags = DropSenses(self.sense_dropout, name="drop_senses")(inputs[PRESENT])
+        senses = [
+            Sense(name, self._seen(name, inputs), Column(number, name=f"{name}_there")(flags))
+            for number, name in enumerate(self.senses)
+        ]
+        x = self.fusion(senses, flags, self.width)
+        x = keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
+        return lambda units, name: self.fusion.units(x, senses, units, name)
 
     def _seen(self, sense, inputs):
-        """What is known of one sense, a Keras tensor [B, D]."""
+        """What is known of one sense, a Keras tensor, as of `fusions.base.Sense`."""
         if sense == IMAGE:
-            levels = self.backbone(inputs[IMAGE])
-            return keras.layers.GlobalAveragePooling2D(name="image_pooled")(list(levels.values())[-1])
-        if sense == TEXT:
-            return self._text.encoded(inputs)
-        return inputs[NUMBERS]
+            return list(self.backbone(inputs[IMAGE]).values())[-1]
+        return self._text.encoded(inputs) if sense == TEXT else inputs[NUMBERS]
 
     def targets(self):
         return Answering.targets(self)
