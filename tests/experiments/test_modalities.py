@@ -11,6 +11,9 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.experiments.modalities import GIVES_AWAY, modalities_of, report_of
 from kerasvision.metrics.contributions import sets_of
+from kerasvision.train.run import Trained, save_run
+from tests.contract import contracts
+from tests.contract.cases import CASES
 from tests.undrawn import train
 
 WORDS = {"no": "bad dull slow", "yes": "good bright quick"}
@@ -110,9 +113,10 @@ def test_warnings_stand_on_both_sides_of_their_thresholds(right, changed, lines)
 
 
 def test_a_model_of_one_sense_is_one_line(tmp_path, capsys):
-    arch = create("text_classification/classifier", encoder="fast", length=24, words=4)
-    path = table(tmp_path, given_away=False)
-    data = create("sources/table", path=str(path), text_column="title", label_column="label", validation_fraction=0.0)
-    folder = train(Recipe(name="one", model=arch, data=data, epochs=1, batch_size=64), tmp_path / "run").folder
-    assert main(["modalities", str(folder)]) == 1
+    case = CASES["text_classification/classifier"]
+    arch = case.make()
+    save_run(
+        Trained(contracts.recipe_of("text_classification/classifier", arch), arch.build(), case.classes, {}, tmp_path)
+    )
+    assert main(["modalities", str(tmp_path)]) == 1
     assert "text_classification/classifier has one sense; modalities takes multi_modal/" in capsys.readouterr().err
