@@ -1,54 +1,28 @@
 """`kerasvision modalities`: what is planted among the senses is named, and shares add up to what is above chance."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import hamming_loss, r2_score
 
 from kerasvision.cli.main import main
-from kerasvision.core.recipe import Recipe
-from kerasvision.core.registry import create
+from kerasvision.core.registry import sources
 from kerasvision.experiments.modalities import GIVES_AWAY, modalities_of, report_of
 from kerasvision.metrics.contributions import sets_of
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
-from tests.contract.cases import CASES
+from tests.contract.cases import CASES, CaseSamples
+from tests.fusions import reviews
 from tests.undrawn import train
-
-WORDS = {"no": "bad dull slow", "yes": "good bright quick"}
-ROWS = 720
-
-
-def table(folder, given_away):
-    """Texts whose words name the right class of seven in ten, and a column of noise, or of the very answer."""
-    rng, rows = np.random.default_rng(5), []
-    for number in range(ROWS):
-        label = ("no", "yes")[number % 2]
-        said = label if rng.random() < 0.7 else ("yes", "no")[number % 2]
-        text = rng.choice(WORDS[said].split())
-        value = (number % 2) * 4.0 + 0.1 * rng.normal() if given_away else rng.normal()
-        text = "" if number % 30 == 7 else text
-        rows.append([text, f"{value:.3f}", label, ("train", "test")[number // 2 % 2]])
-    path = folder / "rows.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["title", "code", "label", "split"], *rows])
-    return path
 
 
 @pytest.fixture(scope="module", params=["noise", "leak"])
 def run(request, tmp_path_factory):
     """(what is planted, a run folder)."""
     folder = tmp_path_factory.mktemp(request.param)
-    path = table(folder, request.param == "leak")
-    encoder = create("text_encoders/fast", size=8, buckets=100, ngrams=())
-    fields = {"senses": ("text", "numbers"), "width": 8, "sense_dropout": 0.3, "fusion": "late"}
-    model = create("multi_modal/classifier", **fields, encoder=encoder, length=24, words=4)
-    columns = {"text_column": "title", "number_columns": ("code",)}
-    data = create("sources/senses", path=str(path), **columns, validation_fraction=0.0)
-    optimizer = create("optimizers/adamw", learning_rate=0.02)
-    recipe = Recipe(name=request.param, model=model, data=data, epochs=6, batch_size=32, optimizer=optimizer)
-    return request.param, train(recipe, folder / "run").folder
+    path = reviews.table(folder, given_away=request.param == "leak")
+    return request.param, train(reviews.recipe(path, request.param), folder / "run").folder
 
 
 def test_what_is_planted_is_named(run):
@@ -57,7 +31,7 @@ def test_what_is_planted_is_named(run):
     shares = {share.name: share for share in report.shares}
     whole = report.sets[-1]
     assert [held.name for held in report.sets] == ["text", "numbers", "text + numbers"] and report.unit == "accuracy"
-    assert report.chance == 0.5 and report.examples == ROWS // 2
+    assert report.chance == 0.5 and report.examples == reviews.ROWS // 2
     assert sum(share.value for share in report.shares) == pytest.approx(whole.value - report.chance, abs=1e-9)
     lines = "\n".join(report.warnings)
     if planted == "noise":
@@ -110,6 +84,32 @@ def test_warnings_stand_on_both_sides_of_their_thresholds(right, changed, lines)
     assert len(report.warnings) == len(lines), report.warnings
     for said, line in zip(report.warnings, lines, strict=True):
         assert said.startswith(line), said
+
+
+@pytest.mark.parametrize("task", ["multi_label", "regressor"])
+def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path, monkeypatch):
+    """A model that has learned nothing; of three senses, some missing, whose shares add up as well."""
+    name = f"multi_modal/{task}"
+    monkeypatch.setitem(sources._parts, "contract_case", CaseSamples)
+    monkeypatch.setattr(CaseSamples, "registered_name", "sources/contract_case", raising=False)
+    case = CASES[name]
+    arch = case.make()
+    run = Trained(contracts.recipe_of(name, arch), arch.build(), case.classes, {}, tmp_path)
+    save_run(run)
+    report = modalities_of(tmp_path)
+    prepared, geometry, _ = contracts.batch_of(arch, case)
+    answers = {k: v.numpy() for k, v in run.served().predict(prepared, geometry).items()}
+    if task == "regressor":
+        wanted = np.stack([sample["targets"] for sample in case.samples()])
+        whole, chance, unit = r2_score(wanted, answers["values"]), 0.0, "R2"
+    else:
+        wanted = np.stack([arch.multi_hot(sample).numpy() for sample in case.samples()]) > 0
+        whole, unit = 1 - hamming_loss(wanted, answers["present"] > 0), "label accuracy"
+        chance = 1 - hamming_loss(wanted, np.tile(wanted.mean(0) > 0.5, (len(wanted), 1)))
+    assert report.unit == unit and report.chance == pytest.approx(chance, abs=1e-6)
+    assert report.sets[-1].value == pytest.approx(whole, abs=1e-5) and len(report.sets) == 7
+    assert sum(share.value for share in report.shares) == pytest.approx(report.sets[-1].value - chance, abs=1e-6)
+    assert [pair[:2] for pair in report.agreement] == [("image", "text"), ("image", "numbers"), ("text", "numbers")]
 
 
 def test_a_model_of_one_sense_is_one_line(tmp_path, capsys):

@@ -16,10 +16,12 @@ from tests.contract.multi_modal_cases import made, samples
 
 NAMES = ("attention", "early", "film", "gated", "late")
 SETS = [held for size in (1, 2) for held in itertools.combinations(range(3), size)]  # of senses, but the whole
-# one of each kind of arithmetic: a sum of the senses, joined vectors within blocks, and attention
-BY_DAY = ("attention", "film", "late")
 NIGHTLY = pytest.mark.nightly
-FILES = [pytest.param(n, marks=() if n in BY_DAY else NIGHTLY) for n in NAMES]
+
+
+def by_day(*names):
+    """All fusions for `parametrize`, nightly but these."""
+    return [pytest.param(n, marks=() if n in names else NIGHTLY) for n in NAMES]
 
 
 def test_every_fusion_is_here():
@@ -61,7 +63,8 @@ def asked(arch, served, flags, swapped=()):
     return np.log(np.stack(rows))
 
 
-@pytest.mark.parametrize("name", NAMES, scope="module")
+# of the others `gated` learns and is written in the contract tests, and `early` has no layer of its own
+@pytest.mark.parametrize("name", by_day("attention", "film", "late"), scope="module")
 def test_it_learns_and_what_is_missing_has_no_part_in_its_answer(held):
     arch, graph, _ = held
     served = Served(arch, graph, PHOTOGRAPHS)
@@ -76,7 +79,7 @@ def test_it_learns_and_what_is_missing_has_no_part_in_its_answer(held):
             assert apart > 1e-3, f"of {present} it does not look at {arch.senses[n]}"
 
 
-@pytest.mark.parametrize("name", FILES, scope="module")
+@pytest.mark.parametrize("name", by_day("attention", "film"), scope="module")
 def test_files_answer_as_the_graph_does(held, tmp_path):
     arch, graph, case = held
     served = Served(arch, graph, PHOTOGRAPHS)
@@ -90,7 +93,7 @@ def test_files_answer_as_the_graph_does(held, tmp_path):
         np.testing.assert_allclose(found, np.concatenate(expected), atol=near, err_msg=precision)
 
 
-@pytest.mark.parametrize("name", [n if n.values[0] != "late" else pytest.param("late", marks=NIGHTLY) for n in FILES])
+@pytest.mark.parametrize("name", by_day("attention"))
 def test_quantization_aware_training_of_a_picture_and_numbers(name):
     """Words have ids, which it would round."""
     fusion = create("fusions/film", by="numbers") if name == "film" else name

@@ -7,7 +7,10 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
+from kerasvision import api
 from kerasvision.core.errors import UsageError
+from kerasvision.export.base import from_spec
+from kerasvision.export.certificate import export
 from kerasvision.fusions.late import MOST, least
 from kerasvision.losses.classification import sigmoid_cross_entropy
 from kerasvision.tasks.class_sets import ClassSets
@@ -15,6 +18,8 @@ from kerasvision.train.calibrate import calibrated, check_promise
 from tests.contract import contracts
 from tests.contract.cases import CaseSamples
 from tests.contract.multi_modal_cases import made
+from tests.fusions import reviews
+from tests.undrawn import train
 
 
 def drawn(size=4000):
@@ -67,3 +72,21 @@ def test_it_is_the_calibration_that_weighs_and_of_half_the_examples_where_sets_n
     assert found.class_sets.examples == split.size // 2
     with pytest.raises(UsageError, match="fusions/late is weighed on the validation split, and there is none; set val"):
         check_promise(arch, {"train": split})
+
+
+@pytest.mark.nightly
+def test_every_file_has_the_weights(tmp_path):
+    """SavedModel, float, int8 and ONNX, with and without a text; `export` has judged each on the test split before."""
+    run = train(reviews.recipe(reviews.table(tmp_path, given_away=False), "late"), tmp_path / "run")
+    factors = run.graph.get_layer("logits").factors.numpy()
+    assert factors[0] > 0.5 and factors[1] < factors[0] and (factors != 1).all()  # what the noise says is not believed
+    specs = ("tf_serving", "tflite:float32", "tflite:int8", "onnx")
+    artifacts, _ = export(run, [from_spec(s) for s in specs], tmp_path, verbose=False)
+    assert len(artifacts) == len(specs)
+    for flags in ([1, 1], [1, 0], [0, 1]):
+        given = {"text": b"bright", "numbers": [0.3], "senses": flags}
+        wanted = api.load(run.folder).predict(given)["probabilities"]
+        for artifact in artifacts:
+            found = api.load(artifact.path).predict(given)["probabilities"]
+            near = 0.02 if artifact.kind == "tflite:int8" else 1e-5
+            np.testing.assert_allclose(found, wanted, atol=near, err_msg=f"{artifact.kind} {flags}")
