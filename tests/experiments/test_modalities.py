@@ -86,12 +86,17 @@ def test_warnings_stand_on_both_sides_of_their_thresholds(right, changed, lines)
         assert said.startswith(line), said
 
 
-@pytest.mark.parametrize("task", ["multi_label", "regressor"])
-def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path, monkeypatch):
-    """A model that has learned nothing; of three senses, some missing, whose shares add up as well."""
-    name = f"multi_modal/{task}"
+@pytest.fixture
+def _cases_are_data(monkeypatch):
     monkeypatch.setitem(sources._parts, "contract_case", CaseSamples)
     monkeypatch.setattr(CaseSamples, "registered_name", "sources/contract_case", raising=False)
+
+
+@pytest.mark.usefixtures("_cases_are_data")
+@pytest.mark.parametrize("task", ["multi_label", "regressor"])
+def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path):
+    """A model that has learned nothing; of three senses, some missing, whose shares add up as well."""
+    name = f"multi_modal/{task}"
     case = CASES[name]
     arch = case.make()
     run = Trained(contracts.recipe_of(name, arch), arch.build(), case.classes, {}, tmp_path)
@@ -112,6 +117,7 @@ def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path, monk
     assert [pair[:2] for pair in report.agreement] == [("image", "text"), ("image", "numbers"), ("text", "numbers")]
 
 
+@pytest.mark.usefixtures("_cases_are_data")
 def test_a_model_of_one_sense_is_one_line(tmp_path, capsys):
     case = CASES["text_classification/classifier"]
     arch = case.make()

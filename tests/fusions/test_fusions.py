@@ -72,11 +72,11 @@ def test_it_learns_and_what_is_missing_has_no_part_in_its_answer(held):
         flags = np.uint8([n in present for n in range(3)])
         missing = [n for n in range(3) if n not in present]
         found = asked(arch, served, flags)
-        np.testing.assert_allclose(found, asked(arch, served, flags, missing), atol=1e-4, err_msg=f"{present}")
+        np.testing.assert_allclose(found, asked(arch, served, flags, missing), atol=2e-5, err_msg=f"{present}")
         assert np.isfinite(found).all()
-        for n in present:
-            apart = np.abs(found - asked(arch, served, flags, [n])).max()
-            assert apart > 1e-3, f"of {present} it does not look at {arch.senses[n]}"
+        if len(present) == 1:  # beside others a gate may close one all but wholly
+            apart = np.abs(found - asked(arch, served, flags, present)).max()
+            assert apart > 0.01, f"it does not look at {arch.senses[present[0]]}"
 
 
 @pytest.mark.parametrize("name", by_day("attention", "film"), scope="module")
