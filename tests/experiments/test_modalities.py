@@ -93,7 +93,7 @@ def _cases_are_data(monkeypatch):
 
 
 @pytest.mark.usefixtures("_cases_are_data")
-@pytest.mark.parametrize("task", ["multi_label", "regressor"])
+@pytest.mark.parametrize("task", [pytest.param("multi_label", marks=pytest.mark.nightly), "regressor"])
 def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path):
     """A model that has learned nothing; of three senses, some missing, whose shares add up as well."""
     name = f"multi_modal/{task}"
