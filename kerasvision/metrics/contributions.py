@@ -52,7 +52,7 @@ def draw_contributions(path, sets, shares, unit, none):
     figure = Figure(figsize=(10, 1.2 + 0.4 * max(4, len(sets))), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, rows, zero, title in (
-        (left, sets, none, f"{unit} from each set, and of none"),
+        (left, sets, none, f"{unit} from each set (red: from none)"),
         (right, shares, 0.0, "Shapley shares of what is above"),
     ):
         names = list(rows)[::-1]
@@ -61,6 +61,7 @@ def draw_contributions(path, sets, shares, unit, none):
         axes.errorbar(
             middle, range(len(names)), xerr=[middle - low, high - middle], fmt="none", color="black", capsize=3
         )
+        axes.use_sticky_edges = False
         axes.axvline(zero, color="#a84848")
         axes.set_yticks(range(len(names)), [axis_name(name) for name in names])
         axes.set_title(title, fontsize=10)
