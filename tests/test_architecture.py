@@ -27,18 +27,19 @@ MAY_IMPORT = {
     "backbones": ("core", "ops", "layers"),
     "necks": ("core", "ops", "layers"),
     "text_encoders": ("core", "ops", "layers"),
+    "fusions": ("core", "ops", "layers"),
     "data": ("core", "ops"),
     "data.inspect": ("core", "ops", "drawing", "data"),
     "tasks": (
         *("core", "edge", "ops", "drawing", "layers", "losses", "metrics", "backbones", "necks"),
-        "text_encoders",
+        *("text_encoders", "fusions"),
     ),
     "inference": ("core", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.volumes"),
     "train": (
         *("core", "ops.balls", "ops.gather", "ops.internals", "ops.spread", "losses", "tasks.base", "data"),
         "inference",
     ),
-    "experiments": ("core", "ops.nearest", "data", "train"),
+    "experiments": ("core", "ops.nearest", "metrics.contributions", "data", "inference", "train"),
     "export": (
         *("core", "ops", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.class_names"),
         *("inference", "edge", "explain", "robustness", "systems.trackers"),

@@ -17,6 +17,7 @@ SOURCES = {
     "necks": True,
     "defenses": True,
     "text_encoders": True,
+    "fusions": True,
     "explain": True,
 }
 SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}\b|doi:10\.\d{4,}/\S|\b(19[3-9]\d|20[0-3]\d)\b")

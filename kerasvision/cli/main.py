@@ -12,6 +12,7 @@ VERBS = (
     *("names", "data", "train", "tune", "evaluate", "export", "predict", "ensemble", "compare", "study"),
     *("launch", "doctor", "serve", "models", "card", "robustness", "trust", "attack", "certify", "explain", "index"),
     *("track", "follow", "read", "inspect", "benchmark", "verify", "classes", "probe", "choose", "calibrate"),
+    "modalities",
 )
 
 WITHOUT_TENSORFLOW = ("names", "compare", "launch", "doctor", "benchmark", "verify")

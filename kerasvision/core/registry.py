@@ -101,6 +101,7 @@ KINDS = {
         "necks": "necks",
         "defenses": "defenses",
         "text_encoders": "text_encoders",
+        "fusions": "fusions",
         "augmentations": "data.augment",
         "sources": "data.sources",
         "input_kinds": "data.kinds",
@@ -118,6 +119,7 @@ backbones = KINDS["backbones"]
 necks = KINDS["necks"]
 defenses = KINDS["defenses"]
 text_encoders = KINDS["text_encoders"]
+fusions = KINDS["fusions"]
 augmentations = KINDS["augmentations"]
 sources = KINDS["sources"]
 input_kinds = KINDS["input_kinds"]

@@ -1,4 +1,4 @@
-"""Batch normalization that means the same on one replica and on many."""
+"""Batch normalization that means the same on one replica and on many, and layer normalization for integers."""
 
 import tensorflow as tf
 import tf_keras as keras
@@ -45,3 +45,13 @@ def _bessel(variance, count):
     """count: values of a channel on one of the replicas, which all have as many."""
     count *= tf.distribute.get_strategy().num_replicas_in_sync
     return variance * count / (count - 1)
+
+
+@keras.utils.register_keras_serializable("kerasvision")
+class LayerNorm(keras.layers.LayerNormalization):
+    """Ba, Kiros, Hinton 2016, arXiv:1607.06450. Quantization-aware training watches its output; in integer files it
+    stays float, as the squares of its input have another range than the input.
+    """
+
+    quantize_output_only = True
+    stays_float = True

@@ -100,7 +100,7 @@ class OneOfSeveral(Classes):
     @property
     def _shares(self):
         """Whether every other held-out example has chosen something else than the sets."""
-        return self.scaling != "nothing" or self.tune_for != "nothing"
+        return self.scaling != "nothing" or self.tune_for != "nothing" or self.settles
 
     def check_promise(self, examples):
         self.class_sets.check(examples // 2 if self._shares else examples, self.num_classes)

@@ -24,6 +24,8 @@ class Learning(Component):
     views: typing.ClassVar[int] = 1
     # whether `fill` makes a model of the training split: a recipe may then have no epochs
     fills: typing.ClassVar[bool] = False
+    # whether `settle` puts something into the graph that held-out examples decide
+    settles: typing.ClassVar[bool] = False
 
     @property
     def mixes(self) -> dict[str, Mix]:
@@ -88,3 +90,9 @@ class Learning(Component):
     def tune(self, predictions, ground_truths):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self
+
+    def settle(self, graph, batches):
+        """After training, before `tune`: put into the graph what held-out examples decide without a step.
+
+        batches: an iterable of (prepared inputs, targets), batched tensors.
+        """

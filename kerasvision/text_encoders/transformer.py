@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import text_encoders
-from kerasvision.layers.attention import DotProductAttention
+from kerasvision.layers.pre_norm import attended, branch, normed, widened
 from kerasvision.layers.tokens import Lookup, Positions, WeightedSum
 from kerasvision.text_encoders.base import TextEncoder, shares
 
@@ -49,30 +49,17 @@ class Transformer(TextEncoder):
 
     def __call__(self, inputs, rules):
         x = Lookup(rules.vocabulary_rows, self.size, name="encoder_words")(inputs["words"])
-        x = self._dropped(Positions(name="encoder_positions")(x), "encoder_positions")
+        x = Positions(name="encoder_positions")(x)
+        x = keras.layers.Dropout(self.dropout, name="encoder_positions_dropout")(x) if self.dropout else x
         x = keras.layers.Reshape((rules.words, 1, self.size), name="encoder_rows")(x)
         for number in range(1, self.depth + 1):
-            x = self._branch(x, self._attended, f"encoder_attention{number}")
-            x = self._branch(x, self._widened, f"encoder_feed{number}")
-        x = keras.layers.LayerNormalization(name="encoder_norm")(x)
-        x = keras.layers.Reshape((rules.words, self.size), name="encoder_flat")(x)
+            x = branch(x, self._attended, f"encoder_attention{number}", self.dropout)
+            x = branch(x, self._widened, f"encoder_feed{number}", self.dropout)
+        x = keras.layers.Reshape((rules.words, self.size), name="encoder_flat")(normed(x, "encoder_norm"))
         return WeightedSum(name="encoder_mean")([x, inputs["shares"]])
 
-    def _branch(self, x, function, name):
-        normed = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
-        return keras.layers.Add(name=f"{name}_add")([x, self._dropped(function(normed, name), name)])
-
     def _attended(self, x, name):
-        asked = [  # a bias of all keys alike would change no softmax
-            keras.layers.Conv2D(self.size, 1, use_bias=part != "key", name=f"{name}_{part}")(x)
-            for part in ("query", "key", "value")
-        ]
-        x = DotProductAttention(self.heads, name=name)(asked)
-        return keras.layers.Conv2D(self.size, 1, name=f"{name}_out")(x)
+        return attended(x, self.size, self.heads, name)
 
     def _widened(self, x, name):
-        x = keras.layers.Conv2D(4 * self.size, 1, activation="relu", name=f"{name}_wide")(x)
-        return keras.layers.Conv2D(self.size, 1, name=f"{name}_out")(x)
-
-    def _dropped(self, x, name):
-        return keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x) if self.dropout else x
+        return widened(x, self.size, name)

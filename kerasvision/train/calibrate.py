@@ -13,7 +13,7 @@ from scipy import optimize, special
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.overrides import override
-from kerasvision.data.pipeline import evaluation_data, splits_of
+from kerasvision.data.pipeline import evaluation_data, picked, splits_of
 from kerasvision.inference.evaluation import predictions, stacked
 from kerasvision.inference.served import Served
 from kerasvision.ops.internals import made_by
@@ -73,10 +73,12 @@ def check_promise(arch, splits):
 
 
 def calibrated(arch, graph, classes, split, batch_size):
-    """The architecture with what a held-out split decides (`Learning.tune`), once its scaling is in the graph."""
-    if getattr(arch, "scaling", "nothing") == "nothing" and not arch.tunes:
+    """The architecture with what a held-out split decides (`Learning.tune`), once what it settles is in the graph."""
+    if getattr(arch, "scaling", "nothing") == "nothing" and not arch.tunes and not arch.settles:
         return arch
     data = evaluation_data(split, arch, batch_size=batch_size)
+    if arch.settles:
+        arch.settle(graph, _settling(arch, split, batch_size))
     if getattr(arch, "scaling", "nothing") != "nothing":
         rows = [
             (graph(arch.normalize(p), training=False)["logits"], ground_truth["label"]) for p, _, ground_truth in data
@@ -89,6 +91,15 @@ def calibrated(arch, graph, classes, split, batch_size):
         return arch
     asking = arch.asking()
     return arch.tune(*stacked(asking.evidence(*pair) for pair in predictions(Served(asking, graph, classes), data)))
+
+
+def _settling(arch, split, batch_size):
+    """Batches of (prepared inputs, targets); where there are sets as well, of every other example, as the others are
+    for these.
+    """
+    held = picked(split, np.arange(split.size) % 2 == 0) if arch.tunes else split
+    inputs, targets = (evaluation_data(held, arch, batch_size=batch_size, targets=wanted) for wanted in (False, True))
+    return ((prepared, wanted) for (prepared, *_), (wanted, *_) in zip(inputs, targets, strict=True))
 
 
 def recalibrated(folder, settings):

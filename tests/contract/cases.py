@@ -211,6 +211,7 @@ HEADS = {
     "regression": "values",
     "text_classification": "logits",
     "multi_modal": "logits",
+    "multi_modal/regressor": "values",
     "text_regression": "values",
     "embedding/proxies": "cosines",
     "self_supervised": "projection",

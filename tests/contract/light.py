@@ -12,16 +12,18 @@ from kerasvision.ops.nms import Suppression
 from tests.contract import contracts
 
 # at night: whose file has the same layers as another's that is written by day. The stages of Mask R-CNN; heads of
-# classification and regression behind the same encoder of texts; and backbones of which a file has the embedding alone,
-# whose losses are compared with closed forms and other libraries in tests/losses (test_pairs.py, test_views.py) and
-# tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in tests/train (test_collapse.py,
-# test_momentum_teacher.py) or as `self_supervised/rotation` does
+# classification and regression behind the same encoder of texts, and behind the fusions of tests/fusions; and backbones
+# of which a file has the embedding alone, whose losses are compared with closed forms and other libraries in
+# tests/losses (test_pairs.py, test_views.py) and tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in
+# tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does
 LIKE_ANOTHER = (
     "detection/faster_rcnn",
     "embedding/pairs",
     "embedding/pretrained",
     *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dense", "dino", "jigsaw", "moco")),
     *(f"self_supervised/{name}" for name in ("simclr", "simsiam", "vicreg")),
+    "multi_modal/multi_label",
+    "multi_modal/regressor",
     "text_classification/multi_label",
     "text_regression/regressor",
 )

@@ -242,9 +242,18 @@ def _senses(root):
         )
         rows.append(f"{photo},{title},{grams},{('odd', 'even')[i % 2]},{('train', 'train', 'test')[i % 3]}")
     (root / "things.csv").write_text("\n".join(rows))
-    columns = {"image_column": "photo", "text_column": "title", "number_columns": ("grams",)}
-    source = create("sources/senses", path=str(root / "things.csv"), **columns, validation_fraction=0.0)
-    return [Drawn(source, {"train": 8, "test": 4}, 2)]
+    columns = {"image_column": "photo", "text_column": "title"}
+    source = create(
+        "sources/senses",
+        path=str(root / "things.csv"),
+        **columns,
+        number_columns=("grams",),
+        validation_fraction=0.0,
+    )
+    several = create("sources/senses", path=str(root / "things.csv"), **columns, labels_column="label", **NEVER)
+    numbers = create("sources/senses", path=str(root / "things.csv"), **columns, target_columns=("grams",), **NEVER)
+    found = Drawn(source, {"train": 8, "test": 4}, 2)
+    return [found, Drawn(several, {"train": 8, "test": 4}, 2), Drawn(numbers, {"train": 7, "test": 4}, 1)]
 
 
 def _pictures_alone(root):

@@ -15,10 +15,9 @@ from PIL import Image
 from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.core.registry import sources
 from kerasvision.data import readable, splits
-from kerasvision.data.sources import _labels
-from kerasvision.data.sources._columns import read_json_lines
+from kerasvision.data.sources._answers import answers_of, as_sample, entries_of, require_one, values_of
+from kerasvision.data.sources._columns import Columns, read_json_lines
 from kerasvision.data.sources._files import (
-    Entry,
     Plan,
     check_classes,
     content_keys,
@@ -27,7 +26,7 @@ from kerasvision.data.sources._files import (
     shared_out,
     without_leaks,
 )
-from kerasvision.data.sources._rows import split_in, with_groups
+from kerasvision.data.sources._rows import with_groups
 from kerasvision.data.sources._table import number_of, placed, read_table
 from kerasvision.data.sources.base import Opened, Source, Split
 
@@ -40,21 +39,26 @@ BLANK = b" "  # in place of a text that is missing
 class Senses(Source):
     """Samples: of the columns that are named `image_bytes`, `text`, a string in UTF-8, and `numbers` float32 [N], NaN
     where a cell is empty; `senses` uint8 [M], 1 for each of image, text and numbers that the row has (of numbers one at
-    least), in this order; and `label` int32.
+    least), in this order; and `label` int32, or `labels` int32 [N], N from 0 on, or `targets` float32 [N], the names of
+    whose columns then stand for the classes.
 
     path: a CSV or TSV with a header, written as for `manifest`, or a file with a JSON object a line. image_column: of
     paths relative to it. At least two of image_column, text_column and number_columns are given. An empty cell is a
-    sense that is missing. Rows without a label, or without any sense, are left out and counted. Rows with pictures of
-    equal bytes, and rows without a picture that are equal, stay in one split. label_column, split_column, group_column,
-    classes and the fractions are as in `manifest`.
+    sense that is missing. One of label_column ("label" where none is named), labels_column (separated by ; or |, or a
+    list) and target_columns says what is to be answered. Rows without a label or a number of these, or without any
+    sense, are left out and counted; of several labels none is fine. Rows with pictures of equal bytes, and rows without
+    a picture that are equal, stay in one split. split_column, group_column, classes and the fractions are as in
+    `manifest`.
     """
 
-    labels: typing.ClassVar[tuple[str, ...]] = ("label",)
+    labels: typing.ClassVar[tuple[str, ...]] = ("label", "labels", "targets")
     path: str
     image_column: str = ""
     text_column: str = ""
     number_columns: tuple[str, ...] = ()
-    label_column: str = "label"
+    label_column: str = ""
+    labels_column: str = ""
+    target_columns: tuple[str, ...] = ()
     split_column: str = "split"
     group_column: str = "group"
     classes: tuple[str, ...] = ()
@@ -69,14 +73,14 @@ class Senses(Source):
     def open(self):
         what = f"senses {self.path!r}"
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
+        require_one(what, self)
         table = self._table(what)
         rows, left = self._rows(table, what)
         rows = self._with_files(rows, what)
-        named_labels = [(line, [row[self.label_column]]) for line, row in rows]
-        said = _labels.check(named_labels, self.classes, False, what)
-        classes = self.classes or tuple(sorted({label for _, (label,) in named_labels}))
-        plan = Plan(what, fractions, self.seed, False, False, bool(self.classes), thing="row")
-        by_split, copies = self._by_split(rows, classes, plan)
+        classes, values, said = values_of(rows, self._answers, self.classes, what)
+        several = bool(self.labels_column or self.target_columns)
+        plan = Plan(what, fractions, self.seed, False, several, bool(self.classes), thing="row")
+        by_split, copies = self._by_split(rows, values, classes, plan)
         numbers = [self._numbers(row, line, what) for line, row in rows]
         opened = {name: self._split(held, rows, numbers) for name, held in by_split.items()}
         return Opened(classes, opened, (*table.said, *left, *said, *copies))
@@ -86,13 +90,22 @@ class Senses(Source):
         """The columns of senses."""
         return tuple(name for name in (self.image_column, self.text_column) if name) + self.number_columns
 
+    @property
+    def _answers(self):
+        """`Columns` of what is to be answered."""
+        label = "" if self.labels_column or self.target_columns else self.label_column or "label"
+        return Columns(self.text_column, label, self.labels_column, self.target_columns)
+
     def _table(self, what):
         given = bool(self.image_column) + bool(self.text_column) + bool(self.number_columns)
         if given < 2:
             raise KerasVisionError(
                 f"{what}: {given} sense is named; give two or more of image_column, text_column and number_columns"
             )
-        path, wanted = pathlib.Path(self.path).expanduser(), (*self._cells, self.label_column)
+        answers = tuple(name for name in (self._answers.label, self.labels_column) if name) + self.target_columns
+        if both := sorted({*self._cells} & {*answers}):
+            raise KerasVisionError(f"{what}: {both[0]!r} would be given and asked for; name it once")
+        path, wanted = pathlib.Path(self.path).expanduser(), (*self._cells, *answers)
         if path.name.lower().endswith(JSON_LINES):
             table = read_json_lines(path, what)
         else:
@@ -104,17 +117,19 @@ class Senses(Source):
         return table
 
     def _rows(self, table, what):
-        """(rows that have a label and a sense, lines about the others)."""
+        """(rows that have an answer and a sense, lines about the others)."""
+        label, targets = self._answers.label, self.target_columns
+        needed = {"label": (label,) if label else (), "number to be answered": targets}
         kept, left = [], collections.defaultdict(list)
         for line, row in table.rows:
-            lacking = "label" if not row[self.label_column] else ""
+            lacking = next((what for what, names in needed.items() if any(not row[name] for name in names)), "")
             lacking = lacking or ("sense" if not any(row[name] for name in self._cells) else "")
             if lacking:
                 left[lacking].append(line)
             else:
                 kept.append((line, row))
         if not kept:
-            raise KerasVisionError(f"{what}: no row has a label and one of {', '.join(self._cells)}")
+            raise KerasVisionError(f"{what}: no row has an answer and one of {', '.join(self._cells)}")
         said = [f"blank: {len(held)} rows have no {k}, the first in line {held[0]}" for k, held in left.items()]
         return kept, said
 
@@ -135,16 +150,10 @@ class Senses(Source):
             )
         return found
 
-    def _by_split(self, rows, classes, plan):
+    def _by_split(self, rows, values, classes, plan):
         """({split: its entries, each with the number of its row for a path}, lines about copies)."""
-        index, entries = {name: i for i, name in enumerate(classes)}, []
-        for number, (line, row) in enumerate(rows):
-            label, split = row[self.label_column], split_in(row, self.split_column, line, plan.what)
-            if label not in index:
-                hint = close_matches(label, index)
-                raise KerasVisionError(f"{plan.what}: line {line}: label {label!r} is none of the classes; {hint}")
-            group = row.get(self.group_column) or None
-            entries.append(Entry(str(number), f"line {line}", (index[label],), split, group))
+        named_columns = (self.split_column, self.group_column, bool(self.target_columns))
+        entries = entries_of(rows, values, named_columns, plan)
         check_classes(entries, classes, plan)
         entries = with_groups(entries, plan.what)
         keys = self._keys([row for _, row in rows])
@@ -166,7 +175,7 @@ class Senses(Source):
 
     def _split(self, entries, rows, numbers):
         places = [int(e.path) for e in entries]
-        records = {"label": tf.constant([e.labels[0] for e in entries], tf.int32)}
+        records = answers_of(entries, self._answers)
         flags = []
         if self.image_column:
             records["path"] = [rows[n][1][self.image_column] for n in places]
@@ -185,7 +194,7 @@ class Senses(Source):
 
 
 def _read(record):
-    sample = dict(record)
+    sample = as_sample(record)
     if "path" in sample:
         path = sample.pop("path")
         sample["image_bytes"] = tf.cond(path == "", lambda: tf.constant(_black()), lambda: tf.io.read_file(path))

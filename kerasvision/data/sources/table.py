@@ -2,23 +2,21 @@
 
 import dataclasses
 import pathlib
-import re
 import typing
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError, close_matches
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
-from kerasvision.data.sources import _labels
+from kerasvision.data.sources._answers import answers_of, as_sample, entries_of, require_one, values_of
 from kerasvision.data.sources._columns import Columns, columns_of, read_json_lines, without_empty
-from kerasvision.data.sources._files import Entry, Plan, check_classes, grouped, shared_out, without_leaks
-from kerasvision.data.sources._rows import split_in, with_groups
+from kerasvision.data.sources._files import Plan, check_classes, grouped, shared_out, without_leaks
+from kerasvision.data.sources._rows import with_groups
 from kerasvision.data.sources._table import columns_of as header_of
-from kerasvision.data.sources._table import number_of, read_table
+from kerasvision.data.sources._table import read_table
 from kerasvision.data.sources.base import Opened, Source, Split
 
-_SEPARATORS = re.compile(r"[;|]")
 JSON_LINES = (".jsonl", ".ndjson")
 
 
@@ -65,15 +63,14 @@ class TextTable(Source):
     def open(self):
         what = f"table {self.path!r}"
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
-        if (self.label_column != "") + (self.labels_column != "") + (self.target_columns != ()) > 1:
-            raise KerasVisionError(f"{what}: give one of label_column, labels_column and target_columns")
+        require_one(what, self)
         table = self._table(what)
         named = Columns(self.text_column, self.label_column, self.labels_column, self.target_columns)
         columns, said = columns_of(table, named, (self.split_column, self.group_column), what)
         rows, blank = without_empty(table, columns)
         if not rows:
             raise KerasVisionError(f"{what}: no row has a text and a label")
-        classes, values, doubtful = self._values(rows, columns, what)
+        classes, values, doubtful = values_of(rows, columns, self.classes, what)
         texts = [row[columns.text] for _, row in rows]
         several = bool(columns.labels or columns.targets)
         plan = Plan(what, fractions, self.seed, False, several, bool(self.classes), thing="text")
@@ -89,38 +86,10 @@ class TextTable(Source):
         wanted = (*wanted, *self.target_columns, self.split_column, self.group_column)
         return read_table(path, what, wanted, "write a header text,label and one row a text")
 
-    def _values(self, rows, columns, what):
-        """(classes, labels or numbers of each row, lines about doubtful labels)."""
-        if columns.targets:
-            if self.classes:
-                raise KerasVisionError(f"{what}: classes do not go with target_columns; leave one of them out")
-            return (
-                columns.targets,
-                [tuple(number_of(row[name], name, line, what) for name in columns.targets) for line, row in rows],
-                (),
-            )
-        if columns.labels:
-            held = [[w.strip() for w in _SEPARATORS.split(row[columns.labels]) if w.strip()] for _, row in rows]
-        else:
-            held = [[row[columns.label]] for _, row in rows]
-        named = [(line, labels) for (line, _), labels in zip(rows, held, strict=True)]
-        said = _labels.check(named, self.classes, bool(columns.labels), what)
-        classes = self.classes or tuple(sorted({label for labels in held for label in labels}))
-        index = {name: i for i, name in enumerate(classes)}
-        for line, labels in named:
-            if unknown := [label for label in labels if label not in index]:
-                hint = close_matches(unknown[0], index)
-                raise KerasVisionError(f"{what}: line {line}: label {unknown[0]!r} is none of the classes; {hint}")
-        return classes, [tuple(sorted({index[label] for label in labels})) for labels in held], said
-
     def _by_split(self, rows, texts, values, classes, plan):
         """({split: its entries, each with the number of its row for a path}, lines about copies)."""
-        entries = []
-        for number, ((line, row), value) in enumerate(zip(rows, values, strict=True)):
-            split = split_in(row, self.split_column, line, plan.what)
-            is_number = bool(self.target_columns)
-            entry = Entry(str(number), f"line {line}", () if is_number else value, split, row.get(self.group_column))
-            entries.append(dataclasses.replace(entry, group=entry.group or None, targets=value if is_number else ()))
+        named = (self.split_column, self.group_column, bool(self.target_columns))
+        entries = entries_of(rows, values, named, plan)
         check_classes(entries, classes, plan)
         entries = with_groups(entries, plan.what)
         keys = [" ".join(text.casefold().split()) for text in texts]
@@ -130,18 +99,6 @@ class TextTable(Source):
 
 
 def _split(entries, texts, columns):
-    records = {"text": [texts[int(e.path)].encode() for e in entries]}
-    if columns.targets:
-        records["targets"] = tf.constant([e.targets for e in entries], tf.float32)
-    elif columns.labels:
-        records["labels"] = tf.ragged.constant([list(e.labels) for e in entries], dtype=tf.int32, ragged_rank=1)
-    else:
-        records["label"] = tf.constant([e.labels[0] for e in entries], tf.int32)
-    split = Split(tf.data.Dataset.from_tensor_slices(records), _read, len(entries))
+    records = {"text": [texts[int(e.path)].encode() for e in entries]} | answers_of(entries, columns)
+    split = Split(tf.data.Dataset.from_tensor_slices(records), as_sample, len(entries))
     return grouped(split, entries)
-
-
-def _read(record):
-    if "labels" in record:
-        return record | {"labels": tf.ensure_shape(tf.convert_to_tensor(record["labels"]), [None])}
-    return dict(record)

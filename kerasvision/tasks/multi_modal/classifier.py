@@ -31,5 +31,8 @@ class MultiModalClassifier(MultiModal, OneOfSeveral):
     def build(self):
         self.require_classes()
         inputs = self.graph_inputs()
-        logits = keras.layers.Dense(self.num_classes, name="logits")(self.fused(inputs))
-        return keras.Model(inputs, {"logits": logits}, name=self.name)
+        return keras.Model(inputs, {"logits": self.dense(inputs)(self.num_classes, "logits")}, name=self.name)
+
+    def embedding(self, graph):
+        """The fused vector."""
+        return self.fusion.vector_of(graph.output["logits"])

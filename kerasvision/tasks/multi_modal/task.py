@@ -9,8 +9,9 @@ import tf_keras as keras
 
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.registry import backbones, text_encoders
-from kerasvision.layers.senses import Column, DropSenses, SharedSum, Shares, StandIn
+from kerasvision.core.registry import backbones, fusions, text_encoders
+from kerasvision.fusions.base import Fusion, Sense
+from kerasvision.layers.senses import Column, DropSenses
 from kerasvision.tasks.answering import Answering
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 from kerasvision.tasks.classification.classifier import Classifier
@@ -30,19 +31,18 @@ class MultiModal(Architecture):
     where one is missing; and `senses` uint8 [B, M], 1 for each that is there, in the order of the field. What is given
     for one that is not (any picture, a blank) is not looked at.
 
-    Each sense becomes a vector of `width` numbers, or if it is missing a learned one. fusion: `early` joins them, and a
-    dense layer looks at all; `gated` is their sum, weighted by a softmax of what a dense layer says of all ("Gated
-    Multimodal Units", Arevalo et al. 2017, arXiv:1702.01992, section 3.1, with one gate a sense). sense_dropout: the
-    chance of each sense to be missing in training, never all.
+    fusion: how what the senses have seen becomes one vector of `width` numbers, or one answer; of one that is missing a
+    learned vector takes the place, or nothing does. sense_dropout: the chance of each sense to be missing in training,
+    never all. dropout: of the fused vector.
 
     backbone, image_size, resize, resample, crop_fraction, antialias: of the picture, as in `classification/classifier`.
     encoder, length, words, vocabulary_size, min_count, vocabulary: of the text, as in `text_classification/classifier`.
-    center, scale: what numbers are standardized by, one a column; () takes mean and standard deviation of the training
-    split, missing ones aside.
+    number_center, number_scale: what numbers are standardized by, one a column; () takes mean and standard deviation of
+    the training split, missing ones aside.
     """
 
     senses: tuple[typing.Literal["image", "text", "numbers"], ...] = SENSES
-    fusion: typing.Literal["early", "gated"] = "early"
+    fusion: Fusion = dataclasses.field(default_factory=lambda: fusions["early"]())
     width: int = 64
     sense_dropout: float = 0.2
     dropout: float = 0.0
@@ -58,8 +58,8 @@ class MultiModal(Architecture):
     vocabulary_size: int = 10_000
     min_count: int = 2
     vocabulary: tuple[str, ...] = ()
-    center: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
+    number_center: tuple[float, ...] = ()
+    number_scale: tuple[float, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -68,11 +68,36 @@ class MultiModal(Architecture):
         for name in ("sense_dropout", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"model.{name}={getattr(self, name):g}; allowed: 0 to less than 1")
-        if self.width < 1 or len(self.center) != len(self.scale) or not all(s > 0 for s in self.scale):
+        uneven = len(self.number_center) != len(self.number_scale) or not all(s > 0 for s in self.number_scale)
+        if self.width < 1 or uneven:
             raise UsageError(
-                f"model.width={self.width}, center={self.center}, scale={self.scale}; allowed: a width of 1 or more, "
-                "as many centers as scales, and scales above 0"
+                f"model.width={self.width}, number_center={self.number_center}, number_scale={self.number_scale}; "
+                "allowed: a width of 1 or more, as many centers as scales, and scales above 0"
             )
+
+        self.fusion.check(self.senses, self.width)
+        if self.settles and getattr(self, "scaling", "nothing") != "nothing":
+            raise UsageError(
+                f"model.scaling={self.scaling!r} with {self.fusion.registered_name}, which the validation split weighs "
+                'already; set model.scaling="nothing", or take another fusion'
+            )
+
+    @property
+    def settles(self):
+        """Whether `settle` weighs the senses."""
+        return self.fusion.weighs_log_odds
+
+    def settle(self, graph, batches):
+        held = ((self.normalize(prepared), targets) for prepared, targets in batches)
+        self.fusion.settle(graph, held, self.loss)
+
+    def check_promise(self, examples):
+        if self.settles and not examples:
+            raise UsageError(
+                f"{self.fusion.registered_name} is weighed on the validation split, and there is none; set "
+                "validation_fraction=0.1, or take another fusion"
+            )
+        super().check_promise(examples)
 
     @property
     def _picture(self):
@@ -92,7 +117,7 @@ class MultiModal(Architecture):
 
     @property
     def _columns(self):
-        return len(self.center)
+        return len(self.number_center)
 
     def serving_inputs(self):
         held = {
@@ -103,7 +128,8 @@ class MultiModal(Architecture):
         flags = Input(tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT), "numbers")
         return {k: held[k] for k in self.senses} | {PRESENT: flags}
 
-    def prepared_inputs(self):
+    def prepared_of(self, sense):
+        """key -> spec of the prepared inputs of one sense."""
         columns = [None, self._columns or None]
         held = {
             IMAGE: self._picture.prepared_inputs(),
@@ -113,8 +139,11 @@ class MultiModal(Architecture):
                 "known": tf.TensorSpec(columns, tf.uint8, name="known"),
             },
         }
+        return held[sense]
+
+    def prepared_inputs(self):
         flags = {PRESENT: tf.TensorSpec([None, len(self.senses)], tf.uint8, name=PRESENT)}
-        return {k: spec for sense in self.senses for k, spec in held[sense].items()} | flags
+        return {k: spec for sense in self.senses for k, spec in self.prepared_of(sense).items()} | flags
 
     def resources(self):
         return self._text.resources() if TEXT in self.senses else {}
@@ -129,7 +158,7 @@ class MultiModal(Architecture):
             prepared = prepared | self._text.geometry({TEXT: inputs[TEXT]})[0]
         if NUMBERS in self.senses:
             known = tf.math.is_finite(inputs[NUMBERS])
-            standard = (inputs[NUMBERS] - tf.constant(self.center)) / tf.constant(self.scale)
+            standard = (inputs[NUMBERS] - tf.constant(self.number_center)) / tf.constant(self.number_scale)
             standard = tf.clip_by_value(tf.where(known, standard, 0.0), -WIDEST, WIDEST)
             prepared = prepared | {"numbers": standard, "known": tf.cast(known, tf.uint8)}
         return prepared | {PRESENT: tf.cast(inputs[PRESENT] > 0, tf.uint8)}, geometry
@@ -153,8 +182,8 @@ class MultiModal(Architecture):
             IMAGE: self._picture.preprocessing,
             TEXT: self._text.preprocessing,
             NUMBERS: lambda: {
-                "center": list(self.center),
-                "scale": list(self.scale),
+                "center": list(self.number_center),
+                "scale": list(self.number_scale),
                 "clip": WIDEST,
                 "missing": "nan",
             },
@@ -172,7 +201,7 @@ class MultiModal(Architecture):
         grown = self
         if TEXT in self.senses:
             grown = dataclasses.replace(grown, vocabulary=self._text.for_data(split).vocabulary)
-        if NUMBERS in self.senses and not self.center:
+        if NUMBERS in self.senses and not self.number_center:
             rows = np.stack(list(split.records.map(lambda r: split.read(r)[NUMBERS]).as_numpy_iterator()))
             grown = dataclasses.replace(grown, **_standardization(rows))
         return grown
@@ -183,10 +212,10 @@ class MultiModal(Architecture):
 
     def graph_inputs(self):
         """Keras tensors by key. Raises before a graph without what the data decides is built."""
-        if NUMBERS in self.senses and not self.center:
+        if NUMBERS in self.senses and not self.number_center:
             raise KerasVisionError(
-                f"{self.registered_name} does not know its columns of numbers; set model.center and model.scale, or "
-                "let the data decide by training"
+                f"{self.registered_name} does not know its columns of numbers; set model.number_center and "
+                "model.number_scale, or let the data decide by training"
             )
         held = {PRESENT: keras.Input([len(self.senses)], name=PRESENT)}
         if IMAGE in self.senses:
@@ -197,38 +226,29 @@ class MultiModal(Architecture):
             held[NUMBERS] = keras.Input([2 * self._columns], name=NUMBERS)
         return held
 
-    def fused(self, inputs):
-        """The graph's inputs -> one vector [B, width], with dropout."""
+    def dense(self, inputs):
+        """(units, name) -> a Keras tensor [B, units] of the graph's inputs: what a task's raw outputs are made with."""
         flags = DropSenses(self.sense_dropout, name="drop_senses")(inputs[PRESENT])
-        vectors = []
-        for number, sense in enumerate(self.senses):
-            vector = keras.layers.Dense(self.width, activation="relu", name=f"{sense}_vector")(
-                self._seen(sense, inputs)
-            )
-            vectors.append(StandIn(name=f"{sense}_or_stand_in")([vector, Column(number, name=f"{sense}_there")(flags)]))
-        every = keras.layers.Concatenate(name="senses_joined")(vectors)
-        if self.fusion == "early":
-            x = keras.layers.Dense(self.width, activation="relu", name="fused")(every)
-        else:
-            scores = keras.layers.Dense(len(self.senses), name="gates")(every)
-            x = SharedSum(name="fused")([*vectors, Shares(name="shares")([scores, flags])])
-        return keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
+        senses = [
+            Sense(name, self._seen(name, inputs), Column(number, name=f"{name}_there")(flags))
+            for number, name in enumerate(self.senses)
+        ]
+        x = self.fusion(senses, flags, self.width)
+        x = keras.layers.Dropout(self.dropout, name="dropout")(x) if self.dropout else x
+        return lambda units, name: self.fusion.units(x, senses, units, name)
 
     def _seen(self, sense, inputs):
-        """What is known of one sense, a Keras tensor [B, D]."""
+        """What is known of one sense, a Keras tensor, as of `fusions.base.Sense`."""
         if sense == IMAGE:
-            levels = self.backbone(inputs[IMAGE])
-            return keras.layers.GlobalAveragePooling2D(name="image_pooled")(list(levels.values())[-1])
-        if sense == TEXT:
-            return self._text.encoded(inputs)
-        return inputs[NUMBERS]
+            return list(self.backbone(inputs[IMAGE]).values())[-1]
+        return self._text.encoded(inputs) if sense == TEXT else inputs[NUMBERS]
 
     def targets(self):
         return Answering.targets(self)
 
 
 def _standardization(rows):
-    """{"center", "scale"} of float [N, columns], NaN where one is missing."""
+    """{"number_center", "number_scale"} of float [N, columns], NaN where one is missing."""
     known = np.isfinite(rows)
     if empty := np.flatnonzero(~known.any(0)).tolist():
         raise KerasVisionError(
@@ -237,4 +257,5 @@ def _standardization(rows):
     rows = np.where(known, rows, np.nan).astype(np.float64)
     center, scale = np.nanmean(rows, 0), np.nanstd(rows, 0)
     scale = np.where(scale > 0, scale, 1.0)
-    return {k: tuple(float(f"{v:.9g}") for v in held) for k, held in (("center", center), ("scale", scale))}
+    held = {"number_center": center, "number_scale": scale}
+    return {name: tuple(float(f"{v:.9g}") for v in values) for name, values in held.items()}

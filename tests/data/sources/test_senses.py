@@ -81,6 +81,21 @@ def test_copies_stay_in_one_split(things, tmp_path):
     assert "copy: line 14 has the same picture, or the same cells as line 15, which is in test" in said
 
 
+def test_labels_and_numbers_are_answers_too(things, tmp_path):
+    """A row without any label is one of none; one without a number to be answered is left out and counted."""
+    _, rows = things
+    rows = [r | {"photo": "", "title": f"own {n}", "label": ("", "a|b", "b")[n % 3]} for n, r in enumerate(rows[:12])]
+    rows[3]["price"] = ""
+    source = {"path": str(written(tmp_path, rows)), "text_column": "title", "validation_fraction": 0.0}
+    opened = create("sources/senses", **source, number_columns=("grams",), labels_column="label").open()
+    found = [s["labels"].numpy().tolist() for n in opened.splits.values() for s in map(n.read, n.records)]
+    assert opened.classes == ("a", "b") and sorted(found) == sorted([[], [0, 1], [1]] * 4) and not opened.dropped
+    opened = create("sources/senses", **source, number_columns=("grams",), target_columns=("price",)).open()
+    found = [s["targets"].numpy().tolist() for n in opened.splits.values() for s in map(n.read, n.records)]
+    assert opened.classes == ("price",) and found == [[1.5]] * 9  # two rows have had no price before
+    assert opened.dropped == ("blank: 3 rows have no number to be answered, the first in line 2",)
+
+
 @pytest.mark.parametrize(
     ("fields", "change", "message"),
     [
@@ -89,6 +104,10 @@ def test_copies_stay_in_one_split(things, tmp_path):
         ({}, {"photo": "lost.png"}, r"1 files do not exist: .*lost.png \(line 2\)"),
         ({}, {"grams": "heavy"}, "line 2: grams is 'heavy'; a finite number is needed"),
         ({"classes": ("leaf", "sky")}, {}, "label 'apple' is none of the classes"),
+        ({"label_column": "label", "target_columns": ("price",)}, {}, "give one of label_column, labels_column and"),
+        ({"target_columns": ("price",)}, {}, "'price' would be given and asked for; name it once"),
+        ({"target_columns": ("weight",)}, {}, "no column 'weight'; "),
+        ({"target_columns": ("label",)}, {}, "line 2: label is 'apple'; a finite number is needed"),
     ],
 )
 def test_bad_tables_are_one_line(things, fields, change, message):
@@ -128,8 +147,8 @@ def test_a_model_of_three_senses_answers_from_any_two_and_the_table(line, things
     """Trained on rows that lack a sense, and with dropped ones: what is missing is no black picture to it."""
     run, paths = line
     assert run.metrics["test/accuracy"] == 1.0
-    scale = dict(zip(("grams", "price"), run.arch.scale, strict=True))
-    assert run.arch.center[1] == pytest.approx(1.5) and scale["price"] == 1.0 and 70 < scale["grams"] < 100
+    scale = dict(zip(("grams", "price"), run.arch.number_scale, strict=True))
+    assert run.arch.number_center[1] == pytest.approx(1.5) and scale["price"] == 1.0 and 70 < scale["grams"] < 100
     folder = things[0].parent
     table = folder / "new.csv"
     with table.open("w", newline="", encoding="utf-8") as file:

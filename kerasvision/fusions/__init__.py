@@ -1,0 +1,1 @@
+"""How what several senses have seen becomes one answer."""
