@@ -1,0 +1,107 @@
+// A prediction on its picture: boxes with names, masks, corners; and rows of classes as elements of the page.
+
+import { paste } from "./restoring.js";
+
+const LEAST_SCORE = 0.3; // of a box that is drawn
+const COVER = 0.45; // how much a mask hides
+
+// A light color [r, g, b] for a number; neighbors differ by the golden ratio of the color circle.
+export function colorOf(number) {
+  const hue = ((number * 0.618034) % 1) * 6;
+  const side = (shift) => {
+    const k = (shift + hue) % 6;
+    return Math.round(255 * (1 - 0.65 * Math.max(0, Math.min(k, 4 - k, 1))));
+  };
+  return [side(5), side(3), side(1)];
+}
+
+function css(number) {
+  return `rgb(${colorOf(number).join(" ")})`;
+}
+
+// answer: of `Client.predict`, with `shown`.
+export function draw(canvas, answer) {
+  Object.assign(canvas, { width: answer.width, height: answer.height });
+  const context = canvas.getContext("2d");
+  context.drawImage(answer.shown, 0, 0);
+  const { values, described } = answer;
+  if (values.mask) cover(context, values.mask.values, answer);
+  if (described.objects) {
+    const shown = described.objects.map((row, i) => [row, i]).filter(([row]) => row.score >= LEAST_SCORE);
+    if (values.masks) for (const [row, i] of shown) coverObject(context, values, row, i, answer);
+    for (const [row] of shown) box(context, row, answer);
+  }
+  for (const [i, row] of (described.quads ?? []).entries()) quad(context, row.quad_xy, css(i), answer);
+}
+
+// classes: a number a pixel; 0 is most often the background, 255 is none.
+function cover(context, classes, { height, width }) {
+  const image = context.getImageData(0, 0, width, height);
+  for (let i = 0; i < classes.length; i++) {
+    if (classes[i] === 0 || classes[i] === 255) continue;
+    const color = colorOf(classes[i]);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = (1 - COVER) * image.data[4 * i + c] + COVER * color[c];
+  }
+  context.putImageData(image, 0, 0);
+}
+
+function coverObject(context, values, row, index, answer) {
+  const side = values.masks.shape.at(-1);
+  const mask = values.masks.values.subarray(index * side * side, (index + 1) * side * side);
+  const pasted = paste(mask, side, row.box_xyxy, answer.height, answer.width);
+  cover(context, pasted.map((v) => (v ? row.index + 1 : 0)), answer);
+}
+
+function lineWidth({ height, width }) {
+  return Math.max(1, Math.round(Math.max(height, width) / 300));
+}
+
+function box(context, row, answer) {
+  const [x0, y0, x1, y1] = row.box_xyxy;
+  const size = Math.max(10, Math.round(Math.max(answer.height, answer.width) / 40));
+  Object.assign(context, { strokeStyle: css(row.index), lineWidth: lineWidth(answer), font: `${size}px sans-serif` });
+  context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+  const text = `${row.label} ${row.score.toFixed(2)}`;
+  context.fillStyle = "rgb(20 20 20)";
+  context.fillRect(x0, y0, context.measureText(text).width + 4, size + 4);
+  context.fillStyle = css(row.index);
+  context.fillText(text, x0 + 2, y0 + size);
+}
+
+function quad(context, corners, color, answer) {
+  Object.assign(context, { strokeStyle: color, lineWidth: lineWidth(answer) });
+  context.beginPath();
+  for (const [x, y] of corners) context.lineTo(x, y);
+  context.closePath();
+  context.stroke();
+}
+
+// Rows of {label, share 0..1, text} of a prediction, for `list`.
+export function rowsOf({ described, height, width }) {
+  const scored = (row) => ({ label: row.label, share: row.score, text: row.score.toFixed(3) });
+  const { top, labels, objects, classes, embedding } = described;
+  if (top ?? labels) return (top ?? labels).map(scored);
+  if (objects) return objects.filter((row) => row.score >= LEAST_SCORE).map(scored);
+  if (classes) {
+    const pixels = Object.entries(classes).sort((a, b) => b[1] - a[1]);
+    return pixels.map(([label, count]) => ({ label, share: count / (height * width), text: `${count} px` }));
+  }
+  if (embedding) return [{ label: `a vector of ${embedding.length} numbers`, share: 0, text: "" }];
+  return Object.entries(described).map(([key, value]) => ({ label: key, share: 0, text: JSON.stringify(value).slice(0, 60) }));
+}
+
+export function list(element, rows) {
+  const made = rows.map(({ label, share, text }) => {
+    const item = document.createElement("li");
+    for (const [name, said] of [["label", label], ["text", text]]) {
+      const part = document.createElement("span");
+      part.className = name;
+      part.textContent = said;
+      item.append(part);
+    }
+    item.style.setProperty("--share", share);
+    return item;
+  });
+  if (!made.length) made.push(Object.assign(document.createElement("li"), { textContent: "nothing" }));
+  element.replaceChildren(...made);
+}
