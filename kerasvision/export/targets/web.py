@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import typing
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets import tflite
@@ -12,14 +12,17 @@ from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.export.web.folder import write_list, write_page
 from kerasvision.export.web.runtime import runtime_files
 
+NUMBERS = ("float32", "int32", "uint8")  # that LiteRT.js 2.5 hands over, by its DATATYPES
+
 
 @exporters.register("web")
 @dataclasses.dataclass(frozen=True)
 class Web(Exporter):
-    """`web/<name>/`: `index.html`, its modules, LiteRT.js, and `model[_<quantize>].tflite` with all that stands beside one.
+    """`web/<name>/`: `index.html`, its modules, LiteRT.js, and `model[_<quantize>].tflite` with what stands beside one.
 
     The file is `tflite`'s of the same words. `?check` behind the page's address verifies golden.json in that browser.
-    runtime: a folder with LiteRT.js (`export.web.runtime`); None: npm's client fetches it.
+    runtime: a folder with LiteRT.js (`export.web.runtime`); None: npm's client fetches it. Refuses what the page cannot
+    prepare (texts, volumes, pictures with missing pixels) and numbers that LiteRT.js does not hand over.
     """
 
     home: typing.ClassVar[str] = "web/{name}"
@@ -51,12 +54,14 @@ class Web(Exporter):
         return cls(**dict(zip(names, options, strict=False)))
 
     def write(self, job):
-        runtime = runtime_files(self.runtime)  # first: without network nothing else is worth the time
+        check_page(job.served.arch)
+        runtime = runtime_files(self.runtime)  # before the conversion, which is in vain where the network is missing
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         variant = self.spec.removeprefix("web:").replace(":", "_")
         path = folder / ("model.tflite" if variant == "float32" else f"model_{variant}.tflite")
         path.write_bytes(self.content(job))
+        _check_numbers(self.signature(path))
         tflite.write_beside(folder, job)
         write_page(folder, runtime)
         return path
@@ -98,3 +103,22 @@ class Web(Exporter):
     @property
     def precision(self):
         return self._plain.precision
+
+
+def check_page(arch):
+    """Raises KerasVisionError where the page could not prepare what an architecture takes."""
+    rules = arch.preprocessing()
+    if rules.get("kind") != "image" or "present" in rules:
+        takes = ", ".join(arch.prepared_inputs())
+        raise KerasVisionError(
+            f"web: {arch.registered_name} takes {takes}, and the page prepares whole pictures alone; export tflite"
+        )
+
+
+def _check_numbers(signature):
+    rows = {key: row["dtype"] for part in signature.values() for key, row in part.items()}
+    odd = [f"{key} ({dtype})" for key, dtype in rows.items() if dtype not in NUMBERS]
+    if odd:
+        raise KerasVisionError(
+            f"web: LiteRT.js hands over {', '.join(NUMBERS)}, and not {', '.join(odd)}; export tflite"
+        )

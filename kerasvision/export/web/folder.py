@@ -32,6 +32,8 @@ def write_list(folder):
     paths = sorted((p for p in folder.rglob("*") if p.is_file() and p.name != LIST), key=lambda p: p.as_posix())
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        digest.update(
+            f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     kept = [path.relative_to(folder).as_posix() for path in paths if path.suffix != ".npz"]
     write_text(folder / LIST, json.dumps({"sum": digest.hexdigest()[:16], "files": kept}, indent=1) + "\n")

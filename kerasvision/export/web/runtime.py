@@ -16,8 +16,8 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 
 VERSION = "2.5.3"
 PACKAGES = {"@litertjs/core": "litertjs-core", "@litertjs/wasm-utils": "litertjs-wasm-utils"}  # as npm calls archives
-# (package, file in it) -> (its name in the folder of a page, sha256). A browser with relaxed SIMD loads the first .wasm,
-# another the second.
+# (package, file in it) -> (its name in the folder of a page, sha256). A browser with relaxed SIMD loads the first of
+# the two .wasm, another the second.
 FILES = {
     ("@litertjs/core", "dist/index.js"): (
         "index.js",
@@ -82,7 +82,9 @@ def _fetch(place, offline):
 def _of_folder(folder):
     """{(package, file in it): bytes} of what is in a folder."""
     if not folder.is_dir():
-        raise UsageError(f"no folder at {folder}; --runtime is a node_modules with {NAMED}, or has npm's archives of it")
+        raise UsageError(
+            f"no folder at {folder}; --runtime is a node_modules with {NAMED}, or has npm's archives of it"
+        )
     held = {}
     for package, archive in PACKAGES.items():
         packed = folder / f"{archive}-{VERSION}.tgz"
