@@ -76,5 +76,6 @@ export function describe(values, classes, promise) {
   if (values.embedding) return { embedding: Array.from(values.embedding.values, (v) => Number(v.toPrecision(7))) };
   if (values.present && values.probabilities) return several(values, classes);
   if (values.probabilities && !values.label && !values.scores) return best(values, classes, promise);
-  return Object.fromEntries(Object.entries(values).map(([key, held]) => [key, held.values ? Array.from(held.values) : held]));
+  const plain = ([key, held]) => [key, held.values ? Array.from(held.values) : held];
+  return Object.fromEntries(Object.entries(values).map(plain));
 }

@@ -87,7 +87,8 @@ export function rowsOf({ described, height, width }) {
     return pixels.map(([label, count]) => ({ label, share: count / (height * width), text: `${count} px` }));
   }
   if (embedding) return [{ label: `a vector of ${embedding.length} numbers`, share: 0, text: "" }];
-  return Object.entries(described).map(([key, value]) => ({ label: key, share: 0, text: JSON.stringify(value).slice(0, 60) }));
+  const short = (value) => JSON.stringify(value).slice(0, 60);
+  return Object.entries(described).map(([label, value]) => ({ label, share: 0, text: short(value) }));
 }
 
 export function list(element, rows) {

@@ -1,5 +1,5 @@
-// A picture to what a file takes, by `preprocess` of contract.json, and where it went: graph = original * scale + offset,
-// in pixels from the outer corner of the first one. geometry: {scale: [x, y], offset: [x, y], height, width}.
+// A picture to what a file takes, by `preprocess` of contract.json, and where it went: graph = original * scale +
+// offset, in pixels from the outer corner of the first one. geometry: {scale: [x, y], offset: [x, y], height, width}.
 
 import { METHODS, resized } from "./resampling.js";
 import { AGAIN, EdgeError, halfEven } from "./tensors.js";
@@ -71,11 +71,12 @@ const FITS = { stretch, letterbox, center_crop: centerCrop, windows };
 
 // Throws an EdgeError, one line, of what this client does not prepare.
 export function checkRules(rules) {
-  const why = !rules || rules.version !== 1 ? `preprocess version ${rules?.version}, and this client knows 1; ${AGAIN}` : unknown(rules);
+  const why = unknown(rules);
   if (why) throw new EdgeError(`contract.json: ${why}`);
 }
 
 function unknown(rules) {
+  if (rules?.version !== 1) return `preprocess version ${rules?.version}, and this client knows 1; ${AGAIN}`;
   if (rules.kind !== "image") return `the model takes ${rules.kind}, and this client prepares pictures alone`;
   if (rules.present) return "the model is told which pixels are missing, which this client does not prepare";
   if (!FITS[rules.resize] || !METHODS[rules.resample]) {

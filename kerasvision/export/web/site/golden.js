@@ -92,7 +92,9 @@ function largestAlike(a, b, share) {
   if (a.values.length !== b.values.length) return false;
   const last = lastOf(a.shape);
   let alike = 0;
-  for (let at = 0; at < a.values.length; at += last) alike += largest(a.values, at, last) === largest(b.values, at, last);
+  for (let at = 0; at < a.values.length; at += last) {
+    alike += largest(a.values, at, last) === largest(b.values, at, last);
+  }
   return alike / (a.values.length / last) >= share;
 }
 

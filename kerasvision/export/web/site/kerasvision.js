@@ -34,7 +34,7 @@ export class Client {
   }
 
   // The prediction of a picture by one of `files`, the first by default: {values, described, height, width, ms}.
-  // picture: a Blob or its bytes, an ImageBitmap (which is used up), or {height, width, channels: 3, values: Uint8Array}.
+  // picture: a Blob, its bytes, an ImageBitmap (which is used up) or {height, width, channels: 3, values: Uint8Array}.
   // values: {key: {shape, values}} as contract.json names them; described: as `kerasvision predict --json`. show: also
   // `shown`, an ImageBitmap of the pixels that were looked at.
   async predict(picture, file = this.files[0].path, show = false) {

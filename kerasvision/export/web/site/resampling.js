@@ -1,5 +1,5 @@
 // Resizing as a contract says it, in float32 and in this order of operations: every product and sum is rounded by
-// Math.fround, so that a tie is rounded as everywhere else. A canvas resamples otherwise, in each browser in its own way.
+// Math.fround, so that a tie is rounded as everywhere else. A canvas resamples otherwise, each browser in its own way.
 //
 // A picture is {height, width, channels, values}: an array of numbers, row by row.
 

@@ -119,8 +119,10 @@ function classMap(rule, outputs, geometry) {
     for (const [left, right, near] of across) {
       let [best, most] = [0, -Infinity];
       for (let k = 0; k < classes; k++) {
-        const row = (r) => f(f(f(1 - near) * values[r * wide + left * classes + k]) + f(near * values[r * wide + right * classes + k]));
-        const seen = f(f(f(1 - low) * row(top)) + f(low * row(bottom)));
+        const [a, b] = [left * classes + k, right * classes + k];
+        const above = f(f(f(1 - near) * values[top * wide + a]) + f(near * values[top * wide + b]));
+        const below = f(f(f(1 - near) * values[bottom * wide + a]) + f(near * values[bottom * wide + b]));
+        const seen = f(f(f(1 - low) * above) + f(low * below));
         if (seen > most) [best, most] = [k, seen];
       }
       mask[at] = best;
@@ -150,8 +152,8 @@ export function restore(row, outputs, geometry) {
   return rule(row.restore, outputs, geometry);
 }
 
-// A mask [side, side] of a box -> Uint8Array [H, W]: 1 where a pixel's center lies in the box and the probability there,
-// the border repeated, is the threshold or more.
+// A mask [side, side] of a box -> Uint8Array [H, W]: 1 where a pixel's center lies in the box and the probability
+// there, the border repeated, is the threshold or more.
 export function paste(mask, side, box, height, width, threshold = 0.5) {
   const pasted = new Uint8Array(height * width);
   const [x0, y0, x1, y1] = box;

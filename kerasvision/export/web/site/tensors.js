@@ -32,7 +32,9 @@ export function unpacked(row) {
   const Kind = ARRAYS[row.dtype];
   if (!Kind) throw new EdgeError(`this client knows no numbers of ${row.dtype}`);
   const bytes = fromBase64(row.data);
-  if (bytes.length % Kind.BYTES_PER_ELEMENT) throw new EdgeError(`a tensor of golden.json is damaged: cut off; ${AGAIN}`);
+  if (bytes.length % Kind.BYTES_PER_ELEMENT) {
+    throw new EdgeError(`a tensor of golden.json is damaged: it is cut off; ${AGAIN}`);
+  }
   const held = new Kind(bytes.buffer);
   const values = row.dtype === "int64" ? Float64Array.from(held, Number) : held;
   return { dtype: row.dtype, shape: row.shape, every: row.every ?? 1, values };

@@ -9,7 +9,7 @@ import { AGAIN, EdgeError, fromBase64, typed, twoDigits, unpacked } from "./tens
 export function checkForm(golden, contract, labels) {
   if (golden.version !== 1) throw new EdgeError(`golden.json has version ${golden.version}, and this client knows 1`);
   for (const part of ["examples", "artifacts"]) {
-    if (!Array.isArray(golden[part]) || !golden[part].length) throw new EdgeError(`golden.json has no ${part}; ${AGAIN}`);
+    if (!golden[part]?.length) throw new EdgeError(`golden.json has no ${part}; ${AGAIN}`);
   }
   const bare = (text) => text.replace(/^\ufeff/, "").replace(/\n+$/, "");
   if (bare(labels) !== bare(contract.classes.join("\n"))) {
@@ -44,7 +44,9 @@ export async function verifyFile(file, artifact, row, golden, gray) {
   let [decisions, trained] = [0, 0];
   for (const [index, example] of golden.examples.entries()) {
     const feed = {};
-    for (const [key, held] of Object.entries(row.inputs)) feed[key] = typed(unpacked(example.prepared[key]).values, held);
+    for (const [key, held] of Object.entries(row.inputs)) {
+      feed[key] = typed(unpacked(example.prepared[key]).values, held);
+    }
     const mine = await file.infer(feed);
     const theirs = answerOf(artifact.answers[index]);
     const held = heldAlike(mine, theirs);
