@@ -24,11 +24,20 @@ READY = "#state:text-is('ready')"
 
 def litertjs():
     """LiteRT.js of the folder KERASVISION_LITERTJS or of what npm has kept, without network; skips where it is not."""
+    held = _litertjs()
+    if isinstance(held, str):
+        words = " && ".join(f"npm cache add {name}" for name in NAMED.split())
+        pytest.skip(f"LiteRT.js is not here ({words}, or name a folder in KERASVISION_LITERTJS): {held}")
+    return held
+
+
+@functools.cache
+def _litertjs():
+    """The files, or why they are not there."""
     try:
         return runtime_files(os.environ.get("KERASVISION_LITERTJS"), offline=True)
     except KerasVisionError as error:
-        words = " && ".join(f"npm cache add {name}" for name in NAMED.split())
-        pytest.skip(f"LiteRT.js is not here ({words}, or name a folder in KERASVISION_LITERTJS): {error}")
+        return str(error)
 
 
 @pytest.fixture(scope="session")
