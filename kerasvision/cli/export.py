@@ -73,10 +73,9 @@ def run(args):
     from kerasvision.export.base import from_spec
     from kerasvision.export.certificate import export
 
-    exporters = [from_spec(spec) for spec in args.to]
+    exporters = _with_runtime(_with_steps([from_spec(spec) for spec in args.to], args), args)
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
-    exporters = _with_runtime(_with_steps(exporters, args), args)
     calibration, repaired = args.calibration, None
     if args.max_drop is not None:
         trained, exporters, repaired = _repaired(trained, exporters, args)
