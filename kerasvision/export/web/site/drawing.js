@@ -3,6 +3,7 @@
 import { paste } from "./restoring.js";
 
 const LEAST_SCORE = 0.3; // of a box that is drawn
+const LEAST_SIDE = 480; // of a picture as it is drawn, pixels
 const COVER = 0.45; // how much a mask hides
 
 // A light color [r, g, b] for a number; neighbors differ by the golden ratio of the color circle.
@@ -19,19 +20,29 @@ function css(number) {
   return `rgb(${colorOf(number).join(" ")})`;
 }
 
-// answer: of `Client.predict`, with `shown`.
+// answer: of `Client.predict`, with `shown`. A small picture is enlarged, or the names would hide it.
 export function draw(canvas, answer) {
-  Object.assign(canvas, { width: answer.width, height: answer.height });
+  const { values, described, height, width } = answer;
+  const shown = [...(described.objects ?? []).entries()].filter(([, row]) => row.score >= LEAST_SCORE);
+  const zoom = Math.max(1, Math.ceil(LEAST_SIDE / Math.max(height, width)));
+  const size = { height: zoom * height, width: zoom * width };
+  Object.assign(canvas, size);
+  const context = canvas.getContext("2d");
+  context.drawImage(covered(answer, shown), 0, 0, size.width, size.height);
+  for (const [, row] of shown) box(context, row, row.box_xyxy.map((v) => zoom * v), size);
+  for (const [i, row] of (described.quads ?? []).entries()) {
+    quad(context, row.quad_xy.map((corner) => corner.map((v) => zoom * v)), css(i), size);
+  }
+}
+
+// The picture with its masks, at its own size.
+function covered(answer, shown) {
+  const canvas = new OffscreenCanvas(answer.width, answer.height);
   const context = canvas.getContext("2d");
   context.drawImage(answer.shown, 0, 0);
-  const { values, described } = answer;
-  if (values.mask) cover(context, values.mask.values, answer);
-  if (described.objects) {
-    const shown = described.objects.map((row, i) => [row, i]).filter(([row]) => row.score >= LEAST_SCORE);
-    if (values.masks) for (const [row, i] of shown) coverObject(context, values, row, i, answer);
-    for (const [row] of shown) box(context, row, answer);
-  }
-  for (const [i, row] of (described.quads ?? []).entries()) quad(context, row.quad_xy, css(i), answer);
+  if (answer.values.mask) cover(context, answer.values.mask.values, answer);
+  if (answer.values.masks) for (const [i, row] of shown) coverObject(context, answer.values, row, i, answer);
+  return canvas;
 }
 
 // classes: a number a pixel; 0 is most often the background, 255 is none.
@@ -56,10 +67,9 @@ function lineWidth({ height, width }) {
   return Math.max(1, Math.round(Math.max(height, width) / 300));
 }
 
-function box(context, row, answer) {
-  const [x0, y0, x1, y1] = row.box_xyxy;
-  const size = Math.max(10, Math.round(Math.max(answer.height, answer.width) / 40));
-  Object.assign(context, { strokeStyle: css(row.index), lineWidth: lineWidth(answer), font: `${size}px sans-serif` });
+function box(context, row, [x0, y0, x1, y1], whole) {
+  const size = Math.max(10, Math.round(Math.max(whole.height, whole.width) / 40));
+  Object.assign(context, { strokeStyle: css(row.index), lineWidth: lineWidth(whole), font: `${size}px sans-serif` });
   context.strokeRect(x0, y0, x1 - x0, y1 - y0);
   const text = `${row.label} ${row.score.toFixed(2)}`;
   context.fillStyle = "rgb(20 20 20)";
@@ -68,8 +78,8 @@ function box(context, row, answer) {
   context.fillText(text, x0 + 2, y0 + size);
 }
 
-function quad(context, corners, color, answer) {
-  Object.assign(context, { strokeStyle: color, lineWidth: lineWidth(answer) });
+function quad(context, corners, color, whole) {
+  Object.assign(context, { strokeStyle: color, lineWidth: lineWidth(whole) });
   context.beginPath();
   for (const [x, y] of corners) context.lineTo(x, y);
   context.closePath();

@@ -26,8 +26,14 @@ async function kept() {
   const changed = new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done));
   const registered = await navigator.serviceWorker.register(`service.js?sum=${sum}`).catch(() => null);
   if (!registered || current) return;
-  await Promise.race([changed, new Promise((done) => setTimeout(done, PATIENCE_MS))]);
-  if (had) location.reload();
+  const hasChanged = await Promise.race([
+    changed.then(() => true),
+    new Promise((done) => setTimeout(() => done(false), PATIENCE_MS)),
+  ]);
+  if (had && hasChanged) {
+    location.reload();
+    await new Promise(() => {});
+  }
 }
 
 function present(answer) {

@@ -23,26 +23,31 @@ function clipped(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }
 
-// The two pixels of each output index, and the share of the second.
-function pairs(count, length) {
-  return Array.from({ length: count }, (_, index) => {
+// The two pixels of each output index, times `step`, and the share of the second: flat arrays, for they are read for
+// every pixel.
+function pairs(count, length, step) {
+  const held = { lower: new Int32Array(count), upper: new Int32Array(count), share: new Float32Array(count) };
+  for (let index = 0; index < count; index++) {
     const at = placeOf(index, count, length);
     const upper = Math.min(Math.ceil(at), length - 1);
-    return { lower: Math.min(Math.max(Math.floor(at), 0), upper), upper, share: f(at - Math.floor(at)) };
-  });
+    held.lower[index] = step * Math.min(Math.max(Math.floor(at), 0), upper);
+    held.upper[index] = step * upper;
+    held.share[index] = at - Math.floor(at);
+  }
+  return held;
 }
 
 // Half-pixel centers, the border repeats: along a row first, then between two rows.
 export function bilinear(picture, height, width) {
   const { channels, values } = picture;
   const out = empty(height, width, channels);
-  const columns = pairs(width, picture.width);
-  let at = 0;
-  for (const { lower: top, upper: bottom, share: down } of pairs(height, picture.height)) {
-    const [high, low] = [top * picture.width * channels, bottom * picture.width * channels];
-    for (const { lower, upper, share } of columns) {
-      for (let c = 0; c < channels; c++) {
-        const [left, right] = [lower * channels + c, upper * channels + c];
+  const rows = pairs(height, picture.height, picture.width * channels);
+  const columns = pairs(width, picture.width, channels);
+  for (let y = 0, at = 0; y < height; y++) {
+    const [high, low, down] = [rows.lower[y], rows.upper[y], rows.share[y]];
+    for (let x = 0; x < width; x++) {
+      const share = columns.share[x];
+      for (let c = 0, left = columns.lower[x], right = columns.upper[x]; c < channels; c++, left++, right++) {
         const above = f(values[high + left] + f(f(values[high + right] - values[high + left]) * share));
         const below = f(values[low + left] + f(f(values[low + right] - values[low + left]) * share));
         out.values[at++] = f(above + f(f(below - above) * down));
@@ -125,29 +130,35 @@ function fields(count, length) {
   });
 }
 
-// The mean over the field of each output pixel.
+// The mean over the field of each output pixel. A photograph has millions of pixels, so fields are flat arrays here.
 export function area(picture, height, width) {
-  const { channels, values } = picture;
+  const { channels } = picture;
   const out = empty(height, width, channels);
-  const columns = fields(width, picture.width);
+  const across = fields(width, picture.width);
+  const columns = {
+    ends: Int32Array.from(across, ((sum) => (held) => (sum += held.length))(0)),
+    places: Int32Array.from(across.flat(), ([column]) => column * channels),
+    shares: Float32Array.from(across.flat(), ([, share]) => share),
+  };
   const every = f(1 / f(f(picture.height / height) * f(picture.width / width)));
-  let place = 0;
-  for (const rows of fields(height, picture.height)) {
-    for (const across of columns) {
-      for (let c = 0; c < channels; c++) {
-        let total = 0;
-        for (const [row, down] of rows) {
-          let along = 0;
-          for (const [column, share] of across) {
-            along = f(along + f(values[(row * picture.width + column) * channels + c] * share));
-          }
-          total = f(total + f(along * down));
-        }
-        out.values[place++] = f(total * every);
-      }
+  fields(height, picture.height).forEach((rows, y) => {
+    const line = out.values.subarray(y * width * channels, (y + 1) * width * channels);
+    for (const [row, down] of rows) addRow(line, picture, row, down, columns);
+    for (let i = 0; i < line.length; i++) line[i] *= every;
+  });
+  return out;
+}
+
+// Add a row of a picture to a line of sums, `down` its share of it.
+function addRow(line, { values, width, channels }, row, down, { ends, places, shares }) {
+  const begin = row * width * channels;
+  for (let x = 0, first = 0, i = 0; x < ends.length; first = ends[x++]) {
+    for (let c = 0; c < channels; c++, i++) {
+      let along = 0;
+      for (let k = first; k < ends[x]; k++) along = f(along + f(values[begin + places[k] + c] * shares[k]));
+      line[i] += f(along * down);
     }
   }
-  return out;
 }
 
 export const METHODS = { bilinear, bicubic, nearest, area };
@@ -162,5 +173,6 @@ export function resized(picture, height, width, rules) {
     if (h !== held.height || w !== held.width) held = area(held, h, w);
   }
   held = METHODS[rules.resample](held, height, width);
-  return { ...held, values: Uint8Array.from(held.values, (v) => clipped(halfEven(v), 0, 255)) };
+  const values = new Uint8ClampedArray(held.values); // rounds halves to even, and clips
+  return { ...held, values: new Uint8Array(values.buffer) };
 }
