@@ -59,7 +59,8 @@ function cover(context, classes, { height, width }) {
 function coverObject(context, values, row, index, answer) {
   const side = values.masks.shape.at(-1);
   const mask = values.masks.values.subarray(index * side * side, (index + 1) * side * side);
-  const pasted = paste(mask, side, row.box_xyxy, answer.height, answer.width);
+  const frame = values.boxes_xyxy.values.subarray(4 * index, 4 * index + 4);
+  const pasted = paste(mask, side, frame, answer.height, answer.width);
   cover(context, pasted.map((v) => (v ? row.index + 1 : 0)), answer);
 }
 
