@@ -130,10 +130,9 @@ export function pixelsOf(bitmap, ground = "white") {
 // A picture [H, W, 3] as a canvas takes it.
 export function imageOf({ height, width, values }) {
   const image = new ImageData(width, height);
-  for (let from = 0, to = 0; from < values.length; from += 3, to += 4) {
-    image.data.set(values.subarray(from, from + 3), to);
-    image.data[to + 3] = 255;
-  }
+  const { data } = image;
+  for (let from = 0, to = 0; from < values.length; to++) data[to] = to % 4 === 3 ? 255 : values[from++];
+  data[data.length - 1] = 255;
   return image;
 }
 

@@ -26,7 +26,8 @@ const verbs = {
 
 async function answer(message) {
   try {
-    postMessage({ id: message.id, result: await verbs[message.verb](message) });
+    const result = await verbs[message.verb](message);
+    postMessage({ id: message.id, result }, result?.shown ? [result.shown] : []);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     const { EdgeError } = await import("./tensors.js").catch(() => ({}));
