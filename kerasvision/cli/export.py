@@ -20,17 +20,22 @@ def configure(parser):
         required=True,
         metavar="TARGET",
         help="saved_model, tf_serving, tflite[:float32|float16|dynamic|int8|int16x8[:uint8]], "
-        "mediapipe[:float32|float16|dynamic|int8], onnx; with :explain behind them (but mediapipe) a classifier's file "
-        "gives its heat, and a SavedModel the signature explain",
+        "mediapipe[:float32|float16|dynamic|int8], web[:float32|float16|dynamic|int8[:uint8]], onnx; with :explain "
+        "behind them (but mediapipe and web) a classifier's file has its heat, a SavedModel the signature explain",
     )
     parser.add_argument(
-        "--out", default=".", help="gets saved_models/, tflite/models/ and onnx/; the current folder by default"
+        "--out", default=".", help="gets saved_models/, tflite/models/, web/ and onnx/; the current folder by default"
     )
     parser.add_argument(
         "--calibration",
         choices=("every", "cover"),
         default="every",
         help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
+    )
+    parser.add_argument(
+        "--runtime",
+        metavar="FOLDER",
+        help="of web: npm's packages of LiteRT.js, unpacked or as npm pack writes them; fetched by npm by default",
     )
     _configure_repair(parser)
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
@@ -68,10 +73,9 @@ def run(args):
     from kerasvision.export.base import from_spec
     from kerasvision.export.certificate import export
 
-    exporters = [from_spec(spec) for spec in args.to]
+    exporters = _with_runtime(_with_steps([from_spec(spec) for spec in args.to], args), args)
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
-    exporters = _with_steps(exporters, args)
     calibration, repaired = args.calibration, None
     if args.max_drop is not None:
         trained, exporters, repaired = _repaired(trained, exporters, args)
@@ -94,6 +98,17 @@ def _with_steps(exporters, args):
     if (args.max_drop is not None or args.repair) and REPAIRED not in {e.spec for e in exporters}:
         raise UsageError(f"--max-drop and --repair are for {REPAIRED}; seen: --to {' '.join(args.to)}")
     return [dataclasses.replace(e, repair=tuple(args.repair)) if e.spec == REPAIRED else e for e in exporters]
+
+
+def _with_runtime(exporters, args):
+    """The exporters, those of pages with the folder of --runtime. Raises UsageError where there is none."""
+    import dataclasses
+
+    if args.runtime is None:
+        return exporters
+    if not any(hasattr(e, "runtime") for e in exporters):
+        raise UsageError(f"--runtime is for web; seen: --to {' '.join(args.to)}")
+    return [dataclasses.replace(e, runtime=args.runtime) if hasattr(e, "runtime") else e for e in exporters]
 
 
 def _repaired(trained, exporters, args):

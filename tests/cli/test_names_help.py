@@ -48,7 +48,10 @@ def test_names_are_one_a_line_and_every_name_leads_to_its_part(capsys):
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("exporters/*", [f"exporters/{n}" for n in ("mediapipe", "onnx", "saved_model", "tf_serving", "tflite")]),
+        (
+            "exporters/*",
+            [f"exporters/{n}" for n in ("mediapipe", "onnx", "saved_model", "tf_serving", "tflite", "web")],
+        ),
         ("adamw", ["optimizers/adamw"]),
         (
             "classification/c*",
