@@ -24,16 +24,17 @@ Commands: python pipelines/seed_fashion_mnist.py    (only without a network; nee
 Expected: plain at most 5 % under pgd at 0.1, adversarial at least 60 %; auto nowhere above pgd and at most 10 points
 below it; distilled and hidden flagged, adversarial not; asked rightly, both within 5 points of plain.
 
-Measured: not yet. The table is to be filled in from a machine that does nothing else:
+Measured on 2 cores (AVX-512, shared with other work), 1,000 test images for pgd, accuracy on all 10,000 when clean;
+`trades`, `ensemble`, auto and the three ways into int8 files are not measured yet. Trainings took 5, 30, 15, 4, 5 and 4
+minutes, in this order:
 
-                    clean    pgd, 0.1   auto, 8/255   auto, 0.1   int8 at 0.1: transfer, white box, asked alone
-    plain           not measured yet
-    adversarial     not measured yet
-    fast            not measured yet
-    trades          not measured yet
-    distilled       not measured yet
-    preprocessed    not measured yet
-    ensemble        not measured yet
+                    clean     int8      pgd, 0.1   the honesty check
+    plain           0.9109    0.9109    0.000      nothing raised
+    adversarial     0.8375    0.8371    0.744      nothing raised
+    fast            0.8313    0.8308    0.736      nothing raised
+    distilled       0.9007    0.8992    0.577      flagged; asked rightly 0.000 of 61 images are left
+    preprocessed    0.8904    0.8908    0.000      nothing raised
+    hidden          0.8869    0.8867    0.865      flagged; asked rightly 0.000 of 64 images are left
 """
 
 import dataclasses
