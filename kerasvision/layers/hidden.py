@@ -135,7 +135,7 @@ class _Masks:
         self._held, self._hidden, self._patch, self._what = {}, {}, patch, what
 
     def of(self, tensor):
-        """The mask of a map's size."""
+        """A Keras tensor [B, h, w, C] -> the mask of its size [B, h, w, 1], 1 where patches are visible."""
         size, grid = tuple(tensor.shape[1:3]), tuple(self.patches.shape[1:3])
         if size not in self._held:
             if any(side % cells for side, cells in zip(size, grid, strict=True)):

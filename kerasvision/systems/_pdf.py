@@ -39,7 +39,7 @@ class Objects:
         return self.put(head + content + b"\nendstream", number)
 
     def put_deflated(self, entries, content, number=None):
-        """The same, compressed here."""
+        """Write a stream of bytes, which are compressed here; answers its number. entries: of its dictionary."""
         return self.put_stream(b"/Filter /FlateDecode " + entries, zlib.compress(content), number)
 
     def end(self, root, info):

@@ -1,5 +1,17 @@
 """What may be wrong with an exported folder, and what a client in another language says of it."""
 
+import json
+
+
+def misjudge(folder):
+    """Let golden.json have, of its second file, the answers to two examples exchanged, and no tolerance."""
+    golden = json.loads((folder / "golden.json").read_text())
+    row = golden["artifacts"][1]
+    row["tolerance"] = dict.fromkeys(row["tolerance"], 0)
+    row["answers"][0], row["answers"][1] = row["answers"][1], row["answers"][0]
+    (folder / "golden.json").write_text(json.dumps(golden))
+
+
 # what -> (a function that spoils the folder, a part of the line)
 WRONG = {
     "other bytes": (lambda f: (f / "model.tflite").write_bytes(b"x" * 999), "is not the file that golden.json has"),

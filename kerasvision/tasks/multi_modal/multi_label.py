@@ -32,5 +32,5 @@ class MultiModalMultiLabel(MultiModal, SeveralOfMany):
         return keras.Model(inputs, {"logits": self.dense(inputs)(self.num_classes, "logits")}, name=self.name)
 
     def embedding(self, graph):
-        """The fused vector."""
+        """The Keras tensor [B, width] of a graph that the logits are made of: all senses together."""
         return self.fusion.vector_of(graph.output["logits"])

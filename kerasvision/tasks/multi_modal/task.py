@@ -84,7 +84,7 @@ class MultiModal(Architecture):
 
     @property
     def settles(self):
-        """Whether `settle` weighs the senses."""
+        """bool: whether there is something to do for `settle` after training: weights of senses, of `fusions/late`."""
         return self.fusion.weighs_log_odds
 
     def settle(self, graph, batches):

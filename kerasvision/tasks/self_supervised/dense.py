@@ -81,7 +81,7 @@ class DenseContrast(SelfSupervised):
 
     @property
     def part_count(self):
-        """S."""
+        """int: S, how many parts of a picture are matched, over all levels of the backbone."""
         sides = positions_of(self.backbone, self.image_size)
         return math.prod(-(-side // -(-side // self.grid)) for side in sides)
 
