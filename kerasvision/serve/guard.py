@@ -6,11 +6,13 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.data.decode import look, on_host, still
+from kerasvision.data.decode import look, still
+from kerasvision.ops.inline import Inline
 from kerasvision.serve.health import PREFIX
 from kerasvision.serve.status import Code, ServingError, invalid
 
 MOST_PIXELS = 64_000_000  # of one image: a small file may hold a picture that fills the memory
+_TEXT = tf.TensorSpec([], tf.string)
 _DENIED = "a bearer token is needed: Authorization: Bearer TOKEN"
 
 
@@ -59,15 +61,24 @@ def check_images(encoded):
     return safe
 
 
+def _look_and_still(image_bytes):
+    """What `look` says, and as `still` the bytes to decode, where there is no problem."""
+    seen = look(image_bytes)
+    kept = tf.cond(seen["problem"] == "", lambda: still(image_bytes), lambda: tf.identity(image_bytes))
+    return seen | {"still": kept}
+
+
+_seen = Inline(_look_and_still, [_TEXT])  # a graph that is being computed must not hold up who comes next
+
+
 def _checked(value):
-    image_bytes = tf.constant(value)
     try:
-        seen = on_host(look)(image_bytes)
+        seen = _seen(value)
     except tf.errors.InvalidArgumentError:
         raise invalid("an image has a header that cannot be read; write it anew") from None
-    problem = seen["problem"].numpy().decode()
-    if int(np.prod(seen["hw"].numpy(), dtype=np.int64)) > MOST_PIXELS:
+    problem = seen["problem"].decode()
+    if int(np.prod(seen["hw"], dtype=np.int64)) > MOST_PIXELS:
         raise invalid(f"an image may have {MOST_PIXELS:,} pixels; make it smaller before it is sent")
     if problem:
         raise invalid(f"an image cannot be decoded: {problem}")
-    return on_host(still)(image_bytes).numpy()
+    return seen["still"]

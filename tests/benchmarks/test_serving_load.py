@@ -13,6 +13,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasvision.core.registry import create
-from kerasvision.export.targets.saved_model import write_saved_model
+from kerasvision.export.profile import Profile
+from kerasvision.export.targets.saved_model import FEATURES, write_saved_model
 from kerasvision.inference.served import Served
 from kerasvision.serve.batching import Batching
 from kerasvision.serve.servable import Servable
@@ -51,6 +53,21 @@ def model(tmp_path_factory):
     body = {"signature_name": "serving_bytes", "instances": [{"b64": base64.b64encode(held.getvalue()).decode()}]}
     (folder / "body.json").write_text(json.dumps(body))
     return folder / "models", held.getvalue(), folder / "body.json"
+
+
+def watched(folder, jpeg):
+    """A folder of the same model, whose contract has the profile of 200 parts of a photo, so that drift is watched."""
+    path = shutil.copytree(folder, folder.with_name("watched")) / "mobilenet" / "1"
+    signatures, photo = tf.saved_model.load(str(path)).signatures, np.asarray(Image.open(io.BytesIO(jpeg)))
+    kept, rng = Profile({"image": "image"}), np.random.default_rng(0)
+    for y, x in rng.integers(0, len(photo) - 224, (200, 2)):
+        image = photo[None, y : y + 224, x : x + 224]
+        outputs = {k: v.numpy() for k, v in signatures["serving_default"](image=tf.constant(image)).items()}
+        kept.see({"image": image}, outputs, signatures[FEATURES](image=tf.constant(image))["features"].numpy())
+    (path / "assets.extra").mkdir(exist_ok=True)
+    contract = {"artifacts": [], "inputs": {"image": {"kind": "image"}}, "profile": kept.result()}
+    (path / "assets.extra" / "contract.json").write_text(json.dumps(contract))
+    return path.parents[1]
 
 
 def alone(folder, jpeg, seconds=3.0):
@@ -121,17 +138,19 @@ class Started:
         return int(pathlib.Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * 4096
 
 
-def ours(model):
-    words = ["kerasvision", "serve", model[0], "--engine", "embedded", "--rest-api-port", "PORT", "--port", "0"]
-    return Started(words, "/v1/models/mobilenet:predict", model[2])
+def ours(folder, body):
+    words = ["kerasvision", "serve", folder, "--engine", "embedded", "--rest-api-port", "PORT", "--port", "0"]
+    return Started(words, "/v1/models/mobilenet:predict", body)
 
 
 def test_throughput_beside_the_graph_alone_and_other_servers(model, capsys):
     folder, jpeg, body = model
     rates = alone(folder, jpeg)
     (size, at_once), best = max(rates.items(), key=lambda row: row[1])
-    with ours(model) as server:
+    with ours(folder, body) as server:
         rows = {"embedded server": server.load(64, SECONDS)}
+    with ours(watched(folder, jpeg), body) as server:
+        rows["embedded server, watching for drift"] = server.load(64, SECONDS)
     path = folder / "mobilenet" / "1"
     peers = {
         "plain FastAPI": ("fastapi", "plain_fastapi", path, "PORT"),
@@ -149,11 +168,12 @@ def test_throughput_beside_the_graph_alone_and_other_servers(model, capsys):
             print(f"{name}: {row['per_second']:.1f}/s ({share:.2f}), p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     assert all(set(row["statuses"]) == {"200"} for row in rows.values())
     assert rows["embedded server"]["per_second"] > 0.8 * best
+    assert rows["embedded server, watching for drift"]["per_second"] > 0.8 * best
 
 
 def test_ten_times_the_load_is_refused_in_words_and_passes(model, capsys):
     """640 clients: every request is answered, with 200 or 429; memory stays; and 5 s later one waits no longer."""
-    with ours(model) as server:
+    with ours(model[0], model[2]) as server:
         server.load(640, 5)  # every size of batch has been seen
         calm, before = server.load(1, 3), server.resident()
         flood, after = server.load(640, SECONDS), server.resident()
