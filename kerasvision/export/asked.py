@@ -11,20 +11,22 @@ _ALONE = "ask by scores alone: --method occlusion, rise, of objects d_rise"
 
 class AskedFile:
     """What a file answers, in place of its graph (as `twin.graph.TwinGraph`, without slopes). Of a classifier or a
-    segmenter logits are logarithms of its probabilities, of independent labels of their odds; of a detector its
-    detections stand for raw outputs (`Targets.answered`).
+    segmenter logits are logarithms of its probabilities, of independent labels of their odds; of a detector, a
+    regressor or an embedder raw outputs are what its targets make of the answer (`Targets.raw_of`).
 
     path, runner: of the file. graph: a Keras model of its structure. Raises UsageError of other families.
     """
 
     def __init__(self, path, runner, graph):
         self._path, self._runner, self._graph, self._arch = path, runner, graph, runner.arch
-        self._answered, given = self._arch.targets().answered, self._arch.file_outputs()
+        self._targets, given = self._arch.targets(), self._arch.file_outputs()
+        self._answered = self._targets.answered
         is_known = set(self._answered) <= set(given) if self._answered else "probabilities" in given
         if not is_known or (not self._answered and list(self._arch.class_logits) != ["logits"]):
             raise UsageError(
-                f"{path} has no gradients, and by scores alone classifiers, segmenters and detectors are explained; "
-                f"{self._arch.registered_name} is none: name its run, a SavedModel or a .tflite"
+                f"{path} has no gradients, and by scores alone classifiers, segmenters, detectors, regressors and "
+                f"embedders are explained; {self._arch.registered_name} is none: name its run, a SavedModel or a "
+                ".tflite"
             )
 
     def has(self, tensor):
@@ -32,15 +34,15 @@ class AskedFile:
         raise UsageError(f"{self._path} does not show its inner tensors; {_ALONE}")
 
     def values(self, prepared, tensors):
-        """Prepared inputs by key, [B, ...], and a nest of the graph's outputs -> their values, float32 [B, ...]; of a
-        detector all outputs at once, for which `Targets.answered` come.
+        """Prepared inputs by key, [B, ...], and a nest of the graph's outputs -> their values, float32 [B, ...]; where
+        targets make raw outputs of the answer, all that they make, by key.
         """
         asked, outputs = tf.nest.flatten(tensors), tf.nest.flatten(self._graph.output)
         if any(all(tensor is not one for one in outputs) for tensor in asked):
             raise UsageError(f"{self._path} does not show its inner tensors; {_ALONE}")
         answer = self.predicted(prepared)
         if self._answered:
-            return {key: tf.cast(answer[key], tf.float32) for key in self._answered}
+            return self._targets.raw_of(answer)
         logits = tf.constant(self._logits(np.asarray(answer["probabilities"])))
         return tf.nest.map_structure(lambda _: logits, tensors)
 

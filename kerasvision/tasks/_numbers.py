@@ -30,11 +30,18 @@ class NumberTarget(Target):
 
 @dataclasses.dataclass(frozen=True)
 class NumberTargets(Targets):
-    """arch: a `NumbersModel`."""
+    """arch: a `NumbersModel` with `answered` and `raw_of_answer`, as `Regressing` has them."""
 
     arch: typing.Any
 
     flags: typing.ClassVar[dict[str, str]] = {"label": "a number by its name (default: the first two)"}
+
+    @property
+    def answered(self):
+        return self.arch.answered
+
+    def raw_of(self, answer):
+        return self.arch.raw_of_answer({key: tf.cast(answer[key], tf.float32) for key in self.answered})
 
     def chosen(self, raw, geometry, classes, asked):
         values = self.arch.decode(raw, {})["values"][0].numpy()

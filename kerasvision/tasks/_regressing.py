@@ -151,6 +151,23 @@ class Regressing(NumbersModel):
         share = tf.clip_by_value(targets["values"], _NEARLY, 1.0 - _NEARLY)
         return targets | {"values": tf.math.log(share) - tf.math.log1p(-share)}
 
+    @property
+    def answered(self):
+        """The keys of an answer that all raw outputs follow from."""
+        return {"quantile": ("quantiles",), "heteroscedastic": ("values", "deviation")}.get(self.objective, ("values",))
+
+    def raw_of_answer(self, answer):
+        """What `decode` makes an answer of: raw outputs by key. answer: `answered`, float32 [B, N] or [B, N, Q], in the
+        unit of the targets.
+        """
+        center, scale = self.standard
+        if self.objective == "quantile":
+            return self.ideal_raw({"values": (answer["quantiles"] - center[:, None]) / scale[:, None]})
+        raw = {"values": (answer["values"] - center) / scale}
+        if self.objective == "heteroscedastic":
+            raw["log_variance"] = 2 * tf.math.log(answer["deviation"] / scale)
+        return self.ideal_raw(raw)
+
     def compare(self, reference, other):
         error, flip = super().compare(reference, other)
         if self.objective == "quantile":

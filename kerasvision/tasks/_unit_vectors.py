@@ -38,8 +38,11 @@ class NeighborTarget(Target):
 
 @dataclasses.dataclass(frozen=True)
 class VectorTargets(Targets):
-    """The embedding as a whole, or its likeness to another one."""
+    """The embedding as a whole, or its likeness to another one. Of a file that shows its answer alone, the embedding
+    has length 1, so that the whole is its cosine with the example's own.
+    """
 
+    answered: typing.ClassVar[tuple[str, ...]] = ("embedding",)
     flags: typing.ClassVar[dict[str, str]] = {
         "like": "the cosine with another input (default: the embedding as a whole)"
     }

@@ -58,6 +58,12 @@ class Targets(abc.ABC):
     flags: typing.ClassVar[dict[str, str]]
     answered: typing.ClassVar[tuple[str, ...]] = ()
 
+    def raw_of(self, answer):
+        """What stands for raw outputs where a file shows its answer alone, key -> float32 tensor [B, ...]. answer: what
+        the file gives, of which `answered` are there.
+        """
+        return {key: tf.cast(answer[key], tf.float32) for key in self.answered}
+
     @abc.abstractmethod
     def chosen(self, raw, geometry, classes, asked):
         """The targets of one example, a list; where nothing is asked for, those that matter most in its answer.

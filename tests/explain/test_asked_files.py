@@ -15,8 +15,13 @@ from kerasvision.core.registry import create
 from kerasvision.explain.base import Explainable, explainable
 from kerasvision.explain.masks import drawn as drawn_masks
 from kerasvision.export.asked import AskedFile
+from kerasvision.export.base import Job
+from kerasvision.export.targets.onnx import ONNX
+from kerasvision.inference.served import Served
 from kerasvision.ops.nms import Suppression
+from tests.contract import contracts
 from tests.contract.cases import CASES
+from tests.export.random_models import randomized
 from tests.export.scene_promises import drawn, promising, written
 
 FEW = {"masks": 48, "grid": 4, "seed": 3}
@@ -155,7 +160,68 @@ def test_values_of_volumes_are_not_rounded():
     np.testing.assert_array_equal(runner.given["volume"], values)
 
 
+NUMBERS = {
+    "unbounded": {"objective": "huber", "center": (3.0, -1.0), "scale": (2.0, 0.5)},
+    "bounded": {"objective": "mse", "low": -1.0, "high": 4.0},
+    "quantile": {"objective": "quantile", "center": (3.0, -1.0), "scale": (2.0, 0.5)},
+    "bounded quantiles": {"objective": "quantile", "low": -1.0, "high": 4.0},
+    "heteroscedastic": {"objective": "heteroscedastic", "center": (3.0, -1.0), "scale": (2.0, 0.5)},
+}
+
+
+class Answers:
+    """A runner in whose file the trained graph and its decoding are."""
+
+    def __init__(self, arch, graph):
+        self.arch, self._graph = arch, graph
+
+    def infer(self, inputs):
+        raw = self._graph(self.arch.normalize(inputs), training=False)
+        return {key: value.numpy() for key, value in self.arch.decode(raw, self.arch.no_geometry(inputs)).items()}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_of_numbers_raw_outputs_are_those_that_make_the_answer(name):
+    """Of each objective, so that a target of the file has the trained model's score; quantiles come sorted."""
+    empty = {"num_outputs": 2, "center": (), "scale": (), "low": None, "high": None, "image_size": (16, 16)}
+    arch = dataclasses.replace(CASES["regression/regressor"].make(), **(empty | NUMBERS[name]))
+    graph = randomized(arch.build(), 5)
+    image = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    own = Explainable(arch, graph, ("x", "y"))
+    asked = Explainable(arch, graph, ("x", "y"), AskedFile("model.onnx", Answers(arch, graph), graph))
+    wanted = own.raw(image)
+    if "values" in wanted and wanted["values"].shape.rank == 3:
+        wanted["values"] = tf.sort(wanted["values"], -1)
+    for key, value in asked.raw(image).items():
+        np.testing.assert_allclose(value, wanted.pop(key), rtol=1e-3, atol=1e-3)
+    assert not wanted
+    targets = [model.targets(image[0], {}, label=("y",)) for model in (own, asked)]
+    assert targets[0][0].text == targets[1][0].text
+    np.testing.assert_allclose(*(m.scores(image, t[0]) for m, t in zip((own, asked), targets, strict=True)), rtol=1e-4)
+
+
+def test_an_embedders_file_is_explained_by_its_unit_vectors(tmp_path):
+    """An .onnx: likeness to another example as the graph has it; the whole is the cosine with its own vector."""
+    case = CASES["embedding/pairs"]
+    arch = case.make()
+    graph = randomized(contracts.built(arch), 3)
+    path = ONNX().write(Job(Served(arch, graph, case.classes), "pairs", 1, tmp_path, (), ()))
+    own = Explainable(arch, graph, tuple(case.classes))
+    asked = Explainable(arch, graph, tuple(case.classes), AskedFile(path, ONNX().open(path, arch), graph))
+    rng = np.random.default_rng(0)
+    image, other = rng.integers(0, 256, (2, *arch.image_size, 3), np.uint8)
+    explainer = create("explainers/occlusion", square=0.5, stride=0.25)
+    (whole,) = asked.targets(image, {})
+    vectors = own.predicted(np.stack([image, other]))["embedding"].numpy()
+    np.testing.assert_allclose(asked.scores(np.stack([image, other]), whole), vectors @ vectors[0], atol=1e-5)
+    (like,), (trained,) = (model.targets(image, {}, like=other) for model in (asked, own))
+    assert like.text == trained.text == f"likeness {vectors[0] @ vectors[1]:.3f}"
+    heats = [explainer.explain(model, image, target) for model, target in ((asked, like), (own, trained))]
+    assert np.abs(heats[1]).max() > 1e-4
+    np.testing.assert_allclose(*heats, atol=1e-5)
+
+
 def test_other_families_are_one_line():
-    arch = CASES["regression/regressor"].make()
-    with pytest.raises(UsageError, match="segmenters and detectors are explained; regression/regressor is none"):
+    arch = CASES["text_recognition/crnn"].make()
+    with pytest.raises(UsageError, match="regressors and embedders are explained; text_recognition/crnn is none"):
         AskedFile("model.onnx", Volumes(arch), arch.build())
