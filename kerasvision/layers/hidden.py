@@ -22,6 +22,7 @@ LOCAL = (  # layers that see neighbors; pooling counts hidden ones as zeros wher
     *("AveragePooling2D", "Conv2D", "Cropping2D", "DepthwiseConv2D", "MaxPooling2D", "SeparableConv2D"),
     "ZeroPadding2D",
 )
+SUMMING = ("GlobalResponseNormalization",)  # layers that see all positions, in which those of 0 have no part
 
 
 @keras.utils.register_keras_serializable("kerasvision")
@@ -104,7 +105,7 @@ def hidden_within(image, levels, patch, what):
         layer = made_by(tensor)
         given = [made[id(one)] for one in called_with(tensor)]
         fresh = layers.setdefault(layer.name, _cloned(layer, what))
-        if _is_local(layer):
+        if _sees_others(layer):
             given = [masks.hide(one) for one in given]
         if isinstance(fresh, VisibleBatchNormalization):
             given = [*given, masks.of(given[0])]
@@ -159,7 +160,10 @@ class _Masks:
         return self._hidden[id(tensor)][1]
 
 
-def _is_local(layer):
+def _sees_others(layer):
+    """Whether a layer sees other positions than its own."""
+    if type(layer).__name__ in SUMMING:
+        return True
     if type(layer).__name__ not in LOCAL:
         return False
     return getattr(layer, "kernel_size", (2, 2)) != (1, 1)
@@ -167,7 +171,7 @@ def _is_local(layer):
 
 def _cloned(layer, what):
     kind, config = type(layer), layer.get_config()
-    if kind.__name__ not in (*POINTWISE, *LOCAL):
+    if kind.__name__ not in (*POINTWISE, *LOCAL, *SUMMING):
         raise UsageError(
             f"{what} has {layer.name}, a {kind.__name__}, which looks at more than a position's neighbors, or is not "
             "known here, so that what is hidden cannot be kept hidden; take a backbone without attention, such as "

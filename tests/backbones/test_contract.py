@@ -22,7 +22,7 @@ TINY = {  # a registered backbone without a line here fails
     "efficientnet": [{}, {"variant": "v2_b0"}, {"variant": "v2_b0", "attention": "cbam"}],
     "densenet": [{}, {"attention": "eca"}],
     "inception": [{}, {"attention": "se"}],
-    "convnext": [{}],
+    "convnext": [{}, {"version": 2, "size": "atto"}],
     "csp_darknet": [{}],
     "mix_transformer": [{}],
     "unet_encoder": [{"width": 4}],

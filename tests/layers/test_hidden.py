@@ -45,6 +45,7 @@ CASES = [
     ("unet_encoder", {"width": 4, "depth": 3}, True),
     ("resnet", {}, False),
     ("convnext", {}, False),
+    ("convnext", {"version": 2, "size": "atto"}, True),
 ]
 
 
