@@ -27,6 +27,7 @@ PREPARATIONS = {
     "measure_uncertainty.py",
     "prepare_angles.py",
     "prepare_cells.py",
+    "prepare_easy_vqa.py",
     "prepare_photographs.py",
     "prepare_reviews.py",
     "prepare_shapes.py",
@@ -37,6 +38,7 @@ PREPARATIONS = {
 SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
     "adversarial_fashion_mnist.py": ("plain", "adversarial", "fast", "trades", "teacher", "preprocessed", "hidden"),
+    "ask_easy_vqa.py": ("recipe", "combinations"),
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
     "classify_reviews.py": ("recipe", "words", "joined"),
@@ -140,6 +142,8 @@ def _two_steps(recipe, tmp_path):
         sizes = {"volume_size": (4, 8, 8)}
     elif recipe.data.registered_name == "sources/table":
         sizes = {"length": 32, "words": 8}
+    elif recipe.data.registered_name == "sources/senses":
+        sizes = {"image_size": (32, 32)}
     elif recipe.data.registered_name == "sources/moving":
         sizes = {}
     else:
@@ -180,6 +184,11 @@ def _drawn(source, tmp_path):
         rows = [f"text {n} of {'ab'[n % 2]}s,{'ab'[n % 2]}\n" for n in range(40)]
         (tmp_path / "rows.csv").write_text("".join(["text,label\n", *rows]))
         return dataclasses.replace(source, path=str(tmp_path / "rows.csv"))
+    if kind == "senses":
+        files = sorted((_drawn_folder(tmp_path) and tmp_path / "data").rglob("*.png"))
+        rows = [f"{f.relative_to(tmp_path)},is it {'ab'[n % 2]}?,{f.parent.name}\n" for n, f in enumerate(files)]
+        (tmp_path / "rows.csv").write_text("".join(["image,text,label\n", *rows]))
+        return dataclasses.replace(source, path=str(tmp_path / "rows.csv"), test_fraction=0.2)
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
     if kind == "rendered_scene":
