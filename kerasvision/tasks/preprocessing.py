@@ -20,6 +20,14 @@ class Preprocessing(Component):
     def serving_inputs(self) -> dict[str, Input]:
         """What a user sends, batched: `{"image": Input(TensorSpec([None, None, None, 3], tf.uint8), "image")}`."""
 
+    def served_sets(self) -> dict[str, tuple[str, ...]]:
+        """name -> keys of serving inputs that a user may send without the others, which `completed` adds."""
+        return {}
+
+    def completed(self, sent):
+        """Serving inputs of one of `served_sets`, batched, pictures also encoded -> all of them, by key."""
+        raise NotImplementedError(f"{self.registered_name} takes all of its inputs")
+
     def resources(self) -> dict[str, Resource]:
         """name -> what the model looks things up in, which travels with it as an asset; `table` gives it to
         `geometry`.

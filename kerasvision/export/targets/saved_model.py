@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
-from kerasvision.export import explained, suspected
+from kerasvision.export import explained, partial, suspected
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.goldens import check_written, write_goldens
 from kerasvision.export.heat import WORD
@@ -29,8 +29,9 @@ class SavedModel(Exporter):
 
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, where pictures are among
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
-    are the prediction's keys. A classifier of images also has `serving_features`: its embedding,
-    `features` float32 [B, D]. The asset `labels.txt` has the class names; `export.goldens` says what golden.npz holds.
+    are the prediction's keys. A classifier of images also has `serving_features`: its embedding, `features` float32
+    [B, D]; a model of several senses one for each set of them (`export.partial`). The asset `labels.txt` has the class
+    names; `export.goldens` says what golden.npz holds.
     explain, suspect: a further signature of that name, of a classifier of images: see `export.explained` and
     `export.suspected`.
     """
@@ -113,9 +114,12 @@ def write_saved_model(served, path, explain=False, held_out=None):
     module.serve = served.serve
     # TensorFlow names a signature's inputs by the function's arguments, so the dict is spelled out
     signatures = {"serving_default": spelled(served.serve, served.arch.serving_specs())}
-    if encoded := served.encoded_specs():
-        module.serve_bytes = served.serve_bytes()
+    encoded = served.encoded_specs()
+    module.serve_bytes = served.serve_bytes() if encoded else None
+    if encoded:
         signatures["serving_bytes"] = spelled(module.serve_bytes, encoded)
+    for name, (function, specs) in partial.partial_signatures(served, module.serve_bytes).items():
+        signatures[name] = spelled(function, specs)
     if served.features:
         module.features = served.features
         signatures[FEATURES] = spelled(served.features, served.arch.serving_specs())
@@ -169,6 +173,7 @@ def check_signatures(path, signatures, judge):
             yield f"has other words in assets/{name}.txt than the trained model"
     if "serving_bytes" in signatures:
         yield from _check_bytes(signatures["serving_bytes"], judge)
+    yield from partial.check(signatures, judge)
     if FEATURES in signatures:
         yield from _check_features(signatures[FEATURES], judge)
     if explained.SIGNATURE in signatures:

@@ -7,16 +7,14 @@ Warehousing and Mining 3(3), 1-13).
 import dataclasses
 import typing
 
-import tf_keras as keras
-
 from kerasvision.core.registry import architectures
 from kerasvision.tasks._several_of_many import SeveralOfMany
-from kerasvision.tasks.multi_modal.task import MultiModal
+from kerasvision.tasks.multi_modal._logits import ClassesOfSenses
 
 
 @architectures.register("multi_modal/multi_label")
 @dataclasses.dataclass(frozen=True)
-class MultiModalMultiLabel(MultiModal, SeveralOfMany):
+class MultiModalMultiLabel(ClassesOfSenses, SeveralOfMany):
     """Like `multi_modal/classifier`, with independent classes. thresholds, top_k: see `SeveralOfMany`."""
 
     num_classes: int = 0
@@ -25,12 +23,3 @@ class MultiModalMultiLabel(MultiModal, SeveralOfMany):
     top_k: int = 0
 
     name: typing.ClassVar[str] = "multi_label_multi_modal"
-
-    def build(self):
-        self.require_classes()
-        inputs = self.graph_inputs()
-        return keras.Model(inputs, {"logits": self.dense(inputs)(self.num_classes, "logits")}, name=self.name)
-
-    def embedding(self, graph):
-        """The Keras tensor [B, width] of a graph that the logits are made of: all senses together."""
-        return self.fusion.vector_of(graph.output["logits"])
