@@ -16,9 +16,8 @@ hidden 0.166.
     onnx               0.3483    0.0000   15.9 MB   13.4
 
 Beside ultralytics' YOLOv8n (8.4.190) from its configuration without downloaded weights, on the same scenes in the same
-803 s each, one after the other on the two quiet cores (tests/benchmarks/test_detection_peer.py, four epochs of
-fine-tuning): AP50 0.466 against 0.112, 4.2 times. In that run ultralytics computed on one of the two cores, as it does
-by itself; the benchmark now gives it both.
+851 s each, one after the other on two quiet cores (AVX-512, AMD EPYC; tests/benchmarks/test_detection_peer.py, four
+epochs of fine-tuning, both cores for each): AP50 0.466 against 0.138, 3.4 times; AP 0.313 against 0.070.
 """
 
 from _stamps import detector, quantization_aware

@@ -1,5 +1,6 @@
 """`kerasvision card ARTIFACT`: the model card of an exported package, and what it was made with."""
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -25,10 +26,32 @@ def configure(parser):
     )
     parser.add_argument("--trust", metavar="FILE", help="the trust.json of this model, taken whole")
     parser.add_argument("--groups", metavar="FILE", help="what `evaluate --by COLUMN --json` printed of this model")
+    parser.add_argument("--modalities", metavar="FILE", help="what `modalities --json` printed of this model")
     parser.add_argument("--explanations", metavar="PNG", help="a picture that `explain` drew of this model")
 
 
 PICTURE = "explanations.png"  # beside the card
+
+
+@dataclasses.dataclass(frozen=True)
+class _Printed:
+    """What a JSON document of a command holds at least. what: its figures, by: the command, in words."""
+
+    what: str
+    by: str
+    keys: frozenset
+
+
+_GROUPS = _Printed(
+    "groups",
+    "kerasvision evaluate RUN --by COLUMN --json",
+    frozenset({"name", "split", "by", "metric", "examples", "groups"}),
+)
+_SENSES = _Printed(
+    "senses",
+    "kerasvision modalities RUN --json",
+    frozenset({"name", "split", "examples", "unit", "chance", "sets", "shares", "changed", "warnings"}),
+)
 
 
 def run(args):
@@ -40,9 +63,11 @@ def run(args):
     from kerasvision.export.package.sbom import bill_of_materials
 
     contract = read_contract(args.artifact)
-    found, drawn, groups = _robustness(args, contract), _explanations(args), _groups(args, contract)
+    found, drawn = _robustness(args, contract), _explanations(args)
+    groups = _printed(args.groups, _GROUPS, args.artifact, contract)
+    senses = _printed(args.modalities, _SENSES, args.artifact, contract)
     words = Words(args.intended_use, args.limits, args.data_notes, args.license)
-    text = markdown(contract, words, found, PICTURE if drawn else "", groups, _trust(args, contract))
+    text = markdown(contract, words, found, PICTURE if drawn else "", groups, _trust(args, contract), senses)
     out = pathlib.Path(args.out)
     try:
         write_text(out / "card.md", text)
@@ -78,22 +103,20 @@ def _trust(args, contract):
     return found
 
 
-def _groups(args, contract):
-    """The figures of each group of the model of this contract, or None."""
+def _printed(path, kind, artifact, contract):
+    """What a command has printed of the model of this contract, or None without a path. kind: a `_Printed`."""
     from kerasvision.core.errors import KerasVisionError, UsageError
 
-    if not args.groups:
+    if not path:
         return None
     try:
-        found = json.loads(pathlib.Path(args.groups).read_text(encoding="utf-8"))
+        found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise KerasVisionError(f"{args.groups} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not isinstance(found, dict) or not {"name", "split", "by", "metric", "examples", "groups"} <= set(found):
-        raise KerasVisionError(
-            f"{args.groups} holds no figures of groups; `kerasvision evaluate RUN --by COLUMN --json` prints them"
-        )
+        raise KerasVisionError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(found, dict) or not kind.keys <= set(found):
+        raise KerasVisionError(f"{path} holds no figures of {kind.what}; `{kind.by}` prints them")
     if found["name"] != contract["recipe"]["name"]:
-        raise UsageError(f"{args.groups} is of {found['name']}, and {args.artifact} is {contract['recipe']['name']}")
+        raise UsageError(f"{path} is of {found['name']}, and {artifact} is {contract['recipe']['name']}")
     return found
 
 

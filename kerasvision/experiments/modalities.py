@@ -38,7 +38,8 @@ class Report:
     looks at nothing and says what is most frequent in training, or its mean. sets: a `Figure` a set. shares: a `Figure`
     a sense, which add up to the last set's value less chance. changed: sense -> the share of answers that change where
     the sense is exchanged among the examples of a batch that have it. agreement: (sense, sense, share of examples on
-    which both alone say the same). warnings: lines.
+    which both alone say the same). warnings: lines. name,
+    split: of the recipe, and which was judged.
     """
 
     examples: int
@@ -49,6 +50,8 @@ class Report:
     changed: dict
     agreement: tuple
     warnings: tuple
+    name: str = ""
+    split: str = ""
 
     def to_json(self):
         """A dict of strings, numbers and lists."""
@@ -66,7 +69,8 @@ def modalities_of(folder, judged="test"):
     constant = _constant(run.arch, splits["train"])
     scores = _scores(seen, constant, run.arch.label_keys[0])
     changed = dict(zip(senses, seen.changed, strict=True))
-    return report_of(senses, scores, changed, tuple(_agreement(run.arch, seen)), unit, splits[judged].groups)
+    report = report_of(senses, scores, changed, tuple(_agreement(run.arch, seen)), unit, splits[judged].groups)
+    return dataclasses.replace(report, name=run.recipe.name, split=judged)
 
 
 def draw(report, path):

@@ -38,7 +38,6 @@ class Inline:
             tf.graph_util.import_graph_def(traced.graph.as_graph_def(), name="")
         taken = [graph.get_tensor_by_name(tensor.name) for tensor in traced.inputs]
         given = {key: graph.get_tensor_by_name(tensor.name) for key, tensor in traced.structured_outputs.items()}
-        alone = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1, device_count={"GPU": 0}
-        )
+        alone = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+        alone.session_inter_op_thread_pool.add(num_threads=1)  # of its own: that of all sessions keeps its size
         return tf.compat.v1.Session(graph=graph, config=alone).make_callable(given, taken, accept_options=True)

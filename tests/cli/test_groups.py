@@ -113,12 +113,21 @@ def test_the_card_has_them(run, digits_tflite, tmp_path, capsys):
     assert "Figures of each group" not in markdown(read_contract(digits_tflite))
 
 
-def test_groups_of_another_model_are_refused(digits_tflite, tmp_path, capsys):
-    for text, line in (("{}", "holds no figures of groups"), ("x", "cannot be read")):
-        (tmp_path / "groups.json").write_text(text)
-        assert main(["card", str(digits_tflite), "--groups", str(tmp_path / "groups.json")]) == 1
+ABOUT = {
+    "groups": {"name": "flowers", "split": "test", "by": "site", "metric": "accuracy", "examples": 0, "groups": {}},
+    "modalities": dict.fromkeys(("split", "examples", "unit", "chance", "sets", "shares", "changed", "warnings"))
+    | {"name": "flowers"},
+}
+
+
+@pytest.mark.parametrize(("flag", "what"), [("groups", "groups"), ("modalities", "senses")])
+def test_figures_of_another_model_are_refused(flag, what, digits_tflite, tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    words = ["card", str(digits_tflite), f"--{flag}", str(file), "--out", str(tmp_path)]
+    for text, line in (("{}", f"holds no figures of {what}; `kerasvision "), ("x", "cannot be read")):
+        file.write_text(text)
+        assert main(words) == 1
         assert line in capsys.readouterr().err
-    about = {"name": "flowers", "split": "test", "by": "site", "metric": "accuracy", "examples": 0, "groups": {}}
-    (tmp_path / "groups.json").write_text(json.dumps(about))
-    assert main(["card", str(digits_tflite), "--groups", str(tmp_path / "groups.json")]) == 2
-    assert "is of flowers, and" in capsys.readouterr().err
+    file.write_text(json.dumps(ABOUT[flag]))
+    assert main(words) == 2
+    assert "is of flowers, and" in capsys.readouterr().err and not (tmp_path / "card.md").exists()

@@ -9,6 +9,7 @@ from sklearn.metrics import hamming_loss, r2_score
 from kerasvision.cli.main import main
 from kerasvision.core.registry import sources
 from kerasvision.experiments.modalities import GIVES_AWAY, modalities_of, report_of
+from kerasvision.export.package.senses import section
 from kerasvision.metrics.contributions import sets_of
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
@@ -49,6 +50,12 @@ def test_it_is_said_as_a_table_as_json_and_as_a_chart(run, tmp_path, capsys):
     assert main(["modalities", str(folder), "--json", "--draw", str(tmp_path / "chart.png")]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {share["name"] for share in report["shares"]} == {"text", "numbers"}
+    (card,) = section(report)
+    for figure in (*report["sets"], *report["shares"]):
+        line = next(line for line in card.splitlines() if line.startswith(f"| {figure['name']} | "))
+        assert f"{figure['value']:.4f}" in card and line.count("|") >= 3
+    assert "360 examples of the test split" in card and "0.5000 by chance" in card
+    assert all(f"- {line.split(':')[0]}" in card for line in report["warnings"]) and report["warnings"]
     assert (tmp_path / "chart.png").stat().st_size > 5000
     if planted == "noise":  # of both runs the same
         assert main(["modalities", str(folder)]) == 0

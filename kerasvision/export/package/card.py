@@ -6,13 +6,14 @@ not said.
 import base64
 import dataclasses
 import json
-import re
 
 from kerasvision.core.direction import direction_of, goodness
 from kerasvision.core.escaping import html_text, markdown_code, markdown_text
 from kerasvision.core.format import human_bytes
 from kerasvision.core.intervals import folded, spelled
 from kerasvision.export.directions import directions_in
+from kerasvision.export.package import senses
+from kerasvision.export.package.table import table
 from kerasvision.export.package.trust import sections
 
 NOT_SAID = "*Not said. Whoever publishes this model should say it.*"
@@ -31,12 +32,13 @@ class Words:
     license: str = ""
 
 
-def markdown(contract, words=Words(), robustness=None, explanations="", groups=None, trust=None):
+def markdown(contract, words=Words(), robustness=None, explanations="", groups=None, trust=None, modalities=None):
     """The card as Markdown.
 
     robustness: what `kerasvision robustness` measured of this model, or None. explanations: a picture that `kerasvision
     explain` drew, as the card links it, or "". groups: what `kerasvision evaluate --by` found (`api.evaluate_groups`),
-    or None. trust: what `kerasvision trust` wrote, taken whole, or None.
+    or None. trust: what `kerasvision trust` wrote, taken whole, or None. modalities: what `kerasvision modalities
+    --json` printed, or None.
     """
     parts = [
         f"# {markdown_text(contract['name'])}, version {contract['version']}",
@@ -46,6 +48,7 @@ def markdown(contract, words=Words(), robustness=None, explanations="", groups=N
         f"## Figures\n\n{_figures(contract)}",
         *_classes(contract),
         *_groups(groups),
+        *senses.section(modalities),
         *_robustness(robustness),
         *_explanations(explanations),
         *(["## Trust", *sections(trust, level=3)] if trust else []),
@@ -102,7 +105,7 @@ def _details(contract):
         "gives": _tensors(contract["outputs"]),
         "made with": markdown_text(contract["created_with"]),
     }
-    return _table(("", ""), [(k, v) for k, v in rows.items() if v])
+    return table(("", ""), [(k, v) for k, v in rows.items() if v])
 
 
 def _backbone(held):
@@ -133,7 +136,7 @@ def _figures(contract):
     rows = folded(contract["metrics"]).items()
     held = [(markdown_text(k.split("/", 1)[1]), spelled(*row)) for k, row in rows if k.count("/") == 1]
     split = markdown_text(split)
-    return f"Of the trained model, on {examples} examples of the {split} split.\n\n{_table(('metric', 'value'), held)}"
+    return f"Of the trained model, on {examples} examples of the {split} split.\n\n{table(('metric', 'value'), held)}"
 
 
 def _by_class(contract):
@@ -155,7 +158,7 @@ def _classes(contract):
         for name in contract["classes"]
     ]
     rows = [row for row in rows if any(row[1:])]
-    return [f"## Figures of each class\n\n{_table(('class', *map(markdown_text, found)), rows)}"]
+    return [f"## Figures of each class\n\n{table(('class', *map(markdown_text, found)), rows)}"]
 
 
 def _groups(found):
@@ -171,7 +174,7 @@ def _groups(found):
         rows.append((markdown_text(name or "(empty)"), row["examples"], *figures))
     by = markdown_text(found["by"])
     said = f"Of the {found['examples']} examples of the {markdown_text(found['split'])} split, by {by}."
-    return [f"## Figures of each group\n\n{said}\n\n{_table((by, 'examples', *map(markdown_text, shown)), rows)}"]
+    return [f"## Figures of each group\n\n{said}\n\n{table((by, 'examples', *map(markdown_text, shown)), rows)}"]
 
 
 def _robustness(found):
@@ -187,7 +190,7 @@ def _robustness(found):
         f"arXiv:1903.12261), on {found['examples']} examples of the {markdown_text(found['split'])} split; "
         f"{found['clean']:.4f} without."
     )
-    return [f"## Robustness\n\n{said}\n\n{_table(('corruption', *map(markdown_text, severities)), rows)}"]
+    return [f"## Robustness\n\n{said}\n\n{table(('corruption', *map(markdown_text, severities)), rows)}"]
 
 
 def _explanations(link):
@@ -215,7 +218,7 @@ def _files(contract):
         )
     metric = markdown_text(_any_artifact(contract)["agreement"]["metric"])
     head = ("file", "size", "ms", metric, "change from the trained model (95 %)", "changed answers", "sha256")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _limits(contract, robustness, groups):
@@ -261,7 +264,7 @@ def _weakest_group(contract, found):
 
 def _owed(contract):
     rows = [(markdown_text(k), markdown_text(v)) for k, v in _flat(contract["preprocess"])]
-    return "Files that take the graph's own size are owed this; a SavedModel does it itself.\n\n" + _table(
+    return "Files that take the graph's own size are owed this; a SavedModel does it itself.\n\n" + table(
         ("", ""), rows
     )
 
@@ -278,10 +281,3 @@ def _flat(held, before=""):
 
 def _any_artifact(contract):
     return contract["artifacts"][0]
-
-
-def _table(head, rows):
-    def line(cells):
-        return "| " + " | ".join(re.sub(r"\s+", " ", str(c)).replace("|", "\\|") for c in cells) + " |"
-
-    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])

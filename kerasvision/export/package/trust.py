@@ -1,7 +1,9 @@
 """trust.json in words: what was measured of a model and of each of its files, with intervals, and what was not."""
 
 from kerasvision.core.escaping import markdown_code, markdown_text
+from kerasvision.export.package.table import table
 
+_HEAD = ("model", "figure", "value", "examples", "how")
 _SAYS = {
     "clean": "On images as they are.",
     "corrupted": "Under noise, blur, weather, compression (Hendrycks, Dietterich 2019, arXiv:1903.12261).",
@@ -40,16 +42,11 @@ def _section(name, found, marks):
         for figure, row in held["figures"].items():
             ends = row["interval"]
             within = f" ({ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
-            rows.append((what, markdown_text(figure), f"{row['value']:.4f}{within}", held["examples"], held["how"]))
-    parts = [f"{marks} {name.capitalize()}", _SAYS[name], *([_table(rows)] if rows else [])]
+            about = held["examples"], markdown_text(held["how"])
+            rows.append((what, markdown_text(figure), f"{row['value']:.4f}{within}", *about))
+    parts = [f"{marks} {name.capitalize()}", _SAYS[name], *([table(_HEAD, rows)] if rows else [])]
     parts += [f"- Not measured of {', '.join(whose)}: {markdown_text(why)}." for why, whose in missing.items()]
     return "\n\n".join(parts)
-
-
-def _table(rows):
-    head = ("model", "figure", "value", "examples", "how")
-    cells = [head, ("---",) * len(head), *((m, f, v, str(n), markdown_text(how)) for m, f, v, n, how in rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def files_of(found):
