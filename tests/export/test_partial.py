@@ -113,11 +113,11 @@ def test_a_request_leaves_out_what_it_has_not(made, tmp_path):
         status, answer = client.predict("shop", {"signature_name": "serving_bytes_image_text", "instances": [one]})
         assert status == 200
         wanted = with_flags(made[1], rows, ("image", "text"))["probabilities"][0]
-        np.testing.assert_allclose(answer["predictions"][0]["probabilities"], wanted, atol=1e-5)
+        np.testing.assert_allclose(answer["predictions"][0], wanted, atol=1e-5)
         body = {"signature_name": "serving_text", "instances": [{"text": rows["text"][1].decode()}]}
         status, answer = client.predict("shop", body)
         wanted = with_flags(made[1], rows, ("text",))["probabilities"][1]
-        np.testing.assert_allclose(answer["predictions"][0]["probabilities"], wanted, atol=1e-5)
+        np.testing.assert_allclose(answer["predictions"][0], wanted, atol=1e-5)
         status, answer = client.predict("shop", {"signature_name": "serving_text", "instances": [{"text": 3.5}]})
         assert status == 400 and "text" in answer["error"]
         status, answer = client.predict("shop", {"signature_name": "serving_text_numbers", "instances": [one]})
