@@ -18,6 +18,8 @@ def color_looks(image, boxes_xyxy):
     image: uint8 or float [B, H, W, 3] of 0 to 255, H and W known. boxes_xyxy: float32 [B, N, 4], pixels; what lies
     outside of the picture is as its border.
     """
+    if not boxes_xyxy.shape[1]:
+        return tf.zeros([len(boxes_xyxy), 0, SIZE])
     colors = _sampled(image, boxes_xyxy) * ((BINS - 1) / 255.0)
     knots = tf.range(BINS, dtype=tf.float32)
     weights = tf.nn.relu(1.0 - tf.abs(colors[..., None] - knots))  # [B, N, P, 3, BINS]

@@ -45,6 +45,7 @@ def test_a_histogram_of_colors_in_closed_form():
     wanted[0, 1, 0, 0], wanted[0, 2, 0, 0], wanted[1:, 1, 0, 0] = np.sqrt(0.875), np.sqrt(0.125), 1.0
     np.testing.assert_allclose(looks, wanted.reshape(3, -1), atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(looks, axis=1), 1.0, atol=1e-5)
+    assert color_looks(image, np.zeros((1, 0, 4), np.float32)).shape == (1, 0, BINS**3)
     crop = image[:, :, :18].astype(np.uint8)
     np.testing.assert_allclose(Colors()({"image": crop})["embedding"][0], looks[1], atol=1e-6)
 
