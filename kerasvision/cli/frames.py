@@ -220,6 +220,8 @@ def _keep(follower, path, frame, done, outputs, args):
     """What to type to go on."""
     from kerasvision.systems.base import save_state
 
+    if vars(args).get("offline") is not None:
+        return "nothing is written, since --offline waits for the end"
     if path is None:
         return "nothing is kept without --mot or --draw"
     beside = {"next": frame.number + 1, "size": list(frame.pixels.shape[:2])}

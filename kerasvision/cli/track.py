@@ -7,6 +7,7 @@ import sys
 import typing
 
 from kerasvision.cli.frames import add_flags, check_files, go_through
+from kerasvision.cli.offline import add_offline, offline_of, without_outputs, write_revised
 from kerasvision.cli.overlay import ALL, Overlay
 from kerasvision.cli.places import add_places, check_inside, events_of, in_words, places_of
 from kerasvision.cli.recipes import add_settings
@@ -30,10 +31,10 @@ def configure(parser):
         "--tracker",
         default="",
         metavar="NAME",
-        help="sort, bytetrack, ocsort, slots or kerasvision (default: the one in the file, else bytetrack)",
+        help="sort, bytetrack, ocsort, botsort, slots or kerasvision (default: the one in the file, else bytetrack)",
     )
     parser.add_argument(
-        "--appearance", metavar="RUN", help="an embedding model, by which objects are known again by their looks"
+        "--appearance", metavar="RUN", help="an embedding model, or colors, by which objects are known again by looks"
     )
     add_settings(parser, "settings of the tracker, as in keep_s=2")
     add_flags(parser)
@@ -44,19 +45,26 @@ def configure(parser):
     parser.add_argument(
         "--blur", nargs="+", default=[], metavar="WHO", help=f"objects by number, classes, or {ALL}: blurred in --draw"
     )
+    add_offline(parser)
     parser.add_argument("--ground-truth", metavar="GT.txt", help="judge the whole by MOTChallenge's lines: HOTA ...")
 
 
 def run(args):
     """Follow, write, and say how it went."""
-    check_files(args, (args.ground_truth, args.places, args.appearance), {"--counts": args.counts})
+    written = {"--counts": args.counts, "--looks": args.looks}
+    check_files(args, (args.ground_truth, args.places, args.appearance, args.same_as), written)
     places = places_of(args)
     _check(args, places)
-    follower = _follower(args, places)
+    offline = offline_of(args, places)
+    follower = _follower(args, places, bool(offline))
     if args.resume and args.ground_truth:
         raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)
-    go_through(args, follower, judge, lambda: _write_counts(args.counts, follower.counted()) if args.counts else None)
+    if offline:
+        revise = lambda: write_revised(args, follower, offline, judge)  # noqa: E731
+        go_through(without_outputs(args), follower, finish=revise)
+    else:
+        go_through(args, follower, judge, lambda: args.counts and _write_counts(args.counts, follower.counted()))
     if judge:
         _print_figures(judge.result())
 
@@ -74,6 +82,7 @@ class _Follower:
     overlay: Overlay
     boxes: dict | None = None
     state_is_of: str = ""  # beside the tracker; boxes, and any detector's, are followed alike
+    record: typing.Any = None  # a `systems.offline.Record` of what is answered
     is_checked: bool = False
 
     def step(self, frame):
@@ -81,7 +90,10 @@ class _Follower:
         if not self.is_checked and frame.pixels.size:
             check_inside(self.places, *frame.pixels.shape[:2])
         self.is_checked = True
-        return self.session.step(self.inputs(frame) | {"time": frame.time})
+        answer = self.session.step(self.inputs(frame) | {"time": frame.time})
+        if self.record:
+            self.record.add(frame.number, frame.time, answer)
+        return answer
 
     def events(self, answer):
         """What JSON says of a frame beside its objects: who crossed a line, who entered or left a zone."""
@@ -136,16 +148,21 @@ def _check(args, places):
         raise UsageError("--blur changes what is drawn; give --draw OUT.mp4")
 
 
-def _follower(args, places):
+def _follower(args, places, offline):
     from kerasvision.data import motchallenge
     from kerasvision.systems.multi_object import Detected
+    from kerasvision.systems.offline import Record
     from kerasvision.systems.slots import InGraph, has_own_tracker
     from kerasvision.systems.trackers import DEFAULT, tracker_of
 
-    tracker, models, held = _looked(args, tracker_of(args.tracker or DEFAULT, args.settings))
+    tracker = tracker_of(args.tracker or DEFAULT, args.settings)
+    record = Record(tracker.noise) if offline else None
+    tracker = dataclasses.replace(tracker, smooth=tracker.smooth and not offline)  # once is enough
+    tracker, models, held = _looked(args, tracker)
     if args.what.lower().endswith(motchallenge.SUFFIXES):
         boxes = motchallenge.read_boxes(args.what)
-        return _of(args, places, tracker, models, _Given(boxes, motchallenge.nothing()), boxes=boxes, state_is_of=held)
+        given = _Given(boxes, motchallenge.nothing())
+        return _of(args, places, tracker, models, given, boxes=boxes, state_is_of=held, record=record)
     from kerasvision.api import load
 
     if not args.video:
@@ -155,14 +172,15 @@ def _follower(args, places):
         raise UsageError(f"{args.what} ({model.arch.registered_name}) finds no boxes; track takes a detector or boxes")
     system = Detected(tracker)
     if not args.tracker and has_own_tracker(model.arch):
-        if args.settings or args.appearance:
+        if args.settings or args.appearance or offline:
+            flag = "--set" if args.settings else "--appearance" if args.appearance else "--offline"
             raise UsageError(
-                f"{'--set' if args.settings else '--appearance'}: {args.what} has a tracker of its own; name another "
-                "with --tracker, or export it anew"
+                f"{flag}: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
             )
         system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
     models, classes = {"detector": model} | models, tuple(model.classes)
-    return _of(args, places, system, models, lambda frame: {"image": frame.pixels}, classes, state_is_of=held)
+    inputs = lambda frame: {"image": frame.pixels}  # noqa: E731
+    return _of(args, places, system, models, inputs, classes, state_is_of=held, record=record)
 
 
 @dataclasses.dataclass(eq=False)
@@ -188,21 +206,17 @@ def _looked(args, tracker):
     """(the tracker, by looks where a model for them is named, its models, what its state belongs to beside it)."""
     if not args.appearance:
         return tracker, {}, ""
-    from kerasvision.api import load
+    from kerasvision.cli.offline import embedder_of
     from kerasvision.systems.looked import Looked, fingerprint
 
     if not args.video:
         raise UsageError("--appearance looks at the pictures of a VIDEO; name one")
-    model = load(args.appearance)
-    if "embedding" not in model.arch.outputs:
-        raise UsageError(
-            f"{args.appearance} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/*"
-        )
+    model = embedder_of(args.appearance)
     tracker = tracker if tracker.appearance else dataclasses.replace(tracker, appearance=1.0)
     return Looked(tracker), {"embedder": model}, fingerprint(model)
 
 
-def _of(args, places, system, models, inputs, classes=(), boxes=None, state_is_of=""):
+def _of(args, places, system, models, inputs, classes=(), boxes=None, state_is_of="", record=None):
     """A `_Follower` by a system, which also counts where there are lines or zones."""
     from kerasvision.systems.base import Session
     from kerasvision.systems.counting import Counting
@@ -210,34 +224,16 @@ def _of(args, places, system, models, inputs, classes=(), boxes=None, state_is_o
     if any(places.values()):
         system = Counting(system, places["lines"], places["zones"], args.anchor)
     overlay = Overlay(classes, args.trails, args.blur, places, args.anchor)
-    return _Follower(Session(system, models), inputs, classes, places, overlay, boxes, state_is_of)
+    return _Follower(Session(system, models), inputs, classes, places, overlay, boxes, state_is_of, record)
 
 
 def _judge(args, follower):
     if not args.ground_truth:
         return None
     from kerasvision.data import motchallenge
+    from kerasvision.systems.judging import Judge
 
-    judge = follower.session.system.evaluator()
-    return _Judge(judge, motchallenge.read_boxes(args.ground_truth), motchallenge.nothing())
-
-
-@dataclasses.dataclass(eq=False)
-class _Judge:
-    """Compares frames with the ground truth, without what does not count there."""
-
-    evaluator: typing.Any
-    true: dict
-    nothing: dict
-
-    def __call__(self, number, answer):
-        true = self.true.get(number, self.nothing)
-        counts = true["scores"] > 0
-        true = {key: true[key][counts][None] for key in ("ids", "boxes_xyxy")} | {"sequence": [0]}
-        self.evaluator.update({key: answer[key][None] for key in ("ids", "boxes_xyxy")}, true)
-
-    def result(self):
-        return self.evaluator.result()
+    return Judge(follower.session.system.evaluator(), motchallenge.read_boxes(args.ground_truth))
 
 
 def _write_counts(path, counted):

@@ -5,6 +5,7 @@ import json
 import sys
 
 from kerasvision.cli.recipes import add_settings, recipe_for
+from kerasvision.cli.tune_tracker import add_tracker_flags, is_of_tracker, tune_tracker
 
 HELP = "search for good settings of a recipe with Optuna: many trainings, the hopeless ones stopped early"
 
@@ -12,7 +13,9 @@ HELP = "search for good settings of a recipe with Optuna: many trainings, the ho
 def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument(
-        "what", metavar="RECIPE|ARCHITECTURE", help="a recipe file, or a name such as classification/classifier"
+        "what",
+        metavar="RECIPE|ARCHITECTURE|BOXES",
+        help="a recipe file, a name such as classification/classifier, or boxes or a run that are to be followed",
     )
     parser.add_argument("--data", help="a folder of class folders, a .csv manifest, tfds:NAME, or digits")
     parser.add_argument(
@@ -30,6 +33,7 @@ def configure(parser):
         "--out", required=True, help="folder of the study; the same one goes on with it, also from several processes"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    add_tracker_flags(parser)
 
 
 def run(args):
@@ -39,6 +43,8 @@ def run(args):
     from kerasvision.experiments.dimensions import parse_dimension
     from kerasvision.experiments.tune import tune
 
+    if is_of_tracker(args):
+        return tune_tracker(args)
     if args.find_rate:
         return _find_rate(args)
     search = [parse_dimension(text) for text in args.search]

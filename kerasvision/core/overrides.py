@@ -32,6 +32,29 @@ def with_field(part, name, text):
     return _set(part, name.split("."), text, name)
 
 
+def with_fields(part, settings, flag, example):
+    """A part with several of its own fields set from texts such as "steps=40", checked together and not one after the
+    other.
+
+    settings: [text]. flag: behind which they were typed, such as --set; example: one that could be typed. Raises
+    UsageError, one line, of a field that is not there or values that cannot be.
+    """
+    fields, values = hints(type(part)), {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{flag} {setting!r}: write KEY=VALUE, as in {flag} {example}")
+        if name not in fields:
+            raise UsageError(
+                f"{flag} {name}: {type(part).__name__} has no field {name!r}; {close_matches(name, fields)}"
+            )
+        values[name] = _parse(text, fields[name], getattr(part, name), name)
+    try:
+        return dataclasses.replace(part, **values)
+    except KerasVisionError as error:
+        raise UsageError(f"{flag} {' '.join(settings)}: {error}") from None
+
+
 def with_settings(part, settings, example):
     """A part with fields set from texts such as "steps=40". example: one that could be typed."""
     for setting in settings:

@@ -5,6 +5,7 @@ JSON: `{"frame": 0, "time": 0.0, "objects": [{"id", "label", "index", "score", "
 seconds.
 """
 
+import configparser
 import json
 import math
 import pathlib
@@ -42,6 +43,37 @@ def read_boxes(path):
             raise KerasVisionError(f"{path}, line {number}: {line[:60]!r} has a number that cannot be")
         frames.setdefault(frame, []).extend(rows)
     return {frame: _arrays(rows) for frame, rows in sorted(frames.items())}
+
+
+def sequences_of(folder):
+    """{name: (detections, ground truth, pictures or None, frames a second or None)}, paths, of a folder of sequences as
+    MOTChallenge has them: `NAME/det/det.txt`, `NAME/gt/gt.txt`, perhaps `NAME/img1/` and `frameRate` in
+    `NAME/seqinfo.ini`. Raises UsageError where there is none, KerasVisionError of a rate that is none.
+    """
+    found = {}
+    for ground_truth in sorted(pathlib.Path(folder).glob("*/gt/gt.txt")):
+        home = ground_truth.parent.parent
+        detections, pictures, about = home / "det" / "det.txt", home / "img1", home / "seqinfo.ini"
+        if not detections.exists():
+            raise UsageError(f"{home} has a ground truth and no det/det.txt")
+        found[home.name] = detections, ground_truth, pictures if pictures.is_dir() else None, _rate_of(about)
+    if not found:
+        raise UsageError(f"{folder} holds no sequence (NAME/det/det.txt and NAME/gt/gt.txt)")
+    return found
+
+
+def _rate_of(about):
+    if not about.exists():
+        return None
+    held = configparser.ConfigParser()
+    try:
+        held.read_string(about.read_text(encoding="utf-8"))
+        rate = held.getfloat("Sequence", "frameRate")
+    except (OSError, ValueError, configparser.Error):
+        raise KerasVisionError(f"{about} states no frameRate that can be read") from None
+    if not 0 < rate < math.inf:
+        raise KerasVisionError(f"{about}: frameRate {rate:g}; allowed: above 0")
+    return rate
 
 
 def nothing():

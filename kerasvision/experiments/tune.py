@@ -12,29 +12,16 @@ import sys
 
 import tf_keras as keras
 
-from kerasvision.core.direction import Direction, Target, distance, goodness, is_better
+from kerasvision.core.direction import Direction, Target, distance, goodness
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.files import write_figure, write_text
+from kerasvision.core.files import write_text
 from kerasvision.core.overrides import override
 from kerasvision.core.recipe import Recipe
+from kerasvision.experiments.trials import VALUE, Trial, draw_history, required, trials_of
 from kerasvision.train.deciding import decided_by
 from kerasvision.train.fit import train
 
 BEFORE_STOPPING = 4  # trials that run to their end before any is compared with their median
-VALUE = "value"  # of a trial's metric, noted where the study is told of its distance from a target
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """One training of a search. state: "complete", "stopped" (by the median), "failed" or "running". value: of the
-    metric, None where it is not known. settings: path -> text. error: why it failed.
-    """
-
-    number: int
-    state: str
-    value: float | None
-    settings: dict[str, str]
-    error: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +59,7 @@ def tune(recipe, search, trials, out):
     with it at the next call. Writes `study.db`, `trials/0000/` ... (run folders), `best.json` (a recipe) and
     `history.png`.
     """
-    optuna, out = _optuna(), pathlib.Path(out)
+    optuna, out = required(), pathlib.Path(out)
     for dimension in search:
         for text in dimension.extremes():
             override(recipe, [f"{dimension.path}={text}"])
@@ -98,15 +85,6 @@ def _compared(recipe):
             f"tune compares validation/{metric}, and there is no validation split; type --set validation_fraction=0.1"
         )
     return f"validation/{metric}", direction
-
-
-def _optuna():
-    try:
-        import optuna
-    except ImportError:
-        raise KerasVisionError('tune needs optuna: pip install "kerasvision[tune]"') from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
 
 
 def _open_study(optuna, recipe, search, out, direction):
@@ -190,16 +168,8 @@ def _run_folder(out, number):
     return out / "trials" / f"{number:04d}"
 
 
-_STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running", "WAITING": "running"}
-
-
 def _tuned(study, recipe, metric, out, direction):
-    def seen(t):
-        settings = {k: v if isinstance(v, str) else repr(v) for k, v in t.params.items()}
-        value = t.value if t.value is None else t.user_attrs.get(VALUE, t.value)
-        return Trial(t.number, _STATES[t.state.name], value, settings, t.user_attrs.get("error"))
-
-    return Tuned(recipe, metric, tuple(seen(t) for t in study.get_trials(deepcopy=False)), out, direction)
+    return Tuned(recipe, metric, trials_of(study), out, direction)
 
 
 def _record(tuned):
@@ -207,25 +177,3 @@ def _record(tuned):
     if tuned.best:
         write_text(tuned.folder / "best.json", tuned.recipe_of(tuned.best).dumps())
     draw_history(tuned, tuned.folder / "history.png")
-
-
-def draw_history(tuned, path):
-    """Each trial's metric and the best so far, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axis, best = figure.subplots(), []
-    for state, marker in (("complete", "o"), ("stopped", "x")):
-        held = [t for t in tuned.trials if t.state == state and t.value is not None]
-        axis.plot([t.number for t in held], [t.value for t in held], marker, label=state)
-    for trial in tuned.trials:
-        if trial.state == "complete":
-            ahead = best[-1][1] if best and not is_better(trial.value, best[-1][1], tuned.direction) else trial.value
-            best.append((trial.number, ahead))
-    axis.step(*(zip(*best, strict=True) if best else ((), ())), where="post", label="best so far")
-    axis.set_xlabel("trial")
-    axis.set_ylabel(tuned.metric)
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False)
-    write_figure(figure, path)

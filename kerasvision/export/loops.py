@@ -4,14 +4,13 @@ The ids that it gives are compared with those of the Python tracker (`systems.mu
 the trained model finds in the same frames: real examples that are moved, some frames each, with a cut between two.
 """
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 from kerasvision.export.rounding import BOUND_DRAWS, moved_weights
+from kerasvision.ops.colors import color_looks
 from kerasvision.ops.overlaps import overlaps
-from kerasvision.systems.trackers import tracker_of
+from kerasvision.systems.trackers import tracker_like
 
 FRAMES = 12  # of each example
 SECONDS = 0.04  # from frame to frame
@@ -48,14 +47,19 @@ def shown(answer):
     return {int(i): boxes[row] for row, i in enumerate(ids) if i > 0}
 
 
-def followed(slots, found):
-    """[{id: box}] by the Python tracker of the same settings. found: predictions of frames."""
-    fields = {k: v for k, v in dataclasses.asdict(slots).items() if k != "count"}
-    tracker = dataclasses.replace(tracker_of("slots"), **fields)
+def followed(slots, found, frames=()):
+    """[{id: box}] by the Python tracker of the same settings. found: predictions of frames; frames: the frames, uint8
+    [1, h, w, 3], by which the looks of slots that have some are known.
+    """
+    tracker = tracker_like(slots)
     state, held = tracker.start(), []
     for number, prediction in enumerate(found):
         count = int(prediction["count"][0])
         inputs = {k: prediction[k][0, :count] for k in ("boxes_xyxy", "scores", "labels")}
+        if slots.looks:
+            looks = color_looks(tf.constant(frames[number]), tf.constant(inputs["boxes_xyxy"][None], tf.float32))
+            is_sure = inputs["scores"] >= slots.high_score
+            inputs["embeddings"] = np.where(is_sure[:, None], looks[0].numpy(), np.nan)
         state, answer = tracker.step({}, state, inputs | {"time": number * SECONDS})
         held.append({int(i): box for i, box in zip(answer["ids"], answer["boxes_xyxy"], strict=True)})
     return held
@@ -105,7 +109,7 @@ class LoopJudge:
         # the Python tracker has no end of slots: from the first object without one on, the two differ by design
         self.left_out = sum(left)
         self.frames = every[: next((n for n, count in enumerate(left) if count), len(left))]
-        self.expected = followed(served.arch.slots, self._found())
+        self.expected = followed(served.arch.slots, self._found(), self.frames)
         self._explained = {}
 
     def _of_graph(self, name):
@@ -124,7 +128,7 @@ class LoopJudge:
             held = []
             for seed in range(BOUND_DRAWS):
                 with moved_weights(self._served.weights, precision, seed):
-                    held.append(likeness(self.expected, followed(self._served.arch.slots, self._found())))
+                    held.append(likeness(self.expected, followed(self._served.arch.slots, self._found(), self.frames)))
             self._explained[precision] = tuple(min(column) for column in zip(*held, strict=True))
         return self._explained[precision]
 

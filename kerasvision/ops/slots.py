@@ -7,12 +7,14 @@ for them. Operators are those that every runtime has.
 """
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 
 from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import UsageError
 from kerasvision.ops import boxes as box_ops
+from kerasvision.ops import colors, slot_looks
 
 _LATE_S = 1e-4  # what float32 adds up to over a thousand frames
 _NONE = -1e9
@@ -35,8 +37,10 @@ class Noise:
 @dataclasses.dataclass(frozen=True)
 class Slots(Component):
     """count: of objects that are remembered at a time; 0: no tracker. Where more are to be, the surest get a slot.
+    looks: what objects are known again by beside where they are: "" for nothing, or `colors` (`ops.colors`).
 
-    The other fields are those of `systems.multi_object.MultiObject`.
+    The other fields are those of `systems.multi_object.MultiObject`, where looks have `fusion="best"`; a lost object
+    that looks alike comes back from anywhere, within `keep_s`.
     """
 
     count: int = 0
@@ -52,9 +56,22 @@ class Slots(Component):
     noise_position: float = Noise.position
     noise_velocity: float = Noise.velocity
     noise_seen: float = Noise.seen
+    looks: typing.Literal["", "colors"] = ""
+    least_likeness: float = 0.75
+    unlike: float = 0.4
+    least_near: float = 0.5
+    look_quality: float = 0.5
+    momentum: float = 0.9
 
     def __post_init__(self):
         super().__post_init__()
+        shares = ("unlike", "least_likeness", "least_near", "look_quality")
+        is_share = all(0 < getattr(self, name) <= 1 for name in shares) and self.unlike <= self.least_likeness
+        if not is_share or not 0 <= self.momentum < 1:
+            seen = ", ".join(f"{name} {getattr(self, name):g}" for name in (*shares, "momentum"))
+            raise UsageError(
+                f"slots: {seen}; allowed: above 0 to 1, the second no less than the first, the last below 1"
+            )
         if self.count < 0 or self.confirm < 1 or self.keep_s < 0:
             raise UsageError(
                 f"slots: count {self.count}, confirm {self.confirm}, keep_s {self.keep_s:g}; allowed: "
@@ -73,12 +90,15 @@ def state_shapes(slots):
     mean: values and velocities, covariance: of value, both and velocity, each of center, width and height, as of
     `systems._kalman`. box: when it was last seen. held: 1 where a slot is taken. id: 0 until it is confirmed. hits and
     missed: how often it was seen, and not seen since. away: seconds since it was seen. order: in which objects were
-    first seen. counts: of steps, of ids given, and of objects first seen.
+    first seen. counts: of steps, of ids given, and of objects first seen. look, where there are looks: a unit vector,
+    or zeros.
     """
+    look = {"look": (slots.count, colors.SIZE)} if slots.looks else {}
     one = dict.fromkeys(("held", "id", "label", "hits", "missed", "away", "order"), (slots.count,))
     return (
         {"mean": (slots.count, 2, 4), "covariance": (slots.count, 3, 4), "box": (slots.count, 4)}
         | one
+        | look
         | {"counts": (3,)}
     )
 
@@ -86,7 +106,8 @@ def state_shapes(slots):
 def step(slots, found, seconds, state):
     """(answer, the next state) of one frame, all with a batch axis.
 
-    found: `boxes_xyxy` [B, D, 4], `scores` [B, D], `labels` int [B, D], below 0 where there is none. seconds: float32
+    found: `boxes_xyxy` [B, D, 4], `scores` [B, D], `labels` int [B, D], below 0 where there is none; where there are
+    looks, `looks` [B, D, E] of each, unit vectors. seconds: float32
     [B, 1], since the frame before; of the first one it does not matter. state: as `state_shapes` says. The answer has a
     row a slot: `boxes_xyxy` [B, S, 4], `ids` int32 [B, S], 0 where a slot shows nothing in this frame, `scores`,
     `labels` int32 [B, S], and `left_out` int32 [B], how many objects had no slot.
@@ -99,7 +120,8 @@ def step(slots, found, seconds, state):
     own["away"] += seconds
     own["held"] *= _as_float(own["away"] <= slots.keep_s + _LATE_S)
     own = _moved_on(slots, own, seconds)
-    pairs = _associated(slots, own, (box, score, label, counts))
+    seen = slot_looks.read(slots, found, box, score, counts) if slots.looks else None
+    pairs = _associated(slots, own, (box, score, label, counts), seen)
     is_paired = tf.reduce_max(pairs, 2)
     own["held"] *= tf.maximum(is_paired, _as_float(own["id"] > 0))
     new = (1.0 - tf.reduce_max(pairs, 1)) * counts * _as_float(score >= slots.birth_score)
@@ -113,6 +135,8 @@ def step(slots, found, seconds, state):
         "away": own["away"] * (1.0 - shown),
         "order": _where(tf.reduce_max(births, 2), fresh, own["order"]),
     }
+    if seen:
+        own["look"] = slot_looks.remembered(slots, own["look"], pairs, births, seen)
     own["id"], now_given = _ids(slots, own, shown, steps, given)
     answer = _answer(own, shown, _chosen(pairs + births, score[..., None])[..., 0])
     answer["left_out"] = tf.cast(tf.reduce_sum(new, 1) - tf.reduce_sum(births, [1, 2]), tf.int32)
@@ -176,9 +200,11 @@ def _moved_on(slots, own, seconds):
     return own | {"mean": tf.stack([value + t * velocity, velocity], 2), "covariance": tf.stack(after, 2)}
 
 
-def _associated(slots, own, seen):
-    """[B, S, D], 1 where a slot's object is a detection: surely seen ones first, then the others, then new objects."""
-    box, score, label, counts = seen
+def _associated(slots, own, found, seen):
+    """[B, S, D], 1 where a slot's object is a detection: surely seen ones first, then the others, then those that are
+    lost and look alike, then new objects. seen: of `slot_looks.read`, or None.
+    """
+    box, score, label, counts = found
     expected = own["mean"][:, :, 0]
     expected = tf.concat([expected[..., :2], tf.maximum(expected[..., 2:], 0.0)], -1)
     share = box_ops.pairwise_iou(box_ops.from_cxcywh(expected), box_ops.from_cxcywh(box))
@@ -186,9 +212,11 @@ def _associated(slots, own, seen):
     high = _as_float(score >= slots.high_score)
     is_known, is_seen = _as_float(own["id"] > 0), _as_float(own["missed"] <= 0)
     weighed = share * score[:, None] if slots.weigh_by_score else share
+    gain, by_look = slot_looks.gains(slots, own, share, weighed, seen) if seen else (weighed, None)
     stages = (
-        (is_known, high, weighed, slots.least_overlap),
+        (is_known, high, gain, slots.least_overlap),
         (is_known * is_seen, 1.0 - high, share, slots.least_overlap_low),
+        *([(is_known * (1.0 - is_seen), high, by_look, slots.least_likeness)] if seen else []),
         (1.0 - is_known, high, share, slots.least_overlap_new),
     )
     pairs = tf.zeros_like(share)

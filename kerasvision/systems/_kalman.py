@@ -64,3 +64,33 @@ def distances(mean, covariance, observed, unit, noise):
     """[N, M]: how many standard deviations the centers of M boxes are from where N are expected (Mahalanobis 1936)."""
     spread = covariance[:, None, :2, 0] + (noise.seen * unit[:, None, None]) ** 2
     return np.sqrt(((observed[None, :, :2] - mean[:, None, :2, 0]) ** 2 / spread).sum(-1))
+
+
+def smoothed(observed, times, unit, noise):
+    """float64 [T, 4, 2], values and velocities of one box at all times, of all that was seen before and after them
+    (Rauch, Tung, Striebel 1965, doi:10.2514/3.3166).
+
+    observed: [T, 4], NaN where it was not seen, which may not be the first row; times: [T] seconds; unit: pixels.
+    """
+    unit = np.array([float(unit)])
+    filtered, expected = [started(observed[:1], unit, noise)], []
+    for n in range(1, len(observed)):
+        expected.append(predicted(*filtered[-1], unit, times[n] - times[n - 1], noise))
+        is_seen = not np.isnan(observed[n]).any()
+        filtered.append(updated(*expected[-1], observed[n : n + 1], unit, noise) if is_seen else expected[-1])
+    held = [filtered[-1][0][0]]
+    for n in range(len(observed) - 2, -1, -1):
+        (mean, covariance), (ahead, spread) = filtered[n], expected[n]
+        gain = _with_next(covariance[0], times[n + 1] - times[n]) @ np.linalg.inv(as_matrices(spread[0]))
+        held.append(mean[0] + (gain @ (held[-1] - ahead[0])[..., None])[..., 0])
+    return np.array(held[::-1])
+
+
+def as_matrices(covariance):
+    """[..., 3] -> [..., 2, 2]."""
+    return covariance[..., [[0, 1], [1, 2]]]
+
+
+def _with_next(covariance, seconds):
+    """[4, 2, 2]: of values and velocities now with those so many seconds later."""
+    return as_matrices(covariance) @ np.array([[1.0, 0.0], [seconds, 1.0]])

@@ -2,7 +2,7 @@
 
 Embeddings are compared by the cosine, as in DeepSORT (Wojke et al. 2017, arXiv:1703.07402) and BoT-SORT (Aharon et al.
 2022, arXiv:2206.14651); each track has those of its last `LOOKS` good looks (DeepSORT's gallery), and their weighted
-mean stands for it.
+mean stands for it, or a running mean does, as in BoT-SORT.
 """
 
 import numpy as np
@@ -56,10 +56,19 @@ def begun(found, least):
     return added({"looks": np.zeros((count, LOOKS, size)), "worth": np.zeros((count, LOOKS))}, found, least)
 
 
-def added(tracks, found, least):
-    """The banks of tracks that were all seen now, each with its look where that is good enough."""
-    good = found["quality"] >= least
+def added(tracks, found, least, momentum=0.0):
+    """The banks of tracks that were all seen now, each with its look where that is good enough. momentum: above 0, the
+    newest row is the one that counts, a running mean that keeps so much of itself (BoT-SORT, equation 11).
+    """
+    good = (found["quality"] >= least) & (found["quality"] > 0)
     looks, worth = tracks["looks"].copy(), tracks["worth"].copy()
+    if momentum:
+        kept = np.where(worth[good, -1:] > 0, momentum, 0.0)
+        mixed = kept * looks[good, -1] + (1 - kept) * found["look"][good]
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        looks[good, -1] = np.where(lengths > 0, mixed / np.where(lengths > 0, lengths, 1.0), found["look"][good])
+        worth[good, -1] = 1.0
+        return {"looks": looks, "worth": worth}
     looks[good], worth[good] = np.roll(looks[good], -1, 1), np.roll(worth[good], -1, 1)
     looks[good, -1], worth[good, -1] = found["look"][good], found["quality"][good]
     return {"looks": looks, "worth": worth}
@@ -67,11 +76,16 @@ def added(tracks, found, least):
 
 def likeness(tracks, found, least):
     """([N, M] cosines of what tracks and detections look like, 0 where that is not known; bool [N, M] where it is)."""
+    mean = standing(tracks)
+    known = mean.any(1)[:, None] & ((found["quality"] >= least) & (found["quality"] > 0))[None]
+    return np.where(known, mean @ found["look"].T, 0.0), known
+
+
+def standing(tracks):
+    """[N, D], what stands for each track: a unit vector, or zeros where it has no good look."""
     mean = (tracks["looks"] * tracks["worth"][..., None]).sum(1)
     lengths = np.linalg.norm(mean, axis=1)
-    known = (lengths > 0)[:, None] & (found["quality"] >= least)[None]
-    cosines = mean / np.where(lengths > 0, lengths, 1.0)[:, None] @ found["look"].T
-    return np.where(known, cosines, 0.0), known
+    return mean / np.where(lengths > 0, lengths, 1.0)[:, None]
 
 
 def fitted(tracks, size):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import hashlib
+import types
 
 import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import systems
+from kerasvision.ops.colors import color_looks
 from kerasvision.systems.base import System
 from kerasvision.systems.multi_object import MultiObject
 
@@ -38,15 +40,26 @@ class Looked(System):
         if inputs.get("image") is None:
             raise UsageError("what objects look like needs the picture of each frame; give a VIDEO")
         image, boxes = np.asarray(inputs["image"]), np.asarray(inputs["boxes_xyxy"], np.float64).reshape(-1, 4)
-        parts = [
-            crop_of(image, box) if score >= self.tracker.high_score and np.isfinite(box).all() else None
-            for box, score in zip(boxes, inputs["scores"], strict=True)
-        ]
-        return self.tracker.step({}, state, dict(inputs) | {"embeddings": _vectors(models["embedder"], parts, state)})
+        is_sure = [score >= self.tracker.high_score for score in inputs["scores"]]
+        looks = looks_of(models["embedder"], image, boxes, is_sure, state["looks"].shape[-1])
+        return self.tracker.step({}, state, dict(inputs) | {"embeddings": looks})
 
     def evaluator(self):
         """What judges the answers against ground truth, a new one."""
         return self.tracker.evaluator()
+
+
+class Colors:
+    """Final. What stands for an embedding model where nothing is trained: histograms of colors (`ops.colors`)."""
+
+    arch = types.SimpleNamespace(outputs=("embedding",), registered_name="colors")
+    classes = ()
+
+    def __call__(self, inputs):
+        """{"image": uint8 [B, H, W, 3]} -> {"embedding": float32 [B, 64]}."""
+        image = np.asarray(inputs["image"])
+        whole = np.float32([[[0, 0, image.shape[2], image.shape[1]]]] * len(image))
+        return {"embedding": color_looks(image, whole).numpy()[:, 0]}
 
 
 def crop_of(image, box_xyxy):
@@ -63,11 +76,16 @@ def fingerprint(model):
     return hashlib.sha256(np.ascontiguousarray(_vector(model({"image": picture}))).tobytes()).hexdigest()
 
 
-def _vectors(model, parts, state):
-    """[N, D], NaN of what is None; D as of the state where nothing is to be seen."""
-    held = [None if part is None else _vector(model({"image": part[None]})) for part in parts]
-    size = next((len(v) for v in held if v is not None), state["looks"].shape[-1])
-    return np.array([np.full(size, np.nan) if v is None else v for v in held]).reshape(len(parts), size)
+def looks_of(model, image, boxes, which, size=0):
+    """[N, D]: what an embedding model says of the pixels in each box, NaN of those that are not looked at: not in
+    `which`, bool [N], not finite or without a pixel. size: D where nothing is looked at.
+    """
+    held = []
+    for box, counts in zip(boxes, which, strict=True):
+        part = crop_of(image, box) if counts and np.isfinite(box).all() else None
+        held.append(None if part is None else _vector(model({"image": part[None]})))
+    size = next((len(v) for v in held if v is not None), size)
+    return np.array([np.full(size, np.nan) if v is None else v for v in held]).reshape(len(held), size)
 
 
 def _vector(found):

@@ -1,8 +1,8 @@
 """Many objects followed by detection: boxes of every frame in, the same boxes with identities out.
 
 SORT (Bewley et al. 2016, arXiv:1602.00763), ByteTrack (Zhang et al. 2022, arXiv:2110.06864) and OC-SORT (Cao et al.
-2023, arXiv:2203.14360) are settings of one tracker (`trackers`). Appearance beside overlap is BoT-SORT's (Aharon et al.
-2022, arXiv:2206.14651). Time is in seconds, so frames may be missing or come at any rate.
+2023, arXiv:2203.14360) and BoT-SORT (Aharon et al. 2022, arXiv:2206.14651) are settings of one tracker (`trackers`).
+Time is in seconds, so frames may be missing or come at any rate.
 """
 
 import dataclasses
@@ -14,13 +14,12 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import systems
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops import camera
-from kerasvision.ops.overlaps import overlaps
 from kerasvision.ops.slots import Noise
+from kerasvision.systems import _gains as gains
 from kerasvision.systems import _looks as looks_of
 from kerasvision.systems import _tracks as tracks_of
-from kerasvision.systems._association import common_shift, paired, to_corners, turns
+from kerasvision.systems._association import common_shift, paired, to_corners
 from kerasvision.systems._detections import read_boxes
-from kerasvision.systems._kalman import distances
 from kerasvision.systems.base import System
 
 _LATE_S = 1e-6  # by which times of frames are rounded
@@ -32,8 +31,9 @@ _CORE, _PARTS = ("observed", "score", "label"), ("boxes_xyxy", "scores", "labels
 class MultiObject(System):
     """Final. `step` takes {"time": seconds, "boxes_xyxy" [N, 4] pixels, "scores" [N], perhaps "labels" int [N]} and
     answers {"boxes_xyxy" float64 [M, 4], "ids" int64 [M], from 1, "scores" [M], "labels" [M]} of the objects that are
-    seen, by rising id. Boxes without an area are left out. Raises KerasVisionError where time does not go on, or a
-    number is not finite.
+    seen, by rising id; by appearance also "looks" [M, D], the unit vector that stands for each, zeros of one without
+    a good look. Boxes without an area are left out. Raises KerasVisionError where time does not go on, or a number is
+    not finite.
 
     high_score: detections from here on are matched first, and those from low_score on with what is left of the tracks
     (second_stage, ByteTrack); birth_score: from where a detection that no track explains begins one, which is reported
@@ -46,7 +46,10 @@ class MultiObject(System):
     appearance: weight of what objects look like beside the overlap, the cosine of "embeddings" [N, D], which `step`
     then takes too, to the mean of a track's last looks; 0: none. A lost track comes back from anywhere for `remember_s`
     seconds where it looks alike by `least_likeness`, and nowhere where by less than `unlike`. look_quality: of a look
-    that counts, the score times the share of the box that no other box covers.
+    that counts, the score times the share of the box that no other box covers. fusion: `sum` adds the cosine times
+    `appearance` to the overlap; `best` takes (1 + cosine) / 2 in its place where that is more, of boxes that overlap by
+    `least_near` and look alike by `least_likeness` (BoT-SORT, equations 12 and 13). momentum: above 0, one look stands
+    for a track in place of the mean of its last ones, so much of it kept at each further look (equation 11).
     camera: whether what all boxes do together is taken for a movement of the camera. pictures: whether that is found in
     the pictures instead, which `step` then takes as "image" uint8 [H, W, 3] (`ops.camera`).
     across_classes: whether an object may change its label. greedy: pairs the best first, in place of the best of all
@@ -77,6 +80,9 @@ class MultiObject(System):
     unlike: float = 0.4
     look_quality: float = 0.5
     remember_s: float = 30.0
+    fusion: typing.Literal["sum", "best"] = "sum"
+    least_near: float = 0.5
+    momentum: float = 0.0
     camera: bool = True
     pictures: bool = False
     across_classes: bool = False
@@ -101,6 +107,9 @@ class MultiObject(System):
                 f"appearance {self.appearance:g}, unlike {self.unlike:g}, least_likeness {self.least_likeness:g}, "
                 f"look_quality {self.look_quality:g}; allowed: 0 or more, -1 to 1, none less than that, 0 to 1"
             )
+        if not (0 <= self.momentum < 1 and 0 <= self.least_near <= 1):
+            seen = f"momentum {self.momentum:g}, least_near {self.least_near:g}"
+            raise UsageError(f"{seen}; allowed: 0 or more and below 1, 0 to 1")
 
     def start(self):
         whole = {"time": np.array(-np.inf), "next_id": np.array(1), "steps": np.array(0)} | self._no_tracks()
@@ -112,7 +121,7 @@ class MultiObject(System):
         own = own | (looks_of.fitted(own, found["look"].shape[1]) if self.appearance else {})
         own = tracks_of.rows(own, time - own["seen"] <= self._longest + _LATE_S)
         if len(own["id"]):
-            own = tracks_of.moved_on(own, time - float(state["time"]), self._noise)
+            own = tracks_of.moved_on(own, time - float(state["time"]), self.noise)
             if self.camera and not self.pictures:
                 own = tracks_of.shifted(own, self._shift(own, found))
         own, kept = self._seen_from(own, state, inputs) if self.pictures else (own, {})
@@ -133,7 +142,8 @@ class MultiObject(System):
         return Tracking()
 
     @property
-    def _noise(self):
+    def noise(self):
+        """How sure the filter is of what, a `Noise`."""
         return Noise(self.noise_position, self.noise_velocity, self.noise_seen)
 
     @property
@@ -146,15 +156,15 @@ class MultiObject(System):
 
     def _seen_again(self, own, found, time):
         core = {key: found[key] for key in _CORE}
-        seen = tracks_of.seen_again(own, core, time, self._noise, self.reupdate)
+        seen = tracks_of.seen_again(own, core, time, self.noise, self.reupdate)
         if not self.appearance:
             return seen
         is_back = time - own["seen"] > self.keep_s + _LATE_S  # from anywhere: of its way nothing is known
-        fresh = tracks_of.begun_again(seen, tracks_of.born(core, time, self._noise), is_back)
-        return fresh | looks_of.added(own, found, self.look_quality)
+        fresh = tracks_of.begun_again(seen, tracks_of.born(core, time, self.noise), is_back)
+        return fresh | looks_of.added(own, found, self.look_quality, self.momentum)
 
     def _born(self, found, time):
-        new = tracks_of.born({k: found[k] for k in _CORE}, time, self._noise)
+        new = tracks_of.born({k: found[k] for k in _CORE}, time, self.noise)
         return new | (looks_of.begun(found, self.look_quality) if self.appearance else {})
 
     def _read(self, state, inputs):
@@ -186,7 +196,7 @@ class MultiObject(System):
             rows = np.setdiff1d(np.flatnonzero(rows), pairs[:, 0])
             columns = np.setdiff1d(np.flatnonzero(columns), pairs[:, 1])
             if len(rows) and len(columns):
-                value, allowed = gain(tracks_of.rows(own, rows), tracks_of.rows(found, columns))
+                value, allowed = gain(self, tracks_of.rows(own, rows), tracks_of.rows(found, columns))
                 a, b = paired(value, allowed & self._same_class(own, found, rows, columns), self.greedy)
                 pairs = np.concatenate([pairs, np.stack([rows[a], columns[b]], 1)])
         return pairs
@@ -194,58 +204,19 @@ class MultiObject(System):
     def _stages(self, is_confirmed, is_lost, away_s, high):
         """Yields (which tracks, which detections, what says how well they go together), the surest first."""
         is_expected = is_confirmed & (away_s <= self.keep_s)
-        yield is_expected, high, self._by_motion
+        yield is_expected, high, gains.by_motion
         if self.second_stage:
-            yield is_confirmed & ~is_lost, ~high, lambda a, b: self._by_overlap(a, b, self.least_overlap_low)
+            yield is_confirmed & ~is_lost, ~high, gains.by_overlap_low
         if self.recover:
-            yield is_expected, high, self._by_last_place
+            yield is_expected, high, gains.by_last_place
         if self.appearance:
-            yield is_confirmed & is_lost & (away_s <= self.remember_s), high, self._by_look
+            yield is_confirmed & is_lost & (away_s <= self.remember_s), high, gains.by_look
         if self.return_gate:
-            yield is_expected & is_lost, high, self._by_distance
-        yield ~is_confirmed, high, lambda a, b: self._by_overlap(a, b, self.least_overlap_new)
+            yield is_expected & is_lost, high, gains.by_distance
+        yield ~is_confirmed, high, gains.by_overlap_new
 
     def _same_class(self, own, found, rows, columns):
         return self.across_classes | (own["label"][rows][:, None] == found["label"][columns][None])
-
-    def _likeness(self, own, found):
-        """([N, M] to be added to a gain, bool [N, M] whether a track may be what it looks like)."""
-        if not self.appearance:
-            return 0.0, True
-        cosines, known = looks_of.likeness(own, found, self.look_quality)
-        is_alike = ~known | (cosines >= self.unlike)
-        return self.appearance * cosines, is_alike | (own["missed"] == 0)[:, None]
-
-    def _by_look(self, own, found):
-        cosines, known = looks_of.likeness(own, found, self.look_quality)
-        return cosines, known & (cosines >= self.least_likeness)
-
-    def _by_overlap(self, own, found, least):
-        value = overlaps(to_corners(own["mean"][..., 0]), to_corners(found["observed"]), self.overlap)
-        return value, value >= least
-
-    def _by_motion(self, own, found):
-        value = overlaps(to_corners(own["mean"][..., 0]), to_corners(found["observed"]), self.overlap)
-        if self.weigh_by_score:
-            value = value * found["score"]
-        allowed = value >= self.least_overlap
-        if self.direction_weight:
-            straight = turns(*tracks_of.direction(own, self.lookback_s), found["observed"][:, :2])
-            value = value + self.direction_weight * straight * found["score"]
-        alike, may_return = self._likeness(own, found)
-        return value + alike, allowed & may_return
-
-    def _by_last_place(self, own, found):
-        value = overlaps(to_corners(own["observed"]), to_corners(found["observed"]), self.overlap)
-        alike, may_return = self._likeness(own, found)
-        return value + alike, (value >= self.least_overlap) & may_return
-
-    def _by_distance(self, own, found):
-        unit = tracks_of.side(own["observed"])
-        apart = distances(own["mean"], own["covariance"], found["observed"], unit, self._noise)
-        ratio = np.log(tracks_of.side(found["observed"])[None] / unit[:, None])
-        may_return = self._likeness(own, found)[1]
-        return -apart, (apart <= self.return_gate) & (np.abs(ratio) <= np.log(2)) & may_return
 
     def _confirmed(self, now, next_id, steps):
         """(the tracks seen now, with ids for those seen often enough, the next id). In the first step all are: nothing
@@ -260,7 +231,8 @@ class MultiObject(System):
         shown = np.flatnonzero(now["id"] > 0)
         shown = shown[np.argsort(now["id"][shown])]
         boxes = to_corners((now["mean"][..., 0] if self.smooth else now["observed"])[shown])
-        return {"boxes_xyxy": boxes} | {k: now[v][shown] for k, v in ANSWERS.items()}
+        answer = {"boxes_xyxy": boxes} | {k: now[v][shown] for k, v in ANSWERS.items()}
+        return answer | ({"looks": looks_of.standing(now)[shown]} if self.appearance else {})
 
 
 ANSWERS = {"ids": "id", "scores": "score", "labels": "label"}  # key of the answer -> of the tracks
@@ -284,16 +256,23 @@ class Detected(System):
         return self.tracker.start()
 
     def step(self, models, state, inputs):
-        found = models["detector"]({"image": np.asarray(inputs["image"])[None]})
-        if not set(_PARTS) <= set(found):
-            raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
-        count = int(found["count"][0])
-        given = {key: found[key][0, :count] for key in _PARTS}
+        given = boxes_in(models["detector"], np.asarray(inputs["image"]))
         return self.tracker.step(models, state, given | {key: inputs[key] for key in ("time", "image")})
 
     def evaluator(self):
         """What judges the answers against ground truth, a new one."""
         return self.tracker.evaluator()
+
+
+def boxes_in(detector, image):
+    """{"boxes_xyxy" [N, 4], "scores" [N], "labels" [N]} of what a model finds in uint8 [H, W, 3]. Raises UsageError of
+    a model that finds no boxes.
+    """
+    found = detector({"image": image[None]})
+    if not set(_PARTS) <= set(found):
+        raise UsageError(f"the model answers {', '.join(sorted(found))}; following needs a detector, with boxes")
+    count = int(found["count"][0])
+    return {key: found[key][0, :count] for key in _PARTS}
 
 
 def _without(count, taken):

@@ -13,13 +13,13 @@ SEEDS = range(3)
 
 
 def ours(name):
-    session = Session(tracker_of(name), {})
+    session = Session(tracker_of(name, ["pictures=False"]), {})
     return session.step
 
 
 def with_looks(name):
     """The same with simulated embeddings beside the boxes, which `trackers` do not take."""
-    session = Session(tracker_of(name, ["appearance=1"]), {})
+    session = Session(tracker_of(name, ["appearance=1", "pictures=False"]), {})
     return session.step
 
 
@@ -43,7 +43,7 @@ def theirs(name):
 @pytest.mark.parametrize(
     ("make", "name"),
     [(ours, name) for name in SETTINGS]
-    + [(with_looks, name) for name in ("bytetrack", "kerasvision")]
+    + [(with_looks, name) for name in ("bytetrack", "botsort", "kerasvision")]
     + [(theirs, f"{name}Tracker") for name in ("SORT", "ByteTrack", "OCSORT")],
 )
 def test_identities_are_kept(make, name):

@@ -201,7 +201,7 @@ def test_a_study_of_before_there_was_a_metric_goes_on(tmp_path, monkeypatch):
     trained_as_planted(monkeypatch, [planted(0.9, 0.5, 0.6), planted(0.8, 0.6, 0.7)])
     recipe, search = tiny.recipe(), [Dimension("epochs", 1, 9)]
     tune(recipe, search, 1, tmp_path)
-    study = module._optuna().load_study(study_name="tune", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    study = module.required().load_study(study_name="tune", storage=f"sqlite:///{tmp_path / 'study.db'}")
     older = json.loads(study.user_attrs["recipe"])
     assert older.pop("metric") == ""
     study.set_user_attr("recipe", json.dumps(older))

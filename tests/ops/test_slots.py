@@ -1,6 +1,5 @@
 """A tracker of slots gives the ids of `systems.multi_object`, which is compared with others' metrics and trackers."""
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -11,7 +10,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.ops.slots import Slots, greedy_pairs, state_shapes, step
 from kerasvision.systems._association import paired
 from kerasvision.systems.base import Session
-from kerasvision.systems.trackers import tracker_of
+from kerasvision.systems.trackers import tracker_like
 from tests.systems.moving_boxes import KINDS, frames_of
 
 MOST = 48  # detections of a frame
@@ -54,8 +53,7 @@ def in_slots(slots, frames):
 
 
 def in_python(slots, frames):
-    fields = {k: v for k, v in dataclasses.asdict(slots).items() if k != "count"}
-    session = Session(dataclasses.replace(tracker_of("slots"), **fields), {})
+    session = Session(tracker_like(slots), {})
     answers = (session.step(found) for found in frames)
     return [(a["ids"].tolist(), a["boxes_xyxy"]) for a in answers]
 

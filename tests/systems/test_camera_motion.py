@@ -53,7 +53,7 @@ def test_the_picture_before_is_a_part_of_the_state(tmp_path):
 
 def test_tracks_turn_with_the_camera():
     """A quarter turn and twice the size: x becomes y, sides and deviations double."""
-    noise = tracker_of("sort")._noise
+    noise = tracker_of("sort").noise
     found = {"observed": np.array([[10.0, 4, 6, 8]]), "score": np.ones(1), "label": np.zeros(1, np.int64)}
     tracks = tracks_of.born(found, 0.0, noise)
     tracks["mean"][0, :, 1] = [3.0, 1.0, 0.0, 0.0]

@@ -175,7 +175,7 @@ def test_labels_part_objects_unless_they_may_change(across, ids):
 
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_a_second_without_detections_and_an_empty_hour(name):
-    session = Session(tracker_of(name), {})
+    session = Session(tracker_of(name, ["pictures=False"]), {})
     for n in range(5):
         step(session, n / 30, box(n))
     for n in range(200):
@@ -238,7 +238,7 @@ def in_batches(system, frames, size, folder):
 )
 def test_answers_do_not_depend_on_how_frames_are_batched_or_mixed(name, tmp_path):
     """Whole, in batches with the state written and read between, and two videos through one tracker: to the bit."""
-    system = tracker_of(name)
+    system = tracker_of(name, ["pictures=False"])
     videos = [[seen for seen, _ in frames_of(kind, seed=3, frames=96)] for kind in ("crowded", "walls")]
     whole = []
     for frames in videos:

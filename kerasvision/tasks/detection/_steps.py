@@ -8,6 +8,7 @@ import typing
 
 import tensorflow as tf
 
+from kerasvision.ops.colors import color_looks
 from kerasvision.ops.slots import state_shapes, step
 from kerasvision.tasks.base import Function, Output
 
@@ -52,6 +53,8 @@ class Stepping:
         with tf.name_scope("kv_decode"):
             raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}
             found = self.arch.decode(raw, self.arch.no_geometry(prepared))
+            if self.arch.slots.looks:
+                found = found | {"looks": color_looks(prepared["image"], tf.cast(found["boxes_xyxy"], tf.float32))}
             state = {k: inputs[k] for k in state_shapes(self.arch.slots)}
             answer, after = step(self.arch.slots, found, inputs["seconds"], state)
         return answer | after
