@@ -194,9 +194,10 @@ def _looked(args, tracker):
     if not args.video:
         raise UsageError("--appearance looks at the pictures of a VIDEO; name one")
     model = load(args.appearance)
-    if "embedding" not in model.arch.outputs:
+    if "embedding" not in model.arch.outputs or set(model.arch.serving_inputs()) != {"image"}:
         raise UsageError(
-            f"{args.appearance} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/*"
+            f"{args.appearance} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/* "
+            "of a picture alone"
         )
     tracker = tracker if tracker.appearance else dataclasses.replace(tracker, appearance=1.0)
     return Looked(tracker), {"embedder": model}, fingerprint(model)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import runpy
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ PREPARATIONS = {
     "measure_promises.py",
     "measure_uncertainty.py",
     "prepare_angles.py",
+    "prepare_captions.py",
     "prepare_cells.py",
     "prepare_photographs.py",
     "prepare_reviews.py",
@@ -50,6 +52,7 @@ RECIPES = {
         *("masked_autoencoder", "rotation", "jigsaw", "tuned_100", "scratch_100", "tuned_600", "scratch_600"),
     ),
     "promise_shapes.py": ("boxes", "pixels"),
+    "find_words.py": ("recipe", "sigmoid"),
     "follow_moving.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
@@ -180,6 +183,9 @@ def _drawn(source, tmp_path):
         rows = [f"text {n} of {'ab'[n % 2]}s,{'ab'[n % 2]}\n" for n in range(40)]
         (tmp_path / "rows.csv").write_text("".join(["text,label\n", *rows]))
         return dataclasses.replace(source, path=str(tmp_path / "rows.csv"))
+    if kind == "captions":
+        runpy.run_path(str(FOLDER / "prepare_captions.py"))["draw"](tmp_path, copies=1)
+        return dataclasses.replace(source, path=str(tmp_path / "captions.csv"))
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
     if kind == "rendered_scene":
