@@ -6,7 +6,11 @@ Commands: python pipelines/prepare_captions.py --out data/captions
           kerasvision train pipelines/find_words.py --out runs/words
           kerasvision index build data/captions --model runs/words --out runs/words.index
           kerasvision index query runs/words.index --text "a large red ring" --draw runs/found.png
-Not measured yet: what it reaches.
+Measured of `recipe` on 2 cores, AVX-512 (AMD EPYC), shared with other work, one seed, 71 s of processor without
+exports: of 24 texts that are unseen in training, each of five pictures, a picture finds its own among the first with
+0.483, among the first five with 0.967 (by chance 0.042 and 0.208); a text finds one of its pictures among the first of
+120 with 0.542, among five with 0.792; of all other texts 0.041 are preferred. Not measured: `sigmoid`, and what the
+files reach.
 """
 
 import dataclasses
