@@ -16,6 +16,10 @@ def configure(parser):
     building.add_argument("folder", metavar="FOLDER", help="a folder with a folder of pictures a class")
     building.add_argument("--model", metavar="RUN", help="the run of an embedder (default: an ImageNet backbone)")
     building.add_argument("--out", required=True, metavar="RUN", help="a new run folder")
+    text = "know classes by their pictures, or by the words of their folders' names, of a model of pictures and words"
+    building.add_argument("--by", choices=("pictures", "words"), default="pictures", help=text)
+    text = "with --by words, what a name is written into: 'a photo of a {}'; of several their mean counts"
+    building.add_argument("--template", action="append", default=[], metavar="TEXT", help=text)
     add_settings(building)
     text = "add classes to what build made; all other scores stay as they are, bit for bit"
     adding = actions.add_parser("add", help=text, description=text)
@@ -43,16 +47,37 @@ def _build(args):
     from kerasvision.train.fit import train
 
     name = file_name(pathlib.Path(args.out).name)
-    recipe = override(few_examples.recipe_for(args.folder, args.model, name, {}), args.settings)
+    recipe = few_examples.recipe_for(args.folder, args.model, name, {})
+    if args.by == "words" or args.template:
+        recipe = _by_words(args, recipe)
+    recipe = override(recipe, args.settings)
     trained = train(recipe, args.out)
     arch = trained.arch
     pictures = recipe.data.open().splits["train"].size
     share = few_examples.accepted(arch, pictures)
-    line = f"{args.out}: {arch.num_classes} classes by {pictures} pictures; unknown where no score is above"
+    known = "by words, and a threshold by" if arch.class_vectors else "by"
+    line = f"{args.out}: {arch.num_classes} classes {known} {pictures} pictures; unknown where no score is above"
     taken = f"about {100 * share:.2g} % of other pictures are taken for one, as far as these few can tell"
     print(f"{line} {arch.threshold:.3f}, so that {taken}", file=sys.stderr)
     finish(trained, recipe)
     return 0
+
+
+def _by_words(args, recipe):
+    """The recipe with the vectors of the classes' names."""
+    import dataclasses
+
+    from kerasvision.api import load
+    from kerasvision.core.errors import UsageError
+    from kerasvision.systems import few_examples
+
+    if args.by != "words":
+        raise UsageError("--template goes with --by words")
+    if not args.model:
+        raise UsageError("--by words needs --model RUN, a run of embedding/image_text")
+    classes, templates = recipe.data.open().classes, tuple(args.template) or ("{}",)
+    vectors = few_examples.vectors_of_names(load(args.model), args.model, classes, templates)
+    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, class_vectors=vectors))
 
 
 def _add(args):

@@ -19,6 +19,8 @@ def configure(actions):
         "--csv", metavar="FILE.csv", help="a row a picture of a group: what to keep, and what it copies"
     )
     searching.add_argument("--draw", metavar="FILE.png", help=f"a row of pictures a group, of the first {MOST_ROWS}")
+    text = "also those that are part of another: cropped, framed or captioned, which takes longer"
+    searching.add_argument("--parts", action="store_true", help=text)
     searching.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -33,7 +35,7 @@ def run(args):
         if name and not name.lower().endswith(suffix):
             raise UsageError(f"{flag} {name}: this is written as {suffix}")
     with progress_bar() as progress:
-        copies = found(args.folders, progress)
+        copies = found(args.folders, progress, args.parts)
     for path in copies.unread:
         print(f"kerasvision: {path} cannot be decoded and was left out", file=sys.stderr)
     if args.json:
@@ -70,7 +72,11 @@ def _print(copies):
     print(f"{copies.size} pictures, {extra} of them copies, in {len(copies.groups)} groups{more}")
     if copies.ended:
         print("so many pictures are alike that the search ended before all were found; remove copies and search again")
-    print(f"looked at: bytes, and gray shapes in eight turns{by_bytes}; not at what is cropped, framed or recolored")
+    beyond = (
+        "in upright parts of others; not at what is recolored" if copies.parts else "not at what is cropped or framed"
+    )
+    more = "" if copies.parts else " (--parts), or recolored"
+    print(f"looked at: bytes, and gray shapes in eight turns{by_bytes}; {beyond}{more}")
 
 
 def _write(path, copies):

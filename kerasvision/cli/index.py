@@ -12,7 +12,9 @@ def configure(parser):
     """Add the verb's arguments."""
     from kerasvision.cli import clusters
 
-    actions = parser.add_subparsers(dest="action", metavar="build|add|remove|sync|query|clusters|assign", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="build|add|remove|sync|query|pack|clusters|assign", required=True
+    )
     images, model = ("files, folders, globs, URLs"), "the embedder, or another file of it (default: that of the index)"
     building = _action(actions, "build", "embed pictures, and keep their vectors in a folder")
     building.add_argument("images", nargs="+", metavar="IMAGE", help=images)
@@ -32,7 +34,11 @@ def configure(parser):
     removing = _action(actions, "remove", "take pictures out of an index")
     removing.add_argument("index", metavar="INDEX")
     removing.add_argument("paths", nargs="+", metavar="PATH", help="as `query` shows them")
-    _configure_query(_action(actions, "query", "the pictures of an index that are nearest to others"), images, model)
+    text = "the pictures of an index that are nearest to others, or to words"
+    _configure_query(_action(actions, "query", text), images, model)
+    packing = _action(actions, "pack", "write an index as one small file, for devices (kerasvision-edge search)")
+    packing.add_argument("index", metavar="INDEX")
+    packing.add_argument("--out", required=True, metavar="FILE.npz", help="8 bits a number, paths and labels")
     clusters.configure(actions, _action)
 
 
@@ -42,10 +48,12 @@ def _action(actions, name, text):
 
 def _configure_query(querying, images, model):
     querying.add_argument("index", metavar="INDEX")
-    querying.add_argument("images", nargs="+", metavar="IMAGE", help=images)
+    querying.add_argument("images", nargs="*", metavar="IMAGE", help=images)
+    text = "words to look for, of an index by a model of pictures and words; may be given several times"
+    querying.add_argument("--text", action="append", default=[], metavar="WORDS", help=text)
     querying.add_argument("--model", help=model)
     querying.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
-    querying.add_argument("--json", action="store_true", help="one JSON line an image on stdout")
+    querying.add_argument("--json", action="store_true", help="one JSON line an image or text on stdout")
     querying.add_argument("--draw", metavar="FILE.png", help="the pictures with their neighbors, a row each")
     querying.add_argument("--label", default="", help="only those of a label, the folder that a picture lay in")
     querying.add_argument("--path", default="", metavar="GLOB", help="only those of such a path")
@@ -57,7 +65,7 @@ def run(args):
     """Do what the action says; 1 if a picture failed, after all were tried."""
     from kerasvision.cli import clusters
 
-    own = {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query}
+    own = {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query, "pack": _pack}
     return (own | {"clusters": clusters.find, "assign": clusters.assign})[args.action](args)
 
 
@@ -157,21 +165,32 @@ def _sync(args):
     return 1 if failed else 0
 
 
+def _pack(args):
+    from kerasvision.systems import index_folder, packed
+
+    held = index_folder.load(args.index)
+    size = packed.write(held, args.out)
+    print(f"{args.out}: {held.size} pictures, {size / 1e6:.2f} MB", file=sys.stderr)
+    return 0
+
+
 def _query(args):
     from kerasvision.cli.apart import check_apart
-    from kerasvision.cli.pictures import pictures_of, print_table
+    from kerasvision.cli.pictures import print_table
     from kerasvision.core.errors import UsageError
     from kerasvision.systems import index_folder
-    from kerasvision.systems.index import Filter, embedded
+    from kerasvision.systems.index import Filter
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: a picture is written as .png")
+    if not args.images and not args.text:
+        raise UsageError('query needs an IMAGE, or --text "red apple" of a model that knows words')
     check_apart(args.images, {"--draw": args.draw})
     held = index_folder.load(args.index)
     model, name = _embedder(held, args.model)
     within, failed, rows, seen = Filter(args.label, args.path, args.after, args.before), [], [], []
-    for path, pixels in pictures_of(args.images, model, failed):
-        places, cosines = held.query(embedded(model, pixels[None], name), args.top, within)
+    for path, pixels, vectors in _asked(args, model, name, failed):
+        places, cosines = held.query(vectors, args.top, within)
         found = [(held.items[n], float(f"{c:.6f}")) for n, c in zip(places[0], cosines[0], strict=True)]
         if args.json:
             nearest = [item | {"cosine": c} for item, c in found]
@@ -179,20 +198,35 @@ def _query(args):
         rows += [(path if not place else "", item["path"], f"{c:.3f}") for place, (item, c) in enumerate(found)]
         seen.append((path, pixels, found))
     if rows and not args.json:
-        print_table(("image", "nearest", "cosine"), rows)
+        print_table(("text" if not args.images else "image", "nearest", "cosine"), rows)
     if args.draw and seen:
         _draw(seen, args.draw)
     return 1 if failed else 0
 
 
+def _asked(args, model, name, failed):
+    """Yields (name, pixels or None of words, vectors [1, D]) of what is asked for, words first."""
+    from kerasvision.cli.pictures import pictures_of
+    from kerasvision.systems.index import embedded, embedded_texts
+
+    for text in args.text:
+        yield text, None, embedded_texts(model, [text], name)
+    for path, pixels in pictures_of(args.images, model, failed) if args.images else ():
+        yield path, pixels, embedded(model, pixels[None], name)
+
+
 def _draw(seen, out):
-    """A row for each query: itself, and its neighbors with their cosines."""
+    """A row for each query: itself, or its words on gray, and its neighbors with their cosines."""
+    import numpy as np
+
     from kerasvision.cli.pictures import SIDE, tile_of
     from kerasvision.core.escaping import line_of
     from kerasvision.drawing.pictures import marked, save, sheet
 
     tiles = []
     for path, pixels, found in seen:
-        tiles.append((marked(pixels, (), SIDE), line_of(pathlib.Path(path).name), "asked for"))
+        words = pixels is None
+        shown = np.full((SIDE, SIDE, 3), 128, np.uint8) if words else pixels
+        tiles.append((marked(shown, (), SIDE), line_of(path if words else pathlib.Path(path).name), "asked for"))
         tiles += [tile_of(i["path"], f"{c:.3f}", line_of(pathlib.Path(i["path"]).name)) for i, c in found]
     save(sheet(tiles, 1 + len(seen[0][2])), pathlib.Path(out))

@@ -60,8 +60,10 @@ def embedder_of(name):
     from kerasvision.api import load
 
     model = load(name)
-    if "embedding" not in model.arch.outputs:
-        raise UsageError(f"{name} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/*")
+    if "embedding" not in model.arch.outputs or set(model.arch.serving_inputs()) != {"image"}:
+        raise UsageError(
+            f"{name} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/* of a picture alone"
+        )
     return model
 
 

@@ -45,9 +45,10 @@ def pictures_of(words, model, failed):
     from kerasvision.data.kinds.example import read_example
     from kerasvision.data.kinds.fetching import fetched
 
-    for name, given in dict(examples_of(words, model.arch)).items():
+    arch = model.arch.alone("image")  # of pictures and words the former
+    for name, given in dict(examples_of(words, arch)).items():
         try:
-            inputs, _ = read_example(model.arch, fetched(given))
+            inputs, _ = read_example(arch, fetched(given))
         except KerasVisionError as error:
             failed.append(name)
             print(f"kerasvision: {lines_of(error)}", file=sys.stderr)

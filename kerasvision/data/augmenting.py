@@ -88,7 +88,7 @@ def _alone(fit, sample, numbered, seed):
 
 
 # labels that a crop of the picture does not move: only then may the window be cut before the labels are looked at
-_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "tabular", "targets", "is_planted"}
+_PICTURE_ONLY = {"label", "labels", "path", "image_id", "text", "texts", "tabular", "targets", "is_planted"}
 
 
 def decoded(sample):

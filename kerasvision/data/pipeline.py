@@ -244,6 +244,7 @@ _HINTS = {  # missing key -> what to do
     "boxes_xyxy": "; sources of boxes are coco, voc, yolo, cut_paste, moving, and tfds where label_key names objects",
     "exemplar": "; a source of one object at two moments is moving with give='pairs'",
     "instance_masks": "; set masks=True in the source",
+    "text": "; sources of texts are table, and captions beside pictures",
     "targets": "; name the numeric columns of a manifest in its target_columns, or of tfds in its target_keys",
     "mask": "; sources of masks are image_mask, semantic, volumes, and tfds where label_key names a mask",
 }

@@ -93,8 +93,12 @@ def quads(values):
 
 
 def vector(values):
-    """{"embedding": [...]}; seven digits are what a float32 has."""
-    return {"embedding": [float(f"{v:.7g}") for v in values["embedding"]]}
+    """{"embedding": [...]}, seven digits, which are what a float32 has; of a picture and a text also {"text_embedding":
+    [...], "cosine" of both}.
+    """
+    held = {key: values[key] for key in ("embedding", "text_embedding") if key in values}
+    described = {key: [float(f"{v:.7g}") for v in vector] for key, vector in held.items()}
+    return described | ({"cosine": round(float(values["cosine"]), 6)} if "cosine" in values else {})
 
 
 def segments(values, classes, promise=None):

@@ -1,4 +1,6 @@
-"""The client's commands: `predict FILE IMAGE...`, `track FILE FRAMES`, `verify FOLDER`, `bench FILE...`."""
+"""The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `track FILE FRAMES`, `verify FOLDER`,
+`bench FILE...`.
+"""
 
 import argparse
 import dataclasses
@@ -11,6 +13,7 @@ from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.following import Following, lines
 from kerasvision.edge.runtimes import open_runtime
+from kerasvision.edge.searching import open_search, vector_of
 from kerasvision.edge.verifying import in_words, verify
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
@@ -35,6 +38,13 @@ def _parser():
     asked.add_argument("images", nargs="+", help="files and folders")
     asked.add_argument("--draw", metavar="FOLDER", help="write each image with its prediction there, as PNG")
     asked.set_defaults(run=_predict)
+    searched = verbs.add_parser("search", help="the items of a packed index that are nearest, one JSON line an image")
+    searched.add_argument("file", help=".tflite or .onnx of the index's embedder, beside its contract.json")
+    searched.add_argument("index", help=".npz that kerasvision index pack wrote")
+    searched.add_argument("images", nargs="*", help="files and folders")
+    searched.add_argument("--text", action="append", default=[], help="words, of a model of pictures and words")
+    searched.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
+    searched.set_defaults(run=_search)
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
     checked.add_argument("folder")
     checked.set_defaults(run=_verify)
@@ -66,6 +76,23 @@ def _predict(args):
             print(json.dumps({"input": str(path), "error": str(error)}), flush=True)
             continue
         print(json.dumps({"input": str(path), "prediction": client.describe(values)}), flush=True)
+    return 1 if failed else 0
+
+
+def _search(args):
+    if not args.images and not args.text:
+        raise EdgeUsageError("search needs an image, or --text WORDS")
+    client, search, failed = open_client(args.file, args.threads), open_search(args.index), 0
+    search.require(client)
+    asked = [(text, {"text": text}) for text in args.text] + [(str(p), {"picture": p}) for p in _images(args.images)]
+    for name, given in asked:
+        try:
+            found = {"nearest": search.nearest(vector_of(client, **given), args.top)}
+        except EdgeUsageError:
+            raise
+        except EdgeError as error:
+            failed, found = failed + 1, {"error": str(error)}
+        print(json.dumps({"input": name} | found), flush=True)
     return 1 if failed else 0
 
 

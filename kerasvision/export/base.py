@@ -6,12 +6,14 @@ import gzip
 import pathlib
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.export.asked import AskedFile
 from kerasvision.export.heat import in_pixels
+from kerasvision.inference.batches import batches_of_one
 from kerasvision.inference.served import Served
 
 BESIDE = ("contract.json", "preprocess_examples.npz")  # describe an artifact, and are written when it is measured
@@ -61,6 +63,15 @@ class Runner(abc.ABC):
     def call(self, name, inputs):
         """One of the architecture's further functions, {key: numpy array} in and out, batched."""
         raise KerasVisionError(f"this file of {self.arch.registered_name} has no function {name}; it only predicts")
+
+    def embed(self, key, values):
+        """float32 [B, D], of length 1: what the architecture's function (`embeds`) says of one of its inputs alone.
+        values: of the key, numpy [B, ...], as a user sends them. Raises KerasVisionError of a file without it.
+        """
+        prepared, _ = self.arch.alone(key).geometry({key: tf.constant(values)})
+        rows = batches_of_one({k: v.numpy() for k, v in prepared.items()})  # what a .tflite takes
+        found = [next(iter(self.call(self.arch.embeds[key], row).values())) for row in rows]
+        return np.concatenate(found).astype(np.float32)
 
     def prepare(self, inputs):
         """Serving inputs -> (prepared inputs, geometry), numpy, by the architecture's own `geometry`. Inputs that are

@@ -76,7 +76,7 @@ def given_of(sample):
     """What a client has of a serving input: `encoded` bytes of a PNG, transparent where pixels are missing, a
     `volume` and its `spacing_mm`, or a `text`; of several senses all of them, as `several`.
     """
-    if "senses" in sample:
+    if "senses" in sample or {"image", "text"} <= set(sample):
         own = {"image": lambda value: as_png(value[0])}
         return {"several": {k: own.get(k, lambda value: value[0])(v) for k, v in sample.items()}}
     if "text" in sample:

@@ -8,6 +8,7 @@ there is no pair of a kind that the loss needs has 0. Squared distances are 2 - 
 import tensorflow as tf
 
 _FAR = 1e9  # beyond every distance, cosine and exponent here
+_NEAREST, _FARTHEST = 0.5, 1.4  # distances between which negatives are weighted by how rare they are
 
 
 def pairs_of(labels, others, places):
@@ -47,6 +48,26 @@ def semi_hard_triplet(cosines, positive, negative, margin):
     counted = positive & tf.reduce_any(negative, 1, keepdims=True)
     losses = tf.nn.relu(tf.where(counted, apart - chosen, -_FAR) + margin)
     return tf.math.divide_no_nan(tf.reduce_sum(losses, 1), _count(counted))
+
+
+def distance_weighted_triplet(cosines, positive, negative, margin, dimension):
+    """The mean over an anchor's positives of the mean of max(0, d+ - d- + margin), d squared distances, over its
+    negatives, each weighted by how rare its distance is among points of a sphere: 1 / q(d), with
+    q(d) = d ** (n - 2) * (1 - d ** 2 / 4) ** ((n - 3) / 2) of n dimensions. Distances below 0.5 count as 0.5, and those
+    of 1.4 or more do not count.
+
+    The paper draws one negative by these weights; here their mean counts, which is the expectation of that, so that no
+    seed is needed. No gradient flows through the weights. "Sampling Matters in Deep Embedding Learning" (Wu, Manmatha,
+    Smola, Krahenbuhl 2017, arXiv:1706.07567, section 4; both bounds are those of the authors' program).
+    """
+    apart = 2.0 - 2.0 * cosines
+    held = tf.stop_gradient(apart)
+    counted = negative & (held < _FARTHEST**2)
+    square = tf.clip_by_value(held, _NEAREST**2, _FARTHEST**2)
+    rare = (2.0 - dimension) / 2.0 * tf.math.log(square) - (dimension - 3.0) / 2.0 * tf.math.log(1.0 - square / 4.0)
+    shares = tf.where(counted, tf.nn.softmax(tf.where(counted, rare, -_FAR)), 0.0)
+    losses = tf.reduce_sum(tf.nn.relu(apart[:, :, None] - apart[:, None] + margin) * shares[:, None], 2)
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.where(positive, losses, 0.0), 1), _count(positive))
 
 
 def supervised_contrastive(cosines, positive, negative, temperature):

@@ -1,13 +1,15 @@
 """The evaluator of embeddings: whether what is near a query in a gallery is of its class.
 
 Recall, R-precision and MAP@R as of "A Metric Learning Reality Check" (Musgrave, Belongie, Lim 2020, arXiv:2003.08505,
-section 3.2); verification by the area under the ROC curve and the equal error rate (Fawcett 2006, "An introduction to
-ROC analysis", doi:10.1016/j.patrec.2005.10.010).
+section 3.2); clusters by mutual information that is adjusted for chance ("Information Theoretic Measures for
+Clusterings Comparison", Vinh, Epps, Bailey 2010, JMLR 11, 2837-2854); verification by the area under the ROC curve and
+the equal error rate (Fawcett 2006, "An introduction to ROC analysis", doi:10.1016/j.patrec.2005.10.010).
 """
 
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.metrics import clustering
 from kerasvision.metrics.base import Evaluator, chosen
 from kerasvision.ops.nearest import largest
 
@@ -25,8 +27,9 @@ class Retrieval(Evaluator):
     `map@r`: the sum over the i <= R of the precision at i where number i is of its class, by R. Equal cosines stand in
     the order of the gallery. Of all pairs of a query and one of the gallery, are they of one class: `roc_auc`, and
     `eer`, where as large a share of unequal pairs is accepted as of equal pairs is refused; cosines are rounded to two
-    millionths for them. `without_match`: the share of queries that none of the others count, as nothing in the gallery
-    is of their class.
+    millionths for them. `ami` and `nmi`: what clusters of the queries, as many as they have classes, say of these, by
+    k-means (`metrics.clustering`). `without_match`: the share of queries that none of the others count, as nothing in
+    the gallery is of their class.
 
     gallery: name of the split that is searched. Where there is none, or it is the one that is judged, the queries are
     the gallery, each searched in all others. prediction: `embedding` [B, D], of length 1; ground_truth: `label` [B].
@@ -35,11 +38,11 @@ class Retrieval(Evaluator):
     def __init__(self, gallery=""):
         self.gallery = gallery
         self._gallery, self._queries = [], []
-        self._found = None
+        self._found = self._clusters = None
 
     @property
     def directions(self):
-        most = (*(f"recall@{k}" for k in NEAREST), "r_precision", "map@r", "roc_auc")
+        most = (*(f"recall@{k}" for k in NEAREST), "r_precision", "map@r", "roc_auc", "ami", "nmi")
         return dict.fromkeys(most, "max") | {"eer": "min", "without_match": "none"}
 
     def see_gallery(self, prediction, ground_truth):
@@ -48,14 +51,16 @@ class Retrieval(Evaluator):
 
     def update(self, prediction, ground_truth):
         self._queries.append(_checked(prediction, ground_truth))
-        self._found = None
+        self._found = self._clusters = None
 
     def decisions(self):
         """int [N]: the class of each query's nearest."""
         return self._search()["nearest"]
 
     def figures(self, examples=None):
-        """Those of some queries cost a lookup, but for `roc_auc` and `eer`, which look at all their pairs again."""
+        """Those of some queries cost a lookup, but for `roc_auc` and `eer`, which look at all their pairs again. The
+        clusters are always those of all queries.
+        """
         found = {name: chosen([values], examples) for name, values in self._search().items()}
         matched, counts = found["matches"] > 0, []
 
@@ -71,7 +76,21 @@ class Retrieval(Evaluator):
         out = {f"recall@{k}": mean(f"recall@{k}") for k in NEAREST if k <= size}
         out |= {name: mean(name) for name in ("r_precision", "map@r")}
         out |= {"roc_auc": lambda: roc_auc(*pairs()), "eer": lambda: equal_error_rate(*pairs())}
+        out |= {name: self._alike(getattr(clustering, name), examples) for name in ("ami", "nmi")}
         return out | {"without_match": lambda: 1.0 - float(matched.mean()) if len(matched) else None}
+
+    def _alike(self, measure, examples):
+        """A function that computes a figure of the clusters of some queries."""
+
+        def figure():
+            labels = np.concatenate([part for _, part in self._queries])
+            if self._clusters is None:
+                self._clusters = (clustering.clusters(np.concatenate([v for v, _ in self._queries]), labels),)
+            (found,) = self._clusters
+            picked = slice(None) if examples is None else np.asarray(examples)
+            return None if found is None else measure(labels[picked], found[picked])
+
+        return figure
 
     def _sizes(self):
         """How many of the gallery each query is searched in."""

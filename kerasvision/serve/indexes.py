@@ -103,8 +103,8 @@ class Indexes:
 def _vectors(predictor, current, document):
     """float32 [N, D] of a request's pictures, once their model is known to be the index's embedder."""
     servable = predictor.servable
-    if SIGNATURE not in servable.signature_defs:
-        text = f"{servable.name} has no signature {SIGNATURE}; name a model of pictures"
+    if SIGNATURE not in servable.signature_defs or set(servable.inputs_of(SIGNATURE)) != {KEY}:
+        text = f"{servable.name} has no signature {SIGNATURE} of pictures alone; name a model of pictures"
         raise ServingError(Code.FAILED_PRECONDITION, text)
     inputs, _ = tensors.read_inputs(document, servable.inputs_of(SIGNATURE))
     # the pictures that embedders are known by are no requests, so that the drift watch does not see them

@@ -9,6 +9,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import architectures, exporters, sources, techniques
 from kerasvision.ops import few_examples as few
+from kerasvision.systems.index import embedded_texts
 from kerasvision.train.run import Trained, judged_again, load_run, structure
 
 NAME = "classification/nearest_class"
@@ -35,6 +36,22 @@ def recipe_for(data, run, name, settings):
         validation_fraction=0.0,
         exports=(exporters["saved_model"](), exporters["tflite"]()),
     )
+
+
+def vectors_of_names(model, name, classes, templates=("{}",)):
+    """`class_vectors` of `classification/nearest_class`: of each class the mean of its name's vectors in all templates,
+    made 1 long ("prompt ensembling": Radford et al. 2021, arXiv:2103.00020, section 3.1.4). _ in a name is a blank.
+
+    model: of pictures and words, as `kerasvision.load` gives it; name: where it stands. templates: texts with one {}.
+    Raises UsageError of others, and of a model that knows no words.
+    """
+    if wrong := [text for text in templates if text.count("{}") != 1]:
+        raise UsageError(f'--template {wrong[0]!r}; write {{}} once, where the name goes: "a photo of a {{}}"')
+    rows = []
+    for named in (c.replace("_", " ") for c in classes):
+        vectors = embedded_texts(model, [text.replace("{}", named) for text in templates], name)
+        rows.append(few.standing(vectors, "means", 0)[0])
+    return tuple(tuple(float(f"{v:.9g}") for v in row) for row in rows)
 
 
 def accepted(arch, pictures):

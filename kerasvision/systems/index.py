@@ -12,6 +12,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.ops.nearest import largest
 
+MOST_BYTES = 2**20  # of a text, as `ops.text` has it, which imports TensorFlow
 ALIKE = 0.9  # mean cosine of what an embedder and an integer file of it say of the drawn pictures, at least
 _MOST = 2**23  # cosines at a time
 _ABSENT = -2.0  # below every cosine
@@ -126,13 +127,32 @@ def built(model, name, pictures: typing.Iterable):
 
 
 def embedded(model, pixels, name):
-    """uint8 [B, H, W, 3] -> float32 [B, D], by a model with `embedding` among its outputs."""
+    """uint8 [B, H, W, 3] -> float32 [B, D], by a model that has an embedding of a picture alone."""
+    if "image" in model.arch.embeds:
+        return _finite(model.runner.embed("image", pixels), name)
     if "embedding" not in model.arch.outputs or not {"image"} == set(model.arch.serving_inputs()):
         raise UsageError(
             f"{name} ({model.arch.registered_name}) gives no embedding of a picture; train one with embedding/proxies "
             "or embedding/pairs"
         )
-    found = np.asarray(model({"image": pixels})["embedding"], np.float32)
+    return _finite(np.asarray(model({"image": pixels})["embedding"], np.float32), name)
+
+
+def embedded_texts(model, texts, name):
+    """List of str -> float32 [B, D], in the space of the pictures, by a model of pictures and words. Raises UsageError
+    of another model, and of a text that is empty or too long.
+    """
+    if "text" not in model.arch.embeds:
+        raise UsageError(
+            f"{name} ({model.arch.registered_name}) knows no words; train a model of both with embedding/image_text"
+        )
+    held = [text.encode() for text in texts]
+    if wrong := [len(text) for text in held if not 0 < len(text) <= MOST_BYTES]:
+        raise UsageError(f"a text of {wrong[0]} bytes; allowed: 1 to {MOST_BYTES}")
+    return _finite(model.runner.embed("text", np.array(held, object)), name)
+
+
+def _finite(found, name):
     if not np.isfinite(found).all():
         raise KerasVisionError(f"{name} gives vectors with numbers that are not finite; train it again")
     return found

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import typing
 
 import tensorflow as tf
 
@@ -39,6 +40,15 @@ class Preprocessing(Component):
         functions that use it can be traced and saved.
         """
         return live_table(name, self.resources()[name])
+
+    # serving key -> name of the function (`functions`) that gives the vector of this input alone, where each has one
+    embeds: typing.ClassVar[dict[str, str]] = {}
+
+    def alone(self, key):
+        """What reads and prepares one of several inputs by itself, an architecture that takes no other; this one where
+        it takes no other.
+        """
+        return self
 
     def serving_specs(self):
         """key -> `tf.TensorSpec` of what a user sends, batched."""

@@ -121,8 +121,13 @@ class TextModel(Architecture):
         return grown
 
     def _texts(self, split):
-        """Batches of uint8 [B, length] of a split."""
-        texts = split.records.map(lambda record: split.read(record)["text"]).batch(READ_AT_ONCE)
+        """Batches of uint8 [B, length] of a split; of a sample with several `texts` all of them."""
+
+        def read(record):
+            sample = split.read(record)
+            return sample["texts"] if "texts" in sample else sample["text"][None]
+
+        texts = split.records.map(read).unbatch().batch(READ_AT_ONCE)
         fit = tf.function(self.geometry, input_signature=[self.serving_specs()], autograph=False)
         return (fit({"text": batch})[0]["text_bytes"] for batch in texts)
 

@@ -18,7 +18,8 @@ class Case:
     after which one replica and two are compared; replicas_apart: how far apart their weights may end. epochs: of the
     run that is exported. exports: specs. perfect: what the main metric is when every prediction is right. int8_error:
     the largest error of an int8 score that is still close. least_loss: what a term of the loss may be when every
-    prediction is right. augment, techniques: (name, fields) of parts that a recipe must have.
+    prediction is right. augment, techniques: (name, fields) of parts that a recipe must have. told_from: raw keys that
+    are compared with the others, so that they are wrong only where they belong to another example than those.
     """
 
     make: typing.Callable
@@ -36,6 +37,7 @@ class Case:
     least_loss: float = 1e-3
     augment: tuple = ()
     techniques: tuple = ()
+    told_from: tuple = ()
 
     def parts(self):
         """{field of a recipe: the parts without which the architecture is not trained}."""

@@ -184,7 +184,7 @@ EXEMPT_FROM_QAT = {
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
     "self_supervised/masked_autoencoder": "masks and statistics of visible positions have no integer form, nor a use",
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
-    **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES), TAKES_IDS),
+    **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES, "embedding/image_text"), TAKES_IDS),
     "tracking/siamfc": "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures",
 }
 
@@ -202,6 +202,7 @@ EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
     *("toys/siamese", "toys/text", "toys/volume", "toys/points", "tracking/siamfc"),
     *text_cases.CASES,  # ids have no gradient
+    "embedding/image_text",
     *multi_modal_cases.CASES,
 )
 # family, or one of its architectures -> the raw key that is made of the embedding alone

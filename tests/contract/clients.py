@@ -37,6 +37,9 @@ def example_of(sample):
         picture = example_of({"image": sample["image"]})["encoded"]
         text = sample["text"].item()
         return {"several": {"image": picture, "text": text, "numbers": sample["numbers"], "senses": sample["senses"]}}
+    if {"image", "text"} <= set(sample):
+        picture = example_of({"image": sample["image"]})["encoded"]
+        return {"several": {"image": picture, "text": sample["text"].item()}}
     if "volume" in sample:
         return {"volume": sample["volume"], "spacing_mm": sample["spacing_mm"]}
     pixels, packed = sample["image"], io.BytesIO()

@@ -184,7 +184,8 @@ def check_directions(arch, case):
     evaluator, worse = (arch.evaluator(case.classes) for _ in range(2))
     prepared, geometry, targets = batch_of(arch, case)
     perfect = arch.ideal_raw(targets)
-    for judge, raw in ((evaluator, perfect), (worse, {k: tf.roll(v, 1, 0) for k, v in perfect.items()})):
+    nonsense = {k: tf.roll(v, 1 + (k in case.told_from), 0) for k, v in perfect.items()}
+    for judge, raw in ((evaluator, perfect), (worse, nonsense)):
         for number, sample in enumerate(case.samples()):
             one = {k: v[number : number + 1] for k, v in raw.items()}
             place = {k: v[number : number + 1] for k, v in geometry.items()}
@@ -193,12 +194,11 @@ def check_directions(arch, case):
             judge.update(
                 {k: v.numpy() for k, v in answer.items()}, {k: np.asarray(v)[None] for k, v in ground_truth.items()}
             )
-    stated, figures = evaluator.directions, evaluator.result()
-    unsaid = [key for key in figures if direction_of(stated, key) is None]
+    unsaid = [key for key in evaluator.result() if direction_of(evaluator.directions, key) is None]
     assert not unsaid, f"nothing says whether more or less of {', '.join(unsaid)} is better"
-    direction = arch.main_direction(case.classes)
-    better, other = figures[arch.main_metric], worse.result()[arch.main_metric]
-    assert goodness(better, direction) > goodness(other, direction), f"{arch.main_metric} is not better for the truth"
+    main, direction = arch.main_metric, arch.main_direction(case.classes)
+    better, other = (goodness(judge.result()[main], direction) for judge in (evaluator, worse))
+    assert better > other, f"{main} is not better for the truth"
 
 
 def recipe_of(name, arch, epochs=1, copies=1):

@@ -256,6 +256,19 @@ def _senses(root):
     return [found, Drawn(several, {"train": 8, "test": 4}, 2), Drawn(numbers, {"train": 7, "test": 4}, 1)]
 
 
+def _captions(root):
+    """Twelve pictures, of which every third has a second text in a row of its own, and every fourth a German one."""
+    rows = ["file,text,german,split"]
+    for i in range(12):
+        _pictures(root, [f"{i}.png"], i)
+        split = ("train", "train", "val", "test")[i % 4]
+        rows.append(f"{i}.png,thing {i},{f'Ding {i}' if i % 4 == 0 else ''},{split}")
+        rows += [f"{i}.png,another {i},,{split}"] if i % 3 == 0 else []
+    (root / "captions.csv").write_text("\n".join(rows))
+    source = create("sources/captions", path=str(root / "captions.csv"), text_columns=("text", "german"))
+    return [Drawn(source, {"train": 6, "validation": 3, "test": 3}, 0)]
+
+
 def _pictures_alone(root):
     _pictures(root / "flat", [f"{name}/{i}.png" for name in ("one", "two") for i in range(5)])
     _pictures(root / "split", [f"{s}/{i}.png" for s, n in (("train", 4), ("val", 2)) for i in range(n)])
@@ -282,5 +295,6 @@ DRAWERS = {
     "text_lines": _text_lines,
     **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
+    "captions": _captions,
     "senses": _senses,
 }

@@ -71,7 +71,9 @@ def flat(record):
 
 def sum_of(record):
     held = [np.asarray(value) for value in tf.nest.flatten(record)]
-    return hashlib.sha256(b"|".join(v.tobytes() if v.dtype != object else v.item() for v in held)).hexdigest()
+    return hashlib.sha256(
+        b"|".join(v.tobytes() if v.dtype != object else b"\0".join(v.ravel()) for v in held)
+    ).hexdigest()
 
 
 def each(function):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasvision.losses import pairs as losses
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 3])  # class 3 has one picture
-SCALE, RELAXATION = 16.0, 0.4
+SCALE, RELAXATION, SPHERE = 16.0, 0.4, 6
 MARGIN, TEMPERATURE, ALPHA, BETA, BASE, EPSILON = 0.5, 0.1, 2.0, 50.0, 0.5, 0.1
 
 
@@ -59,6 +59,26 @@ def contrastive(c, labels):
     return np.array(out)
 
 
+def rarity(cosine):
+    """1 / q(d) of two points at a distance d on a sphere of `SPHERE` dimensions."""
+    d = max(0.5, np.sqrt(max(0.0, 2 - 2 * cosine)))
+    return 1 / (d ** (SPHERE - 2) * (1 - d**2 / 4) ** ((SPHERE - 3) / 2)) if d < 1.4 else 0.0
+
+
+def distance_weighted(c, labels, mined=None):
+    """mined: cosines that the weights of negatives are made of, held fast while those of the formula move."""
+    mined, out = c if mined is None else mined, []
+    for i in range(len(labels)):
+        same, other = parts(labels, i)
+        weights = np.array([rarity(mined[i, j]) for j in other])
+        if not same or not weights.any():
+            out.append(0)
+            continue
+        each = [[max(0, 2 * c[i, j] - 2 * c[i, p] + MARGIN) for j in other] for p in same]
+        out.append(np.mean(each @ weights) / weights.sum())
+    return np.array(out)
+
+
 def multi_similarity(c, labels, mined=None):
     """mined: cosines that the miner looks at, held fast while those of the formula move."""
     mined, out = c if mined is None else mined, []
@@ -84,6 +104,7 @@ def circle(c, labels, mined=None):
 
 OURS = {
     "circle": lambda *of: losses.circle(*of, SCALE, RELAXATION),
+    "distance_weighted": lambda *of: losses.distance_weighted_triplet(*of, MARGIN, SPHERE),
     "batch_hard": lambda *of: losses.batch_hard_triplet(*of, MARGIN),
     "semi_hard": lambda *of: losses.semi_hard_triplet(*of, MARGIN),
     "contrastive": lambda *of: losses.supervised_contrastive(*of, TEMPERATURE),
@@ -91,6 +112,7 @@ OURS = {
 }
 FORMULAS = {
     "circle": circle,
+    "distance_weighted": distance_weighted,
     "batch_hard": batch_hard,
     "semi_hard": semi_hard,
     "contrastive": contrastive,
@@ -113,7 +135,7 @@ def test_values_and_gradients_are_those_of_the_formula(name):
     for labels in (LABELS, LABELS[::-1], np.arange(12) % 4):
         c = cosines_of(labels)
         formula = FORMULAS[name]
-        if name in ("multi_similarity", "circle"):
+        if name in ("multi_similarity", "circle", "distance_weighted"):
             formula = lambda m, k, c=c: FORMULAS[name](m, k, c)  # noqa: E731
         found, gradient = ours(name, c, labels)
         np.testing.assert_allclose(found, formula(c, labels), rtol=1e-5, atol=1e-5)
@@ -142,6 +164,27 @@ def test_an_anchor_is_no_pair_with_itself_wherever_it_stands():
     positive, negative = losses.pairs_of(tf.constant(labels[2:]), tf.constant(labels), tf.constant([2, 3]))
     np.testing.assert_array_equal(positive, [[True, False, False, False], [False, True, False, False]])
     np.testing.assert_array_equal(negative, [[False, True, False, True], [True, False, True, False]])
+
+
+def test_negatives_are_weighted_by_how_rare_their_distance_is_among_points_of_a_sphere():
+    """Of many random points the weights make all distances alike: a histogram of weighted distances is flat. Negatives
+    on both sides of the two bounds: nearer ones weigh as those at 0.5, and those from 1.4 on not at all.
+    """
+    rng = np.random.default_rng(0)
+    points = unit(rng.normal(size=(200_000, SPHERE)))
+    cosines = points[:, 0]
+    distances, weights = np.sqrt(2 - 2 * cosines), np.array([rarity(c) for c in cosines])
+    held, _ = np.histogram(distances, np.linspace(0.6, 1.35, 6), weights=weights)
+    assert held.max() / held.min() < 1.2, "and 100 of these points are in the least bin"
+    near, far = 1 - 0.3**2 / 2, 1 - 0.5**2 / 2
+    rows = tf.constant([[1.0, 0.0, near, far], [1.0, 0.0, far, 1 - 1.401**2 / 2], [1.0, 0.0, far, 1 - 1.399**2 / 2]])
+    positive, negative = (np.tile(m, (3, 1)) for m in ([[False, True, False, False]], [[False, False, True, True]]))
+    margin = 2.0  # all are within it: the loss is the weighted mean of 2 - d- + margin
+    found = losses.distance_weighted_triplet(rows, positive, negative, margin, SPHERE).numpy()
+    assert found[0] == pytest.approx(4 - (0.3**2 + 0.5**2) / 2, rel=1e-5)
+    assert found[1] == pytest.approx(4 - 0.5**2, rel=1e-5)
+    share = rarity(1 - 1.399**2 / 2) / (rarity(far) + rarity(1 - 1.399**2 / 2))
+    assert found[2] == pytest.approx(4 - 0.5**2 * (1 - share) - 1.399**2 * share, rel=1e-4) != found[1]
 
 
 def test_a_triplet_beyond_its_margin_is_0():

@@ -8,6 +8,7 @@ from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.covered import BoxCoverage, PixelCoverage
 from kerasvision.metrics.detection import Detection
 from kerasvision.metrics.following import Following
+from kerasvision.metrics.image_text import ImageTextRetrieval
 from kerasvision.metrics.instances import Instances
 from kerasvision.metrics.known_classes import KnownClasses
 from kerasvision.metrics.pages import PageReading
@@ -109,6 +110,13 @@ def representation():
     return Representation(labeled=True), {"embedding": vectors.astype(np.float32)}, truth
 
 
+def image_text():
+    pair = RNG.normal(size=(2, COUNT, 4))
+    pair /= np.linalg.norm(pair, axis=-1, keepdims=True)
+    found = dict(zip(("embedding", "text_embedding"), pair.astype(np.float32), strict=True))
+    return ImageTextRetrieval(), found, {"text": RNG.integers(0, 12, COUNT)}
+
+
 def tracking():
     corners = np.arange(5)[:, None] * 40 + RNG.uniform(0, 5, (COUNT, 5, 2))
     boxes = np.concatenate([corners, corners + 30], -1)
@@ -141,6 +149,7 @@ CASES = (
     following,
     known_classes,
     representation,
+    image_text,
 )
 
 

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import time
+import types
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import tensorflow as tf
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve.client import Client as OurClient
-from kerasvision.serve.indexes import Wanted
+from kerasvision.serve.indexes import Wanted, _vectors
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import ServingError
@@ -218,6 +219,13 @@ def test_another_embedder_is_refused_and_so_is_what_is_none(serving, tmp_path):
     status, answer = post(client, "add", instances=encoded(PICTURES[0]), items=[{"path": "a"}])
     assert status == 403 and "start the server with --writable" in answer["error"]
     assert client.ask("GET", "/v1/indexes/shop:search")[0] == 400
+
+
+def test_a_model_of_more_than_pictures_is_refused():
+    takes = {"image_bytes": None, "text": None}  # embedding/image_text
+    servable = types.SimpleNamespace(name="words", signature_defs={"serving_bytes": 0}, inputs_of=lambda name: takes)
+    with pytest.raises(ServingError, match="words has no signature serving_bytes of pictures alone"):
+        _vectors(types.SimpleNamespace(servable=servable), None, {})
 
 
 def test_flags_that_do_not_fit(tmp_path, models, capsys):

@@ -81,7 +81,7 @@ def test_it_is_shown_by_its_first_numbers():
         (lambda: tiny("embedding/proxies").build(), "needs at least two classes and has num_classes=0"),
         (
             lambda: PairLoss(contrastive=0.0),
-            "PairLoss: batch_hard=0, semi_hard=0, contrastive=0, multi_similarity=0, circle=0;",
+            "PairLoss: batch_hard=0, semi_hard=0, contrastive=0, multi_similarity=0, circle=0, distance_weighted=0",
         ),
         (lambda: PairLoss(temperature=0.0), "model.objective.temperature=0; allowed: numbers above 0"),
     ],

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.core.registry import create
 from kerasvision.losses import pairs
 from kerasvision.ops.gather import gathered
 from kerasvision.tasks.embedding._compared import TERMS, PairLoss
@@ -18,6 +19,7 @@ from tests.train import tiny
 from tests.train.replicas import compared
 
 SCALE = 2.0  # of circle and Proxy-Anchor: losses of 100 differ by their last bit alone
+OF_WORDS = ("contrastive", "sigmoid")
 NOTHING = dict.fromkeys(TERMS, 0.0) | {"scale": SCALE}
 
 
@@ -31,6 +33,22 @@ def anchored(targets, raw):
     """Proxy-Anchor over the graph's logits as cosines."""
     term = ProxyLoss(normalized_softmax=0.0, proxy_anchor=1.0, scale=SCALE)
     return term(targets["logits"], tf.tanh(raw["logits"]))
+
+
+def of_words(objective):
+    """`embedding/image_text` over the graph's logits, half of them the picture's and half the text's; of the labels
+    some are equal, as texts may be.
+    """
+    arch = create("embedding/image_text", objective=objective, dimension=5)
+    scale = [[SCALE]] if objective == "contrastive" else [[SCALE, -1.0]]
+
+    def loss(targets, raw):
+        pictures, words = tf.split(raw["logits"], 2, -1)
+        held = {"embedding": pictures, "text_embedding": words}
+        held["scale"] = tf.tile(scale, [tf.shape(pictures)[0], 1])
+        return arch.loss({"text": tf.argmax(targets["logits"], -1, tf.int32)}, held)
+
+    return loss
 
 
 def build():
@@ -74,6 +92,7 @@ def main():
     one, two = tf.distribute.get_strategy(), make_strategy("mirrored")
     found = {name: compared(one, two, build, objective(name), tiny.sgd(0.01)) for name in TERMS}
     found["proxy_anchor"] = compared(one, two, build, anchored, tiny.sgd(0.01))
+    found |= {f"of_words_{name}": compared(one, two, build, of_words(name), tiny.sgd(0.01)) for name in OF_WORDS}
     found["not gathered"] = compared(one, two, build, alone, tiny.sgd(0.01))
     found["gathered"] = gathering(two)
     return found

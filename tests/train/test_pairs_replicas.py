@@ -18,7 +18,7 @@ def found():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("term", [*TERMS, "proxy_anchor"])
+@pytest.mark.parametrize("term", [*TERMS, "proxy_anchor", "of_words_contrastive", "of_words_sigmoid"])
 def test_two_replicas_train_as_one(found, term):
     assert found[term]["loss"] < 1e-6
     assert found[term]["weights"] < 1e-6

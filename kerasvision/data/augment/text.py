@@ -17,13 +17,27 @@ from kerasvision.data.augment.base import Augmentation
 
 
 class TextAugmentation(Augmentation):
-    """Abstract. An augmentation of `text`, a string scalar in UTF-8."""
+    """Abstract. An augmentation of `text`, a string scalar in UTF-8; of several `texts` [N], of which training draws
+    one, each is changed by a seed of its own.
+    """
 
     works_on: typing.ClassVar[tuple[str, ...]] = ("text",)
 
     def __call__(self, sample, seed):
-        changed = self.changed(sample["text"], seed)
-        return sample | {"text": tf.where(tf.strings.length(changed) > 0, changed, sample["text"])}
+        if "texts" not in sample:
+            return sample | {"text": self._kept(sample["text"], seed)}
+
+        def one(pair):
+            return self._kept(pair[0], tf.random.experimental.stateless_fold_in(seed, pair[1]))
+
+        texts = sample["texts"]
+        changed = tf.map_fn(one, (texts, tf.range(tf.shape(texts)[0])), fn_output_signature=tf.string)
+        return sample | {"text": changed[0], "texts": changed}
+
+    def _kept(self, text, seed):
+        """The text as it is to be, or as it was where nothing would be left of it."""
+        changed = self.changed(text, seed)
+        return tf.where(tf.strings.length(changed) > 0, changed, text)
 
     @abc.abstractmethod
     def changed(self, text, seed):

@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
-from kerasvision.core.errors import KerasVisionError
-from kerasvision.data.inspect import duplicates
-from kerasvision.data.inspect.facts import TURNS, fingerprints, of_bytes
+from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.data.inspect import duplicates, parts
+from kerasvision.data.inspect.facts import TURNS, as_seen, fingerprints, of_bytes
 from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources import _walk
 
@@ -18,7 +18,9 @@ EQUAL, THROUGH = "equal bytes", "like another of its group"
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """place: which of the folders it lies in. marks: of `fingerprints`; () of a picture without structure."""
+    """place: which of the folders it lies in. marks: of `fingerprints`; () of a picture without structure. points: of
+    `parts`, where these are asked for.
+    """
 
     path: pathlib.Path
     place: int
@@ -26,13 +28,14 @@ class Picture:
     pixels: int
     bytes: int
     marks: tuple = ()
+    points: parts.Points | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Copies:
     """groups: [(the picture to keep, [(another, what it is to that one)])]. unread: paths of what is no picture.
     plain: how many without any structure were compared by their bytes alone. ended: whether so many are alike, as the
-    frames of a film are, that not all were found.
+    frames of a film are, that not all were found. parts: whether it was looked for parts of others.
     """
 
     groups: list
@@ -40,18 +43,24 @@ class Copies:
     size: int
     plain: int
     ended: bool = False
+    parts: bool = False
 
 
-def found(folders, progress=lambda task, done, total: None):
-    """`Copies` in one folder; of several, only groups that lie in more than one of them.
+def found(folders, progress=lambda task, done, total: None, with_parts=False):
+    """`Copies` in one folder; of several, only groups that lie in more than one of them. with_parts: also those that
+    are cropped, framed or captioned (`parts`).
 
-    The one to keep has the most pixels, then the most bytes, then lies in the first folder, then comes first by name.
-    progress: called with "pictures" or "pairs", and how many of how many are done.
+    The one to keep is none of these, has the most pixels, then the most bytes, then lies in the first folder, then
+    comes first by name. progress: called with "pictures" or "pairs", and how many of how many are done.
     """
     files = [(path, place) for place, folder in enumerate(folders) for path in _files(folder)]
+    if with_parts and len(files) > parts.MOST_PICTURES:
+        raise UsageError(
+            f"--parts: {len(files)} pictures; allowed: up to {parts.MOST_PICTURES}; search folder by folder"
+        )
     held, unread = [], []
     for number, (path, place) in enumerate(files):
-        picture = _read(path, place)
+        picture = _read(path, place, with_parts)
         (unread.append(path) if picture is None else held.append(picture))
         progress("pictures", number + 1, len(files))
     together = [pair for group in duplicates.exact([p.digest for p in held]) for pair in itertools.pairwise(group)]
@@ -59,10 +68,13 @@ def found(folders, progress=lambda task, done, total: None):
     marked = np.array([n for n, p in enumerate(held) if p.marks and first[p.digest] == n], int)
     pairs, ended = _alike([held[n].marks for n in marked], progress)
     together += [(marked[i], marked[j]) for i, j in pairs]
-    groups = [_sorted([held[n] for n in group]) for group in duplicates.chains(together, len(held))]
+    said = _said_of_parts([held[n] for n in marked], progress) if with_parts else {}
+    numbers = {p.path: n for n, p in enumerate(held)} if said else {}
+    together += [(numbers[one], numbers[other]) for one, other in said]
+    groups = [_sorted([held[n] for n in group], said) for group in duplicates.chains(together, len(held))]
     if len(folders) > 1:
         groups = [g for g in groups if len({g[0].place, *(p.place for p, _ in g[1])}) > 1]
-    return Copies(groups, tuple(unread), len(held), sum(not p.marks for p in held), ended)
+    return Copies(groups, tuple(unread), len(held), sum(not p.marks for p in held), ended, with_parts)
 
 
 def _files(folder):
@@ -72,14 +84,16 @@ def _files(folder):
     return [path for path in _walk.below(folder).files if path.suffix.lower() in SUFFIXES]
 
 
-def _read(path, place):
+def _read(path, place, with_parts=False):
     content = path.read_bytes()
     facts = of_bytes(content)
     if facts.problem is not None:
         return None
     marks = tuple(fingerprints(content)) if facts.dhash is not None and facts.height else ()
     marks = marks if all(dhash is not None for dhash, _ in marks) else ()
-    return Picture(path, place, hashlib.sha256(content).digest(), facts.height * facts.width, len(content), marks)
+    points = parts.points_of(as_seen(content, 2 * parts.SIDE)) if with_parts and marks else None
+    size = facts.height * facts.width
+    return Picture(path, place, hashlib.sha256(content).digest(), size, len(content), marks, points)
 
 
 def _alike(marks, progress):
@@ -100,14 +114,27 @@ def _alike(marks, progress):
     return pairs, ended
 
 
-def _sorted(pictures):
-    """(the one to keep, [(another, what it is to that one)])."""
-    kept, *others = sorted(pictures, key=lambda p: (-p.pixels, -p.bytes, p.place, str(p.path)))
-    return kept, [(other, _relation(kept, other)) for other in others]
+def _said_of_parts(pictures, progress):
+    """{(path of an original, path of its copy): what the copy is}."""
+    count = len(pictures)
+    pairs = parts.pairs([p.points for p in pictures], lambda share: progress("pairs", int(share * count), count))
+    return {(pictures[one].path, pictures[other].path): told for one, other, told in pairs}
 
 
-def _relation(kept, other):
+def _sorted(pictures, said):
+    """(the one to keep, [(another, what it is to that one)]). said: as of `_said_of_parts`."""
+    made = {copy for (_, copy), told in said.items() if told in parts.MADE}
+    kept, *others = sorted(pictures, key=lambda p: (p.path in made, -p.pixels, -p.bytes, p.place, str(p.path)))
+    return kept, [(other, _relation(kept, other, said)) for other in others]
+
+
+def _relation(kept, other, said):
     """What has to be said of `other` to know how it comes from `kept`."""
+    told = _by_fingerprints(kept, other)
+    return said.get((kept.path, other.path), THROUGH) if told == THROUGH else told
+
+
+def _by_fingerprints(kept, other):
     if kept.digest == other.digest:
         return EQUAL
     if not kept.marks or not other.marks:

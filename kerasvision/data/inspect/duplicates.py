@@ -43,7 +43,7 @@ def alike(ours, others, max_bits=MAX_BITS, min_correlation=MIN_CORRELATION, prog
     masks = [np.bitwise_or.reduce(np.uint64(1) << part) for part in parts]
     found, count, steps = [np.zeros([0, 2], np.int64)], 0, len(first) * len(masks)
     for number, mask in enumerate(masks):
-        for done, rows, columns in _with_equal(first & mask, second & mask):
+        for done, rows, columns in with_equal(first & mask, second & mask):
             apart = first[rows] ^ second[columns]
             new = (rows < columns) & (np.bitwise_count(apart) <= max_bits)
             for earlier in masks[:number]:  # it was seen there
@@ -70,7 +70,7 @@ def _standardized(thumbs):
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def _with_equal(keys, others):
+def with_equal(keys, others):
     """Yields (how many of `keys` are done, places in `keys`, places in `others`) of all equal pairs, in blocks of about
     _AT_ONCE.
     """

@@ -89,10 +89,18 @@ def _extrema(image):
     return found if isinstance(found[0], tuple) else [found]
 
 
-def _shrunk(image):
-    """As `_flatten`, of a smaller picture where a JPEG can be decoded so."""
-    image.draft("L" if image.mode == "L" else "RGB", (8 * THUMB, 8 * THUMB))
+def _shrunk(image, side=8 * THUMB):
+    """As `_flatten`, of a smaller picture, no smaller than `side`, where a JPEG can be decoded so."""
+    image.draft("L" if image.mode == "L" else "RGB", (side, side))
     return _flatten(image)
+
+
+def as_seen(image_bytes, side):
+    """A Pillow image of an encoded picture as training sees it, nearly; no smaller than `side` by what is saved in
+    decoding a JPEG.
+    """
+    with Image.open(io.BytesIO(image_bytes)) as image:
+        return upright(_shrunk(image, side)[0], image_bytes).convert("RGB")
 
 
 def fingerprints(image_bytes):

@@ -19,8 +19,8 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, severa
     """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
 
     encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]; or text: its bytes; or several: of
-    a model of several senses {sense: bytes of a picture, bytes of a text, or numbers}, and its flags. Inputs have no
-    batch axis; where `resize` is "windows" they are larger than a file takes.
+    a model of several senses {sense: bytes of a picture, bytes of a text, or numbers}, and its flags, where it has
+    them. Inputs have no batch axis; where `resize` is "windows" they are larger than a file takes.
     """
     _check(rules)
     if rules["kind"] == "several":
@@ -41,7 +41,9 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, severa
 
 
 def _prepare_several(rules, given):
-    prepared, geometry = {rules["flags"]: (np.asarray(given[rules["flags"]]) > 0).astype(np.uint8)}, {}
+    prepared, geometry = {}, {}
+    if "flags" in rules:
+        prepared = {rules["flags"]: (np.asarray(given[rules["flags"]]) > 0).astype(np.uint8)}
     for sense in rules["senses"]:
         if sense == "image":
             found, geometry = prepare(rules[sense], encoded=given[sense])
@@ -108,7 +110,7 @@ def _original(rules, encoded, volume, spacing_mm, text, several):
             "text": lambda held: np.array(held, object),
             "numbers": np.float32,
         }
-        flags = {rules["flags"]: np.uint8(several[rules["flags"]])}
+        flags = {rules["flags"]: np.uint8(several[rules["flags"]])} if "flags" in rules else {}
         return {sense: own[sense](several[sense]) for sense in rules["senses"]} | flags
     if rules["kind"] == "text":
         return {"text": np.array(text, object)}

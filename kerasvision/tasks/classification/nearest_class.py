@@ -2,7 +2,8 @@
 
 The vectors that stand for the classes are constants of the graph, so a file goes from pixels to names; weights that
 are set so are those of "Low-Shot Learning with Imprinted Weights" (Qi, Brown, Lowe 2018, arXiv:1712.07136), and may
-be trained on.
+be trained on. Vectors of the classes' names, by a model of pictures and words, make a zero-shot classifier: "Learning
+Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021, arXiv:2103.00020, section 3.1).
 """
 
 import dataclasses
@@ -46,7 +47,8 @@ class NearestClass(Vectors):
     all pictures, whose score is no cosine: about 1 for a class's own pictures. neighbors: of "nearest". penalty: of the
     rows of "ridge"; no class can be added to those, since each depends on all. false_accept: the share of pictures of
     none of the classes that may be taken for one; `threshold` follows from it and the training split. rows: how many
-    vectors stand for each class; they follow too.
+    vectors stand for each class; they follow too. class_vectors: one a class, of "means", in place of those that follow
+    from the pictures, such as the vectors of the classes' names; the pictures then decide the threshold alone.
     """
 
     num_classes: int = 0
@@ -60,6 +62,7 @@ class NearestClass(Vectors):
     false_accept: float = 0.05
     threshold: float = -1.0
     rows: tuple[int, ...] = ()
+    class_vectors: tuple[tuple[float, ...], ...] = ()
 
     name: typing.ClassVar[str] = "classification"
     main_metric: typing.ClassVar[str] = "accuracy"
@@ -79,6 +82,16 @@ class NearestClass(Vectors):
             raise UsageError(f"model.neighbors={self.neighbors} goes with head=nearest; a class has one row here")
         if not 0 < self.penalty < float("inf"):
             raise UsageError(f"model.penalty={self.penalty:g}; allowed: above 0")
+        if self.class_vectors:
+            self._check_class_vectors()
+
+    def _check_class_vectors(self):
+        sizes, count = sorted({len(row) for row in self.class_vectors}), len(self.class_vectors)
+        if self.head != "means" or self.num_classes not in (0, count) or len(sizes) > 1:
+            raise UsageError(
+                f"model.class_vectors: {count} vectors of {', '.join(map(str, sizes))} numbers, with head={self.head} "
+                f"and num_classes={self.num_classes}; allowed: one a class, all of one size, with head=means"
+            )
 
     @property
     def outputs(self):
@@ -123,10 +136,24 @@ class NearestClass(Vectors):
             rule = vectors, labels, self.num_classes, self.penalty
             graph.get_layer("products").set_rows(few.ridge(*rule))
             return dataclasses.replace(self, threshold=few.ridge_threshold(*rule, self.false_accept))
-        held = [few.standing(vectors[labels == k], self.head, self.keep) for k in range(self.num_classes)]
+        if self.class_vectors:
+            held = self._given(vectors.shape[1])
+        else:
+            held = [few.standing(vectors[labels == k], self.head, self.keep) for k in range(self.num_classes)]
         graph.get_layer("products").set_rows(np.concatenate(held))
         scores = few.scores_of(vectors, held, self.neighbors)
         return dataclasses.replace(self, threshold=few.threshold(scores, labels, self.false_accept))
+
+    def _given(self, size):
+        """`class_vectors`, of length 1, a list of [1, size]."""
+        rows = np.array(self.class_vectors, np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if rows.shape[1] != size or not np.isfinite(rows).all() or not lengths.all():
+            raise KerasVisionError(
+                f"class_vectors have {rows.shape[1]} numbers and the embedder gives {size}, or one of them is of "
+                "zeros or not finite; make them by this embedder's own model of words"
+            )
+        return list(np.float32(rows / lengths)[:, None])
 
     def embedded(self, graph, batches):
         """(float32 [N, D] of length 1, labels int [N]) of batches as `fill` has them."""
@@ -192,8 +219,13 @@ class NearestClass(Vectors):
 
     def with_class(self, vectors):
         """(this architecture with one class more, the vectors that stand for it). vectors: [N, D] of length 1. Raises
-        UsageError of head=ridge.
+        UsageError of head=ridge and of class_vectors.
         """
+        if self.class_vectors:
+            raise UsageError(
+                "these classes are known by words, whose cosines are lower than those of pictures; build it "
+                "again with a folder of the new class"
+            )
         if self.head == "ridge":
             raise UsageError("with head=ridge each class depends on all others; build it again from all folders")
         held = few.standing(vectors, self.head, self.keep)

@@ -12,7 +12,7 @@ from kerasvision.ops.gather import gathered
 from kerasvision.tasks._weighted_terms import require_weights, weighted
 from kerasvision.tasks.embedding.task import Embedding
 
-TERMS = ("batch_hard", "semi_hard", "contrastive", "multi_similarity", "circle")
+TERMS = ("batch_hard", "semi_hard", "contrastive", "multi_similarity", "circle", "distance_weighted")
 _ABOVE_0 = ("margin", "temperature", "alpha", "beta", "scale", "relaxation")
 
 
@@ -20,9 +20,10 @@ _ABOVE_0 = ("margin", "temperature", "alpha", "beta", "scale", "relaxation")
 @dataclasses.dataclass(frozen=True)
 class PairLoss(Component):
     """A sum of terms, each with its weight; 0 leaves it out: triplets with the hardest positive and negative, triplets
-    with semi-hard negatives, InfoNCE with labels (supervised contrastive), multi-similarity with its miner, circle.
+    with semi-hard negatives, InfoNCE with labels (supervised contrastive), multi-similarity with its miner, circle,
+    triplets with negatives of all distances alike.
 
-    margin: of both triplets, between squared distances, which are 0 to 4. temperature: of `contrastive`. alpha, beta,
+    margin: of the triplets, between squared distances, which are 0 to 4. temperature: of `contrastive`. alpha, beta,
     base, epsilon: of `multi_similarity`. scale, relaxation: of `circle`.
     """
 
@@ -39,6 +40,7 @@ class PairLoss(Component):
     epsilon: float = 0.1
     scale: float = 80.0
     relaxation: float = 0.4
+    distance_weighted: float = 0.0
 
     def __post_init__(self):
         super().__post_init__()
@@ -57,6 +59,9 @@ class PairLoss(Component):
             "batch_hard": lambda: losses.batch_hard_triplet(cosines, *pairs, self.margin),
             "semi_hard": lambda: losses.semi_hard_triplet(cosines, *pairs, self.margin),
             "contrastive": lambda: losses.supervised_contrastive(cosines, *pairs, self.temperature),
+            "distance_weighted": lambda: losses.distance_weighted_triplet(
+                cosines, *pairs, self.margin, embeddings.shape[-1]
+            ),
             "circle": lambda: losses.circle(cosines, *pairs, self.scale, self.relaxation),
             "multi_similarity": lambda: losses.multi_similarity(
                 cosines, *pairs, self.alpha, self.beta, self.base, self.epsilon
