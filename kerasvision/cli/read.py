@@ -38,7 +38,10 @@ def configure(parser):
     )
     turn = "degrees to the right that pages are turned by to be upright (default: auto, as they read best)"
     parser.add_argument("--orientation", choices=("auto", "0", "90", "180", "270"), help=turn)
-    saved = "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one"
+    saved = (
+        "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one; NAME/1: "
+        "two SavedModels in one, to be served"
+    )
     parser.add_argument("--save", metavar="FOLDER", help=saved)
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
@@ -97,6 +100,7 @@ def _reader(args):
     """(session, the words that name documents, {model: what it was loaded from})."""
     from kerasvision.api import load
     from kerasvision.core.overrides import with_settings
+    from kerasvision.export.reader.saved import saved_reader_in
     from kerasvision.export.reader_file import reader_in
     from kerasvision.systems.base import FILE, Session, load_system
     from kerasvision.systems.page_reader import PageReader, check_models
@@ -107,7 +111,7 @@ def _reader(args):
         places[name] = path
         return load(path, settings[name])
 
-    if held := reader_in(args.words[0]):
+    if held := reader_in(args.words[0]) or saved_reader_in(args.words[0]):
         session, words = _of_one_file(args.words[0], held, settings), args.words[1:]
         places = dict.fromkeys(_MODELS, args.words[0])
     elif pathlib.Path(args.words[0], FILE).exists():
@@ -141,28 +145,38 @@ def _settings(given):
 
 
 def _of_one_file(path, held, settings):
-    """The `Session` of a .tflite that --save wrote. held: of `export.reader_file.reader_in`."""
+    """The `Session` of a .tflite or a SavedModel that --save wrote. held: what stands in it."""
     from kerasvision.api import Model, changed
     from kerasvision.core.component import from_json
+    from kerasvision.export.reader.saved import opened_saved
     from kerasvision.export.reader_file import opened
     from kerasvision.systems.base import Session
 
-    models = {n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings[n]))) for n in _MODELS}
+    if pathlib.Path(path).is_dir():
+        models = {n: Model(*opened_saved(path, held, n, settings[n])) for n in _MODELS}
+    else:
+        models = {n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings[n]))) for n in _MODELS}
     return Session(from_json(held["reader"]), models)
 
 
 def _save(args, session):
     from kerasvision.core.component import to_json
+    from kerasvision.export.reader.saved import is_version, saved_reader_in, write_saved_reader
     from kerasvision.export.reader_file import SUFFIX, reader_in, write_reader
     from kerasvision.systems.base import FILE, save_system
 
-    if pathlib.Path(args.words[0], FILE).exists() or reader_in(args.words[0]):
+    first = args.words[0]
+    if pathlib.Path(first, FILE).exists() or reader_in(first) or saved_reader_in(first):
         raise UsageError(f"--save: {args.words[0]} is saved already; copy it")
     if held := [s for s in args.settings if s.partition(".")[0] in _MODELS and "." in s.partition("=")[0]]:
         raise UsageError(f"--save keeps no settings of a model; leave {held[0]} out, and give it when reading")
     models = dict(zip(_MODELS, args.words[:2], strict=True))
     if args.save.endswith(SUFFIX):
         write_reader(args.save, to_json(session.system), models)
+    elif is_version(args.save):
+        write_saved_reader(args.save, to_json(session.system), models)
+        if session.system.orientation == "auto":
+            print("a SavedModel reads pages as they lie; --orientation 90 saves one that turns them", file=sys.stderr)
     else:
         save_system(session.system, models, args.save)
     print(f"saved: {args.save}", file=sys.stderr)

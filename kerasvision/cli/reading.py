@@ -88,7 +88,7 @@ class Journal:
             self._done.add(row["done"])
             self._pages.pop(row["done"], None)
             return
-        from kerasvision.systems.pages import Page
+        from kerasvision.edge.pages.page import Page
 
         page = Page.from_json(row["page"])
         if page.to_json() != row["page"] or not all(isinstance(side, int) and side > 0 for side in page.size_wh):
@@ -187,7 +187,7 @@ class Reading:
             self._stop()
 
     def _page(self, path, number, pixels):
-        from kerasvision.systems.pages import page_of
+        from kerasvision.edge.pages.page import page_of
 
         page = page_of(self._session.step({"image": pixels}))
         self.pages += 1

@@ -15,14 +15,14 @@ import dataclasses
 
 import numpy as np
 
-from kerasvision.ops.line_order import ordered
+from kerasvision.edge.pages.line_order import ordered
 
 _SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
 _WIDEST = 3.0  # heights; words of a line are not further apart
 _ROWS = 4.5  # of a gap between columns, above or below each row
 _CORRIDOR = 0.5  # heights that it is wide
-_LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
-_TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
+LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
+TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
 _SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
 _FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
 _OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
@@ -41,7 +41,7 @@ def angle_of(quads_xy):
     quads. Of quads that stand upright by less than 45 degrees.
     """
     along, lengths, heights = _sides(quads_xy)
-    long = lengths >= _LETTER * heights
+    long = lengths >= LETTER * heights
     along, lengths = (v[long] if long.any() else v for v in (along, lengths))
     angles = np.arctan2(along[:, 1], along[:, 0])
     flat = np.abs(angles) <= np.pi / 4
@@ -62,7 +62,7 @@ def upright(quads_xy, angle):
     along, lengths, heights = _sides(quads)
     usual = np.median(np.minimum(lengths, heights))
     turns = np.round((np.arctan2(along[:, 1], along[:, 0]) - angle) / (np.pi / 2)).astype(int)
-    turns = np.where(lengths <= _TALL * usual, turns, 0)
+    turns = np.where(lengths <= TALL * usual, turns, 0)
     return np.stack([np.roll(quad, turn, 0) for quad, turn in zip(quads, turns, strict=True)])
 
 

@@ -7,7 +7,6 @@ same neighbors are looked at once: the time is quadratic in the number of lines 
 import bisect
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 _TOUCH = 0.3  # of a height, by which lines that stand above one another overlap
 _NEAR = 5.0  # heights up and down, in which lines tell how wide their column is
@@ -75,7 +74,8 @@ class _Sets:
         """
         top, bottom = boxes[self._order][:, [1, 3]].T
         apart = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
-        count, run = connected_components(self._over & (apart <= gap), directed=False)
+        run = connected(self._over & (apart <= gap))
+        count = int(run.max(initial=-1)) + 1
         high, low = np.full(count, np.inf), np.full(count, -np.inf)
         np.minimum.at(high, run, top)
         np.maximum.at(low, run, bottom)
@@ -95,6 +95,20 @@ class _Sets:
         held = np.empty_like(rows)
         held[np.ix_(self._order, self._order)] = rows
         return held
+
+
+def connected(near):
+    """int [N]: the number of the set, from 0, that each row of a symmetric bool [N, N] is joined in."""
+    found, count = np.full(len(near), -1), 0
+    for first in range(len(near)):
+        if found[first] >= 0:
+            continue
+        edge = np.array([first])
+        while len(edge):
+            found[edge] = count
+            edge = np.flatnonzero(near[edge].any(0) & (found < 0))
+        count += 1
+    return found
 
 
 def _numbers(rows):
