@@ -140,7 +140,7 @@ class Reading:
     def __init__(self, session, journal, forms, args):
         self._session, self._journal, self._forms, self._args = session, journal, forms, args
         self.pages = self.documents = self.lines = self.unread = self.empty = self.failed = self.skipped = 0
-        self.missing = self.turned = self.unsure = 0
+        self.missing = self.turned = self.unsure = self.refused = 0
 
     @property
     def is_lacking(self):
@@ -193,6 +193,7 @@ class Reading:
         self.pages += 1
         self.lines += len(page.lines)
         self.unread += page.unread
+        self.refused += len(page.refused)
         self.empty += not page.blocks
         self.turned += bool(page.turn)
         self.unsure += bool(page.blocks) and not page.is_turn_known
@@ -256,6 +257,7 @@ class Reading:
         more = (
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
+            (self.refused, "lines that no recognizer's alphabet fits, refused"),
             (self.turned, "pages that were turned"),
             (self.unsure, "pages with too little text to tell how they are upright, left as they lie"),
             (self.skipped, "documents read before"),

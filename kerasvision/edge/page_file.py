@@ -16,8 +16,9 @@ from kerasvision.edge.client import answered, encoded
 from kerasvision.edge.contracts import sha256
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.independent import decode, predict
+from kerasvision.edge.pages.crops import Recognizer
 from kerasvision.edge.pages.page import page_of
-from kerasvision.edge.pages.reading import Detector, Recognizer, Rules, read_page
+from kerasvision.edge.pages.reading import Detector, Rules, read_page
 from kerasvision.edge.runtimes import LiteRT, check_tflite
 
 METADATA = b"KERASVISION_READER"
@@ -40,7 +41,7 @@ class PageClient:
         """The `Page` of a picture: a path, encoded bytes or uint8 [H, W, 3]. Raises EdgeError, one line."""
         rule = self.contracts["detect"]["preprocess"]["exif_orientation"]
         pixels = answered(lambda: decode(encoded(picture), rule), picture)
-        return page_of(read_page(self.rules, self.detector, self.recognizer, pixels))
+        return page_of(read_page(self.rules, self.detector, [self.recognizer], pixels))
 
 
 def open_reader(path, threads=None):

@@ -1,4 +1,4 @@
-"""A page read by two models: a detector finds text, a recognizer reads it, and gaps and directions give the order."""
+"""A page read by models: a detector finds text, recognizers read it, and gaps and directions give the order."""
 
 import dataclasses
 
@@ -7,8 +7,9 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import systems
 from kerasvision.edge.errors import EdgeError
+from kerasvision.edge.pages.crops import Recognizer
 from kerasvision.edge.pages.orientation import TURNS
-from kerasvision.edge.pages.reading import Detector, Recognizer, read_page
+from kerasvision.edge.pages.reading import Detector, read_page
 from kerasvision.systems.base import System
 
 
@@ -18,9 +19,10 @@ class PageReader(System):
     """Final. `step` takes {"image": uint8 [H, W, 3]} and answers, in reading order, `words` str [W], `word_scores`
     float64 [W], `word_quads_xy` float64 [W, 4, 2] in pixels, `word_lines` int64 [W], the line of each; `line_scores`,
     `line_quads_xy` and `line_blocks` [L], the paragraph of each line, from 0; `size_wh`; `unread`, how many lines were
-    found of which nothing was read, or that have no area; `is_full`, whether the detector found as many as it can; and
-    `turn`, degrees to the right by which the page was turned to be read, and `is_turn_known`. Quads are of the picture
-    as it was given. `edge.pages.page.page_of` makes a `Page` of it.
+    found of which nothing was read, or that have no area; `line_recognizers` [L], the number of the recognizer of each,
+    from 0; `refused_quads_xy` [R, 4, 2] and `refused_scores` [R], lines that none of them fits; `is_full`, whether the
+    detector found as many as it can; and `turn`, degrees to the right by which the page was turned to be read, and
+    `is_turn_known`. Quads are of the picture as it was given. `edge.pages.page.page_of` makes a `Page` of it.
 
     A quad becomes a strip of the recognizer's height by its perspective; what is longer than the recognizer is wide is
     cut between words. Strips stand amid gray as they would in a letterbox, so that neither neighbors nor their number
@@ -29,12 +31,19 @@ class PageReader(System):
     orientation: degrees to the right by which pages are turned, "0", "90", "180" or "270"; "auto": as the recognizer
     reads the longest lines best (`edge/pages/orientation.py`), 0 where too little text says so.
 
-    right_to_left: a script that is written so; the recognizer says what it sees from left to right. word_gap: see
-    `edge.pages.reading_order`. margin: heights of a quad that are read around it as well; of less than 0, what is
-    not read, a quarter of a side at most, so that narrow quads stay. batch: strips at once.
+    Text that stands upright on a page that lies is read from both of its ends, and the surer one counts
+    (`edge/pages/standing.py`). Characters from right to left decide for their column and for the order of columns.
+
+    recognizers: how many, one a script (models `recognizer`, `recognizer_2` ...). Each line is what the surest one
+    says, by the mean probability (geometric) of its characters; where that is below least_certainty, no alphabet fits
+    and the line is refused. None: 0.5 of several recognizers, below which a character is rather wrong than right; 0 of
+    one.
+
+    right_to_left: lines and columns are so, whatever was read; a recognizer says what it sees from left to right.
+    word_gap: see `edge.pages.reading_order`. margin: heights of a quad that are read around it as well; of less than 0,
+    what is not read, a quarter of a side at most, so that narrow quads stay. batch: strips at once.
     """
 
-    models = ("detector", "recognizer")
     called = "reader"
 
     orientation: str = "auto"
@@ -42,6 +51,8 @@ class PageReader(System):
     word_gap: float = 1.0
     margin: float = 0.0
     batch: int = 16
+    recognizers: int = 1
+    least_certainty: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -50,13 +61,20 @@ class PageReader(System):
             "word_gap": not 0.0 < self.word_gap <= 3.0,
             "margin": not -0.25 <= self.margin <= 1.0,
             "batch": self.batch < 1,
+            "recognizers": self.recognizers < 1,
+            "least_certainty": self.least_certainty is not None and not 0.0 <= self.least_certainty <= 1.0,
         }
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise UsageError(
                     f"page_reader.{name}={getattr(self, name)}; allowed: orientation auto, 0, 90, 180 or 270, word_gap "
-                    "above 0 to 3, margin -0.25 to 1, batch 1 or more"
+                    "above 0 to 3, margin -0.25 to 1, batch and recognizers 1 or more, least_certainty 0 to 1"
                 )
+
+    @property
+    def models(self):
+        """Names of the detector and of each recognizer."""
+        return models_of(self.recognizers)
 
     def start(self):
         return {"pages": np.zeros((), np.int64)}
@@ -67,7 +85,8 @@ class PageReader(System):
             raise UsageError(f"page_reader takes one page, uint8 [h, w, 3]; seen: {image.dtype} {list(image.shape)}")
         check_models(models)
         try:
-            answer = read_page(self, _detector(models["detector"]), _recognizer(models["recognizer"]), image)
+            recognizers = [_recognizer(models[name]) for name in self.models[1:]]
+            answer = read_page(self, _detector(models["detector"]), recognizers, image)
         except EdgeError as error:
             raise KerasVisionError(str(error)) from None
         return {"pages": state["pages"] + 1}, answer
@@ -79,24 +98,32 @@ class PageReader(System):
         return PageReading()
 
 
-def check_models(models, names=("the detector", "the recognizer")):
-    """Raises UsageError, one line, where the two do not find and read text. names: what the user calls them."""
-    detector, recognizer = models["detector"].arch, models["recognizer"].arch
+def models_of(recognizers):
+    """Names of the models of a reader with so many recognizers."""
+    return ("detector", "recognizer", *(f"recognizer_{n}" for n in range(2, recognizers + 1)))
+
+
+def check_models(models, names=None):
+    """Raises UsageError, one line, where models do not find and read text. names: {model: what the user calls it}."""
+    names = names or {name: f"the {name}" for name in models}
+    detector = models["detector"].arch
     if "quads_xy" not in detector.outputs:
         raise UsageError(
-            f"{names[0]} ({detector.registered_name}) finds no text; the first model is a detector such as "
+            f"{names['detector']} ({detector.registered_name}) finds no text; the first model is a detector such as "
             "text_detection/db"
         )
-    if "path_score" not in recognizer.outputs:
-        raise UsageError(
-            f"{names[1]} ({recognizer.registered_name}) reads no lines; the second model is a recognizer, as "
-            "text_recognition/crnn"
-        )
-    if recognizer.resize != "letterbox":
-        raise UsageError(
-            f"{names[1]} has resize={recognizer.resize!r}, which changes a line's proportions; page_reader needs one "
-            "that was trained with letterbox"
-        )
+    for name in sorted(set(models) - {"detector"}):
+        recognizer = models[name].arch
+        if "path_score" not in recognizer.outputs:
+            raise UsageError(
+                f"{names[name]} ({recognizer.registered_name}) reads no lines; behind the detector stand recognizers, "
+                "as text_recognition/crnn"
+            )
+        if recognizer.resize != "letterbox":
+            raise UsageError(
+                f"{names[name]} has resize={recognizer.resize!r}, which changes a line's proportions; page_reader "
+                "needs one that was trained with letterbox"
+            )
 
 
 def _detector(model):

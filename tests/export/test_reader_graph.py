@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.core.errors import said
-from kerasvision.edge.pages import reading_order, strips
+from kerasvision.edge.pages import reading_order, standing, strips
+from kerasvision.edge.pages.crops import wider
 from kerasvision.edge.pages.page import page_of
-from kerasvision.edge.pages.reading import wider
 from kerasvision.edge.pages.rectify import rectified
 from kerasvision.export.reader import crops, cuts
 from kerasvision.export.reader.graph import KEYS, Lines
@@ -34,7 +34,14 @@ def drawn_quads(rng, count, size_wh=(300, 200)):
 def test_quads_are_set_upright_and_widened_as_on_the_host(count):
     quads = drawn_quads(np.random.default_rng(count), count)
     wanted = reading_order.upright(quads, reading_order.angle_of(quads))
-    np.testing.assert_allclose(crops.upright(tf.constant(quads)), wanted)
+    angle = reading_order.angle_of(quads)
+    mine, found = crops.upright(tf.constant(quads))
+    np.testing.assert_allclose(mine, wanted)
+    assert float(found) == pytest.approx(angle)
+    stands, down = crops.running_down(mine, found)
+    np.testing.assert_array_equal(stands, standing.standing(wanted, angle))
+    np.testing.assert_allclose(down[stands], standing.ends(wanted, angle)[stands.numpy(), 0])
+    np.testing.assert_array_equal(down[~stands], mine[~stands])
     for margin in (-0.25, 0.0, 0.4):
         wide = np.array([wider(quad, margin) for quad in wanted]).reshape(-1, 4, 2)
         np.testing.assert_allclose(crops.wider(tf.constant(wanted), margin), wide)

@@ -14,8 +14,11 @@ _GUTTER = 0.8  # heights between columns at least
 _RUN = 3.0  # heights from a line to the next one below it, in a column that goes on
 
 
-def ordered(boxes, is_apart, size):
-    """Indices in reading order. is_apart: bool [N], lines that tell nothing of columns. size: the height of lines."""
+def ordered(boxes, is_apart, size, mirrored=None, spans=None):
+    """Indices in reading order. is_apart: bool [N], lines that tell nothing of columns. size: the height of lines.
+    mirrored: bool [N], lines of another direction, of two of which the right one comes first; None: none. spans: [N,
+    2], the top and the bottom of the column that each stands in: of two directions the upper column comes first.
+    """
     left, right = _in_columns(boxes, size, is_apart)
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     shared = np.minimum(right[:, None], right[None]) - np.maximum(left[:, None], left[None])
@@ -23,7 +26,7 @@ def ordered(boxes, is_apart, size):
     over = shared > np.minimum(_TOUCH * size, narrow / 2)
     sets = _Sets(over, middle)
     center = left + right
-    beside = ~over & (center[:, None] < center[None]) & ~sets.parted()
+    beside = ~over & _first(center, mirrored, spans) & ~sets.parted()
     # the left one first, unless it is lower and nothing of its column stands beside the other: a letter's recipient
     alone = beside & (middle[:, None] > middle[None]) & ~sets.accompanied(boxes, _RUN * size)
     before = (over & (middle[:, None] < middle[None])) | (beside & ~alone) | alone.T
@@ -95,6 +98,17 @@ class _Sets:
         held = np.empty_like(rows)
         held[np.ix_(self._order, self._order)] = rows
         return held
+
+
+def _first(center, mirrored, spans):
+    """bool [N, N]: whether a line comes before another one that neither stands above nor below it."""
+    left = center[:, None] < center
+    if mirrored is None or not mirrored.any():
+        return left
+    upper = spans[:, None, 1] <= spans[:, 0]
+    own = mirrored[:, None] & mirrored
+    mixed = (mirrored[:, None] ^ mirrored) & (upper | upper.T)
+    return np.where(mixed, upper, np.where(own, left.T, left))
 
 
 def connected(near):

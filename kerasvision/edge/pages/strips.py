@@ -118,6 +118,12 @@ def runs_from_right_to_left(text):
     return any(unicodedata.bidirectional(point) in _RIGHT_TO_LEFT for point in text)
 
 
+def vote_of(text):
+    """How many more of its characters are of scripts from right to left than of scripts from left to right."""
+    kinds = [unicodedata.bidirectional(point) for point in text]
+    return sum(kind in _RIGHT_TO_LEFT for kind in kinds) - kinds.count("L")
+
+
 def as_read(names):
     """The characters of a word of a script that is written from right to left, seen from left to right, in the order in
     which they are read. Letters of other scripts and numbers, with what stands within them (12/34, 3.5, 50%), keep
@@ -182,3 +188,25 @@ def logical(words, texts):
         else:
             run.append(word)
     return found + list(reversed(run))
+
+
+def in_order(words, right_to_left):
+    """The words of a line, seen from left to right, in the order in which they are read. words: tuples of a text and
+    more. right_to_left: of the line; in one from left to right those of other scripts are so among themselves, with the
+    numbers between them.
+    """
+    texts = [word[0] for word in words]
+    if right_to_left:
+        return logical(words, texts)
+    found, at = [], 0
+    while at < len(words):
+        behind = at + 1
+        if runs_from_right_to_left(texts[at]):
+            for next_one in range(behind, len(words)):
+                if runs_from_right_to_left(texts[next_one]):
+                    behind = next_one + 1
+                elif any(unicodedata.bidirectional(point) == "L" for point in texts[next_one]):
+                    break
+        found += logical(words[at:behind], texts[at:behind])
+        at = behind
+    return found

@@ -14,13 +14,25 @@ from kerasvision.edge.pages.rectify import MOST_PIXELS
 
 
 def upright(quads_xy):
-    """Quads, float64 [N, 4, 2], with the first side along the lines, as `reading_order.upright` by `angle_of`."""
+    """(quads, float64 [N, 4, 2], with the first side along the lines; the angle by which these go down in radians), as
+    `reading_order.upright` and `angle_of`.
+    """
     along, lengths, heights = _sides(quads_xy)
     usual = _median(tf.minimum(lengths, heights))
     angles = tf.atan2(along[:, 1], along[:, 0])
-    turns = tf.cast(tf.round((angles - _angle(angles, lengths, heights)) / (math.pi / 2)), tf.int32)
+    angle = _angle(angles, lengths, heights)
+    turns = tf.cast(tf.round((angles - angle) / (math.pi / 2)), tf.int32)
     turns = tf.where(lengths <= TALL * usual, turns, 0)
-    return tf.gather(quads_xy, (tf.range(4)[None] - turns[:, None]) % 4, batch_dims=1)
+    return tf.gather(quads_xy, (tf.range(4)[None] - turns[:, None]) % 4, batch_dims=1), angle
+
+
+def running_down(quads_xy, angle):
+    """(bool [N]: quads that stand upright; the quads, those so that they are read down), as `edge.pages.standing`."""
+    along = quads_xy[:, 1] - quads_xy[:, 0]
+    turn = tf.atan2(along[:, 1], along[:, 0]) - angle
+    stands = tf.abs(tf.cos(turn)) < math.sqrt(0.5)
+    is_up = stands & (tf.sin(turn) <= 0)
+    return stands, tf.where(is_up[:, None, None], tf.roll(quads_xy, 2, 1), quads_xy)
 
 
 def _angle(angles, lengths, heights):

@@ -48,8 +48,7 @@ class Lines:
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(quads)), [line, quads])]):
             sides = tf.norm(tf.roll(quads, -1, 1) - quads, axis=2)
         held = tf.boolean_mask(quads, tf.reduce_all(sides >= LEAST_PX, 1))
-        held = crops.wider(crops.upright(held), self._rules.margin)
-        texts, scores = self._read(page, held)
+        held, texts, scores = self._surer_ends(page, *crops.upright(held))
         said = texts != ""
         given = self._as_given(tf.boolean_mask(held, said), tf.shape(image))
         answer = {"texts": tf.boolean_mask(texts, said), "scores": tf.boolean_mask(scores, said), "quads_xy": given}
@@ -57,8 +56,23 @@ class Lines:
         answer = {key: self._padded(tf.cast(value, self.specs()[key].dtype)) for key, value in answer.items()}
         return answer | {"count": count, "unread": tf.shape(quads)[0] - count}
 
+    def _surer_ends(self, page, quads, angle):
+        """(quads as they are read, float64 [N, 4, 2]; string [N]; probabilities float64 [N]). What stands upright is
+        read from both ends, and the surer one counts, the one that is read down where they are alike.
+        """
+        stands, down = crops.running_down(quads, angle)
+        asked = tf.concat([down, tf.roll(tf.boolean_mask(down, stands), 2, 1)], 0)
+        asked = crops.wider(asked, self._rules.margin)
+        texts, scores, counts = self._read(page, asked)
+        certain = tf.where(texts != "", scores ** (1 / tf.cast(tf.maximum(counts, 1), tf.float64)), 0.0)
+        place, count = tf.cast(tf.where(stands)[:, 0], tf.int32), tf.shape(quads)[0]
+        other = count + tf.range(tf.size(place))
+        chosen = tf.where(tf.gather(certain, other) > tf.gather(certain, place), other, place)
+        index = tf.tensor_scatter_nd_update(tf.range(count), place[:, None], chosen)
+        return tuple(tf.gather(value, index) for value in (asked, texts, scores))
+
     def _read(self, page, quads):
-        """(string [N], float32 [N]) of each quad, float64 [N, 4, 2]."""
+        """(string [N], probability float64 [N], characters int32 [N]) of each quad, float64 [N, 4, 2]."""
         height, width = self._size_hw
         count = tf.shape(quads)[0]
 
@@ -81,35 +95,36 @@ class Lines:
             for dtype, shape in ((tf.uint8, [None, height, width, 3]), (tf.bool, [None]), (tf.int32, []))
         ]
         _, pieces, blanks, sizes = tf.while_loop(lambda i, *held: i < count, step, [tf.constant(0), *arrays])
-        texts, scores = self._said(tf.reshape(pieces.concat(), [-1, height, width, 3]))
+        texts, scores, counts = self._said(tf.reshape(pieces.concat(), [-1, height, width, 3]))
         texts = tf.where(tf.reshape(blanks.concat(), [-1]), tf.strings.join([" ", texts]), texts)
         sizes = tf.reshape(sizes.stack(), [-1])
         owner = tf.repeat(tf.range(count), sizes)
         joined = tf.strings.unsorted_segment_join(texts, owner, count)
         # words as on the host: blanks at the ends are none, and several are one
         words = tf.strings.regex_replace(tf.strings.strip(joined), " +", " ")
-        return words, tf.cast(tf.math.unsorted_segment_prod(scores, owner, count), tf.float32)
+        products = tf.math.unsorted_segment_prod(scores, owner, count)
+        return words, products, tf.math.unsorted_segment_sum(counts, owner, count)
 
     def _said(self, pieces):
-        """(string [P], float64 [P]) of pieces uint8 [P, h, w, 3], some at once."""
+        """(string [P], float64 [P], int32 [P]) of pieces uint8 [P, h, w, 3], some at once."""
         batch, count = self._rules.batch, tf.shape(pieces)[0]
 
-        def step(at, texts, scores):
+        def step(at, texts, scores, counts):
             found = self._recognize(pieces[at : at + batch])
             real = tf.sequence_mask(found["count"], tf.shape(found["labels"])[1])
             names = tf.where(real, tf.gather(self._names, tf.maximum(found["labels"], 0)), "")
             number = at // batch
             texts = texts.write(number, tf.strings.reduce_join(names, 1))
-            return at + batch, texts, scores.write(number, tf.cast(found["path_score"], tf.float64))
+            scores = scores.write(number, tf.cast(found["path_score"], tf.float64))
+            return at + batch, texts, scores, counts.write(number, found["count"])
 
         groups = (count + batch - 1) // batch
         arrays = [
-            tf.TensorArray(dtype, groups, infer_shape=False, element_shape=[None]) for dtype in (tf.string, tf.float64)
+            tf.TensorArray(dtype, groups, infer_shape=False, element_shape=[None])
+            for dtype in (tf.string, tf.float64, tf.int32)
         ]
-        _, texts, scores = tf.while_loop(
-            lambda at, *held: at < count, step, [tf.constant(0), *arrays], parallel_iterations=1
-        )
-        return tf.reshape(texts.concat(), [-1]), tf.reshape(scores.concat(), [-1])
+        _, *found = tf.while_loop(lambda at, *held: at < count, step, [tf.constant(0), *arrays], parallel_iterations=1)
+        return [tf.reshape(values.concat(), [-1]) for values in found]
 
     def _as_given(self, quads, shape):
         """Of the page turned -> of the page as it was given, as `orientation.as_given`. shape: of the latter."""
