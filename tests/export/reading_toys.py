@@ -1,23 +1,18 @@
-"""A detector of text and a recognizer of lines for tests of readers: trained for one step, and so that both say
-something of the case's scenes all the same. What they say is not right; that files say the same is what is tested.
+"""A detector of text and a recognizer of lines for tests of readers, trained by the store for seconds (the contract
+tests train them too). What they say is often wrong; that files say the same is what is tested.
 """
 
 import contextlib
-import dataclasses
 import functools
 
 from kerasvision.core.registry import sources
 from tests import store
-from tests.contract import contracts, reading_cases
-from tests.contract.cases import CASES, CaseSamples
+from tests.contract import brief, reading_cases
+from tests.contract.cases import CaseSamples
 
 NAMES = {"detector": "text_detection/db", "recognizer": "text_recognition/conv"}
-# an untrained map is around a half everywhere
-FIELDS = {"detector": {"threshold": 0.5, "score_threshold": 0.0}, "recognizer": {}}
-PLACES = {
-    "tflite:float32": "tflite/models/{}/model.tflite",
-    "saved_model": "saved_models/{}/1",
-}
+PLACES = {"tflite:float32": "tflite/models/{}/model.tflite", "saved_model": "saved_models/{}/1"}
+EXAMPLES = 2  # that the certificate looks at
 
 
 @contextlib.contextmanager
@@ -35,9 +30,8 @@ def files(spec):
     """{model: path of its file or folder}, as `export` wrote it and the store keeps it. While `registered`."""
     found = {}
     for model, name in NAMES.items():
-        arch = dataclasses.replace(CASES[name].make(), **FIELDS[model])
-        recipe = contracts.recipe_of(name, arch)
-        out = store.exported(recipe, (spec,), 4)[2]
+        recipe = brief.recipe_of(name)
+        out = store.exported(recipe, (spec,), EXAMPLES)[2]
         found[model] = out / PLACES[spec].format(recipe.name)
     return found
 
