@@ -16,6 +16,8 @@ from kerasvision.export import reader_file
 from kerasvision.export.repair.flatbuffer import packed, unpacked
 from tests.export import reading_toys
 
+pytestmark = pytest.mark.nightly  # two exports; by day there is test_reader_joined.py
+
 
 @pytest.fixture(scope="module")
 def files():
@@ -121,31 +123,6 @@ def without_numbers(held):
     if isinstance(held, list):
         return [without_numbers(value) for value in held]
     return None if isinstance(held, float) else held
-
-
-def test_the_client_s_bad_input_is_one_line(files, reader, tmp_path, capsys):
-    other, damaged, unknown = (tmp_path / f"{name}.tflite" for name in ("other", "damaged", "unknown"))
-    other.write_bytes(b"no model at all, but long enough")
-    damaged.write_bytes(reader.read_bytes()[:20_000] + b"KERASVISION_READER")
-    contents = {name: files[model].read_bytes() for model, name in reader_file.SIGNATURES.items()}
-    unknown.write_bytes(reader_file.joined(contents, {"reader": {"@": "x", "sails": 3}, "detect": {}, "recognize": {}}))
-    empty, page = tmp_path / "empty.png", tmp_path / "page.png"
-    empty.write_bytes(b"")
-    Image.new("RGB", (60, 40), "white").save(page)
-    for words, code, said in (
-        (["read", str(tmp_path / "none.tflite"), str(page)], 2, "none.tflite: read takes a reader's .tflite"),
-        (["read", str(files["detector"]), str(page)], 2, "is no page reader; write one: kerasvision read"),
-        (["read", str(other), str(page)], 1, "is no .tflite"),
-        (["read", str(damaged), str(page)], 1, "is damaged"),
-        (["read", str(unknown), str(page)], 1, "this client does not know; install a newer one"),
-        (["predict", str(reader), str(page)], 1, "but detect, recognize; a page reader is asked by read"),
-    ):
-        assert edge(words) == code, words
-        error = capsys.readouterr().err
-        assert said in error and error.count("\n") == 1, error
-    assert edge(["read", str(reader), str(empty), str(page)]) == 1
-    first, second = (json.loads(row) for row in capsys.readouterr().out.splitlines())
-    assert "is empty (0 bytes)" in first["error"] and second["page"] == 1
 
 
 def test_settings_are_kept(files, tmp_path, capsys):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasvision.core.errors import said
+from kerasvision.core.errors import UsageError, said
 from kerasvision.edge.pages import reading_order, standing, strips
 from kerasvision.edge.pages.crops import wider
 from kerasvision.edge.pages.page import page_of
 from kerasvision.edge.pages.rectify import rectified
-from kerasvision.export.reader import crops, cuts
+from kerasvision.export.reader import crops, cuts, saved
 from kerasvision.export.reader.graph import KEYS, Lines
 from kerasvision.systems.base import Session
 from kerasvision.systems.page_reader import PageReader
@@ -172,3 +172,14 @@ def test_what_says_nothing_or_has_no_area_is_counted_and_nothing_is_no_error():
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         in_graph(lines, [lines[0].quad * np.nan], rules(), image)
     assert "its weights are damaged" in said(error.value)
+
+
+def test_a_script_from_right_to_left_is_refused():
+    """The graph leaves characters as they are seen."""
+    for right_to_left, classes, reason in (
+        (False, ["a", "\u05d0"], "the alphabet has \u05d0"),
+        (True, ["a"], "right_to_left=True"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            saved._check({"right_to_left": right_to_left}, {"classes": classes})
+    saved._check({"right_to_left": False}, {"classes": ["a", "1"]})

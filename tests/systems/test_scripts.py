@@ -180,11 +180,11 @@ def test_a_block_from_right_to_left_is_read_so_below_one_from_left_to_right(colu
 def folders(tmp_path, monkeypatch):
     """Folders that look like runs, and what `api.load` makes of them."""
     lines, image = page()
-    numbers = range(len(lines))
+    numbers = range(len(lines) - 1)  # none knows the last line
     models = {
         "detector": Finder([line.quad for line in lines]),
         "recognizer": Knows(lines, set(numbers[::2]), 0.01),
-        "recognizer_2": Knows(lines, set(numbers[1:-1:2]), None),
+        "recognizer_2": Knows(lines, set(numbers[1::2]), None),
     }
     for name in models:
         (tmp_path / name).mkdir()
@@ -197,7 +197,6 @@ def folders(tmp_path, monkeypatch):
 
 
 def test_the_command_line_takes_recognizers_and_says_which_one_read_what(folders, capsys):
-    assert len(folders) % 2 == 0, "the last line is one that none knows"
     words = ["detector", "recognizer", "recognizer_2"]
     assert main(["read", *words, "page.png", "--json", "--orientation", "0"]) == 0
     held = capsys.readouterr()
