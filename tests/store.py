@@ -33,8 +33,13 @@ def trained(recipe):
     """Folder of the finished run of a recipe. Beside it stands what `train` returned: `weights.npz`, in the graph's
     order, and `recipe.json`.
     """
-    parts = [recipe.dumps(), *_sources(lambda place: place[0] not in ("export", "edge")), *_beside(recipe)]
+    parts = [recipe.dumps(), *_sources(_makes_runs), *_beside(recipe)]
     return _kept("run", parts, lambda folder: _train(recipe, folder)) / "run"
+
+
+def _makes_runs(place):
+    """Whether a source has a part in training; rendered pages take their quads from `edge/pages`."""
+    return place[0] not in ("export", "edge") or place[:2] == ("edge", "pages")
 
 
 def made(make, *files):

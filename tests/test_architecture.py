@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "necks": ("core", "ops", "layers"),
     "text_encoders": ("core", "ops", "layers"),
     "fusions": ("core", "ops", "layers"),
-    "data": ("core", "ops"),
+    "data": ("core", "ops", "edge.pages"),
     "data.inspect": ("core", "ops", "drawing", "data"),
     "tasks": (
         *("core", "edge", "ops", "drawing", "layers", "losses", "metrics", "backbones", "necks"),
@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "pretrained": ("core", "backbones"),
     "explain": ("core", "ops", "tasks.base", "tasks.targets", "train.run"),
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data", "explain"),
-    "systems": ("core", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
+    "systems": ("core", "edge", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": (
         *("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
         *("systems.index", "systems.index_folder"),

@@ -62,7 +62,8 @@ def embedder_of(name):
     model = load(name)
     if "embedding" not in model.arch.outputs or set(model.arch.serving_inputs()) != {"image"}:
         raise UsageError(
-            f"{name} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/* of a picture alone"
+            f"{name} ({model.arch.registered_name}) gives no embedding; --appearance takes embedding/* "
+            "of a picture alone"
         )
     return model
 

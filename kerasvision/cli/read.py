@@ -1,4 +1,4 @@
-"""`kerasvision read DETECTOR RECOGNIZER FILE...`: pages of text, in reading order."""
+"""`kerasvision read DETECTOR RECOGNIZER... FILE...`: pages of text, in reading order."""
 
 import dataclasses
 import glob
@@ -12,6 +12,7 @@ from kerasvision.core.escaping import lines_of
 HELP = "read pages of text (pictures, TIFFs, PDFs) with a detector of text and a recognizer of lines"
 FORMS = ("text", "json", "hocr", "alto", "tsv", "pdf")
 _MODELS = ("detector", "recognizer")
+_FILES = (".tflite", ".onnx")
 
 
 def configure(parser):
@@ -20,8 +21,8 @@ def configure(parser):
         "words",
         nargs="+",
         metavar="DETECTOR RECOGNIZER FILE",
-        help="a run or exported file of text_detection/*, one of text_recognition/* (or, in place of both, a folder "
-        "or a .tflite that --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
+        help="a run or exported file of text_detection/*, one or more of text_recognition/*, one a script (or, in "
+        "place of all, what --save wrote), and pages: pictures, TIFFs, PDFs (extra pdf), folders, globs",
     )
     parser.add_argument("--out", metavar="DIR", help="write a file for each document and form there")
     text = (
@@ -38,7 +39,10 @@ def configure(parser):
     )
     turn = "degrees to the right that pages are turned by to be upright (default: auto, as they read best)"
     parser.add_argument("--orientation", choices=("auto", "0", "90", "180", "270"), help=turn)
-    saved = "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one"
+    saved = (
+        "copy both models and the settings there, for the next time; NAME.tflite: two .tflite files in one; NAME/1: "
+        "two SavedModels in one, to be served"
+    )
     parser.add_argument("--save", metavar="FOLDER", help=saved)
     add_settings(parser, "of the reader, as in right_to_left=True; of a model, as in detector.max_quads=256")
 
@@ -97,17 +101,18 @@ def _reader(args):
     """(session, the words that name documents, {model: what it was loaded from})."""
     from kerasvision.api import load
     from kerasvision.core.overrides import with_settings
+    from kerasvision.export.reader.saved import saved_reader_in
     from kerasvision.export.reader_file import reader_in
     from kerasvision.systems.base import FILE, Session, load_system
     from kerasvision.systems.page_reader import PageReader, check_models
 
-    (own, settings), places = _settings(args.settings), {}
+    (own, settings), places, names = _settings(args.settings), {}, None
 
     def opened(name, path):
         places[name] = path
-        return load(path, settings[name])
+        return load(path, settings.get(name, []))
 
-    if held := reader_in(args.words[0]):
+    if held := reader_in(args.words[0]) or saved_reader_in(args.words[0]):
         session, words = _of_one_file(args.words[0], held, settings), args.words[1:]
         places = dict.fromkeys(_MODELS, args.words[0])
     elif pathlib.Path(args.words[0], FILE).exists():
@@ -120,49 +125,98 @@ def _reader(args):
             raise UsageError(f"{args.words[0]} holds a {session.system.called}; read takes one that --save wrote")
         words = args.words[1:]
     else:
-        if len(args.words) < 2:
-            raise UsageError("read needs a DETECTOR, a RECOGNIZER and FILEs, or a folder that --save wrote and FILEs")
-        models = {n: opened(n, w) for n, w in zip(_MODELS, args.words[:2], strict=True)}
-        session, words = Session(PageReader(), models), args.words[2:]
-    check_models(session.models, args.words[:2] if words == args.words[2:] else _MODELS)
+        names = _models(args.words)
+        models = {name: opened(name, word) for name, word in names.items()}
+        session, words = Session(PageReader(recognizers=len(names) - 1), models), args.words[len(names) :]
+    check_models(session.models, names)
+    if beyond := settings.keys() - session.models.keys():
+        raise UsageError(f"--set {min(beyond)}: there is no such model, but {', '.join(session.models)}")
     session.system = with_settings(session.system, own, "word_gap=0.8")
+    if set(session.system.models) != set(session.models):
+        raise UsageError("--set recognizers: it is the number of those that stand behind the detector; name them there")
     if args.orientation:
         session.system = dataclasses.replace(session.system, orientation=args.orientation)
     return session, words, places
 
 
+def _models(words):
+    """{model: the word that names it}: a detector, a recognizer, and what models stand behind these."""
+    if len(words) < 2:
+        raise UsageError("read needs a DETECTOR, a RECOGNIZER and FILEs, or a folder that --save wrote and FILEs")
+    from kerasvision.systems.page_reader import models_of
+
+    count = next((n for n, word in enumerate(words) if n > 1 and not _is_model(word)), len(words))
+    return dict(zip(models_of(count - 1), words[:count], strict=True))
+
+
+def _is_model(word):
+    """Whether a path holds a run or what `export` wrote, and no pages."""
+    from kerasvision.export.placing import artifact_at
+
+    path = pathlib.Path(word)
+    if not path.is_dir():
+        return path.is_file() and path.name.endswith(_FILES)
+    if (path / "recipe.json").exists():
+        return True
+    try:
+        return bool(artifact_at(path))
+    except KerasVisionError:
+        return False
+
+
 def _settings(given):
     """(those of the reader, {model: those of it})."""
-    own, settings = [], {name: [] for name in _MODELS}
+    own, settings = [], {}
     for setting in given:
         model, dot, rest = setting.partition(".")
-        (settings[model] if dot and model in settings else own).append(rest if dot and model in settings else setting)
+        if dot and _is_name(model):
+            settings.setdefault(model, []).append(rest)
+        else:
+            own.append(setting)
     return own, settings
 
 
+def _is_name(model):
+    return model in _MODELS or model.startswith("recognizer_")
+
+
 def _of_one_file(path, held, settings):
-    """The `Session` of a .tflite that --save wrote. held: of `export.reader_file.reader_in`."""
+    """The `Session` of a .tflite or a SavedModel that --save wrote. held: what stands in it."""
     from kerasvision.api import Model, changed
     from kerasvision.core.component import from_json
+    from kerasvision.export.reader.saved import opened_saved
     from kerasvision.export.reader_file import opened
     from kerasvision.systems.base import Session
 
-    models = {n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings[n]))) for n in _MODELS}
+    if pathlib.Path(path).is_dir():
+        models = {n: Model(*opened_saved(path, held, n, settings.get(n, []))) for n in _MODELS}
+    else:
+        models = {
+            n: Model(*opened(path, held, n, lambda arch, n=n: changed(arch, settings.get(n, [])))) for n in _MODELS
+        }
     return Session(from_json(held["reader"]), models)
 
 
 def _save(args, session):
     from kerasvision.core.component import to_json
+    from kerasvision.export.reader.saved import is_version, saved_reader_in, write_saved_reader
     from kerasvision.export.reader_file import SUFFIX, reader_in, write_reader
     from kerasvision.systems.base import FILE, save_system
 
-    if pathlib.Path(args.words[0], FILE).exists() or reader_in(args.words[0]):
+    first = args.words[0]
+    if pathlib.Path(first, FILE).exists() or reader_in(first) or saved_reader_in(first):
         raise UsageError(f"--save: {args.words[0]} is saved already; copy it")
-    if held := [s for s in args.settings if s.partition(".")[0] in _MODELS and "." in s.partition("=")[0]]:
+    if held := [s for s in args.settings if _is_name(s.partition(".")[0]) and "." in s.partition("=")[0]]:
         raise UsageError(f"--save keeps no settings of a model; leave {held[0]} out, and give it when reading")
-    models = dict(zip(_MODELS, args.words[:2], strict=True))
+    models = dict(zip(session.system.models, args.words, strict=False))
+    if len(models) > 2 and (args.save.endswith(SUFFIX) or is_version(args.save)):
+        raise UsageError(f"--save {args.save}: one file holds one recognizer; save several as a folder")
     if args.save.endswith(SUFFIX):
         write_reader(args.save, to_json(session.system), models)
+    elif is_version(args.save):
+        write_saved_reader(args.save, to_json(session.system), models)
+        if session.system.orientation == "auto":
+            print("a SavedModel reads pages as they lie; --orientation 90 saves one that turns them", file=sys.stderr)
     else:
         save_system(session.system, models, args.save)
     print(f"saved: {args.save}", file=sys.stderr)

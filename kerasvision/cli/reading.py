@@ -88,7 +88,7 @@ class Journal:
             self._done.add(row["done"])
             self._pages.pop(row["done"], None)
             return
-        from kerasvision.systems.pages import Page
+        from kerasvision.edge.pages.page import Page
 
         page = Page.from_json(row["page"])
         if page.to_json() != row["page"] or not all(isinstance(side, int) and side > 0 for side in page.size_wh):
@@ -140,7 +140,7 @@ class Reading:
     def __init__(self, session, journal, forms, args):
         self._session, self._journal, self._forms, self._args = session, journal, forms, args
         self.pages = self.documents = self.lines = self.unread = self.empty = self.failed = self.skipped = 0
-        self.missing = self.turned = self.unsure = 0
+        self.missing = self.turned = self.unsure = self.refused = 0
 
     @property
     def is_lacking(self):
@@ -187,12 +187,13 @@ class Reading:
             self._stop()
 
     def _page(self, path, number, pixels):
-        from kerasvision.systems.pages import page_of
+        from kerasvision.edge.pages.page import page_of
 
         page = page_of(self._session.step({"image": pixels}))
         self.pages += 1
         self.lines += len(page.lines)
         self.unread += page.unread
+        self.refused += len(page.refused)
         self.empty += not page.blocks
         self.turned += bool(page.turn)
         self.unsure += bool(page.blocks) and not page.is_turn_known
@@ -256,6 +257,7 @@ class Reading:
         more = (
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
+            (self.refused, "lines that no recognizer's alphabet fits, refused"),
             (self.turned, "pages that were turned"),
             (self.unsure, "pages with too little text to tell how they are upright, left as they lie"),
             (self.skipped, "documents read before"),

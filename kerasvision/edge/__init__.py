@@ -5,9 +5,11 @@ picture is `edge/independent`, written from the contract's words alone.
 
     client = open_client("model_int8.tflite")       # its contract.json stands beside it
     client.describe(client.predict("photo.jpg"))    # {"top": [{"label", "index", "score"}, ...]}
+    open_reader("reader.tflite").read("page.png").text    # what `kerasvision read --save reader.tflite` wrote
 """
 
 from kerasvision.edge.client import Client, open_client
 from kerasvision.edge.errors import EdgeError
+from kerasvision.edge.page_file import PageClient, open_reader
 
-__all__ = ["Client", "EdgeError", "open_client"]
+__all__ = ["Client", "EdgeError", "PageClient", "open_client", "open_reader"]

@@ -1,5 +1,5 @@
-"""The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `track FILE FRAMES`, `verify FOLDER`,
-`bench FILE...`.
+"""The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `read FILE IMAGE...`, `track FILE FRAMES`,
+`verify FOLDER`, `bench FILE...`.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.following import Following, lines
+from kerasvision.edge.page_file import open_reader
 from kerasvision.edge.runtimes import open_runtime
 from kerasvision.edge.searching import open_search, vector_of
 from kerasvision.edge.verifying import in_words, verify
@@ -45,6 +46,11 @@ def _parser():
     searched.add_argument("--text", action="append", default=[], help="words, of a model of pictures and words")
     searched.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
     searched.set_defaults(run=_search)
+    reading = verbs.add_parser("read", help="one JSON line a page, its text in reading order")
+    reading.add_argument("file", help="the .tflite of a reader, as kerasvision read --save reader.tflite writes it")
+    reading.add_argument("images", nargs="+", help="pages: files and folders")
+    reading.add_argument("--text", action="store_true", help="its text in place of JSON")
+    reading.set_defaults(run=_read)
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
     checked.add_argument("folder")
     checked.set_defaults(run=_verify)
@@ -93,6 +99,24 @@ def _search(args):
         except EdgeError as error:
             failed, found = failed + 1, {"error": str(error)}
         print(json.dumps({"input": name} | found), flush=True)
+    return 1 if failed else 0
+
+
+def _read(args):
+    reader, failed = open_reader(args.file, args.threads), 0
+    for path in _images(args.images):
+        try:
+            page = reader.read(path)
+        except EdgeError as error:
+            failed += 1
+            print(
+                json.dumps({"input": str(path), "error": str(error)}),
+                file=sys.stderr if args.text else None,
+                flush=True,
+            )
+            continue
+        row = {"input": str(path), "page": 1} | page.to_json()
+        print(page.text if args.text else json.dumps(row, ensure_ascii=False), flush=True)
     return 1 if failed else 0
 
 

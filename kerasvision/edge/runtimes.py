@@ -23,9 +23,11 @@ def open_runtime(path, threads=None):
 
 
 class LiteRT:
-    """A .tflite, one example at a time. delegate: "xnnpack", or "none" where XNNPACK refuses the file."""
+    """A .tflite, one example at a time. signature: the one that predicts. delegate: "xnnpack", or "none" where XNNPACK
+    refuses the file.
+    """
 
-    def __init__(self, path, threads=None):
+    def __init__(self, path, threads=None, signature=SIGNATURE):
         check_tflite(path)
         try:
             from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -45,7 +47,10 @@ class LiteRT:
         signatures = self._interpreter.get_signature_list()
         if not signatures:
             raise EdgeError(f"{path} has no signature; files that KerasVision exports have {SIGNATURE}")
-        self._run = self._interpreter.get_signature_runner(SIGNATURE if SIGNATURE in signatures else None)
+        if signature not in signatures and len(signatures) > 1:
+            listed = ", ".join(sorted(signatures))
+            raise EdgeError(f"{path} has no signature {signature}, but {listed}; a page reader is asked by read")
+        self._run = self._interpreter.get_signature_runner(signature if signature in signatures else None)
         self._signatures, self._path = signatures, path
         self.inputs = _rows(self._run.get_input_details())
         self.outputs = _rows(self._run.get_output_details())

@@ -8,8 +8,8 @@ import numpy as np
 
 from kerasvision.core.escaping import utf8_text
 from kerasvision.core.files import beside
+from kerasvision.edge.pages.strips import as_seen
 from kerasvision.systems import _pdf
-from kerasvision.systems._strips import as_seen
 
 SUFFIX = ".pdf"
 _POINTS = 72.0  # in an inch

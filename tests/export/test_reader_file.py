@@ -10,26 +10,20 @@ from PIL import Image
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.registry import sources
+from kerasvision.edge import open_reader
+from kerasvision.edge.main import main as edge
 from kerasvision.export import reader_file
 from kerasvision.export.repair.flatbuffer import packed, unpacked
-from tests import store
-from tests.contract import brief, reading_cases
-from tests.contract.cases import CaseSamples
+from tests.export import reading_toys
 
-NAMES = {"detector": "text_detection/db", "recognizer": "text_recognition/conv"}
+pytestmark = pytest.mark.nightly  # two exports; by day there is test_reader_joined.py
 
 
 @pytest.fixture(scope="module")
 def files():
     """{model: path of its .tflite}."""
-    sources.register("contract_case")(CaseSamples)
-    try:
-        recipes = {name: brief.recipe_of(part) for name, part in NAMES.items()}
-        held = {name: store.exported(recipe, ("tflite:float32",), 8)[2] for name, recipe in recipes.items()}
-        yield {n: out / "tflite" / "models" / recipes[n].name / "model.tflite" for n, out in held.items()}
-    finally:
-        sources._parts.pop("contract_case")
+    with reading_toys.registered():
+        yield reading_toys.files("tflite:float32")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def reader(files, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", reading_toys.NAMES)
 def test_a_signature_answers_to_the_bit_as_the_file_that_it_comes_from(files, reader, name):
     """In LiteRT alone, for noise; `--save` has compared real examples."""
     signature = reader_file.SIGNATURES[name]
@@ -77,8 +71,8 @@ def test_it_has_no_other_operators_and_its_loops_run_its_own_graphs(files, reade
 
 def test_it_reads_as_the_two_files_do(files, reader, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for number, scene in enumerate(reading_cases.scenes()):
-        Image.fromarray(scene["image"]).save(f"{number}.png")
+    for number, image in enumerate(reading_toys.scenes()):
+        Image.fromarray(image).save(f"{number}.png")
     pages = sorted(str(p) for p in tmp_path.glob("*.png"))
     two = [str(files["detector"]), str(files["recognizer"])]
     for more in ([], ["--set", "detector.score_threshold=0.4", "word_gap=0.8"]):
@@ -90,6 +84,45 @@ def test_it_reads_as_the_two_files_do(files, reader, tmp_path, monkeypatch, caps
     assert main(["read", str(reader), *pages, "none.png", "--out", "out"]) == 1
     assert main(["read", str(reader), *pages, "none.png", "--out", "out", "--resume"]) == 1
     assert f"{len(pages)} documents read before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("margin", ["0.0", "0.2"])
+def test_the_client_of_devices_reads_from_the_file_alone(files, tmp_path, monkeypatch, capsys, margin):
+    """Without anything beside it; scores differ by what another preparation rounds."""
+    monkeypatch.chdir(tmp_path)
+    pictures = [*reading_toys.scenes(), np.random.default_rng(1).integers(0, 256, (90, 130, 3)).astype(np.uint8)]
+    for number, image in enumerate(pictures):
+        Image.fromarray(image).save(f"{number}.png")
+    two = [str(files["detector"]), str(files["recognizer"])]
+    (tmp_path / "alone").mkdir()
+    assert main(["read", *two, "--save", "alone/reader.tflite", "--set", f"margin={margin}"]) == 0
+    (tmp_path / "alone").rename("moved")
+    capsys.readouterr()
+    assert main(["read", "moved/reader.tflite", *map(str, sorted(tmp_path.glob("*.png"))), "--json"]) == 0
+    wanted = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert edge(["read", "moved/reader.tflite", str(tmp_path)]) == 0
+    found = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert sum(len(block["lines"]) for row in wanted for block in row["blocks"]) > 2
+    assert [without_numbers(row) for row in found] == [without_numbers(row) for row in wanted]
+    for row, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(numbers_of(row), numbers_of(other), atol=0.02)
+    assert edge(["read", "moved/reader.tflite", "0.png", "--text"]) == 0
+    assert capsys.readouterr().out == open_reader("moved/reader.tflite").read(pictures[0]).text + "\n"
+
+
+def numbers_of(held):
+    """Those of a page's JSON, in order."""
+    if isinstance(held, dict | list):
+        return [n for value in (held.values() if isinstance(held, dict) else held) for n in numbers_of(value)]
+    return [held] if isinstance(held, int | float) else []
+
+
+def without_numbers(held):
+    if isinstance(held, dict):
+        return {key: without_numbers(value) for key, value in held.items()}
+    if isinstance(held, list):
+        return [without_numbers(value) for value in held]
+    return None if isinstance(held, float) else held
 
 
 def test_settings_are_kept(files, tmp_path, capsys):

@@ -75,6 +75,18 @@ def _cells(line, origin, along):
     return text, np.array(ends)
 
 
+def moved(lines, by, turns=0, size_wh=(0, 0)):
+    """The lines of a page of a size, turned to the right by so many quarters and then moved."""
+    found = []
+    for line in lines:
+        quads, (width, height) = line.quads, size_wh
+        for _ in range(turns):
+            quads = np.stack([height - quads[..., 1], quads[..., 0]], -1)
+            width, height = height, width
+        found.append(dataclasses.replace(line, quads=quads + np.asarray(by, float)))
+    return found
+
+
 def seen(word):
     """A word from left to right."""
     return word[::-1] if any("\u0590" <= c <= "\u05ff" for c in word) else word
@@ -100,7 +112,7 @@ class Reader:
     """Reads what `painted` has written. batches: sizes of what it was asked."""
 
     def __init__(self, lines, image_size=(32, 320)):
-        self._texts = [_cells(line, np.asarray(line.quad)[0], np.array([1.0, 0.0]))[0] for line in lines]
+        self._texts = [_cells(line, line.quad[0], line.quad[1] - line.quad[0])[0] for line in lines]
         self.classes = (*sorted({c for text in self._texts for c in text} - {" "}), BLANK)
         self._index = {c: i for i, c in enumerate(self.classes)} | {" ": len(self.classes) - 1}
         outputs = {"labels": None, "scores": None, "boxes_xyxy": None, "count": None, "path_score": None}

@@ -9,11 +9,11 @@ from PIL import Image
 from kerasvision import api
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
-from kerasvision.systems import _orientation
-from kerasvision.systems._orientation import LEAD, MOST_A_LINE, MOST_LINES, as_given, turn_of
+from kerasvision.edge.pages import orientation
+from kerasvision.edge.pages.orientation import LEAD, MOST_A_LINE, MOST_LINES, as_given, turn_of
+from kerasvision.edge.pages.page import Page, page_of
 from kerasvision.systems.base import Session
 from kerasvision.systems.page_reader import PageReader
-from kerasvision.systems.pages import Page, page_of
 from tests.systems.drawn_pages import Finder, Reader, painted, printed
 
 
@@ -99,10 +99,10 @@ def test_probabilities_that_are_nothing_are_no_error():
     assert turn_of([ACROSS] * 2, lambda quads: [(True, 0.0)] * len(quads)) == (0, False)
 
 
-@pytest.mark.parametrize("turn", _orientation.TURNS)
+@pytest.mark.parametrize("turn", orientation.TURNS)
 def test_a_picture_is_turned_as_pillow_does_and_its_points_come_back(turn):
     image = np.random.default_rng(0).integers(0, 255, (5, 8, 3), np.uint8)
-    held = _orientation.turned(image, turn)
+    held = orientation.turned(image, turn)
     np.testing.assert_array_equal(held, np.asarray(Image.fromarray(image).rotate(-turn, expand=True)))
     for y, x in ((0, 0), (1, 6), (3, 2)):
         row, column = as_given([x + 0.5, y + 0.5], turn, (8, 5))[::-1] - 0.5  # the middle of a pixel
@@ -140,9 +140,9 @@ def test_a_page_is_read_however_it_lies(turns, skew):
     page = painted(lines, size)
     models = {"detector": Turned(page, [line.quad for line in lines]), "recognizer": Reader(lines)}
     upright = page_of(Session(PageReader(orientation="0"), models).step({"image": page}))
-    for orientation in ("auto", str(90 * turns)):
+    for asked in ("auto", str(90 * turns)):
         models["detector"].seen = 0
-        reader = PageReader(orientation=orientation)
+        reader = PageReader(orientation=asked)
         found = page_of(Session(reader, models).step({"image": np.ascontiguousarray(np.rot90(page, turns))}))
         assert (found.turn, found.is_turn_known) == (90 * turns, True)
         assert found.text == upright.text and found.size_wh == (size[::-1] if turns % 2 == 0 else size)
@@ -150,7 +150,7 @@ def test_a_page_is_read_however_it_lies(turns, skew):
             for word, meant in zip(one.words, other.words, strict=True):
                 quad = lying(np.array(meant.quad_xy), turns, size[::-1])
                 np.testing.assert_allclose(word.quad_xy, quad, atol=0.02)
-        assert models["detector"].seen == (2 if turns and orientation == "auto" else 1)
+        assert models["detector"].seen == (2 if turns and asked == "auto" else 1)
         assert Page.from_json(found.to_json()) == found and found.to_json()["turn"] == 90 * turns
 
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from hocr_spec import HocrValidator
 
+from kerasvision.edge.pages.page import Page, TextLine, Word
 from kerasvision.systems.page_files import FORMS
-from kerasvision.systems.pages import Page, TextLine, Word
 from tests.systems import alto_rules
 
 HTML = "{http://www.w3.org/1999/xhtml}"

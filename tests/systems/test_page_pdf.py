@@ -15,11 +15,12 @@ from PIL import Image
 
 from kerasvision.core.characters import normalized
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.systems import _pdf, _strips
+from kerasvision.edge.pages import strips
+from kerasvision.edge.pages.page import Page, TextLine, Word, page_of
+from kerasvision.systems import _pdf
 from kerasvision.systems.base import Session
 from kerasvision.systems.page_pdf import write_pdf
 from kerasvision.systems.page_reader import PageReader
-from kerasvision.systems.pages import Page, TextLine, Word, page_of
 from tests.systems.drawn_pages import Finder, Reader, painted, printed
 from tests.systems.test_page_reader import SEEN
 
@@ -51,7 +52,7 @@ def laid(texts):
     for row, text in enumerate(map(normalized, texts)):
         parts, top = text.split(), 20 + 40 * row
         places = [box(20 + 95 * i, top, 100 + 95 * i, top + 24) for i in range(len(parts))]
-        places = places[::-1] if _strips.runs_from_right_to_left(text) else places
+        places = places[::-1] if strips.runs_from_right_to_left(text) else places
         words = tuple(Word(part, 0.9, place) for part, place in zip(parts, places, strict=True))
         lines.append(TextLine(words, 0.9, box(20, top, 500, top + 24)))
     return Page((600, 300), (tuple(lines),))
@@ -101,8 +102,8 @@ def test_pdftotext_gives_text_of_any_script_back(tmp_path, script):
 
 @pytest.mark.parametrize(("seen", "meant"), list(SEEN.items()))
 def test_words_from_right_to_left_are_put_as_they_are_seen(seen, meant):
-    assert "".join(_strips.as_seen(list(meant))) == seen
-    assert _strips.as_seen(list("a(b)1")) == list("a(b)1")
+    assert "".join(strips.as_seen(list(meant))) == seen
+    assert strips.as_seen(list("a(b)1")) == list("a(b)1")
 
 
 @pytest.mark.parametrize("columns", [1, 2])

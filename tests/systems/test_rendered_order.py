@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from kerasvision.ops.reading_order import angle_of, reading_order, upright
+from kerasvision.edge.pages.reading_order import angle_of, reading_order, upright
 from tests.systems.drawn_pages import MONO, SANS, SERIF, mirrored, printed
 
 PAGES = [pytest.param(12), pytest.param(100, marks=pytest.mark.nightly)]

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from kerasvision.data.sources._lines import font_of
 from kerasvision.data.sources._signs import taken
-from kerasvision.ops.reading_order import around
+from kerasvision.edge.pages.reading_order import around
 
 _MARGIN = 0.08  # of a line's height, between its ink and its quad
 _TITLE, _HEADING = 1.7, 1.25  # of the em of the text

@@ -15,12 +15,13 @@ class NotDescribedError(ValueError):
     """Raised where a contract leaves open what a client would have to know."""
 
 
-def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, several=None):
+def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, several=None, pixels=None):
     """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
 
-    encoded: bytes of a picture; or volume: float32 [D, H, W, C] with spacing_mm [3]; or text: its bytes; or several: of
-    a model of several senses {sense: bytes of a picture, bytes of a text, or numbers}, and its flags, where it has
-    them. Inputs have no batch axis; where `resize` is "windows" they are larger than a file takes.
+    encoded: bytes of a picture; or pixels: uint8 [H, W, 3], decoded already; or volume: float32 [D, H, W, C]
+    with spacing_mm [3]; or text: its bytes; or several: of a model of several senses {sense: bytes of a picture, bytes
+    of a text, or numbers}, and its flags, where it has them. Inputs have no batch axis; where `resize` is "windows"
+    they are larger than a file takes.
     """
     _check(rules)
     if rules["kind"] == "several":
@@ -36,7 +37,8 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, severa
         image, present = pictures.decode_present(encoded, rules["exif_orientation"])
         fitted, geometry = fit(image, rules)
         return {"image": fitted, "present": fit_present(present, rules)} | _constants(rules), geometry
-    fitted, geometry = fit(pictures.decode(encoded, rules["exif_orientation"]), rules)
+    image = pictures.decode(encoded, rules["exif_orientation"]) if pixels is None else pixels
+    fitted, geometry = fit(image, rules)
     return {"image": fitted} | _constants(rules), geometry
 
 
@@ -73,19 +75,20 @@ def _constants(rules):
     return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
 
 
-def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None, several=None):
+def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None, several=None, pixels=None):
     """The prediction of one example: {key: numpy array without batch axis}, in the pixels of the original.
 
     contract: of contract.json, a dict. row: one of its `artifacts`. infer: the file's runtime, a function {input: array
-    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text, several: as in
-    `prepare`. Raises NotDescribedError.
+    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text, several, pixels:
+    as in `prepare`. Raises NotDescribedError.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        sent = _batch(_original(rules, encoded, volume, spacing_mm, text, several))
+        given = (encoded, volume, spacing_mm, text, several)
+        sent = _batch(_original(rules, *given) if pixels is None else {"image": pixels})
         return {key: value[0] for key, value in infer(sent).items()}
-    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several)
+    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several, pixels)
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()

@@ -238,14 +238,14 @@ def saved_model_ops(path):
 
 
 class SavedModelRunner(Runner):
-    """A SavedModel through its default signature, as TF Serving would call it."""
+    """A SavedModel through one of its signatures, the default one, as TF Serving would call it."""
 
     takes_prepared = False
 
-    def __init__(self, path, arch):
+    def __init__(self, path, arch, signature="serving_default"):
         super().__init__(arch)
         self._model = tf.saved_model.load(str(path))
-        self._signature = self._model.signatures["serving_default"]
+        self._signature = self._model.signatures[signature]
         # structured_input_signature names the inputs as they were saved
         self._names = list(self._signature.structured_input_signature[1])
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kerasvision.ops import line_order
-from kerasvision.ops.reading_order import angle_of, reading_order
-from tests.ops.test_reading_order import ANGLES, RAGGED, box, column, in_a_row, order_of, turned
+from kerasvision.edge.pages import line_order
+from kerasvision.edge.pages.reading_order import angle_of, reading_order
+from tests.edge.test_reading_order import ANGLES, RAGGED, box, column, in_a_row, order_of, turned
 
 
 def numbers(quads, **more):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kerasvision.core.characters import BLANK
+from kerasvision.edge.pages.strips import Character, Part, canvas_of, logical, parts_of, width_of, words_of
 from kerasvision.ops import geometry as geo
-from kerasvision.systems._strips import Character, Part, canvas_of, logical, parts_of, width_of, words_of
 
 HEIGHT = 32
 

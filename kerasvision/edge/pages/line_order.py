@@ -7,7 +7,6 @@ same neighbors are looked at once: the time is quadratic in the number of lines 
 import bisect
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 _TOUCH = 0.3  # of a height, by which lines that stand above one another overlap
 _NEAR = 5.0  # heights up and down, in which lines tell how wide their column is
@@ -15,8 +14,11 @@ _GUTTER = 0.8  # heights between columns at least
 _RUN = 3.0  # heights from a line to the next one below it, in a column that goes on
 
 
-def ordered(boxes, is_apart, size):
-    """Indices in reading order. is_apart: bool [N], lines that tell nothing of columns. size: the height of lines."""
+def ordered(boxes, is_apart, size, mirrored=None, spans=None):
+    """Indices in reading order. is_apart: bool [N], lines that tell nothing of columns. size: the height of lines.
+    mirrored: bool [N], lines of another direction, of two of which the right one comes first; None: none. spans: [N,
+    2], the top and the bottom of the column that each stands in: of two directions the upper column comes first.
+    """
     left, right = _in_columns(boxes, size, is_apart)
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     shared = np.minimum(right[:, None], right[None]) - np.maximum(left[:, None], left[None])
@@ -24,7 +26,7 @@ def ordered(boxes, is_apart, size):
     over = shared > np.minimum(_TOUCH * size, narrow / 2)
     sets = _Sets(over, middle)
     center = left + right
-    beside = ~over & (center[:, None] < center[None]) & ~sets.parted()
+    beside = ~over & _first(center, mirrored, spans) & ~sets.parted()
     # the left one first, unless it is lower and nothing of its column stands beside the other: a letter's recipient
     alone = beside & (middle[:, None] > middle[None]) & ~sets.accompanied(boxes, _RUN * size)
     before = (over & (middle[:, None] < middle[None])) | (beside & ~alone) | alone.T
@@ -75,7 +77,8 @@ class _Sets:
         """
         top, bottom = boxes[self._order][:, [1, 3]].T
         apart = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
-        count, run = connected_components(self._over & (apart <= gap), directed=False)
+        run = connected(self._over & (apart <= gap))
+        count = int(run.max(initial=-1)) + 1
         high, low = np.full(count, np.inf), np.full(count, -np.inf)
         np.minimum.at(high, run, top)
         np.maximum.at(low, run, bottom)
@@ -95,6 +98,31 @@ class _Sets:
         held = np.empty_like(rows)
         held[np.ix_(self._order, self._order)] = rows
         return held
+
+
+def _first(center, mirrored, spans):
+    """bool [N, N]: whether a line comes before another one that neither stands above nor below it."""
+    left = center[:, None] < center
+    if mirrored is None or not mirrored.any():
+        return left
+    upper = spans[:, None, 1] <= spans[:, 0]
+    own = mirrored[:, None] & mirrored
+    mixed = (mirrored[:, None] ^ mirrored) & (upper | upper.T)
+    return np.where(mixed, upper, np.where(own, left.T, left))
+
+
+def connected(near):
+    """int [N]: the number of the set, from 0, that each row of a symmetric bool [N, N] is joined in."""
+    found, count = np.full(len(near), -1), 0
+    for first in range(len(near)):
+        if found[first] >= 0:
+            continue
+        edge = np.array([first])
+        while len(edge):
+            found[edge] = count
+            edge = np.flatnonzero(near[edge].any(0) & (found < 0))
+        count += 1
+    return found
 
 
 def _numbers(rows):

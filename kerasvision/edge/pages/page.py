@@ -18,11 +18,14 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class TextLine:
-    """words: in the order in which they are read. score: the probability of the likeliest paths of all its parts."""
+    """words: in the order in which they are read. score: the probability of the likeliest paths of all its parts.
+    recognizer: number of the one that read it, from 0.
+    """
 
     words: tuple[Word, ...]
     score: float
     quad_xy: tuple[tuple[float, float], ...]
+    recognizer: int = 0
 
     @property
     def text(self):
@@ -31,11 +34,21 @@ class TextLine:
 
 
 @dataclasses.dataclass(frozen=True)
+class Refused:
+    """A line of which no recognizer was sure. score: the certainty of the surest one, the mean probability (geometric)
+    of a character.
+    """
+
+    score: float
+    quad_xy: tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Page:
     """size_wh: in pixels. blocks: paragraphs, each a tuple of `TextLine`. unread: lines that were found and of which
     nothing was read. is_full: whether the detector found as many as it can, so that there may be more. turn: degrees to
     the right by which it was turned to be read; quads are of the page as it lies. is_turn_known: False where too little
-    text says how it is upright, and it was left as it lies.
+    text says how it is upright, and it was left as it lies. refused: lines that no recognizer's alphabet fits.
     """
 
     size_wh: tuple[int, int]
@@ -44,6 +57,7 @@ class Page:
     is_full: bool = False
     turn: int = 0
     is_turn_known: bool = True
+    refused: tuple[Refused, ...] = ()
 
     @property
     def lines(self):
@@ -67,6 +81,7 @@ class Page:
             "is_full": self.is_full,
             "turn": self.turn,
             "is_turn_known": self.is_turn_known,
+            "refused": [{"score": r.score, "quad_xy": [list(p) for p in r.quad_xy]} for r in self.refused],
         }
 
     @classmethod
@@ -74,7 +89,8 @@ class Page:
         """A dict that `to_json` gave -> the `Page` that it was of."""
         blocks = tuple(tuple(_line_of(line) for line in block["lines"]) for block in held["blocks"])
         more = (held[key] for key in ("unread", "is_full", "turn", "is_turn_known"))
-        return cls((held["width"], held["height"]), blocks, *more)
+        refused = tuple(Refused(row["score"], tuple(map(tuple, row["quad_xy"]))) for row in held["refused"])
+        return cls((held["width"], held["height"]), blocks, *more, refused)
 
 
 def page_of(answer):
@@ -84,16 +100,17 @@ def page_of(answer):
         Word(str(text), _rounded(score), _corners(quad))
         for text, score, quad in zip(answer["words"], answer["word_scores"], answer["word_quads_xy"], strict=True)
     ]
-    for number, (block, score, quad) in enumerate(
-        zip(answer["line_blocks"], answer["line_scores"], answer["line_quads_xy"], strict=True)
-    ):
+    lines = (answer[f"line_{key}"] for key in ("blocks", "scores", "quads_xy", "recognizers"))
+    for number, (block, score, quad, recognizer) in enumerate(zip(*lines, strict=True)):
         own = tuple(words[i] for i in np.flatnonzero(answer["word_lines"] == number))
         if block == len(blocks):
             blocks.append([])
-        blocks[-1].append(TextLine(own, _rounded(score), _corners(quad)))
+        blocks[-1].append(TextLine(own, _rounded(score), _corners(quad), int(recognizer)))
     size = tuple(int(side) for side in answer["size_wh"])
     seen = (int(answer["unread"]), bool(answer["is_full"]), int(answer["turn"]), bool(answer["is_turn_known"]))
-    return Page(size, tuple(map(tuple, blocks)), *seen)
+    lost = zip(answer["refused_scores"], answer["refused_quads_xy"], strict=True)
+    refused = tuple(Refused(_rounded(score), _corners(quad)) for score, quad in lost)
+    return Page(size, tuple(map(tuple, blocks)), *seen, refused)
 
 
 def _rounded(score):
@@ -106,9 +123,10 @@ def _corners(quad):
 
 def _line_json(line):
     words = [{"text": w.text, "score": w.score, "quad_xy": [list(p) for p in w.quad_xy]} for w in line.words]
-    return {"text": line.text, "score": line.score, "quad_xy": [list(p) for p in line.quad_xy], "words": words}
+    held = {"text": line.text, "score": line.score, "recognizer": line.recognizer}
+    return held | {"quad_xy": [list(p) for p in line.quad_xy], "words": words}
 
 
 def _line_of(held):
     words = tuple(Word(w["text"], w["score"], tuple(map(tuple, w["quad_xy"]))) for w in held["words"])
-    return TextLine(words, held["score"], tuple(map(tuple, held["quad_xy"])))
+    return TextLine(words, held["score"], tuple(map(tuple, held["quad_xy"])), held["recognizer"])

@@ -15,25 +15,30 @@ import dataclasses
 
 import numpy as np
 
-from kerasvision.ops.line_order import ordered
+from kerasvision.edge.pages.line_order import connected, ordered
+from kerasvision.edge.pages.standing import beside
 
 _SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
 _WIDEST = 3.0  # heights; words of a line are not further apart
 _ROWS = 4.5  # of a gap between columns, above or below each row
 _CORRIDOR = 0.5  # heights that it is wide
-_LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
-_TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
+LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
+TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
 _SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
 _FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
+_COLUMN = 1.5  # heights between lines of one column, whose script decides together
 _OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """quads: indices of its quads in reading order. block: number of the paragraph that it stands in, from 0."""
+    """quads: indices of its quads in reading order. block: number of the paragraph that it stands in, from 0.
+    right_to_left: of its words.
+    """
 
     quads: tuple[int, ...]
     block: int
+    right_to_left: bool = False
 
 
 def angle_of(quads_xy):
@@ -41,7 +46,7 @@ def angle_of(quads_xy):
     quads. Of quads that stand upright by less than 45 degrees.
     """
     along, lengths, heights = _sides(quads_xy)
-    long = lengths >= _LETTER * heights
+    long = lengths >= LETTER * heights
     along, lengths = (v[long] if long.any() else v for v in (along, lengths))
     angles = np.arctan2(along[:, 1], along[:, 0])
     flat = np.abs(angles) <= np.pi / 4
@@ -62,31 +67,76 @@ def upright(quads_xy, angle):
     along, lengths, heights = _sides(quads)
     usual = np.median(np.minimum(lengths, heights))
     turns = np.round((np.arctan2(along[:, 1], along[:, 0]) - angle) / (np.pi / 2)).astype(int)
-    turns = np.where(lengths <= _TALL * usual, turns, 0)
+    turns = np.where(lengths <= TALL * usual, turns, 0)
     return np.stack([np.roll(quad, turn, 0) for quad, turn in zip(quads, turns, strict=True)])
 
 
-def reading_order(quads_xy, right_to_left=False, word_gap=1.0):
+def reading_order(quads_xy, right_to_left=False, word_gap=1.0, votes=None, standing=None):
     """The `Line`s of a page, a list in reading order. quads_xy: float [N, 4, 2], of `upright`.
 
-    right_to_left: of words in a line, and of columns. word_gap: heights of a line; what is less far apart is of one.
+    right_to_left: of words in all lines, and of columns. word_gap: heights of a line; what is less far apart is of one.
     What is further apart, by up to 3 heights, is so where words of the rows above and below stand across the gap, as in
-    justified text.
+    justified text. votes: [N], how many more characters of a quad are of a script from right to left than of one from
+    left to right; the sum of a column's lines decides for it, and that of all decides between two columns that are not
+    of one mind. standing: int [N], 1 of quads that are read down, -1 up, 0 of others; None: all are 0. Those that
+    stand beside one another are read as they are with the page on its side, and ordered as a whole among the others.
     """
     quads = np.asarray(quads_xy, np.float64).reshape(-1, 4, 2)
     if not len(quads):
         return []
+    votes, standing = (np.zeros(len(quads)) if held is None else np.asarray(held) for held in (votes, standing))
     straight = _turned(quads, -angle_of(quads))
-    if right_to_left:
-        straight = straight * [-1.0, 1.0]
-    boxes = np.concatenate([straight.min(1), straight.max(1)], 1)
-    heights = np.minimum(_sides(quads)[2], boxes[:, 3] - boxes[:, 1])
-    rows = _rows(boxes, heights, word_gap)
-    hulls = np.array([[*boxes[row, :2].min(0), *boxes[row, 2:].max(0)] for row in rows])
-    sizes = np.array([np.median(heights[row]) for row in rows])
-    order = ordered(*_apart(hulls, sizes), float(np.median(sizes)))
-    blocks = _blocks(hulls[order], sizes[order])
-    return [Line(tuple(int(q) for q in rows[i]), int(b)) for i, b in zip(order, blocks, strict=True)]
+    is_right = bool(right_to_left or votes.sum() > 0)
+    seen = straight * [-1.0, 1.0] if is_right else straight
+    boxes = np.concatenate([seen.min(1), seen.max(1)], 1)
+    heights = np.where(standing == 0, np.minimum(_sides(quads)[2], boxes[:, 3] - boxes[:, 1]), _sides(quads)[2])
+    flat, groups = np.flatnonzero(standing == 0), beside(boxes, heights, standing)
+    rows = [flat[row].tolist() for row in _rows(boxes[flat], heights[flat], word_gap)] if len(flat) else []
+    held = rows + groups
+    hulls = np.array([[*boxes[row, :2].min(0), *boxes[row, 2:].max(0)] for row in held])
+    sizes = np.array([np.median(heights[row]) for row in held])
+    sums = np.array([votes[row].sum() for row in held])
+    column, spans = _columns(hulls, sizes)
+    sums = np.bincount(column, sums)[column] * (-1 if is_right else 1)
+    other = (sums > 0) & (not right_to_left)
+    hulls_apart, is_apart = _apart(hulls, sizes)
+    is_group = np.arange(len(held)) >= len(rows)
+    order = ordered(hulls_apart, is_apart | is_group, float(np.median(sizes)), other, spans)
+    blocks = _blocks(hulls[order], sizes[order], is_group[order])
+    found = []
+    for i, block in zip(order, blocks, strict=True):
+        if is_group[i]:
+            found += _of_group(straight, held[i], standing, word_gap, block)
+            continue
+        row = held[i][::-1] if other[i] else held[i]
+        found.append(Line(tuple(int(q) for q in row), (block, 0), is_right != bool(other[i])))
+    return _numbered(found)
+
+
+def _of_group(straight, group, standing, word_gap, block):
+    """`Line`s of quads that stand beside one another, in order: of the page turned until they lie."""
+    x, y = np.moveaxis(straight[group], -1, 0)
+    down = standing[group[0]] > 0
+    lying = np.stack([y, -x] if down else [-y, x], -1)
+    lines = reading_order(lying, word_gap=word_gap)
+    return [Line(tuple(group[q] for q in line.quads), (block, 1 + line.block)) for line in lines]
+
+
+def _numbered(lines):
+    """The same with whole numbers for blocks, in their order."""
+    numbers = {block: n for n, block in enumerate(dict.fromkeys(line.block for line in lines))}
+    return [dataclasses.replace(line, block=numbers[line.block]) for line in lines]
+
+
+def _columns(hulls, sizes):
+    """(int [N], the column of each line: lines above one another with gaps of `_COLUMN` heights at most; float64 [N,
+    2], its top and bottom).
+    """
+    over = np.minimum(hulls[:, None, 2], hulls[:, 2]) > np.maximum(hulls[:, None, 0], hulls[:, 0])
+    gap = np.maximum(hulls[:, None, 1], hulls[:, 1]) - np.minimum(hulls[:, None, 3], hulls[:, 3])
+    column = connected(over & (gap <= _COLUMN * np.median(sizes)))
+    ends = [[hulls[column == n, 1].min(), hulls[column == n, 3].max()] for n in range(column.max() + 1)]
+    return column, np.array(ends)[column]
 
 
 def around(quads_xy, angle):
@@ -209,14 +259,15 @@ def _widen(held, boxes, row):
     held[row, 3] = held[row, 1] + (high - low) / len(row)
 
 
-def _blocks(boxes, sizes):
+def _blocks(boxes, sizes, is_group):
     """int [N]: the paragraph of each line of a page in reading order. A new one begins where a line does not stand
-    close below the one before it, and where the height of letters changes.
+    close below the one before it, where the height of letters changes, and at quads that stand upright.
     """
     far, numbers = _FAR * _line_gap(boxes) + 0.5 * float(np.median(sizes)), [0]
     for i in range(1, len(boxes)):
         before, own = boxes[i - 1], boxes[i]
         under = min(before[2], own[2]) > max(before[0], own[0]) and own[1] + own[3] > before[1] + before[3]
         alike = max(sizes[i], sizes[i - 1]) <= _OTHER_SIZE * min(sizes[i], sizes[i - 1])
-        numbers.append(numbers[-1] + (not (under and alike and own[1] - before[3] < far)))
+        joins = under and alike and own[1] - before[3] < far and not is_group[i - 1 : i + 1].any()
+        numbers.append(numbers[-1] + (not joins))
     return numbers

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from kerasvision.ops.reading_order import angle_of, around, reading_order, upright
+from kerasvision.edge.pages.reading_order import angle_of, around, reading_order, upright
 
 HEIGHT, PITCH = 10.0, 15.0
 ANGLES = (-10.0, -3.0, 0.0, 5.0, 10.0)

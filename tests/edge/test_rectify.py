@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 from skimage.transform import ProjectiveTransform
 
-from kerasvision.ops.rectify import moved, perspective, rectified
+from kerasvision.edge.pages.rectify import moved, perspective, rectified
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 QUADS = [

@@ -5,12 +5,12 @@ import unicodedata
 
 import numpy as np
 
-from kerasvision.core.characters import BLANK
-from kerasvision.ops.geometry import PAD_VALUE
+from kerasvision.edge.pages.characters import BLANK
 
-_QUIET = 0.25  # of the contrast of columns with ink; columns with less are between letters
-_WORD_GAP = 0.18  # heights of quiet columns in a row, from which on they part words
-_MOST_PARTS = 64  # of a strip; a longer one is made less long
+GRAY = 114  # of a letterbox
+QUIET = 0.25  # of the contrast of columns with ink; columns with less are between letters
+WORD_GAP = 0.18  # heights of quiet columns in a row, from which on they part words
+MOST_PARTS = 64  # of a strip; a longer one is made less long
 _MIRRORED = str.maketrans("()[]{}<>\u00ab\u00bb\u2039\u203a", ")(][}{><\u00bb\u00ab\u203a\u2039")
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = ("L", "EN", "AN"), ("R", "AL")  # classes of unicodedata.bidirectional
 
@@ -35,7 +35,7 @@ class Character:
 
 def width_of(aspect, height, most):
     """Columns of a strip that is `aspect` times as long as high."""
-    return int(np.clip(round(aspect * height), 1, most * _MOST_PARTS))
+    return int(np.clip(round(aspect * height), 1, most * MOST_PARTS))
 
 
 def parts_of(strip, most):
@@ -50,7 +50,7 @@ def parts_of(strip, most):
         runs = [(a, b) for a, b in _runs(quiet) if b > low and a < high]
         if runs:
             a, b = max(runs, key=lambda run: (run[1] - run[0], run[0]))
-            cut, after = int(np.clip((a + b) // 2, low, high)), b - a >= _WORD_GAP * height
+            cut, after = int(np.clip((a + b) // 2, low, high)), b - a >= WORD_GAP * height
         else:
             cut, after = low + int(contrast[low:high].argmin()), False
         parts.append(Part(first, cut, blank))
@@ -61,7 +61,7 @@ def parts_of(strip, most):
 def _contrast(strip):
     """(float [w], bool [w]): the deviation of gray within each column, and whether it is quiet."""
     contrast = strip.astype(np.float32).mean(-1).std(0)
-    return contrast, contrast < _QUIET * np.percentile(contrast, 90)
+    return contrast, contrast < QUIET * np.percentile(contrast, 90)
 
 
 def _runs(flags):
@@ -73,7 +73,7 @@ def _runs(flags):
 def canvas_of(strip, width):
     """(uint8 [h, width, 3], where the strip begins): amid gray, as `ops.geometry` puts a letterbox."""
     offset = (width - strip.shape[1]) // 2
-    canvas = np.full((strip.shape[0], width, 3), PAD_VALUE, np.uint8)
+    canvas = np.full((strip.shape[0], width, 3), GRAY, np.uint8)
     canvas[:, offset : offset + strip.shape[1]] = strip
     return canvas, offset
 
@@ -116,6 +116,12 @@ def _ink(quiet, low, high, middles):
 def runs_from_right_to_left(text):
     """Whether any character of a text is of a script that is written from right to left."""
     return any(unicodedata.bidirectional(point) in _RIGHT_TO_LEFT for point in text)
+
+
+def vote_of(text):
+    """How many more of its characters are of scripts from right to left than of scripts from left to right."""
+    kinds = [unicodedata.bidirectional(point) for point in text]
+    return sum(kind in _RIGHT_TO_LEFT for kind in kinds) - kinds.count("L")
 
 
 def as_read(names):
@@ -182,3 +188,25 @@ def logical(words, texts):
         else:
             run.append(word)
     return found + list(reversed(run))
+
+
+def in_order(words, right_to_left):
+    """The words of a line, seen from left to right, in the order in which they are read. words: tuples of a text and
+    more. right_to_left: of the line; in one from left to right those of other scripts are so among themselves, with the
+    numbers between them.
+    """
+    texts = [word[0] for word in words]
+    if right_to_left:
+        return logical(words, texts)
+    found, at = [], 0
+    while at < len(words):
+        behind = at + 1
+        if runs_from_right_to_left(texts[at]):
+            for next_one in range(behind, len(words)):
+                if runs_from_right_to_left(texts[next_one]):
+                    behind = next_one + 1
+                elif any(unicodedata.bidirectional(point) == "L" for point in texts[next_one]):
+                    break
+        found += logical(words[at:behind], texts[at:behind])
+        at = behind
+    return found
