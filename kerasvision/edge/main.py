@@ -1,5 +1,5 @@
-"""The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `read FILE IMAGE...`, `track FILE FRAMES`,
-`verify FOLDER`, `bench FILE...`.
+"""The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `read FILE IMAGE...`,
+`track FILE FRAMES`, `verify FOLDER`, `bench FILE...`.
 """
 
 import argparse
@@ -39,18 +39,7 @@ def _parser():
     asked.add_argument("images", nargs="+", help="files and folders")
     asked.add_argument("--draw", metavar="FOLDER", help="write each image with its prediction there, as PNG")
     asked.set_defaults(run=_predict)
-    searched = verbs.add_parser("search", help="the items of a packed index that are nearest, one JSON line an image")
-    searched.add_argument("file", help=".tflite or .onnx of the index's embedder, beside its contract.json")
-    searched.add_argument("index", help=".npz that kerasvision index pack wrote")
-    searched.add_argument("images", nargs="*", help="files and folders")
-    searched.add_argument("--text", action="append", default=[], help="words, of a model of pictures and words")
-    searched.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
-    searched.set_defaults(run=_search)
-    reading = verbs.add_parser("read", help="one JSON line a page, its text in reading order")
-    reading.add_argument("file", help="the .tflite of a reader, as kerasvision read --save reader.tflite writes it")
-    reading.add_argument("images", nargs="+", help="pages: files and folders")
-    reading.add_argument("--text", action="store_true", help="its text in place of JSON")
-    reading.set_defaults(run=_read)
+    _add_search_and_read(verbs)
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
     checked.add_argument("folder")
     checked.set_defaults(run=_verify)
@@ -66,6 +55,21 @@ def _parser():
     timing.add_argument("--repetitions", type=int, default=50)
     timing.set_defaults(run=_bench)
     return parser
+
+
+def _add_search_and_read(verbs):
+    searched = verbs.add_parser("search", help="the items of a packed index that are nearest, one JSON line an image")
+    searched.add_argument("file", help=".tflite or .onnx of the index's embedder, beside its contract.json")
+    searched.add_argument("index", help=".npz that kerasvision index pack wrote")
+    searched.add_argument("images", nargs="*", help="files and folders")
+    searched.add_argument("--text", action="append", default=[], help="words, of a model of pictures and words")
+    searched.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
+    searched.set_defaults(run=_search)
+    reading = verbs.add_parser("read", help="one JSON line a page, its text in reading order")
+    reading.add_argument("file", help="the .tflite of a reader, as kerasvision read --save reader.tflite writes it")
+    reading.add_argument("images", nargs="+", help="pages: files and folders")
+    reading.add_argument("--text", action="store_true", help="its text in place of JSON")
+    reading.set_defaults(run=_read)
 
 
 def _predict(args):
