@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "robustness": ("core", "ops", "tasks.base", "train.run", "inference", "data", "explain"),
     "systems": ("core", "edge", "ops", "layers", "metrics", "tasks.base", "data.pipeline", "inference", "train.run"),
     "serve": (
-        *("core", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
+        *("core", "ops.inline", "ops.internals", "drawing", "export", "data.decode", "data.kinds"),
         *("systems.index", "systems.index_folder"),
     ),
     "api": ("core", "ops", "data", "inference", "export", "train"),

@@ -22,15 +22,15 @@ def partial_signatures(served, serve_bytes):
     arch, found = served.arch, {}
     plain, encoded = arch.serving_specs(), served.encoded_specs()
     for name, keys in arch.served_sets().items():
-        found[PLAIN + name] = _completing(arch, served.serve), {key: plain[key] for key in keys}
+        found[PLAIN + name] = _completing(arch, keys, served.serve), {key: plain[key] for key in keys}
         taken = {k: spec for k, spec in encoded.items() if k.removesuffix(ENCODED) in keys}
         if serve_bytes and set(taken) - set(plain):
-            found[BYTES + name] = _completing(arch, serve_bytes), taken
+            found[BYTES + name] = _completing(arch, keys, serve_bytes), taken
     return found
 
 
-def _completing(arch, function):
-    return lambda sent: function(arch.completed(sent))
+def _completing(arch, keys, function):
+    return lambda sent: function(arch.completed(sent, keys))
 
 
 def check(signatures, judge):
@@ -43,7 +43,7 @@ def check(signatures, judge):
         for sample in judge.samples:
             sent = {key: tf.constant(sample[key]) for key in keys}
             found = signatures[PLAIN + name](**sent)
-            wanted = signatures["serving_default"](**judge.arch.completed(sent))
+            wanted = signatures["serving_default"](**judge.arch.completed(sent, keys))
             if any(_apart(found[key].numpy(), value.numpy()) for key, value in wanted.items()):
                 yield f"{PLAIN + name} answers otherwise than serving_default with the flags of {', '.join(keys)}"
                 break

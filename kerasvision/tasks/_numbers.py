@@ -38,6 +38,7 @@ class NumberTargets(Targets):
 
     @property
     def answered(self):
+        """Those of an answer that its raw outputs follow from."""
         return self.arch.answered
 
     def raw_of(self, answer):

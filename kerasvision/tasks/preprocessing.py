@@ -25,8 +25,10 @@ class Preprocessing(Component):
         """name -> keys of serving inputs that a user may send without the others, which `completed` adds."""
         return {}
 
-    def completed(self, sent):
-        """Serving inputs of one of `served_sets`, batched, pictures also encoded -> all of them, by key."""
+    def completed(self, sent, keys):
+        """All serving inputs, by key. sent: those of one of `served_sets`, batched, a picture under another key where
+        it is encoded. keys: of the set.
+        """
         raise NotImplementedError(f"{self.registered_name} takes all of its inputs")
 
     def resources(self) -> dict[str, Resource]:

@@ -11,7 +11,6 @@ import tf_keras as keras
 from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones, fusions, text_encoders
-from kerasvision.data.kinds.base import ENCODED
 from kerasvision.fusions.base import Fusion, Sense
 from kerasvision.layers.senses import Column, DropSenses
 from kerasvision.tasks.answering import Answering
@@ -134,17 +133,16 @@ class MultiModal(Architecture):
         sizes = range(1, len(self.senses) + 1)
         return {"_".join(some): some for size in sizes for some in itertools.combinations(self.senses, size)}
 
-    def completed(self, sent):
+    def completed(self, sent, keys):
         """With the flags of what is there, and something for what is not, at which nobody looks."""
         count = tf.shape(next(iter(sent.values())))[0]
-        there = [sense in sent or sense + ENCODED in sent for sense in self.senses]
-        flags = tf.constant([[int(flag) for flag in there]], tf.uint8)
+        flags = tf.constant([[int(sense in keys) for sense in self.senses]], tf.uint8)
         stand_in = {
             IMAGE: lambda: tf.zeros([count, *self.image_size, 3], tf.uint8),
             TEXT: lambda: tf.fill([count], " "),
             NUMBERS: lambda: tf.fill([count, self._columns], float("nan")),
         }
-        others = {s: stand_in[s]() for s, is_there in zip(self.senses, there, strict=True) if not is_there}
+        others = {sense: stand_in[sense]() for sense in self.senses if sense not in keys}
         return sent | others | {PRESENT: tf.repeat(flags, count, 0)}
 
     def prepared_of(self, sense):
