@@ -16,6 +16,7 @@ from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from tests.data import drawn_volumes
 from tests.data.drawn import draw_coco
+from tests.data.drawn_sounds import burst, tone, write_wav
 from tests.undrawn import train
 
 SIDE = (64, 64)  # of drawn scenes and masks
@@ -30,6 +31,7 @@ PREPARATIONS = {
     "prepare_photographs.py",
     "prepare_reviews.py",
     "prepare_shapes.py",
+    "prepare_sounds.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
@@ -39,6 +41,7 @@ RECIPES = {
     "adversarial_fashion_mnist.py": ("plain", "adversarial", "fast", "trades", "teacher", "preprocessed", "hidden"),
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
+    "classify_sounds.py": ("recipe",),
     "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
@@ -140,7 +143,7 @@ def _two_steps(recipe, tmp_path):
         sizes = {"volume_size": (4, 8, 8)}
     elif recipe.data.registered_name == "sources/table":
         sizes = {"length": 32, "words": 8}
-    elif recipe.data.registered_name == "sources/moving":
+    elif recipe.data.registered_name in ("sources/moving", "sources/sounds"):
         sizes = {}
     else:
         scenes = data.registered_name in {
@@ -176,6 +179,11 @@ def _drawn(source, tmp_path):
         return dataclasses.replace(source, **_drawn_places(tmp_path), films=(4, 2, 2), frames=2)
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
+    if kind == "sounds":
+        for n in range(40):
+            sound = tone(300 + 10 * n, 8000, 0.2) if n % 2 else burst(n, 8000, 0.2)
+            write_wav(tmp_path / "sounds" / "ab"[n % 2] / f"{n}.wav", sound, 8000)
+        return dataclasses.replace(source, path=str(tmp_path / "sounds"))
     if kind == "table":
         rows = [f"text {n} of {'ab'[n % 2]}s,{'ab'[n % 2]}\n" for n in range(40)]
         (tmp_path / "rows.csv").write_text("".join(["text,label\n", *rows]))
