@@ -11,7 +11,7 @@ recipe = Recipe(
     name="sounds",
     model=create(
         "audio_classification/classifier",
-        backbone=create("backbones/convnet", width=8, blocks=(1, 1, 1)),
+        backbone=create("backbones/convnet", width=8, blocks=(1, 1, 1), stem_stride=2),
         rate=16_000,
         hop=320,
         bands=40,

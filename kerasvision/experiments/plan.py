@@ -45,9 +45,8 @@ def plan(name, data, skip_unreadable=False):
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
     far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
     trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
-    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part. Sounds are
-    trained on from scratch, at the length of nearly all of them. What learns
-    without labels compares crops, from scratch.
+    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part; sounds, like
+    what learns without labels and compares crops, begin from scratch.
     """
     cls = architectures[name]
     source = _source_for(cls, data, skip_unreadable)

@@ -242,7 +242,6 @@ REPRESENTATIVES = (
     "volume_segmentation/unet3d",
 )
 
-
 # of these, the ones that go through every exporter and server by default
 WHOLE_EXPORTS = (
     "classification/classifier",

@@ -90,7 +90,7 @@ def test_silence_is_the_least_power():
     assert mel.frames_of(671, 512, 160) == 1 and mel.frames_of(672, 512, 160) == 2
 
 
-# of `burst(0, 16000, 0.3)` by librosa 0.11.0, whose Numba wants an older NumPy than TensorFlow here: frames 0, 13 and 26,
+# of `burst(0, 16000, 0.3)` by librosa 0.11.0, whose Numba wants an older NumPy than is here: frames 0, 13 and 26,
 # bands 0, 9, 19, 29 and 39 of power_to_db(melspectrogram(y=y, sr=16000, n_fft=512, hop_length=160, n_mels=40,
 # center=False, htk=scale == "htk", norm="slaney" or None), ref=1.0, top_db=None)
 BY_LIBROSA = {

@@ -1,7 +1,5 @@
 """A sound of any rate to the samples that a file takes, by the contract's `preprocess`. numpy."""
 
-import math
-
 import numpy as np
 
 
@@ -17,7 +15,7 @@ def resample(audio, given, wanted, rule):
     """
     if given == wanted:
         return audio
-    divisor = math.gcd(given, wanted)
+    divisor = int(np.gcd(given, wanted))
     up, down = wanted // divisor, given // divisor
     larger, crossings = max(up, down), rule["crossings"]
     away = np.arange(-crossings * larger, crossings * larger + 1)  # in parts of a sample, up of which are one
