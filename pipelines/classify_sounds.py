@@ -3,9 +3,9 @@
 Shows: sound as an input, of three rates; noise, shifts and SpecAugment; one file that takes samples in every runtime.
 Data: python pipelines/prepare_sounds.py --out data/sounds
 Command: kerasvision train pipelines/classify_sounds.py --out runs/sounds
-Measured on 2 cores (AVX-512, AMD EPYC, shared with other work), one seed, 90 test sounds: accuracy 1.000 of the run and of
-every file; largest error of a score 5e-7 in the float files, 0.075 in int8. 78 s of processor time, with all exports. Each
-file has 1.3 MB (SavedModel 3.3 MB), of which 1 MB are the waves of the transform; a .tflite takes 0.4 ms on one thread.
+Measured on 2 cores (AVX-512, AMD EPYC, shared with other work), one seed, 90 test sounds: accuracy 1.000 of the run and
+of every file; largest error of a score 5e-7 in the float files, 0.075 in int8. 78 s of processor time, with all
+exports. A file has 1.3 MB (SavedModel 3.3 MB), of which 1 MB are the waves of the transform; a .tflite takes 0.4 ms.
 """
 
 from kerasvision import Recipe, create

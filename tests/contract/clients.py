@@ -32,7 +32,7 @@ def asker(path):
 
 
 def example_of(sample):
-    """What a user has of a sample: an encoded picture, transparent where pixels are missing, a text, a sound or a volume."""
+    """What a user has of a sample: a picture, transparent where pixels are missing, a text, a sound or a volume."""
     if "senses" in sample:
         picture = example_of({"image": sample["image"]})["encoded"]
         text = sample["text"].item()
