@@ -14,7 +14,8 @@ from kerasvision.ops.dense import IGNORE
 _WITHIN = 3_000_017  # folded into an example's seed, and the number of a sample within it, for that one's own
 
 
-_FITTING = {"volume": "volume/* and patches/*", "text": "text/*"}
+_SEVERAL = {"audio": "sounds"}
+_FITTING = {"volume": "volume/* and patches/*", "text": "text/*", "audio": "audio/*"}
 
 
 def check_augmentations(parts, arch):
@@ -24,8 +25,8 @@ def check_augmentations(parts, arch):
     kinds = set(arch.input_kinds().values())
     taken = list(arch.input_kinds())
     for part in parts:
-        if {"image", "volume", "text"} & kinds and not set(part.works_on) & {*taken, *kinds}:
-            works_on = " and ".join(f"{key}s" for key in part.works_on)
+        if {"image", "volume", "text", "audio"} & kinds and not set(part.works_on) & {*taken, *kinds}:
+            works_on = " and ".join(_SEVERAL.get(key, f"{key}s") for key in part.works_on)
             images = "geometric/*, photometric/*, occlusion/* and others"
             fitting = next((names for kind, names in _FITTING.items() if kind in kinds), images)
             raise UsageError(

@@ -30,6 +30,7 @@ STEPS = 1500  # of a small network from scratch, or of a detector's fine-tuning
 DETECTOR_SIDES = (320, 416, 512)  # pixels
 MOST_SEGMENTED = 320  # pixels of the graph's side
 MOST_VOXELS = (32, 64, 64)  # of a volume's patch
+LEAST_SECONDS, MOST_SECONDS = 0.25, 10.0  # of a sound
 MOST_LINE = 640  # pixels of the graph's width
 OBJECT_SIDE = 32  # pixels of the graph: a detector's image is enlarged until half of the objects have it
 
@@ -44,8 +45,8 @@ def plan(name, data, skip_unreadable=False):
     image follows from the sizes of the objects. Segmentation of pixels gets the same phases at the images' own size, as
     far as 320 px; without weights the U-Net paper's encoder from scratch. Labeled objects become masks. Volumes are
     trained on from scratch, segmented in patches of at most 32 x 64 x 64 voxels. Lines of text are read at a height of
-    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part. What learns
-    without labels compares crops, from scratch.
+    32 pixels, as wide as nearly all of them then are. Texts get convolutions over words and a linear part; sounds, like
+    what learns without labels and compares crops, begin from scratch.
     """
     cls = architectures[name]
     source = _source_for(cls, data, skip_unreadable)
@@ -58,6 +59,8 @@ def plan(name, data, skip_unreadable=False):
     }
     if "volume" in blank.input_kinds().values():
         return _volumetric(cls, train, blank, common)
+    if "audio" in blank.input_kinds().values():
+        return _audible(cls, train, blank, common)
     if "text" in blank.input_kinds().values():
         return _textual(cls, train.size, common)
     if "characters" in cls.label_keys:
@@ -107,6 +110,20 @@ def _textual(cls, size, common):
     batch_size = min(64, max(4, size // 8))
     epochs = max(3, min(20, round(STEPS * batch_size / size)))
     return Recipe(model=cls(wide=cls.linear()), epochs=epochs, batch_size=batch_size, **common)
+
+
+def _audible(cls, train, blank, common):
+    """Sounds, from scratch: as long as nine of ten are, and at most ten seconds; masks, noise and shifts."""
+    looked = [x for x, _, _ in raw_examples(train, blank, batch_size=1, limit=100)]
+    seconds = float(np.quantile([x["audio"].shape[1] / x["rate"][0] for x in looked], 0.9))
+    batch_size = min(64, max(4, train.size // 8))
+    return Recipe(
+        model=cls(seconds=round(min(MOST_SECONDS, max(LEAST_SECONDS, seconds)), 2)),
+        augment=tuple(augmentations[f"audio/{name}"]() for name in ("shift", "noise", "spec_augment")),
+        epochs=max(3, min(60, round(STEPS * batch_size / train.size))),
+        batch_size=batch_size,
+        **common,
+    )
 
 
 def _transfer(cls, size, light, common):

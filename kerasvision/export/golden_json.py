@@ -74,13 +74,15 @@ def _examples(job, rules):
 
 def given_of(sample):
     """What a client has of a serving input: `encoded` bytes of a PNG, transparent where pixels are missing, a
-    `volume` and its `spacing_mm`, or a `text`; of several senses all of them, as `several`.
+    `volume` and its `spacing_mm`, an `audio` and its `rate`, or a `text`; of several senses all of them, as `several`.
     """
     if "senses" in sample or {"image", "text"} <= set(sample):
         own = {"image": lambda value: as_png(value[0])}
         return {"several": {k: own.get(k, lambda value: value[0])(v) for k, v in sample.items()}}
     if "text" in sample:
         return {"text": sample["text"][0]}
+    if "audio" in sample:
+        return {"audio": sample["audio"][0], "rate": sample["rate"][0]}
     if "volume" in sample:
         return {"volume": sample["volume"][0], "spacing_mm": sample["spacing_mm"][0]}
     pixels = sample["image"][0]

@@ -55,7 +55,8 @@ def test_names_are_one_a_line_and_every_name_leads_to_its_part(capsys):
         ("adamw", ["optimizers/adamw"]),
         (
             "classification/c*",
-            [f"classification/{n}" for n in ("classifier", "classifier_chain")]
+            ["audio_classification/classifier"]
+            + [f"classification/{n}" for n in ("classifier", "classifier_chain")]
             + ["text_classification/classifier", "volume_classification/cnn3d"],
         ),
     ],
@@ -71,7 +72,10 @@ def test_a_pattern_without_a_match_is_one_line_and_fails(capsys):
     assert main(["names", "clasifier"]) == 1
     seen = capsys.readouterr()
     assert seen.out == ""
-    said = "classification/classifier, multi_modal/classifier, text_classification/classifier"
+    said = (
+        "audio_classification/classifier, classification/classifier, multi_modal/classifier, "
+        "text_classification/classifier"
+    )
     assert seen.err == f"kerasvision: no part has a name like 'clasifier'; did you mean {said}?\n"
 
 

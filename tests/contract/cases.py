@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
 from tests.contract import (
+    audio_cases,
     detection_cases,
     embedding_cases,
     incomplete_cases,
@@ -141,6 +142,7 @@ CASES = {
     **self_supervised_cases.CASES,
     **incomplete_cases.CASES,
     **text_cases.CASES,
+    **audio_cases.CASES,
     **multi_modal_cases.CASES,
     **tracking_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),
@@ -240,7 +242,6 @@ REPRESENTATIVES = (
     "toys/siamese",  # two images
     "volume_segmentation/unet3d",
 )
-
 
 # of these, the ones that go through every exporter and server by default
 WHOLE_EXPORTS = (

@@ -32,7 +32,7 @@ def asker(path):
 
 
 def example_of(sample):
-    """What a user has of a sample: an encoded picture, transparent where pixels are missing, or a volume."""
+    """What a user has of a sample: a picture, transparent where pixels are missing, a text, a sound or a volume."""
     if "senses" in sample:
         picture = example_of({"image": sample["image"]})["encoded"]
         text = sample["text"].item()
@@ -40,6 +40,10 @@ def example_of(sample):
     if {"image", "text"} <= set(sample):
         picture = example_of({"image": sample["image"]})["encoded"]
         return {"several": {"image": picture, "text": sample["text"].item()}}
+    if "text" in sample:
+        return {"text": sample["text"].item()}
+    if "audio" in sample:
+        return {"audio": sample["audio"], "rate": sample["rate"]}
     if "volume" in sample:
         return {"volume": sample["volume"], "spacing_mm": sample["spacing_mm"]}
     pixels, packed = sample["image"], io.BytesIO()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kerasvision.core.registry import create
 from kerasvision.data.inspect.convert import convert
-from tests.contract import rendered_cases
+from tests.contract import audio_cases, rendered_cases
 from tests.contract.rendered_cases import Drawn, picture
 from tests.data.drawn import CLASSES, draw_coco
 from tests.data.drawn_volumes import lay, pairs
@@ -285,6 +285,7 @@ DRAWERS = {
     "yolo": _converted("yolo", "", "data.yaml"),
     "image_mask": _image_mask,
     "volumes": _volumes,
+    "sounds": audio_cases.drawn,
     "digits": lambda root: [Drawn(create("sources/digits"), {"": DIGITS}, 10)],
     "tfds": _tfds,
     "semantic": _semantic,

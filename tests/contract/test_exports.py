@@ -205,7 +205,7 @@ def test_geometry_is_the_same_eagerly_in_the_pipeline_and_in_the_saved_model(exp
 def _geometry_of(saved):
     """A function from serving inputs to all that leaves the scope of geometry inside a loaded SavedModel."""
     # inlines the functions and keeps the scopes in the names
-    frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"])
+    frozen = convert_variables_to_constants_v2(saved.signatures["serving_default"], lower_control_flow=False)
     fetches = {}
     for op in frozen.graph.get_operations():
         for tensor in op.inputs:

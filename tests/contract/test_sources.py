@@ -15,8 +15,8 @@ from kerasvision.data.splits import NAMES
 from kerasvision.ops.dense import IGNORE
 from tests.contract.source_cases import DRAWERS, Drawn
 
-INPUTS = ("image", "image_bytes", "volume", "text", "exemplar")  # one of them is in every sample
-BESIDE = {"spacing_mm", "path", "image_id", "numbers", "senses"}
+INPUTS = ("image", "image_bytes", "volume", "text", "audio", "exemplar")  # one of them is in every sample
+BESIDE = {"spacing_mm", "rate", "path", "image_id", "numbers", "senses"}
 REGISTERED = [name for name in sources.names() if name != "contract_case"]  # which gives what it is given
 HEAVY = ("incomplete", "tfds")  # the first traces decoders, the second imports and prepares: 8 s each
 WITHOUT_LABELS = ("sources/pictures",)

@@ -98,7 +98,11 @@ def test_every_kind_is_found_by_its_full_name(name):
     ("name", "says"),
     [
         ("classification/clasifier", "no part named .*did you mean classification/classifier"),
-        ("clasifier", "did you mean classification/classifier, multi_modal/classifier, text_classification/classifier"),
+        (
+            "clasifier",
+            "did you mean audio_classification/classifier, classification/classifier, multi_modal/classifier, "
+            "text_classification/classifier",
+        ),
         ("backbones/resnett", "no backbones named 'resnett'; did you mean resnet"),
         ("techniqes/freeze", "did you mean techniques/freeze"),
         ("optimizers/zzzz", "no optimizers named 'zzzz'; allowed: adamw, sgd"),

@@ -12,6 +12,7 @@ from kerasvision.core.registry import create
 from kerasvision.core.source_code import recipe_source
 from kerasvision.experiments.plan import plan
 from tests.data import drawn_volumes
+from tests.data.drawn_sounds import burst, tone, write_wav
 
 ARCHITECTURE = "classification/classifier"
 NIGHTLY = pytest.mark.nightly
@@ -164,4 +165,16 @@ def test_lines_get_the_width_that_they_need_and_no_flip(tmp_path):
     assert recipe.data.registered_name == "sources/text_lines"
     assert recipe.model.image_size[0] == 32 and 352 <= recipe.model.image_size[1] <= 384
     assert not any("flip" in part.registered_name for part in recipe.augment)
+    assert executed(recipe) == recipe
+
+
+def test_sounds_are_as_long_as_nearly_all_of_them(tmp_path):
+    """Of 0.3 to 0.6 s, and one of 3 s that does not count."""
+    for i in range(24):
+        for name, sound in (("noise", burst), ("tone", tone)):
+            seconds = 3.0 if (i, name) == (0, "tone") else 0.3 + 0.3 * (i % 2)
+            write_wav(tmp_path / name / f"{i}.wav", sound(300 + 10 * i, 8000, seconds), 8000)
+    recipe = plan("audio_classification/classifier", str(tmp_path))
+    assert recipe.data.registered_name == "sources/sounds" and recipe.model.seconds == 0.6
+    assert {part.registered_name for part in recipe.augment} >= {"augmentations/audio/spec_augment"}
     assert executed(recipe) == recipe

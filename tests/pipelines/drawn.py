@@ -10,6 +10,7 @@ from PIL import Image
 from kerasvision.core.registry import create
 from tests.data import drawn_volumes
 from tests.data.drawn import draw_coco
+from tests.data.drawn_sounds import burst, tone, write_wav
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 SIDE = (64, 64)  # of drawn scenes and masks
@@ -29,6 +30,11 @@ def drawn(source, tmp_path):
         return dataclasses.replace(source, **_drawn_places(tmp_path), films=(4, 2, 2), frames=2)
     if kind == "volumes":
         return dataclasses.replace(source, path=str(drawn_volumes.lay(tmp_path, *drawn_volumes.pairs(20))))
+    if kind == "sounds":
+        for n in range(40):
+            sound = tone(300 + 10 * n, 8000, 0.2) if n % 2 else burst(n, 8000, 0.2)
+            write_wav(tmp_path / "sounds" / "ab"[n % 2] / f"{n}.wav", sound, 8000)
+        return dataclasses.replace(source, path=str(tmp_path / "sounds"))
     if kind == "table":
         rows = [f"text {n} of {'ab'[n % 2]}s,{'ab'[n % 2]}\n" for n in range(40)]
         (tmp_path / "rows.csv").write_text("".join(["text,label\n", *rows]))

@@ -27,6 +27,7 @@ PREPARATIONS = {
     "prepare_photographs.py",
     "prepare_reviews.py",
     "prepare_shapes.py",
+    "prepare_sounds.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
@@ -37,6 +38,7 @@ RECIPES = {
     "ask_easy_vqa.py": ("recipe", "combinations"),
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
+    "classify_sounds.py": ("recipe",),
     "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
@@ -141,7 +143,7 @@ def _two_steps(recipe, tmp_path):
         sizes = {"length": 32, "words": 8}
     elif recipe.data.registered_name == "sources/senses":
         sizes = {"image_size": (32, 32)}
-    elif recipe.data.registered_name == "sources/moving":
+    elif recipe.data.registered_name in ("sources/moving", "sources/sounds"):
         sizes = {}
     else:
         scenes = data.registered_name in {

@@ -16,7 +16,7 @@ SMOOTHED = [
 
 def test_families_of_classes_are_among_them():
     assert {name.split("/")[0] for name in SMOOTHED} >= {
-        "classification", "text_classification", "volume_classification", "multi_modal",
+        "classification", "text_classification", "volume_classification", "multi_modal", "audio_classification",
     }  # fmt: skip
 
 

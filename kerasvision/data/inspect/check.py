@@ -57,7 +57,7 @@ def check(source, progress=lambda task, done, total: None):
     """
     lenient = {k: True for k in ("skip_unreadable", "skip_bad_boxes") if k in hints(type(source))}
     opened = dataclasses.replace(source, **lenient).open()
-    _refuse_volumes(opened)
+    _refuse_others(opened)
     if "text" in next(iter(opened.splits.values())).read_spec:
         return texts.examined(source, opened)
     return examined(source, opened, progress)
@@ -148,14 +148,15 @@ def _unlabeled(opened, seen):
     return found
 
 
-def _refuse_volumes(opened):
-    splits = opened.splits.items()
-    if "volume" in next(iter(opened.splits.values())).read_spec:
+def _refuse_others(opened):
+    splits, keys = opened.splits.items(), next(iter(opened.splits.values())).read_spec
+    looked = {"volume": "volumes has checked their headers, grids", "audio": "sounds has checked their lengths, rates"}
+    if seen := next((words for key, words in looked.items() if key in keys), None):
         held = ", ".join(f"{split.size} {name}" for name, split in splits)
         wrong = f"; left out: {'; '.join(opened.dropped)}" if opened.dropped else ", and nothing was left out"
         raise UsageError(
-            "`data check` looks at images. Opening these volumes has checked their headers, grids and labels: "
-            f"{held}; classes {', '.join(opened.classes)}{wrong}"
+            f"`data check` looks at images. Opening these {seen} and labels: {held}; "
+            f"classes {', '.join(opened.classes)}{wrong}"
         )
 
 

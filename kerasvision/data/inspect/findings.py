@@ -17,6 +17,8 @@ FINDINGS = {
     "short": ("rows that are cut short", "the missing values are empty"),
     "columns": ("a guess about columns of a table", "name the column where another is meant"),
     "blank": ("rows without a text or a label", "nothing can be learned from them, or judged by them"),
+    "brief": ("sounds shorter than least_seconds of the source", "too short to learn from"),
+    "rates": ("how many sounds have which rate", "the architecture resamples them to its own"),
     "paths": ("paths with \\", "read as /"),
     "joined": ("labels that look like several", "each is learned as one class"),
     "names": ("doubtful names of classes", "each is learned as a class of its own"),
@@ -94,7 +96,7 @@ FINDINGS = {
     "sixteen_bit": ("images of 16 bits a channel", "the high 8 bits count"),
     "animated": ("animations", "the first frame counts"),
 }
-_ALWAYS_LEFT = {"blank", "copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_ALWAYS_LEFT = {"blank", "brief", "copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
 # kinds whose line says how many
 _UNCOUNTED = {
     "splits",
@@ -102,6 +104,7 @@ _UNCOUNTED = {
     "columns",
     "deep",
     "short",
+    "rates",
     "paths",
     "joined",
     "binary",

@@ -16,10 +16,13 @@ from kerasvision.data.pipeline import stream_seed
 from kerasvision.drawing import pictures
 from kerasvision.drawing.letters import font
 from kerasvision.drawing.showing.base import side_by_side
+from kerasvision.ops import mel, sound
 from kerasvision.ops.dense import IGNORE
+from kerasvision.ops.sound import MASKED
 
 TILE_PX = 176
 CAPTION_PX = 18
+BANDS = 40  # of a sound's picture
 _GAP_PX = 6
 _IGNORED = (128, 128, 128)  # no color of a class
 
@@ -88,7 +91,8 @@ def _shares(row, classes):
 def write_sheet(samples, path, columns=8, classes=()):
     """Draw samples with their labels into a PNG, which is written beside and renamed.
 
-    samples: dicts with `image` uint8 [H, W, 3], or `volume` float32 [D, H, W, C], and any of `label`, `labels`,
+    samples: dicts with `image` uint8 [H, W, 3], `volume` float32 [D, H, W, C], or `audio` float32 [N] with its
+    `rate`, and any of `label`, `labels`,
     `boxes_xyxy`, `mask`, `instance_masks`, `keypoints_xyv`, `quads_xy`, `text` and `caption` (drawn as it is). classes:
     names of the label's values.
     """
@@ -116,11 +120,28 @@ def _flat(sample):
     """
     if within := [held["image"] for held in sample.values() if isinstance(held, dict)]:
         return {k: v for k, v in sample.items() if not isinstance(v, dict)} | {"image": side_by_side(within)}
+    if "audio" in sample:
+        return sample | {"image": _spectrogram(sample["audio"], int(sample["rate"]), sample.get(MASKED))}
     if "volume" not in sample:
         return sample
     volume, mask = sample["volume"], sample.get("mask")
     at = len(volume) // 2 if mask is None else pictures.shown_slice((mask > 0) & (mask != IGNORE))
     return sample | {"image": pictures.as_rgb(volume[at][::-1])} | ({} if mask is None else {"mask": mask[at][::-1]})
+
+
+def _spectrogram(audio, rate, masked):
+    """uint8 [h, w, 3] of float32 [N]: moments from left to right, bands from low to high, as loud as the sound is from
+    80 dB below its loudest. masked: rectangles that are hidden, or None.
+    """
+    frame = 2 * max(8, round(0.016 * rate))
+    audio = np.pad(audio, [0, max(0, frame - len(audio))])
+    hop = max(1, (len(audio) - frame) // TILE_PX)
+    weights = mel.filters(rate, frame, BANDS, 0.0, rate / 2, "htk")
+    held = mel.decibels(tf.constant(audio[None]), weights, frame, hop).numpy()[0]
+    held = np.clip((held - held.max()) / 80.0 + 1.0, 0.0, 1.0)
+    if masked is not None:
+        held *= 1.0 - sound.covered(tf.constant(masked[None]), *held.shape).numpy()[0]
+    return pictures.as_rgb(np.uint8(255 * held.T[::-1]))
 
 
 def _tile(sample, classes):

@@ -1,4 +1,4 @@
-"""From one encoded picture, volume or text to a prediction in its own pixels, by a contract and a runtime. numpy."""
+"""From one picture, volume, sound or text to a prediction in its own pixels, by a contract and a runtime. numpy."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from kerasvision.edge.independent import pictures
 from kerasvision.edge.independent.fitting import fit, fit_present, fit_volume
 from kerasvision.edge.independent.masks import enlarged, recut
 from kerasvision.edge.independent.resampling import resize_volume
+from kerasvision.edge.independent.sounds import fit_sound
 from kerasvision.edge.independent.windows import blended, mirrored
 
 VERSION = 1  # of `preprocess`
@@ -15,13 +16,15 @@ class NotDescribedError(ValueError):
     """Raised where a contract leaves open what a client would have to know."""
 
 
-def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, several=None, pixels=None):
+def prepare(
+    rules, encoded=None, volume=None, spacing_mm=None, text=None, several=None, pixels=None, audio=None, rate=None
+):
     """`preprocess` of a contract and one example -> (inputs of a file that takes prepared ones, geometry).
 
     encoded: bytes of a picture; or pixels: uint8 [H, W, 3], decoded already; or volume: float32 [D, H, W, C]
-    with spacing_mm [3]; or text: its bytes; or several: of a model of several senses {sense: bytes of a picture, bytes
-    of a text, or numbers}, and its flags, where it has them. Inputs have no batch axis; where `resize` is "windows"
-    they are larger than a file takes.
+    with spacing_mm [3]; or audio: float32 [N] with rate, samples a second; or text: its bytes; or several: of a model
+    of several senses {sense: bytes of a picture, bytes of a text, or numbers}, and its flags, where it has them. Inputs
+    have no batch axis; where `resize` is "windows" they are larger than a file takes.
     """
     _check(rules)
     if rules["kind"] == "several":
@@ -30,6 +33,10 @@ def prepare(rules, encoded=None, volume=None, spacing_mm=None, text=None, severa
         length = rules["length_bytes"]
         whole = text[:length].decode("utf-8", "ignore").encode()  # without the part of a character at its end
         return {"text_bytes": np.frombuffer(whole.ljust(length, b"\0"), np.uint8)}, {}
+    if rules["kind"] == "audio":
+        if audio is None:
+            raise NotDescribedError("it takes a sound and its rate, and was given neither")
+        return {"audio": fit_sound(audio, rate, rules)}, {}
     if rules["kind"] == "volume":
         fitted, geometry = fit_volume(volume, spacing_mm, rules)
         return {"volume": fitted}, geometry
@@ -66,7 +73,7 @@ def _standardized(numbers, rule):
 
 
 def _check(rules):
-    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume", "text", "several"):
+    if rules.get("version") != VERSION or rules.get("kind") not in ("image", "volume", "audio", "text", "several"):
         raise NotDescribedError(f"preprocess {rules.get('version')} of {rules.get('kind')!r} is not described")
 
 
@@ -75,20 +82,36 @@ def _constants(rules):
     return {key: np.full(row["shape"], row["value"], np.float32) for key, row in held.items()}
 
 
-def predict(contract, row, infer, encoded=None, volume=None, spacing_mm=None, text=None, several=None, pixels=None):
+def predict(
+    contract,
+    row,
+    infer,
+    encoded=None,
+    volume=None,
+    spacing_mm=None,
+    text=None,
+    several=None,
+    pixels=None,
+    audio=None,
+    rate=None,
+):
     """The prediction of one example: {key: numpy array without batch axis}, in the pixels of the original.
 
     contract: of contract.json, a dict. row: one of its `artifacts`. infer: the file's runtime, a function {input: array
-    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text, several, pixels:
-    as in `prepare`. Raises NotDescribedError.
+    [1, ...] of the file's own dtype} -> {output: array [1, ...]}. encoded, volume, spacing_mm, text, several, pixels,
+    audio, rate: as in `prepare`. Raises NotDescribedError.
     """
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        given = (encoded, volume, spacing_mm, text, several)
-        sent = _batch(_original(rules, *given) if pixels is None else {"image": pixels})
-        return {key: value[0] for key, value in infer(sent).items()}
-    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several, pixels)
+        if rules["kind"] == "audio":
+            sent = {"audio": np.float32(audio), "rate": np.int32(rate)}
+        elif pixels is not None:
+            sent = {"image": pixels}
+        else:
+            sent = _original(rules, encoded, volume, spacing_mm, text, several)
+        return {key: value[0] for key, value in infer(_batch(sent)).items()}
+    inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several, pixels, audio, rate)
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
     ((key, values),) = inputs.items()

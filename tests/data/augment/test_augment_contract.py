@@ -11,6 +11,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment.base import BatchAugmentation, Canvas, Combination, WindowAugmentation
 from kerasvision.ops.resample import PER_OBJECT
+from tests.data.augment.test_audio_augment import CASES as SOUNDS
 from tests.data.augment.test_text_augment import CASES as TEXTS
 from tests.data.augment.traced import plain
 
@@ -152,7 +153,7 @@ def seed_of(number):
 
 
 def test_every_augmentation_has_a_case():
-    assert set(augmentations.names()) == {*CASES, *TEXTS}
+    assert set(augmentations.names()) == {*CASES, *TEXTS, *SOUNDS}
 
 
 @pytest.mark.parametrize("name", CASES)

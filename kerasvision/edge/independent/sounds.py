@@ -1,0 +1,32 @@
+"""A sound of any rate to the samples that a file takes, by the contract's `preprocess`. numpy."""
+
+import numpy as np
+
+
+def fit_sound(audio, rate, rules):
+    """float32 [N] at `rate` samples a second -> float32 [samples]: its beginning, with zeros behind a shorter one."""
+    held = resample(np.asarray(audio, np.float64), int(rate), rules["rate"], rules["resample"])[: rules["samples"]]
+    return np.pad(held, [0, rules["samples"] - len(held)]).astype(np.float32)
+
+
+def resample(audio, given, wanted, rule):
+    """Each output is the sum of the samples around it, times sinc(x) kaiser(x / crossings), x counting zeros of the
+    sinc, whose highest frequency is that of the lower rate; all of these numbers together sum to the outputs a sample.
+    """
+    if given == wanted:
+        return audio
+    divisor = int(np.gcd(given, wanted))
+    up, down = wanted // divisor, given // divisor
+    larger, crossings = max(up, down), rule["crossings"]
+    away = np.arange(-crossings * larger, crossings * larger + 1)  # in parts of a sample, up of which are one
+    filtered = np.sinc(away / larger) * np.kaiser(len(away), rule["beta"])
+    filtered *= up / filtered.sum()
+    count = -(-len(audio) * up // down)
+    found = np.zeros(count)
+    for number in range(count):
+        place = number * down
+        first = max(0, -((crossings * larger - place) // up))
+        last = min(len(audio) - 1, (place + crossings * larger) // up)
+        near = np.arange(first, last + 1)
+        found[number] = audio[near] @ filtered[place - near * up + crossings * larger]
+    return found

@@ -1,0 +1,86 @@
+"""`kerasvision predict` of a model that takes a sound: files, folders, and what is none."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasvision.api import load
+from kerasvision.cli.main import main
+from kerasvision.core.errors import said
+from kerasvision.core.recipe import Recipe
+from kerasvision.core.registry import create
+from kerasvision.train.run import Trained, save_run
+from tests.contract import contracts
+from tests.contract.cases import CASES
+from tests.data.drawn_sounds import burst, tone, write_wav
+
+NAME = "audio_classification/classifier"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run whose weights are as they began."""
+    folder, arch = tmp_path_factory.mktemp("sounds") / "run", CASES[NAME].make()
+    recipe = Recipe(name="sounds", model=arch, data=create("sources/sounds", path="sounds"))
+    save_run(Trained(recipe, contracts.built(arch), CASES[NAME].classes, {}, folder))
+    return str(folder)
+
+
+def rows_of(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_files_and_folders_are_answered_one_by_one(run, capsys, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    write_wav(tmp_path / "a.wav", tone(500, 8000, 0.2), 8000)
+    write_wav(tmp_path / "b.wav", tone(500, 8000, 0.2), 8000, channels=2)
+    write_wav(tmp_path / "c.wav", burst(0, 44_100, 0.4), 44_100)
+    soundfile.write(tmp_path / "d.flac", *soundfile.read(tmp_path / "a.wav")[:1], 8000)
+    assert main(["predict", run, str(tmp_path), "--json"]) == 0
+    found = rows_of(capsys)
+    assert [row["input"] for row in found] == [str(tmp_path / n) for n in ("a.wav", "b.wav", "c.wav", "d.flac")]
+    first, second, third, fourth = (row["prediction"] for row in found)
+    assert first == second == fourth != third
+    assert {row["label"] for row in first["top"]} == {"tone", "noise"}
+    assert main(["predict", run, str(tmp_path / "a.wav")]) == 0
+    assert "tone" in capsys.readouterr().out
+
+
+def test_the_same_in_python(run):
+    model, audio = load(run), burst(1, 8000, 0.2)
+    held = model.predict((audio, 8000)).values
+    again = model({"audio": audio[None], "rate": np.int32([8000])})
+    np.testing.assert_allclose(held["probabilities"], again["probabilities"][0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is no .wav file of PCM"),
+        (b"none of it" * 9, "is no .wav file of PCM"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_what_is_no_sound_is_one_line(run, content, words, capsys, tmp_path):
+    if content is not None:
+        (tmp_path / "a.wav").write_bytes(content)
+    assert main(["predict", run, str(tmp_path / "a.wav")]) == 1
+    seen = capsys.readouterr()
+    assert words in seen.err + seen.out and "Traceback" not in seen.err
+
+
+def test_a_sound_beyond_what_the_graph_takes_is_told(run):
+    model = load(run)
+    for audio, rate, words in (
+        (burst(0, 8000, 0.1), 999, "the rate of a sound is 1000 to 384000 samples a second"),
+        (burst(0, 8000, 0.1) * 32767, 8000, "samples of a sound are float32 in -1..1, and finite"),
+        (np.float32([0, np.nan]), 8000, "samples of a sound are float32"),
+        (np.zeros(0, np.float32), 8000, "a sound has no samples"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+            model({"audio": audio[None], "rate": np.int32([rate])})
+        assert said(raised.value).startswith(words)
+    for rate in (1000, 384_000):
+        assert np.isfinite(model({"audio": burst(0, 8000, 0.1)[None], "rate": np.int32([rate])})["probabilities"]).all()
