@@ -1,6 +1,5 @@
-"""What the contract tests know of every architecture: a tiny instance and a few real samples.
-
-A registered architecture that is not in CASES, and whose family has no default, fails `test_cases.py`.
+"""What the contract tests know of every architecture: a tiny instance and a few real samples. One that is not in CASES,
+and whose family has no default, fails `test_cases.py`.
 """
 
 import dataclasses

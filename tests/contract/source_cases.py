@@ -1,6 +1,5 @@
-"""What the contract tests know of every source: small data that they draw, and what a source must make of them.
-
-A registered source that is not in DRAWERS fails `test_sources.py`.
+"""What the contract tests know of every source: small data that they draw, and what a source must make of them. One
+that is not in DRAWERS fails `test_sources.py`.
 """
 
 import json

@@ -138,6 +138,7 @@ def test_a_device_searches_the_packed_index_with_a_picture_and_with_words(line, 
     assert "search needs an image, or --text" in capsys.readouterr().err
 
 
+@pytest.mark.nightly  # a run of its own
 def test_classes_are_known_by_their_names(line, tmp_path, capsys):
     """Colors, whose pictures set the threshold alone."""
     run, _, _, data = line

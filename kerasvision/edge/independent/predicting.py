@@ -104,13 +104,8 @@ def predict(
     rules = contract["preprocess"]
     if row["takes"] == "original":
         _check(rules)
-        if rules["kind"] == "audio":
-            sent = {"audio": np.float32(audio), "rate": np.int32(rate)}
-        elif pixels is not None:
-            sent = {"image": pixels}
-        else:
-            sent = _original(rules, encoded, volume, spacing_mm, text, several)
-        return {key: value[0] for key, value in infer(_batch(sent)).items()}
+        sent = _batch(_original(rules, encoded, volume, spacing_mm, text, several, pixels, audio, rate))
+        return {key: value[0] for key, value in infer(sent).items()}
     inputs, geometry = prepare(rules, encoded, volume, spacing_mm, text, several, pixels, audio, rate)
     if "windows" not in rules and "mirrored_axes" not in rules:
         return restore(row, _inferred(row, infer, inputs), geometry)
@@ -129,10 +124,12 @@ def predict(
     return restore(row, {name: found} | stated, geometry)
 
 
-def _original(rules, encoded, volume, spacing_mm, text, several):
+def _original(
+    rules, encoded, volume=None, spacing_mm=None, text=None, several=None, pixels=None, audio=None, rate=None
+):
     if rules["kind"] == "several":
         own = {
-            "image": lambda held: _original(rules["image"], held, None, None, None, None)["image"],
+            "image": lambda held: _original(rules["image"], held)["image"],
             "text": lambda held: np.array(held, object),
             "numbers": np.float32,
         }
@@ -140,6 +137,10 @@ def _original(rules, encoded, volume, spacing_mm, text, several):
         return {sense: own[sense](several[sense]) for sense in rules["senses"]} | flags
     if rules["kind"] == "text":
         return {"text": np.array(text, object)}
+    if rules["kind"] == "audio":
+        return {"audio": np.float32(audio), "rate": np.int32(rate)}
+    if pixels is not None:
+        return {"image": pixels}
     if rules["kind"] == "volume":
         return {"volume": np.float32(volume), "spacing_mm": np.float32(spacing_mm)}
     if "present" in rules:
