@@ -89,7 +89,9 @@ class Sounds(Source):
             )
         rates = collections.Counter(rate for _, (_, rate) in long)
         several = [f"rates: {n} of {rate} Hz" for rate, n in sorted(rates.items())] if len(rates) > 1 else []
-        return [e for e, _ in long], [*(f"unreadable: {line}" for line in bad), *brief, *several]
+        lasting = np.array([samples / rate for _, (samples, rate) in long])
+        lengths = f"lengths: {lasting.min():.3g} to {lasting.max():.3g} s, half at most {np.median(lasting):.3g} s"
+        return [e for e, _ in long], [*(f"unreadable: {line}" for line in bad), *brief, *several, lengths]
 
 
 def _look(path, in_full):

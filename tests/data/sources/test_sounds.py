@@ -83,10 +83,11 @@ def test_sounds_that_are_too_short_are_left_out_on_one_side_of_the_bound(tmp_pat
     write_wav(tmp_path / "tone" / "below.wav", tone(300, 8000, 0.1)[:399], 8000)
     write_wav(tmp_path / "tone" / "at.wav", tone(300, 8000, 0.1)[:400], 8000)
     opened = sounds(tmp_path, least_seconds=0.05).open()
-    assert opened.dropped == ("brief: tone/below.wav (0.0499 s)",)
+    assert opened.dropped == ("brief: tone/below.wav (0.0499 s)", "lengths: 0.05 to 0.1 s, half at most 0.1 s")
     assert opened.splits["train"].size == 7
     told = list(said_before_training(sounds(tmp_path, least_seconds=0.05), opened))
     assert told[0].startswith("left out: 1 sounds shorter than least_seconds")
+    assert any("cuts off what is behind model.seconds" in line and "0.05 to 0.1 s" in line for line in told), told
     with pytest.raises(KerasVisionError, match=r"no sound is left: of 8, 0 cannot be read and 8 are shorter than"):
         sounds(tmp_path, least_seconds=1.0).open()
 
