@@ -7,7 +7,7 @@ import typing
 import numpy as np
 
 from kerasvision.core.component import from_json, hints
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches, said
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
@@ -87,7 +87,13 @@ class Model:
 
     def predict_one(self, inputs, tidy=None, name="", read=None):
         """The `Prediction` for inputs of one example, {key: array} without batch axis. name, read: as it has them."""
-        values = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
+        try:
+            answer = self.runner({k: np.asarray(v)[None] for k, v in inputs.items()})
+        except Exception as error:  # what an assertion within the graph says
+            if (line := said(error)) is None:
+                raise
+            raise KerasVisionError(line) from None
+        values = {k: v[0] for k, v in answer.items()}
         if tidy:
             values["mask"] = tidy(values["mask"])
         return Prediction(self.arch, self.classes, values, name, read)

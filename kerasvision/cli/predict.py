@@ -164,6 +164,12 @@ def _of_video(args, video):
     return 0
 
 
+def _tell_of_what_is_cut(arch, inputs, name):
+    """Of a sound that is longer than what a model hears."""
+    if "audio" in inputs and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
+        print(f"{name}: the first {arch.seconds:g} of {lasts:.3g} s are heard", file=sys.stderr)
+
+
 def _answering(args, model, tidy):
     """(what was given, its name, files that nothing may replace) -> (`Prediction`, its JSON, its words)."""
     in_distribution = _in_distribution(args.model) if args.outliers else None
@@ -171,6 +177,7 @@ def _answering(args, model, tidy):
 
     def answer(given, name, taken):
         inputs, read = model.read(given)
+        _tell_of_what_is_cut(model.arch, inputs, name)
         prediction = model.predict_one(inputs, tidy, name, read)
         described = prediction.to_json()
         if in_distribution:

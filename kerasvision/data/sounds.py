@@ -10,6 +10,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+HEAD = 44  # bytes before the samples of a .wav, at least
 WIDTHS = {1: (np.uint8, 128.0, 128.0), 2: ("<i2", 0.0, 32768.0), 4: ("<i4", 0.0, 2147483648.0)}  # dtype, zero, full
 
 
@@ -38,7 +39,7 @@ def look(path):
         with _opened(path) as file:
             count, rate = file.getnframes(), file.getframerate()
             wanted = count * file.getsampwidth() * file.getnchannels()
-        if pathlib.Path(path).stat().st_size < wanted:
+        if pathlib.Path(path).stat().st_size < HEAD + wanted:
             raise SoundError(path, "is cut off")
     else:
         held = _heard(path, lambda module, file: module.info(file))
@@ -58,7 +59,7 @@ def _opened(path):
         file = wave.open(str(path), "rb")  # noqa: SIM115  the caller closes it
     except OSError as error:
         raise SoundError(path, f"cannot be read: {error.strerror}") from None
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:
         raise SoundError(path, f"is no .wav file of PCM: {str(error) or 'cut off'}; convert it") from None
     if file.getsampwidth() not in WIDTHS:
         file.close()

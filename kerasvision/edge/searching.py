@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasvision.edge.client import answered, encoded
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
-from kerasvision.edge.independent.predicting import prepare
+from kerasvision.edge.independent.predicting import prepare, real, typed
 
 FORMAT = 1
 KEYS = ("about", "codes", "drawn", "items", "pictures", "scales")
@@ -70,7 +70,7 @@ def open_search(path):
         items = [json.loads(line) for line in items.tobytes().decode().splitlines()]
     except FileNotFoundError:
         raise EdgeUsageError(f"no file at {path}") from None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         raise EdgeError(f"{path} is no packed index, or is damaged; write it with kerasvision index pack") from None
     if about.get("format") != FORMAT:
         raise EdgeError(f"{path} is a packed index of format {about.get('format')}; this client reads {FORMAT}")
@@ -93,6 +93,7 @@ def vector_of(client, picture=None, text=None):
         inputs, _ = prepare(rules[key], text=text.encode())
     else:
         inputs, _ = answered(lambda: prepare(rules[key], encoded=encoded(picture)), picture)
-    types = client.row["functions"][function]["inputs"]
-    (found,) = client.runtime.call(function, {k: v[None].astype(types[k]["dtype"]) for k, v in inputs.items()}).values()
-    return found[0].astype(np.float32)
+    row = client.row["functions"][function]
+    feed = {k: typed(v, row["inputs"][k])[None] for k, v in inputs.items()}
+    ((name, found),) = client.runtime.call(function, feed).items()
+    return real(found[0], row["outputs"][name]).astype(np.float32)

@@ -21,7 +21,7 @@ from kerasvision.core.registry import (
     techniques,
 )
 from kerasvision.data.inspect.anchors import graph_sizes
-from kerasvision.data.pipeline import raw_examples
+from kerasvision.data.pipeline import raw_examples, thinned
 from kerasvision.data.sources._detect import detect
 from kerasvision.data.sources.semantic import IGNORE
 
@@ -101,7 +101,7 @@ def _has_weights(side):
 
 
 def _median_side(split, arch):
-    sides = [min(x["image"].shape[1:3]) for x, _, _ in raw_examples(split, arch, batch_size=1, limit=50)]
+    sides = [min(x["image"].shape[1:3]) for x, _, _ in raw_examples(thinned(split, 50), arch, batch_size=1)]
     return statistics.median(sides)
 
 
@@ -114,7 +114,7 @@ def _textual(cls, size, common):
 
 def _audible(cls, train, blank, common):
     """Sounds, from scratch: as long as nine of ten are, and at most ten seconds; masks, noise and shifts."""
-    looked = [x for x, _, _ in raw_examples(train, blank, batch_size=1, limit=100)]
+    looked = [x for x, _, _ in raw_examples(thinned(train, 100), blank, batch_size=1)]
     seconds = float(np.quantile([x["audio"].shape[1] / x["rate"][0] for x in looked], 0.9))
     batch_size = min(64, max(4, train.size // 8))
     return Recipe(
@@ -184,7 +184,7 @@ def _detector_side(source, side):
 
 def _volumetric(cls, train, blank, common):
     """At the median spacing. Along an axis whose voxels are twice as long as others, the first stride is left out."""
-    looked = [x for x, _, _ in raw_examples(train, blank, batch_size=1, limit=10)]
+    looked = [x for x, _, _ in raw_examples(thinned(train, 10), blank, batch_size=1)]
     sides = np.median([x["volume"].shape[1:4] for x in looked], 0)
     spacing = np.median([x["spacing_mm"][0] for x in looked], 0)
     first = tuple(1 if s >= 2 * spacing.min() else 2 for s in spacing)
@@ -228,7 +228,8 @@ def _segmenter(cls, size, side, common):
 
 def _reader(cls, train, blank, common):
     """As wide as nearly all lines are at the graph's height. No flip: a mirrored line is no line."""
-    looked = [(x["image"].shape, y["characters"][0]) for x, y, _ in raw_examples(train, blank, batch_size=1, limit=200)]
+    some = raw_examples(thinned(train, 200), blank, batch_size=1)
+    looked = [(x["image"].shape, y["characters"][0]) for x, y, _ in some]
     high = blank.image_size[0]
     wide = np.quantile([high * shape[2] / shape[1] for shape, _ in looked], 0.95)
     width = 16 * int(max(4, min(MOST_LINE // 16, math.ceil(wide / 16))))

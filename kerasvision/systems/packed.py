@@ -42,5 +42,8 @@ def write(index, path):
     buffer = io.BytesIO()
     numbers = {"codes": codes, "scales": scales, "drawn": np.float32(index.drawn), "pictures": drawn_pictures()}
     np.savez_compressed(buffer, **held, **numbers)
-    write_bytes(path, buffer.getvalue())
+    try:
+        write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        raise KerasVisionError(f"cannot write {path}: {error.strerror}; choose another --out") from None
     return len(buffer.getvalue())

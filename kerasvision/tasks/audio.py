@@ -13,7 +13,6 @@ from kerasvision.ops import mel, sound
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input
 
 RATES = (1_000, 384_000)  # samples a second that a sound may have
-LOUDEST = 8.0  # of a sample: integers of 16 bits that were never divided are far beyond
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +163,7 @@ def _checks(audio, rate):
             rate,
         ),
         "samples of a sound are float32 in -1..1, and finite; divide integers by their largest; loudest:": (
-            ~tf.reduce_all(tf.abs(audio) <= LOUDEST),  # of what is no number this is false, too
+            ~tf.reduce_all(tf.abs(audio) <= sound.LOUDEST),  # of what is no number this is false, too
             loudest,
         ),
     }

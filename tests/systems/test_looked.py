@@ -27,7 +27,9 @@ WALL = (140, 180)  # columns of a picture of 320
 class MeanColor:
     """An embedder of three numbers: which of the channels is above the others."""
 
-    arch = types.SimpleNamespace(outputs=("embedding",), registered_name="embedding/mean_color")
+    arch = types.SimpleNamespace(
+        outputs=("embedding",), registered_name="embedding/mean_color", serving_inputs=lambda: {"image": None}
+    )
     classes = ()
 
     def __call__(self, inputs):

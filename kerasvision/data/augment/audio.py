@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 from kerasvision.data.augment.base import Augmentation
-from kerasvision.ops.sound import MASKED
+from kerasvision.ops.sound import LOUDEST, MASKED
 
 
 class AudioAugmentation(Augmentation):
@@ -74,7 +74,8 @@ class Noise(AudioAugmentation):
         audio = sample["audio"]
         ratio = draws.uniform(first, *self.decibels)
         deviation = tf.sqrt(tf.reduce_mean(tf.square(audio))) * 10.0 ** (-ratio / 20.0)
-        return sample | {"audio": audio + deviation * tf.random.stateless_normal(tf.shape(audio), second)}
+        noisy = audio + deviation * tf.random.stateless_normal(tf.shape(audio), second)
+        return sample | {"audio": tf.clip_by_value(noisy, -LOUDEST, LOUDEST)}  # beyond it a model refuses sounds
 
 
 @augmentations.register("audio/shift")
@@ -112,4 +113,5 @@ class Gain(AudioAugmentation):
         draws.check(self, decibels=(-100, 20))
 
     def __call__(self, sample, seed):
-        return sample | {"audio": sample["audio"] * 10.0 ** (draws.uniform(seed, *self.decibels) / 20.0)}
+        louder = sample["audio"] * 10.0 ** (draws.uniform(seed, *self.decibels) / 20.0)
+        return sample | {"audio": tf.clip_by_value(louder, -LOUDEST, LOUDEST)}

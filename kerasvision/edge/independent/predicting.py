@@ -27,6 +27,9 @@ def prepare(
     have no batch axis; where `resize` is "windows" they are larger than a file takes.
     """
     _check(rules)
+    needed = {"several": several, "text": text, "audio": audio, "volume": volume}
+    if needed.get(rules["kind"], ()) is None:
+        raise NotDescribedError(f"it takes an input of kind {rules['kind']!r}, and was given none")
     if rules["kind"] == "several":
         return _prepare_several(rules, several)
     if rules["kind"] == "text":
@@ -34,8 +37,6 @@ def prepare(
         whole = text[:length].decode("utf-8", "ignore").encode()  # without the part of a character at its end
         return {"text_bytes": np.frombuffer(whole.ljust(length, b"\0"), np.uint8)}, {}
     if rules["kind"] == "audio":
-        if audio is None:
-            raise NotDescribedError("it takes a sound and its rate, and was given neither")
         return {"audio": fit_sound(audio, rate, rules)}, {}
     if rules["kind"] == "volume":
         fitted, geometry = fit_volume(volume, spacing_mm, rules)

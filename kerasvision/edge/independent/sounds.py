@@ -5,13 +5,15 @@ import numpy as np
 
 def fit_sound(audio, rate, rules):
     """float32 [N] at `rate` samples a second -> float32 [samples]: its beginning, with zeros behind a shorter one."""
-    held = resample(np.asarray(audio, np.float64), int(rate), rules["rate"], rules["resample"])[: rules["samples"]]
-    return np.pad(held, [0, rules["samples"] - len(held)]).astype(np.float32)
+    most = rules["samples"]
+    held = resample(np.asarray(audio, np.float64), int(rate), rules["rate"], rules["resample"], most)[:most]
+    return np.pad(held, [0, most - len(held)]).astype(np.float32)
 
 
-def resample(audio, given, wanted, rule):
-    """Each output is the sum of the samples around it, times sinc(x) kaiser(x / crossings), x counting zeros of the
-    sinc, whose highest frequency is that of the lower rate; all of these numbers together sum to the outputs a sample.
+def resample(audio, given, wanted, rule, most):
+    """The first `most` samples at another rate. Each is the sum of the samples around it, times
+    sinc(x) kaiser(x / crossings), x counting zeros of the sinc, whose highest frequency is that of the lower rate; all
+    of these numbers together sum to the outputs a sample.
     """
     if given == wanted:
         return audio
@@ -21,7 +23,7 @@ def resample(audio, given, wanted, rule):
     away = np.arange(-crossings * larger, crossings * larger + 1)  # in parts of a sample, up of which are one
     filtered = np.sinc(away / larger) * np.kaiser(len(away), rule["beta"])
     filtered *= up / filtered.sum()
-    count = -(-len(audio) * up // down)
+    count = min(most, -(-len(audio) * up // down))
     found = np.zeros(count)
     for number in range(count):
         place = number * down

@@ -80,7 +80,11 @@ def _member(path):
 
 
 def _check(reader, contract):
-    """Raises UsageError of a script whose characters only the host puts in order."""
+    """Raises UsageError of what only the host does: to put a script from right to left in order, to refuse lines."""
+    if reader.get("least_certainty"):
+        raise UsageError(
+            f"a SavedModel refuses no line (least_certainty={reader['least_certainty']:g}); save a folder or a .tflite"
+        )
     back = [name for name in contract["classes"] if unicodedata.bidirectional(name[0]) in ("R", "AL")]
     if back or reader["right_to_left"]:
         why = f"the alphabet has {back[0]}" if back else "right_to_left=True"
