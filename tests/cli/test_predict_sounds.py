@@ -48,6 +48,22 @@ def test_files_and_folders_are_answered_one_by_one(run, capsys, tmp_path):
     assert "tone" in capsys.readouterr().out
 
 
+def test_one_that_is_refused_leaves_the_others_and_a_long_one_is_told(run, capsys, tmp_path):
+    seconds = CASES[NAME].make().seconds
+    for name, rate, lasts in (("a", 8000, seconds), ("b", 500, 1.0), ("c", 8000, 2 * seconds)):
+        write_wav(tmp_path / f"{name}.wav", tone(100, rate, lasts), rate)
+    assert main(["predict", run, str(tmp_path), "--json"]) == 1
+    seen = capsys.readouterr()
+    rows = [json.loads(line) for line in seen.out.splitlines()]
+    assert [("prediction" in row, row["input"][-5:]) for row in rows if "prediction" in row] == [
+        (True, "a.wav"),
+        (True, "c.wav"),
+    ]
+    assert "the rate of a sound is 1000 to 384000 samples a second" in seen.err + seen.out
+    assert f"c.wav: the first {seconds:g} of {2 * seconds:.3g} s are heard" in seen.err
+    assert "a.wav: the first" not in seen.err and "Traceback" not in seen.err
+
+
 def test_the_same_in_python(run):
     model, audio = load(run), burst(1, 8000, 0.2)
     held = model.predict((audio, 8000)).values

@@ -7,7 +7,7 @@ import pytest
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
-from kerasvision.edge.searching import open_search
+from kerasvision.edge.searching import open_search, vector_of
 from kerasvision.systems import packed
 from kerasvision.systems.index import Index, drawn_pictures
 
@@ -56,6 +56,26 @@ def test_removed_items_are_not_in_it(tmp_path):
     assert search.nearest(vectors[1], 2)[0]["cosine"] < 0.99
     with pytest.raises(EdgeUsageError, match="the 3 nearest of 2 items; allowed: 1 to 2"):
         search.nearest(vectors[0], 3)
+
+
+class EightBits:
+    """A client whose file has functions of 8-bit integers: it answers 64, 0, -128 in place of 0.5, 0, -1."""
+
+    def __init__(self):
+        tensor = {"dtype": "int8", "quantization": [1 / 128, 0]}
+        self.row = {
+            "functions": {"embed_text": {"inputs": {"text_bytes": {"dtype": "uint8"}}, "outputs": {"v": tensor}}}
+        }
+        self.contract = {"preprocess": {"text": {"version": 1, "kind": "text", "length_bytes": 8}}}
+        self.runtime = self
+
+    def call(self, name, inputs):
+        assert name == "embed_text" and inputs["text_bytes"].tobytes() == b"red\0\0\0\0\0"
+        return {"v": np.int8([[64, 0, -128]])}
+
+
+def test_integers_of_a_file_become_the_numbers_that_they_stand_for():
+    np.testing.assert_array_equal(vector_of(EightBits(), text="red"), [0.5, 0, -1])
 
 
 class Asked:

@@ -8,7 +8,7 @@ from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations, create
 from kerasvision.data.augmenting import check_augmentations
-from kerasvision.ops.sound import MASKED
+from kerasvision.ops.sound import LOUDEST, MASKED
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.data.augment.traced import plain
 from tests.data.drawn_sounds import burst, tone
@@ -50,6 +50,18 @@ def test_noise_is_as_loud_as_it_says():
         wanted = audio.std() * 10 ** (-decibels / 20)
         assert abs(added.std() / wanted - 1) < 0.015 and abs(added.mean()) < 0.02 * wanted
     assert not after(create("augmentations/audio/noise"), 0, np.zeros(100, np.float32))["audio"].any()
+
+
+def test_the_loudest_is_what_a_model_takes():
+    """A factor of ten, and noise ten times as loud: 9 and up to 20 where a model takes 8."""
+    audio = tone(440, RATE, 0.5) * np.float32(0.9 / np.abs(tone(440, RATE, 0.5)).max())
+    for part in (
+        create("augmentations/audio/gain", decibels=(20, 20)),
+        create("augmentations/audio/noise", decibels=(-20, -20)),
+    ):
+        assert np.abs(after(part, 0, audio)["audio"]).max() == LOUDEST
+    quiet = create("augmentations/audio/gain", decibels=(18, 18))
+    assert np.abs(after(quiet, 0, audio)["audio"]).max() == pytest.approx(0.9 * 10**0.9, rel=1e-5)
 
 
 def test_shifts_go_both_ways_and_no_further():

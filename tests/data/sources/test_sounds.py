@@ -7,6 +7,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import create
 from kerasvision.data.inspect.check import check, said_before_training
 from kerasvision.data.inspect.sheet import write_sheet
+from kerasvision.data.sounds import look
 from kerasvision.data.sources._detect import detect
 from tests.data.drawn_sounds import burst, tone, write_wav
 
@@ -109,6 +110,27 @@ def test_empty_broken_and_cut_files_are_refused_or_left_out(tmp_path):
     assert opened.splits["train"].size == 6
     assert [line.split(" (")[0] for line in opened.dropped[:-1]] == [f"unreadable: tone/{n}.wav" for n in "abcd"]
     assert "is cut off: 778 of 1600 bytes" in opened.dropped[2]
+
+
+def test_a_file_whose_length_was_never_written_is_refused(tmp_path):
+    """A recorder that lost its power: RIFF says 36 bytes, and a list of 26 stands before the samples."""
+    lay(tmp_path)
+    whole = (tmp_path / "tone" / "0.wav").read_bytes()
+    assert whole[36:40] == b"data"
+    held = b"LIST" + (26).to_bytes(4, "little") + b"INFO" + bytes(22)
+    broken = whole[:4] + (36).to_bytes(4, "little") + whole[8:36] + held + whole[36:]
+    (tmp_path / "tone" / "0.wav").write_bytes(broken)
+    with pytest.raises(KerasVisionError, match=r"1 of 6 sounds cannot be read: tone/0\.wav \(is no \.wav file of PCM"):
+        sounds(tmp_path).open()
+
+
+def test_a_head_alone_tells_of_a_byte_that_is_missing(tmp_path):
+    lay(tmp_path)
+    file = tmp_path / "tone" / "0.wav"
+    assert look(file) == (800, 8000)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(KerasVisionError, match="is cut off"):
+        look(file)
 
 
 @pytest.mark.parametrize(
