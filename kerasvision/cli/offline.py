@@ -51,6 +51,14 @@ def offline_of(args, places):
     return with_fields(Offline(), args.offline, "--offline", "join_s=3")
 
 
+def check_same_as(args, model):
+    """Raise UsageError of a file that is none of this model's looks, before a video is looked at."""
+    if args.same_as:
+        from kerasvision.systems.cameras import load_looks
+
+        load_looks(args.same_as, model)
+
+
 def embedder_of(name):
     """The model that --appearance names. Raises UsageError of one that gives no embedding."""
     if name == COLORS:
@@ -93,7 +101,10 @@ def write_revised(args, follower, settings, judge):
             raise KerasVisionError(f"cannot write {args.mot}: {error.strerror}") from None
     for number, time, answer in frames:
         if args.json:
-            print(json.dumps(motchallenge.to_json(number, time, answer, follower.classes)))
+            held = motchallenge.to_json(number, time, answer, follower.classes)
+            for one, is_filled in zip(held["objects"], answer["filled"].tolist(), strict=True):
+                one["filled"] = is_filled
+            print(json.dumps(held))
         if judge:
             judge(number, answer)
     print(said, file=sys.stderr)

@@ -7,7 +7,7 @@ import sys
 import typing
 
 from kerasvision.cli.frames import add_flags, check_files, go_through
-from kerasvision.cli.offline import add_offline, offline_of, without_outputs, write_revised
+from kerasvision.cli.offline import add_offline, check_same_as, offline_of, without_outputs, write_revised
 from kerasvision.cli.overlay import ALL, Overlay
 from kerasvision.cli.places import add_places, check_inside, events_of, in_words, places_of
 from kerasvision.cli.recipes import add_settings
@@ -57,6 +57,8 @@ def run(args):
     _check(args, places)
     offline = offline_of(args, places)
     follower = _follower(args, places, bool(offline))
+    if offline:
+        check_same_as(args, follower.identity())
     if args.resume and args.ground_truth:
         raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)

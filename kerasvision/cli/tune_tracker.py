@@ -70,8 +70,10 @@ def tune_tracker(args):
         )
     sequences = {name: _sequence(args, name, *source) for name, source in sources.items()}
     seen = [held for name, held in sequences.items() if name not in args.held_out]
-    searched = search_fields(tracker, search, lambda t: judged(t, seen)["HOTA"], args.trials, args.out, digest(seen))
     kept = [sequences[name] for name in args.held_out]
+    if kept and not any((held["scores"] > 0).any() for one in kept for held in one.true.values()):
+        raise UsageError(f"--held-out {' '.join(args.held_out)}: the ground truth has no object that counts")
+    searched = search_fields(tracker, search, lambda t: judged(t, seen)["HOTA"], args.trials, args.out, digest(seen))
     rows = {"as it was": tracker, "best": searched.best_part}
     figures = {name: judged(part, kept) for name, part in rows.items()} if kept else {}
     _print(args, searched, figures)
@@ -177,10 +179,13 @@ def _print(args, searched, figures):
         console.print(table)
     if not best:
         return console.print(f"no trial is better than the settings as they were, HOTA {searched.start:.4f}")
-    words = " ".join(f"{key}={text}" for key, text in best.settings.items())
+    own = [text for text in args.settings if text.partition("=")[0] not in best.settings]
+    words = " ".join([*own, *(f"{key}={text}" for key, text in best.settings.items())])
+    looks = f" --appearance {args.appearance}" if args.appearance else ""
     said = f"HOTA {best.value:.4f}, {searched.start:.4f} as it was; on these sequences: --held-out judges others"
     said = said.partition(";")[0] if figures else said
-    return console.print(f"{said}\ntype: --tracker {args.tracker or 'bytetrack'} --set {words}", markup=False)
+    typed = f"--tracker {args.tracker or 'bytetrack'}{looks} --set {words}"
+    return console.print(f"{said}\ntype: {typed}", markup=False, soft_wrap=True)
 
 
 def _tables(searched, figures):

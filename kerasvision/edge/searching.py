@@ -9,6 +9,7 @@ which the embedder is known again; `about`, uint8, JSON with the `format`, the `
 
 import json
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def open_search(path):
         items = [json.loads(line) for line in items.tobytes().decode().splitlines()]
     except FileNotFoundError:
         raise EdgeUsageError(f"no file at {path}") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         raise EdgeError(f"{path} is no packed index, or is damaged; write it with kerasvision index pack") from None
     if about.get("format") != FORMAT:
         raise EdgeError(f"{path} is a packed index of format {about.get('format')}; this client reads {FORMAT}")

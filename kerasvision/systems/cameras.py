@@ -4,6 +4,7 @@ import io
 import json
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -70,8 +71,9 @@ def load_looks(path, model):
         with np.load(path) as file:
             about = json.loads(file["about"].tobytes().decode())
             looks = dict(zip(file["ids"].tolist(), file["looks"], strict=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            seen_by, last = about["model"], int(about["last"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         raise UsageError(f"{path} holds no looks; write them with --looks OUT.npz") from None
-    if about["model"] != model:
+    if seen_by != model:
         raise UsageError(f"{path} has what another model saw; look at both videos with the same --appearance")
-    return looks, about["last"]
+    return looks, last

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -51,6 +52,6 @@ def load_frames(path, about):
                 number, slash, name = key.partition("/")
                 if slash:
                     frames.setdefault(int(number), {})[name] = file[key]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return tuple((number, held | {"time": float(held["time"])}) for number, held in sorted(frames.items()))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None
-    return tuple((number, held | {"time": float(held["time"])}) for number, held in sorted(frames.items()))

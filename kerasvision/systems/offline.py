@@ -7,6 +7,7 @@ doi:10.1007/978-3-540-88688-4_58). What is between is where the smoother of Rauc
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -108,8 +109,9 @@ class Record:
         chains = joined(tracks, settings, self._noise)
         rows = [[] for _ in self._frames]
         for chain in sorted(chains, key=lambda chain: chain[0].id):
-            for at, *row in self._followed(chain, settings):
-                rows[at].append(row)
+            for part in self._stretches(chain, settings):
+                for at, *row in self._followed(part, settings):
+                    rows[at].append((chain[0].id, *row))
         answers = [(*frame, _answer(held)) for frame, held in zip(self._frames, rows, strict=True)]
         filled = sum(int(answer["filled"].sum()) for *_, answer in answers)
         looks = {chain[0].id: _look_of([track.look for track in chain], [len(t.at) for t in chain]) for chain in chains}
@@ -123,8 +125,21 @@ class Record:
         look = _look_of(looks, [1] * len(looks))
         return _Track(name, at, time, np.array(box), np.array(score), np.array(label), look)
 
+    def _stretches(self, chain, settings):
+        """[[track, ...]]: parts of a chain that motion joins. Where looks alone did, an object has been anywhere
+        meanwhile, so that nothing is filled or smoothed between.
+        """
+        parts = [[chain[0]]]
+        for before, after in itertools.pairwise(chain):
+            ends = _end_of(before, self._noise, 1), _end_of(after, self._noise, -1)
+            if _apart(*ends, after.time[0] - before.time[-1], before.unit, self._noise) <= settings.gate:
+                parts[-1].append(after)
+            else:
+                parts.append([after])
+        return parts
+
     def _followed(self, chain, settings):
-        """Yields (place in the record, id, box of corners, score, label, whether it was filled) of tracks in a row."""
+        """Yields (place in the record, box of corners, score, label, whether it was filled) of tracks in a row."""
         at, box, score, label = (
             np.concatenate([getattr(track, key) for track in chain]) for key in ("at", "box", "score", "label")
         )
@@ -139,9 +154,9 @@ class Record:
             before = row[n]
             if is_seen:
                 here = found[n] if settings.smooth else observed[n]
-                yield first + n, chain[0].id, here, score[before], label[before], False
+                yield first + n, here, score[before], label[before], False
             elif times[at[before + 1] - first] - times[at[before] - first] <= settings.fill_s + _LATE_S:
-                yield first + n, chain[0].id, found[n], min(score[before : before + 2]), label[before], True
+                yield first + n, found[n], min(score[before : before + 2]), label[before], True
 
 
 def _look_of(looks, weights):

@@ -77,6 +77,24 @@ def test_every_disguise_is_found_and_named_and_the_original_is_kept(album, capsy
     assert not json.loads(capsys.readouterr().out)["groups"], "which fingerprints of whole pictures do not tell"
 
 
+def test_a_frame_that_is_there_twice_is_kept_neither_time(album, tmp_path, capsys):
+    for name, of in (("a.jpg", "coffee_framed.jpg"), ("b.jpg", "coffee_framed.jpg"), ("o.png", "coffee.png")):
+        (tmp_path / name).write_bytes((album / of).read_bytes())
+    assert main(["data", "duplicates", str(tmp_path), "--parts", "--json"]) == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert group["keep"] == str(tmp_path / "o.png")
+    assert {row["file"][-5:]: row["is"] for row in group["copies"]} == {"a.jpg": "framed", "b.jpg": "framed"}
+
+
+def test_matches_of_a_pattern_are_looked_at_in_bounded_number(monkeypatch):
+    """All of 150 points agree with all: of 22,500 matches a square of each against each would be 8 GB."""
+    asked = []
+    monkeypatch.setattr(parts, "_fitted", lambda a, b, ours, theirs: asked.append(len(ours)))
+    first, second = (grid.ravel() for grid in np.meshgrid(np.arange(150), np.arange(150)))
+    assert related(None, None, first, second) is None and 500 < asked[0] <= parts.MOST_VOTES
+    assert related(None, None, first[:1000], second[:1000]) is None and asked[1] == 1000
+
+
 def test_what_was_looked_at_is_said(album, tmp_path, capsys, monkeypatch):
     (tmp_path / "two").mkdir()
     for name in ("coffee.png", "coffee_framed.jpg"):

@@ -73,7 +73,7 @@ def test_what_keeps_the_identity_is_found_and_said(sequences, tmp_path, capsys):
     assert tune(*words[:-1], out=tmp_path / "s", trials=5) == 0
     more = capsys.readouterr()
     assert re.findall(r"^trial (\d+):", more.err, re.MULTILINE) == ["4"]
-    assert "type: --tracker kerasvision --set keep_s=2" in more.out and "held out" in more.out
+    assert "type: --tracker kerasvision --set camera=False keep_s=2" in more.out and "held out" in more.out
 
 
 def test_a_trial_is_what_track_says(sequences, tmp_path, capsys):

@@ -133,7 +133,13 @@ def test_looks_join_from_anywhere_and_keep_apart(degrees, start, is_joined):
     """cos 66.42 deg = 0.4, cos 41.41 deg = 0.75."""
     parts = {1: (line(range(30)), turned(0)), 2: (line(range(36, 60), start), turned(degrees))}
     assert ids_of(recorded(parts))[0] == ({1} if is_joined else {1, 2})
-    looks = recorded(parts).revised(Offline()).looks  # of frames, 30 and 24
+    revised = recorded(parts).revised(Offline())
+    assert revised.filled == (6 if is_joined and start == (0, 0) else 0), "an object did not fly across the picture"
+    for number, _, answer in revised.frames:  # nor is what was seen pulled towards where it was before
+        for box in answer["boxes_xyxy"][~answer["filled"]]:
+            seen = {**parts[1][0], **parts[2][0]}[number]
+            assert np.abs(box[:2] - seen).max() < 60
+    looks = revised.looks  # of frames, 30 and 24
     wanted = 30 * turned(0) + 24 * turned(degrees) if is_joined else turned(0)
     np.testing.assert_allclose(looks[1], wanted / np.linalg.norm(wanted), atol=1e-12)
 

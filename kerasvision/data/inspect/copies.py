@@ -69,7 +69,7 @@ def found(folders, progress=lambda task, done, total: None, with_parts=False):
     pairs, ended = _alike([held[n].marks for n in marked], progress)
     together += [(marked[i], marked[j]) for i, j in pairs]
     said = _said_of_parts([held[n] for n in marked], progress) if with_parts else {}
-    numbers = {p.path: n for n, p in enumerate(held)} if said else {}
+    numbers = {held[n].digest: n for n in marked} if said else {}
     together += [(numbers[one], numbers[other]) for one, other in said]
     groups = [_sorted([held[n] for n in group], said) for group in duplicates.chains(together, len(held))]
     if len(folders) > 1:
@@ -115,23 +115,23 @@ def _alike(marks, progress):
 
 
 def _said_of_parts(pictures, progress):
-    """{(path of an original, path of its copy): what the copy is}."""
+    """{(digest of an original, digest of its copy): what the copy is}."""
     count = len(pictures)
     pairs = parts.pairs([p.points for p in pictures], lambda share: progress("pairs", int(share * count), count))
-    return {(pictures[one].path, pictures[other].path): told for one, other, told in pairs}
+    return {(pictures[one].digest, pictures[other].digest): told for one, other, told in pairs}
 
 
 def _sorted(pictures, said):
     """(the one to keep, [(another, what it is to that one)]). said: as of `_said_of_parts`."""
     made = {copy for (_, copy), told in said.items() if told in parts.MADE}
-    kept, *others = sorted(pictures, key=lambda p: (p.path in made, -p.pixels, -p.bytes, p.place, str(p.path)))
+    kept, *others = sorted(pictures, key=lambda p: (p.digest in made, -p.pixels, -p.bytes, p.place, str(p.path)))
     return kept, [(other, _relation(kept, other, said)) for other in others]
 
 
 def _relation(kept, other, said):
     """What has to be said of `other` to know how it comes from `kept`."""
     told = _by_fingerprints(kept, other)
-    return said.get((kept.path, other.path), THROUGH) if told == THROUGH else told
+    return said.get((kept.digest, other.digest), THROUGH) if told == THROUGH else told
 
 
 def _by_fingerprints(kept, other):

@@ -29,6 +29,7 @@ PLAIN_WITHIN, PLAIN_SHARE = (
     16,
     0.6,
 )  # gray levels about its median, and the share of a border within them, that is plain
+MOST_VOTES = 1000  # points of two pictures that agree, of which each is held against each; of more, evenly chosen
 MOST_PICTURES = 10_000  # beyond, pairs of points are too many
 MADE = ("cropped", "framed", "captioned")  # what a copy may be of an original; each of these is none itself
 _GRID = 40  # cells a side, of what both show
@@ -129,7 +130,8 @@ def related(a, b, ours, theirs):
 
     a, b: `Points`. ours, theirs: int [M], numbers of their points that nearly agree.
     """
-    fitted = _fitted(a, b, ours, theirs)
+    step = -(-len(ours) // MOST_VOTES)
+    fitted = _fitted(a, b, ours[::step], theirs[::step])
     if fitted is None:
         return None
     fit, alike = _refined(a, b, np.array([np.log(fitted[0]), *fitted[1]]))

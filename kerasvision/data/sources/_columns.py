@@ -23,8 +23,10 @@ class Columns:
     targets: tuple[str, ...] = ()
 
 
-def read_json_lines(path, what):
-    """A `Table` of a file with a JSON object a line; a list among its values is several labels."""
+def read_json_lines(path, what, between=";"):
+    """A `Table` of a file with a JSON object a line. between: what a list among its values is joined by to one cell, as
+    several labels are.
+    """
     rows, columns = [], {}
     for number, line in enumerate(lines(read_text(path, what)), 1):
         if not line.strip():
@@ -35,18 +37,18 @@ def read_json_lines(path, what):
             raise KerasVisionError(f"{what}: line {number}: no JSON: {error}") from None
         if not isinstance(held, dict):
             raise KerasVisionError(f'{what}: line {number}: no object; write {{"text": "...", "label": "..."}}')
-        rows.append((number, {str(k): _cell(v, f"{what}: line {number}: {k}") for k, v in held.items()}))
+        rows.append((number, {str(k): _cell(v, f"{what}: line {number}: {k}", between) for k, v in held.items()}))
         columns |= dict.fromkeys(held)
     if not rows:
         raise KerasVisionError(f'{what}: no rows; write one object a line, as {{"text": "...", "label": "..."}}')
     return Table(tuple(columns), tuple((n, dict.fromkeys(columns, "") | row) for n, row in rows))
 
 
-def _cell(value, where):
+def _cell(value, where, between):
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
-        return ";".join(map(str, value))
+        return between.join(str(v).strip() for v in value)
     if isinstance(value, (str, int, float, bool)):
         return str(value).strip()
     raise KerasVisionError(f"{where} is {type(value).__name__}; allowed: a text, a number or a list of labels")

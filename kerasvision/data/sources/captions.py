@@ -17,6 +17,8 @@ from kerasvision.data.sources.base import Opened, Source, Split
 
 JSON_LINES = (".jsonl", ".ndjson")
 
+_BETWEEN = "\x1f"  # texts of a list in a JSON line
+
 
 @sources.register("captions")
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Captions(Source):
     def _table(self, what):
         path, wanted = pathlib.Path(self.path).expanduser(), (self.image_column, *self.text_columns)
         if path.name.lower().endswith(JSON_LINES):
-            table = read_json_lines(path, what)
+            table = read_json_lines(path, what, _BETWEEN)
         else:
             every = (*wanted, self.split_column, self.group_column)
             table = read_table(path, what, every, "write a header file,text and a row a text")
@@ -91,7 +93,8 @@ class Captions(Source):
         for line, row in table.rows:
             path, is_changed = self._placed(row, line, what)
             _, texts = found.setdefault(path, (row[self.image_column], []))
-            texts += [t for t in dict.fromkeys(row[c] for c in self.text_columns) if t and t not in texts]
+            cells = [text for column in self.text_columns for text in row[column].split(_BETWEEN)]
+            texts += [text for text in dict.fromkeys(cells) if text and text not in texts]
             changed += is_changed
         return found, changed
 

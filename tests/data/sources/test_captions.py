@@ -41,6 +41,14 @@ def test_json_lines_and_splits(folder):
     assert {name: split.size for name, split in found.splits.items()} == {"train": 1, "test": 1}
 
 
+def test_a_list_in_a_json_line_is_several_texts(folder):
+    lines = ['{"file": "0.png", "text": ["a red; round box", " a box "]}', '{"file": "1.png", "text": "two"}']
+    (folder / "captions.jsonl").write_text("\n".join(lines))
+    found = create("sources/captions", path=str(folder / "captions.jsonl"), validation_fraction=0.0).open()
+    held = {name: row for split in found.splits.values() for name, row in samples(split).items()}
+    assert [text.decode() for text in held["0.png"]["texts"]] == ["a red; round box", "a box"]
+
+
 def test_pictures_of_equal_bytes_stay_in_one_split(folder):
     (folder / "3.png").write_bytes((folder / "0.png").read_bytes())
     rows = ["0.png,one,,train", "1.png,two,,train", "3.png,one again,,test"]
