@@ -7,7 +7,7 @@ import typing
 import numpy as np
 
 from kerasvision.core.component import from_json, hints
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches, said
+from kerasvision.core.errors import KerasVisionError, UsageError, close_matches, spoken
 from kerasvision.core.keras_in_use import require_tf_keras
 from kerasvision.core.overrides import with_field
 from kerasvision.core.recipe import Recipe
@@ -63,9 +63,7 @@ class Model:
         return self.runner(inputs)
 
     def call(self, name, inputs):
-        """One of the architecture's further functions (`Architecture.functions`), {key: numpy array} in and out,
-        batched. What it takes, and which functions there are, stands in contract.json beside a file.
-        """
+        """One of `Architecture.functions`, {key: numpy array} in and out, batched; contract.json says what it takes."""
         return self.runner.call(name, inputs)
 
     def predict(self, given, tidy=None):
@@ -87,13 +85,8 @@ class Model:
 
     def predict_one(self, inputs, tidy=None, name="", read=None):
         """The `Prediction` for inputs of one example, {key: array} without batch axis. name, read: as it has them."""
-        try:
-            answer = self.runner({k: np.asarray(v)[None] for k, v in inputs.items()})
-        except Exception as error:  # what an assertion within the graph says
-            if (line := said(error)) is None:
-                raise
-            raise KerasVisionError(line) from None
-        values = {k: v[0] for k, v in answer.items()}
+        with spoken():
+            values = {k: v[0] for k, v in self.runner({k: np.asarray(v)[None] for k, v in inputs.items()}).items()}
         if tidy:
             values["mask"] = tidy(values["mask"])
         return Prediction(self.arch, self.classes, values, name, read)

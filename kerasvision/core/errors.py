@@ -1,5 +1,6 @@
 """The errors a person may meet: what was seen, what is allowed, what to type."""
 
+import contextlib
 import difflib
 import re
 
@@ -36,3 +37,14 @@ def said(error):
     """The clear line of an assertion whose message begins with `SAYS`, out of a TensorFlow error; else None."""
     found = re.search(rf"\[{SAYS} ([^\]]*)\] \[([^\]]*)\]", str(error))
     return f"{found[1]} {found[2]}" if found else None
+
+
+@contextlib.contextmanager
+def spoken():
+    """A context manager, in which an error whose line `said` knows becomes a KerasVisionError of that line."""
+    try:
+        yield
+    except Exception as error:
+        if (line := said(error)) is None:
+            raise
+        raise KerasVisionError(line) from None
