@@ -1,6 +1,7 @@
 """`kerasvision track RUN_OR_BOXES VIDEO`: every object of a video with an identity of its own."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import sys
@@ -63,7 +64,7 @@ def run(args):
         raise UsageError("--ground-truth judges a whole; judge it without --resume, by giving --mot's file as boxes")
     judge = _judge(args, follower)
     if offline:
-        revise = lambda: write_revised(args, follower, offline, judge)  # noqa: E731
+        revise = functools.partial(write_revised, args, follower, offline, judge)
         go_through(without_outputs(args), follower, finish=revise)
     else:
         go_through(args, follower, judge, lambda: args.counts and _write_counts(args.counts, follower.counted()))
@@ -181,8 +182,11 @@ def _follower(args, places, offline):
             )
         system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
     models, classes = {"detector": model} | models, tuple(model.classes)
-    inputs = lambda frame: {"image": frame.pixels}  # noqa: E731
-    return _of(args, places, system, models, inputs, classes, state_is_of=held, record=record)
+    return _of(args, places, system, models, _picture, classes, state_is_of=held, record=record)
+
+
+def _picture(frame):
+    return {"image": frame.pixels}
 
 
 @dataclasses.dataclass(eq=False)

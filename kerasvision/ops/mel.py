@@ -33,7 +33,7 @@ def to_mels(hz, scale):
 
 
 def to_hz(mels, scale):
-    """The inverse of `to_mels`."""
+    """Pitch on a scale, an array -> frequencies in Hz, float64: the inverse of `to_mels`."""
     mels = np.asarray(mels, np.float64)
     if scale == "htk":
         return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)

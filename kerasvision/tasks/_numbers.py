@@ -42,7 +42,7 @@ class NumberTargets(Targets):
         return self.arch.answered
 
     def raw_of(self, answer):
-        return self.arch.raw_of_answer({key: tf.cast(answer[key], tf.float32) for key in self.answered})
+        return self.arch.raw_of_answer(super().raw_of(answer))
 
     def chosen(self, raw, geometry, classes, asked):
         values = self.arch.decode(raw, {})["values"][0].numpy()

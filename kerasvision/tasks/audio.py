@@ -75,7 +75,7 @@ class AudioModel(Architecture):
 
     @property
     def picture_hw(self):
-        """(moments, bands)."""
+        """(int, int): rows, moments one `hop` after another, and columns, `bands`, of the picture of a sound."""
         return mel.frames_of(self.samples, self.frame, self.hop), self.bands
 
     def _filters(self):

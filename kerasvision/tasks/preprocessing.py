@@ -29,7 +29,7 @@ class Preprocessing(Component):
         """All serving inputs, by key. sent: those of one of `served_sets`, batched, a picture under another key where
         it is encoded. keys: of the set.
         """
-        raise NotImplementedError(f"{self.registered_name} takes all of its inputs")
+        return sent  # without sets all are sent
 
     def resources(self) -> dict[str, Resource]:
         """name -> what the model looks things up in, which travels with it as an asset; `table` gives it to

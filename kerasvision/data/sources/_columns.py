@@ -5,9 +5,10 @@ import dataclasses
 import json
 
 from kerasvision.core.errors import KerasVisionError, close_matches
-from kerasvision.data.sources._table import Table
+from kerasvision.data.sources._table import Table, read_table
 from kerasvision.data.text import lines, read_text
 
+JSON_LINES = (".jsonl", ".ndjson")
 LOOKED_AT = 1_000  # rows
 MOST_CLASSES = 0.2  # of the rows: a column with more different values is guessed to be no label
 TEXTS, LABELS = ("text", "sentence", "review", "comment", "title"), ("label", "class", "category")
@@ -21,6 +22,22 @@ class Columns:
     label: str = ""
     labels: str = ""
     targets: tuple[str, ...] = ()
+
+
+def open_table(path, what, named, header, between=";"):
+    """A `Table` of a CSV, a TSV or JSON lines. named: columns that it may have. header: for who has none, what to
+    write. between: as in `read_json_lines`. Raises KerasVisionError.
+    """
+    if str(path).lower().endswith(JSON_LINES):
+        return read_json_lines(path, what, between)
+    return read_table(path, what, named, header)
+
+
+def require_columns(table, wanted, what):
+    """Raises KerasVisionError, one line, of a column that is not there."""
+    for name in wanted:
+        if name not in table.columns:
+            raise KerasVisionError(f"{what}: no column {name!r}; {close_matches(name, table.columns)}")
 
 
 def read_json_lines(path, what, between=";"):

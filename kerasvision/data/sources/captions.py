@@ -6,16 +6,14 @@ import typing
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
-from kerasvision.data.sources._columns import read_json_lines
+from kerasvision.data.sources._columns import open_table, require_columns
 from kerasvision.data.sources._files import Entry, Plan, arrange, grouped, named
 from kerasvision.data.sources._rows import split_in, with_groups
-from kerasvision.data.sources._table import placed, read_table, said_of_paths
+from kerasvision.data.sources._table import placed, said_of_paths
 from kerasvision.data.sources.base import Opened, Source, Split
-
-JSON_LINES = (".jsonl", ".ndjson")
 
 _BETWEEN = "\x1f"  # texts of a list in a JSON line
 
@@ -72,14 +70,9 @@ class Captions(Source):
 
     def _table(self, what):
         path, wanted = pathlib.Path(self.path).expanduser(), (self.image_column, *self.text_columns)
-        if path.name.lower().endswith(JSON_LINES):
-            table = read_json_lines(path, what, _BETWEEN)
-        else:
-            every = (*wanted, self.split_column, self.group_column)
-            table = read_table(path, what, every, "write a header file,text and a row a text")
-        for name in wanted:
-            if name not in table.columns:
-                raise KerasVisionError(f"{what}: no column {name!r}; {close_matches(name, table.columns)}")
+        every = (*wanted, self.split_column, self.group_column)
+        table = open_table(path, what, every, "write a header file,text and a row a text", _BETWEEN)
+        require_columns(table, wanted, what)
         return table
 
     def _placed(self, row, line, what):

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from kerasvision.core.errors import KerasVisionError, close_matches
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import readable, splits
 from kerasvision.data.sources._answers import answers_of, as_sample, entries_of, require_one, values_of
-from kerasvision.data.sources._columns import Columns, read_json_lines
+from kerasvision.data.sources._columns import Columns, open_table, require_columns
 from kerasvision.data.sources._files import (
     Plan,
     check_classes,
@@ -27,10 +27,9 @@ from kerasvision.data.sources._files import (
     without_leaks,
 )
 from kerasvision.data.sources._rows import with_groups
-from kerasvision.data.sources._table import number_of, placed, read_table
+from kerasvision.data.sources._table import number_of, placed
 from kerasvision.data.sources.base import Opened, Source, Split
 
-JSON_LINES = (".jsonl", ".ndjson")
 BLANK = b" "  # in place of a text that is missing
 
 
@@ -106,14 +105,9 @@ class Senses(Source):
         if both := sorted({*self._cells} & {*answers}):
             raise KerasVisionError(f"{what}: {both[0]!r} would be given and asked for; name it once")
         path, wanted = pathlib.Path(self.path).expanduser(), (*self._cells, *answers)
-        if path.name.lower().endswith(JSON_LINES):
-            table = read_json_lines(path, what)
-        else:
-            every = (*wanted, self.split_column, self.group_column)
-            table = read_table(path, what, every, "write a header image,text,label and one row an example")
-        for name in wanted:
-            if name not in table.columns:
-                raise KerasVisionError(f"{what}: no column {name!r}; {close_matches(name, table.columns)}")
+        every = (*wanted, self.split_column, self.group_column)
+        table = open_table(path, what, every, "write a header image,text,label and one row an example")
+        require_columns(table, wanted, what)
         return table
 
     def _rows(self, table, what):

@@ -10,14 +10,11 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.sources._answers import answers_of, as_sample, entries_of, require_one, values_of
-from kerasvision.data.sources._columns import Columns, columns_of, read_json_lines, without_empty
+from kerasvision.data.sources._columns import JSON_LINES, Columns, columns_of, open_table, without_empty
 from kerasvision.data.sources._files import Plan, check_classes, grouped, shared_out, without_leaks
 from kerasvision.data.sources._rows import with_groups
 from kerasvision.data.sources._table import columns_of as header_of
-from kerasvision.data.sources._table import read_table
 from kerasvision.data.sources.base import Opened, Source, Split
-
-JSON_LINES = (".jsonl", ".ndjson")
 
 
 @sources.register("table")
@@ -80,11 +77,9 @@ class TextTable(Source):
 
     def _table(self, what):
         path = pathlib.Path(self.path).expanduser()
-        if path.name.lower().endswith(JSON_LINES):
-            return read_json_lines(path, what)
         wanted = (self.text_column or "text", self.label_column or "label", self.labels_column or "labels")
         wanted = (*wanted, *self.target_columns, self.split_column, self.group_column)
-        return read_table(path, what, wanted, "write a header text,label and one row a text")
+        return open_table(path, what, wanted, "write a header text,label and one row a text")
 
     def _by_split(self, rows, texts, values, classes, plan):
         """({split: its entries, each with the number of its row for a path}, lines about copies)."""
