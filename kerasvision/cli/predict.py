@@ -165,8 +165,9 @@ def _of_video(args, video):
 
 
 def _tell_of_what_is_cut(arch, inputs, name):
-    """Of a sound that is longer than what a model hears."""
-    if "audio" in inputs and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
+    """Of a sound that is longer than what a model hears. A file of the client's takes a picture's bytes, not a dict."""
+    heard = isinstance(inputs, dict) and "audio" in inputs
+    if heard and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
         print(f"{name}: the first {arch.seconds:g} of {lasts:.3g} s are heard", file=sys.stderr)
 
 
