@@ -6,6 +6,7 @@ whose label is proven, and what they make is moved back into the proven ball (L2
 own radius). The smoothed classifier then answers again, with other draws.
 Commands: kerasvision train pipelines/adversarial_fashion_mnist.py:noisy --out runs/attacked-noisy
           python pipelines/measure_certified.py runs/attacked-noisy --examples 500
+          python pipelines/measure_certified.py runs/attacked-noisy --examples 500 --times 3 --attacks pgd
 Expected: no label is another one; each single proof may fail with a chance of 0.001. Not measured yet.
 """
 
@@ -35,9 +36,9 @@ BY_L2 = {
     "pgd": {"steps": 40},
     "apgd_ce": {"steps": 40},
     "apgd_dlr": {"steps": 40},
-    "fab": {"steps": 20, "candidates": 3},
 }
 SMALLEST = {  # as small a change as they find
+    "fab": {"steps": 20, "candidates": 3, "norm": "l2"},
     "deepfool": {"steps": 20, "candidates": 5},
     "carlini_wagner": {"steps": 100, "searches": 2},
     "hop_skip_jump": {"steps": 4, "most": 400},
@@ -85,6 +86,7 @@ def main():
     parser.add_argument("--examples", type=int, default=500, help="of the test split (default: %(default)s)")
     parser.add_argument("--sigma", type=float, default=0.25, help="of the noise (default: %(default)s)")
     parser.add_argument("--attacks", nargs="+", default=[*BY_L2, *SMALLEST, *BY_LINF, *PATCH], help="by default all")
+    parser.add_argument("--times", type=float, default=1.0, help="the proven radius; above 1 labels should change")
     asked = parser.parse_args()
     model, looked = load(asked.run), look_inside(asked.run)
     system = create("systems/smoothed", sigma=asked.sigma)
@@ -92,7 +94,7 @@ def main():
     labels, radii = certified(model, system, images)
     proven = radii > 0
     print(f"{len(images)} pictures, {proven.sum()} proven, median radius {np.median(radii[proven]):.3f}", flush=True)
-    images, labels, radii = images[proven], labels[proven], radii[proven]
+    images, labels, radii = images[proven], labels[proven], radii[proven] * asked.times
     noisy = Noisy(Classifier(looked.arch, explainable(looked)), asked.sigma)
     again = dataclasses.replace(system, seed=system.seed + 1)
     for name in asked.attacks:
