@@ -4,7 +4,8 @@ Shows: adversarial training (PGD), fast adversarial training, TRADES, defensive 
 inside the network (bit depth, median, blockwise cosine quantization), and an ensemble of plain ones, beside plain
 training, all of one small network, moved by up to 0.1 of the range of a pixel; attacks on each and on its int8 file by
 three ways; and the honesty check, which has to see through distillation and through squeezing without its derivative
-(`hidden`, otherwise as `preprocessed`), and to leave adversarial training alone.
+(`hidden`, otherwise as `preprocessed`), and to leave adversarial training alone. `noisy` learns with Gaussian noise
+(0.25 of the range of a pixel), for pipelines/measure_certified.py.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           for R in plain adversarial fast trades teacher distilled preprocessed hidden; do
           kerasvision train pipelines/adversarial_fashion_mnist.py:$R --out runs/attacked-$R
@@ -80,3 +81,4 @@ distilled = other(
 )
 preprocessed = other("attacked_preprocessed", model=squeezed(straight_through=True))
 hidden = other("attacked_hidden", model=squeezed(straight_through=False))
+noisy = other("attacked_noisy", augment=(create("augmentations/photometric/gaussian_noise", stddev=(63.75, 63.75)),))

@@ -39,14 +39,10 @@ PAPERS_PLACES = {  # (how many, the level) where it is not once behind the coars
     ("resnet", "non_local"): (1, "c4"),
 }
 BY_DAY = {  # test_contract.py has two of convnet by day, test_options.py has resnet
-    ("convnext", "cbam"),
     ("csp_darknet", "self_attention"),
-    ("densenet", "se"),
     ("efficientnet", "eca"),
-    ("efficientnet_lite", "cbam"),
     ("mix_transformer", "self_attention"),
     ("mobilenet", "se"),
-    ("unet_encoder", "non_local"),
 }
 CASES = [
     pytest.param(name, kind, marks=() if (name, kind) in BY_DAY else NIGHTLY) for name in TINY for kind in ATTENTION

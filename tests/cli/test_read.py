@@ -254,6 +254,7 @@ def scenes(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 def test_trained_models_read_and_are_saved_as_one(runs, scenes, tmp_path, capsys):
     """Every word that is found is of the alphabet, and the saved reader says the same to the letter."""
     files = sorted(map(str, scenes.iterdir()))

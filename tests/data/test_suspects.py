@@ -56,6 +56,7 @@ def test_another_task_is_refused():
         suspects_of(Model(), None)
 
 
+@pytest.mark.nightly
 def test_the_command_finds_them_in_a_run(tmp_path, capsys):
     """A validation split cut out of digits with 20 % wrong labels, against the labels before they were spoiled."""
     digits = create("sources/digits", validation_fraction=0.0)

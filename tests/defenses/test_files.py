@@ -43,6 +43,7 @@ def exported(request):
     return load_run(store.trained(recipe)), artifacts
 
 
+@pytest.mark.nightly
 def test_every_file_agrees_with_the_trained_model(exported):
     run, artifacts = exported
     assert set(artifacts) == {"saved_model", "tflite:float32", "tflite:int8", "onnx"}
@@ -57,6 +58,7 @@ def test_every_file_agrees_with_the_trained_model(exported):
             np.testing.assert_allclose(theirs, own, atol=1e-4, err_msg=kind)
 
 
+@pytest.mark.nightly
 def test_twins_know_its_operators_and_let_gradients_through(exported):
     run, artifacts = exported
     images = np.random.default_rng(1).integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)

@@ -18,7 +18,7 @@ from tests.fusions import reviews
 from tests.undrawn import train
 
 
-@pytest.fixture(scope="module", params=["noise", "leak"])
+@pytest.fixture(scope="module", params=[pytest.param("noise", marks=pytest.mark.nightly), "leak"])
 def run(request, tmp_path_factory):
     """(what is planted, a run folder)."""
     folder = tmp_path_factory.mktemp(request.param)

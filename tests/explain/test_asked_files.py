@@ -66,6 +66,7 @@ def overlap(boxes, one):
     return both / np.maximum(areas, 1e-9)
 
 
+@pytest.mark.nightly
 def test_d_rise_of_a_detectors_file_is_that_of_its_detections(detector, shapes, number):
     """A mask counts by the largest IoU times score of a detection with the object's label: of a file nothing else is
     known of the other classes, so that the cosine of equation 4 is 1 or 0 (arXiv:2006.03204).
@@ -126,6 +127,7 @@ def test_the_command_explains_objects_of_a_file(detector, shapes, number, tmp_pa
         assert says in said and "Traceback" not in said
 
 
+@pytest.mark.nightly
 def test_a_segmenters_file_gives_the_trained_models_heat(shapes, tmp_path):
     trained, path = exported("semantic_segmentation/unet", create("sources/semantic", of=shapes[0]), tmp_path)
     asked, own = explainable(look_inside(path, slopes=False)), explainable(trained)

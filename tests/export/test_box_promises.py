@@ -17,6 +17,8 @@ from kerasvision.tasks.outer_boxes import OuterBoxes
 from tests.contract.cases import CASES
 from tests.export.scene_promises import answers, drawn, promising, written
 
+pytestmark = pytest.mark.nightly  # by day: what a promise is, of classes, in test_promises.py
+
 SPECS = ("saved_model", "tflite:int8")
 
 

@@ -38,6 +38,7 @@ def test_inputs_of_other_examples_are_told(digits_served):
     ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("family", "statistics"),
     [

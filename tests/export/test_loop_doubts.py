@@ -16,6 +16,8 @@ from tests.export import squares
 from tests.export.squares import CASE, CLASSES, NAME, make
 from tests.undrawn import train
 
+pytestmark = pytest.mark.nightly  # by day: the same files in test_steps.py
+
 DOUBT = "step: ids were compared in no frame, since "
 
 

@@ -200,6 +200,7 @@ def test_what_mediapipe_cannot_do_is_one_line(trained, tmp_path):
             from_spec(spec)
 
 
+@pytest.mark.nightly
 def test_a_file_says_that_mediapipe_does_not_letterbox(trained, photos, tmp_path):
     boxed = dataclasses.replace(trained.arch, resize="letterbox")
     boxed = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=boxed))

@@ -28,6 +28,8 @@ from tests.export.metadata_reader import Fields, metadata_of
 from tests.export.test_mediapipe import BY_DEFAULT, GRADED, from_corners
 from tests.export.traced import traced
 
+pytestmark = pytest.mark.nightly  # by day: classifiers and detectors in test_mediapipe.py
+
 NAME, HW = "semantic_segmentation/fpn", (segmentation_cases.SIDE,) * 2
 SEGMENTERS = [name for name in architectures.names() if name.startswith("semantic_segmentation/")]
 

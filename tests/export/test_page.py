@@ -228,8 +228,8 @@ def cases():
 
 FAMILIES = [
     "detection/retinanet",
-    "semantic_segmentation/unet",
-    "instance_segmentation/mask_rcnn",
+    pytest.param("semantic_segmentation/unet", marks=pytest.mark.nightly),
+    pytest.param("instance_segmentation/mask_rcnn", marks=pytest.mark.nightly),
     pytest.param("embedding/pairs", marks=pytest.mark.nightly),
     pytest.param("text_detection/db", marks=pytest.mark.nightly),
 ]

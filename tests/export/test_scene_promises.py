@@ -16,6 +16,8 @@ from kerasvision.tasks.pixel_sets import PixelSets
 from tests.export.scene_promises import answers, drawn, promising, written
 from tests.serve.conftest import QUIET, Client, png
 
+pytestmark = pytest.mark.nightly  # by day: what a promise is, of classes, in test_promises.py
+
 SPECS = ("saved_model", "tflite:int8", "onnx")
 
 

@@ -64,9 +64,9 @@ def asked(arch, served, flags, swapped=()):
     return np.log(np.stack(rows))
 
 
-# of the others `gated` learns and is written in the contract tests, `late` learns in test_modalities.py of
+# of the others `gated` learns and is written by day in the contract tests, `late` learns in test_modalities.py of
 # tests/experiments, and `early` has no layer of its own
-@pytest.mark.parametrize("name", by_day("attention", "film"), scope="module")
+@pytest.mark.parametrize("name", by_day("attention"), scope="module")
 def test_it_learns_and_what_is_missing_has_no_part_in_its_answer(held):
     arch, graph, _ = held
     served = Served(arch, graph, PHOTOGRAPHS)
@@ -95,6 +95,7 @@ def test_files_answer_as_the_graph_does(held, tmp_path):
         np.testing.assert_allclose(found, np.concatenate(expected), atol=near, err_msg=precision)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", by_day("attention"))
 def test_quantization_aware_training_of_a_picture_and_numbers(name):
     """Words have ids, which it would round."""

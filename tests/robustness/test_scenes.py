@@ -183,6 +183,7 @@ def best_scores(model, image):
     return scores.numpy()[0].max(0)
 
 
+@pytest.mark.nightly
 def test_goals_of_a_detector_move_what_it_finds(objects):
     """AP may stay where objects are invented that stand behind the true ones, so those are counted."""
     model, recipe, classes = objects
@@ -212,6 +213,7 @@ def int8(knowing, tmp_path_factory):
     return AskedScenes(arch, TFLiteRunner(path, arch).infer), Scenes(arch, inside)
 
 
+@pytest.mark.nightly
 def test_objects_vanish_from_what_an_int8_file_finds(int8, objects):
     """LiteRT itself judges; on the trained model's gradients and on the file's own."""
     trained, recipe, classes = objects

@@ -87,6 +87,7 @@ def test_the_command_says_it(digits_run, tmp_path, capsys):
     assert "a false-positive rate of 1.5; allowed: above 0 and below 1" in capsys.readouterr().err
 
 
+@pytest.mark.nightly
 def test_a_saved_model_answers_it_where_it_is_served(digits_run, digits_recipe, model):
     """Its scores are those of the trained model; ranks are shares of held-out pictures; what is rare is suspicious."""
     spec = "saved_model:suspect"

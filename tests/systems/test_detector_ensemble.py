@@ -178,6 +178,7 @@ def assert_answers(found, boxes):
     np.testing.assert_allclose(found["boxes_xyxy"][0, : len(boxes)], boxes, atol=0.01)
 
 
+@pytest.mark.nightly
 def test_tensorflow_and_tflite_fuse_alike_also_at_the_border_of_a_letterbox(runs):
     """Of a picture with an empty band above and below, into which boxes of the members reach."""
     arch = DetectorEnsemble(tuple(run.arch for run in runs))

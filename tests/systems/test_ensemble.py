@@ -284,6 +284,7 @@ def test_command_line(runs, joined, tmp_path, capsys):
     assert main(["ensemble", str(runs[0]), "--out", str(tmp_path / "none")]) == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("more", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_snapshots_of_one_run_are_members(tmp_path, images, more):
     """A phase's rate rises again, so each phase leaves a model of its own; joined by night."""

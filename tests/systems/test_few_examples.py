@@ -137,6 +137,7 @@ def test_what_cannot_be_added_is_one_line(line, capsys):
     refused(["build", root / "shop", "--model", run, "--out", root / "new"], "gives no embedding; name a run of")
 
 
+@pytest.mark.nightly
 def test_a_ridge_is_a_row_a_class_in_run_and_file_and_takes_no_class_more(line, tmp_path, capsys):
     root, _, _, _ = line
     settings = ["model.head=ridge", "model.penalty=0.1", 'exports=("tflite",)', "budget.accuracy_drop=1.0"]

@@ -20,6 +20,7 @@ from tests.contract import contracts
 RNG = np.random.default_rng(4)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("kind", "file"),
     [

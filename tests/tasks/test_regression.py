@@ -148,6 +148,7 @@ def test_standardization_is_the_training_split_s(table):
         regressor().for_classes(("a", "b", "c"))
 
 
+@pytest.mark.nightly
 def test_a_manifest_is_trained_exported_and_predicted(table, tmp_path, capsys):
     """The file answers in the unit of the CSV; `predict --json` names the numbers."""
     recipe = Recipe(

@@ -93,7 +93,9 @@ def test_labels_decide_what_a_run_is_chosen_by(photos):
     assert arch.ground_truth(sample) == {} and arch.for_data(digits).ground_truth(sample) == {"label": 3}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n == METHODS[-1] else pytest.mark.nightly) for n in METHODS]
+)
 def test_a_folder_without_labels_becomes_a_recipe_that_is_not_refused(name, photos):
     recipe = plan(name, f"pictures:{photos}")
     assert recipe.model.image_size == (8, 8) and recipe.data.registered_name == "sources/pictures"

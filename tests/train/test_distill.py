@@ -84,6 +84,7 @@ def observed(technique, arch, images):
     return technique.observer(arch, graph)({"image": images}, {"logits": tf.zeros((len(images), 10))})
 
 
+@pytest.mark.nightly
 def test_an_ensemble_teaches_its_mean(teachers):
     arch, images = tiny.smooth_classifier(num_classes=10), tf.constant(RNG.normal(size=(4, 8, 8, 3)), tf.float32)
     raws = [load_run(t).graph({"image": images}, training=False)["logits"].numpy() for t in teachers]

@@ -253,6 +253,7 @@ def manifest(tmp_path_factory):
     return source, present[:32].sum(0)
 
 
+@pytest.mark.nightly
 def test_two_steps_with_several_labels(manifest, tmp_path):
     """Weighted and focal."""
     source, counts = manifest

@@ -134,11 +134,13 @@ def test_a_code_has_noise_in_training_of_its_own_for_each_example_and_none_when_
     assert not served["noise"].numpy().any() and not served["is_known"].numpy().any()
 
 
+@pytest.mark.nightly
 def test_a_cvae_fills_in_better_than_zeros_and_the_mean(filled):
     metrics = filled.metrics
     assert metrics["test/rmse"] < metrics["test/rmse_of_zeros"] and metrics["test/r2"] > 0.1
 
 
+@pytest.mark.nightly
 def test_samples_differ_where_pixels_are_missing_and_only_there(filled, tmp_path):
     model = api.load(filled.folder, ["samples=3"])
     example = _example(filled.recipe.data.open().splits["test"])
@@ -167,6 +169,7 @@ def test_predict_fills_in_a_file_with_transparent_pixels(filled, tmp_path, capsy
     assert Image.open(tmp_path / "sheet.png").size[0] > 600
 
 
+@pytest.mark.nightly
 def test_a_restorer_is_frozen_within_the_classifier_and_fills_in_as_its_own_run_does(filled, tmp_path):
     technique = create("techniques/restore_with", run=str(filled.folder))
     recipe = tiny.recipe(model=incomplete(restorer=filled.arch), data=holey(), techniques=(technique,))

@@ -191,6 +191,7 @@ class Interrupted(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.nightly
 def test_a_run_that_was_ended_goes_on_with_its_teacher_and_queue(tmp_path):
     whole = train(recipe(2), tmp_path / "whole")
     with pytest.raises(KerasVisionError, match="--resume"):
