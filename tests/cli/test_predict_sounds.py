@@ -74,8 +74,8 @@ def test_the_same_in_python(run):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is no .wav file of PCM"),
-        (b"none of it" * 9, "is no .wav file of PCM"),
+        (b"", "is no .wav file: it is empty"),
+        (b"none of it" * 9, "is no .wav file: it has no head of one"),
         (None, "cannot be read: No such file"),
     ],
 )
