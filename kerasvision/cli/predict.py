@@ -136,7 +136,7 @@ def run(args):
     model, every, tidy = _model(args)
     check_apart((args.model, *(name for name, _ in every)), {"--draw": args.draw})
     answer = _answering(args, model, tidy)
-    rows, drawn, written, failed = [], [], set(), 0
+    rows, drawn, written, failed, answered = [], [], set(), 0, 0
     for name, given in every:
         try:
             taken = {*(n for n, _ in every), *written}
@@ -147,6 +147,7 @@ def run(args):
             _show_error(name, error, args.json)
             continue
         rows += [(name, words), *rows_when(described)]
+        answered += 1
         if args.draw and len(drawn) < MOST_PICTURES:
             drawn.append(prediction.view())
         if args.json:
@@ -154,7 +155,7 @@ def run(args):
     if rows and not args.json:
         _print_table(rows)
     if drawn:
-        _draw(drawn, args.draw, len(rows))
+        _draw(drawn, args.draw, answered)
     return 1 if failed else 0
 
 

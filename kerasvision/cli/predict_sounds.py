@@ -28,12 +28,7 @@ def listening(args, model):
         return model
     from kerasvision.systems.sound_windows import SoundWindows
 
-    beside = {
-        "--draw": args.draw,
-        "--outliers": args.outliers,
-        "--squeezed": args.squeezed,
-        "--max-risk": args.max_risk,
-    }
+    beside = {"--outliers": args.outliers, "--squeezed": args.squeezed, "--max-risk": args.max_risk}
     if given := [name for name, value in beside.items() if value not in (None, False)]:
         raise UsageError(f"--windows does not go with {', '.join(given)}, which look at one answer")
     return SoundWindows(model, args.hop)
@@ -50,11 +45,7 @@ def rows_when(described):
     """[(when, what is heard)] of the JSON of a prediction over windows, one row as long as it stays the same; [] of
     another.
     """
-    if "windows" not in described:
-        return []
-    from kerasvision.edge.hearing import heard_when
-
     return [
         (f"  {row['from_s']:.2f} to {row['to_s']:.2f} s", f"{row['label']} {row['score']:.3f}")
-        for row in heard_when(described["windows"])
+        for row in described.get("heard", ())
     ]

@@ -77,8 +77,8 @@ def listened(ask, audio, rate, seconds, hop_s):
 
 
 def described(heard, describe):
-    """JSON of what `listened` gave: what the mean of all windows' probabilities says, and {"windows": [{"from_s",
-    "to_s"} and what each window says]}. describe: of {key: array} of one answer.
+    """JSON of what `listened` gave: what the mean of all windows' probabilities says, {"heard": `heard_when`} and
+    {"windows": [{"from_s", "to_s"} and what each window says]}. describe: of {key: array} of one answer.
     """
     values = {key: value for key, value in heard.items() if key not in TIMES}
     rows = [
@@ -86,21 +86,20 @@ def described(heard, describe):
         | describe({k: v[n] for k, v in values.items()})
         for n, (start, end) in enumerate(zip(*(heard[key] for key in TIMES), strict=True))
     ]
-    return describe({"probabilities": values["probabilities"].mean(0)}) | {"windows": rows}
+    whole = describe({"probabilities": values["probabilities"].mean(0)})
+    return whole | {"heard": heard_when(rows), "windows": rows}
 
 
 def heard_when(windows):
-    """[{"from_s", "to_s", "label", "score": the mean}] of windows one after another whose likeliest class is the same.
-    As windows overlap, so do these.
+    """[{"from_s", "to_s", "label", "index", "score": the mean}] of windows one after another whose likeliest class is
+    the same. As windows overlap, so do these.
     """
     found = []
     for row in windows:
         best = row["top"][0]
-        if found and found[-1]["label"] == best["label"]:
-            found[-1]["to_s"] = row["to_s"]
-            found[-1]["scores"].append(best["score"])
-        else:
-            found.append(
-                {"from_s": row["from_s"], "to_s": row["to_s"], "label": best["label"], "scores": [best["score"]]}
-            )
-    return [{k: v for k, v in row.items() if k != "scores"} | {"score": float(np.mean(row["scores"]))} for row in found]
+        if not found or found[-1]["label"] != best["label"]:
+            found.append({"from_s": row["from_s"], "label": best["label"], "index": best["index"], "score": []})
+        found[-1]["to_s"] = row["to_s"]
+        found[-1]["score"].append(best["score"])
+    order = ("from_s", "to_s", "label", "index")
+    return [{key: row[key] for key in order} | {"score": round(float(np.mean(row["score"])), 6)} for row in found]

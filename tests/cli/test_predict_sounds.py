@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
@@ -127,7 +128,6 @@ def test_windows_say_what_is_heard_when(run, capsys, tmp_path):
     [
         (["--hop", "0.1"], "--hop is of --windows; add it"),
         (["--windows", "--hop", "0"], "a hop of 0 s; allowed: 0.01 to 0.25, what the model hears at once"),
-        (["--windows", "--draw", "a.png"], "--windows does not go with --draw"),
         (["--windows", "--max-risk", "0.1"], "--windows does not go with --max-risk"),
     ],
 )
@@ -136,3 +136,15 @@ def test_what_does_not_go_with_windows_is_one_line(run, words, line, capsys, tmp
     assert main(["predict", run, str(tmp_path / "a.wav"), *words]) == 2
     seen = capsys.readouterr()
     assert line in seen.err and "Traceback" not in seen.err
+
+
+def test_a_sound_is_drawn_with_what_is_heard_when(run, capsys, tmp_path):
+    for name, lasts in (("a", 0.4), ("b", 0.7)):
+        write_wav(tmp_path / f"{name}.wav", tone(900, 8000, lasts), 8000)
+    words = ["predict", run, str(tmp_path / "a.wav"), str(tmp_path / "b.wav"), "--draw", str(tmp_path / "drawn.png")]
+    assert main([*words, "--windows"]) == 0
+    seen = capsys.readouterr()
+    assert f"drawn: {tmp_path / 'drawn.png'}\n" in seen.err
+    with Image.open(tmp_path / "drawn.png") as picture:
+        levels = np.asarray(picture.convert("L"))
+    assert (levels > 200).mean() > 0.005 and (levels < 30).mean() > 0.1  # a bright line, and dark beside it

@@ -62,14 +62,14 @@ def test_what_is_heard_when_and_the_mean_of_all(monkeypatch):
 
     def describe(values):
         order = np.argsort(-values["probabilities"], kind="stable")
-        return {"top": [{"label": "ql"[i], "score": float(values["probabilities"][i])} for i in order]}
+        return {"top": [{"label": "ql"[i], "index": int(i), "score": float(values["probabilities"][i])} for i in order]}
 
     told = hearing.described(heard, describe)
-    assert told["top"][0] == {"label": "q", "score": 0.625}
+    assert told["top"][0] == {"label": "q", "index": 0, "score": 0.625}
     assert [row["top"][0]["label"] for row in told["windows"]] == list("qqql")
-    assert hearing.heard_when(told["windows"]) == [
-        {"from_s": 0.0, "to_s": 4.0, "label": "q", "score": pytest.approx(2.5 / 3)},
-        {"from_s": 3.0, "to_s": 5.0, "label": "l", "score": 1.0},
+    assert told["heard"] == [
+        {"from_s": 0.0, "to_s": 4.0, "label": "q", "index": 0, "score": 0.833333},
+        {"from_s": 3.0, "to_s": 5.0, "label": "l", "index": 1, "score": 1.0},
     ]
 
 
