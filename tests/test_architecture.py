@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "necks": ("core", "ops", "layers"),
     "text_encoders": ("core", "ops", "layers"),
     "fusions": ("core", "ops", "layers"),
-    "data": ("core", "ops", "edge.pages"),
+    "data": ("core", "ops", "edge.pages", "edge.waves"),
     "data.inspect": ("core", "ops", "drawing", "data"),
     "tasks": (
         *("core", "edge", "ops", "drawing", "layers", "losses", "metrics", "backbones", "necks"),

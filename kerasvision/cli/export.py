@@ -55,6 +55,13 @@ def _configure_repair(parser):
     parser.add_argument("--max-bytes", type=int, metavar="N", help="with --max-drop: of the file")
     parser.add_argument("--max-ms", type=float, metavar="N", help="with --max-drop: of the file, one example, here")
     parser.add_argument(
+        "--qat",
+        metavar="FOLDER",
+        help="with --max-drop: where no file of integers alone keeps it, train a run with rounding in its graph from "
+        "this run's weights into FOLDER, and judge its file beside the others",
+    )
+    parser.add_argument("--qat-epochs", type=int, metavar="N", help="of --qat (default: a tenth of the run's)")
+    parser.add_argument(
         "--repair",
         nargs="+",
         default=[],
@@ -93,11 +100,26 @@ def _with_steps(exporters, args):
 
     if args.max_drop is None and (args.max_bytes is not None or args.max_ms is not None):
         raise UsageError("--max-bytes and --max-ms go with --max-drop X")
+    if args.qat_epochs is not None and args.qat is None:
+        raise UsageError("--qat-epochs goes with --qat FOLDER")
+    if args.qat is not None:
+        _check_qat(args)
     if args.max_drop is not None and (args.repair or args.calibration != "every"):
         raise UsageError("--max-drop looks for steps and calibration itself; leave out --repair and --calibration")
     if (args.max_drop is not None or args.repair) and REPAIRED not in {e.spec for e in exporters}:
         raise UsageError(f"--max-drop and --repair are for {REPAIRED}; seen: --to {' '.join(args.to)}")
     return [dataclasses.replace(e, repair=tuple(args.repair)) if e.spec == REPAIRED else e for e in exporters]
+
+
+def _check_qat(args):
+    import pathlib
+
+    if args.max_drop is None:
+        raise UsageError("--qat goes with --max-drop X, which it is to keep")
+    if not pathlib.Path(args.model, "recipe.json").exists():
+        raise UsageError(f"--qat trains on from a run's weights; {args.model} is no run")
+    if pathlib.Path(args.qat).exists():
+        raise UsageError(f"--qat {args.qat}: it is there already; name a new folder")
 
 
 def _with_runtime(exporters, args):
@@ -115,20 +137,43 @@ def _repaired(trained, exporters, args):
     """(the `Trained` model with the bound as its budget, exporters with the one that was chosen, the `Repaired`)."""
     import dataclasses
 
-    from kerasvision.export.repair.ladder import Target, repair
+    from kerasvision.export.repair.ladder import HINT, Target, repair
 
     target = Target(args.max_drop, args.max_bytes, args.max_ms)
-    found = repair(trained, target, args.limit, lambda attempt: print(_line(attempt, target), file=sys.stderr))
+    tell = lambda attempt: print(_line(attempt, target), file=sys.stderr)  # noqa: E731
+    found = repair(trained, target, args.limit, tell, _learning(trained.recipe, args) if args.qat else None)
+    if not found.is_whole and not args.qat:
+        print(f"not all of it is in integers; {HINT}", file=sys.stderr)
+    trained = found.learned or trained
     budget = dataclasses.replace(trained.recipe.budget, accuracy_drop=args.max_drop)
     trained = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, budget=budget))
     chosen = [found.exporter if e.spec == REPAIRED else e for e in exporters]
     return trained, list(dict.fromkeys(chosen)), found
 
 
+def _learning(recipe, args):
+    """What trains a run with rounding in its graph and gives it, or None, which is said."""
+    from kerasvision.core.errors import KerasVisionError
+    from kerasvision.export.repair.learning import qat_recipe
+    from kerasvision.train.fit import train
+
+    rounded = qat_recipe(recipe, args.model, args.qat_epochs)
+
+    def learn():
+        print(f"qat: {rounded.epochs} epochs from the weights of {args.model} into {args.qat}", file=sys.stderr)
+        try:
+            return train(rounded, args.qat)
+        except KerasVisionError as error:
+            print(f"qat: {error}", file=sys.stderr)
+            return None
+
+    return learn
+
+
 def _line(attempt, target):
     from kerasvision.core.escaping import line_of
 
-    held, steps = attempt.trial, " ".join(attempt.plan.steps())
+    held, steps = attempt.trial, " ".join(attempt.steps)
     images = "" if attempt.calibration == "every" else f" calibration={attempt.calibration}"
     return line_of(
         f"{attempt.spec} {steps or 'as it is'}{images}: {held.change:+.4f} ({held.low:+.4f} to {held.high:+.4f}), "

@@ -7,12 +7,15 @@ import sys
 
 from kerasvision.cli.apart import check_apart
 from kerasvision.cli.examples import examples_of, pictures_of
+from kerasvision.cli.predict_sounds import add_sound_flags, listening, rows_when, slides, tell_of_what_is_cut
 from kerasvision.cli.predict_video import add_video_flags, predict_video, video_of
 from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.escaping import lines_of
 
-HELP = "predict images, a video, volumes or texts with a run, a SavedModel, a .tflite, an .onnx or a pretrained model"
+HELP = (
+    "predict images, a video, volumes, texts or sounds with a run, a SavedModel, a .tflite, an .onnx, or a ready model"
+)
 MAX_RISK = (
     "abstain where more than this share of answers may be wrong, as in 0.02; fitted on the validation split of the "
     "data that the model was trained on (classifiers)"
@@ -39,7 +42,8 @@ def configure(parser):
         nargs="*",
         metavar="IMAGE",
         help="files, folders, globs, URLs; `-` reads one encoded image from stdin; volumes are .nii, .nii.gz, .mgz, or "
-        "a folder with a DICOM series; one video, .mp4 and the like; texts, .txt files, or a .csv or .tsv with a "
+        "a folder with a DICOM series; sounds are .wav, .flac, .ogg or .mp3; one video, .mp4 and the like; texts, .txt "
+        "files, or a .csv or .tsv with a "
         "column text; of a model with several inputs KEY=FILE for each, or a .csv with a column for each",
     )
     parser.add_argument("--text", nargs="+", default=[], metavar="TEXT", help="texts, of a model that takes one")
@@ -55,6 +59,7 @@ def configure(parser):
         help="draw the predictions into a picture (of one image, or a sheet), or OUT.mp4 of a video",
     )
     add_video_flags(parser)
+    add_sound_flags(parser)
     parser.add_argument(
         "--outliers",
         action="store_true",
@@ -92,7 +97,7 @@ def _opened(path):
 def _light(args):
     asked = args.settings or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
     asked = asked or args.max_risk is not None or args.squeezed is not None
-    asked = asked or video_of(args)
+    asked = asked or video_of(args) or slides(args)
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
 
@@ -118,7 +123,7 @@ def _model(args):
     model = load(args.model, args.settings)
     if args.settings and model.arch.calibrates and model.arch.tunes and not model.arch.promise():
         print(UNPROMISED.format(" ".join(args.settings)), file=sys.stderr)
-    model = _line_reader(args, model) if _beam(args) else model
+    model = listening(args, _line_reader(args, model) if _beam(args) else model)
     return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 
 
@@ -131,7 +136,7 @@ def run(args):
     model, every, tidy = _model(args)
     check_apart((args.model, *(name for name, _ in every)), {"--draw": args.draw})
     answer = _answering(args, model, tidy)
-    rows, drawn, written, failed = [], [], set(), 0
+    rows, drawn, written, failed, answered = [], [], set(), 0, 0
     for name, given in every:
         try:
             taken = {*(n for n, _ in every), *written}
@@ -141,7 +146,8 @@ def run(args):
             failed += 1
             _show_error(name, error, args.json)
             continue
-        rows.append((name, words))
+        rows += [(name, words), *rows_when(described)]
+        answered += 1
         if args.draw and len(drawn) < MOST_PICTURES:
             drawn.append(prediction.view())
         if args.json:
@@ -149,26 +155,21 @@ def run(args):
     if rows and not args.json:
         _print_table(rows)
     if drawn:
-        _draw(drawn, args.draw, len(rows))
+        _draw(drawn, args.draw, answered)
     return 1 if failed else 0
 
 
 def _of_video(args, video):
     from kerasvision.api import load, tidying
 
-    if args.text or _beam(args):
-        raise UsageError("--text and what decodes lines go with pictures and texts, not with a video")
+    if args.text or _beam(args) or slides(args):
+        raise UsageError(
+            "--text, --windows and what decodes lines go with texts, sounds and pictures, not with a video"
+        )
     model = load(args.model, args.settings)
     answer = _answering(args, model, tidying(model.arch, args.largest, args.fill_holes))
     predict_video(args, video, model.arch, lambda pixels, name: answer(pixels, name, {video}))
     return 0
-
-
-def _tell_of_what_is_cut(arch, inputs, name):
-    """Of a sound that is longer than what a model hears. A file of the client's takes a picture's bytes, not a dict."""
-    heard = isinstance(inputs, dict) and "audio" in inputs
-    if heard and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
-        print(f"{name}: the first {arch.seconds:g} of {lasts:.3g} s are heard", file=sys.stderr)
 
 
 def _answering(args, model, tidy):
@@ -178,7 +179,7 @@ def _answering(args, model, tidy):
 
     def answer(given, name, taken):
         inputs, read = model.read(given)
-        _tell_of_what_is_cut(model.arch, inputs, name)
+        tell_of_what_is_cut(args, model.arch, inputs, name)
         prediction = model.predict_one(inputs, tidy, name, read)
         described = prediction.to_json()
         if in_distribution:

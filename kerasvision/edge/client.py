@@ -1,4 +1,4 @@
-"""A file that answers, by its contract: an encoded picture in, a prediction in the picture's own pixels out."""
+"""A file that answers, by its contract: an encoded picture in, a prediction in its own pixels out; or a sound."""
 
 import dataclasses
 import io
@@ -8,9 +8,9 @@ import typing
 import numpy as np
 from PIL import Image
 
-from kerasvision.edge import describing
+from kerasvision.edge import describing, hearing
 from kerasvision.edge.contracts import AGAIN, read_contract, row_of
-from kerasvision.edge.errors import EdgeError
+from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.independent import NotDescribedError, predict
 from kerasvision.edge.runtimes import open_runtime
 
@@ -28,15 +28,54 @@ class Client:
         """Names of the classes."""
         return tuple(self.contract["classes"])
 
+    @property
+    def hears(self):
+        """Whether it takes sounds, and not pictures."""
+        return self.contract["preprocess"]["kind"] == "audio"
+
+    @property
+    def seconds(self):
+        """Of a sound that it hears at once."""
+        return self.contract["preprocess"]["samples"] / self.contract["preprocess"]["rate"]
+
     def predict(self, picture):
-        """{key: numpy array} of one picture, in its own pixels. picture: a path, encoded bytes or uint8 [H, W, 3].
+        """{key: numpy array} of one picture, in its own pixels. picture: a path, encoded bytes or uint8 [H, W, 3]; of a
+        model of sounds the path of a .wav or (float32 [N], samples a second), of which it hears the first `seconds`.
         Raises EdgeError, one line.
         """
         infer = self.runtime.infer
+        if self.hears:
+            return self._heard(*hearing.sound_of(picture, self.contract["preprocess"]))
         return answered(lambda: predict(self.contract, self.row, infer, encoded=encoded(picture)), picture)
 
+    def listen(self, sound, hop_s=None):
+        """{key: numpy array [W, ...]} of the windows over the whole of a sound, with `from_s` and `to_s` float64 [W].
+        hop_s: from one window to the next; None: half of one. sound: as of `predict`. Raises EdgeError, one line.
+        """
+        if not self.hears:
+            raise EdgeUsageError(f"windows slide over a sound; this {self.contract['task']} model takes none")
+        try:
+            hop_s = hearing.hop_of(hop_s, self.seconds)
+        except ValueError as error:
+            raise EdgeUsageError(str(error)) from None
+        audio, rate = hearing.sound_of(sound, self.contract["preprocess"])
+
+        def ask(windows, rate):
+            found = [self._heard(window, rate) for window in windows]
+            return {key: np.stack([one[key] for one in found]) for key in found[0]}
+
+        return hearing.listened(ask, audio, rate, self.seconds, hop_s)
+
+    def _heard(self, audio, rate):
+        try:
+            return predict(self.contract, self.row, self.runtime.infer, audio=audio, rate=rate)
+        except NotDescribedError as error:
+            raise EdgeError(f"contract.json does not say enough to predict with: {error}") from None
+
     def describe(self, values):
-        """JSON of a prediction."""
+        """JSON of a prediction, of windows too."""
+        if hearing.TIMES[0] in values:
+            return hearing.described(values, self.describe)
         return describing.describe(values, self.classes, self.row.get("promise"))
 
     def classify(self, picture):

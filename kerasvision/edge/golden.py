@@ -3,9 +3,10 @@
 What `kerasvision.export` writes into a package of files that take prepared inputs:
 
 * `version` 1; `name`, `release` of the model.
-* `examples`: `encoded` (base64 of a PNG) or `volume` with `spacing_mm` (tensors), where the contract describes the
-  preparation; `prepared` {input: tensor}, of the file's own size; `is_whole`: whether that is all of the prepared input
-  (of windows it is the middle); `trained` {output: tensor}: what the trained model answers to `prepared`.
+* `examples`: `encoded` (base64 of a PNG), `volume` with `spacing_mm` or `audio` with `rate` (tensors), where the
+  contract describes the preparation; `prepared` {input: tensor}, of the file's own size; `is_whole`: whether that is
+  all of the prepared input (of windows it is the middle); `trained` {output: tensor}: what the trained model answers to
+  `prepared`.
 * `artifacts`: `path`, `kind`, `sha256`; `answers`: for each example {output: tensor}, what the file itself gave where
   it was exported; `tolerance` {output: number}: how far another runtime's answer may be from that, in real numbers, 0:
   it must be equal; outputs that are judged as decisions alone are not in it; `decision`: what is decided.

@@ -18,6 +18,7 @@ from kerasvision.edge.searching import open_search, vector_of
 from kerasvision.edge.verifying import in_words, verify
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+SOUNDS = (".wav",)
 
 
 def main(argv=None):
@@ -34,10 +35,12 @@ def _parser():
     parser = argparse.ArgumentParser("kerasvision-edge", description="Ask, verify and time exported models.")
     parser.add_argument("--threads", type=int, help="of the runtime; by default its own choice")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    asked = verbs.add_parser("predict", help="one JSON line an image")
+    asked = verbs.add_parser("predict", help="one JSON line an image or a sound")
     asked.add_argument("file", help=".tflite or .onnx beside its contract.json")
     asked.add_argument("images", nargs="+", help="files and folders")
     asked.add_argument("--draw", metavar="FOLDER", help="write each image with its prediction there, as PNG")
+    asked.add_argument("--windows", action="store_true", help="of a sound: slide over all of it")
+    asked.add_argument("--hop", type=float, metavar="SECONDS", help="of --windows (default: half of a window)")
     asked.set_defaults(run=_predict)
     _add_search_and_read(verbs)
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
@@ -74,19 +77,30 @@ def _add_search_and_read(verbs):
 
 def _predict(args):
     client, failed = open_client(args.file, args.threads), 0
-    for path in _images(args.images):
+    _check_of_sounds(args, client)
+    for path in _files(args.images, SOUNDS if client.hears else SUFFIXES):
         try:
-            values = client.predict(picture := encoded(path))
+            picture = path if client.hears else encoded(path)
+            values = client.listen(path, args.hop) if args.windows else client.predict(picture)
             if args.draw:
                 from kerasvision.edge.drawing import draw
 
                 draw(picture, values, client, pathlib.Path(args.draw, f"{path.stem}.png"))
+        except EdgeUsageError:
+            raise
         except EdgeError as error:
             failed += 1
             print(json.dumps({"input": str(path), "error": str(error)}), flush=True)
             continue
         print(json.dumps({"input": str(path), "prediction": client.describe(values)}), flush=True)
     return 1 if failed else 0
+
+
+def _check_of_sounds(args, client):
+    if args.hop is not None and not args.windows:
+        raise EdgeUsageError("--hop is of --windows; add it")
+    if args.draw and client.hears:
+        raise EdgeUsageError("--draw is of pictures; this model takes sounds")
 
 
 def _search(args):
@@ -136,13 +150,19 @@ def _track(args):
 
 
 def _images(words):
+    return _files(words, SUFFIXES)
+
+
+def _files(words, suffixes):
     for path in map(pathlib.Path, words):
         if not path.is_dir():
             yield path
             continue
-        held = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        held = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
         if not held:
-            raise EdgeError(f"{path} holds no image; looked for {', '.join(SUFFIXES)}")
+            raise EdgeError(
+                f"{path} holds no {'sound' if suffixes == SOUNDS else 'image'}; looked for {', '.join(suffixes)}"
+            )
         yield from held
 
 

@@ -87,7 +87,7 @@ def _check_sum(path, row, place):
 
 def prepared_apart(examples, rules):
     """The largest difference of what is prepared here from what is recorded, in gray levels (of numbers that are no
-    bytes in parts of the largest times 255); None where nothing can be prepared from a picture or a volume.
+    bytes in parts of the largest times 255); None where nothing can be prepared from a picture, a volume or a sound.
     """
     worst = None
     for example in examples:
@@ -108,6 +108,8 @@ def _given(example):
         return {"encoded": base64.b64decode(example["encoded"])}
     if "volume" in example:
         return {"volume": unpacked(example["volume"]), "spacing_mm": unpacked(example["spacing_mm"])}
+    if "audio" in example:
+        return {"audio": unpacked(example["audio"]), "rate": int(unpacked(example["rate"]))}
     return None
 
 

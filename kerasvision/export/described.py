@@ -75,7 +75,10 @@ def _kind(arch, signature):
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
         keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))
         return "prepared", UNITS, restore | {"keys": keys, "format": "tlbr_shares"}
-    return "prepared", {k: g.unit for k, g in arch.file_outputs().items()} | {HEAT: UNIT}, restore
+    units = {k: g.unit for k, g in arch.file_outputs().items()} | {HEAT: UNIT}
+    if "present" in arch.outputs and set(signature["outputs"]) == {"probabilities"}:
+        restore = arch.deciding()
+    return "prepared", units, restore
 
 
 def signature(row):

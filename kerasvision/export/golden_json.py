@@ -60,7 +60,7 @@ def _examples(job, rules):
     found, size = [], 0
     for number, (sample, whole, inputs) in enumerate(zip(job.samples, wholes, prepared, strict=False)):
         example = {
-            **(_encoded(sample) if rules["kind"] in ("image", "volume") else {}),
+            **(_encoded(sample) if rules["kind"] in ("image", "volume", "audio") else {}),
             "prepared": {k: packed(v) for k, v in inputs.items()},
             "is_whole": all(whole[k].shape == v.shape for k, v in inputs.items()),
             "trained": {k: packed(v[number : number + 1], MOST_NUMBERS) for k, v in trained.items()},

@@ -14,16 +14,18 @@ import zipfile
 import flatbuffers
 import numpy as np
 
-from kerasvision.data.class_names import as_lines
 from kerasvision.ops.internals import lite_schema
 
 # Numbers of the fields of metadata_schema.fbs: each table counts its own, in the order in which the schema declares
 # them; a union takes two, its type and then its value.
 MODEL_NAME, MODEL_DESCRIPTION, MODEL_SUBGRAPHS, MODEL_PARSER_VERSION = 0, 1, 3, 7
 SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OUTPUT_GROUPS, SUBGRAPH_CUSTOM = 2, 3, 8, 9
-TENSOR_NAME, TENSOR_DESCRIPTION, TENSOR_CONTENT, TENSOR_STATS, TENSOR_FILES = 0, 1, 3, 5, 6
+TENSOR_NAME, TENSOR_DESCRIPTION, TENSOR_CONTENT, TENSOR_UNITS, TENSOR_STATS, TENSOR_FILES = 0, 1, 3, 4, 5, 6
 CONTENT_TYPE, CONTENT, CONTENT_RANGE = 0, 1, 2
 IMAGE_COLOR_SPACE = 0
+AUDIO_RATE, AUDIO_CHANNELS = 0, 1
+UNIT_TYPE, UNIT = 0, 1
+CALIBRATION_TRANSFORM, CALIBRATION_DEFAULT, THRESHOLD = 0, 1, 0
 BOX_INDEX, BOX_TYPE, BOX_COORDINATES = 0, 1, 2
 RANGE_MIN, RANGE_MAX = 0, 1
 STATS_MAX, STATS_MIN = 0, 1
@@ -33,15 +35,21 @@ CUSTOM_NAME, CUSTOM_DATA = 0, 1
 ACTIVATION, SEGMENTER_PARSER_VERSION = 0, 1  # of image_segmenter_metadata_schema.fbs, beside metadata_schema.fbs
 
 # Values of its enumerations.
-FEATURE_PROPERTIES, IMAGE_PROPERTIES, BOX_PROPERTIES = np.uint8(1), np.uint8(2), np.uint8(3)  # union ContentProperties
+# union ContentProperties
+FEATURE_PROPERTIES, IMAGE_PROPERTIES, BOX_PROPERTIES, AUDIO_PROPERTIES = map(np.uint8, (1, 2, 3, 4))
+CALIBRATION, THRESHOLDING = np.uint8(2), np.uint8(3)  # union ProcessUnitOptions
+INVERSE_LOGISTIC = np.int8(2)
 COLOR_RGB, COLOR_GRAYSCALE = np.int8(1), np.int8(2)
 BOX_BOUNDARIES, COORDINATES_RATIO = np.int8(1), np.int8(0)
 ACTIVATION_NONE = np.int8(0)
 AXIS_LABELS, VALUE_LABELS = np.int8(2), np.int8(3)  # a name for each index of the last axis; for each value
+AXIS_CALIBRATION = np.int8(4)
 
-LABELS_FILE = "labels.txt"
+LABELS_FILE, CALIBRATION_FILE = "labels.txt", "score_calibration.txt"
+LEAST_SCORE = np.finfo(np.float32).tiny  # above 0, which a class that is off is given
 _BUFFER = "TFLITE_METADATA"
 _PARSER_VERSION = "1.2.0"  # of the schema, since which it has groups of output tensors
+_AUDIO_PARSER_VERSION = "1.3.0"  # since which it has sounds
 _CUSTOM_PARSER_VERSION = "1.5.0"  # since which it has custom metadata
 _ALIGNMENT = 16  # `force_align` of bytes, in TensorFlow's schema.fbs and in metadata_schema.fbs
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive knows: equal models are equal files
@@ -56,6 +64,16 @@ def image_input(description):
         TENSOR_DESCRIPTION: description,
         TENSOR_CONTENT: {CONTENT_TYPE: IMAGE_PROPERTIES, CONTENT: {IMAGE_COLOR_SPACE: COLOR_RGB}},
         TENSOR_STATS: {STATS_MAX: np.float32([255]), STATS_MIN: np.float32([0])},
+    }
+
+
+def audio_input(description, rate):
+    """The table of an input tensor of float32 samples of one channel, in -1..1. rate: samples a second."""
+    properties = {AUDIO_RATE: np.uint32(rate), AUDIO_CHANNELS: np.uint32(1)}
+    return {
+        TENSOR_NAME: "audio",
+        TENSOR_DESCRIPTION: description,
+        TENSOR_CONTENT: {CONTENT_TYPE: AUDIO_PROPERTIES, CONTENT: properties},
     }
 
 
@@ -77,6 +95,28 @@ def probabilities_output():
     """The table of the probabilities [1, K] of a classifier."""
     table = numbers_output("probability", "The probability of each class, 0..1.", AXIS_LABELS)
     return table | {TENSOR_STATS: {STATS_MAX: np.float32([1]), STATS_MIN: np.float32([0])}}
+
+
+def labels_output():
+    """`probabilities_output` of any number of classes an image, of which `calibration_lines` say when they are on: what
+    is off gets the score 0, and scores of 0 are left out.
+    """
+    table = probabilities_output()
+    calibration = {CALIBRATION_TRANSFORM: INVERSE_LOGISTIC, CALIBRATION_DEFAULT: np.float32(0)}
+    table[TENSOR_UNITS] = [
+        {UNIT_TYPE: CALIBRATION, UNIT: calibration},
+        {UNIT_TYPE: THRESHOLDING, UNIT: {THRESHOLD: np.float32(LEAST_SCORE)}},
+    ]
+    said = "Of each class its threshold, behind a calibration that changes nothing."
+    table[TENSOR_FILES].append({FILE_NAME: CALIBRATION_FILE, FILE_DESCRIPTION: said, FILE_TYPE: AXIS_CALIBRATION})
+    return table
+
+
+def calibration_lines(thresholds):
+    """The text of CALIBRATION_FILE: scale, slope and offset of 1 / (1 + exp(-(log(p) - log(1 - p)))), which is p again,
+    and the least p of each class. Nine digits are a float32, whole; an empty line behind would be one class more.
+    """
+    return "\n".join(f"1,1,0,{np.float32(least):.9g}" for least in thresholds)
 
 
 def detection_outputs():
@@ -123,25 +163,28 @@ def segmenter_options():
     return {SUBGRAPH_CUSTOM: [{CUSTOM_NAME: "SEGMENTER_METADATA", CUSTOM_DATA: np.frombuffer(options, np.uint8)}]}
 
 
-def pack(content, about, image, outputs, more, classes):
-    """A .tflite of one input with its metadata and labels.
+def pack(content, about, taken, outputs, more, files):
+    """A .tflite of one input with its metadata and the files that they name.
 
-    content: bytes of a .tflite with one signature. about: its `name` and `description`. image: the input's table.
+    content: bytes of a .tflite with one signature. about: its `name` and `description`. taken: the input's table.
     outputs: the signature's key of an output -> its table, in the order that the file gets. more: other fields of the
-    subgraph, such as `detection_groups`. classes: their names, () where no output has any.
+    subgraph, such as `detection_groups`. files: {name: text}, {} where no output has any.
     """
-    subgraph = {SUBGRAPH_INPUTS: [image], SUBGRAPH_OUTPUTS: list(outputs.values())} | more
+    subgraph = {SUBGRAPH_INPUTS: [taken], SUBGRAPH_OUTPUTS: list(outputs.values())} | more
+    is_audio = taken[TENSOR_CONTENT][CONTENT_TYPE] == AUDIO_PROPERTIES
+    version = _AUDIO_PARSER_VERSION if is_audio else _PARSER_VERSION
     table = {
         MODEL_NAME: about["name"],
         MODEL_DESCRIPTION: about["description"],
         MODEL_SUBGRAPHS: [subgraph],
-        MODEL_PARSER_VERSION: _CUSTOM_PARSER_VERSION if SUBGRAPH_CUSTOM in more else _PARSER_VERSION,
+        MODEL_PARSER_VERSION: _CUSTOM_PARSER_VERSION if SUBGRAPH_CUSTOM in more else version,
     }
     held = io.BytesIO(_model(content, list(outputs), _finished(table, b"M001")))
-    if not classes:
+    if not files:
         return held.getvalue()
     with zipfile.ZipFile(held, "a") as archive:  # appended, so that its offsets count from the beginning of the file
-        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), as_lines(classes, LABELS_FILE))
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), text)
     return held.getvalue()
 
 
@@ -177,6 +220,10 @@ def _written_table(builder, table):
             builder.PrependInt8Slot(slot, int(v), 0)
         elif isinstance(v, np.int32):
             builder.PrependInt32Slot(slot, int(v), 0)
+        elif isinstance(v, np.uint32):
+            builder.PrependUint32Slot(slot, int(v), 0)
+        elif isinstance(v, np.float32):
+            builder.PrependFloat32Slot(slot, float(v), 0.0)
         else:
             builder.PrependUOffsetTRelativeSlot(slot, places[slot], 0)
     return builder.EndObject()

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import tensorflow as tf
 
-LOUDEST = 8.0  # of a sample: integers of 16 bits that were never divided are far beyond
 MASKED = "masked"  # key of a sample: float32 [n, 4], rectangles of its picture that training hides, see `covered`
 CROSSINGS, BETA = 10, 5.0  # zeros of the sinc on either side, and the shape of the window
 

@@ -78,12 +78,21 @@ class SeveralOfMany(Classes):
 
     def decode(self, raw, geometry):
         probabilities = self.probabilities(raw)
+        return {"probabilities": probabilities, "present": self.present(probabilities)}
+
+    def present(self, probabilities):
+        """float32 [B, K] -> int32 [B, K]: 1 where a class is on."""
         if self.top_k:
             likeliest = tf.math.top_k(probabilities, self.top_k).indices
-            present = tf.reduce_sum(tf.one_hot(likeliest, self.num_classes), -2)
-        else:
-            present = probabilities >= tf.constant(self.thresholds or (0.5,) * self.num_classes)
-        return {"probabilities": probabilities, "present": tf.cast(present, tf.int32)}
+            return tf.cast(tf.reduce_sum(tf.one_hot(likeliest, self.num_classes), -2), tf.int32)
+        return tf.cast(probabilities >= tf.constant(self.thresholds or (0.5,) * self.num_classes), tf.int32)
+
+    def deciding(self):
+        """`restore` in contract.json of a file that gives `probabilities` alone: what makes `present` of them. None:
+        more than probabilities decides.
+        """
+        how = {"top_k": self.top_k} if self.top_k else {"thresholds": self.thresholds or (0.5,) * self.num_classes}
+        return {"rule": "labels", "probabilities": "probabilities"} | how
 
     def probabilities(self, raw):
         """raw -> float32 [B, K]."""

@@ -10,9 +10,8 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.errors import SAYS, UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.ops import mel, sound
+from kerasvision.ops.sound_bounds import LOUDEST, LOUDEST_LINE, RATE_LINE, RATES
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input
-
-RATES = (1_000, 384_000)  # samples a second that a sound may have
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +125,8 @@ class AudioModel(Architecture):
             "resample": {"rule": "kaiser_sinc", "crossings": sound.CROSSINGS, "beta": sound.BETA},
             "placement": "start",
             "padding": 0,
+            "rates": list(RATES),
+            "loudest": LOUDEST,
             "picture": {
                 "frame": self.frame,
                 "hop": self.hop,
@@ -158,12 +159,12 @@ def _checks(audio, rate):
     loudest = tf.reduce_max(tf.abs(audio), 1)
     wrong = {
         "a sound has no samples; send at least one; samples:": (tf.size(audio) < 1, tf.shape(audio)[1:]),
-        f"the rate of a sound is {least} to {most} samples a second; seen:": (
+        f"{RATE_LINE}; seen:": (
             tf.reduce_any((rate < least) | (rate > most)),
             rate,
         ),
-        "samples of a sound are float32 in -1..1, and finite; divide integers by their largest; loudest:": (
-            ~tf.reduce_all(tf.abs(audio) <= sound.LOUDEST),  # of what is no number this is false, too
+        f"{LOUDEST_LINE}; loudest:": (
+            ~tf.reduce_all(tf.abs(audio) <= LOUDEST),  # of what is no number this is false, too
             loudest,
         ),
     }

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from kerasvision.api import load
 from kerasvision.cli.main import main
 from kerasvision.core.errors import said
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
+from kerasvision.systems.sound_windows import SoundWindows
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
 from tests.contract.cases import CASES
@@ -74,8 +76,8 @@ def test_the_same_in_python(run):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is no .wav file of PCM"),
-        (b"none of it" * 9, "is no .wav file of PCM"),
+        (b"", "is no .wav file: it is empty"),
+        (b"none of it" * 9, "is no .wav file: it has no head of one"),
         (None, "cannot be read: No such file"),
     ],
 )
@@ -100,3 +102,49 @@ def test_a_sound_beyond_what_the_graph_takes_is_told(run):
         assert said(raised.value).startswith(words)
     for rate in (1000, 384_000):
         assert np.isfinite(model({"audio": burst(0, 8000, 0.1)[None], "rate": np.int32([rate])})["probabilities"]).all()
+
+
+def test_windows_say_what_is_heard_when(run, capsys, tmp_path):
+    audio = np.concatenate([tone(500, 8000, 0.5), burst(0, 8000, 0.25)])
+    write_wav(tmp_path / "a.wav", audio, 8000)
+    assert main(["predict", run, str(tmp_path / "a.wav"), "--windows", "--json"]) == 0
+    (row,) = rows_of(capsys)
+    windows, model = row["prediction"]["windows"], load(run)
+    assert [(w["from_s"], w["to_s"]) for w in windows] == [(0.125 * n, 0.125 * n + 0.25) for n in range(5)]
+    held = np.round(audio * 32767) / 32768  # 16 bits
+    every = [model({"audio": np.float32(held[None, 1000 * n :][:, :2000]), "rate": [8000]}) for n in range(5)]
+    every = np.concatenate([one["probabilities"] for one in every])
+    for found, expected in zip((*windows, row["prediction"]), (*every, every.mean(0)), strict=True):
+        assert {r["index"]: pytest.approx(r["score"], abs=1e-5) for r in found["top"]} == dict(enumerate(expected))
+    assert main(["predict", run, str(tmp_path / "a.wav"), "--windows", "--hop", "0.25"]) == 0
+    seen = capsys.readouterr()
+    assert "0.00 to " in seen.out and "0.75 s" in seen.out and "are heard" not in seen.err
+    values = SoundWindows(model, 0.25).predict((audio, 8000)).values
+    assert values["probabilities"].shape == (3, 2) and values["to_s"].tolist() == [0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--hop", "0.1"], "--hop is of --windows; add it"),
+        (["--windows", "--hop", "0"], "a hop of 0 s; allowed: 0.01 to 0.25, what the model hears at once"),
+        (["--windows", "--max-risk", "0.1"], "--windows does not go with --max-risk"),
+    ],
+)
+def test_what_does_not_go_with_windows_is_one_line(run, words, line, capsys, tmp_path):
+    write_wav(tmp_path / "a.wav", tone(500, 8000, 0.3), 8000)
+    assert main(["predict", run, str(tmp_path / "a.wav"), *words]) == 2
+    seen = capsys.readouterr()
+    assert line in seen.err and "Traceback" not in seen.err
+
+
+def test_a_sound_is_drawn_with_what_is_heard_when(run, capsys, tmp_path):
+    for name, lasts in (("a", 0.4), ("b", 0.7)):
+        write_wav(tmp_path / f"{name}.wav", tone(900, 8000, lasts), 8000)
+    words = ["predict", run, str(tmp_path / "a.wav"), str(tmp_path / "b.wav"), "--draw", str(tmp_path / "drawn.png")]
+    assert main([*words, "--windows"]) == 0
+    seen = capsys.readouterr()
+    assert f"drawn: {tmp_path / 'drawn.png'}\n" in seen.err
+    with Image.open(tmp_path / "drawn.png") as picture:
+        levels = np.asarray(picture.convert("L"))
+    assert (levels > 200).mean() > 0.005 and (levels < 30).mean() > 0.1  # a bright line, and dark beside it

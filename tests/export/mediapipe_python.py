@@ -23,11 +23,18 @@ import mediapipe as mp
 import numpy as np
 
 task, model, images = sys.argv[1:]
-vision = mp.tasks.vision
-options = getattr(vision, task + "Options")(base_options=mp.tasks.BaseOptions(model_asset_path=model))
+kind = mp.tasks.audio if task == "AudioClassifier" else mp.tasks.vision
+options = getattr(kind, task + "Options")(base_options=mp.tasks.BaseOptions(model_asset_path=model))
 answers = {}
-with getattr(vision, task).create_from_options(options) as run:
+with getattr(kind, task).create_from_options(options) as run:
     for name, pixels in np.load(images).items():
+        if task == "AudioClassifier":
+            sound = mp.tasks.components.containers.AudioData.create_from_array(pixels, float(name.split("@")[1]))
+            answers[name] = []
+            for found in run.classify(sound):
+                scores = {c.category_name: c.score for c in found.classifications[0].categories}
+                answers[name].append({"ms": found.timestamp_ms, "scores": scores})
+            continue
         image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
         if task == "ImageClassifier":
             rows = run.classify(image).classifications[0].categories
@@ -73,7 +80,8 @@ def _made():
 
 
 def mediapipe_answers(task, model, images, folder):
-    """What MediaPipe's task says of images, name -> rows. images: name -> uint8 [H, W, 3]. folder: to write them to."""
+    """What MediaPipe's task says of images, name -> rows. images: name -> uint8 [H, W, 3], of sounds `name@rate` ->
+    float32 [N]. folder: to write them to."""
     python = mediapipe_python()
     np.savez(folder / "images.npz", **images)
     call = [python, "-c", PROGRAM, task, str(model), str(folder / "images.npz")]

@@ -1,5 +1,6 @@
 """How the page prepares pictures in JavaScript, against TensorFlow's graph, Pillow and closed forms. Under node."""
 
+import gzip
 import io
 
 import numpy as np
@@ -159,6 +160,13 @@ def test_tags_are_found_in_every_form_and_damaged_ones_count_for_nothing():
     assert called(("decoding.js", "orientationOf", cut), ("decoding.js", "orientationOf", cut[:12])) == [6, 1]
     (no,) = called(("decoding.js", "kindOf", np.frombuffer(b"no picture", np.uint8)))
     assert "no JPEG, PNG" in no["error"]
+
+
+def test_what_is_compressed_is_unpacked_and_what_a_browser_has_unpacked_stays():
+    whole = np.frombuffer(b"\0asm" + bytes(range(256)) * 99, np.uint8)
+    packed = np.frombuffer(gzip.compress(whole.tobytes()), np.uint8)
+    for held in called(("packed.js", "inflated", packed), ("packed.js", "inflated", whole)):
+        np.testing.assert_array_equal(held, whole)
 
 
 def test_modules_and_functions_are_short():

@@ -13,16 +13,16 @@ from kerasvision.data.augment.base import BatchAugmentation
 from kerasvision.data.augmenting import augmented, check_augmentations
 from kerasvision.data.partners import canvas_of, partner_count, partner_stream, partners_of
 from kerasvision.data.pipeline import stream_seed
+from kerasvision.data.spectrograms import spectrogram
 from kerasvision.drawing import pictures
 from kerasvision.drawing.letters import font
 from kerasvision.drawing.showing.base import side_by_side
-from kerasvision.ops import mel, sound
 from kerasvision.ops.dense import IGNORE
 from kerasvision.ops.sound import MASKED
 
 TILE_PX = 176
 CAPTION_PX = 18
-BANDS = 40  # of a sound's picture
+BANDS, FRAME_S = 40, 0.032  # of a sound's picture
 _GAP_PX = 6
 _IGNORED = (128, 128, 128)  # no color of a class
 
@@ -121,27 +121,13 @@ def _flat(sample):
     if within := [held["image"] for held in sample.values() if isinstance(held, dict)]:
         return {k: v for k, v in sample.items() if not isinstance(v, dict)} | {"image": side_by_side(within)}
     if "audio" in sample:
-        return sample | {"image": _spectrogram(sample["audio"], int(sample["rate"]), sample.get(MASKED))}
+        held = spectrogram(sample["audio"], int(sample["rate"]), TILE_PX, BANDS, FRAME_S, sample.get(MASKED))
+        return sample | {"image": held}
     if "volume" not in sample:
         return sample
     volume, mask = sample["volume"], sample.get("mask")
     at = len(volume) // 2 if mask is None else pictures.shown_slice((mask > 0) & (mask != IGNORE))
     return sample | {"image": pictures.as_rgb(volume[at][::-1])} | ({} if mask is None else {"mask": mask[at][::-1]})
-
-
-def _spectrogram(audio, rate, masked):
-    """uint8 [h, w, 3] of float32 [N]: moments from left to right, bands from low to high, as loud as the sound is from
-    80 dB below its loudest. masked: rectangles that are hidden, or None.
-    """
-    frame = 2 * max(8, round(0.016 * rate))
-    audio = np.pad(audio, [0, max(0, frame - len(audio))])
-    hop = max(1, (len(audio) - frame) // TILE_PX)
-    weights = mel.filters(rate, frame, BANDS, 0.0, rate / 2, "htk")
-    held = mel.decibels(tf.constant(audio[None]), weights, frame, hop).numpy()[0]
-    held = np.clip((held - held.max()) / 80.0 + 1.0, 0.0, 1.0)
-    if masked is not None:
-        held *= 1.0 - sound.covered(tf.constant(masked[None]), *held.shape).numpy()[0]
-    return pictures.as_rgb(np.uint8(255 * held.T[::-1]))
 
 
 def _tile(sample, classes):

@@ -9,6 +9,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import input_kinds
 from kerasvision.data.kinds.base import InputKind
 from kerasvision.data.sounds import SUFFIXES, read_sound
+from kerasvision.data.spectrograms import Heard
 
 
 @input_kinds.register("audio")
@@ -33,7 +34,8 @@ class AudioInput(InputKind):
             samples = samples.astype(np.float32)
         else:
             samples, rate = read_sound(item)
-        return {key: samples} | {k: inputs[k].spec.dtype.as_numpy_dtype(rate) for k in beside}, None
+        heard = None if rate is None else Heard(samples, int(rate))
+        return {key: samples} | {k: inputs[k].spec.dtype.as_numpy_dtype(rate) for k in beside}, heard
 
     def statistics(self, value):
         return (

@@ -28,7 +28,8 @@ class InputKind(Component):
     def read(self, item, inputs):
         """What a user gives -> ({key: numpy array of one example, without batch axis}, what there is to be drawn on).
 
-        item: a path, or what `what` says. The second is uint8 [H, W, 3], a `data.volumes.Volume`, or None. Raises
+        item: a path, or what `what` says. The second is uint8 [H, W, 3], a `data.volumes.Volume`, a
+        `data.spectrograms.Heard`, or None. Raises
         KerasVisionError, one line.
         """
 

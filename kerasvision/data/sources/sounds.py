@@ -27,7 +27,8 @@ class Sounds(Source):
 
     path: a folder with a folder of sounds a class (they may lie deeper), or with folders train, val and test of such;
     or a CSV with the columns file (relative to it) and label, and where wanted split and group (a speaker, a recording:
-    never in two splits). A sound is .wav (PCM of 8, 16 or 32 bits), or with the extra `audio` .flac, .ogg or .mp3.
+    never in two splits). A sound is .wav (PCM of 8 to 32 bits, or floats), or with the extra `audio` .flac,
+    .ogg or .mp3.
     classes: names in order; (): the sorted labels or folders. least_seconds: shorter sounds are left out, and counted.
 
     A split without a sound is cut out of training, stratified by class; validation_fraction, test_fraction, seed and

@@ -51,8 +51,8 @@ class Showing(abc.ABC):
         return ""
 
     def view(self, read, name, prediction, described, classes):
-        """A `View`. read: uint8 [H, W, 3]; a volume with `array` [D, H, W, C]; {key: one of them} of several inputs;
-        None. prediction: its arrays, without batch axis. classes: names.
+        """A `View`. read: uint8 [H, W, 3]; a volume with `array` [D, H, W, C]; a sound with `picture()`; {key: one of
+        them} of several inputs; None. prediction: its arrays, without batch axis. classes: names.
         """
         caption = name.rsplit("/", 1)[-1] + self.note(described)
         return View(drawn_on(read), self.title(described), caption, tuple(self.marks(described)))
@@ -72,14 +72,16 @@ class JsonShowing(Showing):
 
 
 def drawn_on(read):
-    """uint8 [H, W, 3] of what was read, or None: a volume's middle slice, anterior at the top; of several inputs those
-    that can be seen, side by side.
+    """uint8 [H, W, 3] of what was read, or None: a volume's middle slice, anterior at the top; a sound's `picture()`;
+    of several inputs those that can be seen, side by side.
     """
     if isinstance(read, dict):
         seen = [image for image in map(drawn_on, read.values()) if image is not None]
         return side_by_side(seen) if seen else None
     if read is None or isinstance(read, np.ndarray):
         return read
+    if hasattr(read, "picture"):
+        return read.picture()
     return as_rgb(read.array[len(read.array) // 2][::-1])
 
 

@@ -1,5 +1,10 @@
 """Classes with their scores: the best few, or all that hold."""
 
+import dataclasses
+
+import numpy as np
+
+from kerasvision.drawing.pictures import Mark, color_of
 from kerasvision.drawing.showing.base import Showing
 
 TOP = 3  # of the best classes, in words
@@ -25,8 +30,25 @@ class ClassesShowing(Showing):
     def title(self, described):
         return "\n".join(f"{r['label']}  {r['score']:.2f}" for r in described[self._key][:TOP]) or "nothing"
 
+    def view(self, read, name, prediction, described, classes):
+        view = super().view(read, name, prediction, described, classes)
+        if view.image is None or "heard" not in described:
+            return view
+        return dataclasses.replace(view, marks=tuple(_stretches(described, *view.image.shape[:2])))
+
     def rows(self, described):
         return [dict(row) for row in described[self._key]]
+
+
+def _stretches(described, height, width):
+    """A `Mark` of each stretch of a sound in which the same class is heard. Neighbors overlap, and are parted in the
+    middle of that.
+    """
+    rows, scale = described["heard"], width / described["windows"][-1]["to_s"]
+    middles = [(a["to_s"] + b["from_s"]) / 2 for a, b in zip(rows, rows[1:], strict=False)]
+    borders = [rows[0]["from_s"], *middles, rows[-1]["to_s"]]
+    for row, start, end in zip(rows, borders, borders[1:], strict=False):
+        yield Mark(np.array([start * scale, 0, end * scale, height]), row["label"], color_of(row["index"]))
 
 
 def _set(described):

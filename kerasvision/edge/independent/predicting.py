@@ -248,9 +248,21 @@ def _class_map(rule, outputs, geometry):
     return found
 
 
+def _labels(rule, outputs, geometry):
+    """Which classes are on: the likeliest, of equal ones the first, or those that reach their thresholds."""
+    probabilities = outputs[rule["probabilities"]]
+    if "top_k" in rule:
+        present = np.zeros(probabilities.shape, np.int32)
+        present[np.argsort(-probabilities, kind="stable")[: rule["top_k"]]] = 1
+    else:
+        present = (probabilities >= np.float32(rule["thresholds"])).astype(np.int32)
+    return {"probabilities": probabilities, "present": present}
+
+
 RULES = {
     "none": lambda rule, outputs, geometry: dict(outputs),
     "boxes": _boxes,
     "quads": _quads,
     "class_map": _class_map,
+    "labels": _labels,
 }

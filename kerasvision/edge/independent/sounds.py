@@ -2,6 +2,8 @@
 
 import numpy as np
 
+BLOCK = 4096  # outputs at a time
+
 
 def fit_sound(audio, rate, rules):
     """float32 [N] at `rate` samples a second -> float32 [samples]: its beginning, with zeros behind a shorter one."""
@@ -24,11 +26,13 @@ def resample(audio, given, wanted, rule, most):
     filtered = np.sinc(away / larger) * np.kaiser(len(away), rule["beta"])
     filtered *= up / filtered.sum()
     count = min(most, -(-len(audio) * up // down))
-    found = np.zeros(count)
-    for number in range(count):
-        place = number * down
-        first = max(0, -((crossings * larger - place) // up))
-        last = min(len(audio) - 1, (place + crossings * larger) // up)
-        near = np.arange(first, last + 1)
-        found[number] = audio[near] @ filtered[place - near * up + crossings * larger]
+    reach, found = crossings * larger, np.zeros(count)
+    held = np.pad(audio, reach // up + 1)  # what is beyond either end counts as 0
+    near = np.arange(-(reach // up), reach // up + 2)
+    for begin in range(0, count, BLOCK):
+        place = np.arange(begin, min(begin + BLOCK, count))[:, None] * down
+        at = place // up + near
+        away = reach + place - at * up
+        counts = np.where((away >= 0) & (away < len(filtered)), filtered[np.clip(away, 0, len(filtered) - 1)], 0)
+        found[begin : begin + BLOCK] = (held[at + reach // up + 1] * counts).sum(1)
     return found

@@ -1,13 +1,15 @@
 """The ladder: what is tried for an int8 file that must not lose more than a bound, the cheapest first.
 
 Equalization across layers, bias correction, calibration images that cover the others, other ranges, the least set of
-layers in float, and float16. Each rung is judged on the validation split and what helped is kept for the next. The
-smallest file wins whose metric keeps the bound with the whole 95 % interval of its change.
+layers in float, float16, and where it may train a run with rounding in its graph (`learning.py`). Each rung is judged
+on the validation split and what helped is kept for the next. The smallest file wins whose metric keeps the bound with
+the whole 95 % interval of its change.
 """
 
 import dataclasses
 import hashlib
 import math
+import typing
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import splits_of, thinned
@@ -20,6 +22,7 @@ from kerasvision.inference.evaluation import as_numpy
 
 SPEC = "tflite:int8"
 RANKED_ON = 64  # examples on which single layers are ranked
+HINT = "quantization-aware training may help: --qat FOLDER"
 REGROWN = 16  # layers of a set, the least harmful, that are tried in integers again
 
 
@@ -51,20 +54,33 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """A file that was tried: its spec, its `Plan`, the way of choosing calibration images, its `Trial` and its sum."""
+    """A file that was tried: its spec, its `Plan`, the way of choosing calibration images, its `Trial` and its sum.
+    learned: of a run with rounding in its graph, which has learned its ranges.
+    """
 
     spec: str
     plan: Plan
     calibration: str
     trial: object
     sha256: str
+    learned: bool = False
+
+    @property
+    def steps(self):
+        """What was done: the steps of the plan, or `qat`."""
+        return ("qat",) if self.learned else self.plan.steps()
+
+    @property
+    def is_whole(self):
+        """Whether all of its layers are in integers."""
+        return self.spec == SPEC and not self.plan.floats
 
     def to_json(self, target, front):
         """Its row in contract.json. front: whether no other attempt is better in all that counts."""
         held = self.trial
         return {
             "kind": self.spec,
-            "steps": list(self.plan.steps()),
+            "steps": list(self.steps),
             "calibration": self.calibration,
             "change": held.agreement["metric_change"],
             "interval": held.agreement["metric_change_interval"],
@@ -79,21 +95,30 @@ class Attempt:
 @dataclasses.dataclass(frozen=True)
 class Repaired:
     """What the ladder ends with. exporter: of the chosen file. calibration: see `export.calibration`. record: for
-    contract.json. sha256: of the chosen file, which a replay must have.
+    contract.json. sha256: of the chosen file, which a replay must have. learned: the `Trained` run with rounding in its
+    graph that the file is of; None: the run that was given.
     """
 
     exporter: TFLite
     calibration: str
     record: dict
     sha256: str
+    learned: typing.Any = None
+
+    @property
+    def is_whole(self):
+        """Whether all layers of the chosen file are in integers."""
+        return self.exporter.spec == SPEC and not any(step.startswith("float=") for step in self.exporter.repair)
 
 
-def repair(trained, target, limit=None, tell=None):
+def repair(trained, target, limit=None, tell=None, learn=None):
     """The `Repaired` of a `Trained` model for a `Target`.
 
-    limit: at most so many validation examples. tell: called with each `Attempt` as it comes. Raises
-    UsageError where there are no validation examples, or too few to tell whether any file keeps the bound;
-    KerasVisionError, with the best that was found and what it costs, where no file is known to keep it.
+    limit: at most so many validation examples. tell: called with each `Attempt` as it comes. learn: called without
+    arguments where no file of integers alone keeps the bound; it gives a `Trained` model with rounding in its graph, or
+    None where there can be none, and its file is judged against `trained` like the others. Raises UsageError where
+    there are no validation examples, or too few to tell whether any file keeps the bound; KerasVisionError, with the
+    best that was found and what it costs, where no file is known to keep it.
     """
     splits = splits_of(trained.recipe, "train", "validation")
     served = trained.served()
@@ -107,7 +132,10 @@ def repair(trained, target, limit=None, tell=None):
         )
     ladder = Ladder(served, splits, target, trials, tell)
     ladder.climb(lambda: _trials(trained, served, splits, "ranking", None))
-    return ladder.chosen()
+    learned = learn() if learn is not None and not ladder.has_whole() else None
+    if learned is not None:
+        ladder.add_learned(learned.served())
+    return ladder.chosen(learned, HINT if learn is None else "")
 
 
 def _trials(trained, served, splits, name, limit):
@@ -136,6 +164,14 @@ class Ladder:
         if self._target.size_bytes is None or best.trial.size_bytes < self._target.size_bytes:  # floats only add bytes
             self._spare(best, ranking())
         self._add("tflite:float16", Plan(), "every", convert(self._served, "float16", "mixed", ()))
+
+    def has_whole(self):
+        """Whether a file of integers alone keeps the target."""
+        return any(a.is_whole and self._target.keeps(a.trial) for a in self.attempts)
+
+    def add_learned(self, served):
+        """Judge the file of a model with rounding in its graph, which needs no calibration."""
+        self._add(SPEC, Plan(), "every", convert(served, "int8", "mixed", ()), learned=True)
 
     def _shaped(self, best):
         """The best attempt with all layers in integers; the first that keeps the target ends the search."""
@@ -175,14 +211,17 @@ class Ladder:
             less = [other for other in held if other != name]
             held = less if self._target.keeps(tried(less).trial) else held
 
-    def chosen(self):
-        """The `Repaired` of the smallest file that keeps the target. Raises KerasVisionError where none does."""
+    def chosen(self, learned=None, hint=""):
+        """The `Repaired` of the smallest file that keeps the target. learned: the `Trained` model of `add_learned`.
+        Raises KerasVisionError where none does. hint: what it says then.
+        """
         kept = [a for a in self.attempts if self._target.keeps(a.trial)]
         if not kept:
-            raise KerasVisionError(self._no())
+            raise KerasVisionError(self._no(hint))
         best = min(kept, key=lambda a: a.trial.size_bytes)
         exporter = dataclasses.replace(from_spec(best.spec), repair=best.plan.steps())
-        return Repaired(exporter, best.calibration, self._record(best), best.sha256)
+        of = learned if best.learned else None
+        return Repaired(exporter, best.calibration, self._record(best), best.sha256, of)
 
     def front(self):
         """The attempts than which no other is as small, as fast and as good, and better in one of these."""
@@ -192,7 +231,7 @@ class Ladder:
     def _record(self, best):
         front, target = self.front(), self._target
         return {
-            "steps": list(best.plan.steps()),
+            "steps": list(best.steps),
             "calibration": best.calibration,
             "target": {"drop": target.drop, "size_bytes": target.size_bytes, "latency_ms": target.latency_ms},
             "split": self._trials.split_name,
@@ -201,14 +240,14 @@ class Ladder:
             "attempts": [a.to_json(target, a in front) for a in self.attempts],
         }
 
-    def _no(self):
+    def _no(self, hint):
         """One line: the best that was found, what it costs, and what would help."""
         held, metric = self._target, self._trials.metric
         may = [a for a in self.attempts if held.may_keep(a.trial)]
         best = max(may or [a for a in self.attempts if held.fits(a.trial)] or self.attempts, key=_rank)
         low, high = best.trial.low, best.trial.high
         about = (
-            f"{' '.join((best.spec, *best.plan.steps()))} changes {metric} by {best.trial.change:+.4f} "
+            f"{' '.join((best.spec, *best.steps))} changes {metric} by {best.trial.change:+.4f} "
             f"({low:+.4f} to {high:+.4f}), with {best.trial.size_bytes} bytes and {best.trial.latency_ms:.2f} ms"
         )
         if may and math.isfinite(needed := best.trial.needed(held.drop)):
@@ -216,7 +255,8 @@ class Ladder:
                 f"nothing was exported: {self._trials.size} validation examples are too few to tell whether a file "
                 f"keeps --max-drop {held.drop:g}, about {needed} would; the best: {about}"
             )
-        return f"nothing was exported: none of {len(self.attempts)} files keeps the target; the best: {about}"
+        none = f"nothing was exported: none of {len(self.attempts)} files keeps the target; the best: {about}"
+        return f"{none}; {hint}" if hint else none
 
     def _shop(self, calibration):
         if calibration not in self._shops:
@@ -225,16 +265,18 @@ class Ladder:
         return self._shops[calibration]
 
     def _try(self, plan, calibration):
-        known = [a for a in self.attempts if (a.spec, a.plan, a.calibration) == (SPEC, plan, calibration)]
+        known = [
+            a for a in self.attempts if (a.spec, a.plan, a.calibration) == (SPEC, plan, calibration) and not a.learned
+        ]
         if known:
             return known[0]
         shop = self._shop(calibration)
         plain = () if plan.steps() else (convert(self._served, "int8", "mixed", self._inputs[calibration]),)
         return self._add(SPEC, plan, calibration, *plain or (shop.made(plan),))
 
-    def _add(self, spec, plan, calibration, content):
+    def _add(self, spec, plan, calibration, content, learned=False):
         digest = hashlib.sha256(content).hexdigest()
-        self.attempts.append(Attempt(spec, plan, calibration, self._trials.of(content), digest))
+        self.attempts.append(Attempt(spec, plan, calibration, self._trials.of(content), digest, learned))
         if self._tell:
             self._tell(self.attempts[-1])
         return self.attempts[-1]

@@ -1,5 +1,5 @@
-"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier, ImageSegmenter or ImageEmbedder loads, on
-phones, on the web, in Python.
+"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier, ImageSegmenter, ImageEmbedder or
+AudioClassifier loads, on phones, on the web, in Python.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
+from kerasvision.data.class_names import as_lines
 from kerasvision.export import metadata
 from kerasvision.export.base import Exporter
 from kerasvision.export.targets import tflite
@@ -19,11 +20,13 @@ from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.nms import tflite_boxes, with_area
 
 DETECTOR, CLASSIFIER, SEGMENTER, EMBEDDER = "ObjectDetector", "ImageClassifier", "ImageSegmenter", "ImageEmbedder"
-# all that a prediction holds -> the task of MediaPipe that says the same
+HEARER = "AudioClassifier"
+# all that a prediction of a picture holds -> the task of MediaPipe that says the same
 TASKS = {
     ("boxes_xyxy", "count", "labels", "scores"): DETECTOR,
     ("confidence", "mask"): SEGMENTER,
     ("probabilities",): CLASSIFIER,
+    ("present", "probabilities"): CLASSIFIER,
     ("embedding",): EMBEDDER,
 }
 PROMISED = {"in_set", "may_be", "least_probability", "outer_xyxy", "outer_count"}  # outputs that no task has
@@ -39,7 +42,9 @@ class MediaPipe(Exporter):
     TFLite_Detection_PostProcess, which suppresses, and gives what that gives: `location` [1, D, 4] (top, left, bottom,
     right in parts of the image's sides), `category`, `score` [1, D] and `count` [1], float32. A classifier's gives
     `probabilities` [1, K], a segmenter's `probabilities` [1, h, w, K], an embedder's `embedding` [1, D], of length 1:
-    leave `l2_normalize` off. quantize: as in `tflite`; the operator and its boxes stay float32.
+    leave `l2_normalize` off. Of several labels an image the file has each class's threshold, so that MediaPipe gives
+    those that are on, with their probabilities, and no others (of `top_k`, set max_results). A classifier of sounds
+    takes float32 samples [1, N] at the model's rate. quantize: as in `tflite`; the operator and its boxes stay float32.
 
     What MediaPipe does around the file (seen of mediapipe 0.10.21 and 1.2.2 on a processor):
     - It stretches photographs to the graph's size, whatever their sides. Train with resize="stretch", or have the app
@@ -51,6 +56,8 @@ class MediaPipe(Exporter):
       enlarged as `predict` does it. The category mask, uint8, is the likeliest class of probabilities enlarged from
       corner to corner (the first and last pixels of both lie on each other): near an edge it is another than that of
       the confidence masks.
+    - It resamples sounds by a filter of its own, parts a recording into stretches of the model's length one behind the
+      other, fills up the last one with silence, and answers each with the time of its beginning.
     - It asks a segmenter once: no windows, no mirrored images (`flips`), as the certificate's measurement has them.
 
     So photographs that the app has brought to the graph's size are segmented as by `predict`: on ten of them 100 % of
@@ -94,17 +101,21 @@ class MediaPipe(Exporter):
         """The bytes of the file for a `Job`."""
         arch = job.served.arch
         task = task_of(arch)
-        predict = detector(job.served) if task == DETECTOR else None
+        making = {DETECTOR: detector, CLASSIFIER: labels if "present" in arch.outputs else None}.get(task)
+        predict = making(job.served) if making else None
         content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
-        image = metadata.image_input(_pixels(arch))
-        return metadata.pack(content, about, image, *_answers(task), () if task == EMBEDDER else job.served.classes)
+        heard = task == HEARER
+        taken = metadata.audio_input(_samples(arch), arch.rate) if heard else metadata.image_input(_pixels(arch))
+        return metadata.pack(content, about, taken, *_answers(task, arch), _files(task, arch, job.served.classes))
 
     def exact(self, path, job):
         return exact_of(self, path, job)
 
     def open(self, path, arch):
-        return DetectorRunner(path, arch) if task_of(arch) == DETECTOR else tflite.TFLiteRunner(path, arch)
+        if task_of(arch) == DETECTOR:
+            return DetectorRunner(path, arch)
+        return LabelsRunner(path, arch) if "present" in arch.outputs else tflite.TFLiteRunner(path, arch)
 
     def look_inside(self, path, graph):
         return self._plain.look_inside(path, graph)
@@ -136,22 +147,44 @@ class MediaPipe(Exporter):
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
     task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
+    if list(takes) == ["audio"] and tuple(arch.outputs) == ("probabilities",):
+        return HEARER
     if TASKS.get(tuple(sorted(arch.outputs.keys() - PROMISED))) and arch.outputs.keys() & PROMISED:
         raise KerasVisionError(
             f"mediapipe: no task of MediaPipe gives what {arch.registered_name} promises "
             f"({', '.join(k for k in arch.outputs if k in PROMISED)}); export tflite, or without the promise: "
             f"--set model.{arch.calibrates[-1]}.coverage=0"
         )
+    if "present" in arch.outputs and hasattr(arch, "deciding") and arch.deciding() is None:
+        raise KerasVisionError(
+            f"mediapipe: {arch.registered_name} chooses a whole set of labels, and MediaPipe one label after another; "
+            "export tflite"
+        )
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
             f"mediapipe: {arch.registered_name} is neither a detector, a classifier, a segmenter nor an embedder of "
-            "photos: it "
+            "photos, nor a classifier of sounds: it "
             f"takes {', '.join(takes)} and gives {', '.join(arch.outputs)}; export tflite, which takes any"
         )
     return task
 
 
-def _answers(task):
+def _files(task, arch, classes):
+    """{name: text} of what the metadata name."""
+    if task == EMBEDDER:
+        return {}
+    held = {metadata.LABELS_FILE: as_lines(classes, metadata.LABELS_FILE)}
+    if _thresholds(arch):
+        held[metadata.CALIBRATION_FILE] = metadata.calibration_lines(_thresholds(arch))
+    return held
+
+
+def _thresholds(arch):
+    """Those of an architecture whose labels they decide; () of others."""
+    return arch.deciding().get("thresholds", ()) if "present" in arch.outputs else ()
+
+
+def _answers(task, arch):
     """(the signature's key of an output -> its table, other fields of the subgraph) of the file."""
     if task == DETECTOR:
         return dict(zip(DETECTIONS, metadata.detection_outputs(), strict=True)), metadata.detection_groups()
@@ -161,7 +194,18 @@ def _answers(task):
         return {
             "embedding": metadata.numbers_output("feature", "A vector of length 1; alike photos, small angles.")
         }, {}
-    return {"probabilities": metadata.probabilities_output()}, {}
+    decided = metadata.labels_output() if _thresholds(arch) else metadata.probabilities_output()
+    if "present" in arch.outputs and not _thresholds(arch):
+        decided[metadata.TENSOR_DESCRIPTION] += f" The {arch.top_k} likeliest are on: set max_results={arch.top_k}."
+    return {"probabilities": decided}, {}
+
+
+def _samples(arch):
+    """What the file says of its input of sound."""
+    return (
+        f"{arch.samples} samples of one channel at {arch.rate} Hz, in -1..1. MediaPipe resamples others by a filter of "
+        "its own, and parts a longer recording into stretches that do not overlap."
+    )
 
 
 def _pixels(arch):
@@ -190,6 +234,19 @@ def detector(served):
         return dict(zip(DETECTIONS, found, strict=True))
 
     return served.fixed(decode=decode)
+
+
+def labels(served):
+    """A tf.function of one example's prepared inputs -> `probabilities` alone, the one output that MediaPipe reads."""
+    return served.fixed(decode=lambda raw: {"probabilities": served.arch.probabilities(raw)})
+
+
+class LabelsRunner(tflite.TFLiteRunner):
+    """A `Runner` that says which classes are on, as MediaPipe does by the thresholds in the file."""
+
+    def infer(self, inputs):
+        found = super().infer(inputs)
+        return found | {"present": self.arch.present(tf.constant(found["probabilities"])).numpy()}
 
 
 class DetectorRunner(tflite.TFLiteRunner):

@@ -90,6 +90,9 @@ class LabelPowerset(SeveralOfManyImages):
             "present": tf.cast(tf.gather(members, tf.argmax(raw["logits"], -1)), tf.int32),
         }
 
+    def deciding(self):
+        return None  # a whole set of labels is chosen
+
     def class_scores(self, raw):
         """Of the sum of the probabilities of all combinations that hold a label, without rounding where it is sure."""
         held = tf.constant(self._members() > 0)

@@ -1,7 +1,8 @@
 // A .tflite in LiteRT.js, on the processor: what it takes and gives, and how to ask it.
 
+import { inflated } from "./packed.js";
 import { EdgeError } from "./tensors.js";
-import { Tensor, loadAndCompile, loadLiteRt } from "./runtime/index.js";
+import { Tensor, loadAndCompile, loadLiteRt, supportsFeature } from "./runtime/index.js";
 
 const SIGNATURE = "serving_default"; // the one that predicts
 const IDENTIFIER = "TFL3"; // bytes 4 to 8 of every .tflite: the FlatBuffer's file identifier
@@ -11,9 +12,14 @@ const PLACE = new URL("./runtime/", import.meta.url).href;
 
 let loaded; // the runtime, once for all files
 
-// LiteRT.js looks for its .wasm beside the worker's script unless it is told where it is.
-function load() {
-  globalThis.Module = { locateFile: (name) => PLACE + name };
+// LiteRT.js is handed its .wasm, which it would fetch as it is; the folder has it compressed.
+async function load() {
+  const form = (await supportsFeature("relaxedSimd")) ? "" : "compat_"; // as LiteRT.js chooses of the two
+  const name = `litert_wasm_${form}internal.wasm.gz`;
+  const response = await fetch(PLACE + name);
+  if (!response.ok) throw new Error(`runtime/${name} is not there (${response.status})`);
+  const wasmBinary = await inflated(new Uint8Array(await response.arrayBuffer()));
+  globalThis.Module = { locateFile: (file) => PLACE + file, wasmBinary };
   return loadLiteRt(PLACE);
 }
 

@@ -1,0 +1,45 @@
+"""Pictures of sounds: where a tone lies by the formula of pitch, and where stretches lie in time."""
+
+import numpy as np
+import pytest
+
+from kerasvision.data.spectrograms import SHOWN_BANDS, SHOWN_PX, Heard
+from kerasvision.drawing.showing.base import drawn_on
+from kerasvision.drawing.showing.classes import ClassesShowing
+from tests.data.drawn_sounds import burst, tone
+
+
+@pytest.mark.parametrize("hz", [250, 1000, 3000])
+def test_a_tone_is_a_bright_line_at_its_pitch(hz):
+    """The HTK Book, equation 5.13: 64 centers between 0 and 4 kHz, equally far apart; low ones stand at the bottom."""
+    pitch = lambda f: 2595 * np.log10(1 + f / 700)  # noqa: E731
+    band = pitch(hz) / pitch(4000) * (SHOWN_BANDS + 1) - 1
+    picture = Heard(tone(hz, 8000, 2.0), 8000).picture()
+    assert picture.shape[0] == SHOWN_BANDS and SHOWN_PX <= picture.shape[1] <= SHOWN_PX + 20
+    rows = picture[..., 0].argmax(0)
+    assert (np.abs(SHOWN_BANDS - 1 - rows - band) <= 0.75).all() and picture.max() == 255
+
+
+def test_silence_is_black_and_a_sound_begins_where_it_begins():
+    audio = np.concatenate([np.zeros(8000, np.float32), burst(0, 8000, 1.0)])
+    lit = Heard(audio, 8000).picture()[..., 0].mean(0) > 100
+    begins = np.flatnonzero(lit)[0] / len(lit)
+    assert not lit[: int(0.45 * len(lit))].any() and lit[int(0.55 * len(lit)) :].all() and abs(begins - 0.5) < 0.03
+
+
+def test_short_sounds_and_those_without_samples():
+    assert Heard(tone(500, 8000, 0.01), 8000).picture().shape[0] == SHOWN_BANDS
+    assert drawn_on(Heard(np.zeros(0, np.float32), 8000)) is None
+
+
+def test_stretches_are_marked_where_they_are_heard():
+    """Two that overlap from 3 to 4 s of 5 are parted at 3.5 s."""
+    rows = [("q", 0.0, 4.0, 0), ("l", 3.0, 5.0, 1)]
+    described = {"top": [{"label": "q", "index": 0, "score": 0.6}], "windows": [{"from_s": 3.0, "to_s": 5.0}]}
+    described["heard"] = [{"label": n, "from_s": a, "to_s": b, "index": i, "score": 0.9} for n, a, b, i in rows]
+    read = np.zeros((10, 500, 3), np.uint8)
+    view = ClassesShowing("top").view(read, "a.wav", {}, described, ("q", "l"))
+    assert [(m.text, m.box_xyxy.tolist()) for m in view.marks] == [("q", [0, 0, 350, 10]), ("l", [350, 0, 500, 10])]
+    assert ClassesShowing("top").view(None, "a.wav", {}, described, ("q", "l")).marks == ()
+    del described["heard"]
+    assert ClassesShowing("top").view(read, "a.wav", {}, described, ("q", "l")).marks == ()
