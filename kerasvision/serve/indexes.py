@@ -1,12 +1,12 @@
 """Indexes beside the models: pictures are embedded by a served model, and the nearest of an index are the answer.
 
-`POST /v1/indexes/NAME:search` takes pictures as `:predict` does. Every version of the model is first asked about the
-pictures that the index knows its embedder by (`systems.index`), so that another embedder's vectors are never compared.
+`POST /v1/indexes/NAME:search` takes pictures as `:predict` does, or texts. Every version of the model is first asked
+about the pictures that the index knows its embedder by (`systems.index`), so that another embedder's vectors are never
+compared.
 """
 
 import contextlib
 import dataclasses
-import io
 import json
 import pathlib
 import re
@@ -14,16 +14,15 @@ import threading
 import weakref
 
 import numpy as np
-from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve import tensors
+from kerasvision.serve.embedding import TEXTS, vectors_of
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
 from kerasvision.systems import index_folder
 from kerasvision.systems.index import Filter, drawn_pictures, require_drawn
 
 PATH = re.compile(r"/v1/indexes(?:/([^/:]+))?(?::(search|add|remove))?", re.IGNORECASE)
-SIGNATURE, KEY = "serving_bytes", "image_bytes"
 DEFAULT_TOP, MOST_TOP = 5, 1000
 LONGEST = 1000  # characters of a filter or of an item's texts
 _NAME = re.compile(r"[^/:%?#\s]*[^/:%?#\s.][^/:%?#\s]*")  # that an address can hold, and that is no mere dots
@@ -81,7 +80,7 @@ class Indexes:
                 return json.dumps({"numbers": held.remove(_texts(document, "paths"))}).encode()
             asked, current = _question(document) if verb == "search" else _items(document), held.current()
             with self._answering.predictor(seen, held.wanted.model) as predictor:
-                vectors = _vectors(predictor, current, document)
+                vectors = vectors_of(predictor, current, document)
             if verb == "add":
                 return json.dumps({"numbers": held.add(asked, vectors)}).encode()
             return json.dumps({"results": current.search(vectors, *asked)}).encode()
@@ -98,29 +97,6 @@ class Indexes:
         if name not in self._held:
             raise not_found(f"no index {name}; there are: {', '.join(self._held) or 'none'}")
         return self._held[name]
-
-
-def _vectors(predictor, current, document):
-    """float32 [N, D] of a request's pictures, once their model is known to be the index's embedder."""
-    servable = predictor.servable
-    if SIGNATURE not in servable.signature_defs or set(servable.inputs_of(SIGNATURE)) != {KEY}:
-        text = f"{servable.name} has no signature {SIGNATURE} of pictures alone; name a model of pictures"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    inputs, _ = tensors.read_inputs(document, servable.inputs_of(SIGNATURE))
-    # the pictures that embedders are known by are no requests, so that the drift watch does not see them
-    current.require(servable, lambda pictures: _embedding(servable, predictor.explain({KEY: pictures}, SIGNATURE)))
-    return _embedding(servable, predictor.predict(inputs, SIGNATURE))
-
-
-def _embedding(servable, outputs):
-    if "embedding" not in outputs:
-        text = f"{servable.name} gives no embedding; name an embedder for the index"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    found = np.asarray(outputs["embedding"], np.float32)
-    if not np.isfinite(found).all():
-        text = f"{servable.name} gives vectors with numbers that are not finite"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    return found
 
 
 class Current:
@@ -145,7 +121,7 @@ class Current:
         if servable not in self._known:
             name, self._known[servable] = f"{servable.name} version {servable.version}", ""
             try:
-                require_drawn(embed(_encoded_pictures()), name, self.index)
+                require_drawn(embed(drawn_pictures()), name, self.index)
             except KerasVisionError as error:
                 self._known[servable] = str(error)
             except BaseException:
@@ -228,18 +204,10 @@ def _stamp(folder):
     return tuple(found)
 
 
-def _encoded_pictures():
-    """The pictures that embedders are known by, as files: object [P]."""
-    encoded = []
-    for pixels in drawn_pictures():
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        encoded.append(file.getvalue())
-    return np.array(encoded, object)
-
-
 def _question(document):
     """(how many, `Filter`) of a search."""
+    if not {"instances", "inputs", TEXTS} & set(document):
+        raise invalid(f"Missing 'inputs' or 'instances' key, of pictures, or '{TEXTS}'")
     top = document.get("top", DEFAULT_TOP)
     if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST_TOP:
         raise invalid(f"'top' is {tensors.shown(top)}; allowed: 1 to {MOST_TOP}")
@@ -251,6 +219,8 @@ def _question(document):
 
 def _items(document):
     """What a client says of the pictures that it adds: of each an object with its `path`, and `label` and `time`."""
+    if TEXTS in document:
+        raise invalid(f"an index holds pictures, and '{TEXTS}' only search it; give 'instances'")
     items = document.get("items")
     if not isinstance(items, list) or not items:
         raise invalid("'items' must be a list of objects, one for each picture, each with its 'path'")

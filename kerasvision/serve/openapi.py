@@ -71,9 +71,10 @@ _SCHEMAS = {
     },
     "Search": {
         "type": "object",
-        "required": ["instances"],
+        "oneOf": [{"required": ["instances"]}, {"required": ["texts"]}],
         "properties": {
             "instances": {"type": "array", "minItems": 1, "items": _TENSOR},
+            "texts": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
             "top": {"type": "integer", "minimum": 1, "maximum": 1000},
             **{name: {"type": "string"} for name in ("label", "path", "after", "before")},
         },

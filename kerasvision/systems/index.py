@@ -143,13 +143,24 @@ def embedded_texts(model, texts, name):
     of another model, and of a text that is empty or too long.
     """
     if "text" not in model.arch.embeds:
-        raise UsageError(
-            f"{name} ({model.arch.registered_name}) knows no words; train a model of both with embedding/image_text"
-        )
-    held = [text.encode() for text in texts]
+        raise no_words(f"{name} ({model.arch.registered_name})")
+    return _finite(model.runner.embed("text", np.array(encoded_texts(texts), object)), name)
+
+
+def no_words(name):
+    """The UsageError of a model of pictures alone that is asked for words."""
+    return UsageError(f"{name} knows no words; train a model of both with embedding/image_text")
+
+
+def encoded_texts(texts):
+    """List of str -> list of bytes. Raises UsageError of a text that is empty, too long, or no text."""
+    try:
+        held = [text.encode() for text in texts]
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!a} is no UTF-8; encode the text so") from None
     if wrong := [len(text) for text in held if not 0 < len(text) <= MOST_BYTES]:
         raise UsageError(f"a text of {wrong[0]} bytes; allowed: 1 to {MOST_BYTES}")
-    return _finite(model.runner.embed("text", np.array(held, object)), name)
+    return held
 
 
 def _finite(found, name):
