@@ -42,8 +42,6 @@ def vectors_of(predictor, current, document):
 
 def _texts_in(document, servable):
     """The texts of a request, as bytes."""
-    if "instances" in document or "inputs" in document:
-        raise invalid(f"'{TEXTS}' and pictures are asked for one by one; send two requests")
     held = document[TEXTS]
     if not isinstance(held, list) or not held or not all(isinstance(value, str) for value in held):
         raise invalid(f"'{TEXTS}' must be a list of texts")

@@ -19,11 +19,14 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve import tensors
 from kerasvision.serve.embedding import TEXTS, vectors_of
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
+from kerasvision.serve.thumbnails import thumbnail
 from kerasvision.systems import index_folder
 from kerasvision.systems.index import Filter, drawn_pictures, require_drawn
 
 PATH = re.compile(r"/v1/indexes(?:/([^/:]+))?(?::(search|add|remove))?", re.IGNORECASE)
 DEFAULT_TOP, MOST_TOP = 5, 1000
+PICTURE = re.compile(r"/v1/indexes/([^/:]+)/pictures/(\d{1,18})", re.IGNORECASE)
+NUMBERS = "numbers"  # of a request: items, to find more like them
 LONGEST = 1000  # characters of a filter or of an item's texts
 _NAME = re.compile(r"[^/:%?#\s]*[^/:%?#\s.][^/:%?#\s]*")  # that an address can hold, and that is no mere dots
 _FILTERS = tuple(field.name for field in dataclasses.fields(Filter))
@@ -79,6 +82,8 @@ class Indexes:
             if verb == "remove":
                 return json.dumps({"numbers": held.remove(_texts(document, "paths"))}).encode()
             asked, current = _question(document) if verb == "search" else _items(document), held.current()
+            if verb == "search" and NUMBERS in document:
+                return json.dumps({"results": current.search(current.vectors(document[NUMBERS]), *asked)}).encode()
             with self._answering.predictor(seen, held.wanted.model) as predictor:
                 vectors = vectors_of(predictor, current, document)
             if verb == "add":
@@ -88,6 +93,11 @@ class Indexes:
             raise invalid(str(error)) from None
         except KerasVisionError as error:
             raise ServingError(Code.FAILED_PRECONDITION, str(error)) from None
+
+    def picture(self, name, number):
+        """PNG bytes: a small picture of an item. Raises ServingError where there is none to be shown."""
+        current = self._of(name).current()
+        return thumbnail(current.index.items[current.places([number])[0]])
 
     def close(self):
         """Let go of what is written."""
@@ -129,6 +139,19 @@ class Current:
                 raise
         if self._known[servable]:
             raise KerasVisionError(self._known[servable])
+
+    def places(self, numbers):
+        """Where items stand, by their numbers. Raises ServingError of one that is not there."""
+        held = {item["number"]: place for place, item in enumerate(self.index.items) if item is not None}
+        if missing := [number for number in numbers if number not in held]:
+            raise not_found(f"the index has no item {missing[0]}")
+        return [held[number] for number in numbers]
+
+    def vectors(self, numbers):
+        """float32 [N, D] of items, by what a request says of them. Raises ServingError of what are no numbers."""
+        if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_TOP or {*map(type, numbers)} != {int}:
+            raise invalid(f"'{NUMBERS}' must be a list of 1 to {MOST_TOP} numbers of items")
+        return self.index.vectors[self.places(numbers)]
 
     def search(self, vectors, top, within):
         """A list for each vector, of the nearest items with their cosines."""
@@ -206,8 +229,11 @@ def _stamp(folder):
 
 def _question(document):
     """(how many, `Filter`) of a search."""
-    if not {"instances", "inputs", TEXTS} & set(document):
-        raise invalid(f"Missing 'inputs' or 'instances' key, of pictures, or '{TEXTS}'")
+    given = sorted({"instances", "inputs", TEXTS, NUMBERS} & set(document))
+    if not given:
+        raise invalid(f"Missing 'inputs' or 'instances' key, of pictures, or '{TEXTS}', or '{NUMBERS}' of items")
+    if len(given) > 1 and given != ["inputs", "instances"]:
+        raise invalid(f"'{given[0]}' and '{given[1]}' are asked for one by one; send two requests")
     top = document.get("top", DEFAULT_TOP)
     if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST_TOP:
         raise invalid(f"'top' is {tensors.shown(top)}; allowed: 1 to {MOST_TOP}")

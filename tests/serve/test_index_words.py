@@ -44,11 +44,11 @@ def client(tmp_path_factory):
     ("verb", "document", "words"),
     [
         ("search", {"texts": ["red"]}, "colors knows no words; train a model of both with embedding/image_text"),
-        (
-            "search",
-            {"texts": ["red"], "instances": encoded(PICTURES[0])},
-            "are asked for one by one; send two requests",
-        ),
+        ("search", {"texts": ["red"], "instances": encoded(PICTURES[0])}, "'instances' and 'texts' are asked for one"),
+        ("search", {"texts": ["red"], "numbers": [0]}, "'numbers' and 'texts' are asked for one by one; send two"),
+        ("search", {"numbers": []}, "'numbers' must be a list of 1 to 1000 numbers of items"),
+        ("search", {"numbers": [True]}, "'numbers' must be a list of 1 to 1000 numbers of items"),
+        ("search", {"numbers": [0] * 1001}, "'numbers' must be a list of 1 to 1000 numbers of items"),
         ("search", {"texts": "red"}, "'texts' must be a list of texts"),
         ("search", {"texts": []}, "'texts' must be a list of texts"),
         ("search", {"texts": [3]}, "'texts' must be a list of texts"),
