@@ -116,7 +116,8 @@ class Current:
 
     def __init__(self, index, vectors=None, known=None):
         # a mapped file that is shortened meanwhile would end the process
-        self.index = dataclasses.replace(index, vectors=np.array(index.vectors) if vectors is None else vectors)
+        own = index.vectors if vectors is None else vectors
+        self.index = dataclasses.replace(index, vectors=np.array(own) if isinstance(own, np.memmap) else own)
         self._source = index.vectors
         self._known = weakref.WeakKeyDictionary() if known is None else known
 

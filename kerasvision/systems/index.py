@@ -5,6 +5,7 @@ Items keep the number that they got when they were added. It stands in a folder:
 
 import dataclasses
 import fnmatch
+import functools
 import typing
 
 import numpy as np
@@ -63,13 +64,20 @@ class Index:
     @property
     def size(self):
         """How many items there are."""
-        return sum(item is not None for item in self.items)
+        return int(self._present.sum())
+
+    @functools.cached_property
+    def _present(self):
+        """bool [N]: which are not removed."""
+        return np.array([item is not None for item in self.items], bool)
 
     def query(self, vectors, top, within=Filter()):
         """float32 [Q, D] -> (places of the nearest in `items`, their cosines), [Q, top], the nearest first, of equal
         ones the earlier. within: a `Filter`.
         """
-        keep = np.array([item is not None and (within.is_empty or within(item)) for item in self.items], bool)
+        keep = self._present
+        if not within.is_empty:
+            keep = np.array([item is not None and within(item) for item in self.items], bool)
         count = int(keep.sum())
         if not 1 <= top <= count:
             among = f"{count} items" + ("" if within.is_empty else " that the filter lets pass")
