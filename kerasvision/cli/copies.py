@@ -43,7 +43,9 @@ def run(args):
             {"keep": str(kept.path), "copies": [{"file": str(p.path), "is": said} for p, said in others]}
             for kept, others in copies.groups
         ]
-        print(json.dumps({"pictures": copies.size, "unread": list(map(str, copies.unread)), "groups": rows}, indent=2))
+        document = {"pictures": copies.size, "unread": list(map(str, copies.unread)), "groups": rows}
+        left = {} if copies.parts is None else {"left_out": _left_out(copies.parts)}
+        print(json.dumps(document | left, indent=2))
     else:
         _print(copies)
     if args.csv:
@@ -72,11 +74,33 @@ def _print(copies):
     print(f"{copies.size} pictures, {extra} of them copies, in {len(copies.groups)} groups{more}")
     if copies.ended:
         print("so many pictures are alike that the search ended before all were found; remove copies and search again")
+    for line in _bounds(copies.parts) if copies.parts else ():
+        print(line)
     beyond = (
         "in upright parts of others; not at what is recolored" if copies.parts else "not at what is cropped or framed"
     )
     more = "" if copies.parts else " (--parts), or recolored"
     print(f"looked at: bytes, and gray shapes in eight turns{by_bytes}; {beyond}{more}")
+
+
+def _left_out(found):
+    """Numbers of pictures, of `candidates.Related`."""
+    return {"twins": found.aside, "crowded": found.crowded, "common": found.common}
+
+
+def _bounds(found):
+    """Lines that say what was left out, of `candidates.Related`."""
+    from kerasvision.data.inspect import candidates
+
+    twins = f"of pictures that are nearly equal to {candidates.MOST_TWINS} others or more,"
+    if found.aside:
+        yield f"{twins} {found.aside} were not searched for parts themselves"
+    partners = f"more than {candidates.MOST_PARTNERS} others: those that share the most points were compared"
+    if found.crowded:
+        yield f"{found.crowded} pictures share points with {partners}"
+    same = f"more than {candidates.MOST_SAME} others are like: the latest {candidates.MOST_SAME} were compared"
+    if found.common:
+        yield f"{found.common} pictures have points that {same}"
 
 
 def _write(path, copies):

@@ -52,6 +52,11 @@ class Predictor:
         """`predict` of a signature that answers about a prediction, which the drift watch has seen already."""
         return self._engine.predict(self.servable, inputs, signature)
 
+    def unwatched(self, inputs, signature):
+        """`predict` of a signature whose inputs are not those that the drift watch knows."""
+        self._note(inputs)
+        return self._engine.predict(self.servable, inputs, signature)
+
     async def predict_later(self, inputs, signature=""):
         """`predict` as a coroutine, for the event loop of the REST API."""
         self._note(inputs)

@@ -92,17 +92,19 @@ class Client:
         parts = [self.predict(model, row, version, label, signature) for row in rows]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def search(self, index, pictures, top=5, label="", path="", after="", before=""):
-        """The `top` nearest items of an index that the embedded server searches, a list for each picture: dicts with
-        their number, path, cosine and what else the index keeps.
+    def search(self, index, pictures=(), top=5, label="", path="", after="", before="", texts=()):
+        """The `top` nearest items of an index that the embedded server searches, a list for each picture or text: dicts
+        with their number, path, cosine and what else the index keeps.
 
-        pictures: bytes of files. The rest filters, as of `index query`. Over REST alone. Raises `ServingError` as
-        `predict`.
+        pictures: bytes of files; or texts: words to look for, of an index by a model of pictures and words. The rest
+        filters, as of `index query`. Over REST alone. Raises `ServingError` as `predict`.
         """
+        if bool(len(pictures)) == bool(len(texts)):
+            raise UsageError("search takes pictures or texts, one or more; call it once for each kind")
         if self.address.startswith("grpc"):
             raise UsageError(f"{self.address}: indexes are searched over REST; give http:// and that port")
-        document = {"instances": _jsonable(_array(list(pictures))), "top": top}
-        document |= {"label": label, "path": path, "after": after, "before": before}
+        asked = {"texts": list(texts)} if len(texts) else {"instances": _jsonable(_array(list(pictures)))}
+        document = asked | {"top": top} | {"label": label, "path": path, "after": after, "before": before}
         place = f"/v1/indexes/{urllib.parse.quote(index)}:search"
         return self._repeated(lambda seconds: self._post(seconds, place, document))["results"]
 

@@ -1,12 +1,12 @@
 """Indexes beside the models: pictures are embedded by a served model, and the nearest of an index are the answer.
 
-`POST /v1/indexes/NAME:search` takes pictures as `:predict` does. Every version of the model is first asked about the
-pictures that the index knows its embedder by (`systems.index`), so that another embedder's vectors are never compared.
+`POST /v1/indexes/NAME:search` takes pictures as `:predict` does, or texts. Every version of the model is first asked
+about the pictures that the index knows its embedder by (`systems.index`), so that another embedder's vectors are never
+compared.
 """
 
 import contextlib
 import dataclasses
-import io
 import json
 import pathlib
 import re
@@ -14,17 +14,19 @@ import threading
 import weakref
 
 import numpy as np
-from PIL import Image
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve import tensors
+from kerasvision.serve.embedding import TEXTS, vectors_of
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
+from kerasvision.serve.thumbnails import thumbnail
 from kerasvision.systems import index_folder
 from kerasvision.systems.index import Filter, drawn_pictures, require_drawn
 
 PATH = re.compile(r"/v1/indexes(?:/([^/:]+))?(?::(search|add|remove))?", re.IGNORECASE)
-SIGNATURE, KEY = "serving_bytes", "image_bytes"
 DEFAULT_TOP, MOST_TOP = 5, 1000
+PICTURE = re.compile(r"/v1/indexes/([^/:]+)/pictures/(\d{1,18})", re.IGNORECASE)
+NUMBERS = "numbers"  # of a request: items, to find more like them
 LONGEST = 1000  # characters of a filter or of an item's texts
 _NAME = re.compile(r"[^/:%?#\s]*[^/:%?#\s.][^/:%?#\s]*")  # that an address can hold, and that is no mere dots
 _FILTERS = tuple(field.name for field in dataclasses.fields(Filter))
@@ -80,8 +82,10 @@ class Indexes:
             if verb == "remove":
                 return json.dumps({"numbers": held.remove(_texts(document, "paths"))}).encode()
             asked, current = _question(document) if verb == "search" else _items(document), held.current()
+            if verb == "search" and NUMBERS in document:
+                return json.dumps({"results": current.search(current.vectors(document[NUMBERS]), *asked)}).encode()
             with self._answering.predictor(seen, held.wanted.model) as predictor:
-                vectors = _vectors(predictor, current, document)
+                vectors = vectors_of(predictor, current, document)
             if verb == "add":
                 return json.dumps({"numbers": held.add(asked, vectors)}).encode()
             return json.dumps({"results": current.search(vectors, *asked)}).encode()
@@ -89,6 +93,11 @@ class Indexes:
             raise invalid(str(error)) from None
         except KerasVisionError as error:
             raise ServingError(Code.FAILED_PRECONDITION, str(error)) from None
+
+    def picture(self, name, number):
+        """PNG bytes: a small picture of an item. Raises ServingError where there is none to be shown."""
+        current = self._of(name).current()
+        return thumbnail(current.index.items[current.places([number])[0]])
 
     def close(self):
         """Let go of what is written."""
@@ -100,29 +109,6 @@ class Indexes:
         return self._held[name]
 
 
-def _vectors(predictor, current, document):
-    """float32 [N, D] of a request's pictures, once their model is known to be the index's embedder."""
-    servable = predictor.servable
-    if SIGNATURE not in servable.signature_defs or set(servable.inputs_of(SIGNATURE)) != {KEY}:
-        text = f"{servable.name} has no signature {SIGNATURE} of pictures alone; name a model of pictures"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    inputs, _ = tensors.read_inputs(document, servable.inputs_of(SIGNATURE))
-    # the pictures that embedders are known by are no requests, so that the drift watch does not see them
-    current.require(servable, lambda pictures: _embedding(servable, predictor.explain({KEY: pictures}, SIGNATURE)))
-    return _embedding(servable, predictor.predict(inputs, SIGNATURE))
-
-
-def _embedding(servable, outputs):
-    if "embedding" not in outputs:
-        text = f"{servable.name} gives no embedding; name an embedder for the index"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    found = np.asarray(outputs["embedding"], np.float32)
-    if not np.isfinite(found).all():
-        text = f"{servable.name} gives vectors with numbers that are not finite"
-        raise ServingError(Code.FAILED_PRECONDITION, text)
-    return found
-
-
 class Current:
     """Final. An index as it is at one moment, in memory, and which versions of its model are known to be its embedder:
     what one request looks at throughout.
@@ -130,7 +116,8 @@ class Current:
 
     def __init__(self, index, vectors=None, known=None):
         # a mapped file that is shortened meanwhile would end the process
-        self.index = dataclasses.replace(index, vectors=np.array(index.vectors) if vectors is None else vectors)
+        own = index.vectors if vectors is None else vectors
+        self.index = dataclasses.replace(index, vectors=np.array(own) if isinstance(own, np.memmap) else own)
         self._source = index.vectors
         self._known = weakref.WeakKeyDictionary() if known is None else known
 
@@ -145,7 +132,7 @@ class Current:
         if servable not in self._known:
             name, self._known[servable] = f"{servable.name} version {servable.version}", ""
             try:
-                require_drawn(embed(_encoded_pictures()), name, self.index)
+                require_drawn(embed(drawn_pictures()), name, self.index)
             except KerasVisionError as error:
                 self._known[servable] = str(error)
             except BaseException:
@@ -153,6 +140,19 @@ class Current:
                 raise
         if self._known[servable]:
             raise KerasVisionError(self._known[servable])
+
+    def places(self, numbers):
+        """Where items stand, by their numbers. Raises ServingError of one that is not there."""
+        held = {item["number"]: place for place, item in enumerate(self.index.items) if item is not None}
+        if missing := [number for number in numbers if number not in held]:
+            raise not_found(f"the index has no item {missing[0]}")
+        return [held[number] for number in numbers]
+
+    def vectors(self, numbers):
+        """float32 [N, D] of items, by what a request says of them. Raises ServingError of what are no numbers."""
+        if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_TOP or {*map(type, numbers)} != {int}:
+            raise invalid(f"'{NUMBERS}' must be a list of 1 to {MOST_TOP} numbers of items")
+        return self.index.vectors[self.places(numbers)]
 
     def search(self, vectors, top, within):
         """A list for each vector, of the nearest items with their cosines."""
@@ -228,18 +228,13 @@ def _stamp(folder):
     return tuple(found)
 
 
-def _encoded_pictures():
-    """The pictures that embedders are known by, as files: object [P]."""
-    encoded = []
-    for pixels in drawn_pictures():
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        encoded.append(file.getvalue())
-    return np.array(encoded, object)
-
-
 def _question(document):
     """(how many, `Filter`) of a search."""
+    given = sorted({"instances", "inputs", TEXTS, NUMBERS} & set(document))
+    if not given:
+        raise invalid(f"Missing 'inputs' or 'instances' key, of pictures, or '{TEXTS}', or '{NUMBERS}' of items")
+    if len(given) > 1 and given != ["inputs", "instances"]:
+        raise invalid(f"'{given[0]}' and '{given[1]}' are asked for one by one; send two requests")
     top = document.get("top", DEFAULT_TOP)
     if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= MOST_TOP:
         raise invalid(f"'top' is {tensors.shown(top)}; allowed: 1 to {MOST_TOP}")
@@ -251,6 +246,8 @@ def _question(document):
 
 def _items(document):
     """What a client says of the pictures that it adds: of each an object with its `path`, and `label` and `time`."""
+    if TEXTS in document:
+        raise invalid(f"an index holds pictures, and '{TEXTS}' only search it; give 'instances'")
     items = document.get("items")
     if not isinstance(items, list) or not items:
         raise invalid("'items' must be a list of objects, one for each picture, each with its 'path'")

@@ -24,6 +24,7 @@ def _parameters(names):
         "model": _in_path("model", {"type": "string", **({"enum": list(names)} if names else {})}),
         "version": _in_path("version", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}),
         "index": _in_path("index", {"type": "string"}),
+        "number": _in_path("number", {"type": "integer", "minimum": 0}),
         "label": _in_path("label", {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
     }
 
@@ -71,9 +72,11 @@ _SCHEMAS = {
     },
     "Search": {
         "type": "object",
-        "required": ["instances"],
+        "oneOf": [{"required": ["instances"]}, {"required": ["texts"]}, {"required": ["numbers"]}],
         "properties": {
             "instances": {"type": "array", "minItems": 1, "items": _TENSOR},
+            "texts": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+            "numbers": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {"type": "integer"}},
             "top": {"type": "integer", "minimum": 1, "maximum": 1000},
             **{name: {"type": "string"} for name in ("label", "path", "after", "before")},
         },
@@ -133,6 +136,9 @@ def _paths():
     index = [_ref("parameters", "index")]
     paths["/v1/indexes"] = {"get": _operation("All indexes", {"type": "object"})}
     paths["/v1/indexes/{index}"] = {"parameters": index, "get": _operation("An index", {"type": "object"})}
+    picture = _operation("A small picture of an item", {"type": "string"}, "image/png")
+    one = [*index, _ref("parameters", "number")]
+    paths["/v1/indexes/{index}/pictures/{number}"] = {"parameters": one, "get": picture}
     for verb in ("search", "add", "remove"):
         asked = _operation(verb, {"type": "object"}, body=_json(_ref("schemas", verb.capitalize())))
         paths[f"/v1/indexes/{{index}}:{verb}"] = {"parameters": index, "post": asked}

@@ -8,15 +8,13 @@ import io
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.recipe import Recipe
 from kerasvision.data.decode import on_host
 from kerasvision.data.kinds.base import groups, kind_of
 from kerasvision.drawing.showing.base import picture_of
-from kerasvision.export.contract import read_contract
+from kerasvision.serve.described import described
 from kerasvision.serve.guard import check_images
-from kerasvision.serve.status import Code, ServingError, invalid
+from kerasvision.serve.status import invalid
 
 # nothing is loaded from elsewhere, and nothing that stands in a photo's name or an answer can run
 POLICY = (
@@ -54,7 +52,7 @@ def draw(predictor, encoded):
     predictor: `answering.Predictor`. encoded: bytes of a picture, or a text in UTF-8. Raises ServingError of
     one that cannot be decoded, and of a model that takes none or has no contract.
     """
-    arch, classes = _described(predictor.servable.path)
+    arch, classes = described(predictor.servable.path, "be drawn by")
     inputs, image = _read(arch, encoded)
     outputs = predictor.predict({key: value[None] for key, value in inputs.items()})
     prediction = {key: value[0] for key, value in outputs.items()}
@@ -65,19 +63,6 @@ def draw(predictor, encoded):
     picture.save(held, format="PNG")
     drawn = base64.b64encode(held.getvalue()).decode("ascii")
     return {"words": arch.showing.in_words(description), "answer": description, "picture": drawn}
-
-
-@functools.lru_cache(maxsize=32)
-def _described(path):
-    """(architecture, classes) of a SavedModel's contract, which holds names and numbers, no code."""
-    try:
-        contract = read_contract(path)
-        recipe = from_json(contract["recipe"])
-    except (KerasVisionError, OSError, ValueError):
-        recipe = None
-    if not isinstance(recipe, Recipe):
-        raise ServingError(Code.FAILED_PRECONDITION, "this model has no contract of this version to be drawn by")
-    return recipe.model, tuple(contract["classes"])
 
 
 def _read(arch, encoded):

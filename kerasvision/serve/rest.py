@@ -147,6 +147,9 @@ class Rest:
                 else:
                     answer = await to_thread.run_sync(self._evaluate, question, limiter=self._slow)
             return Response(answer, media_type=_JSON)
+        if request.method in _ALIKE and (found := indexes.PICTURE.fullmatch(path)):
+            asked = self._indexes.picture, found[1], int(found[2])
+            return Response(await to_thread.run_sync(*asked, limiter=self._slow), media_type="image/png")
         if found := indexes.PATH.fullmatch(path):
             return await self._index(request, *found.groups())
         if request.method in _ALIKE and (found := _STATUS.fullmatch(path)):

@@ -5,6 +5,7 @@ Items keep the number that they got when they were added. It stands in a folder:
 
 import dataclasses
 import fnmatch
+import functools
 import typing
 
 import numpy as np
@@ -63,13 +64,20 @@ class Index:
     @property
     def size(self):
         """How many items there are."""
-        return sum(item is not None for item in self.items)
+        return int(self._present.sum())
+
+    @functools.cached_property
+    def _present(self):
+        """bool [N]: which are not removed."""
+        return np.array([item is not None for item in self.items], bool)
 
     def query(self, vectors, top, within=Filter()):
         """float32 [Q, D] -> (places of the nearest in `items`, their cosines), [Q, top], the nearest first, of equal
         ones the earlier. within: a `Filter`.
         """
-        keep = np.array([item is not None and (within.is_empty or within(item)) for item in self.items], bool)
+        keep = self._present
+        if not within.is_empty:
+            keep = np.array([item is not None and within(item) for item in self.items], bool)
         count = int(keep.sum())
         if not 1 <= top <= count:
             among = f"{count} items" + ("" if within.is_empty else " that the filter lets pass")
@@ -143,13 +151,24 @@ def embedded_texts(model, texts, name):
     of another model, and of a text that is empty or too long.
     """
     if "text" not in model.arch.embeds:
-        raise UsageError(
-            f"{name} ({model.arch.registered_name}) knows no words; train a model of both with embedding/image_text"
-        )
-    held = [text.encode() for text in texts]
+        raise no_words(f"{name} ({model.arch.registered_name})")
+    return _finite(model.runner.embed("text", np.array(encoded_texts(texts), object)), name)
+
+
+def no_words(name):
+    """The UsageError of a model of pictures alone that is asked for words."""
+    return UsageError(f"{name} knows no words; train a model of both with embedding/image_text")
+
+
+def encoded_texts(texts):
+    """List of str -> list of bytes. Raises UsageError of a text that is empty, too long, or no text."""
+    try:
+        held = [text.encode() for text in texts]
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!a} is no UTF-8; encode the text so") from None
     if wrong := [len(text) for text in held if not 0 < len(text) <= MOST_BYTES]:
         raise UsageError(f"a text of {wrong[0]} bytes; allowed: 1 to {MOST_BYTES}")
-    return _finite(model.runner.embed("text", np.array(held, object)), name)
+    return held
 
 
 def _finite(found, name):

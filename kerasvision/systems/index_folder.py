@@ -161,44 +161,75 @@ def _sum(path):
 
 
 class Writer:
-    """Final. Changes an index; `writing` gives it. What `add` and `remove` did is on the disk when they return."""
+    """Final. Changes an index; `writing` gives it. What `add` and `remove` did is on the disk when they return.
+
+    A change takes time by its own size, not by that of the index: vectors grow into room beyond those of an `index`
+    that somebody holds.
+    """
 
     def __init__(self, folder):
         self._folder = folder
-        self.index, self._about, (self._next, size, self._count) = _read(folder)
+        self._index, self._about, (self._next, size, self._count) = _read(folder)
+        self._base, self._drawn = self._index, self._index.drawn
+        self._items, self._vectors = list(self._index.items), self._index.vectors
+        self._places = {item["path"]: place for place, item in enumerate(self._items) if item is not None}
         # without a buffer: what could not be written would come before what is written next
         self._journal = (folder / _names(self._about.get("generation", 0))["journal"]).open("ab", buffering=0)
         self._journal.truncate(size)  # what was half written
         self._size = size
 
+    @property
+    def index(self):
+        """The `Index` with all changes so far; later ones leave it as it is."""
+        if self._index is None:
+            full = len(self._items) == len(self._vectors)  # a file that is mapped stays what it is
+            vectors = self._vectors if full else self._vectors[: len(self._items)]
+            self._index = dataclasses.replace(self._base, vectors=vectors, items=tuple(self._items))
+        return self._index
+
     def add(self, rows):
         """Items and vectors, [(dict with its `path`, float32 [D])]; gives their numbers."""
-        present = {item["path"] for item in self.index.items if item is not None}
+        fresh, shape = set(), self._drawn.shape[1:]
         for item, vector in rows:
-            if item["path"] in present:
+            if item["path"] in self._places or item["path"] in fresh:
                 raise UsageError(f"{item['path']} is in the index; remove it first, or type `kerasvision index sync`")
-            if vector.shape != self.index.drawn.shape[1:] or not np.isfinite(vector).all():
+            if vector.shape != shape or not np.isfinite(vector).all():
                 raise KerasVisionError(
                     f"{item['path']}: a vector of {vector.shape[-1]} numbers, all finite: {np.isfinite(vector).all()}; "
-                    f"the index holds finite ones of {self.index.drawn.shape[1]}"
+                    f"the index holds finite ones of {shape[0]}"
                 )
-            present.add(item["path"])
+            fresh.add(item["path"])
         changes = [
             {"op": "add", "number": self._next + n, "item": item, "vector": base64.b64encode(np.float32(v)).decode()}
             for n, (item, v) in enumerate(rows)
         ]
         self._next += len(rows)
         self._write(changes)
+        for change, (item, vector) in zip(changes, rows, strict=True):
+            self._places[item["path"]] = len(self._items)
+            self._put(vector)
+            self._items.append({"number": change["number"]} | item)
         return [change["number"] for change in changes]
 
     def remove(self, paths):
         """Items by their paths; gives their numbers."""
-        numbers = {item["path"]: item["number"] for item in self.index.items if item is not None}
-        if missing := [path for path in paths if path not in numbers]:
+        if missing := [path for path in paths if path not in self._places]:
             raise UsageError(f"{missing[0]} is not in the index; it is named as `kerasvision index query` shows it")
-        found = [numbers[path] for path in dict.fromkeys(paths)]
+        paths = list(dict.fromkeys(paths))
+        found = [self._items[self._places[path]]["number"] for path in paths]
         self._write([{"op": "remove", "number": number} for number in found])
+        for path in paths:
+            self._items[self._places.pop(path)] = None
         return found
+
+    def _put(self, vector):
+        """A vector behind those that are there, in twice the room where that is full."""
+        count = len(self._items)
+        if count == len(self._vectors):
+            grown = np.empty([2 * count + 1, len(vector)], np.float32)
+            grown[:count] = self._vectors
+            self._vectors = grown
+        self._vectors[count] = vector
 
     def _write(self, changes):
         lines = b"".join(map(_line, changes))
@@ -211,7 +242,7 @@ class Writer:
             text = f"the index {self._folder} was not changed: {error.strerror}; make room, and try again"
             raise KerasVisionError(text) from None
         self._size += len(lines)
-        self.index = _changed_in_place(self.index, changes)
+        self._index = None if changes else self._index
         self._count += len(changes)
 
     def close(self):
@@ -229,14 +260,6 @@ class Writer:
         _write(held, self._folder, generation + 1, self._next, wanted)
         for name in (*_names(generation).values(), near.name_of(generation)):
             (self._folder / name).unlink(missing_ok=True)
-
-
-def _changed_in_place(index, changes):
-    """As `_changed`, of an index some of whose items are gone already."""
-    blank = {"number": -1, "path": ""}
-    whole = dataclasses.replace(index, items=tuple(item or blank for item in index.items))
-    found = _changed(whole, changes)
-    return dataclasses.replace(found, items=tuple(None if item is blank else item for item in found.items))
 
 
 @contextlib.contextmanager

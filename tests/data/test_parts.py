@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kerasvision.cli.main import main
-from kerasvision.data.inspect import copies, parts
+from kerasvision.data.inspect import candidates, copies, parts
 from kerasvision.data.inspect.parts import Points, named, points_of, related
 
 data = pytest.importorskip("skimage.data")
@@ -116,7 +116,7 @@ def test_windows_that_share_nothing_are_not_related():
         w, h = photo.width // 2, photo.height // 2
         every += [points_of(photo.crop((x, y, x + w, y + h))) for x in (0, w) for y in (0, h)]
     assert min(len(points.bits) for points in every[:12]) > 20, "nothing to compare"
-    assert parts.pairs(every) == []
+    assert candidates.found(every).pairs == []
 
 
 def blank(width, height, gray=None):
@@ -162,7 +162,7 @@ def test_bits_votes_shares_and_pixels_on_both_sides_of_their_thresholds():
     one = np.uint64(0xF0F0F0F0F0F0F0F0)
     for apart, there in ((10, 1), (11, 0)):  # bits of the second half, so that a part of them is equal
         other = one ^ np.uint64((1 << apart) - 1)
-        first, _ = parts._matches(np.array([one, other]), np.array([0, 1]), lambda share: None)
+        first, _, _ = candidates.matches(np.array([one, other]), np.array([0, 1]), 0)
         assert len(first) == there, apart
     rng = np.random.default_rng(1)
     places = np.float32(rng.uniform(20, 280, (5, 2)))
@@ -191,7 +191,7 @@ def test_pixels_must_agree_on_both_sides_of_the_threshold():
         seen.append(alike >= parts.MIN_CORRELATION)
         other = points_of(changed)
         owner = np.repeat([0, 1], [len(whole.bits), len(other.bits)])
-        first, second = parts._matches(np.concatenate([whole.bits, other.bits]), owner, lambda share: None)
+        first, second, _ = candidates.matches(np.concatenate([whole.bits, other.bits]), owner, 0)
         said = related(whole, other, first, second - len(whole.bits))
         assert said == ((False, "nearly equal") if seen[-1] else None), (width, alike)
     assert 3 <= sum(seen) <= len(seen) - 3

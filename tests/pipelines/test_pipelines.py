@@ -20,6 +20,7 @@ PREPARATIONS = {
     "measure_following.py",
     "measure_outliers_digits.py",
     "measure_promises.py",
+    "measure_search.py",
     "measure_uncertainty.py",
     "prepare_angles.py",
     "prepare_captions.py",

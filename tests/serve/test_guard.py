@@ -182,7 +182,7 @@ def test_a_bomb_is_refused_before_the_graph_sees_it(lengths, protocol, before):
 
 def test_a_bomb_is_not_drawn(lengths, monkeypatch):
     arch = create("classification/classifier", num_classes=3)
-    monkeypatch.setattr(page, "_described", lambda path: (arch, ()))
+    monkeypatch.setattr(page, "described", lambda path, wants: (arch, ()))
     monkeypatch.setattr(page, "on_host", lambda reader: pytest.fail("it has been decoded"))
     status, answer = conftest.Client(lengths[0].rest_port).ask("POST", "/draw/lengths", encoded(8001))
     assert status == 400 and "64,000,000 pixels" in answer["error"]

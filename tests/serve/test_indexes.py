@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import time
-import types
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ import tensorflow as tf
 from kerasvision.cli.main import main
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve.client import Client as OurClient
-from kerasvision.serve.indexes import Wanted, _vectors
+from kerasvision.serve.indexes import Wanted
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.server import Server
 from kerasvision.serve.status import ServingError
@@ -132,7 +131,10 @@ def test_the_client_searches_and_says_what_is_refused(serving, tmp_path):
         with pytest.raises(ServingError, match="no index bazaar; there are: shop"):
             client.search("bazaar", [png(PICTURES[1])])
     with pytest.raises(UsageError, match="indexes are searched over REST"):
-        OurClient("grpc://127.0.0.1:1").search("shop", [])
+        OurClient("grpc://127.0.0.1:1").search("shop", [b"a"])
+    for asked in ({}, {"pictures": [b"a"], "texts": ["b"]}):
+        with pytest.raises(UsageError, match="search takes pictures or texts, one or more"):
+            OurClient("http://127.0.0.1:1").search("shop", **asked)
 
 
 def test_pictures_are_added_and_removed_and_stay_so(serving, tmp_path):
@@ -219,13 +221,6 @@ def test_another_embedder_is_refused_and_so_is_what_is_none(serving, tmp_path):
     status, answer = post(client, "add", instances=encoded(PICTURES[0]), items=[{"path": "a"}])
     assert status == 403 and "start the server with --writable" in answer["error"]
     assert client.ask("GET", "/v1/indexes/shop:search")[0] == 400
-
-
-def test_a_model_of_more_than_pictures_is_refused():
-    takes = {"image_bytes": None, "text": None}  # embedding/image_text
-    servable = types.SimpleNamespace(name="words", signature_defs={"serving_bytes": 0}, inputs_of=lambda name: takes)
-    with pytest.raises(ServingError, match="words has no signature serving_bytes of pictures alone"):
-        _vectors(types.SimpleNamespace(servable=servable), None, {})
 
 
 def test_flags_that_do_not_fit(tmp_path, models, capsys):

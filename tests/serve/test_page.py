@@ -106,7 +106,7 @@ def page():
         browser.close()
 
 
-def drop(page, name, content):
+def drop(page, name, content, place="#drop"):
     """A file dropped from the desktop onto the page."""
     transfer = page.evaluate_handle(
         """([name, content]) => {
@@ -117,7 +117,7 @@ def drop(page, name, content):
         }""",
         [name, base64.b64encode(content).decode()],
     )
-    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    page.dispatch_event(place, "drop", {"dataTransfer": transfer})
 
 
 @pytest.mark.slow

@@ -44,6 +44,22 @@ def found(index, asked, top, within=Filter()):  # noqa: B008 (frozen)
     return [[index.items[p]["path"] for p in row] for row in places], cosines
 
 
+def test_what_somebody_holds_stays_as_it_was_while_the_writer_goes_on(folder):
+    """Vectors grow in place: neither growth, nor what is put into its room, changes an index of before."""
+    seen = []
+    with index_folder.writing(folder) as writer:
+        for number, vector in enumerate(unit(20, seed=3)):
+            writer.add([({"path": f"new{number}.png"}, vector)])
+            seen.append((held := writer.index, held.vectors.copy(), paths(held)))
+            assert held is writer.index, "made once for each change"
+        writer.remove(["0.png", "new7.png"])
+        assert len(writer.index.vectors) == 26 and writer.index.size == 24
+    for held, vectors, names in seen:
+        np.testing.assert_array_equal(held.vectors, vectors)
+        assert paths(held) == names
+    np.testing.assert_array_equal(seen[-1][1], np.concatenate([unit(6), unit(20, seed=3)]))
+
+
 def test_after_any_changes_every_answer_is_that_of_the_plain_list(folder, monkeypatch):
     """1,000 changes, with restarts and folded journals between them; numbers are given once and never again."""
     monkeypatch.setattr(index_folder, "FOLDED_FROM", 40)

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.data.inspect import duplicates, parts
+from kerasvision.data.inspect import candidates, duplicates, parts
 from kerasvision.data.inspect.facts import TURNS, as_seen, fingerprints, of_bytes
 from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources import _walk
@@ -35,7 +35,7 @@ class Picture:
 class Copies:
     """groups: [(the picture to keep, [(another, what it is to that one)])]. unread: paths of what is no picture.
     plain: how many without any structure were compared by their bytes alone. ended: whether so many are alike, as the
-    frames of a film are, that not all were found. parts: whether it was looked for parts of others.
+    frames of a film are, that not all were found. parts: of `candidates`, if it was looked for parts of others.
     """
 
     groups: list
@@ -43,7 +43,7 @@ class Copies:
     size: int
     plain: int
     ended: bool = False
-    parts: bool = False
+    parts: candidates.Related | None = None
 
 
 def found(folders, progress=lambda task, done, total: None, with_parts=False):
@@ -68,13 +68,14 @@ def found(folders, progress=lambda task, done, total: None, with_parts=False):
     marked = np.array([n for n, p in enumerate(held) if p.marks and first[p.digest] == n], int)
     pairs, ended = _alike([held[n].marks for n in marked], progress)
     together += [(marked[i], marked[j]) for i, j in pairs]
-    said = _said_of_parts([held[n] for n in marked], progress) if with_parts else {}
+    related = _related([held[n] for n in marked], progress) if with_parts else None
+    said = {(one.digest, other.digest): told for one, other, told in related.pairs} if related else {}
     numbers = {held[n].digest: n for n in marked} if said else {}
     together += [(numbers[one], numbers[other]) for one, other in said]
     groups = [_sorted([held[n] for n in group], said) for group in duplicates.chains(together, len(held))]
     if len(folders) > 1:
         groups = [g for g in groups if len({g[0].place, *(p.place for p, _ in g[1])}) > 1]
-    return Copies(groups, tuple(unread), len(held), sum(not p.marks for p in held), ended, with_parts)
+    return Copies(groups, tuple(unread), len(held), sum(not p.marks for p in held), ended, related)
 
 
 def _files(folder):
@@ -114,17 +115,24 @@ def _alike(marks, progress):
     return pairs, ended
 
 
-def _said_of_parts(pictures, progress):
-    """{(digest of an original, digest of its copy): what the copy is}."""
-    count = len(pictures)
-    pairs = parts.pairs([p.points for p in pictures], lambda share: progress("pairs", int(share * count), count))
-    return {(pictures[one].digest, pictures[other].digest): told for one, other, told in pairs}
+def _related(pictures, progress):
+    """`candidates.Related`, with pictures in place of their numbers."""
+    held, count = sorted(pictures, key=_rank), len(pictures)
+    found = candidates.found([p.points for p in held], lambda share: progress("pairs", int(share * count), count))
+    return dataclasses.replace(found, pairs=[(held[one], held[other], told) for one, other, told in found.pairs])
+
+
+def _rank(picture):
+    """The lower, the rather is it kept."""
+    return -picture.pixels, -picture.bytes, picture.place, str(picture.path)
 
 
 def _sorted(pictures, said):
-    """(the one to keep, [(another, what it is to that one)]). said: as of `_said_of_parts`."""
+    """(the one to keep, [(another, what it is to that one)]). said: {(digest of an original, of its copy): what the
+    copy is}.
+    """
     made = {copy for (_, copy), told in said.items() if told in parts.MADE}
-    kept, *others = sorted(pictures, key=lambda p: (p.digest in made, -p.pixels, -p.bytes, p.place, str(p.path)))
+    kept, *others = sorted(pictures, key=lambda p: (p.digest in made, _rank(p)))
     return kept, [(other, _relation(kept, other, said)) for other in others]
 
 

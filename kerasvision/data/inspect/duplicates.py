@@ -78,17 +78,23 @@ def with_equal(keys, others):
     kept = others[order]
     for start in range(0, len(keys), _ROWS):
         block = keys[start : start + _ROWS]
-        low, high = np.searchsorted(kept, block, "left"), np.searchsorted(kept, block, "right")
-        ends = np.cumsum(high - low)
-        rows = 0
-        while rows < len(block):  # as many rows as fit, but one at the least
-            before = ends[rows - 1] if rows else 0
-            stop = max(rows + 1, int(np.searchsorted(ends, before + _AT_ONCE, "right")))
-            size = (high - low)[rows:stop]
-            shift = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-            columns = order[np.repeat(low[rows:stop], size) + shift]
-            yield start + stop, start + np.repeat(np.arange(rows, stop), size), columns
-            rows = stop
+        for done, rows, places in spans(np.searchsorted(kept, block, "left"), np.searchsorted(kept, block, "right")):
+            yield start + done, start + rows, order[places]
+
+
+def spans(low, high):
+    """Yields (how many of N rows are done, rows, places) of all places low..high of each row, int [N], in blocks of
+    about _AT_ONCE.
+    """
+    ends = np.cumsum(high - low)
+    rows = 0
+    while rows < len(low):  # as many rows as fit, but one at the least
+        before = ends[rows - 1] if rows else 0
+        stop = max(rows + 1, int(np.searchsorted(ends, before + _AT_ONCE, "right")))
+        size = (high - low)[rows:stop]
+        shift = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        yield stop, np.repeat(np.arange(rows, stop), size), np.repeat(low[rows:stop], size) + shift
+        rows = stop
 
 
 def chains(pairs, count):

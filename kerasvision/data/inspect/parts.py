@@ -25,12 +25,10 @@ NEAR = 0.03  # of a side, that a point may be away from where the others say it 
 MIN_CORRELATION = 0.97  # of what both pictures show, smoothed
 LEAST_SHARE = 0.2  # of either picture's area that both show, at least
 EDGE = 0.025  # of a side: what a border may differ by
-PLAIN_WITHIN, PLAIN_SHARE = (
-    16,
-    0.6,
-)  # gray levels about its median, and the share of a border within them, that is plain
+PLAIN_WITHIN, PLAIN_SHARE = 16, 0.6  # gray levels about its median; the share of a border within them that is plain
 MOST_VOTES = 1000  # points of two pictures that agree, of which each is held against each; of more, evenly chosen
-MOST_PICTURES = 10_000  # beyond, pairs of points are too many
+MOST_PICTURES = 10_000  # whose gray pixels and points fit into a gigabyte
+NEARLY = "nearly equal"
 MADE = ("cropped", "framed", "captioned")  # what a copy may be of an original; each of these is none itself
 _GRID = 40  # cells a side, of what both show
 
@@ -86,43 +84,6 @@ def _none():
 
 def _sampled(gray, rows, columns):
     return ndimage.map_coordinates(gray, [rows, columns], order=1, mode="nearest")
-
-
-def pairs(every, progress=lambda done: None):
-    """[(original, copy, what the copy is)], numbers in `every`, a list of `Points`. progress: called with the share
-    that is done.
-    """
-    owner = np.repeat(np.arange(len(every)), [len(p.bits) for p in every])
-    own = np.concatenate([np.arange(len(p.bits)) for p in every] or [np.zeros(0, int)])
-    first, second = _matches(np.concatenate([p.bits for p in every] or [_none()]), owner, progress)
-    keys = owner[first] * len(every) + owner[second]
-    order = np.argsort(keys, kind="stable")
-    found = []
-    for group in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
-        if len(group) < LEAST_VOTES:
-            continue
-        a, b = int(owner[first[group[0]]]), int(owner[second[group[0]]])
-        said = related(every[a], every[b], own[first[group]], own[second[group]])
-        if said is not None:
-            found.append((b, a, said[1]) if said[0] else (a, b, said[1]))
-    return found
-
-
-def _matches(bits, owner, progress):
-    """(first, second): numbers of points of two pictures, the first before the second, that nearly agree."""
-    parts = np.array_split(np.arange(64, dtype=np.uint64), 5)
-    masks = [np.bitwise_or.reduce(np.uint64(1) << part) for part in parts]
-    first, second = [np.zeros(0, int)], [np.zeros(0, int)]
-    for number, mask in enumerate(masks):
-        for done, rows, columns in duplicates.with_equal(bits & mask, bits & mask):
-            apart = bits[rows] ^ bits[columns]
-            new = (owner[rows] < owner[columns]) & (np.bitwise_count(apart) <= MAX_BITS)
-            for earlier in masks[:number]:  # it was seen there
-                new &= (apart & earlier) != 0
-            first.append(rows[new])
-            second.append(columns[new])
-            progress(min(1.0, (number * len(bits) + done) / (len(masks) * len(bits))))
-    return np.concatenate(first), np.concatenate(second)
 
 
 def related(a, b, ours, theirs):
@@ -206,7 +167,7 @@ def named(a, b, scale, shift):
     )  # left and top, right and bottom, of b's sides
     margins = np.array([before[0], before[1], after[0], after[1]])
     if np.abs(margins).max() <= EDGE:
-        return False, "nearly equal"
+        return False, NEARLY
     grown, cut = margins > EDGE, margins < -EDGE
     if grown.any() and cut.any():
         return False, "cropped, or framed, on different sides"
