@@ -37,6 +37,12 @@ def configure(parser):
         metavar="FOLDER",
         help="of web: npm's packages of LiteRT.js, unpacked or as npm pack writes them; fetched by npm by default",
     )
+    parser.add_argument(
+        "--appearance",
+        metavar="RUN",
+        help="of a detector with model.slots.count: its files' tracker knows objects again by this embedding/* run, "
+        "or by colors",
+    )
     _configure_repair(parser)
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
     parser.add_argument("--limit", type=int, help="compare on at most so many examples")
@@ -79,10 +85,13 @@ def run(args):
     from kerasvision.core.overrides import override
     from kerasvision.export.base import from_spec
     from kerasvision.export.certificate import export
+    from kerasvision.train.appearance import with_appearance
 
     exporters = _with_runtime(_with_steps([from_spec(spec) for spec in args.to], args), args)
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
+    if args.appearance:
+        trained = with_appearance(trained, args.appearance)
     calibration, repaired = args.calibration, None
     if args.max_drop is not None:
         trained, exporters, repaired = _repaired(trained, exporters, args)

@@ -97,3 +97,7 @@ class _Follower:
         box = np.array([[w / 4, h / 4, w / 2, h / 2]], np.float32)
         held = self.model.call("remember", {"image": frame, "box": box})
         return hashlib.sha256(b"".join(held[key].tobytes() for key in sorted(held))).hexdigest()
+
+    def goes_on(self, identity):
+        """Whether a state of that `identity` is this model's."""
+        return identity == self.identity()

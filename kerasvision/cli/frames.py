@@ -33,9 +33,10 @@ def go_through(args, follower, judge=None, finish=None):
 
     follower: `session`, `classes`, `boxes` ({frame: boxes} where there may be no video, else None), `step` (frame ->
     answer of objects), `events` (answer -> what JSON says of a frame beside its objects), `overlay`, `counted`, what
-    that draws beside objects, `found`, in words, `rest` (number of the last frame -> what stands behind it, in words)
-    and `identity`, a text that the state is of. judge: called with the number and the answer of each frame. finish:
-    called after the last one; where it raises what was stopped before can still be gone on with.
+    that draws beside objects, `found`, in words, `rest` (number of the last frame -> what stands behind it, in words),
+    `identity`, a text that the state is of, and `goes_on`, whether a state of such a text is its own. judge: called
+    with the number and the answer of each frame. finish: called after the last one; where it raises what was stopped
+    before can still be gone on with.
     """
     _check(args)
     kept, begin = _state_file(args), {}
@@ -243,7 +244,7 @@ def _go_on(follower, path, args):
     if not path.exists():
         raise UsageError(f"nothing to go on with: {path} is not there; leave --resume out")
     state, beside = load_state(path, follower.session.system)
-    if beside.get("identity", "") != follower.identity():
+    if not follower.goes_on(beside.get("identity", "")):
         raise UsageError(f"{path} is the state of another model; give the one that was stopped")
     own = _taken(args)
     for name, before in beside.get("taken", {}).items():

@@ -139,6 +139,12 @@ class _Follower:
         """str, what beside the tracker the kept state belongs to: "" where any model's boxes may go on with it."""
         return self.state_is_of
 
+    def goes_on(self, identity):
+        """Whether a state of that `identity` is this one's: an embedder's files and other machines round otherwise."""
+        from kerasvision.systems.looked import same_model
+
+        return same_model(identity, self.state_is_of)
+
 
 def _check(args, places):
     if args.counts and not any(places.values()):

@@ -47,9 +47,10 @@ def shown(answer):
     return {int(i): boxes[row] for row, i in enumerate(ids) if i > 0}
 
 
-def followed(slots, found, frames=()):
+def followed(slots, found, frames=(), embed=None):
     """[{id: box}] by the Python tracker of the same settings. found: predictions of frames; frames: the frames, uint8
-    [1, h, w, 3], by which the looks of slots that have some are known.
+    [1, h, w, 3], by which the looks of slots that have some are known. embed: of looks by an embedding,
+    `inference.served.Served.embed`.
     """
     tracker = tracker_like(slots)
     state, held = tracker.start(), []
@@ -57,12 +58,23 @@ def followed(slots, found, frames=()):
         count = int(prediction["count"][0])
         inputs = {k: prediction[k][0, :count] for k in ("boxes_xyxy", "scores", "labels")}
         if slots.looks:
-            looks = color_looks(tf.constant(frames[number]), tf.constant(inputs["boxes_xyxy"][None], tf.float32))
-            is_sure = inputs["scores"] >= slots.high_score
-            inputs["embeddings"] = np.where(is_sure[:, None], looks[0].numpy(), np.nan)
+            inputs["embeddings"] = _looks(slots, prediction, frames[number], embed)[:count]
         state, answer = tracker.step({}, state, inputs | {"time": number * SECONDS})
         held.append({int(i): box for i, box in zip(answer["ids"], answer["boxes_xyxy"], strict=True)})
     return held
+
+
+def _looks(slots, prediction, frame, embed):
+    """[D, E] of what was found in a frame, NaN of what nobody looks at: what is not sure, and, of an embedding, what is
+    behind as many as there are slots.
+    """
+    boxes, is_looked_at = tf.constant(prediction["boxes_xyxy"], tf.float32), prediction["scores"][0] >= slots.high_score
+    if embed is None:
+        return np.where(is_looked_at[:, None], color_looks(tf.constant(frame), boxes)[0].numpy(), np.nan)
+    looks = embed(tf.constant(frame), boxes[:, : slots.count])[0].numpy()
+    looks = np.pad(looks, ((0, boxes.shape[1] - len(looks)), (0, 0)))
+    is_looked_at = is_looked_at & (np.arange(len(looks)) < slots.count)
+    return np.where(is_looked_at[:, None], looks, np.nan)
 
 
 def likeness(expected, given):
@@ -109,7 +121,8 @@ class LoopJudge:
         # the Python tracker has no end of slots: from the first object without one on, the two differ by design
         self.left_out = sum(left)
         self.frames = every[: next((n for n, count in enumerate(left) if count), len(left))]
-        self.expected = followed(served.arch.slots, self._found(), self.frames)
+        self._embed = tf.function(served.embedder.embed, autograph=False) if served.embedder else None
+        self.expected = self._followed()
         self._explained = {}
 
     def _of_graph(self, name):
@@ -117,6 +130,9 @@ class LoopJudge:
         return lambda inputs: {
             k: v.numpy() for k, v in function({k: tf.constant(v) for k, v in inputs.items()}).items()
         }
+
+    def _followed(self):
+        return followed(self._served.arch.slots, self._found(), self.frames, self._embed)
 
     def _found(self):
         every = (self._find({"image": tf.constant(frame)}) for frame in self.frames)
@@ -128,7 +144,7 @@ class LoopJudge:
             held = []
             for seed in range(BOUND_DRAWS):
                 with moved_weights(self._served.weights, precision, seed):
-                    held.append(likeness(self.expected, followed(self._served.arch.slots, self._found(), self.frames)))
+                    held.append(likeness(self.expected, self._followed()))
             self._explained[precision] = tuple(min(column) for column in zip(*held, strict=True))
         return self._explained[precision]
 

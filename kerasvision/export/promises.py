@@ -12,7 +12,6 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.inference.evaluation import stacked
-from kerasvision.inference.served import Served
 
 SPLIT = "validation"  # on which training fits promises too
 
@@ -68,7 +67,7 @@ class Promises:
         self._write(exporter, job)
 
     def _job_with(self, arch, job):
-        return dataclasses.replace(job, served=Served(arch, self._graph, job.served.classes))
+        return dataclasses.replace(job, served=job.served.of(arch, self._graph))
 
     def job_of(self, path, job):
         """The `Job` that the file at a path was written for in the end. job: of the export."""

@@ -16,15 +16,17 @@ class Served(tf.Module):
     judged prediction (`inference.record`). features: serving inputs -> {"features": float32 [B, D]}, or None.
     answering: () -> the part of the graph that answers.
     arch: the `Architecture`. graph: its trained Keras model. classes: names. Holds the graph's variables but not the
-    Keras model, so that no Keras object is saved with it.
+    Keras model, so that no Keras object is saved with it. embedder: None, or the `Served` of an embedder by whose
+    vectors a function of the architecture knows objects again.
     """
 
-    def __init__(self, arch, graph, classes):
+    def __init__(self, arch, graph, classes, embedder=None):
         super().__init__(name="served")
         self.arch = arch
+        self.embedder = embedder
         self.classes = tuple(classes)
         part = arch.answering(graph)
-        self.weights = list(part.variables)
+        self.weights = [*part.variables, *(embedder.weights if embedder else ())]
         self.quantization_aware = is_quantized(part)
         self.float_layers = tuple(layer.name for layer in part.layers if getattr(layer, "stays_float", False))
         self.loops = tuple(layer.name for layer in part.layers if _is_loop(layer))
@@ -38,12 +40,16 @@ class Served(tf.Module):
         self.judge = tf.function(self._judge, input_signature=[arch.serving_specs()], autograph=False)
         self.features = _features(arch, graph) if self.takes_image else None
         self.tables = {name: arch.table(name) for name in arch.resources()}  # tracked, so that they are saved
-        held = arch.functions(graph)
+        held = arch.functions(graph, embedder.embed) if embedder else arch.functions(graph)
         self.functions = {
             name: tf.function(f.call, input_signature=[_named(f.inputs)], autograph=False) for name, f in held.items()
         }
         self.measured_with = {name: dict(f.measured_with) for name, f in held.items()}
         self.loop_functions = tuple(name for name, f in held.items() if f.is_loop)
+
+    def of(self, arch, graph):
+        """The same of another architecture, with its graph."""
+        return Served(arch, graph, self.classes, self.embedder)
 
     def _prepared_specs(self):
         """[of prepared inputs, of their geometry]."""
@@ -73,6 +79,15 @@ class Served(tf.Module):
         """
         prepared, geometry = self.arch.geometry(inputs)
         return self.arch.predict(self._run_graph, prepared, geometry, self.arch.judged)
+
+    def embed(self, image, boxes_xyxy):
+        """What an embedder says of what is in boxes: [B, h, w, 3] of 0..255, h and w known, and float32 [B, N, 4],
+        pixels -> [B, N, E], unit vectors.
+        """
+        prepared = self.arch.cut(image, boxes_xyxy)
+        geometry = self.arch.no_geometry(prepared)
+        found = self._run_graph(prepared, lambda raw: self.arch.decode(raw, geometry))["embedding"]
+        return tf.reshape(found, [-1, boxes_xyxy.shape[1], found.shape[-1]])
 
     @property
     def takes_image(self):

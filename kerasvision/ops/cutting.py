@@ -1,4 +1,4 @@
-"""Square windows cut out of pictures, of any size and at any place, by gathers that every runtime has."""
+"""Windows and boxes cut out of pictures, of any size and at any place, by gathers that every runtime has."""
 
 import tensorflow as tf
 
@@ -32,6 +32,46 @@ def cut_windows(images, centers_xy, sides, size):
     found = _between(rows, left, right, along_x[:, None, :, None], 2)
     inside = (inside_y[:, :, None] * inside_x[:, None, :])[..., None]
     return found * inside + PAD_VALUE * (1.0 - inside)
+
+
+def cut_boxes(images, boxes_xyxy, size_hw, resize="stretch", crop_fraction=1.0):
+    """What is in N boxes of each of B pictures, fitted to (h, w) as `geometry.fit_images` fits a picture, by bilinear
+    interpolation alone: of a box that is shrunk by more than two, pixels between are not seen.
+
+    images: uint8 or float [B, H, W, C], H and W known. boxes_xyxy: float32 [B, N, 4], pixels; what is outside of the
+    picture is cut off, and a pixel is left of each side. resize: `stretch`, `letterbox`, whose border is gray (114), or
+    `center_crop` of `crop_fraction` of the side. Nothing is rounded. Returns float32 [B, N, h, w, C].
+    """
+    _, height, width, channels = images.shape
+    count, (h, w) = boxes_xyxy.shape[1], size_hw
+    most = tf.constant([width, height], tf.float32)
+    low = tf.clip_by_value(boxes_xyxy[..., :2], 0.0, most - 1.0)
+    high = tf.maximum(tf.minimum(boxes_xyxy[..., 2:], most), low + 1.0)
+    step = (high - low) / tf.constant([w, h], tf.float32)  # pixels of the picture to one that is made, [B, N, 2]
+    if resize == "letterbox":
+        step = tf.reduce_max(step, -1, keepdims=True) + tf.zeros_like(step)
+    elif resize == "center_crop":
+        step = tf.reduce_min(step, -1, keepdims=True) * crop_fraction + tf.zeros_like(step)
+        middle, half = (low + high) / 2.0, step * tf.constant([w, h], tf.float32) / 2.0
+        low, high = middle - half, tf.maximum(middle + half, middle - half + 1.0)
+    (x, inside_x), (y, inside_y) = (
+        _points(low[..., i], high[..., i], step[..., i], side) for i, side in ((0, w), (1, h))
+    )
+    down, up, along_y, _ = _beside(tf.reshape(y, [-1, count * h]), height)
+    left, right, along_x, _ = _beside(tf.reshape(x, [-1, w]), width)
+    rows = tf.reshape(_between(images, down, up, along_y[..., None, None], 1), [-1, h, width, channels])
+    found = _between(rows, left, right, along_x[:, None, :, None], 2)
+    inside = (inside_y[..., :, None] * inside_x[..., None, :])[..., None]
+    return tf.reshape(found, [-1, count, h, w, channels]) * inside + PAD_VALUE * (1.0 - inside)
+
+
+def _points(low, high, step, side):
+    """([B, N, side], of pixels' centers: where a side is looked at, within it; 1 where that is so by itself)."""
+    steps = tf.range(side, dtype=tf.float32) + (0.5 - side / 2.0)
+    low, high = low[..., None], high[..., None]
+    at = (low + high) / 2.0 + steps * step[..., None]
+    inside = tf.cast((at >= low) & (at <= high), tf.float32)
+    return tf.clip_by_value(at, low + 0.5, high - 0.5) - 0.5, inside
 
 
 def _beside(at, side):

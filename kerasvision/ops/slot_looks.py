@@ -16,6 +16,7 @@ def read(slots, found, box, score, counts):
     others = counts[:, None] * (1.0 - tf.eye(box.shape[1]))
     covered = tf.reduce_max(shared * others, 2) / tf.maximum(tf.reduce_prod(box[..., 2:], -1), 1e-6)
     good = tf.cast(score * (1.0 - covered) >= slots.look_quality, tf.float32)
+    good *= tf.cast(tf.reduce_max(tf.abs(found["looks"]), -1) > 0.0, tf.float32)
     return found["looks"], good * counts * tf.cast(score >= slots.high_score, tf.float32)
 
 

@@ -15,9 +15,10 @@ from kerasvision.core.component import Component, plain
 from kerasvision.core.errors import UsageError
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops import colors, slot_looks
+from kerasvision.ops.slot_pairs import births as births_in
+from kerasvision.ops.slot_pairs import greedy_pairs
 
 _LATE_S = 1e-4  # what float32 adds up to over a thousand frames
-_NONE = -1e9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Noise:
 @dataclasses.dataclass(frozen=True)
 class Slots(Component):
     """count: of objects that are remembered at a time; 0: no tracker. Where more are to be, the surest get a slot.
-    looks: what objects are known again by beside where they are: "" for nothing, or `colors` (`ops.colors`).
+    looks: what objects are known again by beside where they are: "" for nothing, `colors` (`ops.colors`), or
+    `embedding`, a run of embedding/* that an export is given (`train.appearance`) and whose vectors have look_size
+    numbers.
 
     The other fields are those of `systems.multi_object.MultiObject`, where looks have `fusion="best"`; a lost object
     that looks alike comes back from anywhere, within `keep_s`.
@@ -56,7 +59,8 @@ class Slots(Component):
     noise_position: float = Noise.position
     noise_velocity: float = Noise.velocity
     noise_seen: float = Noise.seen
-    looks: typing.Literal["", "colors"] = ""
+    looks: typing.Literal["", "colors", "embedding"] = ""
+    look_size: int = 0
     least_likeness: float = 0.75
     unlike: float = 0.4
     least_near: float = 0.5
@@ -71,6 +75,11 @@ class Slots(Component):
             seen = ", ".join(f"{name} {getattr(self, name):g}" for name in (*shares, "momentum"))
             raise UsageError(
                 f"slots: {seen}; allowed: above 0 to 1, the second no less than the first, the last below 1"
+            )
+        if (self.looks == "embedding") != (self.look_size > 0):
+            raise UsageError(
+                f"slots: looks {self.looks!r} and look_size {self.look_size}; both of an embedding come of "
+                "kerasvision export RUN --appearance RUN"
             )
         if self.count < 0 or self.confirm < 1 or self.keep_s < 0:
             raise UsageError(
@@ -93,7 +102,7 @@ def state_shapes(slots):
     first seen. counts: of steps, of ids given, and of objects first seen. look, where there are looks: a unit vector,
     or zeros.
     """
-    look = {"look": (slots.count, colors.SIZE)} if slots.looks else {}
+    look = {"look": (slots.count, slots.look_size or colors.SIZE)} if slots.looks else {}
     one = dict.fromkeys(("held", "id", "label", "hits", "missed", "away", "order"), (slots.count,))
     return (
         {"mean": (slots.count, 2, 4), "covariance": (slots.count, 3, 4), "box": (slots.count, 4)}
@@ -107,8 +116,8 @@ def step(slots, found, seconds, state):
     """(answer, the next state) of one frame, all with a batch axis.
 
     found: `boxes_xyxy` [B, D, 4], `scores` [B, D], `labels` int [B, D], below 0 where there is none; where there are
-    looks, `looks` [B, D, E] of each, unit vectors. seconds: float32
-    [B, 1], since the frame before; of the first one it does not matter. state: as `state_shapes` says. The answer has a
+    looks, `looks` [B, D, E] of each, unit vectors, or zeros of one that nobody has looked at. seconds: float32 [B, 1],
+    since the frame before; of the first one it does not matter. state: as `state_shapes` says. The answer has a
     row a slot: `boxes_xyxy` [B, S, 4], `ids` int32 [B, S], 0 where a slot shows nothing in this frame, `scores`,
     `labels` int32 [B, S], and `left_out` int32 [B], how many objects had no slot.
     """
@@ -125,7 +134,7 @@ def step(slots, found, seconds, state):
     is_paired = tf.reduce_max(pairs, 2)
     own["held"] *= tf.maximum(is_paired, _as_float(own["id"] > 0))
     new = (1.0 - tf.reduce_max(pairs, 1)) * counts * _as_float(score >= slots.birth_score)
-    births = _births(own["held"], new, score)
+    births = births_in(own["held"], new, score)
     observed = _chosen(pairs + births, box)
     own = _seen_now(slots, own, observed, is_paired, tf.reduce_max(births, 2))
     shown = tf.maximum(is_paired, tf.reduce_max(births, 2))
@@ -226,38 +235,6 @@ def _associated(slots, own, found, seen):
         ]
         pairs += greedy_pairs(gain, (free * alike > 0) & (gain >= least))
     return pairs
-
-
-def greedy_pairs(gain, allowed):
-    """float32 [B, N, M], 1 for pairs made greedily: the best first, then the best of what is left. allowed: bool.
-
-    Pairs that are the best of their row and of their column are made together, for none of them takes from another.
-    """
-    left = tf.where(allowed, gain, _NONE)
-
-    def makes(left, pairs):
-        return tf.reduce_max(left) > _NONE / 2.0
-
-    def make(left, pairs):
-        rows, columns = left.shape[1:]
-        best = tf.one_hot(tf.argmax(left, 2, output_type=tf.int32), columns)
-        best *= tf.transpose(tf.one_hot(tf.argmax(left, 1, output_type=tf.int32), rows), [0, 2, 1])
-        best *= _as_float(left > _NONE / 2.0)
-        taken = tf.maximum(tf.reduce_max(best, 2, keepdims=True), tf.reduce_max(best, 1, keepdims=True))
-        return tf.where(taken > 0, _NONE, left), pairs + best
-
-    return tf.while_loop(makes, make, [left, tf.zeros_like(left)])[1]
-
-
-def _births(held, new, score):
-    """[B, S, D], 1 where a detection that no slot explains gets a free slot: the surest first."""
-    count = score.shape[1]
-    earlier = tf.constant([[float(j < i) for j in range(count)] for i in range(count)])
-    better = _as_float(score[:, None] > score[:, :, None]) + _as_float(score[:, None] == score[:, :, None]) * earlier
-    rank = tf.reduce_sum(better * new[:, None], 2)
-    free = 1.0 - held
-    place = tf.cumsum(free, 1) - 1.0
-    return free[:, :, None] * new[:, None] * _as_float(tf.abs(place[:, :, None] - rank[:, None]) < 0.5)
 
 
 def _seen_now(slots, own, observed, is_paired, is_born):

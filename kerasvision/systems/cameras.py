@@ -11,6 +11,7 @@ import numpy as np
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_bytes
 from kerasvision.systems._association import paired
+from kerasvision.systems.looked import same_model
 
 
 def same_as(looks, others, least):
@@ -65,7 +66,7 @@ def save_looks(path, looks, last, model):
 
 def load_looks(path, model):
     """({id: unit vector}, the largest number) of a file that `save_looks` wrote. Raises UsageError where it is none, or
-    of what another model said.
+    of what another model said (`looked.same_model`).
     """
     try:
         with np.load(path) as file:
@@ -74,6 +75,6 @@ def load_looks(path, model):
             seen_by, last = about["model"], int(about["last"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         raise UsageError(f"{path} holds no looks; write them with --looks OUT.npz") from None
-    if seen_by != model:
+    if not (isinstance(seen_by, str) and same_model(seen_by, model)):
         raise UsageError(f"{path} has what another model saw; look at both videos with the same --appearance")
     return looks, last

@@ -1,7 +1,7 @@
 """A model that tells how things look and a tracker as one system: crops of the frames of a video become embeddings."""
 
+import base64
 import dataclasses
-import hashlib
 import types
 
 import numpy as np
@@ -10,6 +10,7 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import systems
 from kerasvision.ops.colors import color_looks
 from kerasvision.systems.base import System
+from kerasvision.systems.index import ALIKE, drawn_pictures
 from kerasvision.systems.multi_object import MultiObject
 
 
@@ -71,9 +72,28 @@ def crop_of(image, box_xyxy):
 
 
 def fingerprint(model):
-    """str of what an embedding model says of a drawn picture, by which another one's looks are told from its own."""
-    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 48, 3)).astype(np.uint8)
-    return hashlib.sha256(np.ascontiguousarray(_vector(model({"image": picture}))).tobytes()).hexdigest()
+    """str of what an embedding model says of the pictures that `systems.index` draws, by which another one's looks are
+    told from its own (`same_model`): unit vectors of float16 in base64.
+    """
+    held = np.float64([_vector(model({"image": picture[None]})) for picture in drawn_pictures()])
+    lengths = np.linalg.norm(held, axis=1, keepdims=True)
+    held = np.divide(held, lengths, out=np.zeros_like(held), where=lengths > 0)
+    return base64.b64encode(held.astype("<f2").tobytes()).decode()
+
+
+def same_model(one, other):
+    """Whether two `fingerprint`s are of one embedder, whichever of its files it was and whatever machine rounded them:
+    a mean cosine of `systems.index.ALIKE` or more. Texts that are no fingerprints are the same where they are equal.
+    """
+    if one == other:
+        return True
+    try:
+        held = [np.frombuffer(base64.b64decode(text, validate=True), "<f2") for text in (one, other)]
+    except ValueError:
+        return False
+    if not held[0].size or held[0].shape != held[1].shape:
+        return False
+    return bool(np.float64(held[0]) @ np.float64(held[1]) / len(drawn_pictures()) >= ALIKE)  # nor what is no number
 
 
 def looks_of(model, image, boxes, which, size=0):

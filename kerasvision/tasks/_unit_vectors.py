@@ -10,6 +10,7 @@ import tf_keras as keras
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.vectors import VectorShowing
 from kerasvision.edge import describing
+from kerasvision.ops.cutting import cut_boxes
 from kerasvision.tasks.image import ImageArchitecture
 from kerasvision.tasks.targets import Target, Targets
 
@@ -64,6 +65,14 @@ class UnitVectors(ImageArchitecture):
 
     def answering(self, graph):
         return keras.Model(graph.input, {"embedding": graph.output["embedding"]}, name=self.name)
+
+    def cut(self, image, boxes_xyxy):
+        """Prepared inputs, [B * N, ...], of what is in N boxes of each picture, in a graph: [B, H, W, 3] of 0..255 and
+        float32 [B, N, 4], pixels. As `geometry` fits a picture of its own, but for rounding and averaging
+        (`ops.cutting.cut_boxes`).
+        """
+        parts = cut_boxes(image, boxes_xyxy, self.image_size, self.resize, self.crop_fraction)
+        return {"image": tf.reshape(parts, [-1, *parts.shape[2:]])}
 
     def targets(self):
         return VectorTargets()

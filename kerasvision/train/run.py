@@ -44,6 +44,7 @@ class Trained:
     folder: pathlib.Path | None = None
     chief: bool = True  # this process wrote the folder
     mistakes: tuple[str, ...] = ()  # in words, the most frequent of the test split, where training has just ended
+    embedder: typing.Any = None  # a `Trained` embedder that files have inside (`train.appearance`)
 
     @property
     def arch(self):
@@ -62,7 +63,7 @@ class Trained:
 
     def served(self):
         """The module that every exporter takes."""
-        return Served(self.arch, self.graph, self.classes)
+        return Served(self.arch, self.graph, self.classes, self.embedder and self.embedder.served())
 
 
 def save_run(trained):

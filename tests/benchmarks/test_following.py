@@ -5,8 +5,8 @@ import pytest
 
 from kerasvision.metrics.tracking import Tracking
 from kerasvision.systems.base import Session
+from kerasvision.systems.simulated import KINDS, frames_of, seen_boxes
 from kerasvision.systems.trackers import SETTINGS, tracker_of
-from tests.systems.moving_boxes import KINDS, frames_of, seen_boxes
 
 pytestmark = pytest.mark.benchmark
 SEEDS = range(3)

@@ -14,8 +14,8 @@ import pytest
 from kerasvision.cli.main import main
 from kerasvision.data import motchallenge
 from kerasvision.data.video import VideoWriter
+from kerasvision.systems.simulated import frames_of
 from tests.metrics.test_tracking import by_motmetrics
-from tests.systems.moving_boxes import frames_of
 
 FRAMES, SCALE = 60, 0.2
 TUD = pathlib.Path(motmetrics.__file__).parent / "data" / "TUD-Campus"

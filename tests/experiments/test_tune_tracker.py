@@ -14,8 +14,8 @@ from kerasvision.experiments.dimensions import Dimension, parse_dimension
 from kerasvision.experiments.fields import search_fields
 from kerasvision.systems.judging import Judge, Sequence, digest, judged
 from kerasvision.systems.multi_object import MultiObject
+from kerasvision.systems.simulated import frames_of
 from kerasvision.systems.trackers import tracker_of
-from tests.systems.moving_boxes import frames_of
 from tests.systems.test_looked import MeanColor
 
 pytest.importorskip("optuna")

@@ -132,7 +132,8 @@ def following():
     corners = RNG.uniform(0, 50, (COUNT, 2))
     true = np.concatenate([corners, corners + 40], -1)
     found = {"box_xyxy": true + RNG.normal(0, 9, true.shape), "present": RNG.integers(0, 2, COUNT)}
-    return Following(), found, {"box_xyxy": true, "present": RNG.integers(0, 2, COUNT)}
+    of_film = {"present": RNG.integers(0, 2, COUNT), "sequence": np.arange(COUNT) // 6}
+    return Following(), found, {"box_xyxy": true} | of_film
 
 
 def known_classes():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.metrics.following import Following
 
 
@@ -57,3 +58,57 @@ def test_sequences_are_groups_and_some_frames_can_be_chosen():
     assert judge.result([0, 1])["success_auc"] == 1.0
     assert judge.result([2])["success_auc"] == 0.0
     assert Following().result() == {}
+
+
+def film(*parts, names=0):
+    """`result` of a film of parts: (frames, whether it is there, whether and where it is said to be). names: of films,
+    one for all or one a frame.
+    """
+    rows = [(50.0 if off is None else off, off is not None, is_there) for n, is_there, off in parts for _ in range(n)]
+    boxes = [[100 + d, 100, 200 + d, 200] for d, _, _ in rows]
+    there = [there for _, _, there in rows]
+    of_film = {} if names is None else {"sequence": np.broadcast_to(names, len(rows))}
+    return result(boxes, [said for _, said, _ in rows], [SQUARE] * len(rows), there, **of_film)
+
+
+@pytest.mark.parametrize(("late", "returned"), [(14, 1.0), (15, 0.0)])
+def test_fifteen_frames_are_in_time_and_the_sixteenth_is_not(late, returned):
+    _, found = film((3, 1, 0), (4, 0, None), (late, 1, None), (5, 1, 0))
+    assert found["returned"] == returned and found["return_frames"] == late
+
+
+@pytest.mark.parametrize(("off", "is_found"), [(33.3, True), (33.4, False)])
+def test_it_is_found_by_half_of_an_overlap_before_it_goes_again(off, is_found):
+    """A shift of a third of a side has an IoU of a half."""
+    _, found = film((3, 1, 0), (2, 0, None), (4, 1, off), (2, 0, 0), (3, 1, 0))
+    assert found["returned"] == (1 + is_found) / 2
+    assert found["return_frames"] == 0.0
+
+
+def test_without_returns_nothing_is_said_of_them_and_films_are_apart():
+    _, found = film((3, 1, 0), (2, 0, None))
+    assert "returned" not in found and "return_frames" not in found
+    whole = (3, 1, 0), (2, 0, None), (3, 1, 0)
+    assert film(*whole)[1]["returned"] == 1.0
+    assert "returned" not in film(*whole, names=[1] * 5 + [2] * 3)[1]
+    assert not {"returned", "return_frames", "robustness"} & set(film(*whole, names=None)[1])  # pairs are no film
+    judge, _ = film((3, 1, 0), (2, 0, None), (3, 1, None), (1, 1, 0))
+    assert "returned" not in judge.result([0, 1, 2]) and judge.result([5])["return_frames"] == 3.0
+
+
+@pytest.mark.parametrize(("frames", "robustness"), [(9, 1.0), (10, 4 / 19)])
+def test_ten_frames_in_a_row_are_lost_for_good_and_nine_are_not(frames, robustness):
+    """An overlap of a shift of 82 is below a tenth, of 81 above it; the object is away in between, which counts not."""
+    parts = (4, 1, 0), (3, 1, 82), (5, 0, None), (frames - 3, 1, 82), (15 - frames, 1, 81)
+    assert film(*parts)[1]["robustness"] == pytest.approx(robustness)
+    assert film((4, 1, 0), (15, 1, 81))[1]["robustness"] == 1.0
+
+
+def test_films_of_some_frames_alone_are_one_line():
+    judge = Following()
+    for beside in ({"sequence": np.array([1])}, {}):
+        judge.update(
+            {"box_xyxy": np.float32([SQUARE]), "present": [1]}, {"box_xyxy": [SQUARE], "present": [1]} | beside
+        )
+    with pytest.raises(KerasVisionError, match="2 frames, and the films of 1; name all or none"):
+        judge.figures()

@@ -8,9 +8,9 @@ from kerasvision.core.errors import UsageError
 from kerasvision.ops.colors import SIZE
 from kerasvision.ops.slots import Slots, state_shapes, step
 from kerasvision.systems.base import Session
+from kerasvision.systems.simulated import LOOK, frames_of
 from kerasvision.systems.trackers import tracker_like
 from tests.ops.test_slots import MOST, begin, padded
-from tests.systems.moving_boxes import LOOK, frames_of
 
 LOOKS = Slots(count=64, looks="colors")
 

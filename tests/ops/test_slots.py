@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.core.errors import UsageError
-from kerasvision.ops.slots import Slots, greedy_pairs, state_shapes, step
+from kerasvision.ops.slot_pairs import greedy_pairs
+from kerasvision.ops.slots import Slots, state_shapes, step
 from kerasvision.systems._association import paired
 from kerasvision.systems.base import Session
+from kerasvision.systems.simulated import KINDS, frames_of
 from kerasvision.systems.trackers import tracker_like
-from tests.systems.moving_boxes import KINDS, frames_of
 
 MOST = 48  # detections of a frame
 

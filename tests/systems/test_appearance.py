@@ -13,8 +13,8 @@ from kerasvision.systems import _looks as looks_of
 from kerasvision.systems._looks import LOOKS
 from kerasvision.systems.base import Session, load_state, save_state
 from kerasvision.systems.multi_object import MultiObject
+from kerasvision.systems.simulated import frames_of, seen_boxes
 from kerasvision.systems.trackers import tracker_of
-from tests.systems.moving_boxes import frames_of, seen_boxes
 
 SIZE = 20.0
 BY_LOOKS = MultiObject(appearance=1.0, camera=False)

@@ -12,7 +12,7 @@ from kerasvision.data.video import VideoWriter
 from kerasvision.metrics.reidentification import reidentification
 from kerasvision.ops.colors import BINS, color_looks
 from kerasvision.systems.cameras import load_looks, renumbered, same_as, save_looks, together
-from kerasvision.systems.looked import Colors
+from kerasvision.systems.looked import Colors, fingerprint, same_model
 from tests.systems.test_appearance import UNIT, turned
 
 COLORS = [(200, 40, 40), (40, 40, 200), (40, 200, 40), (210, 200, 30), (200, 60, 210)]
@@ -59,6 +59,43 @@ def test_looks_are_kept_in_a_file(tmp_path):
     (tmp_path / "b.npz").write_bytes(b"none")
     with pytest.raises(UsageError, match=r"holds no looks; write them with --looks OUT.npz"):
         load_looks(tmp_path / "b.npz", "x")
+
+
+def says(*degrees):
+    """The fingerprint of an embedder whose vector of each drawn picture is turned so far, and three long."""
+    vectors = iter(3 * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))]).T[:, None])
+    return fingerprint(lambda _: {"embedding": next(vectors)})
+
+
+@pytest.mark.parametrize(
+    ("degrees", "is_same"),
+    [
+        ((0.5, -0.3, 0.1, 0.0), True),
+        ((25.5,) * 4, True),
+        ((26.2,) * 4, False),
+        ((53.0, 0, 0, 0), True),
+        ((54.0, 0, 0, 0), False),
+        ((np.nan,) * 4, False),
+    ],
+)
+def test_machines_that_round_otherwise_are_one_embedder(tmp_path, degrees, is_same):
+    """cos 25.84 degrees is 0.9, and three of 1 with cos 53.13 degrees, 0.6, have that mean."""
+    whole, other = says(0, 0, 0, 0), says(*degrees)
+    assert whole != other and same_model(whole, other) == same_model(other, whole) == is_same
+    save_looks(tmp_path / "a.npz", {3: UNIT[0]}, 4, whole)
+    if is_same:
+        assert load_looks(tmp_path / "a.npz", other)[1] == 4
+    else:
+        with pytest.raises(UsageError, match="has what another model saw; look at both videos with the same"):
+            load_looks(tmp_path / "a.npz", other)
+
+
+def test_vectors_of_other_lengths_and_none_are_of_other_embedders():
+    whole = says(0, 0, 0, 0)
+    assert not same_model(whole, fingerprint(lambda _: {"embedding": np.ones((1, 3))}))
+    assert not same_model(whole, fingerprint(lambda _: {"embedding": np.zeros((1, 2))}))
+    assert not same_model(whole, "") and not same_model("", whole) and same_model("", "")
+    assert same_model(fingerprint(Colors()), fingerprint(Colors()))
 
 
 def film(folder, name, order, light):

@@ -15,8 +15,8 @@ from kerasvision.systems._association import common_shift, paired, to_center, tu
 from kerasvision.systems._tracks import side
 from kerasvision.systems.base import Session, load_state, save_state
 from kerasvision.systems.multi_object import MultiObject
+from kerasvision.systems.simulated import frames_of, seen_boxes
 from kerasvision.systems.trackers import SETTINGS, tracker_of
-from tests.systems.moving_boxes import frames_of, seen_boxes
 
 NOISE = Noise()
 

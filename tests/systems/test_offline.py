@@ -13,8 +13,8 @@ from kerasvision.ops.slots import Noise
 from kerasvision.systems import _kalman as kalman
 from kerasvision.systems.base import Session
 from kerasvision.systems.offline import Offline, Record
+from kerasvision.systems.simulated import frames_of, seen_boxes
 from kerasvision.systems.trackers import tracker_of
-from tests.systems.moving_boxes import frames_of, seen_boxes
 from tests.systems.test_appearance import turned
 from tests.systems.test_multi_object import matrices
 

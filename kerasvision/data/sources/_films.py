@@ -257,6 +257,8 @@ def _texture(file, hw, at):
     """float32 [h, w, 4]: a part of a photograph, solid throughout."""
     photo = load_background(file, 2 * max(hw))
     step = min(photo.height / hw[0], photo.width / hw[1], 1.0)
-    y, x = (at[0] * (photo.height - step * hw[0]), at[1] * (photo.width - step * hw[1]))
-    window = photo.resize(hw[::-1], Image.Resampling.BILINEAR, box=(x, y, x + step * hw[1], y + step * hw[0]))
+    y, x = (max(0.0, at[0] * (photo.height - step * hw[0])), max(0.0, at[1] * (photo.width - step * hw[1])))
+    # rounded, a strip as long as its photograph may begin before it or end behind it, by 1e-14
+    box = (x, y, min(x + step * hw[1], photo.width), min(y + step * hw[0], photo.height))
+    window = photo.resize(hw[::-1], Image.Resampling.BILINEAR, box=box)
     return np.dstack([np.asarray(window, np.float32), np.full(hw, 255, np.float32)])

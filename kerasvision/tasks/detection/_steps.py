@@ -8,6 +8,7 @@ import typing
 
 import tensorflow as tf
 
+from kerasvision.core.errors import UsageError
 from kerasvision.ops.colors import color_looks
 from kerasvision.ops.slots import state_shapes, step
 from kerasvision.tasks.base import Function, Output
@@ -22,10 +23,18 @@ _UNITS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stepping:
-    """Final. arch: a `Detection` with slots. graph: its trained Keras model."""
+    """Final. arch: a `Detection` with slots. graph: its trained Keras model. embed: as of `Detection.functions`."""
 
     arch: typing.Any
     graph: typing.Any
+    embed: typing.Callable | None = None
+
+    def __post_init__(self):
+        if (self.arch.slots.looks == "embedding") != (self.embed is not None):
+            raise UsageError(
+                f"model.slots.looks={self.arch.slots.looks!r}: a run of embedding/* is put into files alone, by "
+                "kerasvision export RUN --appearance RUN"
+            )
 
     def functions(self):
         """`step` (image, seconds, state) -> objects with `ids`, `left_out`, and the state after the frame."""
@@ -54,7 +63,15 @@ class Stepping:
             raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}
             found = self.arch.decode(raw, self.arch.no_geometry(prepared))
             if self.arch.slots.looks:
-                found = found | {"looks": color_looks(prepared["image"], tf.cast(found["boxes_xyxy"], tf.float32))}
+                found = found | {"looks": self._looks(prepared["image"], tf.cast(found["boxes_xyxy"], tf.float32))}
             state = {k: inputs[k] for k in state_shapes(self.arch.slots)}
             answer, after = step(self.arch.slots, found, inputs["seconds"], state)
         return answer | after
+
+    def _looks(self, image, boxes_xyxy):
+        """[B, D, E]: of each detection; by an embedding of the surest alone, as many as there are slots, and zeros."""
+        if self.embed is None:
+            return color_looks(image, boxes_xyxy)
+        most = self.arch.slots.count
+        looks = self.embed(image, boxes_xyxy[:, :most])
+        return tf.pad(looks, [[0, 0], [0, max(0, boxes_xyxy.shape[1] - most)], [0, 0]])

@@ -93,8 +93,9 @@ class Detection(Promising, ImageArchitecture):
     def targets(self):
         return BoxTargets(self)
 
-    def functions(self, graph):
-        return Stepping(self, graph).functions() if self.slots.count else {}
+    def functions(self, graph, embed=None):
+        """embed: where slots.looks is `embedding`, (uint8 [B, h, w, 3], boxes [B, N, 4]) -> unit vectors [B, N, E]."""
+        return Stepping(self, graph, embed).functions() if self.slots.count else {}
 
     def ground_truth(self, sample):
         return {k: sample[k] for k in (*self.label_keys, *OPTIONAL_GROUND_TRUTH) if k in sample}

@@ -9,6 +9,7 @@ from PIL import Image
 from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
+from kerasvision.data.sources._films import _texture
 
 OBJECTS, SIZE, SIDE_PX = 6, (96, 120), 24
 # nothing but place differs
@@ -216,3 +217,14 @@ def test_missing_folders_and_splits_without_objects_are_said(source, tmp_path):
         source(test_fraction=0.0).open()
     with pytest.raises(KerasVisionError, match=r"no such folder or \.csv file"):
         dataclasses.replace(source(), path=str(tmp_path / "none")).open()
+
+
+@pytest.mark.parametrize("side", [147, 281, 294])
+def test_a_strip_longer_than_its_photograph_is_cut_within_it(tmp_path, side):
+    """80 / 147 * 147 is more than 80 by one bit, which Pillow refuses."""
+    assert 80 / side * side > 80
+    ramp = np.tile(np.arange(80, dtype=np.uint8)[:, None, None], (1, 80, 3))
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    strip = _texture(str(tmp_path / "ramp.png"), (side, 20), (0.3, 0.3))
+    assert strip.shape == (side, 20, 4)
+    assert strip[0, 0, 0] <= 1 and strip[-1, 0, 0] >= 78

@@ -1,18 +1,28 @@
-"""Simulated detections of objects that move: open ground, a crowd, walls they go behind, a camera that is shaken."""
+"""Simulated detections of objects that move: open ground, a crowd, walls they go behind, a camera that is shaken.
+
+What trackers are compared by where there is no video: boxes, scores and looks as a detector and an embedder might give
+them, and the ground truth. All follows from a seed.
+"""
+
+import collections
 
 import numpy as np
+
+from kerasvision.ops.overlaps import overlaps
 
 WIDTH, HEIGHT = 960.0, 540.0
 KINDS = ("open", "crowded", "walls", "shaken")
 LOOK, LOOK_NOISE = 32, 0.5  # numbers of an embedding, and the length of what differs from look to look
 
 
-def frames_of(kind, seed, frames=300, rate=30.0, looks=False):
+def frames_of(kind, seed, frames=300, rate=30.0, looks=False, hidden=None):
     """Yields (what a tracker's step takes, (ids, boxes_xyxy) of the ground truth) of each frame.
 
-    Objects turn a little and bounce off the borders. A nearer one (lower in the picture) hides others. The ground truth
-    has every object of which a tenth or more is seen; detections miss more, and have less score, the less is seen.
+    kind: of `KINDS`. rate: frames a second. Objects turn a little and bounce off the borders. A nearer one (lower in
+    the picture) hides others. The ground truth has every object of which a tenth or more is seen; detections miss more,
+    and have less score, the less is seen.
     looks: with "embeddings", of an object a direction of its own, mixed with another one as far as it is not seen.
+    hidden: None, or (objects, start, end): the first so many are out of sight from one second to the other.
     """
     look_rng = np.random.default_rng([KINDS.index(kind), seed, 1])
     own = look_rng.normal(0, LOOK**-0.5, (30, LOOK))
@@ -29,6 +39,8 @@ def frames_of(kind, seed, frames=300, rate=30.0, looks=False):
             shake = 0.8 * shake + rng.normal(0, 6, 2)
         boxes = np.concatenate([place - size / 2, place + size / 2], 1)
         seen = _visible(boxes, walls)
+        if hidden and hidden[1] <= number / rate < hidden[2]:
+            seen[: hidden[0]] = 0.0
         shift = np.tile(shake, 2)
         found, which = _detected(rng, boxes + shift, seen, number / rate)
         if looks:
@@ -81,8 +93,38 @@ def _looks(rng, own, which, seen, count):
 
 
 def seen_boxes(judge, answer, true, sequence=0):
-    """Give an evaluator one frame."""
+    """Give an evaluator (`metrics.tracking.Tracking`) one frame: a tracker's answer and (ids, boxes_xyxy) of the ground
+    truth. sequence: name or number.
+    """
     judge.update(
         {key: answer[key][None] for key in ("ids", "boxes_xyxy")},
         {"ids": true[0][None], "boxes_xyxy": true[1][None], "sequence": [sequence]},
     )
+
+
+def kept(frames, answers, objects, start, end, rate=30.0):
+    """How many of the first so many objects have the same number after they were hidden as before, and how many had one
+    before: (int, int).
+
+    frames: the ground truth (ids, boxes_xyxy) of each frame, answers: those of a tracker. start, end: seconds between
+    which they were hidden. The number of an object is the one most often paired with it, by an IoU of 0.5 or more, in
+    the half second before and in the second after.
+    """
+    sides = (start - 0.5, start), (end, end + 1.0)
+    before, after = (
+        _numbers(frames, answers, range(round(a * rate), min(len(frames), round(b * rate)))) for a, b in sides
+    )
+    known = [i for i in range(objects) if i in before]
+    return sum(before[i] == after.get(i) for i in known), len(known)
+
+
+def _numbers(frames, answers, which):
+    """{object: the number that it has most often} in some frames."""
+    held = collections.defaultdict(collections.Counter)
+    for number in which:
+        (true, boxes), answer = frames[number], answers[number]
+        shares = overlaps(boxes, np.asarray(answer["boxes_xyxy"]).reshape(-1, 4))
+        for row, name in enumerate(true.tolist()):
+            if shares.shape[1] and shares[row].max() >= 0.5:
+                held[name][int(answer["ids"][shares[row].argmax()])] += 1
+    return {name: counted.most_common(1)[0][0] for name, counted in held.items()}
