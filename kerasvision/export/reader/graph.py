@@ -1,12 +1,10 @@
 """The lines of a page within a graph: a detector's quads are set straight, cut, read, and become UTF-8 strings."""
 
-import dataclasses
-
 import tensorflow as tf
 
 from kerasvision.core.characters import BLANK, text_of
 from kerasvision.core.errors import SAYS
-from kerasvision.edge.pages.reading import LEAST_PX, least_of
+from kerasvision.edge.pages.reading import LEAST_PX
 from kerasvision.edge.pages.strips import MOST_PARTS
 from kerasvision.export.reader import crops
 from kerasvision.export.reader.columns import from_right_to_left
@@ -21,12 +19,12 @@ class Lines:
 
     detect: a function, uint8 [1, H, W, 3] -> {"quads_xy" float32 [1, S, 4, 2], "count" [1]}. recognize: uint8 [N, h, w,
     3] -> what has `KEYS`, [N, ...]. most: S. size_hw: (h, w). classes: names. rules: `edge.pages.reading.Rules`, whose
-    orientation is "0", "90", "180" or "270", of one recognizer.
+    orientation is "0", "90", "180" or "270" and whose least_certainty is a number or None, of one recognizer.
     """
 
     def __init__(self, detect, recognize, most, size_hw, classes, rules):
         self._detect, self._recognize, self._most = detect, recognize, most
-        self._rules = dataclasses.replace(rules, least_certainty=least_of(rules))
+        self._rules, self._least = rules, rules.least_certainty or 0.0
         self._size_hw, self._turn = size_hw, int(rules.orientation)
         self._alphabet, self._is_blank = Alphabet([text_of([name]) for name in classes]), [n == BLANK for n in classes]
 
@@ -58,7 +56,7 @@ class Lines:
         held = tf.boolean_mask(quads, tf.reduce_all(sides >= LEAST_PX, 1))
         held, texts, scores, certain = self._surer_ends(page, *crops.upright(held))
         said = texts != ""
-        kept = said & (certain >= self._rules.least_certainty)
+        kept = said & (certain >= self._least)
         answer = {"texts": tf.boolean_mask(texts, kept), "scores": tf.boolean_mask(scores, kept)}
         answer["quads_xy"] = self._as_given(tf.boolean_mask(held, kept), tf.shape(image))
         answer = {key: self._padded(tf.cast(value, self.specs()[key].dtype)) for key, value in answer.items()}

@@ -18,7 +18,7 @@ from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_text
 from kerasvision.data.kinds.base import ENCODED, kind_of
-from kerasvision.edge.pages.reading import Rules
+from kerasvision.edge.pages.reading import Rules, least_of
 from kerasvision.export import identity
 from kerasvision.export.base import files_below
 from kerasvision.export.contract import read_contract
@@ -91,6 +91,8 @@ def _save(path, reader, members):
     turn = "0" if reader["orientation"] == "auto" else reader["orientation"]
     held_rules = {f.name: reader[f.name] for f in dataclasses.fields(Rules) if f.name in reader}
     rules = Rules(**held_rules | {"orientation": turn})
+    (least,) = least_of(rules, [archs["recognizer"].least_certainty])
+    rules = dataclasses.replace(rules, least_certainty=least)
     lines = Lines(
         lambda image: asked["detector"](image=image),
         lambda images: asked["recognizer"](image=images),
