@@ -165,7 +165,12 @@ def _of_video(args, video):
 
 
 def _tell_of_what_is_cut(arch, inputs, name):
-    """Of a sound that is longer than what a model hears. A file of the client's takes a picture's bytes, not a dict."""
+    """Of a sound that is longer than what a model hears, and of a line that it hardly sees. A file of the client's
+    takes a picture's bytes, not a dict.
+    """
+    is_line = isinstance(inputs, dict) and "image" in inputs and "path_score" in arch.outputs
+    if is_line and (said := arch.doubt(inputs["image"].shape[:2])):
+        print(f"{name}: {said}", file=sys.stderr)
     heard = isinstance(inputs, dict) and "audio" in inputs
     if heard and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
         print(f"{name}: the first {arch.seconds:g} of {lasts:.3g} s are heard", file=sys.stderr)

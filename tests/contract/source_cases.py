@@ -214,14 +214,6 @@ def _text_lines(root):
     return [in_folder, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
 
 
-def _text_places(root):
-    for i in range(12):
-        _pictures(root / "scenes", [f"{i}.png"], i)
-        rows = [f"1,1,5,1,5,{3 + i % 2},1,4,word {i}", "1,1,4,3,###"][: i % 3]
-        (root / "scenes" / f"gt_{i}.txt").write_text("\n".join(rows))
-    return [Drawn(create("sources/text_places", path=str(root / "scenes")), {"": 12}, 1, (root / "scenes",))]
-
-
 def _table(root):
     root.mkdir(parents=True)
     words = ("one", "two", "three", "four") * 3
@@ -301,7 +293,6 @@ DRAWERS = {
     "noisy_labels": _noisy_labels,
     "table": _table,
     "text_lines": _text_lines,
-    "text_places": _text_places,
     **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
     "captions": _captions,

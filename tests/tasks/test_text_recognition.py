@@ -98,6 +98,25 @@ def test_what_is_no_number_is_no_agreement():
     assert np.isnan(arch.compare(reference, prediction | {"path_score": np.array([np.nan])})[0][0])
 
 
+@pytest.mark.parametrize(
+    ("image_hw", "left"),
+    [
+        ((8, 10), None),
+        ((7, 10), "10 x 7"),
+        ((1, 300), "64 x 0.21"),
+        ((32, 256), None),
+        ((32, 257), "64 x 8"),
+        ((32, 20000), "64 x 0.1"),
+        ((1024, 32), None),
+        ((1025, 32), "1 x 32"),
+    ],
+)
+def test_a_line_that_can_hardly_be_seen_is_doubted(image_hw, left):
+    """At 64 x 32 pixels, of which 8 rows are a quarter."""
+    said = recognizer().doubt(image_hw)
+    assert said == "" if left is None else f" pixels {left} are left at 64 x 32, " in said
+
+
 def lines(*characters):
     records = tf.data.Dataset.from_tensor_slices({"characters": tf.ragged.constant(characters, dtype=tf.int32)})
     read = lambda r: {"characters": tf.ensure_shape(tf.convert_to_tensor(r["characters"]), [None])}  # noqa: E731

@@ -21,7 +21,7 @@ from kerasvision.data.sources._xml import root_of
 from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.data.text import read_head, read_text
 
-_LOOKED_AT = 20  # files of truth that tell what a folder is
+_LOOKED_AT = 20  # files of ground truth that tell what a folder is
 _HEAD = 4096  # bytes of an XML file that tell what it is
 
 
@@ -31,16 +31,17 @@ class TextPlaces(Pictures):
     """Samples: `image_bytes`, `path`, `quads_xy` float32 [N, 4, 2], the first corner at the text's own upper left and
     the others clockwise, and `texts` string [N], in the order of the file.
 
-    path: a folder with a file of truth for each picture, of its name, anywhere in it: gt_NAME.txt or NAME.txt as ICDAR
-    has it (x1,y1,x2,y2,x3,y3,x4,y4,text or left,top,right,bottom,text a row), or NAME.xml, PAGE or ALTO (in pixels). A
-    polygon of another number of corners than four becomes the smallest rectangle around it. unit: what a quad is around
-    in an XML file; ICDAR's are what they are. A first folder called train, val or test is a split; one that is not
-    there is cut out of training. validation_fraction, test_fraction, seed and skip_unreadable: as in `image_folder`.
+    path: a folder with a file of ground truth for each picture, of its name, anywhere in it: gt_NAME.txt or NAME.txt as
+    ICDAR has it (x1,y1,x2,y2,x3,y3,x4,y4,text or left,top,right,bottom,text a row), or NAME.xml, PAGE or ALTO (in
+    pixels). A polygon of another number of corners than four becomes the smallest rectangle around it. unit: what a
+    quad is around in an XML file; ICDAR's are what they are. A first folder called train, val or test is a split; one
+    that is not there is cut out of training. validation_fraction, test_fraction, seed and skip_unreadable: as in
+    `image_folder`.
 
     What nobody could read (### in ICDAR) is left out, which is said; with keep_unreadable=True it is a place of text
     all the same, whose text is "". A quad that is not finite, has no area, crosses itself, is not convex or lies
-    outside of its picture is refused, or left out with skip_bad_quads=True, which is said. A file of truth that states
-    another size than its picture has is refused. A picture without any text is one: N = 0.
+    outside of its picture is refused, or left out with skip_bad_quads=True, which is said. A file that states another
+    size than its picture has is refused. A picture without any text is one: N = 0.
     """
 
     labels: typing.ClassVar[tuple[str, ...]] = ("quads_xy", "texts")
@@ -59,8 +60,8 @@ class TextPlaces(Pictures):
     def detects(cls, path):
         if not path.is_dir():
             return False
-        truths = [file for file, _ in _pairs(path)[0] if file.stat().st_size][:_LOOKED_AT]
-        return bool(truths) and all(_is_truth(file) for file in truths)
+        ground_truths = [file for file, _ in _pairs(path)[0] if file.stat().st_size][:_LOOKED_AT]
+        return bool(ground_truths) and all(_is_ground_truth(file) for file in ground_truths)
 
     def open(self):
         what = f"text_places {self.path!r}"
@@ -78,8 +79,8 @@ class TextPlaces(Pictures):
         kept = [entry for held in by_split.values() for entry in held]
         places, said = self._checked(kept, stated, what)
         opened = {name: grouped(_split(held, places), held) for name, held in by_split.items()}
-        lonely = sorted(str(file.relative_to(base)) for file in alone if _is_truth(file))
-        said += [f"unlisted: {len(lonely)} files of truth without a picture: {named(lonely)}"] if lonely else []
+        lonely = sorted(str(file.relative_to(base)) for file in alone if _is_ground_truth(file))
+        said += [f"unlisted: {len(lonely)} files of ground truth without a picture: {named(lonely)}"] if lonely else []
         return self.as_labeled(Opened(("text",), opened, (*dropped, *said)))
 
     def _stated(self, file, where):
@@ -130,22 +131,22 @@ class TextPlaces(Pictures):
 
 
 def _pairs(base):
-    """([(file of truth, its picture)], pictures that have none, files that may be truth of no picture)."""
+    """([(file of ground truth, its picture)], pictures that have none, files that may be of no picture)."""
     files = below(base).files
-    truths = {}
+    ground_truths = {}
     for file in files:
         if file.suffix.lower() in (".txt", ".xml"):
             for name in {file.stem, file.stem.removeprefix("gt_")}:
-                truths.setdefault(name, []).append(file)
+                ground_truths.setdefault(name, []).append(file)
     pairs, bare = [], []
     for picture in (file for file in files if file.suffix.lower() in SUFFIXES):
-        near = sorted(truths.get(picture.stem, ()), key=lambda file: (_apart(file, picture), str(file)))
+        near = sorted(ground_truths.get(picture.stem, ()), key=lambda file: (_apart(file, picture), str(file)))
         if near:
             pairs.append((near[0], picture))
         else:
             bare.append(picture)
     used = {file for file, _ in pairs}
-    return pairs, bare, {file for held in truths.values() for file in held} - used
+    return pairs, bare, {file for held in ground_truths.values() for file in held} - used
 
 
 def _apart(file, picture):
@@ -155,7 +156,7 @@ def _apart(file, picture):
     return len(ours) + len(theirs) - 2 * same
 
 
-def _is_truth(file):
+def _is_ground_truth(file):
     if file.suffix.lower() == ".xml":
         head = read_head(file, _HEAD)
         return "<PcGts" in head or "<alto" in head or ":PcGts" in head or ":alto" in head

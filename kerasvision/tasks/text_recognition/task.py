@@ -218,6 +218,20 @@ class TextRecognition(BoxAnswers, ImageModel):
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
+    def doubt(self, image_hw):
+        """One line about a picture of a size in pixels whose text the graph can hardly see, "" of any other: of which
+        fewer rows are left than a quarter of the graph's, or less than a column.
+        """
+        (height, width), (most, wide) = image_hw, self.image_size
+        scale = min(1.0, most / height, wide / width if self.resize == "letterbox" else 1.0)
+        rows, columns = scale * height, scale * width
+        if 4 * rows >= most and columns >= 1:
+            return ""
+        return (
+            f"of {width} x {height} pixels {columns:.2g} x {rows:.2g} are left at {wide} x {most}, and what is read is "
+            "a guess; cut longer lines into parts (kerasvision read does), or take a larger picture"
+        )
+
     def describe(self, prediction, classes):
         count = int(prediction["count"])
         rows = zip(*(prediction[k][:count] for k in ("labels", "scores", "boxes_xyxy")), strict=True)

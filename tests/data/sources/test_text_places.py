@@ -23,7 +23,7 @@ PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def lay(root, files, size_hw=(30, 40)):
-    """A picture of its own color for each file of truth, gt_NAME.txt or NAME.xml, and the files."""
+    """A picture of its own color for each file of ground truth, gt_NAME.txt or NAME.xml, and the files."""
     for number, (name, text) in enumerate(files.items()):
         place = root / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -173,4 +173,4 @@ def test_truth_may_lie_in_a_folder_of_its_own_and_folders_name_splits(tmp_path):
         split = held.splits[name]
         samples = list(split.records.map(split.read).as_numpy_iterator())
         assert sorted(text.decode() for s in samples for text in s["texts"]) == [f"{folder} a", f"{folder} b"]
-    assert "unlisted: 1 files of truth without a picture: val/gt/gt_z.txt" in held.dropped
+    assert "unlisted: 1 files of ground truth without a picture: val/gt/gt_z.txt" in held.dropped
