@@ -32,6 +32,8 @@ def run(args):
         print(json.dumps({"promise": promise, "metrics": trained.metrics}, indent=2))
         return 0
     print_figures(trained.metrics, trained.directions)
+    if said := trained.arch.tuned_words():
+        print(said)
     if promise:
         line = (
             f"promised: {100 * promise['coverage']:g} % of {promise['of']}, by {promise['examples']} held-out examples"

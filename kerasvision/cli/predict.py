@@ -7,7 +7,8 @@ import sys
 
 from kerasvision.cli.apart import check_apart
 from kerasvision.cli.examples import examples_of, pictures_of
-from kerasvision.cli.predict_sounds import add_sound_flags, listening, rows_when, slides, tell_of_what_is_cut
+from kerasvision.cli.predict_sounds import add_sound_flags, listening, rows_when, slides
+from kerasvision.cli.predict_unseen import tell_of_what_is_unseen
 from kerasvision.cli.predict_video import add_video_flags, predict_video, video_of
 from kerasvision.cli.recipes import add_settings
 from kerasvision.core.errors import KerasVisionError, UsageError
@@ -179,7 +180,7 @@ def _answering(args, model, tidy):
 
     def answer(given, name, taken):
         inputs, read = model.read(given)
-        tell_of_what_is_cut(args, model.arch, inputs, name)
+        tell_of_what_is_unseen(args, model.arch, inputs, name)
         prediction = model.predict_one(inputs, tidy, name, read)
         described = prediction.to_json()
         if in_distribution:

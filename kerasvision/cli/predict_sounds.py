@@ -1,7 +1,5 @@
 """`kerasvision predict MODEL SOUND --windows`: what is heard when in recordings longer than what a model hears."""
 
-import sys
-
 from kerasvision.core.errors import UsageError
 
 
@@ -32,13 +30,6 @@ def listening(args, model):
     if given := [name for name, value in beside.items() if value not in (None, False)]:
         raise UsageError(f"--windows does not go with {', '.join(given)}, which look at one answer")
     return SoundWindows(model, args.hop)
-
-
-def tell_of_what_is_cut(args, arch, inputs, name):
-    """Of a sound that is longer than what a model hears. A file of the client's takes a picture's bytes, not a dict."""
-    heard = not args.windows and isinstance(inputs, dict) and "audio" in inputs
-    if heard and (lasts := len(inputs["audio"]) / int(inputs["rate"])) > arch.seconds:
-        print(f"{name}: the first {arch.seconds:g} of {lasts:.3g} s are heard; --windows hears all", file=sys.stderr)
 
 
 def rows_when(described):

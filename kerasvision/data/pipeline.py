@@ -240,7 +240,7 @@ _HINTS = {  # missing key -> what to do
     "volume": "; the source of volumes is volumes",
     "present": "; sources/incomplete says of another source's images which pixels are missing",
     "whole": "; what was missing is known where sources/incomplete draws it",
-    "quads_xy": "; the source of quads is rendered_scene",
+    "quads_xy": "; sources of quads are text_places, and rendered_scene and rendered_page",
     "boxes_xyxy": "; sources of boxes are coco, voc, yolo, cut_paste, moving, and tfds where label_key names objects",
     "exemplar": "; a source of one object at two moments is moving with give='pairs'",
     "instance_masks": "; set masks=True in the source",

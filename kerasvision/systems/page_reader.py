@@ -1,6 +1,7 @@
 """A page read by models: a detector finds text, recognizers read it, and gaps and directions give the order."""
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from kerasvision.core.registry import systems
 from kerasvision.edge.errors import EdgeError
 from kerasvision.edge.pages.crops import Recognizer
 from kerasvision.edge.pages.orientation import TURNS
-from kerasvision.edge.pages.reading import Detector, read_page
+from kerasvision.edge.pages.reading import FITTED, Detector, least_of, read_page
 from kerasvision.systems.base import System
 
 
@@ -36,8 +37,9 @@ class PageReader(System):
 
     recognizers: how many, one a script (models `recognizer`, `recognizer_2` ...). Each line is what the surest one
     says, by the mean probability (geometric) of its characters; where that is below least_certainty, no alphabet fits
-    and the line is refused. None: 0.5 of several recognizers, below which a character is rather wrong than right; 0 of
-    one.
+    and the line is refused. "fitted": what was fitted to each recognizer's validation lines (its `refused_share`).
+    None: the same of several recognizers, 0.5 where nothing was fitted, below which a character is rather wrong than
+    right; 0 of one.
 
     right_to_left: lines and columns are so, whatever was read; a recognizer says what it sees from left to right.
     word_gap: see `edge.pages.reading_order`. margin: heights of a quad that are read around it as well; of less than 0,
@@ -52,7 +54,7 @@ class PageReader(System):
     margin: float = 0.0
     batch: int = 16
     recognizers: int = 1
-    least_certainty: float | None = None
+    least_certainty: float | typing.Literal["fitted"] | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -62,13 +64,13 @@ class PageReader(System):
             "margin": not -0.25 <= self.margin <= 1.0,
             "batch": self.batch < 1,
             "recognizers": self.recognizers < 1,
-            "least_certainty": self.least_certainty is not None and not 0.0 <= self.least_certainty <= 1.0,
+            "least_certainty": self.least_certainty not in (None, FITTED) and not 0.0 <= self.least_certainty <= 1.0,
         }
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise UsageError(
                     f"page_reader.{name}={getattr(self, name)}; allowed: orientation auto, 0, 90, 180 or 270, word_gap "
-                    "above 0 to 3, margin -0.25 to 1, batch and recognizers 1 or more, least_certainty 0 to 1"
+                    "above 0 to 3, margin -0.25 to 1, batch and recognizers 1 or more, least_certainty 0 to 1 or fitted"
                 )
 
     @property
@@ -126,6 +128,24 @@ def check_models(models, names=None):
             )
 
 
+def refusing(system, models):
+    """One line: below which certainty lines are refused and why, "" where nobody need be told. Raises UsageError where
+    what is asked for was not fitted.
+    """
+    names = system.models[1:]
+    fitted = [models[name].arch.least_certainty for name in names]
+    try:
+        least = least_of(system, fitted)
+    except EdgeError as error:
+        raise UsageError(str(error)) from None
+    if system.least_certainty not in (None, FITTED) or not any(least):
+        return ""
+    why = ("as none was fitted to held-out lines", "fitted to held-out lines")
+    rows = zip(names, least, fitted, strict=True)
+    said = (f"{number:.4g} ({name}, {why[own is not None]})" for name, number, own in rows)
+    return f"refused are lines whose characters are on average less sure than {', '.join(said)}"
+
+
 def _detector(model):
     def find(image):
         return {key: value[0] for key, value in model({"image": image[None]}).items()}
@@ -134,4 +154,5 @@ def _detector(model):
 
 
 def _recognizer(model):
-    return Recognizer(lambda images: model({"image": images}), model.arch.image_size, model.classes)
+    arch = model.arch
+    return Recognizer(lambda images: model({"image": images}), arch.image_size, model.classes, arch.least_certainty)

@@ -91,6 +91,10 @@ class Learning(Component):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self
 
+    def tuned_words(self):
+        """One line about what `tune` has found and no promise says; "": nothing."""
+        return ""
+
     def settle(self, graph, batches):
         """After training, before `tune`: put into the graph what held-out examples decide without a step.
 

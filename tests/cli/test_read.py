@@ -269,6 +269,11 @@ def test_trained_models_read_and_are_saved_as_one(runs, scenes, tmp_path, capsys
     assert main(["read", str(tmp_path / "reader"), files[0], "--save", str(tmp_path / "again")]) == 2
     assert main(["read", *reversed(runs), files[0]]) == 2
     assert f"{runs[1]} (text_recognition/conv) finds no text" in capsys.readouterr().err
+    Image.new("RGB", (2000, 16)).save(tmp_path / "long.png")
+    assert main(["predict", runs[1], str(tmp_path / "long.png")]) == 0
+    assert "long.png: of 2000 x 16 pixels 48 x 0.38 are left at 48 x 16" in capsys.readouterr().err
+    assert main(["read", *runs, *files, "--set", "least_certainty=fitted"]) == 2
+    assert "nothing was fitted to held-out lines" in capsys.readouterr().err, "their data has no validation split"
     assert main(["read", *runs, files[0], "--json", "--set", "detector.max_quads=1"]) == 0
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)["blocks"]) <= 1 and "--set detector.max_quads=2" in captured.err

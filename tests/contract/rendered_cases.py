@@ -72,10 +72,20 @@ def _rendered_page(root):
     return [Drawn(create("sources/rendered_page", **held, unit=unit), sizes, 1) for unit in ("line", "word")]
 
 
+def _text_places(root):
+    for i in range(12):
+        (root / "scenes").mkdir(parents=True, exist_ok=True)
+        picture(i).save(root / "scenes" / f"{i}.png")
+        rows = [f"1,1,5,1,5,{3 + i % 2},1,4,word {i}", "1,1,4,3,###"][: i % 3]
+        (root / "scenes" / f"gt_{i}.txt").write_text("\n".join(rows))
+    return [Drawn(create("sources/text_places", path=str(root / "scenes")), {"": 12}, 1, (root / "scenes",))]
+
+
 DRAWERS = {
     "cut_paste": _cut_paste,
     "moving": _moving,
     "rendered_text": _rendered_text,
     "rendered_scene": _rendered_scene,
+    "text_places": _text_places,
     "rendered_page": _rendered_page,
 }

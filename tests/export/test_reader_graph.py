@@ -1,17 +1,16 @@
 """Reading within a graph: crops, cuts and words as on the host, by models that are never wrong."""
 
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasvision.core.errors import UsageError, said
+from kerasvision.core.errors import said
 from kerasvision.edge.pages import reading_order, standing, strips
 from kerasvision.edge.pages.crops import wider
 from kerasvision.edge.pages.page import page_of
+from kerasvision.edge.pages.reading import Rules
 from kerasvision.edge.pages.rectify import rectified
-from kerasvision.export.reader import crops, cuts, saved
+from kerasvision.export.reader import crops, cuts
 from kerasvision.export.reader.graph import KEYS, Lines
 from kerasvision.systems.base import Session
 from kerasvision.systems.page_reader import PageReader
@@ -81,9 +80,9 @@ def test_cuts_are_the_hosts(most):
     assert cut > 4
 
 
-def in_graph(lines, quads, rules, image, most=MOST):
+def in_graph(lines, quads, rules, image, most=MOST, reader=None):
     """The answer of `Lines` to the models of `drawn_pages`."""
-    finder, reader = Finder(quads, most), Reader(lines)
+    finder, reader = Finder(quads, most), reader or Reader(lines)
 
     def detect(image):
         del image
@@ -118,8 +117,8 @@ def same_places(answer, page):
     return found
 
 
-def rules(turn="0", margin=0.0, batch=16):
-    return types.SimpleNamespace(orientation=turn, margin=margin, batch=batch)
+def rules(turn="0", **fields):
+    return Rules(orientation=turn, **fields)
 
 
 @pytest.mark.parametrize(("columns", "seed", "margin", "batch"), [(1, 1, 0.0, 16), (2, 4, 0.1, 5)])
@@ -172,14 +171,3 @@ def test_what_says_nothing_or_has_no_area_is_counted_and_nothing_is_no_error():
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         in_graph(lines, [lines[0].quad * np.nan], rules(), image)
     assert "its weights are damaged" in said(error.value)
-
-
-def test_a_script_from_right_to_left_is_refused():
-    """The graph leaves characters as they are seen."""
-    for right_to_left, classes, reason in (
-        (False, ["a", "\u05d0"], "the alphabet has \u05d0"),
-        (True, ["a"], "right_to_left=True"),
-    ):
-        with pytest.raises(UsageError, match=reason):
-            saved._check({"right_to_left": right_to_left}, {"classes": classes})
-    saved._check({"right_to_left": False}, {"classes": ["a", "1"]})

@@ -26,7 +26,7 @@ from tests.waiting import HANG
 pytestmark = (
     pytest.mark.nightly
 )  # SavedModels are dear to load; test_reader_graph.py has the same by day, without files
-LINES = {"texts", "scores", "quads_xy", "count", "unread"}
+LINES = {"texts", "scores", "quads_xy", "count", "unread", "refused"}
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,6 @@ def test_bad_input_is_one_line(files, reader, tmp_path, capsys):
     (lonely / "assets.extra" / "golden.npz").unlink()
     for words, code, said in (
         ([*two, "--save", str(reader)], 1, "a version is never overwritten, give the next number"),
-        ([*two, "--save", str(tmp_path / "1"), "--set", "right_to_left=True"], 2, "needs the host's; save a folder"),
         ([str(reader), "--save", str(tmp_path / "1")], 2, "is saved already; copy it"),
         ([str(reader), "--set", "detector.max_quads=3", "a.png"], 2, "have their settings inside"),
         ([two[0], str(lonely), "--save", str(tmp_path / "1")], 1, "is not the file of its contract.json"),

@@ -81,6 +81,32 @@ def test_a_line_without_characters_has_no_rate():
     assert judge.result() == {"exact": 1.0}
 
 
+def test_the_rate_without_the_least_sure_tenth_and_what_scores_are_worth():
+    """Twenty lines of two characters, of which the last two are wrong by one each; by hand, on both sides of a tenth.
+    A long line of .8 a character is surer than a short one of .79, though its score is less.
+    """
+    true = np.array([[0, 1, -1, -1]] * 19 + [[0, 1, 2, 3]])
+    read = true.copy()
+    read[[3, 4], 0] = 4
+    sure = np.full(20, 0.9)
+    sure[19] = 0.8
+    lengths = (true >= 0).sum(1)
+    edits, characters = 2, 2 * 19 + 4
+    for unsure, left in (((3, 4), (0, characters - 4)), ((3, 5), (1, characters - 4)), ((), (2, characters - 6))):
+        own = sure.copy()
+        own[list(unsure)] = 0.79
+        judge = Reading(ALPHABET)
+        judge.update({"labels": read, "path_score": own**lengths}, {"characters": true})
+        found = judge.result()
+        assert found["cer"] == edits / characters and found["cer_of_surest"] == pytest.approx(left[0] / left[1])
+    # scores of .81 in one bin of fifteen, that of .8 to the fourth in another one, and 18 of 20 lines exact
+    right = 17 / 19
+    assert found["calibration_error"] == pytest.approx(0.95 * abs(0.81 - right) + 0.05 * (1 - 0.8**4))
+    judge = Reading(ALPHABET)
+    judge.update({"labels": read}, {"characters": true})
+    assert not {"cer_of_surest", "calibration_error"} & set(judge.result()), "without scores there is nothing to say"
+
+
 @pytest.mark.parametrize(
     ("text", "characters"),
     [

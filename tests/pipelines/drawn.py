@@ -53,6 +53,8 @@ def drawn(source, tmp_path):
         return dataclasses.replace(
             source, backgrounds=(), scenes=(16, 8, 8), image_size=SIDE, size=(8, 12), length=(2, 4)
         )
+    if kind == "rendered_page":
+        return dataclasses.replace(source, pages=(16, 8, 8), image_size=(96, 64), size=(6, 6), columns=(1, 1))
     if kind == "rendered_text":
         return dataclasses.replace(source, lines=(16, 8, 8), length=(2, 4))
     return _drawn_masks(source, tmp_path) if kind == "image_mask" else _drawn_folder(tmp_path)

@@ -20,6 +20,7 @@ PREPARATIONS = {
     "measure_following.py",
     "measure_outliers_digits.py",
     "measure_promises.py",
+    "measure_reading.py",
     "measure_search.py",
     "measure_uncertainty.py",
     "prepare_angles.py",
@@ -34,7 +35,7 @@ PREPARATIONS = {
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
 }  # commands, not recipes
-SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
+SHARED = {"_readers.py", "_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
     "adversarial_fashion_mnist.py": (
         "plain",
@@ -55,6 +56,7 @@ RECIPES = {
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe", "qat"),
     "detect_stamps_yolo.py": ("recipe", "qat"),
+    "detect_page_lines.py": ("recipe",),
     "detect_text.py": ("recipe",),
     "pretrain_fashion.py": (
         *("simclr", "moco", "dense", "byol", "simsiam", "barlow_twins", "vicreg", "dino"),
@@ -159,7 +161,7 @@ def _two_steps(recipe, tmp_path):
         sizes = {}
     else:
         scenes = data.registered_name in {
-            f"sources/{k}" for k in ("semantic", "cut_paste", "image_mask", "rendered_scene")
+            f"sources/{k}" for k in ("semantic", "cut_paste", "image_mask", "rendered_scene", "rendered_page")
         }
         side = SIDE if scenes else (32, 32)
         sizes = {"image_size": min(side, recipe.model.image_size)}

@@ -117,7 +117,11 @@ class Reader:
         self._index = {c: i for i, c in enumerate(self.classes)} | {" ": len(self.classes) - 1}
         outputs = {"labels": None, "scores": None, "boxes_xyxy": None, "count": None, "path_score": None}
         self.arch = types.SimpleNamespace(
-            registered_name="text_recognition/drawn", outputs=outputs, image_size=image_size, resize="letterbox"
+            registered_name="text_recognition/drawn",
+            outputs=outputs,
+            image_size=image_size,
+            resize="letterbox",
+            least_certainty=None,
         )
         self.batches = []
 

@@ -12,11 +12,11 @@ from PIL import Image
 from kerasvision import api
 from kerasvision.cli import reading
 from kerasvision.cli.main import main
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.edge.pages.page import Page, page_of
 from kerasvision.systems.base import Session
-from kerasvision.systems.page_reader import PageReader
+from kerasvision.systems.page_reader import PageReader, refusing
 from tests.systems.drawn_pages import Finder, Reader, mirrored, moved, painted, printed
 
 SIZE = (220, 130)  # of lines that are one strip each
@@ -92,6 +92,53 @@ def test_a_line_of_which_none_is_sure_is_refused(recognizers, least, probability
     for row in found.to_json()["refused"]:
         assert row["score"] == pytest.approx(probability**0.5, abs=1e-6)
         np.testing.assert_allclose(row["quad_xy"], lines[0].quad, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("least", "fitted", "refused", "said"),
+    [
+        (None, (0.91, 0.7), [0], "0.91 (recognizer, fitted to held-out lines), 0.7 (recognizer_2, fitted to held-out"),
+        (None, (0.89, 0.91), [1], "0.89 (recognizer, fitted to held-out lines), 0.91 (recognizer_2,"),
+        (None, (None, 0.91), [1], "0.5 (recognizer, as none was fitted to held-out lines), 0.91 (recognizer_2,"),
+        ("fitted", (0.91, 0.91), [0, 1], "0.91 (recognizer, fitted to held-out lines), 0.91"),
+        (0.8, (0.91, 0.91), [], ""),
+        (None, (0.91,), [], ""),
+        ("fitted", (0.91,), [0], "refused are lines whose characters are on average less sure than 0.91 (recognizer,"),
+    ],
+)
+def test_each_recognizer_has_its_own_fitted_threshold(least, fitted, refused, said):
+    """The first reads the first line, the second the second one, with .9 a character each."""
+    lines, image = page()
+    lines, recognizers = lines[:2], []
+    for number, own in enumerate(fitted):
+        recognizers.append(Half(lines, number))
+        recognizers[-1].arch.least_certainty = own
+    found = read(lines[: len(fitted)], image, recognizers, least_certainty=least)
+    there = [n for n in range(len(fitted)) if n not in refused]
+    assert [line.text for line in found.lines] == [lines[n].text for n in there]
+    assert [line.recognizer for line in found.lines] == there and len(found.refused) == len(refused)
+    models = {"detector": None} | dict(zip(("recognizer", "recognizer_2"), recognizers, strict=False))
+    line = refusing(PageReader(recognizers=len(fitted), least_certainty=least), models)
+    assert said in line and bool(said) == bool(line) and "\n" not in line
+
+
+class Half(Knows):
+    """Reads the line of one number with a probability of .9 a character, and says nothing of others."""
+
+    def __init__(self, lines, number):
+        super().__init__(lines, {number}, None)
+
+    def __call__(self, inputs):
+        found = super().__call__(inputs)
+        return found | {"path_score": 0.9 ** found["count"].astype(float)}
+
+
+def test_what_was_not_fitted_cannot_be_asked_for():
+    lines, image = page()
+    with pytest.raises(KerasVisionError, match="nothing was fitted to held-out lines .* kerasvision calibrate RUN"):
+        read(lines, image, [Reader(lines)], least_certainty="fitted")
+    with pytest.raises(UsageError, match="nothing was fitted"):
+        refusing(PageReader(least_certainty="fitted"), {"recognizer": Reader(lines)})
 
 
 def test_a_longer_line_is_not_less_sure():
@@ -204,7 +251,9 @@ def test_the_command_line_takes_recognizers_and_says_which_one_read_what(folders
     said = [(line["text"], line["recognizer"]) for block in row["blocks"] for line in block["lines"]]
     assert said == [(line.text, number % 2) for number, line in enumerate(folders[:-1])]
     assert [round(line["score"], 6) for line in row["refused"]] == [0.1]
-    assert held.err == f"1 pages, {len(folders) - 1} lines; 1 lines that no recognizer's alphabet fits, refused\n"
+    told, said = held.err.splitlines()
+    assert "0.5 (recognizer, as none was fitted to held-out lines), 0.5 (recognizer_2, as none" in told
+    assert said == f"1 pages, {len(folders) - 1} lines; 1 lines that no recognizer's alphabet fits, refused"
     assert main(["read", *words, "--save", "reader"]) == 0
     assert main(["read", "reader", "page.png", "--json", "--orientation", "0"]) == 0
     assert json.loads(capsys.readouterr().out) == row
@@ -219,7 +268,8 @@ def test_bad_input_is_one_line(folders, capsys):
         (["--save", "reader/1"], "one file holds one recognizer; save several as a folder"),
         (["page.png", "--set", "recognizers=3"], "it is the number of those that stand behind the detector"),
         (["page.png", "--set", "recognizer_3.x=1"], "there is no such model, but detector, recognizer, recognizer_2"),
-        (["page.png", "--set", "least_certainty=1.1"], "least_certainty 0 to 1"),
+        (["page.png", "--set", "least_certainty=1.1"], "least_certainty 0 to 1 or fitted"),
+        (["page.png", "--set", "least_certainty=fitted"], "nothing was fitted to held-out lines"),
     ):
         assert main(["read", *words, *more]) == 2
         error = capsys.readouterr().err

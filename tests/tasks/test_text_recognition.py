@@ -16,6 +16,9 @@ from kerasvision.export.targets.onnx import ONNX
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.inference.served import Served
 from kerasvision.tasks.targets import Asked
+from kerasvision.train.calibrate import calibrated
+from tests.contract import reading_cases
+from tests.contract.cases import CaseSamples
 
 CLASSES = ("a", "b", "c")
 
@@ -95,6 +98,25 @@ def test_what_is_no_number_is_no_agreement():
     assert np.isnan(arch.compare(reference, prediction | {"path_score": np.array([np.nan])})[0][0])
 
 
+@pytest.mark.parametrize(
+    ("image_hw", "left"),
+    [
+        ((8, 10), None),
+        ((7, 10), "10 x 7"),
+        ((1, 300), "64 x 0.21"),
+        ((32, 256), None),
+        ((32, 257), "64 x 8"),
+        ((32, 20000), "64 x 0.1"),
+        ((1024, 32), None),
+        ((1025, 32), "1 x 32"),
+    ],
+)
+def test_a_line_that_can_hardly_be_seen_is_doubted(image_hw, left):
+    """At 64 x 32 pixels, of which 8 rows are a quarter."""
+    said = recognizer().doubt(image_hw)
+    assert said == "" if left is None else f" pixels {left} are left at 64 x 32, " in said
+
+
 def lines(*characters):
     records = tf.data.Dataset.from_tensor_slices({"characters": tf.ragged.constant(characters, dtype=tf.int32)})
     read = lambda r: {"characters": tf.ensure_shape(tf.convert_to_tensor(r["characters"]), [None])}  # noqa: E731
@@ -154,9 +176,46 @@ def test_files_of_loops_forget_one_picture_before_the_next(cell, tmp_path):
     np.testing.assert_array_equal(ONNX().open(path, served.arch).infer({"image": pictures})["labels"], texts)
 
 
+def test_the_least_sure_tenth_of_held_out_lines_is_below_what_is_fitted():
+    """By the mean of a character's probability: of ten characters and of one; of 29 lines two are left out, of 30
+    three.
+    """
+    rng = np.random.default_rng(2)
+    for size, left_out in ((29, 2), (30, 3), (1, 0)):
+        sure, counts = rng.uniform(0.2, 1.0, size), rng.integers(1, 11, size)
+        tuned = recognizer().tune({"path_score": sure**counts, "count": counts}, {})
+        assert (sure < tuned.least_certainty - 1e-12).sum() == left_out
+        assert np.abs(sure - tuned.least_certainty).min() < 1e-12, "it is a line's own"
+    assert f"10 % of validation lines are less sure than {tuned.least_certainty:.4g}" in tuned.tuned_words()
+    counts = np.array([0] * 3 + [4] * 27)  # what says nothing is not sure, whatever its path's probability
+    assert recognizer().tune({"path_score": np.full(30, 0.5), "count": counts}, {}).least_certainty == 0.5**0.25
+    assert recognizer(refused_share=0.0).tunes is False and recognizer().tuned_words() == ""
+    assert recognizer(refused_share=0.29).tune(
+        {"path_score": np.arange(100) / 100, "count": np.ones(100, int)}, {}
+    ).least_certainty == pytest.approx(0.29)
+
+
+def test_training_fits_it_to_the_validation_split():
+    """Eight rendered lines and weights that say something of each; of two and a half lines two are left out."""
+    keras.utils.set_random_seed(1)
+    arch = recognizer(num_classes=4, image_size=(16, 48), refused_share=0.32)
+    graph = arch.build()
+    layer = graph.get_layer("classes")
+    layer.set_weights([30 * w for w in layer.get_weights()])
+    split = CaseSamples("text_recognition/conv").open().splits["test"]
+    tuned = calibrated(arch, graph, reading_cases.ALPHABET, split, 3)
+    served = Served(tuned, graph, reading_cases.ALPHABET)
+    found = [served.judge({"image": sample["image"][None]}) for sample in reading_cases.samples()]
+    sure = [float(f["path_score"][0]) ** (1 / max(int(f["count"][0]), 1)) * bool(f["count"][0] > 0) for f in found]
+    assert len(set(np.round(sure, 3))) > 4, "lines that are all alike would prove nothing"
+    assert tuned.least_certainty == pytest.approx(sorted(sure)[2], abs=1e-5)
+    assert calibrated(recognizer(refused_share=0.0), graph, (), split, 3).least_certainty is None
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
+        *(("conv", f) for f in ({"refused_share": 1.0}, {"refused_share": -0.1}, {"least_certainty": 1.1})),
         *(("conv", f) for f in ({"image_size": (32, 62)}, {"image_size": (40, 64)}, {"reach": 4}, {"width": 0})),
         *(("crnn", f) for f in ({"image_size": (40, 64)}, {"dropout": 1.0}, {"depth": 0}, {"units": 0})),
     ],

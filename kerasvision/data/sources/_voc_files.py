@@ -1,19 +1,14 @@
 """Pascal VOC's XML files: their text, their places, and the image of each."""
 
-import codecs
 import pathlib
-import re
-import xml.etree.ElementTree as ET
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._walk import named_like_splits
-from kerasvision.data.text import decode_text, read_head, read_lines
-
-_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
-_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+from kerasvision.data.sources._xml import root_of
+from kerasvision.data.text import read_head, read_lines
 
 _HEAD = 65536  # bytes of a file that are looked at
 
@@ -27,39 +22,10 @@ def holds_annotations(root):
 
 def tree(file, what):
     """The root element of an XML file, `annotation`."""
-    try:
-        root = ET.fromstring(_text(file.read_bytes(), what))
-    except OSError as error:
-        raise KerasVisionError(f"{what}: cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except (ET.ParseError, ValueError) as error:
-        raise KerasVisionError(f"{what}: no XML: {error}") from None
+    root = root_of(file, what)
     if root.tag != "annotation":
         raise KerasVisionError(f"{what}: its root is <{root.tag}>; VOC's is <annotation>: move the file elsewhere")
     return root
-
-
-def _text(data, what):
-    """The text of XML in the coding that it declares; without a declaration or with a mark, as `data/text.py` says."""
-    declared = _DECLARED.search(data[:400])
-    name = declared and declared.group(1).decode().lower()
-    if data.startswith(_MARKS) or name in (None, "utf-8", "utf8"):
-        return decode_text(data, what).lstrip()
-    try:
-        text = data.decode(name)
-    except (LookupError, UnicodeDecodeError) as error:
-        raise KerasVisionError(f"{what}: it declares the coding {name} and is none: {error}") from None
-    if not data.isascii() and _is_utf8(data):
-        raise KerasVisionError(f"{what}: it declares the coding {name} and is UTF-8; mend the first line")
-    return text.lstrip()
-
-
-def _is_utf8(data):
-    """Whether bytes beyond ASCII are those of UTF-8, which those of another coding hardly ever are."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def listed(root, what):

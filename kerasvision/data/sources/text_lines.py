@@ -16,6 +16,7 @@ from kerasvision.data.readable import SUFFIXES
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
 from kerasvision.data.sources._rows import Columns, entries_of
 from kerasvision.data.sources._table import columns_of, read_table
+from kerasvision.data.sources._text_places import is_icdar
 from kerasvision.data.sources._walk import below
 from kerasvision.data.sources.base import Pictures
 from kerasvision.data.text import read_text
@@ -63,7 +64,7 @@ class TextLines(Pictures):
         if not texts or not all(text.is_file() for text in texts):
             return False
         written = [read_text(text, str(text)).strip() for text in texts]
-        return any(text and not _BOXES.fullmatch(text) for text in written)
+        return any(text and not _BOXES.fullmatch(text) and not is_icdar(text) for text in written)
 
     def open(self):
         what = f"text_lines {self.path!r}"

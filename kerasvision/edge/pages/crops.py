@@ -13,12 +13,14 @@ from kerasvision.edge.pages.rectify import moved, perspective, rectified
 @dataclasses.dataclass(frozen=True)
 class Recognizer:
     """read: a function, uint8 [N, h, w, 3] -> {"labels" int [N, T], "scores" [N, T], "boxes_xyxy" [N, T, 4], "count"
-    [N], "path_score" [N]}. size_hw: (h, w). classes: names.
+    [N], "path_score" [N]}. size_hw: (h, w). classes: names. least_certainty: below which the least sure of held-out
+    lines were, None where that was not fitted.
     """
 
     read: typing.Callable
     size_hw: tuple[int, int]
     classes: tuple[str, ...]
+    least_certainty: float | None = None
 
     def characters(self, pieces, batch):
         """[(`strips.Character`s, with their places in the piece; probability)] of each uint8 [h, at most w, 3]."""

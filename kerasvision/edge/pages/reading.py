@@ -13,7 +13,8 @@ from kerasvision.edge.pages.standing import ends, standing
 from kerasvision.edge.pages.strips import in_order
 
 LEAST_PX = 2.0  # sides of a quad that is read
-FITS = 0.5  # certainty of one of several recognizers, from which on its alphabet is taken to fit
+FITS = 0.5  # certainty from which on a recognizer's alphabet is taken to fit, where none was fitted to held-out lines
+FITTED = "fitted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Rules:
     margin: float = 0.0
     batch: int = 16
     recognizers: int = 1
-    least_certainty: float | None = None
+    least_certainty: float | str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def read_page(rules, detector, recognizers, image):
     votes = [own.vote for own in surest]
     lines = reading_order(quads, rules.right_to_left, rules.word_gap, votes, directions)
     read = [_line(line, quads, said, directions, angle) for line in lines]
-    answer = _answer(read, least_of(rules))
+    answer = _answer(read, least_of(rules, [recognizer.least_certainty for recognizer in recognizers]))
     answer["unread"] += lost
     size = np.array(image.shape[1::-1], np.int64)
     for key in ("word_quads_xy", "line_quads_xy", "refused_quads_xy"):
@@ -76,11 +77,21 @@ def read_page(rules, detector, recognizers, image):
     return answer | {"turn": np.int64(turn), "is_turn_known": np.bool_(is_known)}
 
 
-def least_of(rules):
-    """The certainty below which a line is refused."""
-    if rules.least_certainty is not None:
-        return rules.least_certainty
-    return FITS if rules.recognizers > 1 else 0.0
+def least_of(rules, fitted):
+    """[float] of each recognizer, the certainty below which a line that it is the surest of is refused. fitted: of each
+    its `least_certainty`. Raises EdgeError where one is asked for that was not fitted.
+    """
+    asked = rules.least_certainty
+    if asked is None and len(fitted) == 1:
+        return [0.0]
+    if asked == FITTED and None in fitted:
+        raise EdgeError(
+            "least_certainty=fitted, and nothing was fitted to held-out lines when a recognizer was trained; give a "
+            "number, as in 0.5, or fit it: kerasvision calibrate RUN --set refused_share=0.1"
+        )
+    if asked is None or asked == FITTED:
+        return [FITS if least is None else least for least in fitted]
+    return [asked] * len(fitted)
 
 
 def _upright(rules, detector, recognizers, image):
@@ -151,10 +162,10 @@ def _with_area(quads):
 
 
 def _answer(read, least):
-    """The arrays of lines that say something, and of those that are less sure than `least`."""
+    """The arrays of lines that say something, and of those that are less sure than `least` of their recognizer."""
     said = [line for line in read if line.said.words]
-    kept = [line for line in said if line.said.certainty >= least]
-    refused = [line for line in said if line.said.certainty < least]
+    kept = [line for line in said if line.said.certainty >= least[line.recognizer]]
+    refused = [line for line in said if line.said.certainty < least[line.recognizer]]
     blocks = {block: n for n, block in enumerate(dict.fromkeys(line.block for line in kept))}
     words = [(n, *word) for n, line in enumerate(kept) for word in line.said.words]
     return {

@@ -18,15 +18,15 @@ import numpy as np
 from kerasvision.edge.pages.line_order import connected, ordered
 from kerasvision.edge.pages.standing import beside
 
-_SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
-_WIDEST = 3.0  # heights; words of a line are not further apart
-_ROWS = 4.5  # of a gap between columns, above or below each row
-_CORRIDOR = 0.5  # heights that it is wide
+SAME_ROW = 0.5  # of the lower of two heights, by which quads of one line overlap
+WIDEST = 3.0  # heights; words of a line are not further apart
+ROWS = 4.5  # of a gap between columns, above or below each row
+CORRIDOR = 0.5  # heights that it is wide
 LETTER = 1.5  # a quad that is less long than this times its height says little about its direction
 TALL = 2.0  # heights of other quads; a longer upright quad is a line that stands upright, no narrow letter
 _SHORT = 0.5  # of the width of all text, that a row of a page number takes at most
 _FAR = 2.0  # gaps between lines, and half a height, that part paragraphs, titles and page numbers
-_COLUMN = 1.5  # heights between lines of one column, whose script decides together
+COLUMN = 1.5  # heights between lines of one column, whose script decides together
 _OTHER_SIZE = 1.35  # from here on the heights of two lines are those of two fonts
 
 
@@ -129,12 +129,12 @@ def _numbered(lines):
 
 
 def _columns(hulls, sizes):
-    """(int [N], the column of each line: lines above one another with gaps of `_COLUMN` heights at most; float64 [N,
+    """(int [N], the column of each line: lines above one another with gaps of `COLUMN` heights at most; float64 [N,
     2], its top and bottom).
     """
     over = np.minimum(hulls[:, None, 2], hulls[:, 2]) > np.maximum(hulls[:, None, 0], hulls[:, 0])
     gap = np.maximum(hulls[:, None, 1], hulls[:, 1]) - np.minimum(hulls[:, None, 3], hulls[:, 3])
-    column = connected(over & (gap <= _COLUMN * np.median(sizes)))
+    column = connected(over & (gap <= COLUMN * np.median(sizes)))
     ends = [[hulls[column == n, 1].min(), hulls[column == n, 3].max()] for n in range(column.max() + 1)]
     return column, np.array(ends)[column]
 
@@ -169,7 +169,7 @@ def _rows(boxes, heights, word_gap):
     low = np.minimum(heights[:, None], heights[None])
     gap = boxes[None, :, 0] - boxes[:, None, 2]  # from the right end of the row's quad to the left end of the column's
     center = (boxes[:, 0] + boxes[:, 2]) / 2
-    near = (shared >= _SAME_ROW * low) & (gap < _WIDEST * height) & (center[None] > center[:, None])
+    near = (shared >= SAME_ROW * low) & (gap < WIDEST * height) & (center[None] > center[:, None])
     cost = np.where(near, np.maximum(gap, 0) + 1e-6 * (center[None] - center[:, None]), np.inf)
     right, left = cost.argmin(1), cost.argmin(0)
     follows = {i: int(right[i]) for i in range(len(boxes)) if near[i, right[i]] and left[right[i]] == i}
@@ -196,8 +196,8 @@ def _parts(boxes, i, j, height):
     if not sides:
         return True
     pitch = min(side[there & (side > height / 2)].min() for side in sides)
-    free = [_widest(boxes[(side > height / 2) & (side < _ROWS * pitch)], left, right) for side in sides]
-    return max(free) > _CORRIDOR * height
+    free = [_widest(boxes[(side > height / 2) & (side < ROWS * pitch)], left, right) for side in sides]
+    return max(free) > CORRIDOR * height
 
 
 def _widest(boxes, left, right):

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasvision.edge.pages.line_order import connected
 
-_NEAR = 3.0  # of its thickness, by which a line is away from the next one of its group, as in a column that goes on
+NEAR = 3.0  # of its thickness, by which a line is away from the next one of its group, as in a column that goes on
 
 
 def standing(quads_xy, angle):
@@ -36,7 +36,7 @@ def beside(boxes, thickness, directions):
     there = np.flatnonzero(directions != 0)
     if not len(there):
         return []
-    box, near = boxes[there], _NEAR * np.minimum(thickness[there][:, None], thickness[there])
+    box, near = boxes[there], NEAR * np.minimum(thickness[there][:, None], thickness[there])
     gaps = [
         np.maximum(box[:, None, low], box[:, low]) - np.minimum(box[:, None, low + 2], box[:, low + 2])
         for low in (0, 1)

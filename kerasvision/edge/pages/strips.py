@@ -11,7 +11,7 @@ GRAY = 114  # of a letterbox
 QUIET = 0.25  # of the contrast of columns with ink; columns with less are between letters
 WORD_GAP = 0.18  # heights of quiet columns in a row, from which on they part words
 MOST_PARTS = 64  # of a strip; a longer one is made less long
-_MIRRORED = str.maketrans("()[]{}<>\u00ab\u00bb\u2039\u203a", ")(][}{><\u00bb\u00ab\u203a\u2039")
+MIRRORED = str.maketrans("()[]{}<>\u00ab\u00bb\u2039\u203a", ")(][}{><\u00bb\u00ab\u203a\u2039")
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = ("L", "EN", "AN"), ("R", "AL")  # classes of unicodedata.bidirectional
 
 
@@ -136,7 +136,7 @@ def as_read(names):
         if is_kept:
             run.insert(0, name)
         else:
-            found += [*run, name.translate(_MIRRORED)]
+            found += [*run, name.translate(MIRRORED)]
             run = []
     return found + run
 
@@ -150,7 +150,7 @@ def as_seen(names):
         if is_kept:
             run.append(name)
         else:
-            found += [*reversed(run), name.translate(_MIRRORED)]
+            found += [*reversed(run), name.translate(MIRRORED)]
             run = []
     return (found + run[::-1])[::-1]
 

@@ -17,10 +17,10 @@ def upright(quads_xy):
     """(quads, float64 [N, 4, 2], with the first side along the lines; the angle by which these go down in radians), as
     `reading_order.upright` and `angle_of`.
     """
-    along, lengths, heights = _sides(quads_xy)
-    usual = _median(tf.minimum(lengths, heights))
+    along, lengths, heights = sides(quads_xy)
+    usual = median(tf.minimum(lengths, heights))
     angles = tf.atan2(along[:, 1], along[:, 0])
-    angle = _angle(angles, lengths, heights)
+    angle = angle_of(quads_xy)
     turns = tf.cast(tf.round((angles - angle) / (math.pi / 2)), tf.int32)
     turns = tf.where(lengths <= TALL * usual, turns, 0)
     return tf.gather(quads_xy, (tf.range(4)[None] - turns[:, None]) % 4, batch_dims=1), angle
@@ -35,8 +35,10 @@ def running_down(quads_xy, angle):
     return stands, tf.where(is_up[:, None, None], tf.roll(quads_xy, 2, 1), quads_xy)
 
 
-def _angle(angles, lengths, heights):
+def angle_of(quads_xy):
     """Radians by which lines go down: the median of flat quads by their lengths, of longer ones if there are any."""
+    along, lengths, heights = sides(quads_xy)
+    angles = tf.atan2(along[:, 1], along[:, 0])
     long = lengths >= LETTER * heights
     counts = (long | ~tf.reduce_any(long)) & (tf.abs(angles) <= math.pi / 4)
     angles, lengths = tf.boolean_mask(angles, counts), tf.boolean_mask(lengths, counts)
@@ -59,13 +61,13 @@ def wider(quads_xy, margin):
     return quads_xy + tf.stack([-x - y, x - y, x + y, y - x], 1)
 
 
-def _sides(quads_xy):
+def sides(quads_xy):
     """(the first side [N, 2], its length [N], the height [N])."""
     along, down = quads_xy[:, 1] - quads_xy[:, 0], quads_xy[:, 3] - quads_xy[:, 0]
     return along, tf.norm(along, axis=-1), tf.norm(down, axis=-1)
 
 
-def _median(values):
+def median(values):
     """Of [N]; 0.0 of none."""
     held, count = tf.sort(values), tf.size(values)
     middle = tf.gather(tf.pad(held, [[0, 1]]), tf.stack([tf.maximum(count - 1, 0) // 2, count // 2]))

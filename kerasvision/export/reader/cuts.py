@@ -27,7 +27,7 @@ def parts_of(strip, most):
     """(first, behind: int32 [P], blank: bool [P]), columns of the parts of a strip, none wider than `most`."""
     height, width = (tf.shape(strip)[axis] for axis in (0, 1))
     contrast = tf.math.reduce_std(tf.reduce_mean(tf.cast(strip, tf.float32), -1), 0)
-    quiet = contrast < QUIET * _percentile(contrast, 90)
+    quiet = contrast < QUIET * percentile(contrast, 90)
     steps = tf.concat([[0], tf.cast(quiet, tf.int32), [0]], 0)
     steps = steps[1:] - steps[:-1]
     starts, ends = (tf.cast(tf.where(steps == step)[:, 0], tf.int32) for step in (1, -1))
@@ -55,10 +55,10 @@ def parts_of(strip, most):
     return tf.concat([[0], cuts], 0), tf.concat([cuts, [width]], 0), tf.concat([[False], blanks], 0)
 
 
-def _percentile(values, percent):
+def percentile(values, percent):
     """Of [N], by linear interpolation as numpy's."""
     held, last = tf.sort(values), tf.size(values) - 1
     place = tf.cast(last, tf.float64) * (percent / 100)
     low = tf.cast(tf.floor(place), tf.int32)
-    share = tf.cast(place - tf.floor(place), tf.float32)
+    share = tf.cast(place - tf.floor(place), values.dtype)
     return held[low] + (held[tf.minimum(low + 1, last)] - held[low]) * share

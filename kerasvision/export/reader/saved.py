@@ -5,12 +5,11 @@ size) give the lines of each page as `export.reader.graph.Lines` does, [B, ...];
 the two models. `assets.extra/reader.json` has the reader's settings, both contracts, and a sum of all other files.
 """
 
+import dataclasses
 import hashlib
 import json
 import pathlib
 import shutil
-import types
-import unicodedata
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +18,7 @@ from kerasvision.core.component import from_json
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.files import write_text
 from kerasvision.data.kinds.base import ENCODED, kind_of
+from kerasvision.edge.pages.reading import Rules, least_of
 from kerasvision.export import identity
 from kerasvision.export.base import files_below
 from kerasvision.export.contract import read_contract
@@ -43,14 +43,13 @@ def write_saved_reader(path, reader, files):
     """Write the SavedModel of a reader into a new folder NAME/VERSION. reader: JSON, its settings. files: {"detector":
     path, "recognizer": path} of SavedModels as `export` wrote them.
 
-    Raises UsageError of what a graph cannot do; KerasVisionError, and leaves nothing, where a signature answers
-    otherwise than the SavedModel that it comes from, or files otherwise than pixels.
+    Raises KerasVisionError, and leaves nothing, where a signature answers otherwise than the SavedModel that it comes
+    from, or files otherwise than pixels.
     """
     path = pathlib.Path(path)
     if path.exists():
         raise KerasVisionError(f"{path} is there already; a version is never overwritten, give the next number")
     members = {name: _member(pathlib.Path(file)) for name, file in files.items()}
-    _check(reader, members["recognizer"][1])
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -79,21 +78,6 @@ def _member(path):
     return path, contract | {"artifacts": [identity.row_of(path, contract)]}
 
 
-def _check(reader, contract):
-    """Raises UsageError of what only the host does: to put a script from right to left in order, to refuse lines."""
-    if reader.get("least_certainty"):
-        raise UsageError(
-            f"a SavedModel refuses no line (least_certainty={reader['least_certainty']:g}); save a folder or a .tflite"
-        )
-    back = [name for name in contract["classes"] if unicodedata.bidirectional(name[0]) in ("R", "AL")]
-    if back or reader["right_to_left"]:
-        why = f"the alphabet has {back[0]}" if back else "right_to_left=True"
-        raise UsageError(
-            f"a SavedModel leaves characters in the order in which they are seen, and a script from right to left "
-            f"({why}) needs the host's; save a folder or a .tflite"
-        )
-
-
 def _save(path, reader, members):
     module, signatures = tf.Module(), {}
     held = {name: tf.saved_model.load(str(folder)) for name, (folder, _) in members.items()}
@@ -105,7 +89,10 @@ def _save(path, reader, members):
         signatures[SIGNATURES[name]] = spelled(module_function, archs[name].serving_specs())
     # a graph does not find out how a page lies: it reads it as it comes
     turn = "0" if reader["orientation"] == "auto" else reader["orientation"]
-    rules = types.SimpleNamespace(orientation=turn, margin=reader["margin"], batch=reader["batch"])
+    held_rules = {f.name: reader[f.name] for f in dataclasses.fields(Rules) if f.name in reader}
+    rules = Rules(**held_rules | {"orientation": turn})
+    (least,) = least_of(rules, [archs["recognizer"].least_certainty])
+    rules = dataclasses.replace(rules, least_certainty=least)
     lines = Lines(
         lambda image: asked["detector"](image=image),
         lambda images: asked["recognizer"](image=images),

@@ -22,6 +22,7 @@ from kerasvision.tasks._boxes import BoxAnswers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageModel, Resample, Resize
 from kerasvision.tasks.targets import Target, Targets
+from kerasvision.tasks.text_recognition._refusing import certainties, least_of
 
 STRIDE = 4  # pixels of the graph's width that are a frame
 
@@ -66,7 +67,10 @@ class TextRecognition(BoxAnswers, ImageModel):
     float32 [B], the probability of the likeliest path, which is at most the text's own.
 
     num_classes: K; 0 takes the alphabet from the data. image_size: (h, w), w a multiple of 4. letterbox keeps a line's
-    proportions: what is shorter than w stands amid gray, what is longer becomes less high.
+    proportions: what is shorter than w stands amid gray, what is longer becomes less high. refused_share: of validation
+    lines, the least sure ones, that are below `least_certainty`, which is fitted to them after training: of the mean
+    probability (geometric) of a character (`_refusing.py`). No prediction changes by it: a page reader refuses lines
+    by it. 0: none is fitted, and `least_certainty` stays None.
     """
 
     num_classes: int = 0
@@ -75,7 +79,10 @@ class TextRecognition(BoxAnswers, ImageModel):
     resample: Resample = "bilinear"
     crop_fraction: float = 1.0
     antialias: bool = since(True, before=False)
+    refused_share: float = 0.1
+    least_certainty: float | None = None
 
+    calibrates: typing.ClassVar[tuple[str, ...]] = ("refused_share",)
     name: typing.ClassVar[str] = "text_recognition"
     label_keys: typing.ClassVar[tuple[str, ...]] = ("characters",)
     main_metric: typing.ClassVar[str] = "cer"
@@ -88,6 +95,9 @@ class TextRecognition(BoxAnswers, ImageModel):
                 f"{self.registered_name}: image_size={self.image_size}; allowed: sides from 16, a width that is a "
                 f"multiple of {STRIDE}"
             )
+        for name, value in (("refused_share", self.refused_share), ("least_certainty", self.least_certainty)):
+            if value is not None and not 0 <= value <= 1 or value == 1 and name == "refused_share":
+                raise UsageError(f"model.{name}={value:g}; allowed: refused_share 0 to below 1, least_certainty 0 to 1")
 
     @property
     def frames(self):
@@ -173,6 +183,24 @@ class TextRecognition(BoxAnswers, ImageModel):
         }
         return self.decode(raw, geometry) | held | {"borders": borders}
 
+    @property
+    def tunes(self):
+        """Whether `tune` looks at the validation split."""
+        return self.refused_share > 0
+
+    def tune(self, predictions, ground_truths):
+        held = certainties(predictions)
+        return dataclasses.replace(self, least_certainty=least_of(held, self.refused_share))
+
+    def tuned_words(self):
+        if self.least_certainty is None:
+            return ""
+        return (
+            f"fitted: {100 * self.refused_share:g} % of validation lines are less sure than {self.least_certainty:.4g} "
+            "a character; kerasvision read refuses such lines beside other recognizers, or with --set "
+            "least_certainty=fitted"
+        )
+
     def evaluator(self, classes):
         return Reading(classes)
 
@@ -189,6 +217,20 @@ class TextRecognition(BoxAnswers, ImageModel):
             for i in range(len(reference["count"]))
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+    def doubt(self, image_hw):
+        """One line about a picture of a size in pixels whose text the graph can hardly see, "" of any other: of which
+        fewer rows are left than a quarter of the graph's, or less than a column.
+        """
+        (height, width), (most, wide) = image_hw, self.image_size
+        scale = min(1.0, most / height, wide / width if self.resize == "letterbox" else 1.0)
+        rows, columns = scale * height, scale * width
+        if 4 * rows >= most and columns >= 1:
+            return ""
+        return (
+            f"of {width} x {height} pixels {columns:.2g} x {rows:.2g} are left at {wide} x {most}, and what is read is "
+            "a guess; cut longer lines into parts (kerasvision read does), or take a larger picture"
+        )
 
     def describe(self, prediction, classes):
         count = int(prediction["count"])
