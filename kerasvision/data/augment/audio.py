@@ -9,7 +9,8 @@ import tensorflow as tf
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 from kerasvision.data.augment.base import Augmentation
-from kerasvision.ops.sound import LOUDEST, MASKED
+from kerasvision.ops.sound import MASKED
+from kerasvision.ops.sound_bounds import LOUDEST
 
 
 class AudioAugmentation(Augmentation):
