@@ -8,7 +8,8 @@ from kerasvision.core.component import from_json, to_json
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations, create
 from kerasvision.data.augmenting import check_augmentations
-from kerasvision.ops.sound import LOUDEST, MASKED
+from kerasvision.ops.sound import MASKED
+from kerasvision.ops.sound_bounds import LOUDEST
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.data.augment.traced import plain
 from tests.data.drawn_sounds import burst, tone
