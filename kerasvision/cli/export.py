@@ -44,6 +44,11 @@ def configure(parser):
         "or by colors",
     )
     _configure_repair(parser)
+    parser.add_argument(
+        "--c-array",
+        action="store_true",
+        help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
+    )
     parser.add_argument("--version", type=int, help="version number; the next free one by default")
     parser.add_argument("--limit", type=int, help="compare on at most so many examples")
     add_settings(parser, "such as budget.accuracy_drop=0.01")
@@ -97,16 +102,29 @@ def run(args):
         trained, exporters, repaired = _repaired(trained, exporters, args)
         calibration = repaired.calibration
     asked = (args.out, args.version, args.limit, not args.json, calibration, repaired)
-    _, contract = export(trained, exporters, *asked)
+    artifacts, contract = export(trained, exporters, *asked)
+    if args.c_array:
+        _write_c_arrays(artifacts)
     if args.json:
         print(json.dumps(contract, indent=2))
     return 0
+
+
+def _write_c_arrays(artifacts):
+    from kerasvision.export.micro import LIST, write_c_array
+
+    for artifact in (a for a in artifacts if a.kind.startswith("tflite:")):
+        lacking = write_c_array(artifact.path)
+        lacks = f"; it has no kernel for {', '.join(lacking)}, by {LIST}" if lacking else ""
+        print(f"for TensorFlow Lite Micro: {artifact.path.with_suffix('.cc')} and .h{lacks}", file=sys.stderr)
 
 
 def _with_steps(exporters, args):
     """The exporters, that of int8 files with the steps of --repair. Raises UsageError of options that miss others."""
     import dataclasses
 
+    if args.c_array and not any(e.spec.startswith("tflite:") for e in exporters):
+        raise UsageError(f"--c-array is for tflite; seen: --to {' '.join(args.to)}")
     if args.max_drop is None and (args.max_bytes is not None or args.max_ms is not None):
         raise UsageError("--max-bytes and --max-ms go with --max-drop X")
     if args.qat_epochs is not None and args.qat is None:

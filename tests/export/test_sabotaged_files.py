@@ -42,7 +42,12 @@ def test_labels_beside_a_tflite_in_another_order_are_refused(recorded_classifier
 @pytest.mark.slow
 def test_labels_inside_of_mediapipe_s_file_in_another_order_are_refused(recorded_classifier, tmp_path, monkeypatch):
     whole = metadata.pack
-    monkeypatch.setattr(metadata, "pack", lambda *args: whole(*args[:-1], tuple(reversed(args[-1]))))
+
+    def pack(*args):
+        lines = reversed(args[-1][metadata.LABELS_FILE].splitlines())
+        return whole(*args[:-1], {metadata.LABELS_FILE: "".join(f"{line}\n" for line in lines)})
+
+    monkeypatch.setattr(metadata, "pack", pack)
     message = refusal(recorded_classifier, ["mediapipe:float32"], tmp_path)
     assert "has other class names in model_mediapipe.tflite" in message
 
