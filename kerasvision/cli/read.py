@@ -50,7 +50,10 @@ def configure(parser):
 def run(args):
     """Read every document; 1 if any failed, after all were tried."""
     forms = _forms(args)
+    from kerasvision.systems.page_reader import refusing
+
     session, words, places = _reader(args)
+    said = refusing(session.system, session.models)
     if args.save:
         _save(args, session)
     documents = _documents(words, bool(args.save))
@@ -59,13 +62,12 @@ def run(args):
     if len(documents) > 1 and forms != ("text",) and not args.out:
         raise UsageError(f"--as {forms[0]} prints one document, and {len(documents)} are named; give a folder, --out")
     from kerasvision.cli.reading import Journal, Reading, identity_of
-    from kerasvision.systems.page_reader import refusing
 
     journal = None
     if args.out:
         _check_names(documents, args.out, forms)
         journal = Journal(args.out, forms, lambda: f"{identity_of(session, places)} {args.dpi!r}", args.resume)
-    if said := refusing(session.system, session.models):
+    if said:
         print(said, file=sys.stderr)
     reading = Reading(session, journal, forms, args)
     for path in documents:

@@ -270,6 +270,7 @@ def test_bad_input_is_one_line(folders, capsys):
         (["page.png", "--set", "recognizer_3.x=1"], "there is no such model, but detector, recognizer, recognizer_2"),
         (["page.png", "--set", "least_certainty=1.1"], "least_certainty 0 to 1 or fitted"),
         (["page.png", "--set", "least_certainty=fitted"], "nothing was fitted to held-out lines"),
+        (["--save", "unfitted", "--set", "least_certainty=fitted"], "nothing was fitted to held-out lines"),
     ):
         assert main(["read", *words, *more]) == 2
         error = capsys.readouterr().err
