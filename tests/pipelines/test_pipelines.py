@@ -31,6 +31,7 @@ PREPARATIONS = {
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
+    "track_moving.py",
 }  # commands, not recipes
 SHARED = {"_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {
