@@ -1,8 +1,8 @@
 """Who keeps identities: this library's tracker beside others, on the same detections, and what each of its parts does.
 
 Shows: `systems/multi_object`, `metrics/tracking`; simulated boxes and looks (`systems/simulated.py`), or videos that
-`sources/moving` renders, with the boxes of a detector and what colors or an embedding run say of them. Peers (`trackers`
-with `supervision`, `norfair`) take part where they are installed, with their defaults, on boxes alone.
+`sources/moving` renders, with the boxes of a detector and what colors or an embedding run say of them. Peers
+(`trackers` with `supervision`, `norfair`) take part where they are installed, with their defaults, on boxes alone.
 Commands: python pipelines/track_moving.py
           python pipelines/prepare_stamps.py --out data/stamps
           python pipelines/track_moving.py --stamps data/stamps [--detector RUN] [--appearance RUN]
@@ -12,8 +12,8 @@ Measured on 2 cores (AVX-512 (AMD EPYC), shared with other work), `trackers` 2.6
 out of sight in the open, how many keep their number (`--show hidden`; those of papers forget after a second):
 
                                1 s   2 s   5 s                           1 s   2 s   5 s
-    kerasvision                 15    12     0    SORT of trackers         9     0     0
-    kerasvision, by looks too   15    15    15    ByteTrack of trackers   11     0     0
+    `kerasvision`               15    12     0    SORT of trackers         9     0     0
+    the same, by looks too      15    15    15    ByteTrack of trackers   11     0     0
     sort                         2     0     0    OCSORT of trackers      10     0     0
     bytetrack, ocsort            1     0     0    norfair                  0     0     0
 
@@ -34,8 +34,8 @@ Rendered videos, HOTA and switches of one film of 80 frames a kind, which tells 
 are colors (`--show table --sequences 1 --frames 80 --stamps data/stamps`):
 
                                     open   crowded  behind walls     twins  shaken camera
-    kerasvision                 0.862, 0  0.743, 2      0.788, 0  0.730, 0      0.555, 37
-    kerasvision, by looks too   0.862, 0  0.724, 3      0.788, 0  0.706, 4      0.602, 28
+    `kerasvision`               0.862, 0  0.743, 2      0.788, 0  0.730, 0      0.555, 37
+    the same, by looks too      0.862, 0  0.724, 3      0.788, 0  0.706, 4      0.602, 28
     bytetrack                   0.862, 0  0.710, 3      0.745, 1  0.722, 0      0.556, 15
     ByteTrack of trackers       0.844, 0  0.733, 2      0.725, 1  0.702, 1      0.516, 21
     SORT of trackers            0.832, 0  0.723, 2      0.709, 1  0.667, 2      0.379, 12
