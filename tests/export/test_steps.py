@@ -29,6 +29,7 @@ from tests.contract import contracts
 from tests.contract.cases import CaseSamples
 from tests.export import squares
 from tests.export.squares import CASE, NAME, film
+from tests.export.test_cpp_client import asked, plain
 from tests.undrawn import train
 
 SPECS = ("tf_serving", "tflite", "onnx")
@@ -149,6 +150,47 @@ def test_a_video_is_followed_from_the_file_alone_and_the_lines_are_the_run_s(mad
     assert python == [row[:2] for row in reference]
     assert track(run.folder, video, "--set", "keep_s=2") == 2
     assert "has a tracker of its own" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+def test_the_client_in_cpp_follows_from_the_file_alone_to_the_same_lines(made, tmp_path, capsys):
+    program, path, frames = plain(tmp_path / "kerasvision-edge"), made[1]["tflite"], []
+    for kind in ("png", "ppm"):  # a build without libpng reads the second alone, and the client in Python the first
+        (tmp_path / kind).mkdir()
+    for number, frame in enumerate(film(3, 60, (128, 192))):
+        frames.append(str(tmp_path / "ppm" / f"{number:04d}.ppm"))
+        Image.fromarray(frame).save(frames[-1])
+        Image.fromarray(frame).save(tmp_path / "png" / f"{number:04d}.png")
+    assert edge.main(["track", str(path), str(tmp_path / "png"), "--rate", "25"]) == 0
+    reference = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    for words in (frames, [tmp_path / "ppm"]):
+        code, lines, said = asked(program, "track", path, *words, "--rate", "25")
+        assert code == 0 and not said
+        rows = [line.split(",") for line in lines]
+        assert len(rows) > 100 and [row[:2] for row in rows] == [row[:2] for row in reference]
+        apart = np.abs(np.float64([row[2:7] for row in rows]) - np.float64([row[2:7] for row in reference]))
+        assert apart.max() <= 0.0021  # the third digit may be rounded to the other side
+    (tmp_path / "none.ppm").write_bytes(b"no picture")
+    Image.fromarray(film(0, 1)[0]).save(tmp_path / "small.ppm")
+    (tmp_path / "empty").mkdir()
+    for name, line in (
+        ("none.ppm", "none.ppm cannot be decoded"),
+        ("small.ppm", "96 x 64 pixels after frames of 192 x 128; a video has one size"),
+        ("empty", "holds no image; looked for .png, .jpg, .jpeg, .ppm"),
+        ("gone.ppm", "gone.ppm"),
+    ):
+        code, _, said = asked(program, "track", path, frames[0], tmp_path / name)
+        assert code == 1 and len(said) == 1 and line in said[0]
+    assert asked(program, "track", path, frames[0], "--rate", "0")[0] == asked(program, "track", path)[0] == 2
+    bare = shutil.copytree(path.parent, tmp_path / "bare")
+    contract = json.loads((bare / "contract.json").read_text())
+    for row in contract["artifacts"]:
+        row.pop("functions")
+    (bare / "contract.json").write_text(json.dumps(contract))
+    assert (
+        "has no tracker; export it with model.slots.count=32"
+        in asked(program, "track", bare / path.name, *frames)[2][0]
+    )
 
 
 def test_what_is_stopped_goes_on_exactly_and_not_with_another_model(made, video, tmp_path, monkeypatch, capsys):

@@ -34,6 +34,7 @@ PREPARATIONS = {
     "prepare_stamps.py",
     "prepare_volumes.py",
     "seed_fashion_mnist.py",
+    "track_moving.py",
 }  # commands, not recipes
 SHARED = {"_readers.py", "_stamps.py", "_volumes.py"}  # what recipes have in common
 RECIPES = {

@@ -101,10 +101,11 @@ inline Functions open_library(const std::string& path) {
   return held;
 }
 
-// One file, its signature serving_default, one example at a time.
+// One file, one of its signatures, one example at a time.
 class Runtime {
  public:
-  Runtime(const Functions& litert, const std::string& path) : litert_(litert), path_(path) {
+  Runtime(const Functions& litert, const std::string& path, const std::string& wanted = "serving_default")
+      : litert_(litert), path_(path) {
     std::string head = read_file(path).substr(0, 8);
     if (head.size() < 8 || head.substr(4, 3) != "TFL") throw EdgeError(path + " is no .tflite, or is encrypted");
     static Handle environment = nullptr;  // of the process; LiteRT has no use for a second one
@@ -113,13 +114,14 @@ class Runtime {
     size_t count = 0;
     check(litert_.GetNumModelSignatures(model_, &count), "read");
     Handle signature = nullptr;
+    const char* key = "";
     for (size_t i = 0; i < count; ++i) {
-      const char* key = "";
       check(litert_.GetModelSignature(model_, i, &signature), "read");
       check(litert_.GetSignatureKey(signature, &key), "read");
       index_ = i;
-      if (std::string(key) == "serving_default") break;
+      if (std::string(key) == wanted) break;
     }
+    if (wanted != "serving_default" && wanted != key) throw EdgeError(path + " has no signature " + wanted);
     Handle options = nullptr;
     check(litert_.CreateOptions(&options), "make options for");
     check(litert_.SetOptionsHardwareAccelerators(options, 1), "choose the processor for");
@@ -140,7 +142,7 @@ class Runtime {
   std::map<std::string, Tensor> infer(const std::map<std::string, std::string>& feed, const Json& rows) {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       auto given = feed.find(input_names_[i]);
-      if (given == feed.end()) throw EdgeError(path_ + " takes " + input_names_[i] + ", which golden.json does not have");
+      if (given == feed.end()) throw EdgeError(path_ + " takes " + input_names_[i] + ", which is not given");
       void* place = nullptr;
       check(litert_.LockTensorBuffer(inputs_[i], &place, 1), "write to");
       std::memcpy(place, given->second.data(), given->second.size());
@@ -152,7 +154,7 @@ class Runtime {
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const Json& row = rows[output_names_[i]];
       size_t size = width_of(row["dtype"].text);
-      for (int side : row["shape"].integers()) size *= side;
+      for (int side : row["shape"].integers()) size *= std::max(side, 1);
       void* place = nullptr;
       check(litert_.LockTensorBuffer(outputs_[i], &place, 0), "read from");
       std::string bytes(static_cast<const char*>(place), size);
@@ -183,6 +185,7 @@ class Runtime {
       check((in ? litert_.GetSignatureInputName : litert_.GetSignatureOutputName)(signature, i, &name), "read");
       check((in ? litert_.GetSignatureInputTensorByIndex : litert_.GetSignatureOutputTensorByIndex)(signature, i, &tensor), "read");
       check(litert_.GetRankedTensorType(tensor, &type), "read");
+      for (uint32_t k = 0; k < (type.rank_bits & 127); ++k) type.sides[k] = std::max(type.sides[k], 1);  // a batch of any size
       check((in ? litert_.GetCompiledModelInputBufferRequirements : litert_.GetCompiledModelOutputBufferRequirements)(
                 compiled_, index_, i, &needs), "prepare");
       check(litert_.CreateManagedTensorBufferFromRequirements(environment, &type, needs, &buffer), "prepare");

@@ -1,12 +1,13 @@
 // kerasvision-edge verify FOLDER: does this device prepare real examples as training did, and does each file answer here
-// as where it was exported? The lines are those of the Python client. 0: all pass, 1: one fails, 2: wrong usage.
+// as where it was exported? kerasvision-edge track FILE FRAMES: objects of a video, by the tracker that a file has inside.
+// The lines are those of the Python client. 0: all pass, 1: one fails, 2: wrong usage.
 
 #include <sys/stat.h>
 
 #include <iostream>
 
+#include "following.h"
 #include "golden.h"
-#include "litert.h"
 
 namespace {
 
@@ -109,6 +110,29 @@ int verify(const std::string& folder, const std::string& library) {
   return wrong ? 1 : 0;
 }
 
+int track(const std::string& path, const std::vector<std::string>& words, double rate, const std::string& library) {
+  size_t slash = path.rfind('/');
+  std::string place = (slash == std::string::npos ? "." : path.substr(0, slash)) + "/contract.json", sum = sha256(read_file(path));
+  Json contract = read_json(place);
+  if (contract["preprocess"]["version"].number != 1)
+    throw EdgeError(place + " has another version of preprocess, and this client knows 1");
+  for (const Json& row : contract["artifacts"].items) {
+    if (row["sha256"].text != sum) continue;
+    Functions litert = open_library(library_path(library));
+    Following following(litert, path, row, contract["preprocess"]);
+    int number = 0;
+    for (const std::string& name : frames_of(words)) {
+      std::cout << following.lines(name, number, number / rate) << std::flush;
+      ++number;
+    }
+    if (following.left_out())
+      std::cerr << following.left_out() << " times an object had no slot; the surest have them\n";
+    return 0;
+  }
+  throw EdgeError(path + " is none of the files of its contract.json (sha256 " + sum.substr(0, 12) +
+                  "...); export the model again");
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -118,16 +142,27 @@ int main(int count, char** words) {
     library = given[1];
     given.erase(given.begin(), given.begin() + 2);
   }
-  if (given.size() != 2 || given[0] != "verify") {
-    std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n";
+  bool is_track = given.size() >= 3 && given[0] == "track";
+  double rate = 30;
+  if (is_track && given.size() >= 5 && given[given.size() - 2] == "--rate") {
+    char* end = nullptr;
+    rate = std::strtod(given.back().c_str(), &end);
+    is_track = *end == 0 && rate > 0 && std::isfinite(rate);
+    given.resize(given.size() - 2);
+  }
+  if (!is_track && (given.size() != 2 || given[0] != "verify")) {
+    std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n"
+                 "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n";
     return 2;
   }
   try {
+    if (is_track) return track(given[1], {given.begin() + 2, given.end()}, rate, library);
     return verify(given[1], library);
   } catch (const EdgeError& error) {
     std::cerr << "kerasvision-edge: " << error.what() << "\n";
   } catch (const std::out_of_range&) {
-    std::cerr << "kerasvision-edge: golden.json is not of this file: an answer is missing; export the model again\n";
+    std::cerr << "kerasvision-edge: " << (is_track ? "contract.json" : "golden.json")
+              << " is not of this file: an answer is missing; export the model again\n";
   }
   return 1;
 }
