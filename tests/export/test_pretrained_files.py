@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from kerasvision.core.registry import architectures, create
+from kerasvision.core.registry import architectures, create, sources
 from kerasvision.export.targets.saved_model import saved_model_ops, write_saved_model
 from kerasvision.export.targets.tflite import convert
 from kerasvision.inference.served import Served
 from tests import store
 from tests.contract import brief
+from tests.contract.cases import CaseSamples
 
 METHODS = [name for name in architectures.names() if name.startswith("self_supervised/")]
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
@@ -62,10 +63,18 @@ def test_files_of_a_masked_autoencoder_have_neither_decoder_nor_mask(tmp_path):
     assert not {"SELECT_V2", "WHERE", "IS_NAN"} & set(ops), ops
 
 
+@pytest.fixture
+def of_cases():
+    """The source of the contract's recipes."""
+    sources.register("contract_case")(CaseSamples)
+    yield
+    sources._parts.pop("contract_case")
+
+
 @pytest.mark.nightly  # runs of their own, those with a teacher among them
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated.*")
 @pytest.mark.parametrize("name", METHODS)
-def test_files_of_a_trained_run_have_what_answers_alone(name):
+def test_files_of_a_trained_run_have_what_answers_alone(name, of_cases):
     case, recipe = brief.case_of(name), brief.recipe_of(name)
     out, backbone = store.exported(recipe, case.exports, None)[2], backbone_of(recipe.model.build())
     check_saved_model(out / "saved_models" / recipe.name / "1", backbone)
