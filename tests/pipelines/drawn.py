@@ -11,6 +11,7 @@ from kerasvision.core.registry import create
 from tests.data import drawn_volumes
 from tests.data.drawn import draw_coco
 from tests.data.drawn_sounds import burst, tone, write_wav
+from tests.pipelines import drawn_emoji
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 SIDE = (64, 64)  # of drawn scenes and masks
@@ -46,7 +47,10 @@ def drawn(source, tmp_path):
         return dataclasses.replace(source, path=str(tmp_path / "rows.csv"), test_fraction=0.2)
     if kind == "captions":
         runpy.run_path(str(FOLDER / "prepare_captions.py"))["draw"](tmp_path, copies=1)
-        return dataclasses.replace(source, path=str(tmp_path / "captions.csv"))
+        columns = ("text", "short", "german")[: len(source.text_columns)]
+        return dataclasses.replace(source, path=str(tmp_path / "captions.csv"), text_columns=columns)
+    if kind == "manifest" and not source.target_columns:
+        return dataclasses.replace(source, path=str(drawn_emoji.prepared(tmp_path) / "emoji.csv"))
     if kind == "manifest":
         return _drawn_numbers(source, tmp_path)
     if kind == "rendered_scene":

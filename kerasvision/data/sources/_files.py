@@ -7,7 +7,7 @@ import pathlib
 
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data import readable, splits
 from kerasvision.data.sources.base import Opened, Split
 
@@ -29,7 +29,8 @@ class Entry:
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """How the entries become splits. what: the source, as in `image_folder 'photos'`. several: multi-label. thing: what
-    an entry is called.
+    an entry is called. split_by: "picture", or "class": none is in two splits, so that those that are judged by were
+    never trained on.
     """
 
     what: str
@@ -39,13 +40,25 @@ class Plan:
     several: bool = False
     declared: bool = False
     thing: str = "image"
+    split_by: str = "picture"
 
 
 def open_entries(entries, classes, plan):
     """The opened source. Files of equal bytes, and files of one group, never lie in two splits."""
     by_split, dropped = arrange(entries, classes, plan)
     opened = {n: grouped(_split(held, plan.several), held) for n, held in by_split.items()}
-    return Opened(tuple(classes), opened, dropped)
+    return Opened(tuple(classes), opened, (*dropped, *_unseen(by_split, plan)))
+
+
+def _unseen(by_split, plan):
+    """A line of the classes that training has none of, where that is what was asked for."""
+    if plan.split_by != "class":
+        return []
+    trained, judged = (
+        {label for name, held in by_split.items() if (name == "train") == first for e in held for label in e.labels}
+        for first in (True, False)
+    )
+    return [f"unseen: {len(judged - trained)} classes have no training image, for embedders to find again"]
 
 
 def arrange(entries, classes, plan):
@@ -60,8 +73,12 @@ def arrange(entries, classes, plan):
 
 def shared_out(entries, groups, classes, plan):
     """{split: its entries}, each with the number of its group; None where an entry is alone in it."""
-    strata = splits.rarest([e.labels for e in entries])
-    names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, groups)
+    strata, together = splits.rarest([e.labels for e in entries]), groups
+    if plan.split_by == "class":
+        if plan.several or entries[0].targets:
+            raise UsageError(f"{plan.what}: split_by='class' is of one class an image; set split_by='picture'")
+        strata, together = [0] * len(entries), splits.linked(groups, strata)
+    names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, together)
     count = collections.Counter(groups)
     linked = [str(g) if count[g] > 1 else None for g in groups]
     entries = [dataclasses.replace(e, group=g) for e, g in zip(entries, linked, strict=True)]
@@ -129,6 +146,13 @@ def _check_training(train, entries, classes, plan):
             f"{plan.what}: no {plan.thing} is left to train on; every one belongs to validation or test"
         )
     untrained = {label for e in entries for label in e.labels} - {label for e in train for label in e.labels}
+    if plan.split_by == "class":
+        if len(trained := {label for e in train for label in e.labels}) < 2:
+            raise KerasVisionError(
+                f"{plan.what}: split_by='class' leaves {len(trained)} class to train on; an embedder needs two or "
+                "more: add classes, or set test_fraction=0 or split_by='picture'"
+            )
+        return
     if untrained:
         which = named(repr(classes[i]) for i in sorted(untrained))
         raise KerasVisionError(

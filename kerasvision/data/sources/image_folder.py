@@ -25,7 +25,8 @@ class ImageFolder(Pictures):
     with `seed`; 0 cuts none. Files of equal bytes stay in one split; where the folders themselves put a copy into two,
     the copy in the judging split counts and the other is dropped. Linked folders are followed, hidden ones left out
     (`_walk.py`), as are images beside the class folders; all that is left out is counted.
-    skip_unreadable: leave out files that cannot be decoded, and report them, in place of refusing.
+    skip_unreadable: leave out files that cannot be decoded, and report them, in place of refusing. split_by: "class"
+    shares out whole classes, so that an embedder is judged by classes that it has not seen.
     """
 
     labels: typing.ClassVar[tuple[str, ...]] = ("label",)
@@ -37,6 +38,7 @@ class ImageFolder(Pictures):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+    split_by: typing.Literal["picture", "class"] = "picture"
 
     @classmethod
     def detects(cls, path):
@@ -61,7 +63,8 @@ class ImageFolder(Pictures):
                 deep += [p for p in found if p.parent.parent != layout.splits[split]]
                 held = scanned[split][name]
                 lines += [*held.lines(root), *_others(held.files, root)]
-        opened = open_entries(entries, classes, Plan(what, fractions, self.seed, self.skip_unreadable))
+        plan = Plan(what, fractions, self.seed, self.skip_unreadable, split_by=self.split_by)
+        opened = open_entries(entries, classes, plan)
         if deep:
             inner = named(dict.fromkeys(str(p.parent.relative_to(root)) for p in deep))
             lines.append(f"deep: {len(deep)} in {inner}")

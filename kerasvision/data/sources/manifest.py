@@ -29,8 +29,8 @@ class Manifest(Pictures):
     label or labels (separated by ; or |); optional: split (train, validation or val, test; empty: undecided) and group
     (a patient, a camera, an object: never in two splits; empty: none). classes: the class names in order, anything
     else is then an error; empty takes the sorted labels of the file. A split without any row is cut out of training as
-    in `image_folder`; validation_fraction, test_fraction, seed and skip_unreadable are as there. How a CSV may be
-    written: `_table.py`; what no label is: `_labels.py`.
+    in `image_folder`; validation_fraction, test_fraction, seed, skip_unreadable and split_by are as there. How a CSV
+    may be written: `_table.py`; what no label is: `_labels.py`.
     target_columns: columns of numbers, read in place of labels.
     """
 
@@ -51,6 +51,7 @@ class Manifest(Pictures):
     test_fraction: float = 0.15
     seed: int = 0
     skip_unreadable: bool = False
+    split_by: typing.Literal["picture", "class"] = "picture"
 
     def open(self):
         what = f"manifest {self.path!r}"
@@ -58,7 +59,7 @@ class Manifest(Pictures):
         base = pathlib.Path(self.path).expanduser()
         table = self._table(base, what)
         if self.target_columns:
-            plan = Plan(what, fractions, self.seed, self.skip_unreadable, declared=True)
+            plan = Plan(what, fractions, self.seed, self.skip_unreadable, declared=True, split_by=self.split_by)
             return self._open_numbers(base, table, plan)
         several = self._check_columns(table.columns, what)
         named_labels = [(line, self._labels(row, line, several, what)) for line, row in table.rows]
@@ -72,7 +73,8 @@ class Manifest(Pictures):
                     raise KerasVisionError(f"{what}: line {line}: label {label!r} is none of the classes; {hint}")
         ids = [tuple(sorted({index[label] for label in labels})) for _, labels in named_labels]
         entries, more = entries_of(base, table, ids, self._columns, what)
-        plan = Plan(what, fractions, self.seed, self.skip_unreadable, several, bool(self.classes))
+        seed, skips = self.seed, self.skip_unreadable
+        plan = Plan(what, fractions, seed, skips, several, bool(self.classes), split_by=self.split_by)
         opened = open_entries(entries, classes, plan)
         dropped = (*opened.dropped, *table.said, *said, *more)
         return self.as_labeled(dataclasses.replace(opened, dropped=dropped))
