@@ -98,9 +98,9 @@ def _bounds(found):
     partners = f"more than {candidates.MOST_PARTNERS} others: those that share the most points were compared"
     if found.crowded:
         yield f"{found.crowded} pictures share points with {partners}"
-    same = f"more than {candidates.MOST_SAME} others are like: the latest {candidates.MOST_SAME} were compared"
+    same = f"more than {candidates.MOST_SAME} others have: the latest {candidates.MOST_SAME} were compared"
     if found.common:
-        yield f"{found.common} pictures have points that {same}"
+        yield f"{found.common} pictures have points of which one part in five is what {same}"
 
 
 def _write(path, copies):

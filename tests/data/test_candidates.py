@@ -114,3 +114,13 @@ def test_a_point_that_many_have_is_compared_with_the_latest(monkeypatch, most, c
     first, second, found = candidates.matches(bits, owner, 0)
     assert found.tolist() == common
     assert sorted(first[second == 7].tolist()) == list(range(7 - most, 7))
+
+
+def test_what_one_part_has_too_many_of_is_found_by_another(monkeypatch):
+    """Twenty points share their lowest 13 bits; the first and the last are equal in all, and in no other part of many."""
+    monkeypatch.setattr(candidates, "MOST_SAME", 5)
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**63, 20, np.uint64) >> np.uint64(13) << np.uint64(13)
+    bits[-1] = bits[0]
+    first, second, _ = candidates.matches(bits, np.arange(20), 0)
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(0, 19)]

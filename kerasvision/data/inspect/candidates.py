@@ -111,7 +111,8 @@ def matches(bits, owner, start):
     """
     later = np.arange(start, len(bits))
     first, second, common = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-    for number, mask in enumerate(_MASKS):
+    seen = []  # (mask, rank of each point, the lowest rank that each later point was compared with)
+    for mask in _MASKS:
         keys = bits & mask
         order = np.argsort(keys, kind="stable")
         ranks = np.empty(len(order), np.int64)
@@ -119,12 +120,14 @@ def matches(bits, owner, start):
         high = ranks[later]
         low = np.searchsorted(keys[order], keys[later], "left")
         common.append(owner[later[high - low > MOST_SAME]])
-        for _, rows, places in duplicates.spans(np.maximum(low, high - MOST_SAME), high):
+        lowest = np.maximum(low, high - MOST_SAME)
+        for _, rows, places in duplicates.spans(lowest, high):
             one, other = order[places], later[rows]
             apart = bits[one] ^ bits[other]
             new = (owner[one] < owner[other]) & (np.bitwise_count(apart) <= MAX_BITS)
-            for earlier in _MASKS[:number]:  # it was seen there
-                new &= (apart & earlier) != 0
+            for earlier, ranked, from_rank in seen:
+                new &= ((apart & earlier) != 0) | (ranked[one] < from_rank[rows])
             first.append(one[new].astype(np.int32))
             second.append(other[new].astype(np.int32))
+        seen.append((mask, ranks, lowest))
     return np.concatenate(first), np.concatenate(second), np.unique(np.concatenate(common))
