@@ -99,6 +99,8 @@ class Client:
         pictures: bytes of files; or texts: words to look for, of an index by a model of pictures and words. The rest
         filters, as of `index query`. Over REST alone. Raises `ServingError` as `predict`.
         """
+        if isinstance(texts, str) or isinstance(pictures, bytes):
+            raise UsageError("search takes lists: texts=[text], pictures=[bytes]")
         if bool(len(pictures)) == bool(len(texts)):
             raise UsageError("search takes pictures or texts, one or more; call it once for each kind")
         if self.address.startswith("grpc"):

@@ -7,6 +7,7 @@ compared.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
 import re
@@ -24,7 +25,7 @@ from kerasvision.systems import index_folder
 from kerasvision.systems.index import Filter, drawn_pictures, require_drawn
 
 PATH = re.compile(r"/v1/indexes(?:/([^/:]+))?(?::(search|add|remove))?", re.IGNORECASE)
-DEFAULT_TOP, MOST_TOP = 5, 1000
+DEFAULT_TOP, MOST_TOP, MOST_ROWS = 5, 1000, 20_000  # rows of an answer, of all its searches
 PICTURE = re.compile(r"/v1/indexes/([^/:]+)/pictures/(\d{1,18})", re.IGNORECASE)
 NUMBERS = "numbers"  # of a request: items, to find more like them
 LONGEST = 1000  # characters of a filter or of an item's texts
@@ -120,6 +121,7 @@ class Current:
         self.index = dataclasses.replace(index, vectors=np.array(own) if isinstance(own, np.memmap) else own)
         self._source = index.vectors
         self._known = weakref.WeakKeyDictionary() if known is None else known
+        self._asking = threading.Lock()
 
     def after(self, index):
         """The same after a change; versions are known to it as before if its embedder is the same."""
@@ -129,24 +131,30 @@ class Current:
 
     def require(self, servable, embed):
         """Refuse a version that is another embedder; each is asked once. embed: encoded pictures -> vectors."""
-        if servable not in self._known:
-            name, self._known[servable] = f"{servable.name} version {servable.version}", ""
-            try:
-                require_drawn(embed(drawn_pictures()), name, self.index)
-            except KerasVisionError as error:
-                self._known[servable] = str(error)
-            except BaseException:
-                del self._known[servable]
-                raise
+        with self._asking:  # nobody goes on before the answer
+            if servable not in self._known:
+                self._known[servable] = self._doubt(f"{servable.name} version {servable.version}", embed)
         if self._known[servable]:
             raise KerasVisionError(self._known[servable])
 
+    def _doubt(self, name, embed):
+        """Why it is another embedder, or ""."""
+        try:
+            require_drawn(embed(drawn_pictures()), name, self.index)
+        except KerasVisionError as error:
+            return str(error)
+        return ""
+
+    @functools.cached_property
+    def _place_of(self):
+        """{number: place} of all items."""
+        return {item["number"]: place for place, item in enumerate(self.index.items) if item is not None}
+
     def places(self, numbers):
         """Where items stand, by their numbers. Raises ServingError of one that is not there."""
-        held = {item["number"]: place for place, item in enumerate(self.index.items) if item is not None}
-        if missing := [number for number in numbers if number not in held]:
+        if missing := [number for number in numbers if number not in self._place_of]:
             raise not_found(f"the index has no item {missing[0]}")
-        return [held[number] for number in numbers]
+        return [self._place_of[number] for number in numbers]
 
     def vectors(self, numbers):
         """float32 [N, D] of items, by what a request says of them. Raises ServingError of what are no numbers."""
@@ -155,7 +163,9 @@ class Current:
         return self.index.vectors[self.places(numbers)]
 
     def search(self, vectors, top, within):
-        """A list for each vector, of the nearest items with their cosines."""
+        """A list for each vector, of the nearest items with their cosines. Raises ServingError of too many."""
+        if len(vectors) * top > MOST_ROWS:
+            raise invalid(f"{len(vectors)} searches for {top} items each; at most {MOST_ROWS} items a request")
         places, cosines = self.index.query(vectors, top, within)
         return [
             [self.index.items[n] | {"cosine": float(f"{c:.6f}")} for n, c in zip(*row, strict=True)]

@@ -14,7 +14,7 @@ from PIL import Image
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.kinds.image import read_image
 from kerasvision.serve.guard import check_images
-from kerasvision.serve.status import not_found
+from kerasvision.serve.status import ServingError, not_found
 
 SIDE = 160  # the longer one, pixels
 LARGEST = 2**26  # bytes of a file
@@ -28,12 +28,13 @@ def thumbnail(item):
     try:
         content = path.read_bytes() if path.stat().st_size <= LARGEST else b""
     except OSError:
-        raise not_found(f"the picture of item {item['number']} is gone from the disk") from None
+        said = "cannot be read at its path, which starts at the server's folder unless it is absolute"
+        raise not_found(f"the picture of item {item['number']} {said}") from None
     if hashlib.sha256(content).hexdigest() != wanted:
         raise not_found(f"the picture of item {item['number']} is no longer the one that was indexed")
     try:
         shown = Image.fromarray(read_image(check_images(np.array([content], object))[0]))
-    except KerasVisionError as error:
+    except (KerasVisionError, ServingError) as error:
         raise not_found(f"the picture of item {item['number']} cannot be shown: {error}") from None
     shown.thumbnail((SIDE, SIDE))
     held = io.BytesIO()

@@ -117,7 +117,7 @@ def test_a_point_that_many_have_is_compared_with_the_latest(monkeypatch, most, c
 
 
 def test_what_one_part_has_too_many_of_is_found_by_another(monkeypatch):
-    """Twenty points share their lowest 13 bits; the first and the last are equal in all, and in no other part of many."""
+    """Twenty points share their lowest 13 bits; the first and the last are equal in all."""
     monkeypatch.setattr(candidates, "MOST_SAME", 5)
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 2**63, 20, np.uint64) >> np.uint64(13) << np.uint64(13)

@@ -15,7 +15,7 @@ from kerasvision.serve.indexes import Wanted
 from kerasvision.serve.models import configs_below
 from kerasvision.serve.page import html
 from kerasvision.serve.server import Server
-from kerasvision.serve.status import ServingError
+from kerasvision.serve.status import Code, ServingError
 from kerasvision.serve.thumbnails import LARGEST, thumbnail
 from kerasvision.systems import index_folder
 from kerasvision.systems.index import Index, drawn_pictures
@@ -60,6 +60,9 @@ def picture(server, number):
     return 200, Image.open(io.BytesIO(held))
 
 
+NOT_THERE = "cannot be read at its path, which starts at the server's folder unless it is absolute"
+
+
 def test_pictures_of_items_are_small_and_only_what_was_indexed(shop):
     server, folder = shop
     status, shown = picture(server, 2)
@@ -70,15 +73,15 @@ def test_pictures_of_items_are_small_and_only_what_was_indexed(shop):
     (folder / "0.png").write_bytes((folder / "1.png").read_bytes())
     assert picture(server, 0) == (404, "the picture of item 0 is no longer the one that was indexed")
     (folder / "1.png").unlink()
-    assert picture(server, 1) == (404, "the picture of item 1 is gone from the disk")
+    assert picture(server, 1) == (404, f"the picture of item 1 {NOT_THERE}")
 
 
 def test_a_file_that_is_no_picture_is_not_shown(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"secret")
     item = {"number": 3, "path": str(tmp_path / "a.txt"), "sha256": hashlib.sha256(b"secret").hexdigest()}
-    with pytest.raises(ServingError, match="an image cannot be decoded|cannot be shown") as error:
+    with pytest.raises(ServingError, match="cannot be shown") as error:
         thumbnail(item)
-    assert "secret" not in str(error.value)
+    assert "secret" not in str(error.value) and error.value.code is Code.NOT_FOUND
     with (tmp_path / "a.txt").open("wb") as file:
         file.truncate(LARGEST + 1)
     with pytest.raises(ServingError, match="no longer the one that was indexed"):

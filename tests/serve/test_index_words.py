@@ -104,6 +104,9 @@ def test_the_client_takes_pictures_or_words():
     for asked in ({}, {"pictures": [b"a"], "texts": ["b"]}):
         with pytest.raises(UsageError, match="search takes pictures or texts, one or more"):
             OurClient("http://127.0.0.1:1").search("shop", **asked)
+    for asked in ({"pictures": b"a"}, {"texts": "a red apple"}):  # of which a list would have eleven texts
+        with pytest.raises(UsageError, match="search takes lists"):
+            OurClient("http://127.0.0.1:1").search("shop", **asked)
 
 
 @pytest.mark.parametrize("signatures", [("serving_bytes",), ("serving_bytes", "embed_sound")])
