@@ -18,7 +18,6 @@ from tests.contract import contracts
 # tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does
 LIKE_ANOTHER = (
     "detection/faster_rcnn",
-    "embedding/image_text",  # and its files by day in tests/export/test_image_text.py
     "embedding/pairs",
     "embedding/pretrained",
     *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dense", "dino", "jigsaw", "moco")),

@@ -19,7 +19,7 @@ from kerasvision.export.certificate import export
 from tests.test_architecture import ROOT
 from tests.undrawn import train
 
-pytestmark = pytest.mark.nightly  # by day: its files in tests/export/test_image_text.py
+pytestmark = pytest.mark.nightly  # by day: it learns and has a float file in test_contracts.py
 
 SPECS = ("saved_model", "tflite:float32", "tflite:int8")  # .onnx: tests/contract/test_exports.py, at night
 FLOAT = SPECS[:2]
