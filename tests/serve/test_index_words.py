@@ -10,7 +10,8 @@ import pytest
 
 from kerasvision.cli.main import main
 from kerasvision.core.errors import UsageError
-from kerasvision.core.registry import sources
+from kerasvision.core.registry import create, sources
+from kerasvision.serve import embedding
 from kerasvision.serve.client import Client as OurClient
 from kerasvision.serve.embedding import vectors_of
 from kerasvision.serve.indexes import Wanted
@@ -83,6 +84,7 @@ def both(tmp_path_factory):
         sources._parts.pop("contract_case")
 
 
+@pytest.mark.nightly  # a run and exports of its own
 def test_words_and_pictures_are_answered_as_the_command_line_answers(both, capsys):
     server, index, paths = both
     asked = ["a large red box", "ein grüner Ring"]
@@ -128,6 +130,29 @@ def test_words_want_a_contract(tmp_path):
     predictor = types.SimpleNamespace(servable=servable, explain=None)
     with pytest.raises(ServingError, match="has no contract of this version to prepare texts by"):
         vectors_of(predictor, current, {"texts": ["red"]})
+
+
+def test_words_are_sent_to_the_function_of_words_as_the_contract_prepares_them(monkeypatch, tmp_path):
+    """By hand: UTF-8, cut before a character, and zeros behind."""
+    arch, asked = create(NAME, length=5, words=2), []
+    monkeypatch.setattr(embedding, "described", lambda path, wants: (arch, ()))
+
+    def unwatched(inputs, signature):
+        asked.append(({key: value.tolist() for key, value in inputs.items()}, signature))
+        return {"text_embedding": np.eye(2)}
+
+    servable = types.SimpleNamespace(
+        name="both",
+        path=tmp_path,
+        signature_defs=dict.fromkeys(("serving_bytes", "embed_text")),
+        inputs_of=lambda name: BOTH,
+    )
+    predictor = types.SimpleNamespace(servable=servable, explain=None, unwatched=unwatched)
+    current = types.SimpleNamespace(require=lambda servable, embed: None)
+    found = vectors_of(predictor, current, {"texts": ["red", "grüße"]})
+    assert found.dtype == np.float32 and found.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    rows = [[*b"red", 0, 0], [*"grü".encode(), 0]]  # the next letter has two bytes, and there is room for one
+    assert asked == [({"text_bytes": rows}, "embed_text")]
 
 
 def test_texts_on_both_sides_of_their_lengths():
