@@ -9,8 +9,6 @@ from kerasvision.ops.gather import gathered
 from kerasvision.tasks.embedding._compared import TERMS
 from tests.train import tiny
 
-pytestmark = pytest.mark.nightly  # by day: techniques and losses in tests/contract/test_technique_replicas.py
-
 
 @pytest.fixture(scope="module")
 def found():
