@@ -32,6 +32,21 @@ def configure(parser):
         default="every",
         help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
     )
+    _configure_companions(parser)
+    _configure_repair(parser)
+    parser.add_argument(
+        "--c-array",
+        action="store_true",
+        help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
+    )
+    parser.add_argument("--version", type=int, help="version number; the next free one by default")
+    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
+    add_settings(parser, "such as budget.accuracy_drop=0.01")
+    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
+
+
+def _configure_companions(parser):
+    """What goes into files or beside them."""
     parser.add_argument(
         "--runtime",
         metavar="FOLDER",
@@ -43,16 +58,6 @@ def configure(parser):
         help="of a detector with model.slots.count: its files' tracker knows objects again by this embedding/* run, "
         "or by colors",
     )
-    _configure_repair(parser)
-    parser.add_argument(
-        "--c-array",
-        action="store_true",
-        help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
-    )
-    parser.add_argument("--version", type=int, help="version number; the next free one by default")
-    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
-    add_settings(parser, "such as budget.accuracy_drop=0.01")
-    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 
 def _configure_repair(parser):
