@@ -85,7 +85,8 @@ def main():
     parser.add_argument("run", metavar="RUN", help="folder of a finished run of a classifier of one label")
     parser.add_argument("--examples", type=int, default=500, help="of the test split (default: %(default)s)")
     parser.add_argument("--sigma", type=float, default=0.25, help="of the noise (default: %(default)s)")
-    parser.add_argument("--attacks", nargs="+", default=[*BY_L2, *SMALLEST, *BY_LINF, *PATCH], help="by default all")
+    every = [*BY_L2, *SMALLEST, *BY_LINF, *PATCH]
+    parser.add_argument("--attacks", nargs="+", choices=every, default=every, metavar="NAME", help="by default all")
     parser.add_argument("--times", type=float, default=1.0, help="the proven radius; above 1 labels should change")
     asked = parser.parse_args()
     model, looked = load(asked.run), look_inside(asked.run)
@@ -136,12 +137,20 @@ def inside(images, found, radii):
 
     A change is made longer or shorter before it is rounded to pixels, by the largest factor that stays in the ball: an
     attack that stops at the border of the mean answer is lengthened, as the border that the proof is of lies elsewhere.
+    Pixels that have reached 0 or 255 stay there, and the others move on.
     """
     change = found.astype(np.float64) - images
     low, high = np.zeros(len(images)), 2 * radii / np.maximum(length(change / 255, "l2"), 1e-9)
+    slowest = np.where(change == 0, np.inf, np.abs(change)).min((1, 2, 3))
+
+    def fit(factors):
+        return length(rounded(images, change, factors) / 255 - images / 255, "l2") <= radii
+
+    while (more := fit(high) & (high > 0) & (high * slowest < 255)).any():  # from 255 on no pixel can move further
+        low, high = np.where(more, high, low), np.where(more, 2 * high, high)
     for _ in range(30):
         middle = (low + high) / 2
-        fits = length(rounded(images, change, middle) / 255 - images / 255, "l2") <= radii
+        fits = fit(middle)
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
     return rounded(images, change, low)
 

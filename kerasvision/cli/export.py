@@ -32,6 +32,21 @@ def configure(parser):
         default="every",
         help="training images that integer files take their ranges from: every n-th, or 100 that cover the others",
     )
+    _configure_companions(parser)
+    _configure_repair(parser)
+    parser.add_argument(
+        "--c-array",
+        action="store_true",
+        help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
+    )
+    parser.add_argument("--version", type=int, help="version number; the next free one by default")
+    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
+    add_settings(parser, "such as budget.accuracy_drop=0.01")
+    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
+
+
+def _configure_companions(parser):
+    """What goes into files or beside them."""
     parser.add_argument(
         "--runtime",
         metavar="FOLDER",
@@ -43,16 +58,6 @@ def configure(parser):
         help="of a detector with model.slots.count: its files' tracker knows objects again by this embedding/* run, "
         "or by colors",
     )
-    _configure_repair(parser)
-    parser.add_argument(
-        "--c-array",
-        action="store_true",
-        help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
-    )
-    parser.add_argument("--version", type=int, help="version number; the next free one by default")
-    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
-    add_settings(parser, "such as budget.accuracy_drop=0.01")
-    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 
 def _configure_repair(parser):
@@ -146,7 +151,16 @@ def _check_qat(args):
     if not pathlib.Path(args.model, "recipe.json").exists():
         raise UsageError(f"--qat trains on from a run's weights; {args.model} is no run")
     if pathlib.Path(args.qat).exists():
-        raise UsageError(f"--qat {args.qat}: it is there already; name a new folder")
+        raise UsageError(f"--qat {args.qat}: it is there already; {_way_out(pathlib.Path(args.qat))}")
+    if args.appearance:
+        raise UsageError("--qat and --appearance do not go together; leave one of them out")
+
+
+def _way_out(folder):
+    is_left = folder.is_dir() and not (folder / "metrics.json").exists()
+    if is_left and ((folder / "recipe.json").exists() or not any(folder.iterdir())):
+        return f"no run has ended in it, so that you may remove the folder {folder}; or name a new one"
+    return "name a new folder"
 
 
 def _with_runtime(exporters, args):
@@ -165,11 +179,20 @@ def _repaired(trained, exporters, args):
     import dataclasses
 
     from kerasvision.export.repair.ladder import HINT, Target, repair
+    from kerasvision.export.repair.learning import why_not
 
-    target = Target(args.max_drop, args.max_bytes, args.max_ms)
-    tell = lambda attempt: print(_line(attempt, target), file=sys.stderr)  # noqa: E731
-    found = repair(trained, target, args.limit, tell, _learning(trained.recipe, args) if args.qat else None)
-    if not found.is_whole and not args.qat:
+    target, reason = Target(args.max_drop, args.max_bytes, args.max_ms), why_not(trained)
+    if args.qat and reason:
+        raise UsageError(f"--qat: {reason}")
+
+    def tell(attempt):
+        print(_line(attempt, target), file=sys.stderr)
+
+    def warn(line):
+        print(f"qat: the run in {args.qat} gives no file: {line}", file=sys.stderr)
+
+    found = repair(trained, target, args.limit, tell, _learning(trained.recipe, args) if args.qat else None, warn)
+    if not found.is_whole and not args.qat and not reason:
         print(f"not all of it is in integers; {HINT}", file=sys.stderr)
     trained = found.learned or trained
     budget = dataclasses.replace(trained.recipe.budget, accuracy_drop=args.max_drop)
@@ -180,6 +203,8 @@ def _repaired(trained, exporters, args):
 
 def _learning(recipe, args):
     """What trains a run with rounding in its graph and gives it, or None, which is said."""
+    import pathlib
+
     from kerasvision.core.errors import KerasVisionError
     from kerasvision.export.repair.learning import qat_recipe
     from kerasvision.train.fit import train
@@ -191,7 +216,8 @@ def _learning(recipe, args):
         try:
             return train(rounded, args.qat)
         except KerasVisionError as error:
-            print(f"qat: {error}", file=sys.stderr)
+            again = f"; remove {args.qat} before another try" if pathlib.Path(args.qat).exists() else ""
+            print(f"qat: {error}{again}", file=sys.stderr)
             return None
 
     return learn

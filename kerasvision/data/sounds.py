@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.edge.waves import WaveError, look_wave, read_wave
+from kerasvision.edge.waves import WaveError, look_wave, loudest_of, read_wave
 from kerasvision.ops.sound_bounds import LOUDEST, LOUDEST_LINE, RATE_LINE, RATES
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -29,7 +29,7 @@ def read_sound(path):
         raise KerasVisionError(f"a sound is the path of a {_listed()} file; seen: {type(path).__name__}")
     samples, rate = _of_wave(path, read_wave) if _is_wave(path) else _read_other(path)
     _check(path, len(samples), rate)
-    loudest = float(np.abs(samples).max())
+    loudest = loudest_of(samples)
     if not loudest <= LOUDEST:  # of what is no number this is false, too
         raise SoundError(path, f"has a sample of {loudest:g}; {LOUDEST_LINE}")
     return samples, rate

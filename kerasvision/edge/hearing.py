@@ -10,8 +10,9 @@ import pathlib
 
 import numpy as np
 
+from kerasvision.edge.contracts import AGAIN
 from kerasvision.edge.errors import EdgeError
-from kerasvision.edge.waves import read_wave
+from kerasvision.edge.waves import loudest_of, read_wave
 
 LEAST_HOP_S = 0.01
 BATCH = 16  # windows at a time
@@ -20,8 +21,10 @@ TIMES = ("from_s", "to_s")  # keys of what `listened` gives beside those of the 
 
 def sound_of(given, rules):
     """(float32 [N] in -1..1, samples a second) of the path of a .wav, or of such a pair. rules: `preprocess` of a
-    contract. Raises EdgeError, one line, of what the model does not take.
+    contract. Raises EdgeError, one line, of what the model does not take, and of a contract that does not say it.
     """
+    if lacking := [key for key in ("rates", "loudest") if key not in rules]:
+        raise EdgeError(f"contract.json does not say what sounds the model takes ({', '.join(lacking)}); {AGAIN}")
     if isinstance(given, (str, os.PathLike)):
         if pathlib.Path(given).suffix.lower() != ".wav":
             raise EdgeError(f"{given}: this client reads sounds of .wav files, and pairs of samples and their rate")
@@ -33,14 +36,16 @@ def sound_of(given, rules):
         raise EdgeError(f"a sound is a .wav file, or (float32 [N], samples a second); seen: {type(given).__name__}")
     if audio.ndim != 1 or audio.dtype.kind != "f":
         raise EdgeError(f"{name}: samples are float32 [N] in -1..1; seen: {audio.dtype} {list(audio.shape)}")
+    if np.ndim(rate) or np.asarray(rate).dtype.kind not in "iuf":
+        raise EdgeError(f"{name}: the rate of a sound is a number, samples a second; seen: {rate!r}")
     least, most = rules["rates"]
     if not least <= rate <= most:
         raise EdgeError(f"{name} is of {rate} Hz; the rate of a sound is {least} to {most} samples a second")
     if not len(audio):
         raise EdgeError(f"{name} holds no samples (0 s)")
-    if not (loudest := float(np.abs(audio).max())) <= rules["loudest"]:  # of what is no number this is false, too
+    if not (loudest := loudest_of(audio)) <= rules["loudest"]:  # of what is no number this is false, too
         raise EdgeError(f"{name} has a sample of {loudest:g}; divide integers by their largest")
-    return audio.astype(np.float32), int(rate)
+    return audio.astype(np.float32, copy=False), int(rate)
 
 
 def hop_of(hop_s, seconds):
@@ -56,9 +61,10 @@ def hop_of(hop_s, seconds):
 def windows_of(count, rate, seconds, hop_s):
     """[(first sample, the one behind the last)] of the windows over `count` samples at `rate` a second."""
     length = round(seconds * rate)
+    step = min(hop_s * rate, length)  # of half a sample the length may be rounded down: none is left between two
     if count <= length:
         return [(0, count)]
-    starts = [round(number * hop_s * rate) for number in range(int((count - length) / (hop_s * rate)) + 1)]
+    starts = [round(number * step) for number in range(int((count - length) / step) + 1)]
     starts = [start for start in starts if start < count - length]
     return [(start, start + length) for start in (*starts, count - length)]
 

@@ -66,16 +66,24 @@ def read_wave(path):
     """(float32 [N], the mean of the channels, integers as parts of their largest; samples a second). Raises WaveError,
     one line.
     """
-    found = []
     with _opened(path) as file:
         head = _head(path, file)
         dtype, silence, full = FORMS[head.form]
         file.seek(head.first)
+        found = np.empty(head.count, np.float32)
         for begin in range(0, head.count, BLOCK):
-            held = np.frombuffer(file.read(min(BLOCK, head.count - begin) * head.frame), np.uint8)
+            part = found[begin : begin + BLOCK]
+            held = np.frombuffer(file.read(len(part) * head.frame), np.uint8)
+            if len(held) < len(part) * head.frame:
+                raise WaveError(path, "is cut off: it became shorter while it was read")
             numbers = (_widened(held) if head.form == (PCM, 3) else held).view(dtype).astype(np.float64)
-            found.append(((numbers - silence) / full).reshape(-1, head.channels).mean(1).astype(np.float32))
-    return (np.concatenate(found) if found else np.zeros(0, np.float32)), head.rate
+            part[:] = ((numbers - silence) / full).reshape(-1, head.channels).mean(1)
+    return found, head.rate
+
+
+def loudest_of(samples):
+    """The largest magnitude of float [N], N above 0, without a copy of them; nan where one of them is nan."""
+    return max(float(samples.max()), -float(samples.min()))  # both are nan where one is
 
 
 def _widened(held):

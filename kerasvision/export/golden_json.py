@@ -17,6 +17,7 @@ from kerasvision.edge.independent.predicting import real, typed
 from kerasvision.edge.tensors import packed
 from kerasvision.export import heat
 from kerasvision.inference.batches import joined
+from kerasvision.ops.sound import reaching
 
 EXAMPLES, MOST_BYTES = 5, 2**24  # of examples, as base64 and without their answers; of large ones there are fewer
 MOST_NUMBERS = 2**15  # of one answer; of a larger one some positions are held
@@ -60,7 +61,7 @@ def _examples(job, rules):
     found, size = [], 0
     for number, (sample, whole, inputs) in enumerate(zip(job.samples, wholes, prepared, strict=False)):
         example = {
-            **(_encoded(sample) if rules["kind"] in ("image", "volume", "audio") else {}),
+            **(encoded_of(sample, rules) if rules["kind"] in ("image", "volume", "audio") else {}),
             "prepared": {k: packed(v) for k, v in inputs.items()},
             "is_whole": all(whole[k].shape == v.shape for k, v in inputs.items()),
             "trained": {k: packed(v[number : number + 1], MOST_NUMBERS) for k, v in trained.items()},
@@ -91,8 +92,13 @@ def given_of(sample):
     return {"encoded": as_png(pixels)}
 
 
-def _encoded(sample):
+def encoded_of(sample, rules):
+    """JSON of what a client is given of a serving input (`given_of`); of a sound, which may be of hours, no more than
+    what the model hears. rules: `preprocess` of a contract.
+    """
     given = given_of(sample)
+    if "audio" in given:
+        given["audio"] = given["audio"][: reaching(int(given["rate"]), rules["rate"], rules["samples"])]
     if "encoded" in given:
         return {"encoded": base64.b64encode(given["encoded"]).decode("ascii")}
     return {key: packed(value) for key, value in given.items()}

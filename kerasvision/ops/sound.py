@@ -44,6 +44,12 @@ def resampled(samples, given, wanted, most):
     return tf.cond(tf.equal(up, down), lambda: samples[:count], filtered)
 
 
+def reaching(given, wanted, most):
+    """How many samples, from the first one on, `resampled` looks at. Arguments as its own, given too an int."""
+    taps = -(-CROSSINGS * max(given, wanted) // wanted)  # on either side, rounded up
+    return (most - 1) * given // wanted + taps + 3  # one that the last output stands at, and two for rounding
+
+
 def _common_divisor(a, b):
     """The greatest one of two int64 scalars."""
     return tf.while_loop(lambda a, b: b > 0, lambda a, b: (b, a % b), (a, b))[0]

@@ -1,9 +1,11 @@
 """Pictures of sounds: where a tone lies by the formula of pitch, and where stretches lie in time."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from kerasvision.data.spectrograms import SHOWN_BANDS, SHOWN_PX, Heard
+from kerasvision.data.spectrograms import SHOWN_BANDS, SHOWN_FRAME_S, SHOWN_PX, Heard, spectrogram
 from kerasvision.drawing.showing.base import drawn_on
 from kerasvision.drawing.showing.classes import ClassesShowing
 from tests.data.drawn_sounds import burst, tone
@@ -27,9 +29,40 @@ def test_silence_is_black_and_a_sound_begins_where_it_begins():
     assert not lit[: int(0.45 * len(lit))].any() and lit[int(0.55 * len(lit)) :].all() and abs(begins - 0.5) < 0.03
 
 
+@pytest.mark.parametrize("seconds", [30, 300])
+def test_of_a_long_sound_nothing_is_left_out(seconds):
+    """Clicks of 5 ms, each a white column where it is, from a quarter of a transform on: Hann windows rise slowly."""
+    places = np.random.default_rng(0).uniform(0, 1, 20)
+    for place in (0.0, *places, 1.0):
+        audio = np.zeros(seconds * 1000, np.float32)
+        first = 16 + round(place * (len(audio) - 37))
+        audio[first : first + 5] = [0.5, -0.5, 0.5, -0.5, 0.5]
+        columns = Heard(audio, 1000).picture()[..., 0].max(0)
+        assert abs(columns.argmax() / (SHOWN_PX - 1) - place) < 2 / SHOWN_PX and columns.max() == 255
+        assert columns.min() == 0  # elsewhere it is silent
+
+
+def test_a_high_rate_needs_little_memory():
+    """A matrix of 24,576 samples by as many waves would be 4.8 GB; filters of 64 bands are 6 MB."""
+    tracemalloc.start()
+    picture = spectrogram(tone(60_000, 384_000, 0.2), 384_000, 50, SHOWN_BANDS, SHOWN_FRAME_S)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert picture.shape == (SHOWN_BANDS, 50, 3) and most < 2**26
+
+
 def test_short_sounds_and_those_without_samples():
     assert Heard(tone(500, 8000, 0.01), 8000).picture().shape[0] == SHOWN_BANDS
     assert drawn_on(Heard(np.zeros(0, np.float32), 8000)) is None
+
+
+def test_a_sound_of_less_than_a_millisecond_is_one_stretch():
+    """One window, whose end is rounded to 0 s."""
+    window = {"from_s": 0.0, "to_s": 0.0}
+    heard = window | {"label": "q", "index": 0, "score": 0.9}
+    described = {"top": [{"label": "q", "index": 0, "score": 0.9}], "windows": [window], "heard": [heard]}
+    view = ClassesShowing("top").view(np.zeros((10, 500, 3), np.uint8), "a.wav", {}, described, ("q",))
+    assert [(m.text, m.box_xyxy.tolist()) for m in view.marks] == [("q", [0, 0, 500, 10])]
 
 
 def test_stretches_are_marked_where_they_are_heard():

@@ -1,6 +1,7 @@
 """WAV files of every kind that is read, against SciPy and against the numbers that were written; and those refused."""
 
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -60,6 +61,20 @@ def test_a_long_sound_is_read_by_blocks_and_other_chunks_are_passed(tmp_path, mo
         whole[:4] + struct.pack("<I", len(whole) + len(odd) - 8) + whole[8:36] + odd + whole[36:] + b"more"
     )
     np.testing.assert_array_equal(read_sound(path)[0], expected)
+
+
+def test_the_loudest_is_found_without_a_copy_of_a_long_sound(tmp_path):
+    """4 million samples are 16 MB; what is beside them while they are read is one block."""
+    assert waves.loudest_of(np.float32([0.25, -0.5])) == 0.5 == waves.loudest_of(np.float32([0.5, -0.25]))
+    assert waves.loudest_of(np.float32([-0.5, -0.25])) == 0.5 and waves.loudest_of(np.float32([0])) == 0
+    assert all(np.isnan(waves.loudest_of(np.float32(held))) for held in ([np.nan, 1], [1, np.nan], [-1, np.nan]))
+    path, count = tmp_path / "a.wav", 2**22
+    path.write_bytes(packed_wav(np.zeros((count, 1)), 8000, PCM, 16))
+    tracemalloc.start()
+    samples, _ = read_sound(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(samples) == count and most < 4 * count + 40 * waves.BLOCK
 
 
 def _file(form, held):

@@ -27,13 +27,20 @@ def test_windows_hear_every_sample_and_the_last_one_ends_with_the_recording(coun
 
 def test_windows_of_odd_rates_leave_nothing_out():
     for count in range(1, 400, 7):
-        for rate, seconds, hop_s in ((11, 3.0, 3.0), (7, 5.0, 0.3), (13, 1.1, 0.7)):
+        for rate, seconds, hop_s in ((11, 3.0, 3.0), (7, 5.0, 0.3), (13, 1.1, 0.7), (9, 0.5, 0.5), (3, 1.5, 1.5)):
             spans = hearing.windows_of(count, rate, seconds, hop_s)
             heard = np.zeros(count, int)
             for first, behind in spans:
                 assert 0 <= first < behind <= count
                 heard[first:behind] += 1
             assert heard.all() and len({b - a for a, b in spans}) == 1 and spans == sorted(set(spans))
+
+
+def test_a_hop_of_half_a_sample_leaves_none_between_two_windows():
+    """0.5 s of 11,025 samples a second are 5,512.5: windows of 5,512 stand 5,512 apart over 3 s."""
+    spans = hearing.windows_of(33_075, 11_025, 0.5, 0.5)
+    assert spans[:6] == [(5512 * n, 5512 * (n + 1)) for n in range(6)] and spans[6:] == [(27_563, 33_075)]
+    assert hearing.windows_of(33_081, 11_027, 0.5, 0.5)[1] == (5514, 11_028)  # of 5,513.5, which is rounded up
 
 
 @pytest.mark.parametrize(("hop_s", "fits"), [(None, True), (2.0, True), (2.001, False), (0.01, True), (0.009, False)])
@@ -78,7 +85,15 @@ def test_sounds_come_from_files_and_as_samples(tmp_path):
     write_wav(tmp_path / "a.wav", audio, 8000)
     held, rate = hearing.sound_of(str(tmp_path / "a.wav"), RULES)
     assert rate == 8000 and np.abs(held - audio).max() < 2 / 32767
-    assert hearing.sound_of((audio, 8000), RULES)[0] is not None
+    given, rate = hearing.sound_of((audio.astype(np.float64), np.int32(8000)), RULES)
+    assert rate == 8000 and given.dtype == np.float32
+    np.testing.assert_array_equal(given, audio)
+
+
+@pytest.mark.parametrize("key", ["rates", "loudest"])
+def test_a_contract_of_an_older_export_is_one_line(key):
+    with pytest.raises(EdgeError, match=rf"what sounds the model takes \({key}\); export the model again$"):
+        hearing.sound_of((tone(500, 8000, 0.1), 8000), {k: v for k, v in RULES.items() if k != key})
 
 
 @pytest.mark.parametrize(
@@ -92,6 +107,9 @@ def test_sounds_come_from_files_and_as_samples(tmp_path):
         ((np.zeros((4, 2), np.float32), 8000), "seen: float32 [4, 2]"),
         ((np.float32([0, np.nan]), 8000), "has a sample of nan"),
         ((np.float32([0, 8.1]), 8000), "has a sample of 8.1; divide integers"),
+        ((np.zeros(4, np.float32), None), "the rate of a sound is a number, samples a second; seen: None"),
+        ((np.zeros(4, np.float32), "8000"), "a number, samples a second; seen: '8000'"),
+        ((np.zeros(4, np.float32), [8000]), "a number, samples a second; seen: [8000]"),
         (np.zeros(4, np.float32), "a sound is a .wav file, or (float32 [N], samples a second); seen: ndarray"),
     ],
 )

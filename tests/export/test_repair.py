@@ -155,6 +155,7 @@ class Known:
         (["--qat", "q"], "--qat goes with --max-drop X, which it is to keep"),
         (["--qat-epochs", "2"], "--qat-epochs goes with --qat FOLDER"),
         (["--max-drop", "0.1", "--qat", "."], "--qat .: it is there already; name a new folder"),
+        (["--max-drop", "0.1", "--qat", "q", "--appearance", "colors"], "--qat and --appearance do not go together"),
         (["--max-drop", "0.1", "--qat", "q", "--qat-epochs", "0"], "--qat-epochs 0; allowed: 1 or more"),
         (["--max-drop", "0.1", "--to", "onnx"], "--max-drop and --repair are for tflite:int8; seen: --to onnx"),
     ],

@@ -12,7 +12,7 @@ from kerasvision.core.recipe import Phase
 from kerasvision.core.registry import create
 from kerasvision.export.repair import ladder as ladders
 from kerasvision.export.repair.ladder import HINT, Attempt, Target, repair
-from kerasvision.export.repair.learning import qat_recipe
+from kerasvision.export.repair.learning import qat_recipe, why_not
 from kerasvision.export.repair.workshop import Plan
 from kerasvision.train.run import Trained, save_run
 from tests.export.test_repair import DROP, trial
@@ -27,7 +27,7 @@ def climbed(monkeypatch, digits_run):
     `repair` gives or raises, and how often training was asked for.
     """
 
-    def ask(attempt, learned, gives=LEARNED):
+    def ask(attempt, learned, gives=LEARNED, warn=None):
         asked = []
 
         def climb(self, ranking):
@@ -43,7 +43,7 @@ def climbed(monkeypatch, digits_run):
         monkeypatch.setattr(ladders, "_trials", lambda *_: about)
         monkeypatch.setattr(ladders, "convert", lambda served, *_: served.encode())
         try:
-            return repair(digits_run, Target(DROP), learn=learn), len(asked)
+            return repair(digits_run, Target(DROP), learn=learn, warn=warn), len(asked)
         except KerasVisionError as error:
             return str(error), len(asked)
 
@@ -80,10 +80,49 @@ def test_a_graph_that_cannot_learn_leaves_what_was_found(climbed):
     assert asked == 1 and found.learned is None and len(found.record["attempts"]) == 1
 
 
+def test_a_run_whose_file_cannot_be_made_leaves_what_was_found(climbed):
+    def served():
+        raise KerasVisionError("no such operator")
+
+    said, gives = [], types.SimpleNamespace(served=served)
+    found, _ = climbed(("tflite:float16", Plan(), GOOD), GOOD, gives, said.append)
+    assert said == ["no such operator"] and found.learned is None and found.exporter.spec == "tflite:float16"
+    assert len(found.record["attempts"]) == 1
+    assert climbed(("tflite:float16", Plan(), GOOD), GOOD, gives)[0] == "no such operator"  # nobody could be told
+
+
 def test_without_a_folder_to_train_into_it_is_said(climbed, digits_run):
     climbed(("tflite:int8", Plan(), BAD), BAD)
     with pytest.raises(KerasVisionError, match=f"none of 1 files keeps the target; the best: .*; {HINT}$"):
         repair(digits_run, Target(DROP))
+    with pytest.raises(KerasVisionError) as raised:
+        repair(dataclasses.replace(digits_run, folder=None), Target(DROP))
+    assert "none of 1 files" in str(raised.value) and HINT not in str(raised.value)
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, None), (8, "a tracker in the file (model.slots.count) does not go")])
+def test_a_detector_with_a_tracker_in_its_file_does_not_learn(count, words, digits_run):
+    arch = types.SimpleNamespace(slots=types.SimpleNamespace(count=count))
+    reason = why_not(types.SimpleNamespace(folder=digits_run.folder, arch=arch))
+    assert reason is None if words is None else reason.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        ((), "q: it is there already; no run has ended in it, so that you may remove the folder "),
+        (("recipe.json",), "q: it is there already; no run has ended in it"),
+        (("recipe.json", "metrics.json"), "q: it is there already; name a new folder"),
+        (("mine.txt",), "q: it is there already; name a new folder"),
+    ],
+)
+def test_a_folder_that_is_there_says_whether_it_may_be_removed(files, line, digits_run, tmp_path, capsys):
+    (tmp_path / "q").mkdir()
+    for name in files:
+        (tmp_path / "q" / name).touch()
+    words = ["--to", "tflite:int8", "--max-drop", "0.1", "--qat", str(tmp_path / "q")]
+    assert main(["export", str(digits_run.folder), *words]) == 2
+    assert line in capsys.readouterr().err
 
 
 def test_the_recipe_is_the_run_s_last_phase_a_tenth_as_long_and_as_fast(digits_run):
@@ -98,6 +137,34 @@ def test_the_recipe_is_the_run_s_last_phase_a_tenth_as_long_and_as_fast(digits_r
     assert qat_recipe(recipe, "x", epochs=7).epochs == 7
     with pytest.raises(UsageError, match="--qat-epochs 0; allowed: 1 or more"):
         qat_recipe(recipe, "x", epochs=0)
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_training_that_ends_early_says_what_to_remove(is_begun, digits_run, tmp_path, capsys, monkeypatch):
+    def train(recipe, out):
+        if is_begun:
+            (tmp_path / "q").mkdir()
+        raise KerasVisionError("the loss is no number")
+
+    def climb(trained, target, limit, tell, learn, warn):
+        assert learn() is None
+        raise KerasVisionError("nothing was exported")
+
+    monkeypatch.setattr("kerasvision.train.fit.train", train)
+    monkeypatch.setattr(ladders, "repair", climb)
+    words = ["--to", "tflite:int8", "--max-drop", "0.1", "--qat", str(tmp_path / "q")]
+    assert main(["export", str(digits_run.folder), *words]) == 1
+    seen = capsys.readouterr().err
+    assert "qat: the loss is no number" in seen
+    assert (f"; remove {tmp_path / 'q'} before another try" in seen) == is_begun
+
+
+def test_what_cannot_learn_is_refused_before_the_ladder(digits_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("kerasvision.export.repair.learning.why_not", lambda trained: "it has a tracker")
+    monkeypatch.setattr(ladders, "repair", None)
+    words = ["--to", "tflite:int8", "--max-drop", "0.1", "--qat", str(tmp_path / "q")]
+    assert main(["export", str(digits_run.folder), *words]) == 2
+    assert "--qat: it has a tracker" in capsys.readouterr().err and not (tmp_path / "q").exists()
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasvision.api import load
 from kerasvision.cli.main import main as kerasvision
@@ -13,6 +14,8 @@ from kerasvision.edge import open_client
 from kerasvision.edge.main import main as edge
 from kerasvision.edge.tensors import packed, unpacked
 from kerasvision.edge.verifying import verify
+from kerasvision.export.golden_json import encoded_of
+from kerasvision.ops.sound import fitted
 from tests import store
 from tests.contract import contracts
 from tests.contract.audio_cases import sounds
@@ -53,6 +56,17 @@ def test_the_client_prepares_and_answers_as_the_trained_model(kept):
         np.testing.assert_allclose(client.predict(given)["probabilities"], trained, atol=1e-4)
     found = [client.predict((audio, rate))["probabilities"].argmax() for audio, rate, _ in sounds()]
     assert found == [label for _, _, label in sounds()]
+
+
+@pytest.mark.parametrize("given", [8000, 11_025, 48_000])
+def test_of_a_long_recording_no_more_is_kept_than_is_heard(given):
+    """0.25 s of 3, and the filter's reach; what is prepared of either is the same, to the bit."""
+    sample = {"audio": burst(2, given, 3.0)[None], "rate": np.int32([given])}
+    held = encoded_of(sample, {"kind": "audio", "rate": 8000, "samples": 2000})
+    audio, rate = unpacked(held["audio"]), int(unpacked(held["rate"]))
+    assert rate == given and given / 4 <= len(audio) < given / 4 + 100 and audio.dtype == np.float32
+    expected = fitted(tf.constant(sample["audio"][0]), tf.constant(given), 8000, 2000)
+    np.testing.assert_array_equal(fitted(tf.constant(audio), tf.constant(given), 8000, 2000), expected)
 
 
 @pytest.mark.parametrize(("off", "passes"), [(0.003, True), (0.005, False)])

@@ -44,6 +44,21 @@ def test_a_sound_is_cut_or_has_silence_behind():
     np.testing.assert_array_equal(cut, whole[:300])
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(44_100, 16_000), (8_000, 16_000), (16_000, 16_000), (48_000, 1000), (1001, 44_100)]
+)
+def test_what_lies_beyond_the_filter_s_reach_changes_nothing(given, wanted):
+    """The samples that reach an output, and no ten more than the sinc's zeros on one side explain."""
+    audio = tf.constant(burst(1, given, 0.3))
+    count = sound.reaching(given, wanted, wanted // 10)
+    whole = sound.fitted(audio, tf.constant(given), wanted, wanted // 10)
+    last = (wanted // 10 - 1) * given / wanted
+    assert 0 <= count - last - sound.CROSSINGS * max(1, given / wanted) < 10
+    np.testing.assert_array_equal(sound.fitted(audio[:count], tf.constant(given), wanted, wanted // 10), whole)
+    less = sound.fitted(audio[: count - 15], tf.constant(given), wanted, wanted // 10)
+    assert given == wanted or not np.array_equal(less, whole)
+
+
 def test_rectangles_cover_the_cells_whose_middles_lie_within():
     rectangles = tf.constant([[[0.0, 0.25, 0.0, 1.0], [0.0, 1.0, 0.5, 0.7]], [[0.0, 0.0, 0.0, 1.0]] * 2])
     held = sound.covered(rectangles, 4, 10).numpy()

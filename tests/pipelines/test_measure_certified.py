@@ -25,9 +25,21 @@ def test_a_change_becomes_as_long_as_its_own_radius(longer):
     assert (lengths >= 0.95 * radii).all()
 
 
+def test_pixels_that_cannot_move_further_do_not_keep_the_others_from_it():
+    """Of the first picture nine tenths are one step from white, and the rest moves much less; all of the second one."""
+    images = np.full((2, 10, 10, 3), 254, np.uint8)
+    images[0, 0] = 100
+    change = np.ones(images.shape, np.float32)
+    change[0, 0] = 0.01
+    moved = SCRIPT["inside"](images, images + change, np.array([1.0, 1.0]))
+    lengths = np.sqrt(np.square(moved / 255 - images / 255).sum((1, 2, 3)))
+    assert 0.95 <= lengths[0] <= 1.0 and (moved[1] == 255).all() and lengths[1] < 0.1
+
+
 def test_a_change_of_nothing_stays_one():
     images = np.full((1, 4, 4, 3), 9, np.uint8)
     assert (SCRIPT["inside"](images, images.astype(np.float32), np.array([1.0])) == images).all()
+    assert (SCRIPT["inside"](images, images + np.float32(1), np.array([0.0])) == images).all()
 
 
 class Step:

@@ -44,11 +44,11 @@ def _stretches(described, height, width):
     """A `Mark` of each stretch of a sound in which the same class is heard. Neighbors overlap, and are parted in the
     middle of that.
     """
-    rows, scale = described["heard"], width / described["windows"][-1]["to_s"]
+    rows, ends = described["heard"], described["windows"][-1]["to_s"]  # rounded: 0 where there is but one stretch
     middles = [(a["to_s"] + b["from_s"]) / 2 for a, b in zip(rows, rows[1:], strict=False)]
-    borders = [rows[0]["from_s"], *middles, rows[-1]["to_s"]]
+    borders = [0, *(middle * width / ends for middle in middles), width]
     for row, start, end in zip(rows, borders, borders[1:], strict=False):
-        yield Mark(np.array([start * scale, 0, end * scale, height]), row["label"], color_of(row["index"]))
+        yield Mark(np.array([start, 0, end, height]), row["label"], color_of(row["index"]))
 
 
 def _set(described):

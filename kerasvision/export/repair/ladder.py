@@ -15,6 +15,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.data.pipeline import splits_of, thinned
 from kerasvision.export.base import from_spec
 from kerasvision.export.calibration import calibration_inputs
+from kerasvision.export.repair.learning import why_not
 from kerasvision.export.repair.workshop import Plan
 from kerasvision.export.targets.tflite import TFLite, convert, workshop
 from kerasvision.export.trials import Trials
@@ -111,12 +112,13 @@ class Repaired:
         return self.exporter.spec == SPEC and not any(step.startswith("float=") for step in self.exporter.repair)
 
 
-def repair(trained, target, limit=None, tell=None, learn=None):
+def repair(trained, target, limit=None, tell=None, learn=None, warn=None):
     """The `Repaired` of a `Trained` model for a `Target`.
 
     limit: at most so many validation examples. tell: called with each `Attempt` as it comes. learn: called without
     arguments where no file of integers alone keeps the bound; it gives a `Trained` model with rounding in its graph, or
-    None where there can be none, and its file is judged against `trained` like the others. Raises UsageError where
+    None where there can be none, and its file is judged against `trained` like the others. warn: called with one line
+    if that file cannot be made, so that the others still count; without it this is raised. Raises UsageError where
     there are no validation examples, or too few to tell whether any file keeps the bound; KerasVisionError, with the
     best that was found and what it costs, where no file is known to keep it.
     """
@@ -133,9 +135,14 @@ def repair(trained, target, limit=None, tell=None, learn=None):
     ladder = Ladder(served, splits, target, trials, tell)
     ladder.climb(lambda: _trials(trained, served, splits, "ranking", None))
     learned = learn() if learn is not None and not ladder.has_whole() else None
-    if learned is not None:
-        ladder.add_learned(learned.served())
-    return ladder.chosen(learned, HINT if learn is None else "")
+    try:
+        if learned is not None:
+            ladder.add_learned(learned.served())
+    except KerasVisionError as error:
+        if warn is None:
+            raise
+        warn(str(error))
+    return ladder.chosen(learned, "" if learn or why_not(trained) else HINT)
 
 
 def _trials(trained, served, splits, name, limit):

@@ -4,11 +4,22 @@ arXiv:1712.05877).
 """
 
 import dataclasses
+import pathlib
 
 from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import create
 
 SHARE, SLOWER = 10, 10  # a tenth of the run's epochs, at a tenth of its last rate: weights only settle
+
+
+def why_not(trained):
+    """Why no run with rounding in its graph can be trained from a `Trained` model, in words; None where one can."""
+    if trained.folder is None or not pathlib.Path(trained.folder, "recipe.json").exists():
+        return "it trains on from a run's weights, and this is no run"
+    slots = getattr(trained.arch, "slots", None)
+    if slots is not None and slots.count:
+        return "a tracker in the file (model.slots.count) does not go with rounding in its graph; leave one of them out"
+    return None
 
 
 def qat_recipe(recipe, run, epochs=None):
