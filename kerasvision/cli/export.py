@@ -44,15 +44,19 @@ def configure(parser):
         "or by colors",
     )
     _configure_repair(parser)
+    _configure_source(parser)
+    parser.add_argument("--version", type=int, help="version number; the next free one by default")
+    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
+    add_settings(parser, "such as budget.accuracy_drop=0.01")
+    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
+
+
+def _configure_source(parser):
     parser.add_argument(
         "--c-array",
         action="store_true",
         help="of tflite: each file also as C++ source, for microcontrollers (tflite:int8:uint8)",
     )
-    parser.add_argument("--version", type=int, help="version number; the next free one by default")
-    parser.add_argument("--limit", type=int, help="compare on at most so many examples")
-    add_settings(parser, "such as budget.accuracy_drop=0.01")
-    parser.add_argument("--json", action="store_true", help="the contract on stdout instead of the table")
 
 
 def _configure_repair(parser):
