@@ -133,10 +133,10 @@ def of_unknown(source, reader, count, notes):
     if reader.least is None:
         notes.append("lines of unknown scripts were not measured: the run has no fitted least_certainty")
         return []
-    rows = []
+    rows, known = [], set(source.open().classes)  # those of its texts, where the source names none
     for script, ends in UNKNOWN.items():
         letters = [chr(point) for point in range(*ends)]
-        if set(letters) & set(source.classes):
+        if set(letters) & known:
             continue
         rng = np.random.default_rng(0)
         words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(4000)]

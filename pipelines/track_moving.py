@@ -17,6 +17,8 @@ out of sight in the open, how many keep their number (`--show hidden`; those of 
     sort                         2     0     0    OCSORT of trackers      10     0     0
     bytetrack, ocsort            1     0     0    norfair                  0     0     0
 
+Those on the right were measured while objects out of sight still hid others; those on the left again, to the same.
+
 What `kerasvision` by looks (simulated too) loses without one part, HOTA 0.852 and 9 switches with all, 8 sequences
 (`--show parts --sequences 2 --frames 150`):
 

@@ -101,7 +101,9 @@ def run(args):
     trained = exportable(args.model, args.data)
     trained = dataclasses.replace(trained, recipe=override(trained.recipe, args.settings))
     if args.appearance:
-        trained = with_appearance(trained, args.appearance)
+        from kerasvision.systems.looked import fingerprint
+
+        trained = with_appearance(trained, args.appearance, fingerprint)
     calibration, repaired = args.calibration, None
     if args.max_drop is not None:
         trained, exporters, repaired = _repaired(trained, exporters, args)

@@ -257,7 +257,7 @@ class Reading:
         more = (
             (self.empty, "pages without text"),
             (self.unread, "lines that say nothing"),
-            (self.refused, "lines that no recognizer's alphabet fits, refused"),
+            (self.refused, "lines less sure than least_certainty, refused"),
             (self.turned, "pages that were turned"),
             (self.unsure, "pages with too little text to tell how they are upright, left as they lie"),
             (self.skipped, "documents read before"),

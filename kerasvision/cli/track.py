@@ -141,9 +141,9 @@ class _Follower:
 
     def goes_on(self, identity):
         """Whether a state of that `identity` is this one's: an embedder's files and other machines round otherwise."""
-        from kerasvision.systems.looked import same_model
+        from kerasvision.systems.slots import same_identity
 
-        return same_model(identity, self.state_is_of)
+        return same_identity(identity, self.state_is_of)
 
 
 def _check(args, places):
@@ -161,7 +161,7 @@ def _follower(args, places, offline):
     from kerasvision.data import motchallenge
     from kerasvision.systems.multi_object import Detected
     from kerasvision.systems.offline import Record
-    from kerasvision.systems.slots import InGraph, has_own_tracker
+    from kerasvision.systems.slots import InGraph, has_own_tracker, identity_of
     from kerasvision.systems.trackers import DEFAULT, tracker_of
 
     tracker = tracker_of(args.tracker or DEFAULT, args.settings)
@@ -186,7 +186,7 @@ def _follower(args, places, offline):
             raise UsageError(
                 f"{flag}: {args.what} has a tracker of its own; name another with --tracker, or export it anew"
             )
-        system, held = InGraph(), f"{model.arch.image_size} {model.arch.slots}"
+        system, held = InGraph(), identity_of(model.arch)
     models, classes = {"detector": model} | models, tuple(model.classes)
     return _of(args, places, system, models, _picture, classes, state_is_of=held, record=record)
 

@@ -40,7 +40,8 @@ class Slots(Component):
     """count: of objects that are remembered at a time; 0: no tracker. Where more are to be, the surest get a slot.
     looks: what objects are known again by beside where they are: "" for nothing, `colors` (`ops.colors`), or
     `embedding`, a run of embedding/* that an export is given (`train.appearance`) and whose vectors have look_size
-    numbers.
+    numbers. look_model: what tells that run from another one (`systems.looked.fingerprint`), "" of files that do not
+    say.
 
     The other fields are those of `systems.multi_object.MultiObject`, where looks have `fusion="best"`; a lost object
     that looks alike comes back from anywhere, within `keep_s`.
@@ -61,6 +62,7 @@ class Slots(Component):
     noise_seen: float = Noise.seen
     looks: typing.Literal["", "colors", "embedding"] = ""
     look_size: int = 0
+    look_model: str = dataclasses.field(default="", repr=False)
     least_likeness: float = 0.75
     unlike: float = 0.4
     least_near: float = 0.5

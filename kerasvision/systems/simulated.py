@@ -22,7 +22,8 @@ def frames_of(kind, seed, frames=300, rate=30.0, looks=False, hidden=None):
     the picture) hides others. The ground truth has every object of which a tenth or more is seen; detections miss more,
     and have less score, the less is seen.
     looks: with "embeddings", of an object a direction of its own, mixed with another one as far as it is not seen.
-    hidden: None, or (objects, start, end): the first so many are out of sight from one second to the other.
+    hidden: None, or (objects, start, end): the first so many are out of sight from one second to the other, and hide
+    nothing themselves.
     """
     look_rng = np.random.default_rng([KINDS.index(kind), seed, 1])
     own = look_rng.normal(0, LOOK**-0.5, (30, LOOK))
@@ -38,9 +39,10 @@ def frames_of(kind, seed, frames=300, rate=30.0, looks=False, hidden=None):
         if kind == "shaken":
             shake = 0.8 * shake + rng.normal(0, 6, 2)
         boxes = np.concatenate([place - size / 2, place + size / 2], 1)
-        seen = _visible(boxes, walls)
+        is_gone = np.zeros(count, bool)
         if hidden and hidden[1] <= number / rate < hidden[2]:
-            seen[: hidden[0]] = 0.0
+            is_gone[: hidden[0]] = True
+        seen = np.where(is_gone, 0.0, _visible(boxes, boxes[~is_gone], walls))
         shift = np.tile(shake, 2)
         found, which = _detected(rng, boxes + shift, seen, number / rate)
         if looks:
@@ -58,15 +60,15 @@ def _moved(place, heading, length):
     return place + way, np.arctan2(way[:, 1], way[:, 0])
 
 
-def _visible(boxes, walls):
-    """Share of each box that neither a wall nor a nearer box covers, by a grid of 8 x 8 points."""
+def _visible(boxes, others, walls):
+    """Share of each box that neither a wall nor a nearer one of others covers, by a grid of 8 x 8 points."""
     at = (np.arange(8) + 0.5) / 8
     x = boxes[:, 0:1] + at * (boxes[:, 2:3] - boxes[:, 0:1])
     y = boxes[:, 1:2] + at * (boxes[:, 3:4] - boxes[:, 1:2])
-    covers = np.concatenate([boxes, walls])
+    covers = np.concatenate([others, walls])
     inside_x = (x[:, None] > covers[None, :, 0:1]) & (x[:, None] < covers[None, :, 2:3])
     inside_y = (y[:, None] > covers[None, :, 1:2]) & (y[:, None] < covers[None, :, 3:4])
-    nearer = np.concatenate([boxes[None, :, 3] > boxes[:, 3:4], np.ones((len(boxes), len(walls)), bool)], 1)
+    nearer = np.concatenate([others[None, :, 3] > boxes[:, 3:4], np.ones((len(boxes), len(walls)), bool)], 1)
     hidden = (inside_y[..., :, None] & inside_x[..., None, :] & nearer[..., None, None]).any(1)
     return 1 - hidden.mean((1, 2))
 

@@ -10,6 +10,7 @@ from kerasvision.metrics.tracking import Tracking
 from kerasvision.ops.slots import state_shapes
 from kerasvision.systems._frames import next_frame
 from kerasvision.systems.base import System
+from kerasvision.systems.looked import same_model
 
 _OWN = ("time", "size_hw", "left_out")
 
@@ -52,6 +53,21 @@ class InGraph(System):
 def has_own_tracker(arch):
     """Whether a model's function `step` follows objects."""
     return bool(getattr(getattr(arch, "slots", None), "count", 0))
+
+
+def identity_of(arch):
+    """Text: what a state of the tracker in a file belongs to; last the embedder's fingerprint, where the file says it
+    (`Slots.look_model`).
+    """
+    return f"{arch.image_size} {arch.slots} {arch.slots.look_model}".rstrip()
+
+
+def same_identity(one, other):
+    """Whether two texts of `identity_of`, or fingerprints alone, are of one tracker: the fingerprints as
+    `looked.same_model` says, all else to the letter.
+    """
+    (shape, _, model), (other_shape, _, other_model) = (text.rpartition(" ") for text in (one, other))
+    return shape == other_shape and same_model(model, other_model)
 
 
 def state_of(slots):

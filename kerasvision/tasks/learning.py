@@ -91,6 +91,10 @@ class Learning(Component):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""
         return self
 
+    def untuned(self):
+        """This architecture without what `tune` has found, before all is fitted anew."""
+        return self
+
     def tuned_words(self):
         """One line about what `tune` has found and no promise says; "": nothing."""
         return ""

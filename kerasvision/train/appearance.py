@@ -8,10 +8,12 @@ from kerasvision.train.run import load_run
 COLORS = "colors"  # in place of a run
 
 
-def with_appearance(trained, run):
+def with_appearance(trained, run, sign):
     """A `Trained` detector with the tracker that its files have inside (`model.slots`) comparing what objects look
     like, as `track --appearance` does: by the run of an embedding/* or by "colors". Weights of the run go into every
-    file, and are evaluated for as many objects a frame as there are slots.
+    file, and are evaluated for as many objects a frame as there are slots. sign: a function that takes what answers
+    {"image": uint8 [B, H, W, 3]} with {"embedding": [B, E]}, and gives a text by which the run is told from others
+    (`systems.looked.fingerprint`): a state of one is no other's.
 
     Raises UsageError where the detector has no slots, or the run gives no embedding of a picture alone.
     """
@@ -20,7 +22,7 @@ def with_appearance(trained, run):
         said = "finds no boxes" if slots is None else "has no tracker inside: add --set model.slots.count=32"
         raise UsageError(f"--appearance is of a tracker in a detector's files; {trained.arch.registered_name} {said}")
     if run == COLORS:
-        return _with_slots(trained, dataclasses.replace(slots, looks="colors", look_size=0))
+        return _with_slots(trained, dataclasses.replace(slots, looks="colors", look_size=0, look_model=""))
     embedder = load_run(run)
     outputs = embedder.arch.outputs
     if "embedding" not in outputs or set(embedder.arch.serving_inputs()) != {"image"}:
@@ -29,7 +31,8 @@ def with_appearance(trained, run):
             "alone"
         )
     size = outputs["embedding"].shape[0]
-    held = _with_slots(trained, dataclasses.replace(slots, looks="embedding", look_size=size))
+    told = sign(embedder.served().serve)
+    held = _with_slots(trained, dataclasses.replace(slots, looks="embedding", look_size=size, look_model=told))
     return dataclasses.replace(held, embedder=embedder)
 
 

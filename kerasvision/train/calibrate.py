@@ -120,6 +120,6 @@ def recalibrated(folder, settings):
     check_promise(recipe.model, splits)
     if "validation" not in splits:
         raise UsageError(f"{folder}: its data has no validation split, on which this is fitted")
-    arch = calibrated(recipe.model, trained.graph, trained.classes, splits["validation"], recipe.batch_size)
+    arch = calibrated(recipe.model.untuned(), trained.graph, trained.classes, splits["validation"], recipe.batch_size)
     changed = dataclasses.replace(recipe, model=arch)
     return judged_again(dataclasses.replace(trained, recipe=changed))

@@ -1,5 +1,6 @@
 """An embedder in the tracker of a detector's file: two objects turn around while they are hidden, and who is who."""
 
+import base64
 import dataclasses
 
 import numpy as np
@@ -16,7 +17,8 @@ from kerasvision.export.certificate import export
 from kerasvision.export.loops import followed, in_loop, likeness, shown
 from kerasvision.export.targets._tflite_runner import TFLiteRunner
 from kerasvision.export.targets.tflite import convert
-from kerasvision.systems.slots import state_of
+from kerasvision.systems.looked import Colors, fingerprint
+from kerasvision.systems.slots import identity_of, same_identity, state_of
 from kerasvision.train.appearance import with_appearance
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
@@ -60,7 +62,7 @@ def run(tmp_path_factory):
         trained = Trained(recipe, arch.build(), CASE.classes, {}, folder / "run")
         save_run(trained)
         looks = embedder(folder / "looks")
-        yield with_appearance(trained, looks), folder / "run", looks
+        yield with_appearance(trained, looks, fingerprint), folder / "run", looks
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,20 @@ def test_who_turned_around_is_known_by_the_embedder_in_the_file(runner, turned, 
     assert is_integer or (same == 1.0 and iou >= 0.99)  # integers may find otherwise; the embedder stays float
 
 
+def test_a_state_goes_on_with_the_same_embedder_alone(run):
+    """Which stands in the slots, and so in the contract; a file that does not say is told by its shapes."""
+    arch, own = run[0].arch, fingerprint(api.load(run[2]))
+    near = np.frombuffer(base64.b64decode(own), "<f2") * np.float16(0.98)  # as another machine may round
+    other = [fingerprint(Colors()), base64.b64encode((-near).tobytes()).decode(), ""]
+    given = [{"look_model": text} for text in (base64.b64encode(near.tobytes()).decode(), *other)]
+    given += [{"count": arch.slots.count + 1}, {"look_model": "", "count": arch.slots.count + 1}]
+    held = [dataclasses.replace(arch, slots=dataclasses.replace(arch.slots, **fields)) for fields in given]
+    texts = [identity_of(one) for one in held]
+    assert [same_identity(identity_of(arch), text) for text in texts] == [True] + [False] * 5
+    assert [same_identity(texts[3], text) for text in texts] == [False] * 3 + [True] + [False] * 2
+    assert same_identity(own, own) and not same_identity(own, other[1]), "of an embedder beside its tracker"
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("spec", PATHS)
 def test_the_contract_has_what_was_compared_and_builtin_operators_alone(made, spec):
@@ -167,8 +183,8 @@ def test_what_cannot_be_put_into_a_file_is_one_line(run, tmp_path, capsys):
     assert "come of kerasvision export RUN --appearance RUN" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     trained = api.load_run(folder)
-    assert with_appearance(trained, "colors").arch.slots.looks == "colors"
+    assert with_appearance(trained, "colors", fingerprint).arch.slots.looks == "colors"
     with pytest.raises(UsageError, match="a run of embedding/\\* is put into files alone"):
-        dataclasses.replace(with_appearance(trained, looks), embedder=None).served()
+        dataclasses.replace(with_appearance(trained, looks, fingerprint), embedder=None).served()
     with pytest.raises(UsageError, match="embedding/pretrained finds no boxes"):
-        with_appearance(api.load_run(looks), looks)
+        with_appearance(api.load_run(looks), looks, fingerprint)

@@ -1,6 +1,7 @@
 """`measure_reading.py` with readers whose errors are known, and a tesseract that a few lines of shell play."""
 
 import argparse
+import dataclasses
 import importlib
 import types
 
@@ -125,6 +126,13 @@ def test_without_tesseract_and_a_detector_the_rest_is_measured_and_that_is_said(
     for words in ("tesseract is not installed", "no fitted least_certainty", "give --detector RUN"):
         assert words in said
     assert "-" in measure.table(rows)[1].split()[-1]
+
+
+def test_a_script_of_the_texts_is_known_where_the_source_names_no_classes(scripts, monkeypatch):
+    measure, readers = scripts
+    monkeypatch.setattr(measure, "UNKNOWN", {"Latin": (ord("a"), ord("z") + 1)})
+    reader = readers.Reader(lambda image: readers.Line("a", 0.1, 0.1), None, 0.5)
+    assert measure.of_unknown(dataclasses.replace(SOURCE, classes=()), reader, 2, []) == []
 
 
 TSV = """level\\tpage_num\\tblock_num\\tpar_num\\tline_num\\tword_num\\tleft\\ttop\\twidth\\theight\\tconf\\ttext

@@ -3,6 +3,7 @@ where they are told to be unsure.
 """
 
 import json
+import pathlib
 import types
 
 import numpy as np
@@ -253,7 +254,10 @@ def test_the_command_line_takes_recognizers_and_says_which_one_read_what(folders
     assert [round(line["score"], 6) for line in row["refused"]] == [0.1]
     told, said = held.err.splitlines()
     assert "0.5 (recognizer, as none was fitted to held-out lines), 0.5 (recognizer_2, as none" in told
-    assert said == f"1 pages, {len(folders) - 1} lines; 1 lines that no recognizer's alphabet fits, refused"
+    assert said == f"1 pages, {len(folders) - 1} lines; 1 lines less sure than least_certainty, refused"
+    for place in ("reader", "reader/1", "reader.tflite"):
+        assert main(["read", *words[::2], "--save", place, "--set", "least_certainty=fitted"]) == 2
+        assert "nothing was fitted to held-out lines" in capsys.readouterr().err and not pathlib.Path(place).exists()
     assert main(["read", *words, "--save", "reader"]) == 0
     assert main(["read", "reader", "page.png", "--json", "--orientation", "0"]) == 0
     assert json.loads(capsys.readouterr().out) == row

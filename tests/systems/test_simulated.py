@@ -41,6 +41,14 @@ def test_the_number_that_stands_most_often_counts_and_boxes_elsewhere_do_not():
     assert kept(truth, told(lambda n: (0, 8, 9))[1], 2, START, END, RATE) == (1, 1)  # the first had no number before
 
 
+def test_who_is_out_of_sight_hides_nobody():
+    """All but the last one of a crowd are hidden: it is in sight in every frame, if they cover nothing."""
+    plain = [set(ids.tolist()) for _, (ids, _) in frames_of("crowded", 35, 20, RATE)]
+    gone = [set(ids.tolist()) for _, (ids, _) in frames_of("crowded", 35, 20, RATE, hidden=(29, 0.0, 9.0))]
+    assert any(29 not in ids for ids in plain), "else nothing is shown"
+    assert all(ids == {29} for ids in gone)
+
+
 def test_hidden_objects_are_neither_found_nor_true_and_come_back_where_they_went():
     seen = list(frames_of("open", 3, 40, RATE))
     gone = list(frames_of("open", 3, 40, RATE, hidden=(4, START, END)))

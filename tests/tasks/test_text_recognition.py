@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
 from kerasvision.data.sources.base import Split
 from kerasvision.export.targets._tflite_operators import tflite_ops
@@ -16,7 +17,9 @@ from kerasvision.export.targets.onnx import ONNX
 from kerasvision.export.targets.tflite import TFLiteRunner, convert
 from kerasvision.inference.served import Served
 from kerasvision.tasks.targets import Asked
+from kerasvision.train import calibrate
 from kerasvision.train.calibrate import calibrated
+from kerasvision.train.run import Trained
 from tests.contract import reading_cases
 from tests.contract.cases import CaseSamples
 
@@ -210,6 +213,19 @@ def test_training_fits_it_to_the_validation_split():
     assert len(set(np.round(sure, 3))) > 4, "lines that are all alike would prove nothing"
     assert tuned.least_certainty == pytest.approx(sorted(sure)[2], abs=1e-5)
     assert calibrated(recognizer(refused_share=0.0), graph, (), split, 3).least_certainty is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_fitting_anew_forgets_what_was_fitted(share, tmp_path, monkeypatch):
+    """`calibrate RUN --set refused_share=0` leaves none; of a share above 0 another one."""
+    arch = recognizer(num_classes=4, image_size=(16, 48), least_certainty=0.875)
+    recipe = Recipe(name="lines", model=arch, data=CaseSamples("text_recognition/conv", validation=True))
+    trained = Trained(recipe, arch.build(), reading_cases.ALPHABET, {}, tmp_path)
+    monkeypatch.setattr(calibrate, "load_run", lambda folder: trained)
+    monkeypatch.setattr(calibrate, "judged_again", lambda held: held)
+    fitted = calibrate.recalibrated(tmp_path, [f"refused_share={share}"]).arch
+    assert fitted.refused_share == share and fitted.least_certainty != 0.875
+    assert (fitted.least_certainty is None) == (share == 0)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources._things import stated_side
+from kerasvision.data.text import lines
 
 UNREADABLE = "###"  # in place of a text that nobody could read
-_N = r"\s*-?\d+(?:\.\d+)?\s*"
-_FORMS = (  # corners, or left, top, right and bottom
-    re.compile(rf"({_N}(?:,{_N}){{7}}),(.*)"),
-    re.compile(rf"({_N}(?:,{_N}){{3}}),(.*)"),
-    re.compile(rf'({_N}(?:\s{_N}){{3}})\s+(".*")'),
+_N = r"-?\d+(?:\.\d+)?"
+_FORMS = (  # corners, or left, top, right and bottom; white space in each has one way to be matched
+    re.compile(rf"\s*({_N}(?:\s*,\s*{_N}){{7}})\s*,(.*)"),
+    re.compile(rf"\s*({_N}(?:\s*,\s*{_N}){{3}})\s*,(.*)"),
+    re.compile(rf'\s*({_N}(?:\s+{_N}){{3}})\s+(".*")'),
 )
 _SCRIPTS = re.compile(r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Symbols|Mixed|None)\s*,(.*)")  # of MLT
 
@@ -41,16 +42,19 @@ class Stated:
 
 def is_icdar(text):
     """Whether each row of a file that is not empty is one of ICDAR's."""
-    rows = [row for row in text.splitlines() if row.strip()]
+    rows = [row for row in lines(text) if row.strip()]
     return bool(rows) and all(any(form.fullmatch(row) for form in _FORMS) for row in rows)
 
 
 def icdar(text, where):
     """`Stated` of a gt.txt: a row a place, eight numbers or four, and its text. where: begins the message of a
     KerasVisionError about a row that is none. A script before each text, as in the MLT sets, is no part of it.
+
+    Up to three numbers alone are a text ("12,50"). Four, or two and more before a word, are taken for further corners,
+    or for those of a quad without a text, and refused; in quotation marks a text may begin with any.
     """
     found = []
-    for number, row in enumerate(text.splitlines(), 1):
+    for number, row in enumerate(lines(text), 1):
         if not row.strip():
             continue
         match = next((m for m in (form.fullmatch(row) for form in _FORMS) if m), None)
@@ -58,6 +62,12 @@ def icdar(text, where):
             raise KerasVisionError(
                 f"{where}: line {number} is {row.strip()!r:.60}; allowed: x1,y1,x2,y2,x3,y3,x4,y4,text or "
                 "left,top,right,bottom,text"
+            )
+        if _has_more_numbers(match[2]):
+            raise KerasVisionError(
+                f"{where}: line {number} has more numbers than a quad before its text, or no text: "
+                f"{row.strip()!r:.60}; allowed: four corners or left,top,right,bottom, then a text (in quotation marks "
+                "if it begins with numbers)"
             )
         numbers = [float(n) for n in re.split(r"[,\s]+", match[1].strip())]
         if len(numbers) == 4:
@@ -68,6 +78,12 @@ def icdar(text, where):
     if found and all(scripts):
         found = [(script[2].strip(), quad) for script, (_, quad) in zip(scripts, found, strict=True)]
     return Stated(tuple(Place(_icdar_text(said), _clockwise(quad)) for said, quad in found))
+
+
+def _has_more_numbers(said):
+    parts = said.split(",")
+    count = next((n for n, part in enumerate(parts) if not re.fullmatch(_N, part.strip())), len(parts))
+    return count > 3 or 1 < count < len(parts)
 
 
 def _icdar_text(said):
@@ -106,9 +122,17 @@ def _of_page(element, where):
         raise KerasVisionError(f"{where}: {local(element)} {element.get('id')} has no Coords; draw it")
     points = coords.get("points") or " ".join(f"{p.get('x')},{p.get('y')}" for p in coords)
     texts = [child for child in element if local(child) == "TextEquiv"]
-    texts.sort(key=lambda child: int(child.get("index") or 0))
+    named = f"{where}: {local(element)} {element.get('id')}"
+    texts.sort(key=lambda child: _index(child, named))
     said = next((e.text for child in texts[:1] for e in child if local(e) == "Unicode"), None)
-    return Place(" ".join((said or "").split()), _quad_of(points, f"{where}: {local(element)} {element.get('id')}"))
+    return Place(" ".join((said or "").split()), _quad_of(points, named))
+
+
+def _index(child, where):
+    try:
+        return int(child.get("index") or 0)
+    except ValueError:
+        raise KerasVisionError(f"{where}: TextEquiv index is {child.get('index')!r}; allowed: 0, 1, 2 ...") from None
 
 
 def _of_alto(element, where):

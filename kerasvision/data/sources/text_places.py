@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import pathlib
 import typing
 
@@ -19,7 +20,7 @@ from kerasvision.data.sources._sizes import OTHER, measured, refuse_other, said_
 from kerasvision.data.sources._walk import below
 from kerasvision.data.sources._xml import root_of
 from kerasvision.data.sources.base import Opened, Pictures, Split
-from kerasvision.data.text import read_head, read_text
+from kerasvision.data.text import lines, read_head, read_text
 
 _LOOKED_AT = 20  # files of ground truth that tell what a folder is
 _HEAD = 4096  # bytes of an XML file that tell what it is
@@ -33,10 +34,12 @@ class TextPlaces(Pictures):
 
     path: a folder with a file of ground truth for each picture, of its name, anywhere in it: gt_NAME.txt or NAME.txt as
     ICDAR has it (x1,y1,x2,y2,x3,y3,x4,y4,text or left,top,right,bottom,text a row), or NAME.xml, PAGE or ALTO (in
-    pixels). A polygon of another number of corners than four becomes the smallest rectangle around it. unit: what a
-    quad is around in an XML file; ICDAR's are what they are. A first folder called train, val or test is a split; one
-    that is not there is cut out of training. validation_fraction, test_fraction, seed and skip_unreadable: as in
-    `image_folder`.
+    pixels). Of several the nearest one is a picture's, then the one of which more folders have the names of the
+    picture's; one of another split never is. Where two are equally near, or two pictures have the same one, that is
+    refused. A polygon of another number of corners than four becomes the smallest rectangle around it in an XML file,
+    and is refused in a .txt. unit: what a quad is around in an XML file; ICDAR's are what they are. A first folder
+    called train, val or test is a split; one that is not there is cut out of training. validation_fraction,
+    test_fraction, seed and skip_unreadable: as in `image_folder`.
 
     What nobody could read (### in ICDAR) is left out, which is said; with keep_unreadable=True it is a place of text
     all the same, whose text is "". A quad that is not finite, has no area, crosses itself, is not convex or lies
@@ -60,7 +63,10 @@ class TextPlaces(Pictures):
     def detects(cls, path):
         if not path.is_dir():
             return False
-        ground_truths = [file for file, _ in _pairs(path)[0] if file.stat().st_size][:_LOOKED_AT]
+        files = below(path).files
+        by_name = _by_name(files)
+        near = (file for picture in filter(_is_picture, files) for file in _nearest(picture, by_name, path)[:1])
+        ground_truths = list(itertools.islice((file for file in near if file.stat().st_size), _LOOKED_AT))
         return bool(ground_truths) and all(_is_ground_truth(file) for file in ground_truths)
 
     def open(self):
@@ -69,7 +75,7 @@ class TextPlaces(Pictures):
         base = pathlib.Path(self.path).expanduser()
         if not base.is_dir():
             raise KerasVisionError(f"{what}: {'not a folder' if base.exists() else 'no such folder'}")
-        pairs, bare, alone = _pairs(base)
+        pairs, bare, alone = _pairs(base, what)
         if bare or not pairs:
             raise KerasVisionError(_lacking(what, base, bare, len(pairs)))
         stated = {str(picture): self._stated(file, f"{what}: {file.name}") for file, picture in pairs}
@@ -130,39 +136,86 @@ class TextPlaces(Pictures):
             )
 
 
-def _pairs(base):
-    """([(file of ground truth, its picture)], pictures that have none, files that may be of no picture)."""
+def _pairs(base, what):
+    """([(file of ground truth, its picture)], pictures that have none, files that may be of no picture). Raises
+    KerasVisionError where it cannot be told which file is whose.
+    """
     files = below(base).files
-    ground_truths = {}
-    for file in files:
-        if file.suffix.lower() in (".txt", ".xml"):
-            for name in {file.stem, file.stem.removeprefix("gt_")}:
-                ground_truths.setdefault(name, []).append(file)
-    pairs, bare = [], []
-    for picture in (file for file in files if file.suffix.lower() in SUFFIXES):
-        near = sorted(ground_truths.get(picture.stem, ()), key=lambda file: (_apart(file, picture), str(file)))
-        if near:
+    by_name, pairs, bare, several = _by_name(files), [], [], []
+    for picture in filter(_is_picture, files):
+        near = _nearest(picture, by_name, base)
+        if len(near) > 1:
+            several.append(_beside(picture, near, base))
+        elif near:
             pairs.append((near[0], picture))
         else:
             bare.append(picture)
-    used = {file for file, _ in pairs}
-    return pairs, bare, {file for held in ground_truths.values() for file in held} - used
+    if several:
+        raise KerasVisionError(
+            f"{what}: {len(several)} pictures have several files of ground truth that are equally near: "
+            f"{named(several)}; leave one, or put it beside its picture"
+        )
+    users = {}
+    for file, picture in pairs:
+        users.setdefault(file, []).append(picture)
+    if shared := [_beside(file, held, base) for file, held in users.items() if len(held) > 1]:
+        raise KerasVisionError(
+            f"{what}: {len(shared)} files of ground truth would each be that of several pictures: {named(shared)}; "
+            "give each picture its own, beside it"
+        )
+    return pairs, bare, {file for held in by_name.values() for file in held} - users.keys()
 
 
-def _apart(file, picture):
-    """How many folders two files have not in common: of several of one name the nearest one is a picture's."""
-    ours, theirs = file.parent.parts, picture.parent.parts
+def _is_picture(file):
+    return file.suffix.lower() in SUFFIXES
+
+
+def _by_name(files):
+    """{(folder, or None for anywhere, name of a picture): files that may be its ground truth}."""
+    held = {}
+    for file in files:
+        if file.suffix.lower() in (".txt", ".xml"):
+            for name in {file.stem, file.stem.removeprefix("gt_")}:
+                for folder in (file.parent, None):
+                    held.setdefault((folder, name), []).append(file)
+    return held
+
+
+def _nearest(picture, by_name, base):
+    """The files that may be the ground truth of a picture: one, or as many as are equally near."""
+    if own := by_name.get((picture.parent, picture.stem)):
+        return own
+    ranked = [(_apart(file, picture, base), file) for file in by_name.get((None, picture.stem), ())]
+    ranked = [row for row in ranked if row[0] is not None]
+    least = min((rank for rank, _ in ranked), default=None)
+    return [file for rank, file in ranked if rank == least]
+
+
+def _apart(file, picture, base):
+    """(folders that two files have not in common, less the names that their folders share), None of different splits.
+    The path from one to the other says who is nearer, then a folder of the same name on both ways.
+    """
+    ours, theirs = (
+        [splits.ALIASES.get(name.lower(), name) for name in f.relative_to(base).parts[:-1]] for f in (file, picture)
+    )
+    one, other = ({name for name in parts if name in splits.ALIASES.values()} for parts in (ours, theirs))
+    if one and other and one.isdisjoint(other):
+        return None
     same = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
-    return len(ours) + len(theirs) - 2 * same
+    return len(ours) + len(theirs) - 2 * same, -len(set(ours) & set(theirs))
+
+
+def _beside(file, others, base):
+    """Text: a file and, in parentheses, those that it was to be paired with."""
+    first, *more = (str(f.relative_to(base)) for f in (file, *sorted(others)))
+    return f"{first} ({' or '.join(more)})"
 
 
 def _is_ground_truth(file):
+    head = read_head(file, _HEAD)
     if file.suffix.lower() == ".xml":
-        head = read_head(file, _HEAD)
         return "<PcGts" in head or "<alto" in head or ":PcGts" in head or ":alto" in head
-    text = read_head(file, _HEAD)
-    whole = text if len(text) < _HEAD else text.rpartition("\n")[0]
-    return forms.is_icdar(whole)
+    return forms.is_icdar(head if file.stat().st_size <= _HEAD else "\n".join(lines(head)[:-1]))
 
 
 def _lacking(what, base, bare, count):

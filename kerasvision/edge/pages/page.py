@@ -48,7 +48,7 @@ class Page:
     """size_wh: in pixels. blocks: paragraphs, each a tuple of `TextLine`. unread: lines that were found and of which
     nothing was read. is_full: whether the detector found as many as it can, so that there may be more. turn: degrees to
     the right by which it was turned to be read; quads are of the page as it lies. is_turn_known: False where too little
-    text says how it is upright, and it was left as it lies. refused: lines that no recognizer's alphabet fits.
+    text says how it is upright, and it was left as it lies. refused: lines of which no recognizer was sure enough.
     """
 
     size_wh: tuple[int, int]

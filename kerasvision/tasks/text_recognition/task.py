@@ -192,6 +192,9 @@ class TextRecognition(BoxAnswers, ImageModel):
         held = certainties(predictions)
         return dataclasses.replace(self, least_certainty=least_of(held, self.refused_share))
 
+    def untuned(self):
+        return dataclasses.replace(self, least_certainty=None)
+
     def tuned_words(self):
         if self.least_certainty is None:
             return ""

@@ -174,3 +174,92 @@ def test_truth_may_lie_in_a_folder_of_its_own_and_folders_name_splits(tmp_path):
         samples = list(split.records.map(split.read).as_numpy_iterator())
         assert sorted(text.decode() for s in samples for text in s["texts"]) == [f"{folder} a", f"{folder} b"]
     assert "unlisted: 1 files of ground truth without a picture: val/gt/gt_z.txt" in held.dropped
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (f"{SQUARE},12,50", "12,50"),
+        (f"{SQUARE},1,234,567", "1,234,567"),
+        (f"{SQUARE},3.50,4.50 each", "3.50,4.50 each"),
+        (f'{SQUARE},"1,2,3,4"', "1,2,3,4"),
+        (f"{SQUARE},a\u2028b\x85c\x0cd", "a b c d"),
+        (SQUARE, None),
+        (f"{SQUARE},70,40,word", None),
+        (f"{SQUARE},70,40,30,20", None),
+        ("2,3,12,4,11,9,word", None),
+    ],
+)
+def test_numbers_before_a_text_are_a_text_or_corners_too_many(row, text):
+    if text is not None:
+        assert [place.text for place in forms.icdar(row, "x").places] == [text]
+        return
+    with pytest.raises(KerasVisionError, match="x: line 1 has more numbers than a quad before its text, or no text"):
+        forms.icdar(row, "x")
+
+
+@pytest.mark.parametrize("apart", [" ", " " * 200])
+def test_blanks_between_numbers_are_read_once(apart):
+    """A pattern that tries all ways to share them would not end."""
+    assert not forms.is_icdar(apart.join("1234567"))
+    assert forms.is_icdar(f'{apart.join("1234")}{apart}"x"') and forms.is_icdar(f",{apart}".join("1234x"))
+
+
+def test_an_index_that_is_no_number_names_its_line(tmp_path):
+    root = lay(tmp_path, {"x.xml": PAGE.replace('index="1"', 'index="first"')})
+    assert "x.xml: TextLine a: TextEquiv index is 'first'; allowed: 0, 1, 2 ..." in refusal(root)
+
+
+def test_a_head_of_letters_of_more_bytes_is_cut_at_a_row(tmp_path):
+    """4,096 bytes are 2,048 such letters: the row in which they end is none."""
+    letter = "\u044f"
+    rows = f"{SQUARE},{letter * 2035}\n1,2,11,8,{letter}"
+    root = lay(tmp_path, {"gt_a.txt": rows})
+    head = rows.encode()[:4096].decode("utf-8", "replace")
+    assert len(rows.encode()) > 4096 > len(head) and not forms.is_icdar(head) and head.count("\n") == 1
+    assert detected(root) == ["text_places"]
+    lay(tmp_path, {"gt_a.txt": f"{SQUARE},{letter * 2000}\n1,2"})
+    assert "text_places" not in detected(root), "a whole file of fewer bytes has no row that is cut off"
+
+
+def drawn(root, pictures, files):
+    """Pictures without ground truth, and files of it whose text is their own path."""
+    for name in pictures:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(root / name)
+    for name in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"{SQUARE},{name}", encoding="utf-8")
+    return root
+
+
+def paired(root):
+    """{picture: the file that was taken as its ground truth}."""
+    held = {}
+    for split in opened(root, validation_fraction=0.0, test_fraction=0.0).splits.values():
+        for sample in split.records.map(split.read).as_numpy_iterator():
+            held[sample["path"].decode().removeprefix(f"{root}/")] = sample["texts"][0].decode()
+    return held
+
+
+def test_folders_of_the_same_names_tell_whose_a_file_is(tmp_path):
+    pictures = ["images/train/1.jpg", "images/val/1.jpg"]
+    files = ["gt/train/gt_1.txt", "gt/validation/gt_1.txt"]
+    assert paired(drawn(tmp_path / "a", pictures, files)) == dict(zip(pictures, files, strict=True))
+    pictures, files = ["images/left/1.jpg", "images/right/1.jpg"], ["gt/left/1.txt", "gt/right/1.txt"]
+    assert paired(drawn(tmp_path / "b", pictures, files)) == dict(zip(pictures, files, strict=True))
+    pictures, files = ["a/1.jpg", "b/1.jpg"], ["a/1.txt", "b/gt/1.txt"]
+    assert paired(drawn(tmp_path / "c", pictures, files)) == dict(zip(pictures, files, strict=True)), "the nearest"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "files", "said"),
+    [
+        (["images/1.jpg"], ["gt/a/1.txt", "gt/b/1.txt"], "images/1.jpg (gt/a/1.txt or gt/b/1.txt); leave one, or put"),
+        (["1.jpg"], ["1.txt", "gt_1.txt"], "1.jpg (1.txt or gt_1.txt); leave one, or put it beside"),
+        (["a/1.jpg", "b/1.jpg"], ["gt/1.txt"], "gt/1.txt (a/1.jpg or b/1.jpg); give each picture its own, beside it"),
+        (["images/val/1.jpg"], ["gt/train/1.txt"], "1 of 1 pictures have no gt_NAME.txt, NAME.txt or NAME.xml: images"),
+    ],
+)
+def test_ground_truth_that_may_be_another_picture_s_is_refused(tmp_path, pictures, files, said):
+    assert said in refusal(drawn(tmp_path, pictures, files))
