@@ -105,14 +105,28 @@ def _add(args):
     return 1 if failed else 0
 
 
-def _embedder_and_add(writer, words, name, failed):
-    """Embed pictures and add them, those that are in the index already being said and left out; gives their number."""
+def _embedder_and_add(writer, words, name, failed, changed=()):
+    """Embed pictures and add them, those that are in the index already being said and left out; gives their paths.
+
+    changed: of those in the index that are taken again, each removed when its new vector is there, and at the end if it
+    has none.
+    """
     from kerasvision.cli.pictures import item_of, pictures_of
     from kerasvision.systems.index import embedded
 
     model, name = _embedder(writer.index, name)
-    present = {item["path"] for item in writer.index.items if item is not None}
-    rows, count = [], 0
+    left, added = set(changed), set()
+    present = {item["path"] for item in writer.index.items if item is not None} - left
+    rows = []
+
+    def add():
+        again = [item["path"] for item, _ in rows if item["path"] in left]
+        writer.remove(again)
+        writer.add(rows)
+        left.difference_update(again)
+        added.update(item["path"] for item, _ in rows)
+        rows.clear()
+
     for path, pixels in pictures_of(words, model, failed):
         if path in present:
             failed.append(path)
@@ -120,12 +134,11 @@ def _embedder_and_add(writer, words, name, failed):
             continue
         present.add(path)
         rows.append((item_of(path), embedded(model, pixels[None], name)[0]))
-        count += 1
         if len(rows) == AT_ONCE:
-            writer.add(rows)
-            rows = []
-    writer.add(rows)
-    return count
+            add()
+    add()
+    writer.remove(sorted(left))
+    return added
 
 
 def _remove(args):
@@ -154,14 +167,13 @@ def _sync(args):
         gone = sorted(own.keys() - there)
         changed = sorted(p for p in own.keys() & there if own[p].get("sha256") != item_of(p)["sha256"])
         fresh = sorted(there - own.keys())
-        added = 0
+        added = set()
         if [*changed, *fresh]:
-            writer.remove(changed)
-            added = _embedder_and_add(writer, [*fresh, *changed], args.model, failed)
+            added = _embedder_and_add(writer, [*fresh, *changed], args.model, failed, changed)
         if gone:
             writer.remove(gone)
-    again = len(changed)
-    print(f"{args.index}: {added - again} added, {again} taken again, {len(gone)} removed", file=sys.stderr)
+    again, away = len(added & {*changed}), len(gone) + len({*changed} - added)
+    print(f"{args.index}: {len(added) - again} added, {again} taken again, {away} removed", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import contextlib
+import os
 import pathlib
 
 from kerasvision.core.errors import KerasVisionError
@@ -13,15 +14,35 @@ def write_text(path, text):
 
 def write_bytes(path, content):
     """Bytes to a file, written beside and renamed."""
+    _write(path, content, lambda partial: None)
+
+
+def _write(path, content, between):
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(content)
+        between(partial)
         partial.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def write_durably(path, text):
+    """`write_text` that is still there, whole, when the power fails after it has returned."""
+    _write(path, text.encode("utf-8"), settle)
+    settle(path.parent)
+
+
+def settle(path):
+    """Have the disk take what a file, or the list of names of a folder, is by now."""
+    held = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 def write_figure(figure, path):

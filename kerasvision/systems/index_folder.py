@@ -15,12 +15,13 @@ import hashlib
 import json
 import os
 import pathlib
+import sys
 import zlib
 
 import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
-from kerasvision.core.files import write_text
+from kerasvision.core.files import settle, write_durably
 from kerasvision.systems import near
 from kerasvision.systems.index import Index
 
@@ -64,12 +65,14 @@ def _write(index, folder, generation, following, wanted):
     with (folder / names["vectors"]).open("wb") as file:
         np.save(file, vectors)
         _flush(file)
-    write_text(folder / names["items"], "".join(json.dumps(item) + "\n" for item in index.items))
-    (folder / names["journal"]).write_bytes(b"")
+    write_durably(folder / names["items"], "".join(json.dumps(item) + "\n" for item in index.items))
+    write_durably(folder / names["journal"], "")
     about = {"format": FORMATS[-1], "generation": generation, "next": following, "wanted": dataclasses.asdict(wanted)}
     about |= {"embedder": index.embedder, "items": len(index.items), "sha256": _sum(folder / names["vectors"])}
     about |= near.made(vectors, folder, generation, wanted) | {"drawn": index.drawn.tolist()}
-    write_text(folder / ABOUT, json.dumps(about) + "\n")
+    if about.get("near"):
+        settle(folder / near.name_of(generation))
+    write_durably(folder / ABOUT, json.dumps(about) + "\n")
 
 
 def load(folder):
@@ -108,7 +111,7 @@ def _read(folder):
             index = dataclasses.replace(_changed(index, changes), near=near_by)
             numbers = [c["number"] for c in changes if c["op"] == "add"]
             return index, about, (max([about.get("next", len(items)) - 1, *numbers]) + 1, size, len(changes))
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError):  # the last of FAISS
         pass
     raise KerasVisionError(f"the index {folder} is damaged; build it again")
 
@@ -252,13 +255,21 @@ class Writer:
             self.fold()
 
     def fold(self):
-        """The next generation: without what was removed, and with an empty journal."""
+        """The next generation: without what was removed, and with an empty journal. Where it cannot be written a line
+        says so, and the index is as it was, with all changes in its journal.
+        """
         keep = [place for place, item in enumerate(self.index.items) if item is not None]
         items, generation = tuple(self.index.items[place] for place in keep), self._about.get("generation", 0)
         held = dataclasses.replace(self.index, vectors=self.index.vectors[keep], items=items, near=None)
         wanted = near.Wanted(**self._about.get("wanted", {}))
-        _write(held, self._folder, generation + 1, self._next, wanted)
-        for name in (*_names(generation).values(), near.name_of(generation)):
+        left = generation
+        try:
+            _write(held, self._folder, generation + 1, self._next, wanted)
+        except (OSError, KerasVisionError) as error:
+            if json.loads(_about(self._folder)).get("generation", 0) == generation:
+                left = generation + 1
+                print(f"{self._folder} keeps its journal of {self._count} changes: {error}", file=sys.stderr)
+        for name in (*_names(left).values(), near.name_of(left)):
             (self._folder / name).unlink(missing_ok=True)
 
 

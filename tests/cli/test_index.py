@@ -135,6 +135,19 @@ def test_sync_takes_over_what_changed_and_nothing_else(shop, capsys):
     assert "0 added, 0 taken again, 0 removed" in capsys.readouterr().err
 
 
+def test_a_sync_that_is_refused_takes_nothing_away(shop, capsys):
+    own, out = shop
+    before = held(out)
+    shutil.copy(own / "gray_0.png", own / "green_1.png")
+    assert main(["index", "sync", str(out), str(own), "--model", "runs/moved"]) != 0
+    assert held(out) == before
+    (own / "green_1.png").write_bytes(b"no picture any more")
+    capsys.readouterr()
+    assert main(["index", "sync", str(out), str(own)]) == 1
+    assert "0 added, 0 taken again, 1 removed" in capsys.readouterr().err
+    assert held(out).keys() == before.keys() - {"green_1.png"}
+
+
 def test_what_is_removed_is_not_found_and_what_is_added_is(shop, photos, capsys):
     own, out = shop
     asked = str(photos / "blue_1.png")

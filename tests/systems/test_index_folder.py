@@ -109,7 +109,7 @@ def test_a_fold_that_is_interrupted_changes_nothing(folder, monkeypatch):
     with index_folder.writing(folder) as writer:
         writer.remove(["1.png"])
     before = paths(index_folder.load(folder))
-    real = index_folder.write_text
+    real = index_folder.write_durably
     for broken in ("items-1.jsonl", "index.json"):
 
         def end(path, text, broken=broken):
@@ -117,7 +117,7 @@ def test_a_fold_that_is_interrupted_changes_nothing(folder, monkeypatch):
                 raise KeyboardInterrupt
             real(path, text)
 
-        monkeypatch.setattr(index_folder, "write_text", end)
+        monkeypatch.setattr(index_folder, "write_durably", end)
         with pytest.raises(KeyboardInterrupt), index_folder.writing(folder) as writer:
             writer.fold()
         assert paths(index_folder.load(folder)) == before
@@ -196,6 +196,24 @@ def test_what_cannot_be_changed_is_one_line(folder):
     assert len(paths(index_folder.load(folder))) == 6, "nothing of what was refused is there"
 
 
+@pytest.mark.parametrize("broken", ["items-1.jsonl", "index.json"])
+def test_a_fold_without_room_is_a_line_and_leaves_all_changes(folder, monkeypatch, capsys, broken):
+    real = index_folder.write_durably
+
+    def full(path, text):
+        if path.name == broken:
+            raise OSError(28, "No space left on device")
+        real(path, text)
+
+    monkeypatch.setattr(index_folder, "write_durably", full)
+    with index_folder.writing(folder) as writer:
+        writer.add([({"path": "new.png"}, unit(1, seed=5)[0])])
+        writer.fold()
+    assert "keeps its journal of 1 changes: [Errno 28] No space left on device" in capsys.readouterr().err
+    assert "new.png" in paths(index_folder.load(folder))
+    assert not [*folder.glob("*-1.*")]
+
+
 MANY, WIDE = 3000, 32
 
 
@@ -226,6 +244,14 @@ def test_the_stated_recall_is_measured_and_holds_for_other_queries(many):
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(places, true, strict=True)])
     assert recall >= 0.93
     np.testing.assert_allclose(cosines, np.einsum("qkd,qd->qk", vectors[places], asked), atol=1e-5)
+
+
+def test_a_file_of_faiss_that_was_cut_off_is_one_line(many, tmp_path):
+    out = shutil.copytree(many[1], tmp_path / "cut.index")
+    (near_by,) = out.glob("near*.faiss")
+    near_by.write_bytes(near_by.read_bytes()[:1000])
+    with pytest.raises(KerasVisionError, match="is damaged; build it again"):
+        index_folder.load(out)
 
 
 def test_what_is_removed_or_filtered_is_never_found_and_what_is_added_is(many, tmp_path):
