@@ -60,14 +60,15 @@ def with_validation(opened, fraction):
 
     Every n-th record is held out, n = round(1 / fraction): sources list records class by class, so this is nearly
     stratified, and it does not depend on a seed. Where records have groups, whole groups are (`splits.held_out`), so
-    that no neighbor of what is trained on chooses the best epoch.
+    that no neighbor of what is trained on chooses the best epoch; and whole classes, where the source shares those out.
     """
     splits = {name: dataclasses.replace(split, classes=opened.classes) for name, split in opened.splits.items()}
     if "validation" in splits or not fraction:
         return splits
     train, every = splits["train"], max(2, round(1 / fraction))
     if train.groups:
-        held = held_out(train.groups, train.strata or (0,) * train.size, fraction)
+        alike = train.by_class or not train.strata  # a class that is held out leaves none of itself to train on
+        held = held_out(train.groups, (0,) * train.size if alike else train.strata, fraction)
     else:
         held = np.arange(train.size) % every == every - 1
     if not held.any():
@@ -76,7 +77,13 @@ def with_validation(opened, fraction):
             f"the training split has {train.size} examples{groups}, too few to hold out a validation split of "
             f"{fraction:g}; bring a validation split or set validation_fraction=0"
         )
-    return splits | {"validation": picked(train, held), "train": picked(train, ~held)}
+    kept = picked(train, ~held)
+    if train.by_class and len(set(kept.strata)) < 2:
+        raise KerasVisionError(
+            f"validation_fraction={fraction:g} holds out whole classes (split_by='class') and leaves one to train on; "
+            "an embedder needs two or more: add classes, or set validation_fraction=0"
+        )
+    return splits | {"validation": picked(train, held), "train": kept}
 
 
 def training_data(split: Split, arch, phase, *, batch_size, seed, start_step=0, shard=(0, 1), replicas=1, cache=False):

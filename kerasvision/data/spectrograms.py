@@ -16,7 +16,7 @@ BLOCK = 64  # frames at a time, so that a long recording needs no more memory th
 def spectrogram(audio, rate, columns, bands, frame_s, masked=None):
     """uint8 [bands, columns or, of a short sound, fewer, 3] of float32 [N]. frame_s: seconds of each transform. masked:
     float32 [n, 4], rectangles that are hidden (`ops.sound.covered`), or None. Of a long sound a column is the loudest
-    of several transforms, band by band: every sample is in one of them.
+    of several transforms, band by band: every sample is in one of them. Without any power it is black.
     """
     frame = 2 * max(8, round(frame_s * rate / 2))
     if len(audio) < frame:
@@ -25,6 +25,8 @@ def spectrogram(audio, rate, columns, bands, frame_s, masked=None):
     powers = _loudest(audio, frame, _begins(len(audio), frame, columns), weights)
     held = 10.0 * np.log10(np.maximum(powers, mel.LEAST_POWER))
     held = np.clip((held - held.max()) / RANGE_DB + 1.0, 0.0, 1.0)
+    if powers.max() <= mel.LEAST_POWER:
+        held[:] = 0.0  # silence would be as light as its loudest moment, white
     if masked is not None:
         held *= 1.0 - sound.covered(tf.constant(masked[None]), *held.shape).numpy()[0]
     return np.repeat(np.uint8(255 * held.T[::-1])[..., None], 3, 2)

@@ -29,6 +29,13 @@ def test_silence_is_black_and_a_sound_begins_where_it_begins():
     assert not lit[: int(0.45 * len(lit))].any() and lit[int(0.55 * len(lit)) :].all() and abs(begins - 0.5) < 0.03
 
 
+@pytest.mark.parametrize(("amplitude", "lightest"), [(0.0, 0), (1e-8, 0), (1e-6, 255)])
+def test_a_recording_without_any_sound_is_black(amplitude, lightest):
+    """A Hann window of 512 sums up to 256: a tone has a power of (128 amplitude)^2, 1.6e-12 or 1.6e-8; least: 1e-10."""
+    audio = (amplitude * tone(1000, 8000, 1.0) / np.abs(tone(1000, 8000, 1.0)).max()).astype(np.float32)
+    assert Heard(audio, 8000).picture().max() == lightest
+
+
 @pytest.mark.parametrize("seconds", [30, 300])
 def test_of_a_long_sound_nothing_is_left_out(seconds):
     """Clicks of 5 ms, each a white column where it is, from a quarter of a transform on: Hann windows rise slowly."""

@@ -46,7 +46,9 @@ class Plan:
 def open_entries(entries, classes, plan):
     """The opened source. Files of equal bytes, and files of one group, never lie in two splits."""
     by_split, dropped = arrange(entries, classes, plan)
-    opened = {n: grouped(_split(held, plan.several), held) for n, held in by_split.items()}
+    opened = {n: _split(held, plan.several) for n, held in by_split.items()}
+    opened["train"] = dataclasses.replace(opened["train"], by_class=plan.split_by == "class")
+    opened = {n: grouped(split, by_split[n]) for n, split in opened.items()}
     return Opened(tuple(classes), opened, (*dropped, *_unseen(by_split, plan)))
 
 
@@ -72,18 +74,23 @@ def arrange(entries, classes, plan):
 
 
 def shared_out(entries, groups, classes, plan):
-    """{split: its entries}, each with the number of its group; None where an entry is alone in it."""
+    """{split: its entries}, each with the number of its group; None where an entry is alone in it. Where classes are
+    shared out, a class that is trained on is a group too: what is later held out of training is whole classes.
+    """
     strata, together = splits.rarest([e.labels for e in entries]), groups
     if plan.split_by == "class":
         if plan.several or entries[0].targets:
             raise UsageError(f"{plan.what}: split_by='class' is of one class an image; set split_by='picture'")
         strata, together = [0] * len(entries), splits.linked(groups, strata)
     names = splits.complete([e.split for e in entries], strata, plan.fractions, plan.seed, together)
-    count = collections.Counter(groups)
-    linked = [str(g) if count[g] > 1 else None for g in groups]
+    held = [t if n == "train" else g for t, g, n in zip(together, groups, names, strict=True)]
+    count = collections.Counter(held)
+    linked = [str(g) if count[g] > 1 else None for g in held]
     entries = [dataclasses.replace(e, group=g) for e, g in zip(entries, linked, strict=True)]
     by_split = {n: [e for e, chosen in zip(entries, names, strict=True) if chosen == n] for n in splits.NAMES}
     _check_training(by_split["train"], entries, classes, plan)
+    if plan.split_by == "class":
+        _check_unseen(by_split, classes, plan)
     return {n: held for n, held in by_split.items() if held}
 
 
@@ -93,7 +100,7 @@ def grouped(split, entries):
     The split's records are those of the entries, in their order.
     """
     count = collections.Counter(e.group for e in entries if e.group is not None)
-    if not any(n > 1 for n in count.values()):
+    if not split.by_class and not any(n > 1 for n in count.values()):
         return split
     numbers = {group: -1 - i for i, group in enumerate(count)}
     groups = tuple(i if e.group is None else numbers[e.group] for i, e in enumerate(entries))
@@ -157,6 +164,27 @@ def _check_training(train, entries, classes, plan):
         which = named(repr(classes[i]) for i in sorted(untrained))
         raise KerasVisionError(
             f"{plan.what}: no training {plan.thing} of {which}, which stand in validation or test; move some to train"
+        )
+
+
+def _check_unseen(by_split, classes, plan):
+    """No class is trained on that judges, and no split that should have classes has none."""
+    labels = {name: {label for e in held for label in e.labels} for name, held in by_split.items()}
+    for name in splits.NAMES[1:]:
+        if both := sorted(labels["train"] & labels[name]):
+            raise KerasVisionError(
+                f"{plan.what}: split_by='class', but train and {name} share {len(both)} classes: "
+                f"{named(repr(classes[i]) for i in both)}; give each class one split (in a manifest's column), or name "
+                "no splits, neither by folders nor by a column, or set split_by='picture'"
+            )
+    empty = [name for name, fraction in plan.fractions.items() if fraction > 0 and not by_split[name]]
+    if empty:
+        groups = len({i if e.group is None else e.group for i, e in enumerate(by_split["train"])})
+        zero = " and ".join(f"{name}_fraction=0" for name in empty)
+        raise KerasVisionError(
+            f"{plan.what}: split_by='class' leaves no class for {' and '.join(empty)}: the {len(labels['train'])} of "
+            f"train are linked by files of equal bytes or a group column into {groups} that must not part; remove the "
+            f"links, or set {zero} or split_by='picture'"
         )
 
 

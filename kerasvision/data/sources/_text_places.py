@@ -22,6 +22,7 @@ _FORMS = (  # corners, or left, top, right and bottom; white space in each has o
     re.compile(rf'\s*({_N}(?:\s+{_N}){{3}})\s+(".*")'),
 )
 _SCRIPTS = re.compile(r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Symbols|Mixed|None)\s*,(.*)")  # of MLT
+_FLAGGED = re.compile(r'\s*\d\s*,\s*".*"\s*')  # a flag before the text: B. Shi et al., RCTW-17, 2017, 1708.09585
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,8 @@ def icdar(text, where):
     KerasVisionError about a row that is none. A script before each text, as in the MLT sets, is no part of it.
 
     Up to three numbers alone are a text ("12,50"). Four, or two and more before a word, are taken for further corners,
-    or for those of a quad without a text, and refused; in quotation marks a text may begin with any.
+    or for those of a quad without a text, and refused; in quotation marks a text may begin with any. A digit before a
+    text in quotation marks is refused too: in RCTW-17's rows it says how hard the text is.
     """
     found = []
     for number, row in enumerate(lines(text), 1):
@@ -68,6 +70,12 @@ def icdar(text, where):
                 f"{where}: line {number} has more numbers than a quad before its text, or no text: "
                 f"{row.strip()!r:.60}; allowed: four corners or left,top,right,bottom, then a text (in quotation marks "
                 "if it begins with numbers)"
+            )
+        if _FLAGGED.fullmatch(match[2]):
+            raise KerasVisionError(
+                f"{where}: line {number} has a digit before a text in quotation marks: {row.strip()!r:.60}; take it "
+                "out of every row if it says how hard the text is (RCTW-17), or put all in quotation marks if it is a "
+                "text"
             )
         numbers = [float(n) for n in re.split(r"[,\s]+", match[1].strip())]
         if len(numbers) == 4:

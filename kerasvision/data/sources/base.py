@@ -25,7 +25,8 @@ class Split:
     records are heavy says fewer. classes: their names, for messages; `with_validation` fills them in. groups: a number
     a record, equal for records that must not part (pictures of one patient, of one sequence, or of equal bytes), in a
     cut, a fold of a certificate or a draw of an interval; empty: none do. strata: where there are groups, a class a
-    record, which the shares of a cut follow.
+    record, which the shares of a cut follow. by_class: a cut holds out whole classes, so that none is trained on that
+    judges; groups then hold each class together.
     """
 
     records: tf.data.Dataset
@@ -35,6 +36,7 @@ class Split:
     classes: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
     strata: tuple[int, ...] = ()
+    by_class: bool = False
 
     def __post_init__(self):
         # it is TensorFlow already, and tracing it through AutoGraph takes several times as long

@@ -26,7 +26,8 @@ class ImageFolder(Pictures):
     the copy in the judging split counts and the other is dropped. Linked folders are followed, hidden ones left out
     (`_walk.py`), as are images beside the class folders; all that is left out is counted.
     skip_unreadable: leave out files that cannot be decoded, and report them, in place of refusing. split_by: "class"
-    shares out whole classes, so that an embedder is judged by classes that it has not seen.
+    shares out whole classes, so that an embedder is judged by classes that it has not seen; folders train and
+    test of the same classes are then refused.
     """
 
     labels: typing.ClassVar[tuple[str, ...]] = ("label",)

@@ -198,6 +198,29 @@ def test_numbers_before_a_text_are_a_text_or_corners_too_many(row, text):
         forms.icdar(row, "x")
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ('0,"word"', None),
+        ('1, "###"', None),
+        ('3,"a"', None),
+        ('"3,"a""', '3,"a"'),
+        ('12,"a"', '12,"a"'),
+        ("3,a", "3,a"),
+        ('3,a "b"', '3,a "b"'),
+    ],
+)
+def test_a_flag_before_a_text_is_no_part_of_it(said, text):
+    if text is not None:
+        assert [place.text for place in forms.icdar(f"{SQUARE},{said}", "x").places] == [text]
+        return
+    with pytest.raises(
+        KerasVisionError, match="x: line 2 has a digit before a text in quotation marks: .*RCTW-17"
+    ) as raised:
+        forms.icdar(f"{SQUARE},word\n{SQUARE},{said}", "x")
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("apart", [" ", " " * 200])
 def test_blanks_between_numbers_are_read_once(apart):
     """A pattern that tries all ways to share them would not end."""
