@@ -60,7 +60,8 @@ def open_reader(path, threads=None):
         most = rows["detect"]["outputs"][rows["detect"]["restore"]["keys"]["quads_xy"]]["shape"][1]
         size = tuple(contracts["recognize"]["preprocess"]["size_hw"])
         classes = tuple(contracts["recognize"]["classes"])
-        least = contracts["recognize"]["recipe"]["model"].get("least_certainty")
+        fitted = contracts["recognize"].get("recipe", {}).get("model", {})  # of older files nothing was
+        least = fitted.get("least_certainty")
     except (KeyError, IndexError, TypeError) as error:
         raise EdgeError(f"{path}: its {METADATA.decode()} does not say enough to read with: {error}; {AGAIN}") from None
     read = lambda images: _stacked([asked["recognize"](image) for image in images])  # noqa: E731
