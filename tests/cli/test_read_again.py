@@ -144,6 +144,7 @@ def another(run, folder):
     return str(folder)
 
 
+@pytest.mark.nightly
 def test_other_weights_or_settings_are_not_gone_on_with(runs, tmp_path, monkeypatch, capsys):
     """Each of what a page is read by is another once; the same, from another place or saved as one, is gone on with."""
     monkeypatch.chdir(tmp_path)

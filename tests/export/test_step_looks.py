@@ -17,6 +17,8 @@ from tests.export import squares
 from tests.export.squares import CASE, NAME, SIDE
 from tests.undrawn import train
 
+pytestmark = pytest.mark.nightly  # by day: looks of an embedder in test_step_embedding.py
+
 SPECS = ("tflite", "onnx")
 
 

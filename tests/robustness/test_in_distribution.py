@@ -129,6 +129,7 @@ def test_check_lists_images_out_of_distribution(run, tmp_path, capsys):
     assert findings["foreign"]["count"] >= 10
 
 
+@pytest.mark.nightly
 def test_what_cannot_tell_is_one_line(digits_run, tmp_path):
     several = types.SimpleNamespace(arch=create("classification/multi_label", num_classes=10), graph=digits_run.graph)
     with pytest.raises(UsageError, match="what gives one class for each"):
