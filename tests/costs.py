@@ -24,7 +24,6 @@ ALLOWED = 40.0  # seconds that a test file may cost in the default run
 # what costs more today -> seconds that it may cost; entries may only be lowered and taken out
 DEAR = {
     "tests/export/test_certificate.py": 65,
-    "tests/robustness/test_in_distribution.py": 55,
     "tests/systems/test_ensemble.py": 80,
 }
 WORTH_COLLECTING = 2.0  # seconds: a test of more has left graphs behind

@@ -152,6 +152,7 @@ def test_a_video_is_followed_from_the_file_alone_and_the_lines_are_the_run_s(mad
     assert "has a tracker of its own" in capsys.readouterr().err
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 def test_the_client_in_cpp_follows_from_the_file_alone_to_the_same_lines(made, tmp_path, capsys):
     program, path, frames = plain(tmp_path / "kerasvision-edge"), made[1]["tflite"], []
