@@ -1,4 +1,4 @@
-"""Pictures as the C++ client decodes them: damaged headers end in one line."""
+"""Pictures as the C++ client decodes them: turned as cameras say; damaged headers end in one line."""
 
 import io
 import shutil
@@ -7,19 +7,19 @@ import subprocess
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.export.test_cpp_client import SOURCE
 
 PROGRAM = """
 #include <iostream>
 #include "pictures.h"
-int main(int, char** words) {
+int main(int, char** words) {  // RULE FILE
   try {
-    std::ifstream file(words[1], std::ios::binary);
+    std::ifstream file(words[2], std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(file)), {});
     if (!can_decode(bytes)) throw EdgeError("no picture");
-    Picture held = decode(bytes);
+    Picture held = decode(bytes, words[1]);
     std::cout << "P6 " << held.width << " " << held.height << " 255\\n";
     std::cout.write(reinterpret_cast<const char*>(held.rgb.data()), held.rgb.size());
   } catch (const EdgeError& error) {
@@ -52,10 +52,10 @@ def built(request, tmp_path_factory):
 
 @pytest.fixture
 def decoded(built, tmp_path):
-    def run(content):
+    def run(content, rule="applied"):
         """bytes -> (picture or None, what is said)."""
         (tmp_path / "picture").write_bytes(content)
-        done = subprocess.run([built[1], tmp_path / "picture"], capture_output=True)
+        done = subprocess.run([built[1], rule, tmp_path / "picture"], capture_output=True)
         assert done.returncode in (0, 1), done
         return Image.open(io.BytesIO(done.stdout)) if done.returncode == 0 else None, done.stderr.decode()
 
@@ -90,3 +90,34 @@ def test_a_picture_that_says_it_is_enormous_is_refused_before_memory_is_taken(bu
     for head in (b"P6 16384 16384 255\n123", b"P6 -1 4 255\n123"):  # 2^28 are allowed, and not there
         assert decoded(head) == (None, "the image cannot be decoded: a PPM is P6 with 8 bits, and whole")
     assert "cannot be decoded" in decoded(whole[: len(whole) // 2])[1]
+
+
+def tagged(order, orientation, type_=3, count=1):
+    """A segment of EXIF: another tag, then the orientation. order: of struct's bytes."""
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIH", 42, 8, 2)
+    value = struct.pack(order + "I", orientation) if type_ == 4 else struct.pack(order + "HH", orientation, 0)
+    other = struct.pack(order + "HHIHH", 0x0100, 3, 1, 9, 0)
+    return b"Exif\0\0" + head + other + struct.pack(order + "HHI", 0x0112, type_, count) + value + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pictures_are_turned_as_pillow_turns_them(built, decoded, order):
+    plain = decoded(encoded(built[0]))[0]
+    seen = set()
+    for orientation in range(10):  # 0 and 9 are none
+        content = encoded(built[0], exif=tagged(order, orientation))
+        with Image.open(io.BytesIO(content)) as image:
+            plain.getexif()[0x0112] = image.getexif()[0x0112]
+        expected, found = ImageOps.exif_transpose(plain), decoded(content)[0]
+        assert found.size == expected.size and found.tobytes() == expected.tobytes(), orientation
+        assert decoded(content, "ignored")[0].tobytes() == plain.tobytes()
+        seen.add((found.size, found.tobytes()))
+    assert len(seen) == 8
+
+
+def test_what_says_no_orientation_leaves_the_picture(built, decoded):
+    plain, whole = decoded(encoded(built[0]))[0].tobytes(), tagged("<", 6)
+    assert decoded(encoded(built[0], exif=tagged("<", 6, 4)))[0].size == (6, 9)
+    cut = [whole[:length] for length in range(7, 40, 4)]  # the tag's twelve bytes end at 40
+    for exif in (tagged("<", 6, 2), tagged("<", 6, 3, 2), whole.replace(b"II", b"XX"), *cut):
+        assert decoded(encoded(built[0], exif=exif))[0].tobytes() == plain

@@ -28,7 +28,7 @@ class Following {
   std::string lines(const std::string& name, int number, double time) {
     std::string bytes = read_file(name);
     if (!can_decode(bytes)) throw EdgeError(name + " cannot be decoded: this build does not read such pictures");
-    Picture picture = decode(bytes);
+    Picture picture = decode(bytes, rules_["exif_orientation"].text);
     if (number && (picture.height != height_ || picture.width != width_))
       throw EdgeError(name + " has " + std::to_string(picture.width) + " x " + std::to_string(picture.height) +
                       " pixels after frames of " + std::to_string(width_) + " x " + std::to_string(height_) +

@@ -54,7 +54,7 @@ double prepared_apart(const Json& golden, const Json& rules) {
       return -1;
     }
     Geometry geometry;
-    std::vector<uint8_t> mine = prepare(decode(bytes), rules, &geometry);
+    std::vector<uint8_t> mine = prepare(decode(bytes, rules["exif_orientation"].text), rules, &geometry);
     Tensor theirs = unpacked(example["prepared"]["image"]);
     if (mine.size() != theirs.values.size()) return INFINITY;
     worst = std::max(worst, 0.0);

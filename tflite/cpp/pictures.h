@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "json.h"
+#include "orientation.h"
 
 #ifdef KERASVISION_PNG
 #include <png.h>
@@ -14,11 +15,6 @@
 #include <cstdio>
 #include <jpeglib.h>
 #endif
-
-struct Picture {
-  int height = 0, width = 0;
-  std::vector<uint8_t> rgb;
-};
 
 constexpr uint64_t kMostPixels = uint64_t{1} << 28;  // 0.8 GB of RGB, four times that as float32
 
@@ -103,22 +99,27 @@ inline Picture from_jpeg(const std::string& bytes) {
 
 // Whether this program was built with what reads such bytes.
 inline bool can_decode(const std::string& bytes) {
-  bool known = bytes.substr(0, 2) == "P6";
+  bool known = bytes.compare(0, 2, "P6") == 0;
 #ifdef KERASVISION_PNG
-  known = known || bytes.substr(1, 3) == "PNG";
+  known = known || is_png(bytes);
 #endif
 #ifdef KERASVISION_JPEG
-  known = known || bytes.substr(0, 2) == "\xff\xd8";
+  known = known || is_jpeg(bytes);
 #endif
   return known;
 }
 
-inline Picture decode(const std::string& bytes) {
+inline Picture stored(const std::string& bytes) {
 #ifdef KERASVISION_PNG
-  if (bytes.substr(1, 3) == "PNG") return from_png(bytes);
+  if (is_png(bytes)) return from_png(bytes);
 #endif
 #ifdef KERASVISION_JPEG
-  if (bytes.substr(0, 2) == "\xff\xd8") return from_jpeg(bytes);
+  if (is_jpeg(bytes)) return from_jpeg(bytes);
 #endif
   return from_ppm(bytes);
+}
+
+// rule: `exif_orientation` of contract.json, "applied" or "ignored" (the pixels as they are stored).
+inline Picture decode(const std::string& bytes, const std::string& rule) {
+  return rule == "applied" ? upright(stored(bytes), orientation_of(bytes)) : stored(bytes);
 }
