@@ -121,3 +121,8 @@ def test_what_says_no_orientation_leaves_the_picture(built, decoded):
     cut = [whole[:length] for length in range(7, 40, 4)]  # the tag's twelve bytes end at 40
     for exif in (tagged("<", 6, 2), tagged("<", 6, 3, 2), whole.replace(b"II", b"XX"), *cut):
         assert decoded(encoded(built[0], exif=exif))[0].tobytes() == plain
+
+
+def test_bytes_that_are_no_picture_are_said_to_be_none(decoded):
+    for content in (b"", b"P", b"\x89PN", b"\xff", b"?PNG" + bytes(40)):
+        assert decoded(content) == (None, "no picture")
