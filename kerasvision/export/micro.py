@@ -8,6 +8,8 @@ import re
 
 from kerasvision.core.files import write_text
 from kerasvision.export.inspection import inspect
+from kerasvision.export.targets.tflite import DEFAULT
+from kerasvision.export.twin.reading import kinds_and_signatures
 
 # Operators with a kernel there, by the methods of its MicroMutableOpResolver in October 2026: a forecast, for a kernel
 # may lack a type of numbers
@@ -27,7 +29,7 @@ OPERATORS = frozenset(
         *("TANH", "TRANSPOSE", "TRANSPOSE_CONV", "UNPACK", "WHILE", "ZEROS_LIKE"),
     )
 )
-SPELLED = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul"}  # of methods that no rule spells
+SPELLED = {"PADV2": "PadV2", "BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}  # of methods that no rule spells
 ALIGNMENT, ROW = 16, 16  # of the array in bytes, and bytes a line
 
 
@@ -37,8 +39,10 @@ def write_c_array(path):
     """
     path = pathlib.Path(path)
     held, name = inspect(path), _identifier(f"{path.parent.name}_{path.stem}")
-    lacking = sorted(set(held["operators"]) - OPERATORS)
-    write_text(path.with_suffix(".h"), _header(held, name, lacking, _labels(path)))
+    operators, signatures = kinds_and_signatures(path)
+    lacking = sorted(operators - OPERATORS)
+    comments = [*_signatures(signatures), *_lacks(lacking)]
+    write_text(path.with_suffix(".h"), _header(held, name, sorted(operators), comments, _labels(path)))
     write_text(path.with_suffix(".cc"), _source(path.read_bytes(), name, path.with_suffix(".h").name))
     return lacking
 
@@ -77,18 +81,27 @@ def _quoted(text):
     return f'"{held}"'
 
 
-def _header(held, name, lacking, labels):
-    operators = sorted(held["operators"])
-    calls = [f"  if (resolver.{method_of(op)}() != 0) return false;" for op in operators if op not in lacking]
-    lacks = (
-        [f"// No kernel there for {', '.join(lacking)}, by {LIST}: this model does not run on it."] if lacking else []
-    )
+def _signatures(places):
+    """Lines of comment where a file has more than one. places: signature -> number of its subgraph."""
+    if len(places) > 1:
+        first = ", ".join(sorted(_plain(key) for key, number in places.items() if number == 0)) or "none of them"
+        yield f"// Signatures: {', '.join(map(_plain, sorted(places)))}. TensorFlow Lite for Microcontrollers runs"
+        yield f"// subgraph 0 alone ({first}), and needs the operators of all; what is above is {DEFAULT}'s."
+
+
+def _lacks(lacking):
+    if lacking:
+        yield f"// No kernel there for {', '.join(lacking)}, by {LIST}: this model does not run on it."
+
+
+def _header(held, name, operators, comments, labels):
+    calls = [f"  if (resolver.{method_of(op)}() != 0) return false;" for op in operators if op in OPERATORS]
     lines = [
         f"// {_plain(pathlib.Path(held['file']['path']).name)}, sha256 {held['file']['sha256']}",
         f"// {held['macs']} multiplications and additions. Of the arena, activations need {held['arena_bytes']} bytes",
         "// at their peak, and the interpreter's own structures more.",
         *("// Inputs:", *_tensors(held["inputs"]), "// Outputs:", *_tensors(held["outputs"])),
-        *lacks,
+        *comments,
         *("#pragma once", "", "#include <cstddef>", ""),
         f"alignas({ALIGNMENT}) extern const unsigned char {name}[];",
         f"constexpr std::size_t {name}_bytes = {held['file']['bytes']};",

@@ -83,3 +83,14 @@ def test_usage_and_a_library_without_the_functions(program, folder):
     other = "libm.so.6"
     lacks = subprocess.run([program, "--litert", other, "verify", folder], capture_output=True, text=True)
     assert lacks.returncode == 1 and "has no LiteRtCreateEnvironment, LiteRtCreateModelFromFile" in lacks.stderr
+
+
+def test_frames_that_cannot_be_read_are_one_line(program, tmp_path):
+    for name in ("a.png", "c.gif", "b.WEBP", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    for word, line in (
+        (tmp_path, f"{tmp_path}/b.WEBP is a picture that this client does not read"),
+        ("a" * 300, "too long"),
+    ):
+        code, lines, said = asked(program, "track", "none.tflite", word)
+        assert code == 1 and not lines and len(said) == 1 and line in said[0]

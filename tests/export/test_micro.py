@@ -1,11 +1,13 @@
 """`export --c-array`: what a C++ compiler makes of the source, and TensorFlow Lite for Microcontrollers of bytes."""
 
 import collections
+import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from kerasvision.cli.main import main
@@ -76,6 +78,7 @@ def test_its_interpreter_answers_as_this_one(folder):
         ("RELU6", "AddRelu6"),
         ("SPACE_TO_BATCH_ND", "AddSpaceToBatchNd"),
         ("SELECT_V2", "AddSelectV2"),
+        ("CUMSUM", "AddCumSum"),
     ],
 )
 def test_methods_are_spelled_as_there(operator, method):
@@ -88,6 +91,35 @@ def test_what_has_no_kernel_there_is_named(folder, monkeypatch):
     assert micro.write_c_array(folder / FILE) == ["CONV_2D"]
     text = (folder / "model_int8_uint8.h").read_text()
     assert "No kernel there for CONV_2D" in text and "AddConv2D" not in text
+
+
+class Two(tf.Module):
+    """One signature of TANH alone; one whose loop has SIN in its body and LESS in its condition."""
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32, "image")])
+    def plain(self, image):
+        return {"out": tf.tanh(image)}
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.float32, "image")])
+    def step(self, image):
+        turn = [tf.zeros([], tf.int32), image]
+        _, image = tf.while_loop(lambda n, _: n < 9, lambda n, held: (n + 1, tf.sin(held)), turn)
+        return {"out": tf.cumsum(image)}
+
+
+def test_operators_of_all_subgraphs_are_added_and_signatures_named(folder, tmp_path):
+    module = Two()
+    tf.saved_model.save(module, str(tmp_path / "two"), {"serving_default": module.plain, "step": module.step})
+    path = tmp_path / "two.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "two")).convert())
+    assert set(inspect(path)["operators"]) == {"TANH"} and micro.write_c_array(path) == []
+    text = path.with_suffix(".h").read_text()
+    added = set(re.findall(r"resolver\.(\w+)\(\)", text))
+    assert {"AddTanh", "AddWhile", "AddSin", "AddLess", "AddAdd", "AddCumSum"} <= added
+    assert f"_operators = {len(added)};" in text
+    assert "// Signatures: serving_default, step." in text and "subgraph 0 alone (serving_default)" in text
+    micro.write_c_array(folder / FILE)
+    assert "Signatures" not in (folder / "model_int8_uint8.h").read_text()
 
 
 def test_the_command_writes_it_beside_files_of_tflite(folder, digits_run, monkeypatch, capsys):

@@ -28,7 +28,7 @@ class Following {
   std::string lines(const std::string& name, int number, double time) {
     std::string bytes = read_file(name);
     if (!can_decode(bytes)) throw EdgeError(name + " cannot be decoded: this build does not read such pictures");
-    Picture picture = decode(bytes);
+    Picture picture = decode(bytes, rules_["exif_orientation"].text);
     if (number && (picture.height != height_ || picture.width != width_))
       throw EdgeError(name + " has " + std::to_string(picture.width) + " x " + std::to_string(picture.height) +
                       " pixels after frames of " + std::to_string(width_) + " x " + std::to_string(height_) +
@@ -86,7 +86,8 @@ class Following {
   }
 };
 
-// Files, and of folders the pictures below them, in the order of their names.
+// Files, and of folders the pictures below them, in the order of their names. Throws EdgeError of a folder that has none,
+// or one that this client does not read; std::filesystem::filesystem_error of one that cannot be opened.
 inline std::vector<std::string> frames_of(const std::vector<std::string>& words) {
   std::vector<std::string> held;
   for (const std::string& word : words) {
@@ -94,12 +95,16 @@ inline std::vector<std::string> frames_of(const std::vector<std::string>& words)
       held.push_back(word);
       continue;
     }
-    std::vector<std::filesystem::path> inside;
+    std::vector<std::filesystem::path> inside, unread;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(word)) {
       std::string end = entry.path().extension().string();
       std::transform(end.begin(), end.end(), end.begin(), [](unsigned char c) { return std::tolower(c); });
       if (end == ".png" || end == ".jpg" || end == ".jpeg" || end == ".ppm") inside.push_back(entry.path());
+      if (end == ".bmp" || end == ".gif" || end == ".webp") unread.push_back(entry.path());
     }
+    if (!unread.empty())  // which the Python client follows, so that frames would be missing
+      throw EdgeError(std::min_element(unread.begin(), unread.end())->string() +
+                      " is a picture that this client does not read; it reads .png, .jpg, .jpeg, .ppm");
     if (inside.empty()) throw EdgeError(word + " holds no image; looked for .png, .jpg, .jpeg, .ppm");
     std::sort(inside.begin(), inside.end());
     for (const auto& path : inside) held.push_back(path.string());

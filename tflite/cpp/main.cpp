@@ -54,7 +54,7 @@ double prepared_apart(const Json& golden, const Json& rules) {
       return -1;
     }
     Geometry geometry;
-    std::vector<uint8_t> mine = prepare(decode(bytes), rules, &geometry);
+    std::vector<uint8_t> mine = prepare(decode(bytes, rules["exif_orientation"].text), rules, &geometry);
     Tensor theirs = unpacked(example["prepared"]["image"]);
     if (mine.size() != theirs.values.size()) return INFINITY;
     worst = std::max(worst, 0.0);
@@ -111,6 +111,7 @@ int verify(const std::string& folder, const std::string& library) {
 }
 
 int track(const std::string& path, const std::vector<std::string>& words, double rate, const std::string& library) {
+  std::vector<std::string> frames = frames_of(words);
   size_t slash = path.rfind('/');
   std::string place = (slash == std::string::npos ? "." : path.substr(0, slash)) + "/contract.json", sum = sha256(read_file(path));
   Json contract = read_json(place);
@@ -121,7 +122,7 @@ int track(const std::string& path, const std::vector<std::string>& words, double
     Functions litert = open_library(library_path(library));
     Following following(litert, path, row, contract["preprocess"]);
     int number = 0;
-    for (const std::string& name : frames_of(words)) {
+    for (const std::string& name : frames) {
       std::cout << following.lines(name, number, number / rate) << std::flush;
       ++number;
     }
@@ -163,6 +164,10 @@ int main(int count, char** words) {
   } catch (const std::out_of_range&) {
     std::cerr << "kerasvision-edge: " << (is_track ? "contract.json" : "golden.json")
               << " is not of this file: an answer is missing; export the model again\n";
+  } catch (const std::bad_alloc&) {
+    std::cerr << "kerasvision-edge: memory does not suffice\n";
+  } catch (const std::exception& error) {  // a folder that cannot be opened, for one
+    std::cerr << "kerasvision-edge: " << error.what() << "\n";
   }
   return 1;
 }

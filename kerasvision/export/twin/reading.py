@@ -75,12 +75,7 @@ class Contents:
 
 def read(path, signature):
     """The `Contents` of one signature of a .tflite."""
-    schema = lite_schema()
-    try:
-        model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
-        held = {s.signatureKey.decode(): s for s in model.signatureDefs or ()}
-    except Exception:  # whatever the flatbuffer's reader meets in bytes that are none
-        raise KerasVisionError(f"{path} cannot be read as a .tflite; export the model again") from None
+    model, held = _opened(path)
     if signature not in held:
         raise KerasVisionError(f"{path} has no signature {signature}; it has: {', '.join(sorted(held)) or 'none'}")
     chosen = held[signature]
@@ -89,6 +84,24 @@ def read(path, signature):
     nodes = tuple(_node(operator, model.operatorCodes, tensors) for operator in graph.operators or ())
     ends = ({t.name.decode(): int(t.tensorIndex) for t in side} for side in (chosen.inputs, chosen.outputs))
     return Contents(tensors, nodes, *ends)
+
+
+def kinds_and_signatures(path):
+    """(names of the operators of all subgraphs of a .tflite, those of loops' bodies among them; {signature: number of
+    its subgraph}). Raises KerasVisionError of a file that cannot be read.
+    """
+    model, held = _opened(path)
+    used = {operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators or ()}
+    return {_kind(model.operatorCodes[number]) for number in used}, {k: int(s.subgraphIndex) for k, s in held.items()}
+
+
+def _opened(path):
+    """(the file as an object, {key: signature})."""
+    try:
+        model = lite_schema().ModelT.InitFromPackedBuf(path.read_bytes())
+        return model, {s.signatureKey.decode(): s for s in model.signatureDefs or ()}
+    except Exception:  # whatever the flatbuffer's reader meets in bytes that are none
+        raise KerasVisionError(f"{path} cannot be read as a .tflite; export the model again") from None
 
 
 @functools.cache
@@ -116,11 +129,13 @@ def _tensor(tensor, buffers):
     )
 
 
-def _node(operator, codes, tensors):
-    code = codes[operator.opcodeIndex]
+def _kind(code):
     kind = named("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
-    if kind == "CUSTOM":
-        kind = code.customCode.decode()
+    return code.customCode.decode() if kind == "CUSTOM" else kind
+
+
+def _node(operator, codes, tensors):
+    kind = _kind(codes[operator.opcodeIndex])
     inputs = () if operator.inputs is None else tuple(int(i) for i in operator.inputs)
     outputs = tuple(int(i) for i in operator.outputs)
     takes = tuple(tensors[i] if i >= 0 else None for i in inputs)
