@@ -39,7 +39,7 @@ Trainings took 5 minutes, but adversarial 30, fast 15 and trades, on a busier ma
     hidden          0.8869    0.8867    0.865      flagged; asked rightly 0.000 of 64 images are left
     noisy           0.8592    0.8603
 
-What is left of the int8 file by images made on the trained model, by its own gradients and by 1,000 questions for scores,
+What is left of the int8 file by images made on the trained model, by its own gradients and by questions for its scores,
 and of the trained model under auto; the rest is not measured yet:
 
                              transfer   white box   asked alone   auto
