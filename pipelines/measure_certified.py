@@ -8,8 +8,8 @@ Commands: kerasvision train pipelines/adversarial_fashion_mnist.py:noisy --out r
           python pipelines/measure_certified.py runs/attacked-noisy --examples 500
           python pipelines/measure_certified.py runs/attacked-noisy --examples 500 --times 3 --attacks pgd
 Expected: no label is another one; each single proof may fail with a chance of 0.001.
-Measured on 2 cores (AVX-512, shared with other work), of 500 test pictures 492 are proven, median radius 0.616: beyond it,
-at three times the radius, pgd changes 244 labels of 492. Within the radius not measured yet.
+Measured on 2 cores (AVX-512, shared with other work): of 500 test pictures 492 are proven, median radius 0.616. Beyond
+it, at three times the radius, pgd changes 244 labels of 492. Within the radius not measured yet.
 """
 
 import argparse
