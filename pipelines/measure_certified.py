@@ -24,7 +24,7 @@ from kerasvision.data.pipeline import raw_examples, splits_of, thinned
 from kerasvision.explain.base import explainable
 from kerasvision.ops.balls import length
 from kerasvision.robustness.attacks.base import Goal
-from kerasvision.robustness.attacks.classifier import Classifier
+from kerasvision.robustness.attacks.classifier import Classifier, slope_of
 from kerasvision.systems.base import Session
 from kerasvision.systems.smoothed import ABSTAINS
 
@@ -75,11 +75,7 @@ class Noisy:
 
     def slope(self, images, score):
         """As `Classifier.slope`."""
-        images = tf.convert_to_tensor(images, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            found = score(self.logits(images))
-        return found, tape.gradient(found, images)
+        return slope_of(self.logits, images, score)
 
 
 def main():

@@ -17,9 +17,11 @@ Expected: mean corruption error at least 15 % lower, relative. Not measured yet.
 
 import dataclasses
 
-from _stamps import segmenter
+from _stamps import FLIP, segmenter
+from adversarial_fashion_mnist import plain
+from transfer_stamps import frozen
 
-from kerasvision import Recipe, create
+from kerasvision import create
 
 LIGHT = (
     create("augmentations/photometric/brightness"),
@@ -27,7 +29,6 @@ LIGHT = (
     create("augmentations/photometric/gamma"),
 )
 ERASING = create("augmentations/occlusion/random_erasing")
-FLIP = create("augmentations/geometric/horizontal_flip")
 
 
 def robust(recipe, name, moves=True):
@@ -46,35 +47,20 @@ def robust(recipe, name, moves=True):
     )
 
 
-plain_fashion = Recipe(
+plain_fashion = dataclasses.replace(
+    plain,
     name="plain_fashion",
-    model=create(
-        "classification/classifier",
-        image_size=(28, 28),
-        backbone=create("backbones/convnet", width=16, blocks=(0, 1, 1)),
-    ),
-    data=create("sources/tfds", name="fashion_mnist", train="train[:20000]", validation="train[55000:]"),
+    data=dataclasses.replace(plain.data, train="train[:20000]"),
     augment=(FLIP,),
-    optimizer=create("optimizers/adamw", learning_rate=2e-3, weight_decay=1e-3),
-    epochs=8,
-    batch_size=128,
-    cache=True,
+    exports=(),
 )
-plain_stamps = Recipe(
+plain_stamps = dataclasses.replace(
+    frozen,
     name="plain_stamps",
-    model=create(
-        "classification/classifier",
-        image_size=(224, 224),
-        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
-        dropout=0.2,
-        label_smoothing=0.1,
-    ),
-    data=create("sources/manifest", path="data/stamps/stamps.csv", test_fraction=0.3),
     augment=(create("augmentations/geometric/affine", fill=255), FLIP),
     techniques=(create("techniques/fine_tune", stages=-1),),
     optimizer=create("optimizers/adamw", learning_rate=3e-4),
-    epochs=15,
-    batch_size=16,
+    exports=(),
 )
 _scenes = segmenter("plain_scenes", "semantic_segmentation/deeplabv3plus", epochs=1, output_stride=32, rates=(2, 3, 4))
 plain_scenes = dataclasses.replace(

@@ -64,17 +64,17 @@ def open_reader(path, threads=None):
         least = fitted.get("least_certainty")
     except (KeyError, IndexError, TypeError) as error:
         raise EdgeError(f"{path}: its {METADATA.decode()} does not say enough to read with: {error}; {AGAIN}") from None
-    read = lambda images: _stacked([asked["recognize"](image) for image in images])  # noqa: E731
+
+    def read(images):
+        answers = [asked["recognize"](image) for image in images]
+        return {key: np.stack([answer[key] for answer in answers]) for key in answers[0]}
+
     recognizer = Recognizer(read, size, classes, least)
     return PageClient(rules, contracts, sha256(path), Detector(asked["detect"], most), recognizer)
 
 
 def _asking(contract, row, infer) -> typing.Callable:
     return lambda pixels: predict(contract, row, infer, pixels=pixels)
-
-
-def _stacked(answers):
-    return {key: np.stack([answer[key] for answer in answers]) for key in answers[0]}
 
 
 def _rules(held):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasvision.core.registry import create
 from kerasvision.robustness.attacks.base import Goal
+from kerasvision.robustness.attacks.classifier import slope_of
 
 _SURE = 0.05  # chance at most that a flag of two counts is raised by luck
 _ONE_POINT = 0.01
@@ -159,8 +160,4 @@ class _Asked:
         return self._model.decided(images)
 
     def slope(self, images, score):
-        images = tf.convert_to_tensor(images, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            found = score(self.logits(images))
-        return found, tape.gradient(found, images, unconnected_gradients="zero")
+        return slope_of(self.logits, images, score)

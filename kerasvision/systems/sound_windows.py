@@ -20,7 +20,7 @@ class _Listening:
     showing: typing.Any
 
     def describe(self, heard, classes):
-        """`hearing.described`."""
+        """JSON values of what `hearing.listened` gave, as `hearing.described` has them. classes: names."""
         return hearing.described(heard, lambda values: self.one.describe(values, classes))
 
 

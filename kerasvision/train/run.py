@@ -62,7 +62,7 @@ class Trained:
         return self.arch.chosen_by(self.recipe.metric, self.classes)
 
     def served(self):
-        """The module that every exporter takes."""
+        """The `Served` that every exporter takes: how this run prepares, answers and decodes, and its embedder."""
         return Served(self.arch, self.graph, self.classes, self.embedder and self.embedder.served())
 
 

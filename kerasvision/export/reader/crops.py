@@ -68,7 +68,7 @@ def sides(quads_xy):
 
 
 def median(values):
-    """Of [N]; 0.0 of none."""
+    """The median of float32 [N], a scalar tensor; 0.0 where N is 0."""
     held, count = tf.sort(values), tf.size(values)
     middle = tf.gather(tf.pad(held, [[0, 1]]), tf.stack([tf.maximum(count - 1, 0) // 2, count // 2]))
     return tf.where(count > 0, tf.reduce_mean(middle), 0.0)

@@ -49,11 +49,7 @@ class Classifier:
 
     def slope(self, images, score):
         """[B, h, w, 3] and a function (logits -> [B]) -> (the score [B], its slope by each pixel [B, h, w, 3])."""
-        images = tf.convert_to_tensor(images, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            found = score(self.logits(images))
-        return found, tape.gradient(found, images, unconnected_gradients="zero")
+        return slope_of(self.logits, images, score)
 
     def straightened(self):
         """The same model with gradients that pass its steps without derivative."""
@@ -62,6 +58,15 @@ class Classifier:
     def steps(self):
         """Names of operators without derivative on the way from the pixels to the logits."""
         return steps_of(self._logits.get_concrete_function())
+
+
+def slope_of(logits, images, score):
+    """What `Classifier.slope` gives, of any function ([B, h, w, 3] -> logits [B, K])."""
+    images = tf.convert_to_tensor(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        found = score(logits(images))
+    return found, tape.gradient(found, images, unconnected_gradients="zero")
 
 
 class AskedClassifier:

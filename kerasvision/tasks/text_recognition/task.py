@@ -101,7 +101,7 @@ class TextRecognition(BoxAnswers, ImageModel):
 
     @property
     def frames(self):
-        """T."""
+        """T, int: how many places along a line have logits, one every STRIDE pixels."""
         return self.image_size[1] // STRIDE
 
     @property
