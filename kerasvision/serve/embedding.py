@@ -27,24 +27,28 @@ def vectors_of(predictor, current, document):
     if taken != {KEY} and not (taken == _BOTH and WORDS in servable.signature_defs):
         text = f"{servable.name} has no signature {SIGNATURE} of pictures alone; name a model of pictures"
         raise ServingError(Code.FAILED_PRECONDITION, text)
-    asked = _texts_in(document, servable) if TEXTS in document else None
+    asked = _encoded_in(document, servable) if TEXTS in document else None
     if asked is None:
         infos = {KEY: servable.inputs_of(SIGNATURE)[KEY]}
         pictures = tensors.read_inputs(document, infos)[0][KEY]
     # the pictures that embedders are known by are no requests, so that the drift watch does not see them
-    current.require(
-        servable, lambda drawn: _of_pictures(predictor, np.array(_encoded(drawn), object), predictor.explain)
-    )
+    current.require(servable, lambda drawn: _of_pictures(predictor, _encoded(drawn), predictor.explain))
     if asked is not None:
         return _of_texts(predictor, asked)
     return _of_pictures(predictor, pictures, predictor.predict if taken == {KEY} else predictor.unwatched)
 
 
-def _texts_in(document, servable):
-    """The texts of a request, as bytes."""
-    held = document[TEXTS]
+def texts_in(document, key):
+    """The list of one str or more that stands at a key of a request's JSON object. Raises ServingError of another."""
+    held = document.get(key)
     if not isinstance(held, list) or not held or not all(isinstance(value, str) for value in held):
-        raise invalid(f"'{TEXTS}' must be a list of texts")
+        raise invalid(f"'{key}' must be a list of texts")
+    return held
+
+
+def _encoded_in(document, servable):
+    """The texts of a request, as bytes."""
+    held = texts_in(document, TEXTS)
     if WORDS not in servable.signature_defs:
         raise no_words(servable.name)
     return encoded_texts(held)

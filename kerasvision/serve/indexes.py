@@ -18,7 +18,7 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.serve import tensors
-from kerasvision.serve.embedding import TEXTS, vectors_of
+from kerasvision.serve.embedding import TEXTS, texts_in, vectors_of
 from kerasvision.serve.status import Code, ServingError, invalid, not_found
 from kerasvision.serve.thumbnails import thumbnail
 from kerasvision.systems import index_folder
@@ -81,7 +81,7 @@ class Indexes:
             raise ServingError(Code.PERMISSION_DENIED, text)
         try:
             if verb == "remove":
-                return json.dumps({"numbers": held.remove(_texts(document, "paths"))}).encode()
+                return json.dumps({"numbers": held.remove(texts_in(document, "paths"))}).encode()
             asked, current = _question(document) if verb == "search" else _items(document), held.current()
             if verb == "search" and NUMBERS in document:
                 return json.dumps({"results": current.search(current.vectors(document[NUMBERS]), *asked)}).encode()
@@ -271,10 +271,3 @@ def _items(document):
 
 def _is_text(value):
     return isinstance(value, str) and value.isprintable() and len(value) <= LONGEST
-
-
-def _texts(document, key):
-    held = document.get(key)
-    if not isinstance(held, list) or not held or not all(isinstance(value, str) for value in held):
-        raise invalid(f"'{key}' must be a list of texts")
-    return held
