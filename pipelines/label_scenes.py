@@ -24,7 +24,7 @@ only the combinations it has seen, gets eight times as many scenes wholly right,
 
 import dataclasses
 
-from kerasvision import Recipe, Study, create
+from kerasvision import Phase, Recipe, Study, create
 
 SIZE = (128, 128)
 
@@ -62,6 +62,26 @@ def other(name, architecture, **fields):
     """The same with another architecture."""
     return dataclasses.replace(binary_relevance, name=name, model=model(architecture, **fields))
 
+
+# for pipelines/measure_pointing.py: larger, so that Grad-CAM's positions are small beside the objects
+fine_tuned = dataclasses.replace(
+    binary_relevance,
+    name="fine_tuned",
+    model=dataclasses.replace(binary_relevance.model, image_size=(224, 224)),
+    data=dataclasses.replace(
+        binary_relevance.data, image_size=(224, 224), scenes=(1200, 200, 300), objects=(1, 3), company=0.0
+    ),
+    epochs=4,
+    then=(
+        Phase(
+            epochs=4,
+            optimizer=create("optimizers/adamw", learning_rate=3e-4),
+            augment=(create("augmentations/geometric/horizontal_flip"),),
+            techniques=(create("techniques/fine_tune", stages=-1),),
+        ),
+    ),
+    exports=(create("exporters/tflite"), create("exporters/tflite", quantize="int8")),
+)
 
 study = Study(
     name="label_scenes",

@@ -46,8 +46,10 @@ def area(scores):
 
 
 def points_inside(heat, region):
-    """1.0 where the hottest position lies in a region, bool of the same shape, else 0.0."""
-    return float(region.flat[int(heat.argmax())])
+    """1.0 where the hottest position lies in a region, bool of the same shape, else 0.0; where several are equally hot,
+    the share of them that does, so that a heat which is the same everywhere gets what it gets by chance.
+    """
+    return float(region[heat == heat.max()].mean())
 
 
 def share_inside(heat, region):

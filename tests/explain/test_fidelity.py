@@ -63,6 +63,7 @@ def test_deletion_and_insertion_of_a_linear_score_are_sums_of_what_is_left(model
 def test_heat_inside_a_region():
     heat, region = np.array([[4.0, 1.0], [-3.0, 3.0]]), np.array([[False, True], [True, True]])
     assert fidelity.points_inside(heat, region) == 0 and fidelity.points_inside(heat, ~region) == 1
+    assert fidelity.points_inside(np.zeros_like(heat), region) == pytest.approx(region.mean())  # all are equally hot
     assert fidelity.share_inside(heat, region) == 0.5
     assert fidelity.share_inside(-np.ones((2, 2)), region) == 0.75
 
