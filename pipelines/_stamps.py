@@ -117,3 +117,20 @@ def quantization_aware(recipe, run, learning_rate):
         then=(),
         exports=(create("exporters/tflite", quantize="int8"),),
     )
+
+
+def hardened(recipe, run, learning_rate):
+    """Two epochs more on scenes that one step of ascent has moved by up to 8/255, from a finished run of `recipe`."""
+    return dataclasses.replace(
+        recipe,
+        name=f"{recipe.name}_adversarial",
+        techniques=(
+            create("techniques/warm_start", run=run),
+            create("techniques/fine_tune", stages=-1),
+            create("techniques/fast_adversarial", radius=8 / 255),
+        ),
+        optimizer=create("optimizers/adamw", learning_rate=learning_rate),
+        epochs=2,
+        then=(),
+        exports=(),
+    )

@@ -17,6 +17,7 @@ from tests.undrawn import train
 
 PREPARATIONS = {
     "measure_certified.py",
+    "measure_pointing.py",
     "measure_following.py",
     "measure_outliers_digits.py",
     "measure_promises.py",
@@ -55,7 +56,7 @@ RECIPES = {
     "classify_sounds.py": ("recipe",),
     "classify_reviews.py": ("recipe", "words", "joined"),
     "detect_stamps_faster_rcnn.py": ("recipe",),
-    "detect_stamps_retinanet.py": ("recipe", "qat"),
+    "detect_stamps_retinanet.py": ("recipe", "qat", "adversarial"),
     "detect_stamps_ssd.py": ("recipe", "qat"),
     "detect_stamps_yolo.py": ("recipe", "qat"),
     "detect_page_lines.py": ("recipe",),
@@ -72,7 +73,7 @@ RECIPES = {
     "robust_recipes.py": tuple(f"{k}_{d}" for k in ("plain", "robust") for d in ("fashion", "stamps", "scenes")),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
     "segment_instances_stamps.py": ("recipe",),
-    "segment_stamps_deeplab.py": ("recipe", "qat"),
+    "segment_stamps_deeplab.py": ("recipe", "qat", "adversarial"),
     "segment_stamps_unet.py": ("recipe", "qat"),
     "segment_volume_unet3d.py": ("recipe",),
     "segment_volume_vnet.py": ("recipe",),
