@@ -37,10 +37,13 @@ def configure(parser):
         metavar="N",
         help="objects by their numbers in predict --json, from 0",
     )
+    parser.add_argument("--mask", nargs="+", default=[], type=int, metavar="N", help="masks of such objects")
+    parser.add_argument("--at", nargs="+", default=[], type=int, metavar="X", help="X Y of a pixel, X Y Z of a voxel")
     parser.add_argument("--region", default="", metavar="CLASS", help="where a segmenter predicts this class")
     parser.add_argument("--like", metavar="INPUT", help="of an embedder: what of the images is like this one")
     parser.add_argument("--out", default="explained.png", metavar="OUT.png", help="(default: explained.png)")
     parser.add_argument("--npz", metavar="OUT.npz", help="write the heats too, in the pixels of the images")
+    parser.add_argument("--nifti", metavar="OUT.nii.gz", help="write the heat of a volume on the volume's own grid")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument(
         "--wants",
@@ -71,16 +74,11 @@ def _configure_figures(parser):
 def run(args):
     """Write the picture and what else was asked for, or print the table of figures."""
     from kerasvision.api import look_inside
-    from kerasvision.cli.apart import check_apart
     from kerasvision.core.errors import UsageError
     from kerasvision.explain.base import explainable
     from kerasvision.explain.picture import MOST
 
-    if not args.out.lower().endswith(".png"):
-        raise UsageError(f"--out {args.out}: write the name of a .png file")
-    if args.npz and not args.npz.lower().endswith(".npz"):
-        raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
-    check_apart((args.model, *args.images, *(args.pair or ()), args.like), {"--out": args.out, "--npz": args.npz})
+    _check_files(args)
     if len(args.images) > MOST:
         raise UsageError(f"{len(args.images)} inputs do not fit into one picture; allowed: at most {MOST}")
     if args.pair:
@@ -105,12 +103,33 @@ def run(args):
     return 0
 
 
+def _check_files(args):
+    """Raise UsageError of what cannot be written, or is read too."""
+    from kerasvision.cli.apart import check_apart
+    from kerasvision.core.errors import UsageError
+    from kerasvision.data.volumes import check_nifti_name
+
+    if not args.out.lower().endswith(".png"):
+        raise UsageError(f"--out {args.out}: write the name of a .png file")
+    if args.nifti:
+        check_nifti_name(args.nifti, "a heat")
+        if not args.images or args.wants or args.judge or args.against:
+            raise UsageError("--nifti writes the heat of one volume; name it, without --wants, --judge and --against")
+    if args.npz and not args.npz.lower().endswith(".npz"):
+        raise UsageError(f"--npz {args.npz}: write the name of a .npz file")
+    check_apart(
+        (args.model, *args.images, *(args.pair or ()), args.like),
+        {"--out": args.out, "--npz": args.npz, "--nifti": args.nifti},
+    )
+
+
 def _check_pair(args):
     """Raise UsageError of what has no part in a pair."""
     from kerasvision.core.errors import UsageError
 
     others = {"--like": args.like, "--judge": args.judge, "--against": args.against, "--wants": args.wants}
     others |= {"--label": args.label, "--box": args.box, "--region": args.region, "--set": args.settings}
+    others |= {"--mask": args.mask, "--at": args.at, "--nifti": args.nifti}
     others |= {"--compare": args.compare is not None, "a further input": args.images, "--split": args.split != "test"}
     others |= {"--method": args.method != "grad_cam", "--examples": args.examples != 20}
     if given := [name for name, value in others.items() if value]:
@@ -182,13 +201,21 @@ def _print_targets(model):
 
 def _draw(model, methods, args):
     from kerasvision.api import read_example
+    from kerasvision.core.errors import UsageError
     from kerasvision.core.escaping import line_of
     from kerasvision.explain.picture import draw
     from kerasvision.explain.sheet import sheet, write_arrays
+    from kerasvision.explain.voxels import only_heat
 
-    asked = {"label": args.label, "box": args.box, "region": args.region}
+    asked = {"label": args.label, "box": args.box, "region": args.region, "mask": args.mask, "at": args.at}
     asked["like"] = None if args.like is None else model.prepared(read_example(model.arch, args.like)[0])[0]
-    sheets = [sheet(model, methods, name, read_example(model.arch, name)[0], asked) for name in args.images]
+    if args.nifti and model.key != "volume":
+        raise UsageError(
+            f"--nifti writes the heat of a volume, and {model.arch.registered_name} takes none; take --npz"
+        )
+    read = [read_example(model.arch, name) for name in args.images]
+    sheets = [sheet(model, methods, name, held, asked) for name, (held, _) in zip(args.images, read, strict=True)]
+    heat = only_heat(sheets) if args.nifti else None
     for one in sheets:
         part = " (the center, as large as the graph's input)" if one.is_part else ""
         if not args.json:
@@ -200,9 +227,20 @@ def _draw(model, methods, args):
     if args.npz:
         write_arrays(sheets, args.npz)
         print(f"written: {args.npz}", file=sys.stderr)
+    if args.nifti:
+        _write_heat(model, heat, read[0][1], args.nifti)
+        print(f"written: {args.nifti}", file=sys.stderr)
     if args.json:
         found = [{"input": one.name, "heats": [heat.to_json() for heat in one.heats]} for one in sheets]
         print(json.dumps({"model": args.model, "inputs": found}, indent=2))
+
+
+def _write_heat(model, heat, volume, path):
+    """On the grid of the file that was read."""
+    from kerasvision.data.volumes import write_values
+    from kerasvision.explain.voxels import in_voxels
+
+    write_values(in_voxels(model.arch, heat, volume.grid.size_dhw, volume.spacing_mm), volume, path)
 
 
 def _judge(model, recipe, methods, args):

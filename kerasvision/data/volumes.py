@@ -102,16 +102,25 @@ def write_labels(mask_dhw, volume, path):
     mask_dhw: integers of 0 to 255, [D, H, W]. volume: `Volume`; of a DICOM series and of .mgz the mask has its affine.
     path: .nii.gz or .nii, written beside and renamed.
     """
-    nib, grid, mask = needed("nibabel"), volume.grid, np.asarray(mask_dhw)
-    if not str(path).lower().endswith((".nii", ".nii.gz")):
-        raise UsageError(f"{path}: a mask is written as .nii.gz or .nii; give it such a name")
-    if mask.shape != grid.size_dhw:
-        raise KerasVisionError(f"{path}: a mask of {times(mask.shape)} for a volume of {times(grid.size_dhw)} voxels")
+    mask = np.asarray(mask_dhw)
     if mask.dtype.kind not in "iub" or mask.size and not 0 <= mask.min() <= mask.max() <= 255:
         raise KerasVisionError(f"{path}: a mask of {mask.dtype}; allowed: integers of 0 to 255")
+    _write(mask.astype(np.uint8), volume, path, "a mask")
+
+
+def write_values(values_dhw, volume, path):
+    """The same of any numbers, float32 [D, H, W], such as a heat."""
+    _write(np.asarray(values_dhw, np.float32), volume, path, "an array")
+
+
+def _write(values, volume, path, what):
+    nib, grid = needed("nibabel"), volume.grid
+    check_nifti_name(path, what)
+    if values.shape != grid.size_dhw:
+        raise KerasVisionError(f"{path}: {what} of {times(values.shape)} for a volume of {times(grid.size_dhw)} voxels")
     kind = nib.Nifti2Image if isinstance(grid.header, nib.Nifti2Header) else nib.Nifti1Image
     # the image's other fields are not a mask's: scaling, display range, descriptions and extensions
-    image = kind(grid.stored(mask.astype(np.uint8)), grid.affine, _placed(kind.header_class(), grid))
+    image = kind(grid.stored(values), grid.affine, _placed(kind.header_class(), grid, values.dtype))
     image.header.set_xyzt_units("mm")
     data = image.to_bytes()
     with beside(path) as held:
@@ -120,10 +129,16 @@ def write_labels(mask_dhw, volume, path):
         held.write_bytes(gzip.compress(data, mtime=0) if str(path).lower().endswith(".gz") else data)
 
 
-def _placed(header, grid):
+def check_nifti_name(path, what):
+    """Raises UsageError of a name that no NIfTI file has. what: is to be written, as in "a mask"."""
+    if not str(path).lower().endswith((".nii", ".nii.gz")):
+        raise UsageError(f"{path}: {what} is written as .nii.gz or .nii; give it such a name")
+
+
+def _placed(header, grid, dtype):
     """An empty NIfTI header that says where the grid lies."""
     header.set_data_shape(grid.shape)
-    header.set_data_dtype(np.uint8)
+    header.set_data_dtype(dtype)
     if grid.header is None:
         header.set_sform(grid.affine, 1)
         header.set_qform(grid.affine, 1)

@@ -74,13 +74,13 @@ class Explainable:
             return self.file.predicted({self.key: prepared})
         return self.arch.decode(self.raw(prepared), self.arch.no_geometry({self.key: prepared}))
 
-    def targets(self, prepared, geometry, label=(), box=(), region="", like=None):
+    def targets(self, prepared, geometry, label=(), box=(), region="", like=None, mask=(), at=()):
         """The targets of one example that are asked for, as in `tasks.targets.Asked`. prepared, geometry: what
         `prepared` gives. like: what it gives of another example, or None.
         """
         raw = self.raw(tf.constant(prepared)[None])
         other = None if like is None else self.raw(tf.constant(like)[None])
-        asked = scoring.Asked(tuple(label), tuple(box), region, other)
+        asked = scoring.Asked(tuple(label), tuple(box), region, other, tuple(mask), tuple(at))
         return self.arch.targets().choose(raw, geometry, self.classes, asked)
 
     def score(self, prepared, target):

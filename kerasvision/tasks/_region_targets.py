@@ -11,7 +11,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import KerasVisionError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.tasks.targets import Target, Targets, index_of
 
 MOST = 2  # classes where nobody asks for one
@@ -49,10 +49,13 @@ class RegionTargets(Targets):
     flags: typing.ClassVar[dict[str, str]] = {
         "label": "the mean logit of a class where it is predicted (default: the two largest)",
         "region": "look there where this class is predicted",
+        "at": "look at one pixel x y of the input, or voxel x y z, from 0 (default class: what is predicted there)",
     }
 
     def chosen(self, raw, geometry, classes, asked):
         predicted = tf.argmax(raw["logits"][0], -1).numpy()
+        if asked.at:
+            return [self._single(asked, predicted, geometry, classes)]
         inside = within_original(geometry, predicted.shape)
         shares = np.bincount(predicted[inside], minlength=len(classes)) / inside.sum()
         at = index_of(asked.region, classes) if asked.region else None
@@ -67,6 +70,18 @@ class RegionTargets(Targets):
             text = f"{classes[index]}, {shares[index]:.1%}" if where == index else f"{classes[index]} in {asked.region}"
             found.append(RegionTarget(index, (predicted == where) & inside, text))
         return found
+
+    def _single(self, asked, predicted, geometry, classes):
+        """The target of one position."""
+        if asked.region:
+            raise UsageError("--at and --region both say where to look; give one of them")
+        if len(asked.label) > 1:
+            raise UsageError(f"--at looks at one class; seen: --label {' '.join(asked.label)}")
+        place = position_of(asked.at[::-1], predicted.shape, geometry, self.arch.in_windows)
+        index = index_of(asked.label[0], classes) if asked.label else int(predicted[place])
+        region = np.zeros(predicted.shape, bool)
+        region[place] = True
+        return RegionTarget(index, region, f"{classes[index]} at {', '.join(map(str, asked.at))}")
 
     def feature_maps(self, graph):
         return [self.arch.last_level(graph)]
@@ -91,3 +106,37 @@ def within_original(geometry, size):
         high = geometry["fitted_dhw"][0].numpy()
     axes = [(np.arange(n) + 0.5 > a) & (np.arange(n) + 0.5 < b) for n, a, b in zip(size, low, high, strict=True)]
     return functools.reduce(np.logical_and, np.meshgrid(*axes, indexing="ij", sparse=True))
+
+
+def position_of(index, size, geometry, in_windows):
+    """The position of a graph's input, a tuple of ints, that shows a pixel (y, x) or voxel (z, y, x) of the original.
+
+    size: of the graph's input. geometry: of one example, with a batch axis of 1. in_windows: whether the input keeps
+    its size, so that the graph sees the center of it. Raises UsageError where the graph does not look.
+    """
+    if len(index) != len(size):
+        raise UsageError(f"--at {_axes(index)}: this model takes {len(size)} numbers, {' '.join('xyz'[: len(size)])}")
+    held = {key: value[0].numpy() for key, value in geometry.items()}
+    sides = held["image_hw"] if "image_hw" in held else held["volume_dhw"]
+    if any(not 0 <= i < side for i, side in zip(index, sides, strict=True)):
+        allowed = ", ".join(f"{name} 0 to {side - 1}" for name, side in zip("xyz", sides[::-1], strict=False))
+        raise UsageError(f"--at {_axes(index)} lies outside; allowed: {allowed}")
+    center = np.asarray(index, float) + 0.5
+    if "fitted_dhw" in held:
+        fitted = held["fitted_dhw"]
+        center = center * fitted / sides
+    else:
+        fitted = sides
+        center = center * held["scale_xy"][::-1] + held["offset_xy"][::-1]
+    begin = (np.maximum(fitted, size) - size) // 2 if in_windows else 0
+    place = tuple(int(i) for i in np.floor(center - begin))
+    if any(not 0 <= i < side for i, side in zip(place, size, strict=True)):
+        raise UsageError(
+            f"--at {_axes(index)} lies outside of the center, as large as the graph's input, that is explained"
+        )
+    return place
+
+
+def _axes(index):
+    """As it was typed: x first."""
+    return " ".join(map(str, index[::-1]))

@@ -40,7 +40,8 @@ class Target(abc.ABC):
 @dataclasses.dataclass(frozen=True)
 class Asked:
     """What a person asks for, by the flags of `kerasvision explain`. label: names of classes or numbers. box: indices
-    of objects as `predict --json` lists them. region: name of a class where it is predicted, "" for none. like: raw
+    of objects as `predict --json` lists them; mask: the same, of whose mask it is. region: name of a class where it is
+    predicted, "" for none. at: (x, y) of a pixel of the original, or (x, y, z) of a voxel along W, H, D. like: raw
     outputs of another example, float32, with a batch axis of 1, or None.
     """
 
@@ -48,6 +49,8 @@ class Asked:
     box: tuple[int, ...] = ()
     region: str = ""
     like: typing.Any = None
+    mask: tuple[int, ...] = ()
+    at: tuple[int, ...] = ()
 
 
 class Targets(abc.ABC):

@@ -80,9 +80,10 @@ class BoxTarget(Target):
 
 @dataclasses.dataclass(frozen=True)
 class BoxTargets(Targets):
-    """arch: a `Detection`."""
+    """arch: a `Detection`. flag: what names an object, in what is said of a wrong one."""
 
     arch: typing.Any
+    flag: str = "box"
 
     answered: typing.ClassVar[tuple[str, ...]] = ("boxes_xyxy", "scores", "labels", "count")
     flags: typing.ClassVar[dict[str, str]] = {
@@ -97,7 +98,7 @@ class BoxTargets(Targets):
             raise KerasVisionError("nothing is found in this image, so there is no box whose score could be explained")
         wrong = [number for number in asked.box if not 0 <= number < count]
         if wrong:
-            raise UsageError(f"--box {wrong[0]}: the objects that predict finds here are 0 to {count - 1}")
+            raise UsageError(f"--{self.flag} {wrong[0]}: the objects that predict finds here are 0 to {count - 1}")
         found = prediction["labels"][:count].astype(int).tolist()
         if asked.box:
             pairs = [(number, index) for number in asked.box for index in labels or [found[number]]]

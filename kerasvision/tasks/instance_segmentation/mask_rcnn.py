@@ -24,6 +24,7 @@ from kerasvision.tasks.base import Output
 from kerasvision.tasks.detection._agreement import paired
 from kerasvision.tasks.detection._two_stage import TwoStage
 from kerasvision.tasks.detection.task import without_padding
+from kerasvision.tasks.instance_segmentation._targets import MaskTargets
 
 GROUND_TRUTH_SIDE = 56  # cells a side of a truth's mask in the frame of its box
 
@@ -65,6 +66,9 @@ class MaskRCNN(TwoStage):
     def pasting(self):
         """A pixel whose center lies in the box is the object's from the threshold on."""
         return {"masks": "masks", "frame": "box", "resample": "bilinear", "border": "repeat", "threshold": INSIDE}
+
+    def targets(self):
+        return MaskTargets(self)
 
     def evaluator(self, classes):
         return Instances(classes, self.coverage())
