@@ -82,17 +82,24 @@ def to_plane(images, slopes, rises, norm):
 
 
 def _least(room, gain, rises, norm):
-    """Each value moves by t (Linf) or t times its gain (L2), at most by its room: t is where the gains' sum is met."""
+    """Each value moves by t (Linf) or t times its gain (L2), at most by its room: t is where the gains' sum is met.
+
+    That sum bends where a value has no room left and is straight in between, so a few of Newton's steps from 0 end on
+    it exactly: none goes beyond, and the last one passes no bend.
+    """
     speed = np.maximum(gain if norm == "l2" else np.ones_like(gain), 1e-300)
-    ends = room / speed
-    order = np.argsort(ends, 1)
-    ends, full, rate = (np.take_along_axis(x, order, 1) for x in (ends, gain * room, gain * speed))
-    done = np.cumsum(full, 1) - full
-    left = np.cumsum(rate[:, ::-1], 1)[:, ::-1]
-    enough = done + ends * left >= rises[:, None]
-    place = np.where(enough.any(1), enough.argmax(1), 0)[:, None]
-    met = (rises[:, None] - np.take_along_axis(done, place, 1)) / np.maximum(np.take_along_axis(left, place, 1), 1e-300)
-    return np.minimum(np.where(enough.any(1)[:, None], met, np.inf) * speed, room)
+    ends, rate, t = room / speed, gain * speed, np.zeros(len(room))
+    open_rows = np.flatnonzero(rises > 0)
+    moving = ends[open_rows] > 0
+    while len(open_rows):
+        here = t[open_rows, None] * speed[open_rows]
+        left = rises[open_rows] - (gain[open_rows] * np.minimum(room[open_rows], here)).sum(1)
+        slope = (rate[open_rows] * moving).sum(1)
+        t[open_rows] = np.where(slope > 0, t[open_rows] + np.maximum(left, 0) / np.maximum(slope, 1e-300), np.inf)
+        still = ends[open_rows] > t[open_rows, None]
+        bent = (still != moving).any(1) & (slope > 0)
+        open_rows, moving = open_rows[bent], still[bent]
+    return np.minimum(t[:, None] * speed, room)
 
 
 def _least_by_l1(room, gain, rises):

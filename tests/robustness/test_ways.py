@@ -29,7 +29,7 @@ def test_the_file_judges_pictures_of_every_way(models, digits_run):
     """Of a float file transfer and white box are the same attack; scores alone find less than both."""
     file, white, trained = models
     settings = {"split": "test", "examples": EXAMPLES, "target": ""}
-    attack = create("attacks/pgd", radius=RADIUS, steps=5)
+    attack = create("attacks/pgd", radius=RADIUS, steps=20)
     recipe, classes = digits_run.recipe, digits_run.classes
     found = three_ways(file, white, trained, recipe, classes, attack, settings)
     assert list(found) == ["transfer", "white_box", "asked_alone"]

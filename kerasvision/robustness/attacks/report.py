@@ -15,6 +15,7 @@ from kerasvision.robustness.attacks.base import Goal
 from kerasvision.robustness.attacks.keeping import kept_or_made
 
 _LEARNED_FROM, _QUERIES = 256, 1000
+_PIXELS, _LEAST, _MOST = 2**17, 32, 128  # of a batch, and its pictures: small ones are asked about many at once
 
 
 def _silent(task, done, total):
@@ -83,9 +84,22 @@ def _thinned(recipe, split, examples):
 
 def _examples(recipe, data):
     """Batches of (pixels of the graph's size, uint8 [B, h, w, 3]; labels, int [B])."""
+    height, width = recipe.model.image_size
+    wanted = min(max(_PIXELS // (height * width), _LEAST), _MOST)
+    held, count = [], 0
     for inputs, ground_truth, _ in raw_examples(data, recipe.model):
         prepared = recipe.model.at_graph_size(recipe.model.geometry(inputs)[0])["image"]
-        yield np.asarray(prepared), np.asarray(ground_truth["label"])
+        held.append((np.asarray(prepared), np.asarray(ground_truth["label"])))
+        count += len(held[-1][1])
+        if count >= wanted:
+            yield _joined(held)
+            held, count = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches):
+    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
 
 
 def _learned(model, recipe, attack, wanted):

@@ -58,10 +58,10 @@ class Square(Attack):
         at = number / self.queries * 10_000
         share = self.share / 2 ** sum(at > place for place in _HALVED_AT)
         side = min(max(1, round(math.sqrt(share * height * width))), height - 1, width - 1) or 1
+        count, places = len(images), np.arange(side)
+        y, x = (random.integers(0, length - side + 1, count)[:, None] + places for length in (height, width))
+        window = (np.arange(count)[:, None, None], y[:, :, None], x[:, None, :])
+        signs = random.choice([-1.0, 1.0], (count, 1, 1, channels)).astype(np.float32)
         tried = moved.copy()
-        for old, new in zip(images, tried, strict=True):
-            y, x = random.integers(0, height - side + 1), random.integers(0, width - side + 1)
-            window = (slice(y, y + side), slice(x, x + side))
-            signs = random.choice([-1.0, 1.0], channels).astype(np.float32)
-            new[window] = np.clip(old[window] + self.radius * signs, 0, 1)
+        tried[window] = np.clip(images[window] + self.radius * signs, 0, 1)
         return tried
