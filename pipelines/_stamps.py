@@ -120,10 +120,15 @@ def quantization_aware(recipe, run, learning_rate):
 
 
 def hardened(recipe, run, learning_rate):
-    """Two epochs more on scenes that one step of ascent has moved by up to 8/255, from a finished run of `recipe`."""
+    """Two epochs more on 1,000 scenes that one step of ascent has moved by up to 8/255, from a finished run of
+    `recipe`.
+    """
+    scenes = getattr(recipe.data, "of", recipe.data)
+    fewer = dataclasses.replace(scenes, scenes=(1000, *scenes.scenes[1:]))
     return dataclasses.replace(
         recipe,
         name=f"{recipe.name}_adversarial",
+        data=fewer if scenes is recipe.data else dataclasses.replace(recipe.data, of=fewer),
         techniques=(
             create("techniques/warm_start", run=run),
             create("techniques/fine_tune", stages=-1),
