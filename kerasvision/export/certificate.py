@@ -6,8 +6,10 @@ An artifact without its own measured metric, agreement, operators, size and late
 
 import dataclasses
 import pathlib
+import sys
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.core.escaping import line_of
 from kerasvision.data.pipeline import raw_examples, with_validation
 from kerasvision.export import heat, suspected
 from kerasvision.export.base import Job
@@ -65,10 +67,18 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
         _refuse_failures(artifacts)
         packages = _packages(exporters, job, contract, artifacts, runners)
         _refuse_wrong_contracts(packages, written, runners, judge)
-        put_in_place(root, [folder for folder, _ in packages], out)
+        _say_gone(put_in_place(root, [folder for folder, _ in packages], out))
         for exporter in exporters:
             exporter.finish(job, out)
     return [dataclasses.replace(a, path=out / a.path.relative_to(root)) for a in artifacts], contract
+
+
+def _say_gone(paths):
+    """What an earlier export has written and this one, which took its place, has not."""
+    if paths:
+        listed = ", ".join(map(str, paths))
+        line = f"gone with the export that this one replaces: {listed}; name all targets that you want in one --to"
+        print(line_of(line), file=sys.stderr)
 
 
 def _check_limit(limit):

@@ -103,9 +103,9 @@ class staging:
 
 def put_in_place(root, packages, out):
     """Each package below the staging folder `root` to its place below `out` by one rename; when one fails, those before
-    it go back.
+    it go back. Returns the paths of the model files that went with the packages that stood there before.
     """
-    begun = []
+    begun, gone = [], []
     try:
         for folder in packages:
             inside = folder.relative_to(root)
@@ -113,6 +113,7 @@ def put_in_place(root, packages, out):
             target.parent.mkdir(parents=True, exist_ok=True)
             old.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
+                gone += _left_out(target, folder)
                 target.rename(old)
             begun.append((target, old))
             folder.rename(target)
@@ -123,3 +124,13 @@ def put_in_place(root, packages, out):
             if old.exists():
                 old.rename(target)
         raise
+    return gone
+
+
+def _left_out(before, now):
+    """Paths of the model files of a package that another one, which takes its place, does not have."""
+    try:
+        rows = json.loads((before / "contract.json").read_text(encoding="utf-8"))["artifacts"]
+    except (OSError, ValueError, KeyError):  # an older one, or none of ours
+        return []
+    return [before / row["path"] for row in rows if not (now / row["path"]).exists()]

@@ -17,6 +17,7 @@ from kerasvision.core.recipe import Budget
 from kerasvision.core.registry import create
 from kerasvision.export.base import Exporter
 from kerasvision.export.certificate import export
+from kerasvision.export.placing import put_in_place
 from kerasvision.train.run import Trained
 from tests.export.conftest import Planted, on_image, tree
 
@@ -175,6 +176,24 @@ def test_an_export_without_a_saved_model_counts_on_from_the_file_it_replaces(pho
         _, contract = export(photo_model, [create("exporters/onnx")], tmp_path, verbose=False)
         held = json.loads((tmp_path / "onnx" / "photos" / "contract.json").read_text())
         assert contract["version"] == held["version"] == version
+
+
+def package(folder, *files):
+    folder.mkdir(parents=True)
+    (folder / "contract.json").write_text(json.dumps({"artifacts": [{"path": name} for name in files]}))
+    for name in files:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize(("now", "gone"), [(("a.tflite", "b.tflite"), []), (("b.tflite", "c.tflite"), ["a.tflite"])])
+def test_files_that_go_with_the_export_before_are_told(now, gone, tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    before = package(out / "tflite", "a.tflite", "b.tflite")
+    found = put_in_place(root, [package(root / "tflite", *now)], out)
+    assert found == [before / name for name in gone]
+    assert sorted(p.name for p in before.glob("*.tflite")) == list(now)
+    assert put_in_place(root / "again", [package(root / "again" / "onnx", "d.onnx")], out) == []
 
 
 def test_a_second_export_takes_the_next_version_and_replaces_what_has_none(photo_model, out):
