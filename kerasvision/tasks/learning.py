@@ -22,6 +22,8 @@ class Learning(Component):
     # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch;
     # where there are several, a sample then has `view`, its number, for `example`
     views: typing.ClassVar[int] = 1
+    # how many of them, the last ones of each record, are small parts, about which nobody else's answer is asked
+    small_views: typing.ClassVar[int] = 0
     # whether `fill` makes a model of the training split: a recipe may then have no epochs
     fills: typing.ClassVar[bool] = False
     # whether `settle` puts something into the graph that held-out examples decide
