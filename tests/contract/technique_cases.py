@@ -89,6 +89,8 @@ OF_LOSSES["moved against"] = Comparison(
     }
 )
 OF_LOSSES["remembering"] = Comparison({"cross_batch_memory": {"size": 3 * BATCH, "start_step": 1}}, model="pairs")
+GUESSES = {"unlabeled": "digits", "labeled": 0.5, "momentum": 0.5, "strong": "photometric/brightness"}
+OF_LOSSES["guessed"] = Comparison({"momentum_teacher": {"momentum": 0.5}, "pseudo_labels": GUESSES})
 OF_LOSSES["consistent"] = Comparison({"consistency": {"weight": 2.0}})
 # what changes graphs, weights and steps
 OF_GRAPHS = {

@@ -100,7 +100,7 @@ class DINO(SelfSupervised):
         return tf.round(cut_boxes(image[None], box[None, None], self.image_size)[0, 0])
 
     def loss(self, targets, raw):
-        """Of each row the mean over the average's answers to large views but its own, weighed so that the mean over
+        """Of each row the sum over the average's answers to large views but its own, weighed so that the mean over
         rows is that over all such pairs.
         """
         temperatures = self.student_temperature, self.teacher_temperature
