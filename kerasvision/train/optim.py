@@ -158,7 +158,7 @@ class Lars(Optimizer):
         return cls(rate, self.momentum, self.weight_decay, self.trust, global_clipnorm=self.clip_norm)
 
 
-class LarsSteps(keras.optimizers.SGD):
+class LarsSteps(SGD.base):
     """What `Lars` makes. decay: as its weight_decay, which Keras would take off weights at the whole rate."""
 
     def __init__(self, learning_rate, momentum, decay, trust, global_clipnorm=None):
