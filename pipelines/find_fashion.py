@@ -3,7 +3,7 @@
 Shows: every loss of `embedding/pairs` and `embedding/proxies` with one network, the same batches and as many steps, on
 `sources/unseen_classes`: of 36,000 pictures of six classes a tenth chooses the epoch and the rest trains, and each of
 4,000 test pictures of pullovers, shirts, coats and ankle boots is searched among the others. The baseline is what a
-classifier of the six classes has learned, which is trained once, before.
+classifier of the six classes has learned, which is trained once, before; its own figures of the test mean nothing.
 Commands: python pipelines/seed_fashion_mnist.py    (only without a network; needs Debian's dataset-fashion-mnist)
           python pipelines/find_fashion.py                                      (raw pixels)
           kerasvision train pipelines/find_fashion.py:seen --out runs/fashion-seen
