@@ -4,16 +4,18 @@ import json
 import pathlib
 import sys
 
+from kerasvision.cli.pictures import add_filters
+
 HELP = "find the pictures that are most like another one: build an index of a folder, change it, and query it"
 AT_ONCE = 64  # pictures between two writes
 
 
 def configure(parser):
     """Add the verb's arguments."""
-    from kerasvision.cli import clusters
+    from kerasvision.cli import clusters, recommend
 
     actions = parser.add_subparsers(
-        dest="action", metavar="build|add|remove|sync|query|pack|clusters|assign", required=True
+        dest="action", metavar="build|add|remove|sync|query|recommend|judge|pack|clusters|assign", required=True
     )
     images, model = ("files, folders, globs, URLs"), "the embedder, or another file of it (default: that of the index)"
     building = _action(actions, "build", "embed pictures, and keep their vectors in a folder")
@@ -39,6 +41,7 @@ def configure(parser):
     packing = _action(actions, "pack", "write an index as one small file, for devices (kerasvision-edge search)")
     packing.add_argument("index", metavar="INDEX")
     packing.add_argument("--out", required=True, metavar="FILE.npz", help="8 bits a number, paths and labels")
+    recommend.configure(actions, _action)
     clusters.configure(actions, _action)
 
 
@@ -55,17 +58,15 @@ def _configure_query(querying, images, model):
     querying.add_argument("--top", type=int, default=5, metavar="K", help="how many (default: 5)")
     querying.add_argument("--json", action="store_true", help="one JSON line an image or text on stdout")
     querying.add_argument("--draw", metavar="FILE.png", help="the pictures with their neighbors, a row each")
-    querying.add_argument("--label", default="", help="only those of a label, the folder that a picture lay in")
-    querying.add_argument("--path", default="", metavar="GLOB", help="only those of such a path")
-    querying.add_argument("--after", default="", metavar="DATE", help="only files changed then or later: 2026-01-31")
-    querying.add_argument("--before", default="", metavar="DATE", help="only files changed before")
+    add_filters(querying)
 
 
 def run(args):
     """Do what the action says; 1 if a picture failed, after all were tried."""
-    from kerasvision.cli import clusters
+    from kerasvision.cli import clusters, recommend
 
     own = {"build": _build, "add": _add, "remove": _remove, "sync": _sync, "query": _query, "pack": _pack}
+    own |= {"recommend": recommend.recommend, "judge": recommend.judge}
     return (own | {"clusters": clusters.find, "assign": clusters.assign})[args.action](args)
 
 
@@ -188,10 +189,9 @@ def _pack(args):
 
 def _query(args):
     from kerasvision.cli.apart import check_apart
-    from kerasvision.cli.pictures import print_table
+    from kerasvision.cli.pictures import filter_of, print_table
     from kerasvision.core.errors import UsageError
     from kerasvision.systems import index_folder
-    from kerasvision.systems.index import Filter
 
     if args.draw and not args.draw.lower().endswith(".png"):
         raise UsageError(f"--draw {args.draw}: a picture is written as .png")
@@ -200,7 +200,7 @@ def _query(args):
     check_apart(args.images, {"--draw": args.draw})
     held = index_folder.load(args.index)
     model, name = _embedder(held, args.model)
-    within, failed, rows, seen = Filter(args.label, args.path, args.after, args.before), [], [], []
+    within, failed, rows, seen = filter_of(args), [], [], []
     for path, pixels, vectors in _asked(args, model, name, failed):
         places, cosines = held.query(vectors, args.top, within)
         found = [(held.items[n], float(f"{c:.6f}")) for n, c in zip(places[0], cosines[0], strict=True)]

@@ -1,9 +1,24 @@
-"""What the actions of `kerasvision index` share: pictures by their names, what is kept of them, tables and tiles."""
+"""What the actions of `kerasvision index` share: pictures by name, what is kept of them, filters, tables and tiles."""
 
 import pathlib
 import sys
 
 SIDE = 240  # of a drawn picture, in pixels
+
+
+def add_filters(parser):
+    """Add the flags that narrow a search."""
+    parser.add_argument("--label", default="", help="only those of a label, the folder that a picture lay in")
+    parser.add_argument("--path", default="", metavar="GLOB", help="only those of such a path")
+    parser.add_argument("--after", default="", metavar="DATE", help="only files changed then or later: 2026-01-31")
+    parser.add_argument("--before", default="", metavar="DATE", help="only files changed before")
+
+
+def filter_of(args):
+    """The `Filter` of the flags of `add_filters`."""
+    from kerasvision.systems.index import Filter
+
+    return Filter(args.label, args.path, args.after, args.before)
 
 
 def tile_of(path, title, caption):

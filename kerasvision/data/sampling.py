@@ -39,6 +39,8 @@ def single_labels(split, what):
     labels = labels_of(split)
     if any(len(held) != 1 for held in labels):
         raise UsageError(f"{what}: needs one class an example, and this data has several or none in some")
+    if any(held[0] < 0 for held in labels):
+        raise UsageError(f"{what}: some pictures have no label (pseudo_labels); leave one of the two out")
     return np.concatenate(labels).astype(np.int64)
 
 

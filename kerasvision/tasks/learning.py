@@ -22,10 +22,15 @@ class Learning(Component):
     # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch;
     # where there are several, a sample then has `view`, its number, for `example`
     views: typing.ClassVar[int] = 1
+    # how many of them, the last ones of each record, are small parts, about which nobody else's answer is asked
+    small_views: typing.ClassVar[int] = 0
     # whether `fill` makes a model of the training split: a recipe may then have no epochs
     fills: typing.ClassVar[bool] = False
     # whether `settle` puts something into the graph that held-out examples decide
     settles: typing.ClassVar[bool] = False
+    # key of raw [B, D] that the loss compares between examples of one `label`, and `loss_with_earlier` with those of
+    # earlier batches; "": none
+    compared: typing.ClassVar[str] = ""
 
     @property
     def mixes(self) -> dict[str, Mix]:
@@ -86,6 +91,13 @@ class Learning(Component):
     @abc.abstractmethod
     def loss(self, targets, raw):
         """name -> loss of each example, float32 [B]."""
+
+    def loss_with_earlier(self, targets, raw, earlier):
+        """The loss against this batch and examples of earlier ones, through which no gradient flows: name -> [B].
+
+        earlier: (labels int [M], rows of `compared` float32 [M, D], which of the M places are taken, bool [M]).
+        """
+        raise NotImplementedError(f"{type(self).__name__} compares no examples")
 
     def tune(self, predictions, ground_truths):
         """After training: this architecture with what the validation split decides (thresholds). numpy, stacked."""

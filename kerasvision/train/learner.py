@@ -1,5 +1,7 @@
 """The one Keras model that is not an architecture's graph: it fits any of them."""
 
+import abc
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -7,6 +9,16 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.layers.norm import count_all_replicas, several_replicas
 
 MOST_TERMS = 15  # of one loss, that are reported beside it
+
+
+class SeesAnswers(tf.Module, abc.ABC):
+    """Abstract. An observer that also sees what the graph answers."""
+
+    @abc.abstractmethod
+    def answered(self, targets, raw):
+        """Called before the loss, with what it gets; of one step again where its technique computes the loss again
+        (`around_step`).
+        """
 
 
 class Learner(keras.Model):
@@ -73,6 +85,9 @@ class Learner(keras.Model):
         with tf.GradientTape() as tape:
             raw = self.graph(inputs, training=True)
             raw = {k: tf.cast(v, tf.float32) for k, v in raw.items()}  # float16 under mixed precision
+            for observe in self.observers:
+                if isinstance(observe, SeesAnswers):
+                    observe.answered(targets, raw)
             terms = {name: tf.reduce_mean(loss) for name, loss in self._objective(targets, raw).items()}
             total = tf.add_n([*terms.values(), *(tf.cast(r, tf.float32) for r in self.graph.losses)])
             total = tf.debugging.check_numerics(total, "the loss")

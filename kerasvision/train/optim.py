@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import dataclasses
+import re
 import typing
 
 import tensorflow as tf
@@ -117,6 +118,66 @@ class SGD(Optimizer):
         if decay:
             made.exclude_from_weight_decay(var_names=NOT_DECAYED)
         return made
+
+
+@optimizers.register("lars")
+@dataclasses.dataclass(frozen=True)
+class Lars(Optimizer):
+    """Momentum whose rate each kernel has by its own size, for large batches: its step is trust * |w| / (|g| +
+    weight_decay |w|) times g + weight_decay w, w the weights and g their gradient. Biases and the weights of
+    normalizations take plain steps of momentum without decay, as do weights or gradients that are 0.
+
+    "Large Batch Training of Convolutional Networks" (You, Gitman, Ginsburg 2017, arXiv:1708.03888, equation 6 and
+    algorithm 1); rates and what is left out are those of "A Simple Framework for Contrastive Learning of Visual
+    Representations" (Chen et al. 2020, arXiv:2002.05709, section 2.2 and appendix B.6).
+    """
+
+    learning_rate: float = 0.3
+    momentum: float = 0.9
+    weight_decay: float = 1e-6
+    trust: float = 1e-3
+    schedule: Schedule = "cosine"
+    warmup: float = 0.1
+    clip_norm: float | None = None
+    batch_scaling: BatchScaling = "linear"
+    base_batch: int = 256
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name, value in (("momentum", self.momentum), ("weight_decay", self.weight_decay)):
+            if not 0 <= value < 1:
+                raise UsageError(f"optimizer.{name}: got {value:g}; allowed: 0 to less than 1")
+        if not 0 < self.trust < float("inf"):
+            raise UsageError(f"optimizer.trust: got {self.trust:g}; allowed: above 0 (0.001 is usual)")
+
+    @property
+    def base(self):
+        return LarsSteps
+
+    def keras_optimizer(self, rate, cls):
+        return cls(rate, self.momentum, self.weight_decay, self.trust, global_clipnorm=self.clip_norm)
+
+
+class LarsSteps(SGD.base):
+    """What `Lars` makes. decay: as its weight_decay, which Keras would take off weights at the whole rate."""
+
+    def __init__(self, learning_rate, momentum, decay, trust, global_clipnorm=None):
+        super().__init__(learning_rate, momentum, name="LARS", global_clipnorm=global_clipnorm)
+        self._decay, self._trust = decay, trust
+
+    def update_step(self, gradient, variable):
+        gradient = tf.convert_to_tensor(gradient)
+        if not any(re.search(pattern, variable.name) for pattern in NOT_DECAYED):
+            size, slope = tf.norm(variable), tf.norm(gradient)
+            trusted = tf.math.divide_no_nan(self._trust * size, slope + self._decay * size)
+            there = (size > 0) & (slope > 0)
+            gradient = tf.where(there, trusted * (gradient + self._decay * variable), gradient)
+        super().update_step(gradient, variable)
+
+    def get_config(self):
+        held = super().get_config()
+        own = {key: held[key] for key in ("learning_rate", "momentum", "global_clipnorm")}
+        return own | {"decay": self._decay, "trust": self._trust}
 
 
 def with_rate(optimizer, rate):

@@ -67,7 +67,7 @@ def test_the_first_worker_is_heard(workers, capfd):
 
 def test_the_real_command_is_run(capfd):
     assert main(["launch", "--workers", "2", "--", "names", "optimizers/*"]) == 0
-    assert capfd.readouterr().out.splitlines() == ["optimizers/adamw", "optimizers/sgd"]
+    assert capfd.readouterr().out.splitlines() == ["optimizers/adamw", "optimizers/lars", "optimizers/sgd"]
 
 
 @pytest.mark.parametrize(

@@ -193,12 +193,9 @@ def _incomplete(root):
     ]
 
 
-def _long_tail(root):  # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
-    return [Drawn(create("sources/long_tail", of=_folders(root), ratio=4.0), {"train": 14, "test": 6}, 3)]
-
-
-def _noisy_labels(root):
-    return [Drawn(create("sources/noisy_labels", of=_folders(root), rate=0.5), {"train": 24, "test": 6}, 3)]
+def _of_folders(name, sizes, fields):
+    """A source around one of three classes."""
+    return lambda root: [Drawn(create(f"sources/{name}", of=_folders(root), **fields), sizes, 3)]
 
 
 def _text_lines(root):
@@ -289,8 +286,10 @@ DRAWERS = {
     "tfds": _tfds,
     "semantic": _semantic,
     "incomplete": _incomplete,
-    "long_tail": _long_tail,
-    "noisy_labels": _noisy_labels,
+    # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
+    "long_tail": _of_folders("long_tail", {"train": 14, "test": 6}, {"ratio": 4.0}),
+    "noisy_labels": _of_folders("noisy_labels", {"train": 24, "test": 6}, {"rate": 0.5}),
+    "unseen_classes": _of_folders("unseen_classes", {"train": 16, "test": 2}, {"names": ("b",)}),
     "table": _table,
     "text_lines": _text_lines,
     **rendered_cases.DRAWERS,

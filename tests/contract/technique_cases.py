@@ -25,7 +25,7 @@ FITTED = 2 * 1e-6 / 1e-3
 class Comparison:
     """techniques: name -> fields, of one phase, in order. norms: whether the graph has a batch normalization. rate: of
     SGD. within: how far apart weights may end, above 1 relative to them. model: "classifier", "incomplete", with a
-    restorer, or "moco", with two views. compared: a pattern that names of variables begin with.
+    restorer, "moco", with two views, or "pairs". compared: a pattern that names of variables begin with.
     """
 
     techniques: dict[str, dict]
@@ -88,6 +88,9 @@ OF_LOSSES["moved against"] = Comparison(
         "defensive_distillation": {"temperature": 2.0},
     }
 )
+OF_LOSSES["remembering"] = Comparison({"cross_batch_memory": {"size": 3 * BATCH, "start_step": 1}}, model="pairs")
+GUESSES = {"unlabeled": "digits", "labeled": 0.5, "momentum": 0.5, "strong": "photometric/brightness"}
+OF_LOSSES["guessed"] = Comparison({"momentum_teacher": {"momentum": 0.5}, "pseudo_labels": GUESSES})
 OF_LOSSES["consistent"] = Comparison({"consistency": {"weight": 2.0}})
 # what changes graphs, weights and steps
 OF_GRAPHS = {

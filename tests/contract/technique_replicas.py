@@ -75,6 +75,8 @@ def model_of(comparison):
         return create("classification/incomplete_classifier", image_size=(8, 8), backbone=backbone, **fields)
     if comparison.model == "moco":  # one layer behind the backbone, as a rectifier has a kink
         return create("self_supervised/moco", image_size=(8, 8), backbone=backbone, projector=(4,))
+    if comparison.model == "pairs":
+        return create("embedding/pairs", image_size=(8, 8), backbone=backbone, dimension=4)
     return create("classification/classifier", image_size=(8, 8), backbone=backbone)
 
 

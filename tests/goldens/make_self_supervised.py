@@ -67,6 +67,13 @@ def main():
 
     record("dino", distilled)
     held["dino/center"] = dino.center.numpy().ravel()
+    parts = held["parts"] = rng.normal(size=(2, PICTURES, SIZE)).astype(np.float32)
+    dino.center = torch.tensor(center)[None, None]
+
+    def with_parts(a, b):
+        return dino([a.detach() * 0.7, b.detach() * 0.7], [a, b, *torch.tensor(parts)], teacher_temp=0.04)
+
+    record("dino_parts", with_parts)
     np.savez_compressed(pathlib.Path(__file__).with_name("self_supervised.npz"), **held)
 
 

@@ -57,6 +57,15 @@ def by_dino(a, b):
     return total(arch("dino"), {AVERAGED + "projection": answers}, {"projection": side_by_side(a, b)})
 
 
+def by_parts(a, b):
+    """The same with two small views, whose own answers are far off, as nobody asks for them."""
+    parts = GOLDEN["parts"]
+    rows = tf.reshape(tf.stack([a, b, *parts], 1), [4 * PICTURES, -1])
+    large = tf.stop_gradient(tf.stack([0.7 * a, 0.7 * b], 1)) - GOLDEN["center"]
+    answers = tf.reshape(tf.concat([large, 100.0 * tf.ones_like(large)], 1), rows.shape)
+    return total(arch("dino", small_views=2), {AVERAGED + "projection": answers}, {"projection": rows})
+
+
 EVERY = {
     "nt_xent": by_simclr,
     "info_nce": by_queue,
@@ -64,6 +73,7 @@ EVERY = {
     "vicreg": by_vicreg,
     "negative_cosine": by_cosine,
     "dino": by_dino,
+    "dino_parts": by_parts,
 }
 
 

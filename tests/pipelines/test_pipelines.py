@@ -82,6 +82,7 @@ RECIPES = {
 STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
     "compress_fashion.py": {},
     "distill_fashion.py": {"runs/distill-teacher": "teacher"},
+    "find_fashion.py": {"runs/fashion-seen": "seen"},
     "label_scenes.py": {},
     "long_tail_fashion.py": {},
     "missing_fashion.py": {"runs/missing-cvae": "cvae", "runs/missing-partial": "partial"},
@@ -148,6 +149,10 @@ def _adapted(technique, ready):
     fields = {k: ready[v] for k in ("teacher", "run") if (v := getattr(technique, k, None)) in ready}
     if hasattr(technique, "costs"):
         fields["costs"] = ((0.0, 1.0), (2.0, 0.0))
+    if technique.registered_name == "techniques/pk_batches":
+        fields["pictures"] = 4  # of two classes
+    if technique.registered_name == "techniques/cross_batch_memory":
+        fields |= {"size": 16, "start_step": 0}
     return dataclasses.replace(technique, **fields)
 
 

@@ -22,6 +22,7 @@ FINDINGS = {
     "lengths": ("how long sounds are", "the architecture cuts off what is behind model.seconds"),
     "paths": ("paths with \\", "read as /"),
     "joined": ("labels that look like several", "each is learned as one class"),
+    "withheld": ("splits that sources/unseen_classes leaves examples out of", "no class of the test is trained on"),
     "names": ("doubtful names of classes", "each is learned as a class of its own"),
     "boxes": (
         "images with boxes without area, outside or not finite",

@@ -1,6 +1,7 @@
 """What embedders share that compare the pictures of a batch: the terms of their loss, and the graph."""
 
 import dataclasses
+import typing
 
 import tensorflow as tf
 import tf_keras as keras
@@ -54,14 +55,27 @@ class PairLoss(Component):
         embeddings = tf.math.l2_normalize(embeddings, -1)
         others, places = gathered(embeddings)
         pairs = losses.pairs_of(labels, gathered(labels)[0], places)
-        cosines = tf.matmul(embeddings, others, transpose_b=True)
+        return self._terms(tf.matmul(embeddings, others, transpose_b=True), pairs, embeddings.shape[-1])
+
+    def with_earlier(self, labels, embeddings, earlier):
+        """The same against what `earlier` holds and the batches of all replicas, through none of which a gradient
+        flows. earlier: (labels int [M], embeddings [M, D], which of them are there bool [M]).
+        """
+        embeddings = tf.math.l2_normalize(embeddings, -1)
+        others, places = gathered(tf.stop_gradient(embeddings))
+        of_batch, (of_earlier, held, there) = gathered(labels)[0], earlier
+        others = tf.concat([others, tf.stop_gradient(tf.math.l2_normalize(held, -1))], 0)
+        pairs = losses.pairs_of(labels, tf.concat([of_batch, of_earlier], 0), places)
+        there = tf.concat([tf.ones_like(of_batch, tf.bool), there], 0)
+        pairs = tuple(mask & there for mask in pairs)
+        return self._terms(tf.matmul(embeddings, others, transpose_b=True), pairs, embeddings.shape[-1])
+
+    def _terms(self, cosines, pairs, dimension):
         terms = {
             "batch_hard": lambda: losses.batch_hard_triplet(cosines, *pairs, self.margin),
             "semi_hard": lambda: losses.semi_hard_triplet(cosines, *pairs, self.margin),
             "contrastive": lambda: losses.supervised_contrastive(cosines, *pairs, self.temperature),
-            "distance_weighted": lambda: losses.distance_weighted_triplet(
-                cosines, *pairs, self.margin, embeddings.shape[-1]
-            ),
+            "distance_weighted": lambda: losses.distance_weighted_triplet(cosines, *pairs, self.margin, dimension),
             "circle": lambda: losses.circle(cosines, *pairs, self.scale, self.relaxation),
             "multi_similarity": lambda: losses.multi_similarity(
                 cosines, *pairs, self.alpha, self.beta, self.base, self.epsilon
@@ -76,6 +90,8 @@ class Compared(Embedding):
 
     objective: PairLoss = PairLoss()
 
+    compared: typing.ClassVar[str] = "embedding"
+
     def build(self):
         image = keras.Input((*self.image_size, 3), name="image")
         return keras.Model({"image": image}, {"embedding": self.vector(image)}, name=self.name)
@@ -85,6 +101,9 @@ class Compared(Embedding):
 
     def loss(self, targets, raw):
         return self.objective(targets["label"], raw["embedding"])
+
+    def loss_with_earlier(self, targets, raw, earlier):
+        return self.objective.with_earlier(targets["label"], raw["embedding"], earlier)
 
     def ideal_raw(self, targets):
         return {"embedding": self.direction(targets["label"])}

@@ -77,7 +77,8 @@ class Technique(Component):
         None: nothing to see. (graph inputs, targets) -> targets, to add what `objective` looks at (a teacher's answer);
         or -> (inputs, targets), to change what the graph sees (an adversary's images). Those of several techniques
         follow one another. Each replica sees its own part of the batch. One that has variables is a `tf.Module` that
-        can be called: backups hold them, and `learner.observers` gives it to the technique's callbacks.
+        can be called: backups hold them, and `learner.observers` gives it to the technique's callbacks. One that is a
+        `learner.SeesAnswers` is shown what the graph answers, too.
         """
 
     def around_step(self, arch, graph):

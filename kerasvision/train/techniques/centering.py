@@ -19,7 +19,8 @@ from kerasvision.train.techniques.queue import require_answers
 @dataclasses.dataclass(frozen=True)
 class Centering(Technique):
     """The answers that targets hold get the center taken off, which then takes 1 - momentum of this batch's mean, over
-    all replicas. It begins as zeros, and stands behind `momentum_teacher`. key: of raw, whose answers are centered.
+    all replicas, without small views. It begins as zeros, and stands behind `momentum_teacher`. key: of raw, whose
+    answers are centered.
     """
 
     momentum: float = 0.9
@@ -31,15 +32,16 @@ class Centering(Technique):
             raise UsageError(f"centering.momentum={self.momentum:g}; allowed: 0 to less than 1 (0.9 is usual)")
 
     def observer(self, arch, graph):
-        return Center(self, graph)
+        return Center(self, graph, arch)
 
 
 class Center(tf.Module):
     """(inputs, targets) -> targets with centered answers."""
 
-    def __init__(self, technique, graph):
+    def __init__(self, technique, graph, arch):
         super().__init__(name="centering")
         self._technique = technique
+        self._views = (arch.views, arch.views - arch.small_views) if arch else (1, 1)
         if technique.key not in graph.output:
             raise UsageError(
                 f"centering.key={technique.key!r}: the model has {', '.join(graph.output)}; name one of them"
@@ -51,7 +53,9 @@ class Center(tf.Module):
     def __call__(self, inputs, targets):
         answers = require_answers("centering", targets, self._technique.key)
         center, kept = tf.identity(self.center), self._technique.momentum
-        mean = tf.reduce_mean(gathered(answers)[0], 0)
+        views, large = self._views
+        rows = tf.reshape(gathered(answers)[0], [-1, views, answers.shape[-1]])[:, :large]
+        mean = tf.reduce_mean(rows, (0, 1))
         with tf.control_dependencies([center]):
             self.center.assign(kept * center + (1.0 - kept) * mean)
         return targets | {AVERAGED + self._technique.key: answers - center}

@@ -58,7 +58,7 @@ class Collapse(Technique):
 
     def watch(self, arch, graph, views):
         means = getattr(arch, "compares_lengths", False), getattr(arch, "assignment_temperature", 0.0)
-        return _Watch(self, graph, views, *means)
+        return _Watch(self, graph, views, arch, means)
 
     def kind_of(self, start, now):
         """One of `KINDS`. start, now: figures as `measured` gives them."""
@@ -95,10 +95,16 @@ def measured(raw, compares_lengths=False, temperature=0.0):
     return found
 
 
+def _large(rows, arch):
+    """[N views, D] without the small views of each record."""
+    views, small = arch.views, arch.small_views
+    return rows.reshape(-1, views, rows.shape[-1])[:, : views - small].reshape(-1, rows.shape[-1]) if small else rows
+
+
 class _Watch(keras.callbacks.Callback):
-    def __init__(self, technique, graph, views, compares_lengths, temperature):
+    def __init__(self, technique, graph, views, arch, means):
         super().__init__()
-        self._means = compares_lengths, temperature
+        self._means, self._arch = means, arch
         self._technique, self._graph, self._views = technique, graph, views
         self._keys = [key for key in WATCHED if key in graph.output]
         if not self._keys:
@@ -126,7 +132,7 @@ class _Watch(keras.callbacks.Callback):
         for inputs, _ in self._views():
             raw = self._graph(inputs, training=False)
             for key, held in rows.items():
-                held.append(raw[key].numpy().astype(np.float32))
+                held.append(_large(raw[key].numpy().astype(np.float32), self._arch))
         return measured({key: np.concatenate(held) for key, held in rows.items()}, *self._means)
 
     def _line(self, epoch, kind, found):
