@@ -65,6 +65,10 @@ FINDINGS = {
     "absent": ("classes without an object in a split that has others", "such a class has no figure there"),
     "empty": ("splits without a single label", "nothing can be learned from one, or judged by it"),
     "unseen": ("classes that no image shows in a split that shows others", "such a class has no figure there"),
+    "unlearned": (
+        "characters of the alphabet that no training line has",
+        "they are never learned; give lines with them, or take them out of classes",
+    ),
     "contradiction": (
         "groups of images with equal bytes but different labels",
         "training uses all of them; mend the labels",
@@ -113,6 +117,7 @@ _UNCOUNTED = {
     "soft",
     "kin",
     "turned",
+    "unlearned",
 } | objects.UNCOUNTED
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 

@@ -64,12 +64,18 @@ def line_of(words, length, rng, what):
     low, high = length
     for _ in range(1000):
         at, wanted = int(rng.integers(max(1, len(words)))), int(rng.integers(low, high + 1))
-        line = ""
-        for word in words[at : at + wanted]:
-            longer = f"{line} {word}".strip()
-            if len(characters_of(longer)) > wanted:
-                break
-            line = longer
+        line = line_from(words, at, wanted)
         if len(characters_of(line)) >= low:
             return line
     raise KerasVisionError(f"{what}: the texts have hardly a line of {low} to {high} characters; give more text")
+
+
+def line_from(words, at, most):
+    """As many words in a row, from words[at] on, as have `most` characters at most with the blanks between them."""
+    line = ""
+    for word in words[at : at + most]:
+        longer = f"{line} {word}".strip()
+        if len(characters_of(longer)) > most:
+            break
+        line = longer
+    return line

@@ -13,6 +13,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data import splits
 from kerasvision.data.readable import SUFFIXES
+from kerasvision.data.sources._alphabet import missing
 from kerasvision.data.sources._files import Entry, Plan, named, open_entries
 from kerasvision.data.sources._rows import Columns, entries_of
 from kerasvision.data.sources._table import columns_of, read_table
@@ -85,8 +86,9 @@ class TextLines(Pictures):
         ]
         plan = Plan(what, fractions, self.seed, self.skip_unreadable, several=True, declared=bool(self.classes))
         opened = open_entries(entries, classes, plan)
+        told = missing(classes, {n: _labels_of(split) for n, split in opened.splits.items()})
         held = {n: dataclasses.replace(s, read=_of_line(s.read)) for n, s in opened.splits.items()}
-        return self.as_labeled(dataclasses.replace(opened, splits=held, dropped=(*opened.dropped, *said)))
+        return self.as_labeled(dataclasses.replace(opened, splits=held, dropped=(*opened.dropped, *said, *told)))
 
     def _table(self, base, what):
         table = read_table(base, what, ("file", TEXT, "split", "group"), "write a header file,text and one row a line")
@@ -127,6 +129,11 @@ def _refuse_unknown(entries, lines, index, what):
         f"{what}: characters beyond the alphabet of {len(index)}: {seen}; in {named(where)}; add them to classes "
         f"(a blank as {BLANK!r}), or leave classes empty"
     )
+
+
+def _labels_of(split):
+    """int [N] of each line."""
+    return split.records.map(lambda record: tf.convert_to_tensor(record["labels"])).as_numpy_iterator()
 
 
 def _of_line(read):
