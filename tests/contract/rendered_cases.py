@@ -81,6 +81,17 @@ def _text_places(root):
     return [Drawn(create("sources/text_places", path=str(root / "scenes")), {"": 12}, 1, (root / "scenes",))]
 
 
+def _page_lines(root):
+    """Ten pages of two lines each, of which every fifth has one without a text."""
+    for i in range(10):
+        (root / "pages").mkdir(parents=True, exist_ok=True)
+        picture(i, (24, 30)).save(root / "pages" / f"{i}.png")
+        rows = ["1,1,21,1,21,9,1,9,ab", "2,12,22,14,21,22,1,20,###" if i % 5 == 0 else "2,12,22,14,21,22,1,20,b a"]
+        (root / "pages" / f"gt_{i}.txt").write_text("\n".join(rows))
+    source = create("sources/page_lines", path=str(root / "pages"), validation_fraction=0.2, test_fraction=0.2)
+    return [Drawn(source, {"": 18}, 3)]
+
+
 DRAWERS = {
     "cut_paste": _cut_paste,
     "moving": _moving,
@@ -88,4 +99,5 @@ DRAWERS = {
     "rendered_scene": _rendered_scene,
     "text_places": _text_places,
     "rendered_page": _rendered_page,
+    "page_lines": _page_lines,
 }

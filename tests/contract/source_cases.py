@@ -209,9 +209,14 @@ def _text_lines(root):
         rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
     file = root / "list.csv"
     file.write_text("\n".join(rows))
+    (root / "crops" / "gt.txt").parent.mkdir()
+    names = [f"{i}.png" for i in range(6)]
+    _pictures(root / "crops", names)
+    (root / "crops" / "gt.txt").write_text("".join(f'{name}, "ab"\n' for name in names))
+    crops = Drawn(create("sources/text_lines", path=str(root / "crops")), {"": 6}, 2, (root / "crops",))
     in_folder = Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",))
     listed = create("sources/text_lines", path=str(file), test_fraction=0.0)
-    return [in_folder, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
+    return [in_folder, crops, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
 
 
 def _table(root):

@@ -6,10 +6,10 @@ import collections
 
 import numpy as np
 
-from kerasvision.core.characters import BLANK, characters_of, classes_of, text_of
+from kerasvision.core.characters import BLANK, characters_of, text_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources._files import named
-from kerasvision.data.sources._wording import line_from
+from kerasvision.data.sources._wording import line_from, seen
 
 _NAMED = 60  # characters of a line about them
 
@@ -22,7 +22,7 @@ def balanced(lines, words, length, least, rng, what):
     characters has stays as it is. The rarest character comes first. rng: which lines are replaced, and by which. Raises
     KerasVisionError where all lines do not suffice.
     """
-    counts = collections.Counter(name for line in lines for name in classes_of(line))
+    counts = collections.Counter(name for line in lines for name in seen(line))
     holders = _holders(words, length[1])
     order, held = rng.permutation(len(lines)), list(lines)
     wanted = set(holders)
@@ -37,8 +37,8 @@ def balanced(lines, words, length, least, rng, what):
                 low.remove((counts[name], name))
         if line is None:
             return held
-        counts.subtract(classes_of(held[place]))
-        counts.update(classes_of(line))
+        counts.subtract(seen(held[place]))
+        counts.update(seen(line))
         held[place] = line
     if low := [f"{text_of([name])!r} {counts[name]} times" for name in sorted(wanted) if counts[name] < least]:
         raise KerasVisionError(
@@ -52,7 +52,7 @@ def _holders(words, most):
     """{character as a class: indices of the words that have it}, of words that fit into a line of `most` characters."""
     held = collections.defaultdict(list)
     for i, word in enumerate(words):
-        names = classes_of(word)
+        names = seen(word)
         if len(names) <= most:
             for name in set(names) | ({BLANK} if i + 1 < len(words) and len(names) < most else set()):
                 held[name].append(i)
@@ -69,7 +69,7 @@ def _line_with(name, holders, words, length, rng):
         starts = rng.permutation(np.arange(first, i + 1))
         for start, most in ((starts[0], int(rng.integers(low, high + 1))), *((start, high) for start in starts)):
             line = line_from(words, start, most)
-            if len(characters_of(line)) >= low and name in classes_of(line):
+            if len(characters_of(line)) >= low and name in seen(line):
                 return line
     return None
 
@@ -89,3 +89,20 @@ def missing(classes, lines):
         elif none:
             said += [f"unseen: {split}: {name}" for name in none]
     return tuple(said)
+
+
+def refuse_unknown(names, lines, classes, what):
+    """Raise KerasVisionError of characters beyond an alphabet: which ones, how often, in which lines.
+
+    names: of the lines, for messages. lines: the classes of each one's characters.
+    """
+    known = set(classes)
+    count = collections.Counter(name for line in lines for name in line if name not in known)
+    if not count:
+        return
+    where = [name for name, line in zip(names, lines, strict=True) if any(c in count for c in line)]
+    seen = named((f"{text_of([name])!r} {number} times" for name, number in count.most_common()), 5)
+    raise KerasVisionError(
+        f"{what}: characters beyond the alphabet of {len(known)}: {seen}; in {named(where)}; add them to classes "
+        f"(a blank as {BLANK!r}), or leave classes empty"
+    )

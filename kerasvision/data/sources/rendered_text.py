@@ -6,12 +6,11 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.characters import classes_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._alphabet import balanced, missing
 from kerasvision.data.sources._lines import Press, render
-from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, words_of
+from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, seen, words_of
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.splits import NAMES
 
@@ -19,7 +18,11 @@ from kerasvision.data.splits import NAMES
 @sources.register("rendered_text")
 @dataclasses.dataclass(frozen=True)
 class RenderedText(Source):
-    """Samples: `image` uint8 [H, W, 3], `characters` int32 [N], the classes of the line's characters.
+    """Samples: `image` uint8 [H, W, 3], `characters` int32 [N], the classes of a line's characters from left to right.
+
+    Arabic letters are joined, Devanagari is combined and lines of scripts from right to left are ordered by HarfBuzz
+    and FriBiDi, where Pillow has its Raqm; where it has not, such texts are refused. The records' `line` is in reading
+    order.
 
     texts: files of UTF-8 text; none takes Python's own reference manual (`pydoc_data.topics`). fonts: a folder of font
     files; "" takes those that matplotlib brings along. A font that lacks a character of the alphabet is left out, which
@@ -65,7 +68,7 @@ class RenderedText(Source):
                 drawn = [line_of(part, self.length, rng, what) for _ in range(count)]
                 if self.least[number]:
                     drawn = balanced(drawn, part, self.length, self.least[number], rng, f"{what}: {name}")
-                held[name] = [[index[character] for character in classes_of(line)] for line in drawn]
+                held[name] = [[index[character] for character in seen(line)] for line in drawn]
                 splits[name] = self._split(number, drawn, held[name], fonts_of(good, name))
         return Opened(classes, splits, (*left, *missing(classes, held)))
 
