@@ -201,24 +201,6 @@ def _noisy_labels(root):
     return [Drawn(create("sources/noisy_labels", of=_folders(root), rate=0.5), {"train": 24, "test": 6}, 3)]
 
 
-def _text_lines(root):
-    rows = ["file,text,split"]
-    for i, text in enumerate(("ab", "b a", "aab", "ba") * 3):
-        _pictures(root / "folder", [f"{i}.png"], i)
-        (root / "folder" / f"{i}.txt").write_text(text + "\n")
-        rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
-    file = root / "list.csv"
-    file.write_text("\n".join(rows))
-    (root / "crops" / "gt.txt").parent.mkdir()
-    names = [f"{i}.png" for i in range(6)]
-    _pictures(root / "crops", names)
-    (root / "crops" / "gt.txt").write_text("".join(f'{name}, "ab"\n' for name in names))
-    crops = Drawn(create("sources/text_lines", path=str(root / "crops")), {"": 6}, 2, (root / "crops",))
-    in_folder = Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",))
-    listed = create("sources/text_lines", path=str(file), test_fraction=0.0)
-    return [in_folder, crops, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
-
-
 def _table(root):
     root.mkdir(parents=True)
     words = ("one", "two", "three", "four") * 3
@@ -297,7 +279,6 @@ DRAWERS = {
     "long_tail": _long_tail,
     "noisy_labels": _noisy_labels,
     "table": _table,
-    "text_lines": _text_lines,
     **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
     "captions": _captions,
