@@ -12,6 +12,7 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from kerasvision.core.characters import characters_of, text_of
+from kerasvision.edge.pages.line_direction import line_as_read
 from kerasvision.edge.pages.page import page_of
 from kerasvision.metrics.classification import expected_calibration_error
 from kerasvision.systems.base import Session
@@ -51,7 +52,7 @@ def own(recognizer, detector=None):
         found = recognizer({"image": image[None]})
         count = int(found["count"][0])
         score = float(found["path_score"][0])
-        text = text_of([recognizer.classes[k] for k in found["labels"][0][:count]])
+        text = text_of(line_as_read([recognizer.classes[k] for k in found["labels"][0][:count]]))
         return Line(text, score, score ** (1 / count) if count else 0.0)
 
     if detector is None:

@@ -34,6 +34,7 @@ from kerasvision.api import load
 from kerasvision.core.characters import text_of
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pages import opened
+from kerasvision.edge.pages.line_direction import line_as_read
 from kerasvision.edge.pages.rectify import rectified
 from kerasvision.metrics.pages import PageReading
 from kerasvision.systems.page_files import FORMS
@@ -94,7 +95,8 @@ def levels(source, args):
         opened_source = dataclasses.replace(source, **changed).open()
         split = opened_source.splits["test"]
         samples = split.records.take(args.lines).map(split.read).as_numpy_iterator()
-        yield name, [(s["image"], text_of([opened_source.classes[k] for k in s["characters"]])) for s in samples]
+        names = opened_source.classes
+        yield name, [(s["image"], text_of(line_as_read([names[k] for k in s["characters"]]))) for s in samples]
     if args.photographs:
         yield "over photographs", over_photographs(source, args.photographs, args.lines)
 

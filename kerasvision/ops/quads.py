@@ -5,6 +5,8 @@ So {distance >= D} is the quad whose sides have moved inwards by D, and {distanc
 outwards, with mitered corners.
 """
 
+import math
+
 import tensorflow as tf
 
 
@@ -81,3 +83,46 @@ def inside_share(quads_xy, size_xy, steps=8):
     points = (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * d + u * c)
     inside = tf.reduce_all((points >= 0.0) & (points <= size_xy), -1)
     return tf.reduce_mean(tf.cast(inside, tf.float32), [1, 2])
+
+
+def smallest_rectangles(quads_xy):
+    """(centers [N, 2], angles [N] from -pi / 4 to pi / 4, sizes [N, 2] along them and across) of the rectangles of the
+    smallest area around convex quads [N, 4, 2], of which a side lies along one of the quad's (H. Freeman, R. Shapira,
+    CACM 18(7), 1975).
+    """
+    sides = sides_of(quads_xy)
+    angles = tf.atan2(sides[..., 1], sides[..., 0])
+    angles -= tf.round(angles / (math.pi / 2.0)) * (math.pi / 2.0)
+    cos, sin = (f(angles)[..., None] for f in (tf.cos, tf.sin))  # [N, 4, 1], of each candidate
+    x, y = (quads_xy[:, None, :, i] for i in (0, 1))
+    turned = tf.stack([x * cos + y * sin, y * cos - x * sin], -1)  # [N, 4, 4, 2]
+    low, high = tf.reduce_min(turned, 2), tf.reduce_max(turned, 2)
+    best = tf.argmin(tf.reduce_prod(high - low, -1), 1)
+    middle, angle, size = (tf.gather(v, best, batch_dims=1) for v in ((low + high) / 2.0, angles, high - low))
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    center = [middle[:, 0] * cos - middle[:, 1] * sin, middle[:, 0] * sin + middle[:, 1] * cos]
+    return tf.stack(center, -1), angle, size
+
+
+def numbered_as(quads_xy, others_xy):
+    """[..., 4, 2]: the corners from the one on with which they are nearest to those of the others in the mean."""
+    best, least = quads_xy, None
+    for first in range(4):
+        held = _from(quads_xy, first)
+        apart = tf.reduce_sum((held - others_xy) ** 2, [-2, -1], keepdims=True)
+        best = held if least is None else tf.where(apart < least, held, best)
+        least = apart if least is None else tf.minimum(apart, least)
+    return best
+
+
+def longer_first(quads_xy):
+    """[..., 4, 2]: the corners from the one on from which the longer side goes to the right."""
+    sides = tf.reduce_sum(sides_of(quads_xy) ** 2, -1)
+    stands = (sides[..., 1] + sides[..., 3] > sides[..., 0] + sides[..., 2])[..., None, None]
+    held = tf.where(stands, _from(quads_xy, 1), quads_xy)
+    back = (held[..., 1, 0] - held[..., 0, 0] + held[..., 2, 0] - held[..., 3, 0] < 0.0)[..., None, None]
+    return tf.where(back, _from(held, 2), held)
+
+
+def _from(quads_xy, first):
+    return tf.concat([quads_xy[..., first:, :], quads_xy[..., :first, :]], -2)

@@ -11,6 +11,8 @@ import numpy as np
 
 from kerasvision.core.characters import classes_of, normalized
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.edge.pages.line_direction import line_as_seen
+from kerasvision.edge.pages.strips import runs_from_right_to_left
 from kerasvision.inference.prediction import Prediction
 from kerasvision.ops.automata import Lexicon
 from kerasvision.ops.beam import alignment, prefix_beam
@@ -49,6 +51,11 @@ class LineDecoder:
                 raise UsageError(f"the lexicon has {len(beyond)} texts beyond the alphabet, such as {beyond[0]!r}")
             rules = Lexicon(list(dict.fromkeys(known)))
         elif self.pattern:
+            if back := [name for name in self.classes if runs_from_right_to_left(name)]:
+                raise UsageError(
+                    f"a pattern is matched from left to right, and the alphabet has letters from right to left, such "
+                    f"as {back[0]!r}; give a lexicon"
+                )
             rules = automaton_of(self.pattern, [" " if name == "\u2423" else name for name in self.classes])
         elif self.language:
             known, beyond = self._ids(self.language)
@@ -61,7 +68,7 @@ class LineDecoder:
     def _ids(self, texts):
         """(the classes of each text of the alphabet, the texts that have others)."""
         index = {name: i for i, name in enumerate(self.classes)}
-        named = {text: classes_of(" ".join(normalized(text).split())) for text in texts}
+        named = {text: line_as_seen(classes_of(" ".join(normalized(text).split()))) for text in texts}
         held = {text: tuple(index[n] for n in names) for text, names in named.items() if set(names) <= set(index)}
         return [ids for ids in held.values() if ids], [text for text in texts if text not in held]
 

@@ -1,4 +1,4 @@
-"""Small data of the sources that render their pictures."""
+"""Small data of the sources that render their pictures, and of those that hold text."""
 
 import dataclasses
 
@@ -72,6 +72,25 @@ def _rendered_page(root):
     return [Drawn(create("sources/rendered_page", **held, unit=unit), sizes, 1) for unit in ("line", "word")]
 
 
+def _text_lines(root):
+    for name in ("folder", "crops"):
+        (root / name).mkdir(parents=True)
+    rows = ["file,text,split"]
+    for i, text in enumerate(("ab", "b a", "aab", "ba") * 3):
+        picture(i).save(root / "folder" / f"{i}.png")
+        (root / "folder" / f"{i}.txt").write_text(text + "\n")
+        rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
+    file = root / "list.csv"
+    file.write_text("\n".join(rows))
+    for i in range(6):
+        picture(i).save(root / "crops" / f"{i}.png")
+    (root / "crops" / "gt.txt").write_text("".join(f'{i}.png, "ab"\n' for i in range(6)))
+    crops = Drawn(create("sources/text_lines", path=str(root / "crops")), {"": 6}, 2, (root / "crops",))
+    in_folder = Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",))
+    listed = create("sources/text_lines", path=str(file), test_fraction=0.0)
+    return [in_folder, crops, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
+
+
 def _text_places(root):
     for i in range(12):
         (root / "scenes").mkdir(parents=True, exist_ok=True)
@@ -81,11 +100,24 @@ def _text_places(root):
     return [Drawn(create("sources/text_places", path=str(root / "scenes")), {"": 12}, 1, (root / "scenes",))]
 
 
+def _page_lines(root):
+    """Ten pages of two lines each, of which every fifth has one without a text."""
+    for i in range(10):
+        (root / "pages").mkdir(parents=True, exist_ok=True)
+        picture(i, (24, 30)).save(root / "pages" / f"{i}.png")
+        rows = ["1,1,21,1,21,9,1,9,ab", "2,12,22,14,21,22,1,20,###" if i % 5 == 0 else "2,12,22,14,21,22,1,20,b a"]
+        (root / "pages" / f"gt_{i}.txt").write_text("\n".join(rows))
+    source = create("sources/page_lines", path=str(root / "pages"), validation_fraction=0.2, test_fraction=0.2)
+    return [Drawn(source, {"": 18}, 3)]
+
+
 DRAWERS = {
     "cut_paste": _cut_paste,
     "moving": _moving,
     "rendered_text": _rendered_text,
     "rendered_scene": _rendered_scene,
+    "text_lines": _text_lines,
     "text_places": _text_places,
     "rendered_page": _rendered_page,
+    "page_lines": _page_lines,
 }

@@ -198,19 +198,6 @@ def _of_folders(name, sizes, fields):
     return lambda root: [Drawn(create(f"sources/{name}", of=_folders(root), **fields), sizes, 3)]
 
 
-def _text_lines(root):
-    rows = ["file,text,split"]
-    for i, text in enumerate(("ab", "b a", "aab", "ba") * 3):
-        _pictures(root / "folder", [f"{i}.png"], i)
-        (root / "folder" / f"{i}.txt").write_text(text + "\n")
-        rows.append(f"folder/{i}.png,{text},{('train', 'train', 'val')[i % 3]}")
-    file = root / "list.csv"
-    file.write_text("\n".join(rows))
-    in_folder = Drawn(create("sources/text_lines", path=str(root / "folder")), {"": 12}, 3, (root / "folder",))
-    listed = create("sources/text_lines", path=str(file), test_fraction=0.0)
-    return [in_folder, Drawn(listed, {"train": 8, "validation": 4}, 3, (file,))]
-
-
 def _table(root):
     root.mkdir(parents=True)
     words = ("one", "two", "three", "four") * 3
@@ -291,7 +278,6 @@ DRAWERS = {
     "noisy_labels": _of_folders("noisy_labels", {"train": 24, "test": 6}, {"rate": 0.5}),
     "unseen_classes": _of_folders("unseen_classes", {"train": 16, "test": 2}, {"names": ("b",)}),
     "table": _table,
-    "text_lines": _text_lines,
     **rendered_cases.DRAWERS,
     "pictures": _pictures_alone,
     "captions": _captions,

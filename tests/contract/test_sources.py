@@ -18,7 +18,7 @@ from tests.contract.source_cases import DRAWERS, Drawn
 INPUTS = ("image", "image_bytes", "volume", "text", "audio", "exemplar")  # one of them is in every sample
 BESIDE = {"spacing_mm", "rate", "path", "image_id", "numbers", "senses"}
 REGISTERED = [name for name in sources.names() if name != "contract_case"]  # which gives what it is given
-HEAVY = ("incomplete", "tfds")  # the first traces decoders, the second imports and prepares: 8 s each
+HEAVY = ("incomplete", "page_lines", "tfds")  # the first two trace decoders, the last imports and prepares: 8 s each
 WITHOUT_LABELS = ("sources/pictures",)
 SEED = 5
 

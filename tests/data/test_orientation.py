@@ -272,7 +272,7 @@ def test_data_check_counts_and_says_what_sizes_speak_for(orientation, tmp_path):
 def test_every_source_of_encoded_pictures_can_say_it():
     able = {name.rsplit("/", 1)[-1] for name in sources.names() if "orientation" in hints(sources[name])}
     assert able == {"coco", "image_folder", "image_mask", "manifest", "pictures", "text_lines"} | {
-        *("text_places", "tfds", "voc", "yolo")
+        *("page_lines", "text_places", "tfds", "voc", "yolo")
     }
 
 

@@ -66,6 +66,13 @@ FINDINGS = {
     "absent": ("classes without an object in a split that has others", "such a class has no figure there"),
     "empty": ("splits without a single label", "nothing can be learned from one, or judged by it"),
     "unseen": ("classes that no image shows in a split that shows others", "such a class has no figure there"),
+    "illegible": ("pictures with texts that nobody could read", "such texts are no ground truth"),
+    "quads": ("places that cannot be used", "they are no ground truth; mend them"),
+    "wordless": ("pages with places without a text", "they are no lines to learn"),
+    "unlearned": (
+        "characters of the alphabet that no training line has",
+        "they are never learned; give lines with them, or take them out of classes",
+    ),
     "contradiction": (
         "groups of images with equal bytes but different labels",
         "training uses all of them; mend the labels",
@@ -99,6 +106,7 @@ FINDINGS = {
     "animated": ("animations", "the first frame counts"),
 }
 _ALWAYS_LEFT = {"blank", "brief", "copy", "fonts", "not", "hidden", "links", "loose", "folders"} | objects.LEFT_OUT
+_ALWAYS_LEFT |= {"illegible", "quads", "wordless"}
 # kinds whose line says how many
 _UNCOUNTED = {
     "splits",
@@ -114,6 +122,7 @@ _UNCOUNTED = {
     "soft",
     "kin",
     "turned",
+    "unlearned",
 } | objects.UNCOUNTED
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 

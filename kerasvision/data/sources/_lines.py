@@ -12,6 +12,8 @@ from fontTools import agl
 from fontTools.ttLib import TTFont, TTLibError
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from kerasvision.data.sources._shaping import direction_of, layout_of
+
 SUFFIXES = (".ttf", ".otf", ".ttc")
 _NUMBERED = re.compile(r"[A-Za-z]*[\W_]*[0-9A-Fa-f]+")  # glyph00036, cid00034, gid7
 
@@ -65,13 +67,15 @@ class Press:
 def render(press, text, seed):
     """uint8 [H, W, 3]. seed: ints, of which everything that is drawn at random follows."""
     rng = np.random.default_rng(seed)
-    font = font_of(press.fonts[rng.integers(len(press.fonts))], int(rng.integers(press.size[0], press.size[1] + 1)))
-    left, top, right, bottom = font.getbbox(text)
+    path, em = press.fonts[rng.integers(len(press.fonts))], int(rng.integers(press.size[0], press.size[1] + 1))
+    font, direction = font_of(path, em, layout_of(text)), direction_of(text)
+    left, top, right, bottom = font.getbbox(text, direction=direction)
     margin = rng.integers(1, 2 + font.size // 4, 4)
     paper, ink = _colors(press.contrast, rng)
     size = (max(1, right - left) + int(margin[:2].sum()), max(1, bottom - top) + int(margin[2:].sum()))
     page = Image.new("RGB", size, tuple(paper))
-    ImageDraw.Draw(page).text((int(margin[0]) - left, int(margin[2]) - top), text, tuple(ink), font)
+    place = (int(margin[0]) - left, int(margin[2]) - top)
+    ImageDraw.Draw(page).text(place, text, tuple(ink), font, direction=direction)
     turn = rng.uniform(-press.rotation_deg, press.rotation_deg)
     if turn:
         page = page.rotate(turn, Image.Resampling.BILINEAR, expand=True, fillcolor=tuple(paper))
@@ -98,6 +102,6 @@ def packed(pixels, quality):
 
 
 @functools.lru_cache(maxsize=512)
-def font_of(path, size):
-    """Pillow's font of a file, its em of `size` pixels; kept."""
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+def font_of(path, size, layout=ImageFont.Layout.BASIC):
+    """Pillow's font of a file, its em of `size` pixels; kept. layout: `_shaping.layout_of` a text."""
+    return ImageFont.truetype(path, size, layout_engine=layout)

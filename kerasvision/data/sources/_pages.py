@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from kerasvision.data.sources._lines import font_of
+from kerasvision.data.sources._shaping import layout_of
 from kerasvision.data.sources._signs import taken
 from kerasvision.edge.pages.reading_order import around
 
@@ -165,23 +166,23 @@ class _Setter:
                 break
         return found
 
-    def _font(self, em):
-        return font_of(self._path, round(em))
+    def _font(self, em, word=" "):
+        return font_of(self._path, round(em), layout_of(word))
 
     def _long(self, words, em):
-        font = self._font(em)
-        return sum(font.getlength(word) for word in words) + font.getlength(" ") * (len(words) - 1)
+        blanks = self._font(em).getlength(" ") * (len(words) - 1)
+        return sum(self._font(em, word).getlength(word) for word in words) + blanks
 
     def _line(self, words, x, y, em, width=0.0):
         """[a line] of words with their baseline at y, as wide as `width` where that is not 0 and blanks do not become
         more than twice as wide; [] of no words.
         """
-        font, quads, x = self._font(em), [], float(round(x))
-        blank = font.getlength(" ")
+        quads, x = [], float(round(x))
+        blank = self._font(em).getlength(" ")
         if width and len(words) > 1:
             blank += min(max(0.0, width - self._long(words, em)) / (len(words) - 1), blank)
         for word in words:
-            place = (round(x), round(y))
+            font, place = self._font(em, word), (round(x), round(y))
             self._draw.text(place, word, 255, font, anchor="ls")
             x0, y0, x1, y1 = _ink(word, font)
             edge = _MARGIN * (y1 - y0)

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from kerasvision.data.sources._lines import font_of, packed
 from kerasvision.data.sources._scenes import window_of
+from kerasvision.data.sources._shaping import direction_of, layout_of
 from kerasvision.data.sources.base import Split
 from kerasvision.ops import polygons
 
@@ -48,8 +49,8 @@ def render(wall, lines, seed):
     canvas = window_of(wall.backgrounds, wall.image_size, rng) if wall.backgrounds else _plain(h, w, rng)
     kept, quads, texts = [], [], []
     for text in lines:
-        font = font_of(wall.fonts[rng.integers(len(wall.fonts))], int(rng.integers(wall.size[0], wall.size[1] + 1)))
-        patch, size = _patch(text, font)
+        path, em = wall.fonts[rng.integers(len(wall.fonts))], int(rng.integers(wall.size[0], wall.size[1] + 1))
+        patch, size = _patch(text, font_of(path, em, layout_of(text)))
         angle = math.radians(rng.uniform(-wall.rotation_deg, wall.rotation_deg))
         # drawn for every try at once: what one line needs does not move the next one's dice
         places, own = rng.uniform(0.0, 1.0, (_TRIES, 2)), rng.integers(0, 2**31)
@@ -64,9 +65,10 @@ def render(wall, lines, seed):
 
 def _patch(text, font):
     """(an L picture of the text with room around it, float64 [2], the sides of its quad), which are centered on it."""
-    left, top, right, bottom = font.getbbox(text)
+    direction = direction_of(text)
+    left, top, right, bottom = font.getbbox(text, direction=direction)
     drawn = Image.new("L", (max(1, right - left) + 4, max(1, bottom - top) + 4), 0)
-    ImageDraw.Draw(drawn).text((2 - left, 2 - top), text, 255, font)
+    ImageDraw.Draw(drawn).text((2 - left, 2 - top), text, 255, font, direction=direction)
     # Pillow's box has the room that a font keeps free beside letters as well
     x0, y0, x1, y1 = drawn.getbbox() or (0, 0, 1, 1)
     ink = np.array([x1 - x0, y1 - y0])

@@ -21,7 +21,7 @@ _FORMS = (  # corners, or left, top, right and bottom; white space in each has o
     re.compile(rf"\s*({_N}(?:\s*,\s*{_N}){{3}})\s*,(.*)"),
     re.compile(rf'\s*({_N}(?:\s+{_N}){{3}})\s+(".*")'),
 )
-_SCRIPTS = re.compile(r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Symbols|Mixed|None)\s*,(.*)")  # of MLT
+SCRIPTS = re.compile(r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Symbols|Mixed|None)\s*,(.*)")  # of MLT
 _FLAGGED = re.compile(r'\s*\d\s*,\s*".*"\s*')  # a flag before the text: B. Shi et al., RCTW-17, 2017, 1708.09585
 
 
@@ -82,7 +82,7 @@ def icdar(text, where):
             left, top, right, bottom = numbers
             numbers = [left, top, right, top, right, bottom, left, bottom]
         found.append((match[2].strip(), np.array(numbers).reshape(4, 2)))
-    scripts = [_SCRIPTS.fullmatch(said) for said, _ in found]
+    scripts = [SCRIPTS.fullmatch(said) for said, _ in found]
     if found and all(scripts):
         found = [(script[2].strip(), quad) for script, (_, quad) in zip(scripts, found, strict=True)]
     return Stated(tuple(Place(_icdar_text(said), _clockwise(quad)) for said, quad in found))

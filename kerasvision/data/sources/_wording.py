@@ -8,16 +8,26 @@ from kerasvision.core.characters import characters_of, classes_of, normalized
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._lines import fonts_below, lacking
+from kerasvision.data.sources._shaping import check_shaping
 from kerasvision.data.text import read_text
+from kerasvision.edge.pages.line_direction import line_as_seen
 
 
 def words_of(texts, classes, what):
     """(words, alphabet): all words of files, of Python's own reference manual where there are none, that have no
-    character beyond `classes`; and these, or where they are empty the characters of all words.
+    character beyond `classes`; and these, or where they are empty the characters of all words. Raises KerasVisionError
+    of words that Pillow cannot draw here.
     """
     words = [normalized(word) for text in _read(texts, what) for word in text.split()]
-    alphabet = set(classes) or {name for word in words for name in classes_of(word + " ")}
-    return [word for word in words if set(classes_of(word)) <= alphabet], alphabet
+    alphabet = set(classes) or {name for word in words for name in (*classes_of(word + " "), *seen(word))}
+    kept = [word for word in words if {*classes_of(word), *seen(word)} <= alphabet]
+    check_shaping(kept, what)
+    return kept, alphabet
+
+
+def seen(text):
+    """The classes of a text's characters from left to right, as they stand in a picture: what a recognizer learns."""
+    return line_as_seen(classes_of(text))
 
 
 def _read(texts, what):
@@ -64,12 +74,18 @@ def line_of(words, length, rng, what):
     low, high = length
     for _ in range(1000):
         at, wanted = int(rng.integers(max(1, len(words)))), int(rng.integers(low, high + 1))
-        line = ""
-        for word in words[at : at + wanted]:
-            longer = f"{line} {word}".strip()
-            if len(characters_of(longer)) > wanted:
-                break
-            line = longer
+        line = line_from(words, at, wanted)
         if len(characters_of(line)) >= low:
             return line
     raise KerasVisionError(f"{what}: the texts have hardly a line of {low} to {high} characters; give more text")
+
+
+def line_from(words, at, most):
+    """As many words in a row, from words[at] on, as have `most` characters at most with the blanks between them."""
+    line = ""
+    for word in words[at : at + most]:
+        longer = f"{line} {word}".strip()
+        if len(characters_of(longer)) > most:
+            break
+        line = longer
+    return line

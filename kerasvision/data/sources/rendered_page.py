@@ -7,11 +7,13 @@ import numpy as np
 
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import sources
+from kerasvision.data.sources._files import named
 from kerasvision.data.sources._pages import Paper, render
 from kerasvision.data.sources._signs import drawn_split
 from kerasvision.data.sources._wording import fonts_for, fonts_of, parts, words_of
 from kerasvision.data.sources.base import Opened, Source
 from kerasvision.data.splits import NAMES
+from kerasvision.edge.pages.strips import runs_from_right_to_left
 
 _COLUMN_EM = 10  # ems of a page that a column and the room beside it take at least
 
@@ -38,7 +40,7 @@ class RenderedPage(Source):
     and a page number at the top or the bottom. It is read from the title down each column, the left one first; a page
     number comes first or last, as it stands.
 
-    texts, fonts: as in `sources/rendered_text`; all fonts are set from left to right, letter by letter. pages: of
+    texts, fonts: as in `sources/rendered_text`; all fonts are set from left to right. pages: of
     train, validation, test. unit: what a quad is around. columns: fewest and most. size: smallest and largest em of the
     text, in pixels. skew_deg: the largest turn of a page. contrast: least difference of ink and paper, in levels.
     blur, noise: largest standard deviation, in pixels and in levels. quality: lowest of a JPEG.
@@ -69,6 +71,11 @@ class RenderedPage(Source):
         what = "rendered_page"
         self._check(what)
         words, alphabet = words_of(self.texts, self.classes, what)
+        if back := [word for word in words if runs_from_right_to_left(word)]:
+            raise KerasVisionError(
+                f"{what}: sets words from left to right, and the texts have {len(back)} from right to left: "
+                f"{named(back)}; take them out, or render lines by rendered_text and scenes by rendered_scene"
+            )
         good, left = fonts_for(self.fonts, alphabet | set("0123456789"), what)
         splits = {}
         for number, (name, part) in enumerate(zip(NAMES, parts(words, self.pages), strict=True)):

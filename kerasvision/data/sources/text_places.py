@@ -115,7 +115,7 @@ class TextPlaces(Pictures):
                 "skip_bad_quads=True"
             )
         said = [f"quads: {line} was left out" for line in bad]
-        said += [f"unreadable texts: {name}, {count} marked {forms.UNREADABLE}" for name, count in lost.items()]
+        said += [f"illegible: {name}, {count} marked {forms.UNREADABLE}" for name, count in lost.items()]
         states = [(sized[entry.path], stated[entry.path].image_hw is not None) for entry in entries]
         return places, said + said_of(states, self.orientation)
 

@@ -32,13 +32,17 @@ def _compare(arch, reference, other):
     rows, columns = rows[paired], columns[paired]
     flip = len(rows) < max(len(ours[0]), len(theirs[0]))
     equal = same[rows, columns]
+    apart = 0.0
+    if arch.moves and "cells_xy" in reference and not equal.all():
+        apart = float((away[rows, columns] / np.ptp(reference["cells_xy"], axis=0).max())[~equal].max())
+        equal = np.full(len(rows), True)
     error = float(np.abs(ours[1][rows[equal]] - theirs[1][columns[equal]]).max(initial=0.0))
     changed = [
         (quad, score)
         for (quads, scores), held in ((ours, rows[equal]), (theirs, columns[equal]))
         for quad, score in zip(np.delete(quads, held, 0), np.delete(scores, held), strict=True)
     ]
-    return max([error, *(_explained(arch, reference, quad, score) for quad, score in changed)]), flip
+    return max([error, apart, *(_explained(arch, reference, quad, score) for quad, score in changed)]), flip
 
 
 def _explained(arch, reference, quad, score):

@@ -34,8 +34,7 @@ class TextDetection(ImageArchitecture):
     image_size: (h, w), multiples of the coarsest stride. stride: pixels that a side of a cell is. shrink: r; a quad is
     learned with its sides moved inwards by D = A (1 - r^2) / L, so that neighbors part. threshold: of a cell, from
     which it is text. score_threshold: of a quad. least_cells: of a component that counts. max_quads: S; of more the
-    largest components are kept. Each component becomes the rectangle of its moments (`ops.labeling.rectangles`), whose
-    sides are then moved outwards (`ops.quads.enlarging`).
+    largest components are kept, each of which becomes a quad (`quads_of`).
     """
 
     backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["efficientnet_lite"]())
@@ -55,6 +54,7 @@ class TextDetection(ImageArchitecture):
     label_keys: typing.ClassVar[tuple[str, ...]] = ("quads_xy",)
     main_metric: typing.ClassVar[str] = "f1"
     gives_places: typing.ClassVar[bool] = True
+    moves: typing.ClassVar[bool] = False  # whether corners are numbers of the graph, not of the cells that are text
     showing: typing.ClassVar[Showing] = QuadsShowing()
     after_training: typing.ClassVar[tuple[str, ...]] = ("threshold", "score_threshold", "least_cells", "max_quads")
 
@@ -125,16 +125,14 @@ class TextDetection(ImageArchitecture):
         return tf.reshape(tf.where(tf.reduce_any(shrunk, 0), 1.0, values), [*self.map_hw, 1])
 
     def decode(self, raw, geometry):
-        found = self.found(tf.sigmoid(raw["text"][..., 0]))
+        found = self.found(tf.sigmoid(raw["text"][..., 0]), raw)
         quads = geo.restore_points(found["quads_xy"], geometry)
         return found | {"quads_xy": tf.where(found["scores"][..., None, None] > 0.0, quads, 0.0)}
 
-    def found(self, probability):
-        """float32 [B, h, w] -> the prediction in graph pixels."""
+    def found(self, probability, raw=None):
+        """float32 [B, h, w], and what else the graph says -> the prediction in graph pixels."""
         counts, scores, member = self.counting(probability)
-        centers, along, sides = labeling.rectangles(member)
-        sides += 2.0 * quad_ops.enlarging(sides, self.shrink)[..., None]
-        quads = self.stride * quad_ops.from_rectangle(centers, along, sides)
+        quads = self.quads_of(member, probability, raw)
         free = tf.range(self.max_quads, 0, -1, dtype=tf.float32)
         order = tf.math.top_k(tf.where(counts, free, 0.0), self.max_quads).indices  # those that count, in their order
         count = tf.reduce_sum(tf.cast(counts, tf.int32), 1)
@@ -165,7 +163,9 @@ class TextDetection(ImageArchitecture):
         """error: by how much a probability of the reference must have moved for each quad of one that the other does
         not have (the least distance from `threshold` of a cell around it, of its score from `score_threshold`), and
         the largest difference of two scores of one quad. Of plain predictions, without what `judged` adds, 1 for a quad
-        without a partner. flip: a quad of either has no partner with an IoU of at least 0.5.
+        without a partner. Where corners are numbers of the graph (`moves`), partners differ by how far their corners
+        are apart, in parts of the image's longer side. flip: a quad of either has no partner with an IoU of 0.5 or
+        more.
         """
         return _agreement.compare(self, reference, other)
 
@@ -184,6 +184,12 @@ class TextDetection(ImageArchitecture):
         quads = geo.restore_points(tf.constant(prediction["quads_xy"], tf.float32), geometry).numpy()
         real = np.arange(self.max_quads)[None] < np.reshape(prediction["count"], (-1, 1))
         return prediction | {"quads_xy": np.where(real[..., None, None], quads, np.float32(0))}
+
+    @abc.abstractmethod
+    def quads_of(self, member, probability, raw):
+        """float32 [B, S, 4, 2], in graph pixels, clockwise from the corner where the longer side begins that goes to
+        the right. member: [B, S, h, w], the cells of each component, 0 or 1. probability: [B, h, w].
+        """
 
     @abc.abstractmethod
     def build(self):

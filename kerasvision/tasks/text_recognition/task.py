@@ -13,6 +13,7 @@ from kerasvision.core.component import since
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.line import LineShowing
+from kerasvision.edge.pages.line_direction import line_as_read
 from kerasvision.losses.ctc import ctc
 from kerasvision.metrics.reading import Reading
 from kerasvision.ops import boxes as box_ops
@@ -62,7 +63,7 @@ class TextRecognition(BoxAnswers, ImageModel):
     """Abstract. Raw is `{"logits": [B, T, K + 1]}`, blank last, a frame for each `STRIDE` pixels of width.
 
     The classes are the characters of the alphabet, each one that a person sees (`core/characters.py`). Predictions:
-    `labels` int32 [B, T], the classes in reading order, -1 beyond `count` [B]; `scores` float32 [B, T] of each;
+    `labels` int32 [B, T], the classes from left to right, -1 beyond `count` [B]; `scores` float32 [B, T] of each;
     `boxes_xyxy` float32 [B, T, 4], the frames that say a character, in pixels of the original image; and `path_score`
     float32 [B], the probability of the likeliest path, which is at most the text's own.
 
@@ -242,7 +243,7 @@ class TextRecognition(BoxAnswers, ImageModel):
             {"text": text_of([classes[k]]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
             for k, s, box in rows
         ]
-        text = "".join(row["text"] for row in characters)
+        text = text_of(line_as_read([classes[k] for k in prediction["labels"][:count]]))
         return {"text": text, "score": round(float(prediction["path_score"]), 6), "characters": characters}
 
     @abc.abstractmethod

@@ -75,7 +75,7 @@ def test_icdar_has_corners_or_boxes_and_commas_in_texts(tmp_path):
     assert held["e"][0] == ["a", "b"], "a script before each text is no part of it"
     assert held["f"] == (["back"], [[[1, 8], [2, 3], [12, 4], [11, 9]]])
     said = source.open().dropped
-    assert "unreadable texts: a.png, 1 marked ###" in said
+    assert "illegible: a.png, 1 marked ###" in said
     assert found(opened(root, keep_unreadable=True))["a"] == (["one, two", ""], [corners, corners])
 
 
