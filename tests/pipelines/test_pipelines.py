@@ -76,6 +76,7 @@ RECIPES = {
     "segment_stamps_unet.py": ("recipe", "qat"),
     "segment_volume_unet3d.py": ("recipe",),
     "segment_volume_vnet.py": ("recipe",),
+    "tiny_present.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 STUDIES = {  # file -> {folder of a run that must be there before: its recipe}
