@@ -34,6 +34,7 @@ PREPARATIONS = {
     "prepare_sounds.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
+    "prepare_word_vectors.py",
     "seed_fashion_mnist.py",
     "track_moving.py",
 }  # commands, not recipes
