@@ -13,6 +13,7 @@ import numpy as np
 
 SIDE, CHANNELS = 32, 256  # of the convolution: 67 million multiplications and additions
 SETS = (2**18, 2**22, 2**26)  # bytes that a copy reads and writes
+CONV_2D, TYPES = 3, {"float32": 0, "int32": 2, "int8": 9}  # numbers of `schema.fbs`
 TURNS = 20
 LEAST_S = 1e-3  # of a turn of copies: shorter ones are repeated within it
 
@@ -79,44 +80,61 @@ def _copies(pair, repeats):
 
 def kernel(dtype, side=SIDE, channels=CHANNELS):
     """The bytes of a .tflite of one 1 x 1 convolution: [1, side, side, channels] of float32 or int8 -> the same, with
-    weights drawn with seed 0, whole numbers; of int8 all scales are 1 / 8 and all zeros 0.
+    weights drawn with seed 0, whole numbers; of int8 all scales are 1 / 8 and all zeros 0. Tables and the numbers of
+    their fields are those of TensorFlow Lite's `schema.fbs`, version 3.
     """
     import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
 
     weights = np.random.default_rng(0).integers(-8, 8, (channels, 1, 1, channels)).astype(dtype)
     bias = np.zeros(channels, np.float32 if dtype == "float32" else np.int32)
-    shape = (1, side, side, channels)
-    rows = [("x", shape, dtype, None), ("weights", weights.shape, dtype, weights)]
-    rows += [("bias", bias.shape, bias.dtype.name, bias), ("y", shape, dtype, None)]
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.subgraphs, model.buffers = 3, [graph], [schema.BufferT()]
-    graph.tensors = [_tensor(schema, model, *row) for row in rows]
-    graph.inputs, graph.outputs = [0], [3]
-    code, operator, options = schema.OperatorCodeT(), schema.OperatorT(), schema.Conv2DOptionsT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
-    code.version = 3  # from which on it takes int8
-    options.padding = schema.Padding.VALID
-    options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
-    operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0, 1, 2], [3]
-    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.Conv2DOptions, options
-    model.operatorCodes, graph.operators = [code], [operator]
+    pixels = np.zeros((1, side, side, channels), dtype)
+    rows = [("x", pixels), ("weights", weights), ("bias", bias), ("y", pixels)]
     builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
+    empty = _table(builder)
+    buffers = [empty, *(_buffer(builder, v) if name in ("weights", "bias") else _table(builder) for name, v in rows)]
+    tensors = [_tensor(builder, name, v, number, dtype) for number, (name, v) in enumerate(rows, 1)]
+    options = _table(builder, (0, "Int8", 1), *((n, "Int32", 1) for n in (1, 2, 4, 5)))  # no padding, no stride
+    ends = [builder.CreateNumpyVector(np.array(held, np.int32)) for held in ([0, 1, 2], [3], [0])]
+    operator = _table(builder, (1, "Offset", ends[0]), (2, "Offset", ends[1]), (3, "Uint8", 1), (4, "Offset", options))
+    lists = [_vector(builder, held) for held in (tensors, [operator])]
+    graph = _table(builder, *((n, "Offset", held) for n, held in enumerate((lists[0], ends[2], ends[1], lists[1]))))
+    code = _table(builder, (0, "Int8", CONV_2D), (2, "Int32", 3), (3, "Int32", CONV_2D))  # of the version with int8
+    whole = [_vector(builder, held) for held in ([code], [graph], buffers)]
+    fields = zip((1, 2, 4), whole, strict=True)
+    builder.Finish(_table(builder, (0, "Uint32", 3), *((n, "Offset", held) for n, held in fields)), b"TFL3")
     return bytes(builder.Output())
 
 
-def _tensor(schema, model, name, shape, dtype, constant):
-    held, buffer = schema.TensorT(), schema.BufferT()
-    held.name, held.shape, held.type = name, list(shape), getattr(schema.TensorType, dtype.upper())
-    held.buffer = len(model.buffers)
-    if constant is not None:
-        buffer.data = np.frombuffer(constant.tobytes(), np.uint8)
+def _table(builder, *fields):
+    """A table of fields (number, type, value)."""
+    builder.StartObject(1 + max((number for number, _, _ in fields), default=0))
+    for number, kind, value in fields:
+        if kind == "Offset":
+            builder.PrependUOffsetTRelativeSlot(number, value, 0)
+        else:
+            getattr(builder, f"Prepend{kind}Slot")(number, value, 0)
+    return builder.EndObject()
+
+
+def _vector(builder, offsets):
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _buffer(builder, values):
+    return _table(builder, (0, "Offset", builder.CreateNumpyVector(np.frombuffer(values.tobytes(), np.uint8))))
+
+
+def _tensor(builder, name, values, buffer, dtype):
+    shape = builder.CreateNumpyVector(np.array(values.shape, np.int32))
+    fields = [(0, "Offset", shape), (1, "Int8", TYPES[values.dtype.name]), (2, "Uint32", buffer)]
+    fields.append((3, "Offset", builder.CreateString(name)))
     if dtype != "float32":
-        grid = schema.QuantizationParametersT()
-        count = shape[0] if name in ("weights", "bias") else 1
+        count = len(values) if name in ("weights", "bias") else 1
         scale = 1 / 64 if name == "bias" else 1 / 8  # that of the pixels times that of the weights
-        grid.scale, grid.zeroPoint, grid.quantizedDimension = [scale] * count, [0] * count, 0
-        held.quantization = grid
-    model.buffers.append(buffer)
-    return held
+        scales = builder.CreateNumpyVector(np.full(count, scale, np.float32))
+        zeros = builder.CreateNumpyVector(np.zeros(count, np.int64))
+        fields.append((4, "Offset", _table(builder, (2, "Offset", scales), (3, "Offset", zeros))))
+    return _table(builder, *fields)
