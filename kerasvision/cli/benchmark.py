@@ -32,7 +32,10 @@ def run(args):
             f"{args.compare} is of another processor ({_named(before['processor'])}) than this one ({_named(about)}); "
             "their milliseconds cannot be compared"
         )
-    report = {"processor": about, "repetitions": args.repetitions, "rows": _rows(args)}
+    _check(args)
+    roofs = {threads: _roof(threads) for threads in dict.fromkeys(args.threads)}
+    rows = [row | _placed(row, roofs[row["threads"]]) for row in _rows(args)]
+    report = {"processor": about, "roofline": list(roofs.values()), "repetitions": args.repetitions, "rows": rows}
     if args.save:
         write_text(pathlib.Path(args.save), json.dumps(report, indent=2) + "\n")
     if args.json:
@@ -42,14 +45,32 @@ def run(args):
     return 0
 
 
+def _check(args):
+    if args.repetitions < 2 or min(args.threads) < 1:
+        raise UsageError("--repetitions takes 2 and above, --threads 1 and above")
+    for path in map(pathlib.Path, args.artifacts):
+        if path.suffix not in (".tflite", ".onnx") or not path.is_file():
+            raise UsageError(f"{path}: name .tflite and .onnx files that there are")
+
+
+def _roof(threads):
+    from kerasvision.edge.roofline import measured
+
+    return measured(threads)
+
+
+def _placed(row, roof):
+    from kerasvision.export.roofline import placed  # after the clock: it imports TensorFlow, whose threads would run
+
+    return placed(row["path"], row["median_ms"], roof)
+
+
 def _rows(args):
     from kerasvision.edge import EdgeError
     from kerasvision.edge.bench import drawn_feed, timed
     from kerasvision.edge.errors import EdgeUsageError
     from kerasvision.edge.runtimes import open_runtime
 
-    if args.repetitions < 2 or min(args.threads) < 1:
-        raise UsageError("--repetitions takes 2 and above, --threads 1 and above")
     subjects = []
     try:
         for path in args.artifacts:
@@ -81,9 +102,22 @@ def _print(report, before):
     from rich.table import Table
 
     from kerasvision.core.escaping import cells
+    from kerasvision.edge.roofline import in_words
 
     table = Table(title=_named(report["processor"]), title_justify="left")
-    names = ["file", "threads", "median ms", "95 % interval", "p95 ms", "least ms", "processor ms", "bytes", "runs on"]
+    names = [
+        "file",
+        "threads",
+        "median ms",
+        "95 % interval",
+        "p95 ms",
+        "least ms",
+        "processor ms",
+        "bytes",
+        "GMAC/s",
+        "of roof",
+    ]
+    names.append("runs on")
     for name in [*names, "before ms"] if before else names:
         table.add_column(name, justify="left" if name in ("file", "runs on") else "right")
     known = {(row["path"], row["threads"]): row["median_ms"] for row in before["rows"]} if before else {}
@@ -93,5 +127,10 @@ def _print(report, before):
         shown = [figure if isinstance(figure, str) else f"{figure:.3f}" for figure in figures]
         earlier = known.get((row["path"], row["threads"]))
         more = ["" if earlier is None else f"{earlier:.3f}"] if before else []
-        table.add_row(*cells(row["path"], str(row["threads"]), *shown, f"{row['bytes']:,}", row["delegate"], *more))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140).print(table)
+        place = [f"{row['macs_per_s'] / 1e9:.3g}", f"{row['of_roof']:.2f}"] if "of_roof" in row else ["", ""]
+        held = [row["path"], str(row["threads"]), *shown, f"{row['bytes']:,}", *place, row["delegate"], *more]
+        table.add_row(*cells(*held))
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for roof in report["roofline"]:
+        console.print(in_words(roof), highlight=False)

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 WARM_UP = 3
+ANY_SIDE = 512  # pixels, of a picture for a file that takes any size
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 
 
@@ -61,10 +62,15 @@ def _timing(subject, clock, work):
 
 
 def drawn_feed(inputs):
-    """{input: array [1, ...]} of numbers drawn with seed 0, of a file's own types and shapes."""
+    """{input: array [1, ...]} of numbers drawn with seed 0, of a file's own types and shapes; where it takes a side of
+    any length, of `ANY_SIDE`.
+    """
     rng, feed = np.random.default_rng(0), {}
     for key, row in inputs.items():
-        shape, dtype = [side or 1 for side in row["shape"]], np.dtype(row["dtype"])
+        shape, dtype = (
+            [side or (ANY_SIDE if axis else 1) for axis, side in enumerate(row["shape"])],
+            np.dtype(row["dtype"]),
+        )
         limits = (0, 256) if dtype == np.uint8 else (0, 2)
         drawn = rng.random(shape) * 255 if dtype.kind == "f" else rng.integers(*limits, shape)
         feed[key] = drawn.astype(dtype)

@@ -69,7 +69,9 @@ def file(arch, signature):
 def _kind(arch, signature):
     """(takes, {output: unit}, restore). A file is known by its own signature, whoever wrote it."""
     sent = {k: spec.shape.as_list() for k, spec in arch.serving_specs().items()}
-    if {k: row["shape"] for k, row in signature["inputs"].items()} == sent:
+    taken = {k: row["shape"] for k, row in signature["inputs"].items()}
+    alone = {k: [1, *sides[1:]] for k, sides in sent.items()}
+    if taken == sent or (taken == alone and any(None in sides for sides in alone.values())):
         return "original", {k: g.unit for k, g in arch.outputs.items()}, {"rule": "none"}
     restore = arch.restoring()
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):

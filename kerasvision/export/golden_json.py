@@ -33,7 +33,7 @@ def write_golden_json(folder, contract, exporters, artifacts, runners, job):
     held = [
         (exporter, artifact, runner, rows[artifact.kind, artifact.sha256])
         for exporter, artifact, runner in zip(exporters, artifacts, runners, strict=True)
-        if artifact.path.parent == folder and artifact.path.suffix in (".tflite", ".onnx")
+        if artifact.path.parent == folder and artifact.path.suffix in (".tflite", ".onnx") and runner.takes_prepared
     ]
     if not held:
         return

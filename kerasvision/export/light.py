@@ -92,7 +92,7 @@ def light_model(path):
         return None
     arch, rules = _architecture(client), client.contract["preprocess"]
     plain = rules.get("kind") == "image" and not {"windows", "mirrored_axes", "present"} & set(rules)
-    if arch is None or not plain or client.row["takes"] != "prepared" or "heat" in client.row["outputs"]:
+    if arch is None or not plain or "heat" in client.row["outputs"]:
         return None
     return LightModel(arch, client)
 

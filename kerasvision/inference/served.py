@@ -139,6 +139,18 @@ class Served(tf.Module):
 
         return tf.function(serve, input_signature=[self.encoded_specs()], autograph=False)
 
+    def whole(self, specs, geometry):
+        """A tf.function: serving inputs as `specs` say -> prediction, for runtimes that lack operators of the
+        architecture's own `geometry`; another function that gives the same stands in for it.
+        """
+
+        def predict(inputs):
+            with tf.name_scope("kv_geometry"):
+                prepared, places = geometry(inputs)
+            return self.predict_prepared(prepared, places)
+
+        return tf.function(predict, input_signature=[specs], autograph=False)
+
     def fixed(self, batch=1, image_dtype=None, decode=None, inner=None):
         """A tf.function: prepared inputs of the graph's own size -> prediction in pixels of the graph, for runtimes
         that take no other size.

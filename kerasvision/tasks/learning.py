@@ -64,7 +64,9 @@ class Learning(Component):
         """
 
     def load_pretrained(self, graph):
-        """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded."""
+        """Before training: pretrained weights into the fresh graph. Not called when a run's own weights are loaded.
+        Returns a line about what was found in them, or None.
+        """
 
     def fill(self, graph, batches):
         """Before the first step: put what follows from the training split into the graph; gives this architecture with

@@ -15,6 +15,7 @@ from kerasvision.ops.internals import called_with
 from kerasvision.tasks._wide import Wide
 from kerasvision.tasks.answering import Answering
 from kerasvision.tasks.base import PREPROCESS, Architecture, Input, Resource
+from kerasvision.text_encoders import word_vectors
 from kerasvision.text_encoders.base import Rules, TextEncoder
 
 READ_AT_ONCE = 512  # texts of the training split
@@ -29,6 +30,8 @@ class TextModel(Architecture):
     encoder: makes a vector of the ids; None leaves the wide part alone. wide: a linear model over hashed TF-IDF beside
     it (`tasks/_wide.py`), or None. vocabulary: the words that the encoder looks up, if it does; () takes the
     vocabulary_size most frequent ones of the training split, of those that stand there min_count times.
+    vectors: a file of pretrained vectors of words (`text_encoders/word_vectors.py`) that training begins with, and goes
+    on to train; "": drawn ones.
     """
 
     length: int = 256
@@ -38,6 +41,7 @@ class TextModel(Architecture):
     vocabulary_size: int = 10_000
     min_count: int = 2
     vocabulary: tuple[str, ...] = ()
+    vectors: str = ""
 
     def __post_init__(self):
         super().__post_init__()
@@ -176,6 +180,9 @@ class TextModel(Architecture):
         deep = called_with(made)[0] if self.wide else made
         (vector,) = called_with(deep)
         return vector
+
+    def load_pretrained(self, graph):
+        return word_vectors.put(graph, self.vocabulary, self.vectors) if self.vectors else None
 
     def targets(self):
         return Answering.targets(self)

@@ -72,7 +72,8 @@ def _fit_phases(session):
     """(the session, with what the architecture has become; graph; figures of the phases)."""
     with session.strategy.scope():
         graph = session.arch.build()
-        session.arch.load_pretrained(graph)
+        if line := session.arch.load_pretrained(graph):
+            session.say(line)
     phases = session.recipe.phases()
     contest = Contest(phases, session.metric, session.direction, session.say)
     for number, phase in enumerate(phases, start=1):

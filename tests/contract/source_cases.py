@@ -180,9 +180,8 @@ def _tfds(root):
     ]
 
 
-def _semantic(root):
-    source = create("sources/coco", path=_objects(root))
-    return [Drawn(create("sources/semantic", of=source), {"": 15}, 1 + len(CLASSES))]
+def _of_objects(name, classes):
+    return lambda root: [Drawn(create(name, of=create("sources/coco", path=_objects(root))), {"": 15}, classes)]
 
 
 def _incomplete(root):
@@ -271,7 +270,8 @@ DRAWERS = {
     "sounds": audio_cases.drawn,
     "digits": lambda root: [Drawn(create("sources/digits"), {"": DIGITS}, 10)],
     "tfds": _tfds,
-    "semantic": _semantic,
+    "semantic": _of_objects("sources/semantic", 1 + len(CLASSES)),
+    "contains": _of_objects("sources/contains", 2),
     "incomplete": _incomplete,
     # Cui et al.'s n * ratio ** (-i / (K - 1)): 8, 4 and 2 of 8 each
     "long_tail": _of_folders("long_tail", {"train": 14, "test": 6}, {"ratio": 4.0}),

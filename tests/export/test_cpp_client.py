@@ -1,13 +1,16 @@
 """The C++ client, built here: the same lines as the Python client's, and one line for what is wrong."""
 
+import json
 import pathlib
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kerasvision.edge.main import main as edge
-from tests.export.wrong_packages import WRONG, misjudge
+from tests.export.wrong_packages import WRONG, misjudge, told_as_labels
 
 SOURCE = pathlib.Path(__file__).parents[2] / "tflite" / "cpp"
 LIBRARY = pathlib.Path(__import__("ai_edge_litert").__file__).parent / "libLiteRt.so"
@@ -94,3 +97,71 @@ def test_frames_that_cannot_be_read_are_one_line(program, tmp_path):
     ):
         code, lines, said = asked(program, "track", "none.tflite", word)
         assert code == 1 and not lines and len(said) == 1 and line in said[0]
+
+
+def drawn(place, count=5):
+    """Paths of PPMs of one odd size, and of the same as PNGs, which the Python client reads."""
+    for n in range(count):
+        picture = Image.fromarray(np.random.default_rng(n).integers(0, 256, (37, 23, 3), np.uint8))
+        for kind in ("ppm", "png"):
+            picture.save(place / f"{n}.{kind}")
+    return [[str(place / f"{n}.{kind}") for n in range(count)] for kind in ("ppm", "png")]
+
+
+def answers(lines):
+    """Predictions, or errors, of JSON lines."""
+    return [{k: v for k, v in json.loads(line).items() if k != "input"} for line in lines]
+
+
+def rows(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def piped(program, content, *words):
+    done = subprocess.run([program, "--litert", LIBRARY, "frames", *words], input=content, capture_output=True)
+    said = [line for line in done.stderr.decode().splitlines() if not line.startswith(("INFO", "VERBOSE", "WARNING"))]
+    return done.returncode, rows(done.stdout.decode()), said
+
+
+def test_pictures_and_frames_are_told_as_by_the_python_client(program, folder, tmp_path, capsys):
+    (paths, pngs), file = drawn(tmp_path), folder / "model.tflite"
+    (tmp_path / "none.ppm").write_bytes(b"none")
+    assert edge(["predict", str(file), *pngs]) == 0
+    theirs = answers(capsys.readouterr().out.splitlines())
+    code, lines, _ = asked(program, "predict", file, *paths, tmp_path / "none.ppm")
+    mine = answers(lines)
+    assert code == 1 and mine[:-1] == theirs and "cannot be decoded" in mine[-1]["error"]
+    stream = b"".join(pathlib.Path(path).read_bytes() for path in paths)
+    code, found, said = piped(program, stream, file, "--rate", "10", "--every", "2")
+    assert code == 0 and said[-1] == "3 frames, 2 skipped"
+    assert [(row["frame"], row["time"]) for row in found] == [(0, 0.0), (2, 0.2), (4, 0.4)]
+    assert [{"prediction": row["prediction"]} for row in found] == theirs[::2]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "the stream holds no frame"),
+        (b"YUV4MPEG2 W4 H4 F25:1\n", "frame 0 of the stream is no PPM: it does not begin as one"),
+        (b"P6 4 4 255\n123", "frame 0 of the stream is no PPM: it is cut off"),
+        (b"P6 4 4 65535\n" + bytes(96), "it has no sides, or not 8 bits"),
+        (b"P6 # note\n1 1 255\nabcP6 2 1 255\nabcdef", "frame 1 has 2 x 1 pixels after frames of 1 x 1"),
+    ],
+)
+def test_a_stream_that_is_none_is_one_line(program, folder, content, line):
+    code, found, said = piped(program, content, folder / "model.tflite")
+    assert code == 1 and line in said[-1] and len(found) <= 1
+
+
+@pytest.mark.parametrize("how", [{"top_k": 3}, {"thresholds": [0.02] * 10}])
+def test_labels_are_told_as_by_the_python_client(program, folder, how, tmp_path, capsys):
+    told_as_labels(folder, how)
+    (photo,), (png,) = drawn(tmp_path, 1)
+    code, lines, _ = asked(program, "predict", folder / "model.tflite", photo)
+    assert edge(["predict", str(folder / "model.tflite"), png]) == code == 0
+    assert answers(lines) == answers([capsys.readouterr().out])
+
+
+@pytest.mark.parametrize("words", [["--every", "0"], ["--every", "1.5"], ["--rate", "0"], ["--rate"], ["more"]])
+def test_words_that_are_no_usage(program, folder, words):
+    assert piped(program, b"", folder / "model.tflite", *words)[0] == 2

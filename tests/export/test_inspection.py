@@ -230,8 +230,13 @@ def test_benchmark_times_files_and_refuses_another_processor(kept, tmp_path, cap
     report = json.loads(capsys.readouterr().out)
     assert [(row["path"], row["threads"]) for row in report["rows"]] == [(f, n) for f in files for n in (1, 2)]
     assert report["processor"]["cores"] >= 1 and all(row["median_ms"] > 0 for row in report["rows"])
+    assert [roof["threads"] for roof in report["roofline"]] == [1, 2]
+    for row in report["rows"]:
+        assert row["macs"] == inspect(row["path"])["macs"] > 0 and row["of_roof"] > 0
+        assert row["macs_per_s"] == pytest.approx(1000 * row["macs"] / row["median_ms"])
     assert main([*words, "--compare", str(kept_file)]) == 0
-    assert "before ms" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "before ms" in said and "of roof" in said and "2 threads: " in said
     report["processor"]["name"] = "another"
     kept_file.write_text(json.dumps(report))
     assert main([*words, "--compare", str(kept_file)]) == 2

@@ -5,6 +5,7 @@ Needs Kotlin's compiler (`kotlinc` on the path, or KERASVISION_KOTLINC: that of 
 22 or newer (JAVA_HOME, or `java` on the path); Android's `aapt2` and its framework's resources where they are.
 """
 
+import json
 import pathlib
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from kerasvision.edge.main import main as edge
 from tests.edge import kotlin
 from tests.edge.kotlin import asked, needs_kotlin
-from tests.export.wrong_packages import WRONG, misjudge
+from tests.export.wrong_packages import WRONG, misjudge, told_as_labels
 
 STUBS = pathlib.Path(__file__).parents[1] / "edge" / "android_stubs"
 RESOURCES = pathlib.Path("/usr/share/android-framework-res/framework-res.apk")
@@ -39,6 +40,17 @@ def test_its_lines_are_those_of_the_python_client(program, folder, capsys):
     code, lines, said = asked(program, "verify", folder)
     assert edge(["verify", str(folder)]) == code == 0 and not said
     assert lines == capsys.readouterr().out.splitlines() and len(lines) == 5
+
+
+@needs_kotlin
+@pytest.mark.parametrize("how", [{"top_k": 3}, {"thresholds": [0.02] * 10}])
+def test_labels_are_told_as_by_the_python_client(program, folder, how, capsys):
+    photo = told_as_labels(folder, how)
+    code, lines, said = asked(program, "predict", folder / "model.tflite", photo)
+    assert edge(["predict", str(folder / "model.tflite"), str(photo)]) == code == 0 and not said
+    mine, theirs = json.loads(lines[0])["prediction"], json.loads(capsys.readouterr().out)["prediction"]
+    assert [row["index"] for row in mine["labels"]] == [row["index"] for row in theirs["labels"]]
+    assert 0 < len(mine["labels"]) < 10
 
 
 @needs_kotlin

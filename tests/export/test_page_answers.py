@@ -63,6 +63,25 @@ def test_masks_are_pasted_as_by_numpy():
     assert np.array_equal(mine, paste(masks, boxes, (33, 44))) and 0 < np.mean(mine) < 1
 
 
+LABELS = [
+    ({"thresholds": [0.5, 0.25, 0.9, 0.1, 0.7]}, [1, 1, 0, 1, 0]),
+    ({"thresholds": [1.0] * 5}, [0] * 5),
+    ({"top_k": 3}, [1, 1, 0, 0, 1]),
+]
+
+
+@pytest.mark.parametrize(("how", "wanted"), LABELS)
+def test_labels_are_those_that_numpy_finds(how, wanted):
+    """0.1 as a double is above its float32, which reaches it; of two equal ones the first is likelier."""
+    scores = np.float32([0.5, 0.8, 0.5, 0.1, 0.7 - 1e-6])
+    row = {"restore": {"rule": "labels", "probabilities": "p", **how}}
+    (mine,) = called(("restoring.js", "restore", row, {"p": tensor(scores)}, GEOMETRY))
+    theirs = restore(row, {"p": scores}, {})
+    assert mine["present"]["values"].tolist() == theirs["present"].tolist() == wanted
+    (rows,) = called(("describing.js", "describe", mine, list("abcde")))
+    assert rows == describe(theirs, list("abcde"))
+
+
 @pytest.mark.parametrize("enlarge", ["bilinear", "none"])
 def test_class_maps_come_back_as_by_numpy(enlarge):
     sides = (24, 40) if enlarge == "bilinear" else (70, 90)

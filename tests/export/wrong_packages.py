@@ -1,5 +1,6 @@
 """What may be wrong with an exported folder, and what a client in another language says of it."""
 
+import base64
 import json
 
 
@@ -10,6 +11,20 @@ def misjudge(folder):
     row["tolerance"] = dict.fromkeys(row["tolerance"], 0)
     row["answers"][0], row["answers"][1] = row["answers"][1], row["answers"][0]
     (folder / "golden.json").write_text(json.dumps(golden))
+
+
+def told_as_labels(folder, how):
+    """Let contract.json have the scores of its model.tflite decided as several labels: `top_k` or `thresholds`. Returns
+    the path of a photograph of golden.json.
+    """
+    contract = json.loads((folder / "contract.json").read_text())
+    row = next(row for row in contract["artifacts"] if row["path"] == "model.tflite")
+    row["restore"] = {"rule": "labels", "probabilities": "probabilities", **how}
+    contract.pop("sum")
+    (folder / "contract.json").write_text(json.dumps(contract))
+    example = json.loads((folder / "golden.json").read_text())["examples"][0]
+    (folder / "photo.png").write_bytes(base64.b64decode(example["encoded"]))
+    return folder / "photo.png"
 
 
 # what -> (a function that spoils the folder, a part of the line)

@@ -22,6 +22,8 @@ def drawn(source, tmp_path):
     kind = source.registered_name.removeprefix("sources/")
     if kind in ("semantic", "incomplete"):
         return dataclasses.replace(source, of=drawn(source.of, tmp_path))
+    if kind == "contains":
+        return dataclasses.replace(source, of=drawn(source.of, tmp_path), objects=("disk",))
     if kind == "cut_paste":
         return _drawn_scenes(source, tmp_path)
     if kind == "coco":

@@ -35,6 +35,7 @@ PREPARATIONS = {
     "prepare_sounds.py",
     "prepare_stamps.py",
     "prepare_volumes.py",
+    "prepare_word_vectors.py",
     "seed_fashion_mnist.py",
     "track_moving.py",
 }  # commands, not recipes
@@ -77,6 +78,7 @@ RECIPES = {
     "segment_stamps_unet.py": ("recipe", "qat"),
     "segment_volume_unet3d.py": ("recipe",),
     "segment_volume_vnet.py": ("recipe",),
+    "tiny_present.py": ("recipe",),
     "transfer_stamps.py": ("recipe", "frozen", "scratch"),
 }
 STUDIES = {  # file -> {folder of a run that must be there before: its recipe}

@@ -172,9 +172,10 @@ class JsonReader {
   }
 };
 
-inline std::string read_file(const std::string& path) {
+// remedy: what is said behind it where it cannot be read.
+inline std::string read_file(const std::string& path, const std::string& remedy = "; export the model again") {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw EdgeError(path + " cannot be read; export the model again");
+  if (!file) throw EdgeError(path + " cannot be read" + remedy);
   std::ostringstream held;
   held << file.rdbuf();
   return held.str();

@@ -1,13 +1,15 @@
 // kerasvision-edge verify FOLDER: does this device prepare real examples as training did, and does each file answer here
-// as where it was exported? kerasvision-edge track FILE FRAMES: objects of a video, by the tracker that a file has inside.
-// The lines are those of the Python client. 0: all pass, 1: one fails, 2: wrong usage.
+// as where it was exported? predict FILE IMAGES: a JSON line an image. frames FILE: a JSON line a frame of a video that
+// comes through a pipe. track FILE FRAMES: objects of a video, by the tracker that a file has inside. The lines are those
+// of the Python client and of `kerasvision predict VIDEO --json`. 0: all pass, 1: one fails, 2: wrong usage.
 
 #include <sys/stat.h>
 
 #include <iostream>
 
+#include "client.h"
 #include "following.h"
-#include "golden.h"
+#include "streaming.h"
 
 namespace {
 
@@ -112,26 +114,78 @@ int verify(const std::string& folder, const std::string& library) {
 
 int track(const std::string& path, const std::vector<std::string>& words, double rate, const std::string& library) {
   std::vector<std::string> frames = frames_of(words);
-  size_t slash = path.rfind('/');
-  std::string place = (slash == std::string::npos ? "." : path.substr(0, slash)) + "/contract.json", sum = sha256(read_file(path));
-  Json contract = read_json(place);
-  if (contract["preprocess"]["version"].number != 1)
-    throw EdgeError(place + " has another version of preprocess, and this client knows 1");
-  for (const Json& row : contract["artifacts"].items) {
-    if (row["sha256"].text != sum) continue;
-    Functions litert = open_library(library_path(library));
-    Following following(litert, path, row, contract["preprocess"]);
-    int number = 0;
-    for (const std::string& name : frames) {
-      std::cout << following.lines(name, number, number / rate) << std::flush;
-      ++number;
-    }
-    if (following.left_out())
-      std::cerr << following.left_out() << " times an object had no slot; the surest have them\n";
-    return 0;
+  Described file = described(path);
+  Functions litert = open_library(library_path(library));
+  Following following(litert, path, *file.row, file.contract["preprocess"]);
+  int number = 0;
+  for (const std::string& name : frames) {
+    std::cout << following.lines(name, number, number / rate) << std::flush;
+    ++number;
   }
-  throw EdgeError(path + " is none of the files of its contract.json (sha256 " + sum.substr(0, 12) +
-                  "...); export the model again");
+  if (following.left_out()) std::cerr << following.left_out() << " times an object had no slot; the surest have them\n";
+  return 0;
+}
+
+int predict(const std::string& path, const std::vector<std::string>& words, const std::string& library) {
+  std::vector<std::string> images = frames_of(words);
+  Described file = described(path);
+  Functions litert = open_library(library_path(library));
+  Client client(litert, file);
+  int failed = 0;
+  for (const std::string& name : images) {
+    std::string held;
+    try {
+      held = "\"prediction\": " + client.answer(read_file(name, ""));
+    } catch (const EdgeError& error) {
+      failed = 1;
+      held = "\"error\": " + quoted(error.what());
+    }
+    std::cout << "{\"input\": " << quoted(name) << ", " << held << "}" << std::endl;
+  }
+  return failed;
+}
+
+int frames(const std::string& path, double rate, int every, const std::string& library) {
+  Described file = described(path);
+  Functions litert = open_library(library_path(library));
+  Client client(litert, file);
+  Frames stream(stdin);
+  Picture frame;
+  long number = 0, answered = 0;
+  for (; stream.next(frame); ++number) {
+    if (number % every) continue;
+    std::cout << "{\"frame\": " << number << ", \"time\": " << in_digits(number / rate)
+              << ", \"prediction\": " << client.answer(frame) << "}" << std::endl;
+    ++answered;
+  }
+  if (!number) throw EdgeError("the stream holds no frame; write frames by ffmpeg -i VIDEO -f image2pipe -c:v ppm -");
+  std::cerr << answered << " frames, " << number - answered << " skipped\n";
+  return 0;
+}
+
+// The number behind a flag, which is taken out of the words; the default where it is not there, below 0 where it is none.
+double taken(std::vector<std::string>& words, const std::string& flag, double standard) {
+  auto found = std::find(words.begin(), words.end(), flag);
+  if (found == words.end()) return standard;
+  if (found + 1 == words.end()) return -1;
+  char* end = nullptr;
+  double value = std::strtod((found + 1)->c_str(), &end);
+  bool is_number = !(found + 1)->empty() && *end == 0 && std::isfinite(value);
+  words.erase(found, found + 2);
+  return is_number ? value : -1;
+}
+
+// What the words ask for; 2: they are no usage.
+int asked(std::vector<std::string> words, const std::string& library) {
+  std::string verb = words.empty() ? "" : words[0];
+  bool moves = verb == "track" || verb == "frames";
+  double rate = moves ? taken(words, "--rate", 30) : 30, every = verb == "frames" ? taken(words, "--every", 1) : 1;
+  if (!(rate > 0 && every >= 1 && every <= 1e6 && every == std::floor(every))) return 2;
+  if (verb == "verify" && words.size() == 2) return verify(words[1], library);
+  if (verb == "track" && words.size() > 2) return track(words[1], {words.begin() + 2, words.end()}, rate, library);
+  if (verb == "predict" && words.size() > 2) return predict(words[1], {words.begin() + 2, words.end()}, library);
+  if (verb == "frames" && words.size() == 2) return frames(words[1], rate, static_cast<int>(every), library);
+  return 2;
 }
 
 }  // namespace
@@ -143,26 +197,18 @@ int main(int count, char** words) {
     library = given[1];
     given.erase(given.begin(), given.begin() + 2);
   }
-  bool is_track = given.size() >= 3 && given[0] == "track";
-  double rate = 30;
-  if (is_track && given.size() >= 5 && given[given.size() - 2] == "--rate") {
-    char* end = nullptr;
-    rate = std::strtod(given.back().c_str(), &end);
-    is_track = *end == 0 && rate > 0 && std::isfinite(rate);
-    given.resize(given.size() - 2);
-  }
-  if (!is_track && (given.size() != 2 || given[0] != "verify")) {
-    std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n"
-                 "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n";
-    return 2;
-  }
   try {
-    if (is_track) return track(given[1], {given.begin() + 2, given.end()}, rate, library);
-    return verify(given[1], library);
+    int code = asked(given, library);
+    if (code == 2)
+      std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n"
+                   "       kerasvision-edge [--litert libLiteRt.so] predict FILE.tflite IMAGES...\n"
+                   "       kerasvision-edge [--litert libLiteRt.so] frames FILE.tflite [--rate 30] [--every 1] < PPM stream\n"
+                   "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n";
+    return code;
   } catch (const EdgeError& error) {
     std::cerr << "kerasvision-edge: " << error.what() << "\n";
   } catch (const std::out_of_range&) {
-    std::cerr << "kerasvision-edge: " << (is_track ? "contract.json" : "golden.json")
+    std::cerr << "kerasvision-edge: " << (given[0] == "verify" ? "golden.json" : "contract.json")
               << " is not of this file: an answer is missing; export the model again\n";
   } catch (const std::bad_alloc&) {
     std::cerr << "kerasvision-edge: memory does not suffice\n";

@@ -10,10 +10,13 @@ DEFAULT = "serving_default"  # the signature that predicts
 
 
 class TFLiteRunner(Runner):
-    """A .tflite in the LiteRT interpreter, one example at a time. signature: the one that predicts."""
+    """A .tflite in the LiteRT interpreter, one example at a time. signature: the one that predicts. takes_prepared: see
+    `Runner`.
+    """
 
-    def __init__(self, path, arch, threads=None, signature=DEFAULT):
+    def __init__(self, path, arch, threads=None, signature=DEFAULT, takes_prepared=True):
         super().__init__(arch)
+        self.takes_prepared = takes_prepared
         self.delegate = "xnnpack"
         try:
             self._interpreter = interpreter(model_path=str(path), threads=threads)

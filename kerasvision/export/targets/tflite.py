@@ -16,7 +16,7 @@ from kerasvision.export.base import Exporter
 from kerasvision.export.functions import prepared_feeds
 from kerasvision.export.heat import WORD, heated, without_word
 from kerasvision.export.repair.workshop import Workshop, plan_of, spared
-from kerasvision.export.targets import _tflite_loops
+from kerasvision.export.targets import _tflite_any, _tflite_loops
 from kerasvision.export.targets._tflite_beside import write_beside
 from kerasvision.export.targets._tflite_operators import interpreter, tflite_ops
 from kerasvision.export.targets._tflite_overflow import overflows, widened
@@ -40,6 +40,8 @@ class TFLite(Exporter):
     ranges. io: `mixed` takes uint8 pixels and gives float32 scores, with normalization and decoding in float32 around
     the integer graph (int16x8 has no such kernel for uint8 and takes float32 pixels, still 0..255); `float32` takes and
     gives float32; `uint8` is integer throughout (for EdgeTPU-like devices), normalization and scores in 8 bits too.
+    input: `any` takes uint8 pixels of a picture of any height and width, brings it to the graph's size inside of the
+    file (`ops.any_size`) and answers in pixels of that picture; its file's name ends in `_any`.
     explain: a further output `heat`, see `export.heat`; its file's name ends in `_explain`.
     repair: steps by which an int8 file keeps more of its accuracy (`export.repair.workshop`), as in ("equalize",
     "float=head", "bias"); what `export --max-drop` finds.
@@ -50,6 +52,7 @@ class TFLite(Exporter):
 
     quantize: Quantize = "float32"
     io: typing.Literal["mixed", "float32", "uint8"] = "mixed"
+    input: typing.Literal["fixed", "any"] = "fixed"
     explain: bool = False
     repair: tuple[str, ...] = ()
 
@@ -59,22 +62,34 @@ class TFLite(Exporter):
             raise UsageError(
                 f"tflite:{self.quantize}:uint8 does not exist; integer input and output: tflite:int8:uint8"
             )
-        if plan_of(self.repair).steps() and (self.quantize, self.io, self.explain) != ("int8", "mixed", False):
+        if plan_of(self.repair).steps() and self.spec != "tflite:int8":
             raise UsageError(f"repair is for tflite:int8; seen: {self.spec}")
+        if self.takes_any and (self.quantize == "int16x8" or self.io != "mixed" or self.explain):
+            raise UsageError(
+                f"{self.spec} does not exist; pictures of any size: tflite:float32:any, and float16, dynamic, int8"
+            )
+
+    @property
+    def takes_any(self):
+        """Whether it takes pictures of any size."""
+        return self.input == "any"
 
     @property
     def spec(self):
         io = f":{self.io}" if self.io != "mixed" else ""
-        return f"tflite:{self.quantize}{io}" + (f":{WORD}" if self.explain else "")
+        any_size = f":{_tflite_any.WORD}" if self.takes_any else ""
+        return f"tflite:{self.quantize}{io}{any_size}" + (f":{WORD}" if self.explain else "")
 
     @classmethod
     def from_spec(cls, options):
         (words, explain), names = without_word(options), ("quantize", "io")
+        held = "any" if _tflite_any.WORD in words else "fixed"
+        words = [word for word in words if word != _tflite_any.WORD]
         if len(words) > len(names):
             raise UsageError(
-                f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]][:explain], as in tflite:int8:uint8"
+                f"tflite:{':'.join(options)}: write tflite[:QUANTIZE[:IO]][:any][:explain], as in tflite:int8:uint8"
             )
-        return cls(**dict(zip(names, words, strict=False)), explain=explain)
+        return cls(**dict(zip(names, words, strict=False)), input=held, explain=explain)
 
     def write(self, job):
         folder, _ = self.package(job)
@@ -94,15 +109,19 @@ class TFLite(Exporter):
             )
         if self.repair:
             return workshop(job.served, job.calibration).made(plan_of(self.repair))
+        if self.takes_any:
+            return _tflite_any.content(job, self, convert)
         return convert(job.served, self.quantize, self.io, job.calibration, explain=self.explain)
 
     def open(self, path, arch):
-        return TFLiteRunner(path, arch)
+        return TFLiteRunner(path, arch, takes_prepared=not self.takes_any)
 
     def exact(self, path, job):
         return exact_of(self, path, job)
 
     def look_inside(self, path, graph):
+        if self.takes_any:
+            return super().look_inside(path, graph)
         return TwinGraph(Twin(path, DEFAULT), graph)
 
     def ops(self, path):
@@ -145,11 +164,12 @@ def workshop(served, calibration):
     return Workshop(content, lambda: _feeds(served, calibration, None, bool(served.functions)), served.float_layers)
 
 
-def convert(served, quantize, io, calibration, predict=None, explain=False):
+def convert(served, quantize, io, calibration, predict=None, explain=False, custom=True):
     """The bytes of a .tflite. calibration: prepared inputs, read only for int8 and int16x8.
 
     predict: a tf.function of one example's prepared inputs that the file is made of, instead of the prediction; it may
-    have custom operators. Takes uint8 pixels (so neither int16x8 nor another io). explain: as of `TFLite`.
+    have custom operators, if `custom` lets it. Takes uint8 pixels (so neither int16x8 nor another io). explain: as of
+    `TFLite`.
     """
     if served.loops and quantize in ("int8", "int16x8"):
         raise KerasVisionError(
@@ -158,13 +178,13 @@ def convert(served, quantize, io, calibration, predict=None, explain=False):
         )
     with warnings.catch_warnings():  # TensorFlow's converter warns of its own interpreter's retirement
         warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated.*")
-        content = _converted(served, quantize, io, calibration, predict, explain)
+        content = _converted(served, quantize, io, calibration, predict, explain, custom)
         if quantize == "int8" and served.quantization_aware and overflows(content):
-            return widened(content, _converted(served, "float32", io, calibration, predict, explain))
+            return widened(content, _converted(served, "float32", io, calibration, predict, explain, custom))
         return content
 
 
-def _converted(served, quantize, io, calibration, predict, explain):
+def _converted(served, quantize, io, calibration, predict, explain, custom):
     pixels = None if io == "mixed" and quantize != "int16x8" else tf.float32
     plain = heated(served, 1, pixels, quantize) if explain else served.fixed(batch=1, image_dtype=pixels)
     module = tf.Module()  # a bare module converts six times faster than a Keras model
@@ -180,7 +200,7 @@ def _converted(served, quantize, io, calibration, predict, explain):
             return _made(converter, served, quantize, io, feeds)
     function = module.predict.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
-    converter.allow_custom_ops = predict is not None
+    converter.allow_custom_ops = predict is not None and custom
     if quantize in ("int8", "int16x8") and not served.quantization_aware and _tflite_loops.has_loop(function):
         return _tflite_loops.quantized(converter, served, quantize, io, feeds())
     return _made(converter, served, quantize, io, feeds)

@@ -6,6 +6,21 @@
 //
 // The work is done in a worker. Errors are one line.
 
+// What a video tells of the next frame that it presents, or undefined where it ends or pauses before.
+function nextFrame(video) {
+  if (video.ended || video.paused) return Promise.resolve();
+  return new Promise((resolve) => {
+    const number = video.requestVideoFrameCallback((now, told) => end(told));
+    const stop = () => end();
+    const end = (told) => {
+      for (const event of ["ended", "pause"]) video.removeEventListener(event, stop);
+      if (!told) video.cancelVideoFrameCallback(number);
+      resolve(told);
+    };
+    for (const event of ["ended", "pause"]) video.addEventListener(event, stop);
+  });
+}
+
 export class Client {
   #worker;
   #waiting = new Map();
@@ -40,6 +55,22 @@ export class Client {
   async predict(picture, file = this.files[0].path, show = false) {
     const given = picture instanceof Blob ? new Uint8Array(await picture.arrayBuffer()) : picture;
     return this.ask("predict", { file, given, show }, given instanceof ImageBitmap ? [given] : []);
+  }
+
+  // The predictions of a <video> while it plays, one frame at a time: `predict`'s answer with {frame, time, skipped}.
+  // frame: its number among those that were presented since the first; time: its seconds in the video; skipped: how many
+  // were presented while the one before was looked at. It ends where the video ends or pauses.
+  async *watch(video, file = this.files[0].path, show = false) {
+    if (!video.requestVideoFrameCallback) throw new Error("this browser does not tell of a video's frames");
+    let first;
+    let next = 0;
+    for (let told = await nextFrame(video); told; told = await nextFrame(video)) {
+      first ??= told.presentedFrames;
+      const frame = told.presentedFrames - first;
+      const answer = await this.predict(await createImageBitmap(video), file, show);
+      yield { frame, time: told.mediaTime, skipped: frame - next, ...answer };
+      next = frame + 1;
+    }
   }
 
   // Fetch and compile a file before it is asked.

@@ -61,10 +61,44 @@ async function show(picture, name) {
 
 async function showFiles(files) {
   stop();
-  for (const file of files) await show(file, file.name || "pasted picture");
+  for (const file of files) {
+    if (file.type.startsWith("video/")) await play(file);
+    else await show(file, file.name || "pasted picture");
+  }
+}
+
+// Answers what it can of a video while it plays, and gives the lines of `kerasvision predict VIDEO --json`.
+async function play(file) {
+  const video = at("video");
+  const number = ++pictures;
+  const lines = [];
+  let skipped = 0;
+  at("times").textContent = "";
+  const address = URL.createObjectURL(file);
+  Object.assign(video, { srcObject: null, src: address });
+  try {
+    await video.play();
+    for await (const answer of client.watch(video, at("file").value, true)) {
+      if (number !== pictures) return;
+      present(answer);
+      skipped += answer.skipped;
+      lines.push(JSON.stringify({ frame: answer.frame, time: answer.time, prediction: answer.described }));
+      say(`${file.name}, ${answer.time.toFixed(2)} s: ${lines.length} frames, ${skipped} skipped`);
+    }
+    if (number !== pictures) return;
+    const link = Object.assign(document.createElement("a"), { download: `${file.name}.jsonl`, textContent: "lines" });
+    link.href = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "application/jsonl" }));
+    at("times").replaceChildren(link);
+    document.body.dataset.frames = lines.length;
+  } catch (error) {
+    if (number === pictures) say(`${file.name}: ${error.message}`, true);
+  } finally {
+    URL.revokeObjectURL(address);
+  }
 }
 
 async function film() {
+  stop();
   const video = at("video");
   const media = navigator.mediaDevices;
   if (!media) return say("a camera is for pages on https and localhost alone", true);
@@ -94,6 +128,7 @@ async function film() {
 }
 
 function stop() {
+  at("video").pause();
   camera?.getTracks().forEach((track) => track.stop());
   camera = undefined;
   pictures++;

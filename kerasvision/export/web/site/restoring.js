@@ -143,7 +143,20 @@ function rowsOf(axis, count, side, geometry) {
   });
 }
 
-const RULES = { none: (rule, outputs) => outputs, boxes, quads, class_map: classMap };
+// Which classes are on: the likeliest, of equal ones the first, or those that reach their thresholds.
+function labels(rule, outputs) {
+  const { shape, values } = outputs[rule.probabilities];
+  const present = new Int32Array(values.length);
+  if (rule.top_k) {
+    const ordered = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
+    for (const i of ordered.slice(0, rule.top_k)) present[i] = 1;
+  } else {
+    values.forEach((value, i) => (present[i] = Number(value >= f(rule.thresholds[i]))));
+  }
+  return { probabilities: { shape, values }, present: { shape, values: present } };
+}
+
+const RULES = { none: (rule, outputs) => outputs, boxes, quads, class_map: classMap, labels };
 
 // row: the file's, of contract.json's `artifacts`. Throws an EdgeError of a rule that it does not know.
 export function restore(row, outputs, geometry) {

@@ -11,6 +11,7 @@ fun restore(rule: Json, outputs: Answer, geometry: Geometry): Answer = when (rul
     "boxes" -> boxes(rule, outputs, geometry)
     "quads" -> quads(rule, outputs, geometry)
     "class_map" -> classMap(rule, outputs, geometry)
+    "labels" -> labels(rule, outputs)
     else -> throw EdgeError("restore rule ${rule["rule"].text} is not described")
 }
 
@@ -154,3 +155,19 @@ private fun classMap(rule: Json, outputs: Answer, g: Geometry): Answer {
 
 private fun placed(index: Int, scale: Float, offset: Float, side: Int) =
     min(max((index + 0.5f) * scale + offset - 0.5f, 0f), (side - 1).toFloat())
+
+/** Which classes are on: the likeliest, of equal ones the first, or those that reach their thresholds. */
+private fun labels(rule: Json, outputs: Answer): Answer {
+    val shares = held(outputs, rule["probabilities"].text)
+    val most = rule.find("top_k")?.number?.toInt()
+    val on = if (most != null) {
+        shares.values.indices.sortedByDescending { shares.values[it] }.take(most).toSet()
+    } else {
+        val least = rule["thresholds"].items.map { it.number.toFloat() }
+        shares.values.indices.filter { shares.values[it] >= least[it] }.toSet()
+    }
+    return mapOf(
+        "probabilities" to shares,
+        "present" to tensor("int32", shares.shape) { if (it in on) 1 else 0 },
+    )
+}

@@ -1,0 +1,51 @@
+"""The roofline: kernels that compute what they say, and a file's place by hand-made numbers."""
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from kerasvision.edge import roofline
+from kerasvision.export.roofline import least_seconds, placed
+
+ROOF = {"macs_per_s": {"float32": 100.0, "int8": 400.0}, "bytes_per_s": [[64, 50.0], [1024, 10.0]]}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_kernel_is_the_product_with_its_weights(dtype):
+    side, channels = 3, 16
+    runner = Interpreter(model_content=roofline.kernel(dtype, side, channels))
+    runner.allocate_tensors()
+    pixels = np.random.default_rng(1).integers(-3, 4, (1, side, side, channels))
+    runner.set_tensor(0, pixels.astype(dtype))
+    runner.invoke()
+    weights = np.random.default_rng(0).integers(-8, 8, (channels, 1, 1, channels))[:, 0, 0]
+    product = pixels @ weights.T
+    if dtype == "int8":  # (p / 8) * (w / 8) in steps of 1 / 8
+        product = np.clip(product / 8, -128, 127)
+    assert np.abs(runner.get_tensor(3) - product).max() <= (0.5 if dtype == "int8" else 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "count", "size", "wanted"),
+    [
+        ("float32", 1000, 400, 10.0),  # 400 bytes at 50 take 8 s, 1000 products at 100 take 10 s
+        ("float32", 700, 400, 8.0),
+        ("int8", 1000, 40, 2.5),  # fewer bytes than any working set move at the rate of the least
+        ("int8", 0, 2048, 204.8),  # more than the largest: at its rate
+    ],
+)
+def test_the_slower_of_both_counts(dtype, count, size, wanted):
+    assert least_seconds(dtype, count, size, ROOF) == pytest.approx(wanted)
+
+
+def test_what_is_measured_is_said(monkeypatch):
+    monkeypatch.setattr(roofline, "TURNS", 2)
+    monkeypatch.setattr(roofline, "SETS", (2**16, 2**20))
+    found = roofline.measured(2)
+    rates = [*found["macs_per_s"].values(), *(rate for _, rate in found["bytes_per_s"])]
+    assert all(np.isfinite(rate) and rate > 1e6 for rate in rates)
+    assert roofline.in_words(found).startswith("2 threads: ") and " within 64 kB, " in roofline.in_words(found)
+
+
+def test_an_onnx_has_no_place():
+    assert placed("model.onnx", 1.0, ROOF) == {}
