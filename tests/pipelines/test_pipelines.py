@@ -16,6 +16,7 @@ from tests.pipelines.drawn import FOLDER, SIDE, drawn
 from tests.undrawn import train
 
 PREPARATIONS = {
+    "measure_cameras.py",
     "measure_certified.py",
     "measure_following.py",
     "measure_outliers_digits.py",
@@ -54,6 +55,7 @@ RECIPES = {
     "classify_fashion_mnist.py": ("recipe", "qat"),
     "classify_sounds.py": ("recipe",),
     "classify_reviews.py": ("recipe", "words", "joined"),
+    "detect_moving.py": ("recipe",),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat"),
     "detect_stamps_ssd.py": ("recipe", "qat"),
