@@ -15,8 +15,8 @@ from tests.contract import contracts
 # classification and regression behind the same encoder of texts, and behind the fusions of tests/fusions; and backbones
 # of which a file has the embedding alone, whose losses are compared with closed forms and other libraries in
 # tests/losses (test_pairs.py, test_views.py) and tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in
-# tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; of two followers the one
-# with fewer heads, whose int8 file is made in tests/tasks/test_tracking.py
+# tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; and the follower with
+# fewer heads, of which tests/tasks/test_tracking.py makes an int8 file
 LIKE_ANOTHER = (
     "detection/faster_rcnn",
     "embedding/pairs",

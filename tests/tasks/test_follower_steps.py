@@ -87,7 +87,7 @@ def test_only_what_would_be_taken_for_it_is_remembered(green, is_like):
     other = frame(left=RED, right=(200, green, 30))
     _, state = gone_through(steps(distractor_weight=1.0), frame(left=RED), other)
     assert state["distracted"].numpy() == [[is_like]]
-    wanted = np.float32([200, green, 30]) / 255 * is_like
+    wanted = np.float32([200, green, 30] if is_like else RED) / 255  # which is in the range of a file of integers
     np.testing.assert_allclose(state["distractor"].numpy()[0, 2:-2, 2:-2].mean((0, 1)), wanted, atol=1e-3)
 
 

@@ -29,10 +29,10 @@ class Steps:
         features = self.remembered(window, training=False)
         with tf.name_scope("kv_decode"):
             features = tf.cast(features, tf.float32)
-            zero = tf.zeros_like(box[:, :1])
-            state = {"first": features, "memory": tf.identity(features), "box": tf.identity(box), "lost": zero}
+            state = {"first": features, "memory": _own(features, 1.0), "box": _own(box, 1.0), "lost": _zero(box[:, :1])}
             if arch.distractor_weight:
-                state |= {"distractor": tf.zeros_like(features), "distracted": tf.identity(zero)}
+                # none is known yet; features and no zeros, whose range integers would be calibrated to
+                state |= {"distractor": _own(features, 2.0), "distracted": _zero(box[:, 1:2])}
             return state
 
     def follow(self, inputs):
@@ -137,3 +137,15 @@ class Steps:
         is_tile = (turn > 0) & (place < count)
         center = tf.where(is_tile[:, None], tile, held[:, :2])
         return box_ops.from_cxcywh(tf.concat([center, held[:, 2:]], -1))
+
+
+def _own(value, number):
+    """The same as a tensor of its own: in LiteRT's C interface outputs that are one tensor have one name, and an
+    identity is none in a file. number: another one for each use of a value, as equal operators become one too.
+    """
+    return tf.minimum(value, number * 1e30)
+
+
+def _zero(value):
+    """Zeros that are a tensor of their own, as constants are not."""
+    return tf.minimum(tf.abs(value), 0.0)
