@@ -5,7 +5,14 @@ Shows: `metrics/reidentification` on cut-outs that no model was trained on, seen
 embedding runs.
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           python pipelines/measure_cameras.py --stamps data/stamps [RUN ...]
-The second camera has photographs of its own behind the objects, and its light is darker and warmer.
+The second camera has photographs of its own behind the objects, and its light is darker and warmer. Measured on 2 cores
+(AVX-512 (AMD EPYC), shared with other work), 50 identities, 150 looks asked among 150, without a run:
+
+                                  rank-1     mAP
+    colors                         0.093   0.175
+    pretrained, untrained here     0.927   0.852
+
+Histograms of colors follow the light; ImageNet's features do not, and no embedder was trained to compare with them.
 """
 
 import argparse
