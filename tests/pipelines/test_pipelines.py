@@ -69,7 +69,7 @@ RECIPES = {
     "promise_shapes.py": ("boxes", "pixels"),
     "find_emoji.py": ("recipe", "frozen", "words"),
     "find_words.py": ("recipe", "sigmoid"),
-    "follow_moving.py": ("recipe",),
+    "follow_moving.py": ("recipe", "siamban"),
     "read_lines_latin.py": ("recipe",),
     "robust_recipes.py": tuple(f"{k}_{d}" for k in ("plain", "robust") for d in ("fashion", "stamps", "scenes")),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),
