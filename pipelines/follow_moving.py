@@ -6,8 +6,11 @@ Shows: `tracking/siamfc` on pairs of `sources/moving`. Frames are small (120 x 1
 Commands: python pipelines/prepare_stamps.py --out data/stamps
           kerasvision train pipelines/follow_moving.py --out runs/follow
           python pipelines/measure_following.py runs/follow
-`measure_following.py` has what came out.
+`measure_following.py` has what came out. `follow_moving.py:siamban` has the same pairs and as many steps for
+`tracking/siamban`, and was not trained yet.
 """
+
+import dataclasses
 
 from kerasvision import Recipe, create
 
@@ -34,3 +37,4 @@ recipe = Recipe(
     batch_size=32,
     cache=True,
 )
+siamban = dataclasses.replace(recipe, name="follow_moving_siamban", model=create("tracking/siamban", frame_size=SIZE))

@@ -1,7 +1,6 @@
 """`kerasvision follow RUN VIDEO --box x0,y0,x1,y1`: one object of a video, from a box in its first frame on."""
 
 import dataclasses
-import hashlib
 import typing
 
 from kerasvision.cli.frames import add_flags, check_files, go_through
@@ -89,15 +88,13 @@ class _Follower:
         return f"at the end the object is {'there' if self.is_there else 'lost'}"
 
     def identity(self):
-        """What the model remembers of a drawn picture: another model's memory is another."""
-        import numpy as np
+        """What the model remembers of drawn pictures: another model's memory is another."""
+        from kerasvision.systems.follow import identity_of
 
-        h, w = self.model.arch.frame_size
-        frame = np.random.default_rng(0).integers(0, 256, (1, h, w, 3)).astype(np.uint8)
-        box = np.array([[w / 4, h / 4, w / 2, h / 2]], np.float32)
-        held = self.model.call("remember", {"image": frame, "box": box})
-        return hashlib.sha256(b"".join(held[key].tobytes() for key in sorted(held))).hexdigest()
+        return identity_of(self.model)
 
     def goes_on(self, identity):
-        """Whether a state of that `identity` is this model's."""
-        return identity == self.identity()
+        """Whether a state of that `identity` is this model's: its files and other machines round otherwise."""
+        from kerasvision.systems.slots import same_identity
+
+        return same_identity(identity, self.identity())

@@ -1,5 +1,5 @@
 """The client's commands: `predict FILE IMAGE...`, `search FILE INDEX IMAGE...`, `read FILE IMAGE...`,
-`track FILE FRAMES`, `verify FOLDER`, `bench FILE...`.
+`track FILE FRAMES`, `follow FILE FRAMES --box X0,Y0,X1,Y1`, `verify FOLDER`, `bench FILE...`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
+from kerasvision.edge.follower import Follower, line
 from kerasvision.edge.following import Following, lines
 from kerasvision.edge.page_file import open_reader
 from kerasvision.edge.runtimes import open_runtime
@@ -46,13 +47,7 @@ def _parser():
     checked = verbs.add_parser("verify", help="does this device answer the golden examples as it must")
     checked.add_argument("folder")
     checked.set_defaults(run=_verify)
-    following = verbs.add_parser(
-        "track", help="MOTChallenge's lines of a folder of frames, in the order of their names"
-    )
-    following.add_argument("file", help=".tflite or .onnx with a tracker, beside its contract.json")
-    following.add_argument("images", nargs="+", help="frames, or a folder of them")
-    following.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="frames a second")
-    following.set_defaults(run=_track)
+    _add_track_and_follow(verbs)
     timing = verbs.add_parser("bench", help="milliseconds of one example, on this processor")
     timing.add_argument("files", nargs="+")
     timing.add_argument("--repetitions", type=int, default=50)
@@ -73,6 +68,19 @@ def _add_search_and_read(verbs):
     reading.add_argument("images", nargs="+", help="pages: files and folders")
     reading.add_argument("--text", action="store_true", help="its text in place of JSON")
     reading.set_defaults(run=_read)
+
+
+def _add_track_and_follow(verbs):
+    tracked = verbs.add_parser("track", help="MOTChallenge's lines of a folder of frames, in the order of their names")
+    tracked.add_argument("file", help=".tflite or .onnx with a tracker, beside its contract.json")
+    tracked.add_argument("images", nargs="+", help="frames, or a folder of them")
+    tracked.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="frames a second")
+    tracked.set_defaults(run=_track)
+    followed = verbs.add_parser("follow", help="the same lines of one object, from a box in the first frame on")
+    followed.add_argument("file", help=".tflite or .onnx of tracking/*, beside its contract.json")
+    followed.add_argument("images", nargs="+", help="frames, or a folder of them")
+    followed.add_argument("--box", required=True, metavar="X0,Y0,X1,Y1", help="in pixels of the first frame")
+    followed.set_defaults(run=_follow)
 
 
 def _predict(args):
@@ -146,6 +154,20 @@ def _track(args):
         print(lines(number, following.step(path, number / args.rate)), end="", flush=True)
     if following.left_out:
         print(f"{following.left_out} times an object had no slot; the surest have them", file=sys.stderr)
+    return 0
+
+
+def _follow(args):
+    try:
+        box = [float(word) for word in args.box.split(",")]
+    except ValueError:
+        box = []
+    if len(box) != 4:
+        raise EdgeUsageError(f"--box {args.box!r}: write X0,Y0,X1,Y1, as in --box 20,30,80,90")
+    follower = Follower(open_client(args.file, args.threads))
+    for number, path in enumerate(_images(args.images)):
+        answer = follower.step(path) if number else follower.begin(path, box)
+        print(line(number, answer), end="", flush=True)
     return 0
 
 

@@ -10,6 +10,8 @@ from kerasvision.metrics.following import Following
 from kerasvision.ops import geometry as geo
 from kerasvision.systems._frames import next_frame
 from kerasvision.systems.base import System
+from kerasvision.systems.index import drawn_pictures
+from kerasvision.systems.looked import fingerprint_of
 
 NEEDS = ("remember", "follow")
 
@@ -72,6 +74,21 @@ def check_follower(model, what):
     """Raises UsageError where a model cannot follow."""
     if not hasattr(model.arch, "frame_size"):
         raise UsageError(f"{what} ({model.arch.registered_name}) follows nothing; give a run or a file of tracking/*")
+
+
+def identity_of(model):
+    """Text: what a state of following belongs to. The size of the frames, what goes from frame to frame, and the
+    fingerprint (`looked.fingerprint_of`) of what is remembered of the pictures that `systems.index` draws, by which
+    `slots.same_identity` knows a model again in each of its files and on other machines.
+    """
+    height, width = _frame_size(model)
+    box, said = np.float32([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]]), []
+    for picture in drawn_pictures():
+        frame, _ = _fitted(picture, (height, width))
+        held = model.call("remember", {"image": frame, "box": box})
+        said.append(np.ravel(held["first"]))
+    shapes = "+".join(f"{key}{np.shape(held[key])[1:]}".replace(" ", "") for key in sorted(held))
+    return f"{height}x{width} {shapes} {fingerprint_of(said)}"
 
 
 def _frame_size(model):

@@ -75,7 +75,12 @@ def fingerprint(model):
     """str of what an embedding model says of the pictures that `systems.index` draws, by which another one's looks are
     told from its own (`same_model`): unit vectors of float16 in base64.
     """
-    held = np.float64([_vector(model({"image": picture[None]})) for picture in drawn_pictures()])
+    return fingerprint_of([_vector(model({"image": picture[None]})) for picture in drawn_pictures()])
+
+
+def fingerprint_of(vectors):
+    """The same of what has been said of these pictures: [P, D], of any length."""
+    held = np.float64(vectors)
     lengths = np.linalg.norm(held, axis=1, keepdims=True)
     held = np.divide(held, lengths, out=np.zeros_like(held), where=lengths > 0)
     return base64.b64encode(held.astype("<f2").tobytes()).decode()

@@ -23,6 +23,29 @@ DECODING = {  # of encoded pictures, as `data.decode` does it
     "sixteen_bits": "high_byte",
     "animation": "first_frame",
 }
+LETTERBOX = {
+    "letterbox": {"gray": geo.PAD_VALUE, "placement": "center", "inner_size": "half_to_even", "offset": "floor"}
+}
+
+
+def rules_of(size_hw, normalization, fitting, averages):
+    """`preprocess` of contract.json of pictures that become `size_hw`. fitting: `resize`, `resample`, and what a client
+    owes around the picture. averages: whether pixels of what shrinks by more than two are averaged.
+    """
+    return {
+        "version": PREPROCESS,
+        "kind": "image",
+        "size_hw": list(size_hw),
+        "half_pixel_centers": True,
+        "antialias": "area" if averages else "none",
+        "rounding": "half_to_even",
+        **fitting,
+        **DECODING,
+        "mean": list(normalization.mean),
+        "std": list(normalization.std),
+        "channel_order": normalization.channels.upper(),
+        "normalization_inside_files": True,
+    }
 
 
 class ImageModel(Architecture):
@@ -80,29 +103,13 @@ class ImageModel(Architecture):
         return self.antialias and self.resample in geo.INTERPOLATED and self.resize != "windows"
 
     def preprocessing(self):
-        normalization = self.normalization
-        return {
-            "version": PREPROCESS,
-            "kind": "image",
-            "size_hw": list(self.image_size),
-            "resize": self.resize,
-            "resample": self.resample,
-            "half_pixel_centers": True,
-            "antialias": "area" if self._averages else "none",
-            "rounding": "half_to_even",
-            **self._placement(),
-            **DECODING,
-            "mean": list(normalization.mean),
-            "std": list(normalization.std),
-            "channel_order": normalization.channels.upper(),
-            "normalization_inside_files": True,
-        }
+        fitting = {"resize": self.resize, "resample": self.resample, **self._placement()}
+        return rules_of(self.image_size, self.normalization, fitting, self._averages)
 
     def _placement(self):
         """What a client owes around the picture, or cuts of it."""
         if self.resize == "letterbox":
-            rounding = {"inner_size": "half_to_even", "offset": "floor"}
-            return {"letterbox": {"gray": geo.PAD_VALUE, "placement": "center", **rounding}}
+            return LETTERBOX
         if self.resize == "center_crop":
             rounding = {"window_size": "half_to_even", "origin": "floor"}
             return {"crop_fraction": self.crop_fraction, "crop": {"placement": "center", **rounding}}

@@ -174,6 +174,7 @@ TOYS = tuple(name for name in CASES if name.startswith("toys/"))
 # name -> why quantization-aware training cannot wrap its graph
 TWO_STAGE = "suppression and RoIAlign stand in the middle of the graph, and have no integer form"
 TAKES_IDS = "tensorflow-model-optimization rounds every input, and ids are no numbers to be rounded"
+SEES_TWO = "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures"
 CONVOLVES_VOLUMES = "tensorflow-model-optimization has no rule for Conv3D"
 EXEMPT_FROM_QAT = {
     "instance_segmentation/mask_rcnn": TWO_STAGE,
@@ -186,14 +187,13 @@ EXEMPT_FROM_QAT = {
     "self_supervised/masked_autoencoder": "masks and statistics of visible positions have no integer form, nor a use",
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
     **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES, "embedding/image_text"), TAKES_IDS),
-    "tracking/siamfc": "tensorflow-model-optimization folds no batch normalization of a layer that sees two pictures",
+    **dict.fromkeys(tracking_cases.CASES, SEES_TWO),
 }
-
 
 # name -> why its graph has no vector that stands for an example
 EXEMPT_FROM_EMBEDDING = {
     "generation/partial_unet": "its skips carry the picture past every level",
-    "tracking/siamfc": "two pictures are compared, and no vector stands for a pair",
+    **dict.fromkeys(tracking_cases.CASES, "two pictures are compared, and no vector stands for a pair"),
     "toys/siamese": "says none",
     "toys/text": "says none",
     "toys/volume": "says none",
@@ -201,7 +201,7 @@ EXEMPT_FROM_EMBEDDING = {
 }
 EXEMPT_FROM_TARGETS = (
     *("generation/cvae", "generation/partial_unet"),  # what a pixel is filled with is nothing that is decided
-    *("toys/siamese", "toys/text", "toys/volume", "toys/points", "tracking/siamfc"),
+    *("toys/siamese", "toys/text", "toys/volume", "toys/points", *tracking_cases.CASES),
     *text_cases.CASES,  # ids have no gradient
     "embedding/image_text",
     *multi_modal_cases.CASES,

@@ -27,7 +27,7 @@ def asker(path):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path))  # which the runner does not keep alive
-    run = interpreter.get_signature_runner()
+    run = interpreter.get_signature_runner("serving_default")
     return lambda feed: interpreter and run(**feed)
 
 

@@ -141,8 +141,10 @@ def test_every_artifact_loads_and_answers_as_the_run_does(exported):
 
 def test_the_contract_alone_is_enough_to_answer_as_the_file_does(exported):
     """A client without this project's code (`edge.independent`) and each file's own runtime, against `load`."""
-    described = exported.trained.arch.preprocessing()["kind"] != "other"
-    assert described != exported.trained.arch.registered_name.startswith("toys/"), "only toys may leave it open"
+    rules, name = exported.trained.arch.preprocessing(), exported.trained.arch.registered_name
+    described = rules["kind"] != "other"
+    assert described != name.startswith(("toys/", "tracking/")), "only toys and followers may leave it open"
+    assert ("frames" in rules) == name.startswith("tracking/"), "a follower's client makes frames"
     for spec, path in exported.paths.items():
         ask, model = clients.asker(path), exported.models[spec]
         for sample in exported.case.samples()[:3]:

@@ -1,5 +1,7 @@
 """Pairs of one window of a photograph on gray, here and there, and of two that it is not in."""
 
+import functools
+
 import numpy as np
 from PIL import Image
 
@@ -38,11 +40,14 @@ def samples():
     return held
 
 
-def tiny(**fields):
-    """A network of stride 4 that no padding is seen of."""
+def tiny(name="siamfc", **fields):
+    """A network of stride 4 that no padding is seen of. name: of `tracking/`."""
     backbone = create("backbones/convnet", width=4, blocks=(0, 1), stem_stride=2)
     size = {"frame_size": (60, 80), "exemplar_px": 48, "search_px": 88}
-    return create("tracking/siamfc", **({"backbone": backbone, "level": "c2", "width": 8, "trim": 3} | size | fields))
+    return create(f"tracking/{name}", **({"backbone": backbone, "level": "c2", "width": 8, "trim": 3} | size | fields))
 
 
-CASES = {"tracking/siamfc": Case(tiny, samples, ("object",), overfit=(120, 0.2), int8_error=0.3)}
+CASES = {
+    f"tracking/{name}": Case(functools.partial(tiny, name), samples, ("object",), overfit=(120, 0.2), int8_error=0.3)
+    for name in ("siamfc", "siamban")
+}

@@ -16,6 +16,7 @@ from tests.pipelines.drawn import FOLDER, SIDE, drawn
 from tests.undrawn import train
 
 PREPARATIONS = {
+    "measure_cameras.py",
     "measure_certified.py",
     "measure_pointing.py",
     "measure_following.py",
@@ -56,6 +57,7 @@ RECIPES = {
     "classify_fashion_mnist.py": ("recipe", "qat"),
     "classify_sounds.py": ("recipe",),
     "classify_reviews.py": ("recipe", "words", "joined"),
+    "detect_moving.py": ("recipe",),
     "detect_stamps_faster_rcnn.py": ("recipe",),
     "detect_stamps_retinanet.py": ("recipe", "qat", "adversarial"),
     "detect_stamps_ssd.py": ("recipe", "qat"),
@@ -69,7 +71,7 @@ RECIPES = {
     "promise_shapes.py": ("boxes", "pixels"),
     "find_emoji.py": ("recipe", "frozen", "words"),
     "find_words.py": ("recipe", "sigmoid"),
-    "follow_moving.py": ("recipe",),
+    "follow_moving.py": ("recipe", "siamban"),
     "read_lines_latin.py": ("recipe",),
     "robust_recipes.py": tuple(f"{k}_{d}" for k in ("plain", "robust") for d in ("fashion", "stamps", "scenes")),
     "segment_cells_unet.py": ("recipe", "plain", "shapes_only"),

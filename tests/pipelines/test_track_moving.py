@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasvision.core.registry import create
 from kerasvision.metrics.tracking import Tracking
+from kerasvision.systems.looked import Colors
 from kerasvision.systems.simulated import seen_boxes
 from tests.pipelines.drawn import FOLDER
 
@@ -56,6 +58,21 @@ def test_videos_are_rendered_and_followed_by_colors(tmp_path, monkeypatch, capsy
     row = next(line for line in printed.splitlines() if line.startswith("kerasvision, by looks too"))
     hota = [float(cell) for cell in re.findall(r"0\.\d{3}|1\.000", row)]
     assert len(hota) == 5 and min(hota) > 0.3
+
+
+def test_boxes_are_those_of_the_detector(tmp_path):
+    """Of one that says the whole frame, and of the ground truth where there is none."""
+    draw_stamps(tmp_path)
+    folders = (str(tmp_path / "backgrounds"), str(tmp_path / "scenery"))
+    given = {"path": str(tmp_path / "cutouts.csv"), "backgrounds": folders}
+    source = create("sources/moving", **given, films=(1, 0, 1), frames=2, image_size=(60, 80), occluders=(0, 0))
+    whole = {"boxes_xyxy": np.float32([[[0, 0, 80, 60]] * 2]), "scores": np.float32([[0.9, 0.1]])}
+    whole |= {"labels": np.int32([[3, 3]]), "count": np.int32([1])}
+    filmed = runpy.run_path(PATH)["filmed"]
+    for found, (ids, boxes) in filmed(source, 0, 2, lambda inputs: whole, Colors()):
+        np.testing.assert_array_equal(found["boxes_xyxy"], [[0, 0, 80, 60]])
+        assert (found["scores"].tolist(), found["labels"].tolist()) == ([np.float32(0.9)], [0])
+        assert len(found["embeddings"]) == 1 and len(ids) == len(boxes) > 0
 
 
 def test_wrong_use_is_one_line(monkeypatch, capsys):

@@ -56,6 +56,8 @@ class Moving(Source):
     `absent` of the pairs at least: the object is then left out of the picture, and `search_box` is of another object
     in half of them.
 
+    one_class: the name of the one class that all objects are then of, whatever their cut-outs are; "": those.
+
     path, backgrounds, group, validation_fraction, test_fraction: as of `sources/cut_paste`; no object and no photograph
     is in two splits. films: of train, validation, test. frames: examples of each film. Example i of film f of a split
     is a function of (seed, split, f, i) and of the files alone.
@@ -96,6 +98,7 @@ class Moving(Source):
     rate: float = 25.0
     max_occlusion: float = 0.9
     masks: bool = False
+    one_class: str = ""
     absent: float = 0.25
     span_s: float = 4.0
     group: str = NUMBERED
@@ -113,7 +116,7 @@ class Moving(Source):
     def open(self):
         classes, stages = self.stages()
         made = {name: self._split(number, stages[name]) for number, name in enumerate(splits.NAMES) if name in stages}
-        return Opened(classes, made)
+        return Opened((self.one_class,) if self.one_class else classes, made)
 
     def stages(self):
         """(class names, {split: what its films are made of})."""
@@ -201,7 +204,8 @@ class Moving(Source):
         image, seen = shown.frame(number)
         boxes = self._within(seen.boxes_xyxy)
         listed = (seen.occlusion <= self.max_occlusion) & (boxes[:, 2:] > boxes[:, :2]).all(1)
-        held = {"image": image, "boxes_xyxy": boxes[listed], "labels": seen.labels[listed]}
+        labels = np.zeros_like(seen.labels) if self.one_class else seen.labels
+        held = {"image": image, "boxes_xyxy": boxes[listed], "labels": labels[listed]}
         held |= {"ids": seen.ids[listed].astype(np.int32), "occlusion": seen.occlusion[listed]}
         masks = seen.owner[None] == seen.ids[listed][:, None, None]
         return held | ({"instance_masks": masks.astype(np.uint8)} if self.masks else {})

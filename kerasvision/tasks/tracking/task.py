@@ -14,7 +14,7 @@ from kerasvision.metrics.following import Following
 from kerasvision.ops import geometry as geo
 from kerasvision.ops.overlaps import overlaps
 from kerasvision.tasks.base import Architecture, Input, Output
-from kerasvision.tasks.image import require_in_place
+from kerasvision.tasks.image import LETTERBOX, require_in_place, rules_of
 
 _IMAGES, _BOXES = ("exemplar", "search"), ("exemplar_box", "search_box")
 _BEHIND = "augmentations/photometric/"
@@ -81,6 +81,11 @@ class SingleObject(Architecture):
             prepared[image], geometry = geo.fit_images(inputs[image], self.frame_size, "letterbox", antialias=True)
             prepared[box] = _moved(inputs[box], geometry)
         return {k: prepared[k] for k in self.serving_inputs()}, geometry | {"near": prepared["search_box"]}
+
+    def preprocessing(self):
+        """Of kind "other", since boxes go with the pictures; `frames`: how each picture becomes a frame."""
+        fitting = {"resize": "letterbox", "resample": "bilinear", **LETTERBOX}
+        return super().preprocessing() | {"frames": rules_of(self.frame_size, self.normalization, fitting, True)}
 
     def no_geometry(self, prepared):
         size = tf.tile([list(self.frame_size)], [tf.shape(prepared["search"])[0], 1])

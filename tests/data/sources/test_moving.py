@@ -40,7 +40,7 @@ def material(tmp_path_factory):
 def source(material):
     def make(**fields):
         given = {"path": str(material / "objects"), "backgrounds": (str(material / "grounds"),)}
-        return sources["moving"](**given, **({"films": (3, 1, 1), "frames": 4, "image_size": SIZE} | PLAIN | fields))
+        return sources["moving"](**(given | {"films": (3, 1, 1), "frames": 4, "image_size": SIZE} | PLAIN | fields))
 
     return make
 
@@ -147,6 +147,20 @@ def test_frames_of_a_film_are_a_group(source):
     opened = source().open()
     assert opened.splits["train"].groups == (0,) * 4 + (1,) * 4 + (2,) * 4
     assert [int(s["sequence"]) for s in samples(source())] == list(opened.splits["train"].groups)
+
+
+def test_objects_are_of_their_classes_or_all_of_one(source, material, tmp_path):
+    rows = [f"{material}/objects/square/{name}.png,{'ab'[n % 2]}\n" for n, name in enumerate("abcdef")]
+    (tmp_path / "objects.csv").write_text("".join(["file,label\n", *rows]))
+    given = {"path": str(tmp_path / "objects.csv"), "objects": (4, 4), "frames": 1}
+    held, one = source(**given), source(**given, one_class="thing")
+    assert (held.open().classes, one.open().classes) == (("a", "b"), ("thing",))
+    held, one = samples(held), samples(one)
+    for before, after in zip(held, one, strict=True):
+        assert set(after["labels"]) <= {0}
+        for key in ("image", "boxes_xyxy", "ids"):
+            np.testing.assert_array_equal(after[key], before[key])
+    assert {int(k) for s in held for k in s["labels"]} == {0, 1}
 
 
 def test_no_object_is_in_two_splits(source):
