@@ -1,23 +1,15 @@
 // kerasvision-edge verify FOLDER: does this device prepare real examples as training did, and does each file answer here
-<<<<<<< HEAD
 // as where it was exported? predict FILE IMAGES: a JSON line an image. frames FILE: a JSON line a frame of a video that
-// comes through a pipe. track FILE FRAMES: objects of a video, by the tracker that a file has inside. The lines are those
-// of the Python client and of `kerasvision predict VIDEO --json`. 0: all pass, 1: one fails, 2: wrong usage.
-=======
-// as where it was exported? kerasvision-edge track FILE FRAMES: objects of a video, by the tracker that a file has inside.
-// kerasvision-edge follow FILE FRAMES --box X0,Y0,X1,Y1: one object, by a model of tracking/*.
-// The lines are those of the Python client. 0: all pass, 1: one fails, 2: wrong usage.
->>>>>>> following
+// comes through a pipe. track FILE FRAMES: objects of a video, by the tracker that a file has inside. follow FILE FRAMES
+// --box X0,Y0,X1,Y1: one object, by a model of tracking/*. The lines are those of the Python client and of `kerasvision
+// predict VIDEO --json`. 0: all pass, 1: one fails, 2: wrong usage.
 
 #include <sys/stat.h>
 
 #include <iostream>
 
-<<<<<<< HEAD
 #include "client.h"
-=======
 #include "follower.h"
->>>>>>> following
 #include "following.h"
 #include "streaming.h"
 
@@ -122,7 +114,6 @@ int verify(const std::string& folder, const std::string& library) {
   return wrong ? 1 : 0;
 }
 
-<<<<<<< HEAD
 int track(const std::string& path, const std::vector<std::string>& words, double rate, const std::string& library) {
   std::vector<std::string> frames = frames_of(words);
   Described file = described(path);
@@ -134,6 +125,17 @@ int track(const std::string& path, const std::vector<std::string>& words, double
     ++number;
   }
   if (following.left_out()) std::cerr << following.left_out() << " times an object had no slot; the surest have them\n";
+  return 0;
+}
+
+int follow(const std::string& path, const std::vector<std::string>& words, const std::array<float, 4>& box,
+           const std::string& library) {
+  std::vector<std::string> frames = frames_of(words);
+  Described file = described(path);
+  Functions litert = open_library(library_path(library));
+  Follower follower(litert, path, *file.row, file.contract["preprocess"]);
+  for (size_t i = 0; i < frames.size(); ++i)
+    std::cout << (i ? follower.step(frames[i], static_cast<int>(i)) : follower.begin(frames[i], box)) << std::flush;
   return 0;
 }
 
@@ -186,6 +188,20 @@ double taken(std::vector<std::string>& words, const std::string& flag, double st
   return is_number ? value : -1;
 }
 
+// Whether the words end with --box X0,Y0,X1,Y1, which is taken out of them.
+bool taken_box(std::vector<std::string>& words, std::array<float, 4>* box) {
+  if (words.size() < 2 || words[words.size() - 2] != "--box") return false;
+  const char* at = words.back().c_str();
+  for (size_t k = 0; k < box->size(); ++k) {
+    char* end = nullptr;
+    (*box)[k] = std::strtof(at, &end);
+    if (end == at || *end != (k + 1 < box->size() ? ',' : 0)) return false;
+    at = end + 1;
+  }
+  words.resize(words.size() - 2);
+  return true;
+}
+
 // What the words ask for; 2: they are no usage.
 int asked(std::vector<std::string> words, const std::string& library) {
   std::string verb = words.empty() ? "" : words[0];
@@ -194,60 +210,12 @@ int asked(std::vector<std::string> words, const std::string& library) {
   if (!(rate > 0 && every >= 1 && every <= 1e6 && every == std::floor(every))) return 2;
   if (verb == "verify" && words.size() == 2) return verify(words[1], library);
   if (verb == "track" && words.size() > 2) return track(words[1], {words.begin() + 2, words.end()}, rate, library);
+  std::array<float, 4> box{};
+  if (verb == "follow" && taken_box(words, &box) && words.size() > 2)
+    return follow(words[1], {words.begin() + 2, words.end()}, box, library);
   if (verb == "predict" && words.size() > 2) return predict(words[1], {words.begin() + 2, words.end()}, library);
   if (verb == "frames" && words.size() == 2) return frames(words[1], rate, static_cast<int>(every), library);
   return 2;
-=======
-// Of contract.json beside a file: the whole, and the file's own row by its sha256.
-std::pair<Json, size_t> contract_of(const std::string& path) {
-  size_t slash = path.rfind('/');
-  std::string place = (slash == std::string::npos ? "." : path.substr(0, slash)) + "/contract.json", sum = sha256(read_file(path));
-  Json contract = read_json(place);
-  if (contract["preprocess"]["version"].number != 1)
-    throw EdgeError(place + " has another version of preprocess, and this client knows 1");
-  const std::vector<Json>& rows = contract["artifacts"].items;
-  for (size_t i = 0; i < rows.size(); ++i)
-    if (rows[i]["sha256"].text == sum) return {contract, i};
-  throw EdgeError(path + " is none of the files of its contract.json (sha256 " + sum.substr(0, 12) +
-                  "...); export the model again");
->>>>>>> following
-}
-
-int track(const std::string& path, const std::vector<std::string>& words, double rate, const std::string& library) {
-  std::vector<std::string> frames = frames_of(words);
-  auto [contract, row] = contract_of(path);
-  Functions litert = open_library(library_path(library));
-  Following following(litert, path, contract["artifacts"].items[row], contract["preprocess"]);
-  int number = 0;
-  for (const std::string& name : frames) {
-    std::cout << following.lines(name, number, number / rate) << std::flush;
-    ++number;
-  }
-  if (following.left_out()) std::cerr << following.left_out() << " times an object had no slot; the surest have them\n";
-  return 0;
-}
-
-int follow(const std::string& path, const std::vector<std::string>& words, const std::array<float, 4>& box,
-           const std::string& library) {
-  std::vector<std::string> frames = frames_of(words);
-  auto [contract, row] = contract_of(path);
-  Functions litert = open_library(library_path(library));
-  Follower follower(litert, path, contract["artifacts"].items[row], contract["preprocess"]);
-  for (size_t i = 0; i < frames.size(); ++i)
-    std::cout << (i ? follower.step(frames[i], static_cast<int>(i)) : follower.begin(frames[i], box)) << std::flush;
-  return 0;
-}
-
-// Whether a text is X0,Y0,X1,Y1.
-bool box_of(const std::string& text, std::array<float, 4>* box) {
-  const char* at = text.c_str();
-  for (size_t k = 0; k < box->size(); ++k) {
-    char* end = nullptr;
-    (*box)[k] = std::strtof(at, &end);
-    if (end == at || *end != (k + 1 < box->size() ? ',' : 0)) return false;
-    at = end + 1;
-  }
-  return true;
 }
 
 }  // namespace
@@ -259,45 +227,19 @@ int main(int count, char** words) {
     library = given[1];
     given.erase(given.begin(), given.begin() + 2);
   }
-<<<<<<< HEAD
   try {
     int code = asked(given, library);
     if (code == 2)
       std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n"
                    "       kerasvision-edge [--litert libLiteRt.so] predict FILE.tflite IMAGES...\n"
                    "       kerasvision-edge [--litert libLiteRt.so] frames FILE.tflite [--rate 30] [--every 1] < PPM stream\n"
-                   "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n";
+                   "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n"
+                   "       kerasvision-edge [--litert libLiteRt.so] follow FILE.tflite FRAMES... --box X0,Y0,X1,Y1\n";
     return code;
   } catch (const EdgeError& error) {
     std::cerr << "kerasvision-edge: " << error.what() << "\n";
   } catch (const std::out_of_range&) {
     std::cerr << "kerasvision-edge: " << (given[0] == "verify" ? "golden.json" : "contract.json")
-=======
-  bool is_track = given.size() >= 3 && given[0] == "track";
-  double rate = 30;
-  if (is_track && given.size() >= 5 && given[given.size() - 2] == "--rate") {
-    char* end = nullptr;
-    rate = std::strtod(given.back().c_str(), &end);
-    is_track = *end == 0 && rate > 0 && std::isfinite(rate);
-    given.resize(given.size() - 2);
-  }
-  std::array<float, 4> box{};
-  bool is_follow = given.size() >= 5 && given[0] == "follow" && given[given.size() - 2] == "--box" && box_of(given.back(), &box);
-  if (!is_track && !is_follow && (given.size() != 2 || given[0] != "verify")) {
-    std::cerr << "usage: kerasvision-edge [--litert libLiteRt.so] verify FOLDER\n"
-                 "       kerasvision-edge [--litert libLiteRt.so] track FILE.tflite FRAMES... [--rate 30]\n"
-                 "       kerasvision-edge [--litert libLiteRt.so] follow FILE.tflite FRAMES... --box X0,Y0,X1,Y1\n";
-    return 2;
-  }
-  try {
-    if (is_track) return track(given[1], {given.begin() + 2, given.end()}, rate, library);
-    if (is_follow) return follow(given[1], {given.begin() + 2, given.end() - 2}, box, library);
-    return verify(given[1], library);
-  } catch (const EdgeError& error) {
-    std::cerr << "kerasvision-edge: " << error.what() << "\n";
-  } catch (const std::out_of_range&) {
-    std::cerr << "kerasvision-edge: " << (is_track || is_follow ? "contract.json" : "golden.json")
->>>>>>> following
               << " is not of this file: an answer is missing; export the model again\n";
   } catch (const std::bad_alloc&) {
     std::cerr << "kerasvision-edge: memory does not suffice\n";
