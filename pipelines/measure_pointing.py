@@ -6,17 +6,24 @@ know nothing of the object, and the share of the picture that the objects cover.
 left in it.
 Commands: kerasvision train pipelines/transfer_stamps.py --out runs/stamps
           kerasvision train pipelines/detect_stamps_retinanet.py --out runs/retinanet
-          kerasvision train pipelines/segment_stamps_deeplab.py --out runs/deeplab
+          kerasvision train pipelines/segment_stamps_deeplab.py --out runs/segment-deeplab
           kerasvision train pipelines/label_scenes.py:fine_tuned --out runs/labels
           python pipelines/measure_pointing.py runs/stamps
           python pipelines/measure_pointing.py runs/labels
-          python pipelines/measure_pointing.py runs/deeplab
+          python pipelines/measure_pointing.py runs/segment-deeplab
           python pipelines/measure_pointing.py runs/retinanet --methods d_rise --set masks=1000 --scenes 50
           python pipelines/measure_pointing.py runs/stamps --against FILE.tflite --methods grad_cam saliency
 A run on single pictures of objects gets scenes with one of them, 0.4 to 0.8 of the side; the others the test scenes of
 their own recipe. Explained is a classifier's score of the class there that it is surest of; of a detector the surest
 box that an object of its class agrees with (IoU 0.5); of a segmenter the largest class that it predicts anywhere on it.
 What has none is counted.
+Measured on 2 cores (AVX-512, shared with other work), 5 processor minutes, 200 test scenes, DeepLab of mIoU 0.483:
+
+    grad_cam                 pointing 0.858 (0.806 to 0.902), inside 0.601 (0.567 to 0.635)
+    grad_cam, shuffled       pointing 0.382 (0.317 to 0.447), inside 0.222 (0.187 to 0.254)
+    objects cover 0.129; 194 of 200 scenes explained
+
+Shuffled weights point above chance here, since the question itself, the class's logit over a region, says where.
 """
 
 import argparse
