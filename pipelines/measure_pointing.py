@@ -33,7 +33,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.api import look_inside
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.overrides import with_field
 from kerasvision.core.registry import explainers, make
 from kerasvision.data.pipeline import decoded
@@ -69,7 +69,10 @@ def chosen(name, settings):
     """An explainer by its name, with its settings KEY=VALUE."""
     part = make(explainers[name], {})
     for setting in settings:
-        part = with_field(part, *setting.split("=", 1))
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting!r}: write KEY=VALUE, as in masks=1000")
+        part = with_field(part, key, text)
     return part
 
 
@@ -174,6 +177,9 @@ def told_box(model, scene, prepared, geometry, masks, labels):
 def print_rows(rows):
     """A line a method: mean and 95 % interval of each figure."""
     for name, row in rows.items():
+        if "why" in row:
+            print(f"{name} is left out: {row['why']}", flush=True)
+            continue
         told = [f"{k} {v['mean']:.3f} ({v['low']:.3f} to {v['high']:.3f})" for k, v in row.items() if k != "trusted"]
         mark = "" if row.get("trusted", True) else "; not to be trusted of this file"
         print(f"{name:24} {', '.join(told)}{mark}", flush=True)
@@ -182,5 +188,5 @@ def print_rows(rows):
 if __name__ == "__main__":
     try:
         main()
-    except UsageError as error:
+    except KerasVisionError as error:
         raise SystemExit(f"measure_pointing: {error}") from None

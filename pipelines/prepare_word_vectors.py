@@ -11,6 +11,7 @@ import argparse
 import csv
 import pathlib
 
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.text_encoders.skip_gram import SkipGram, words_in
 from kerasvision.text_encoders.word_vectors import write
 
@@ -32,9 +33,16 @@ def main():
 def texts_of(path):
     """The texts of one file that are not blank."""
     with path.open(encoding="utf-8", newline="") as file:
-        texts = [row["text"] for row in csv.DictReader(file)] if path.suffix == ".csv" else file.read().splitlines()
-    return [text for text in texts if text.strip()]
+        if path.suffix != ".csv":
+            return [text for text in file.read().splitlines() if text.strip()]
+        rows = csv.DictReader(file)
+        if "text" not in (rows.fieldnames or ()):
+            raise KerasVisionError(f"{path} has no column text; it has: {', '.join(rows.fieldnames or ()) or 'none'}")
+        return [row["text"] for row in rows if (row["text"] or "").strip()]
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (KerasVisionError, OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"prepare_word_vectors: {error}") from None

@@ -33,8 +33,9 @@ def run(args):
             "their milliseconds cannot be compared"
         )
     _check(args)
-    roofs = {threads: _roof(threads) for threads in dict.fromkeys(args.threads)}
-    rows = [row | _placed(row, roofs[row["threads"]]) for row in _rows(args)]
+    counts = any(path.endswith(".tflite") for path in args.artifacts)  # nothing else has a place below a roof
+    roofs = {threads: _roof(threads) for threads in dict.fromkeys(args.threads)} if counts else {}
+    rows = [row | (_placed(row, roofs[row["threads"]]) if roofs else {}) for row in _rows(args)]
     report = {"processor": about, "roofline": list(roofs.values()), "repetitions": args.repetitions, "rows": rows}
     if args.save:
         write_text(pathlib.Path(args.save), json.dumps(report, indent=2) + "\n")

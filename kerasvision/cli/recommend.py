@@ -52,8 +52,8 @@ def recommend(args):
     held, failed = index_folder.load(args.index), []
     liked, disliked = (_named(held, words, args.model, failed) for words in (args.liked, args.dislike))
     wanted = taste([vector for _, vector in liked], [vector for _, vector in disliked])
-    numbers = {item["path"]: item["number"] for item in held.items if item is not None}
-    known = {numbers[path] for path, _ in (*liked, *disliked) if path in numbers}
+    places = _places(held)
+    known = {held.items[places[_same(path)]]["number"] for path, _ in (*liked, *disliked) if _same(path) in places}
     found = recommended(held, wanted, args.top, args.diversity, known, filter_of(args))
     rows = [(held.items[n], float(f"{c:.6f}")) for n, c in zip(found.places, found.cosines, strict=True)]
     if args.json:
@@ -74,15 +74,25 @@ def _named(held, words, name, failed):
     from kerasvision.cli.pictures import pictures_of
     from kerasvision.systems.index import embedded
 
-    places = {item["path"]: place for place, item in enumerate(held.items) if item is not None}
-    found = [(word, np.asarray(held.vectors[places[word]])) for word in words if word in places]
-    others = [word for word in words if word not in places]
+    places = _places(held)
+    found = [(word, np.asarray(held.vectors[places[_same(word)]])) for word in words if _same(word) in places]
+    others = [word for word in words if _same(word) not in places]
     if others:
         name = name or held.embedder
         model = load(name)
         held.require(model, name)
         found += [(path, embedded(model, pixels[None], name)[0]) for path, pixels in pictures_of(others, model, failed)]
     return found
+
+
+def _places(held):
+    """Where the items of an index are, by what `_same` says of their paths."""
+    return {_same(item["path"]): place for place, item in enumerate(held.items) if item is not None}
+
+
+def _same(path):
+    """One text for one file, however its path is written."""
+    return path if "://" in path else str(pathlib.Path(path).resolve())
 
 
 def _draw(out, liked, disliked, rows):

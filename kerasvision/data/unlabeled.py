@@ -19,7 +19,7 @@ def with_unlabeled(split, more, what):
     key = "image_bytes" if all("image_bytes" in one.read_spec for one in (split, more)) else "image"
     if "label" not in split.read_spec:
         raise UsageError(f"{what}: needs one class an example, and a sample has {', '.join(sorted(split.read_spec))}")
-    blanks = [next(iter(one.records.take(1))) for one in (split, more)]
+    blanks = [tf.nest.map_structure(_blank, one.records.element_spec) for one in (split, more)]
     own = split.records.map(lambda record: _record(True, record, blanks[1]), num_parallel_calls=1)
     other = more.records.map(lambda record: _record(False, blanks[0], record), num_parallel_calls=1)
 
@@ -38,6 +38,12 @@ def with_unlabeled(split, more, what):
 
     held = min(split.shuffle_buffer, more.shuffle_buffer)
     return Split(own.concatenate(other), read, split.size + more.size, held, split.classes)
+
+
+def _blank(spec):
+    """What stands for a record of the other kind, which nobody reads: as small as its spec lets it be."""
+    shape = [side or 0 for side in spec.shape]
+    return tf.fill(shape, "") if spec.dtype == tf.string else tf.zeros(shape, spec.dtype)
 
 
 def _record(is_labeled, own, more):

@@ -131,6 +131,6 @@ def _left_out(before, now):
     """Paths of the model files of a package that another one, which takes its place, does not have."""
     try:
         rows = json.loads((before / "contract.json").read_text(encoding="utf-8"))["artifacts"]
-    except (OSError, ValueError, KeyError):  # an older one, or none of ours
+        return [before / row["path"] for row in rows if not (now / row["path"]).exists()]
+    except (OSError, ValueError, KeyError, TypeError):  # an older one, or none of ours
         return []
-    return [before / row["path"] for row in rows if not (now / row["path"]).exists()]

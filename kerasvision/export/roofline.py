@@ -6,14 +6,17 @@ import numpy as np
 
 from kerasvision.export.inspection import macs
 from kerasvision.export.targets.tflite import DEFAULT
-from kerasvision.export.twin.reading import read
+from kerasvision.export.twin.reading import kinds_and_signatures, read
 
+BRANCHING = ("WHILE", "IF", "CALL", "CALL_ONCE")
+NUMBERS = ("float32", "float16", "float64", "int8", "uint8", "int16", "int32", "uint32", "int64", "bool", "int4")
 INTEGERS = ("int4", "int8", "uint8")  # weights whose products are those of int8, whatever the pixels are stored in
 
 
 def placed(path, milliseconds, roof):
     """{"macs", "moved_bytes", "macs_per_s", "roof_ms", "of_roof"} of a .tflite that takes so many milliseconds; {} of
-    an .onnx, whose operators are not counted here.
+    what is not counted here: an .onnx, a .tflite without a signature serving_default, one with loops or branches, whose
+    bodies run as often as the input says, and one with tensors that are no numbers.
 
     roof: of `edge.roofline.measured`. moved_bytes: of all that its operators take and make. roof_ms: the sum over
     operators of what the slower of the two takes at best, multiplying or moving; of_roof: in parts of `milliseconds`.
@@ -22,7 +25,15 @@ def placed(path, milliseconds, roof):
     """
     if pathlib.Path(path).suffix != ".tflite":
         return {}
-    costs = [_cost(node) for node in read(pathlib.Path(path), DEFAULT).nodes]
+    kinds, signatures = kinds_and_signatures(pathlib.Path(path))
+    if DEFAULT not in signatures or kinds & set(BRANCHING):
+        return {}
+    nodes = read(pathlib.Path(path), DEFAULT).nodes
+    if not all(
+        tensor.dtype in NUMBERS for node in nodes for tensor in (*node.takes, *node.makes) if tensor is not None
+    ):
+        return {}
+    costs = [_cost(node) for node in nodes]
     spent = sum(least_seconds(*cost, roof) for cost in costs)
     total = sum(count for _, count, _ in costs)
     return {

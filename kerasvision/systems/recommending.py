@@ -8,6 +8,7 @@ import collections
 import csv
 import dataclasses
 import datetime
+import itertools
 import math
 import pathlib
 
@@ -137,7 +138,7 @@ def judged(index, parts, top, diversity=DIVERSITY):
         wanted = taste(index.vectors[[places[number] for number in sorted(own)]])
         found = recommended(index, wanted, top, diversity, own)
         shown["taste"][user] = [index.items[place]["number"] for place in found.places]
-        shown["popularity"][user] = [number for number in popular if number not in own][:top]
+        shown["popularity"][user] = list(itertools.islice((n for n in popular if n not in own), top))
     figures = {name: figures_of(lists, parts.later, len(numbers), counts, top) for name, lists in shown.items()}
     return figures | {"chance": expected(parts, numbers.tolist(), counts, top)}
 
@@ -170,7 +171,7 @@ def expected(parts, numbers, counts, top):
         hits.append(1.0 - math.comb(left - len(true), top) / math.comb(left, top))
         gains.append(len(true) / left * _discounts(top).sum() / _discounts(top)[: len(true)].sum())
         fresh.append(untouched / left)
-        new = np.array([number not in parts.known[user] for number in numbers])
+        new = ~np.isin(numbers, list(parts.known[user]))
         unseen *= np.where(new, 1.0 - top / left, 1.0)
     found = (np.mean(hits), np.mean(gains), 1.0 - unseen.mean(), np.mean(fresh))
     return {f"{k}@{top}": float(v) for k, v in zip(("hit", "ndcg", "coverage", "untouched"), found, strict=True)}

@@ -48,7 +48,7 @@ class SkipGram:
         if len(kept) < 2:
             raise UsageError(f"fewer than two words stand there {self.min_count} times; more texts, or min_count=1")
         number = {word: i for i, word in enumerate(kept)}
-        ids = [np.array([number[w] for w in sentence if w in number]) for sentence in sentences]
+        ids = [np.array([number[w] for w in sentence if w in number], np.int64) for sentence in sentences]
         often = np.array([count[word] for word in kept], np.float64)
         random = np.random.default_rng(self.seed)
         own = ((random.random((len(kept), self.size)) - 0.5) / self.size).astype(np.float32)
@@ -64,7 +64,7 @@ class SkipGram:
         return tuple(kept), own
 
     def _pairs(self, ids, often, random):
-        """int [P, 2] of (word, neighbor), in a drawn order."""
+        """int [P, 2] of (word, neighbor), in a drawn order; all of an epoch at once."""
         stays = np.minimum(1.0, np.sqrt(self.sample * often.sum() / often))
         found = [np.zeros((0, 2), np.int64)]
         for sentence in ids:

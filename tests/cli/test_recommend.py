@@ -35,6 +35,9 @@ def test_liked_pictures_of_the_index_need_no_model(shop, tmp_path, capsys):
     assert row["liked"] == [paths[0], paths[3]] and row["disliked"] == [paths[1]]
     assert {found["path"] for found in row["recommended"]} == {paths[6], paths[9]}
     assert Image.open(tmp_path / "found.png").width > 3 * 200  # three were named
+    words[3] = words[3].replace("/00.png", "/./00.png")  # the same picture, written otherwise
+    assert main([*words, "--top", "2", "--json"]) == 0
+    assert {f["path"] for f in json.loads(capsys.readouterr().out)["recommended"]} == {paths[6], paths[9]}
     assert main([*words, "--top", "3", "--label", "g"]) == 0
     told = capsys.readouterr().out
     assert all(paths[n].rsplit("/", 1)[-1] in told.replace("\n", "") for n in (4, 7, 10))

@@ -196,6 +196,14 @@ def test_files_that_go_with_the_export_before_are_told(now, gone, tmp_path):
     assert put_in_place(root / "again", [package(root / "again" / "onnx", "d.onnx")], out) == []
 
 
+@pytest.mark.parametrize("text", ["[]", '{"artifacts": null}', '{"artifacts": [{}]}', "{"])
+def test_what_else_lies_there_is_no_contract(text, tmp_path):
+    before = package(tmp_path / "out" / "tflite", "a.tflite")
+    (before / "contract.json").write_text(text)
+    root = tmp_path / "root"
+    assert put_in_place(root, [package(root / "tflite", "b.tflite")], tmp_path / "out") == []
+
+
 def test_a_second_export_takes_the_next_version_and_replaces_what_has_none(photo_model, out):
     exporters = [planted(photo_model), planted(photo_model, folder="beside"), create("exporters/saved_model")]
     _, contract = export(photo_model, exporters, out, verbose=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from kerasvision.edge import roofline
@@ -47,5 +48,19 @@ def test_what_is_measured_is_said(monkeypatch):
     assert roofline.in_words(found).startswith("2 threads: ") and " within 64 kB, " in roofline.in_words(found)
 
 
-def test_an_onnx_has_no_place():
-    assert placed("model.onnx", 1.0, ROOF) == {}
+def test_what_is_not_counted_has_no_place(tmp_path):
+    (tmp_path / "kernel.tflite").write_bytes(roofline.kernel("int8", 2, 4))  # without a signature
+    assert placed("model.onnx", 1.0, ROOF) == placed(tmp_path / "kernel.tflite", 1.0, ROOF) == {}
+
+
+def test_a_file_with_a_loop_has_no_place(tmp_path):
+    def doubled(x):
+        return {"y": tf.while_loop(lambda n, _: n < 5, lambda n, v: (n + 1, v @ tf.ones([4, 4])), (0, x))[1]}
+
+    for name, function in (("loop", doubled), ("plain", lambda x: {"y": x @ tf.ones([4, 4])})):
+        module = tf.Module()
+        module.f = tf.function(function, input_signature=[tf.TensorSpec([2, 4], tf.float32)], autograph=False)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module)
+        (tmp_path / f"{name}.tflite").write_bytes(converter.convert())
+    assert placed(tmp_path / "loop.tflite", 1.0, ROOF) == {}
+    assert placed(tmp_path / "plain.tflite", 1.0, ROOF)["macs"] == 2 * 4 * 4

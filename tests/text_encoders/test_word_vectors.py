@@ -134,6 +134,11 @@ def test_words_of_one_context_come_together():
         skip_gram.SkipGram().vectors([["once", "twice"]])
 
 
+def test_a_text_of_rare_words_alone_teaches_nothing():
+    words, vectors = skip_gram.SkipGram(size=2, epochs=1, min_count=2).vectors([["a", "b", "a", "b"], ["rare"], []])
+    assert words == ("a", "b") and vectors.shape == (2, 2) and np.isfinite(vectors).all()
+
+
 def test_words_are_those_of_the_files():
     assert list(skip_gram.words_in(["Die STRASSE, 2 mal!", "Über"])) == [
         ["die", "strasse", ",", "2", "mal", "!"],

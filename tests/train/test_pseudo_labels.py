@@ -104,6 +104,8 @@ def test_pictures_from_files_join_those_that_are_decoded(mixed):
     assert [s["label"] for s in samples] == [*(n % 4 for n in range(10)), *[-1] * 6]
     assert [int(s["image"].mean()) for s in samples] == [*range(10), 0, 40, 80, 120, 160, 200]
     assert samples[0]["image"].shape == (8, 8, 3) and samples[-1]["image"].shape == (8, 9, 3)
+    first, *_, last = both.records.as_numpy_iterator()  # neither carries a record of the other kind
+    assert not any(np.any(value) for value in (*first["more"].values(), *last["own"].values()))
     with pytest.raises(UsageError, match=r"oversample: some pictures have no label \(pseudo_labels\)"):
         single_labels(both, "oversample")
 

@@ -46,6 +46,7 @@ class Client {
     Answer found = runtime_.infer(feed, row_["outputs"]);
     for (auto& [key, tensor] : found) {
       for (double& value : tensor.values) value = real(value, row_["outputs"][key]);
+      if (tensor.shape.empty()) throw EdgeError("the file answers " + key + " without a batch axis");
       tensor.shape.erase(tensor.shape.begin());
     }
     return describe(restore(row_["restore"], found, place), classes_, row_.has("promise") ? &row_["promise"] : nullptr);

@@ -143,6 +143,7 @@ class Runtime {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       auto given = feed.find(input_names_[i]);
       if (given == feed.end()) throw EdgeError(path_ + " takes " + input_names_[i] + ", which is not given");
+      require(input_names_[i], given->second.size(), input_bytes_[i]);
       void* place = nullptr;
       check(litert_.LockTensorBuffer(inputs_[i], &place, 1), "write to");
       std::memcpy(place, given->second.data(), given->second.size());
@@ -155,6 +156,7 @@ class Runtime {
       const Json& row = rows[output_names_[i]];
       size_t size = width_of(row["dtype"].text);
       for (int side : row["shape"].integers()) size *= std::max(side, 1);
+      require(output_names_[i], size, output_bytes_[i]);
       void* place = nullptr;
       check(litert_.LockTensorBuffer(outputs_[i], &place, 0), "read from");
       std::string bytes(static_cast<const char*>(place), size);
@@ -171,7 +173,23 @@ class Runtime {
   size_t index_ = 0;
   std::vector<Handle> inputs_, outputs_;
   std::vector<std::string> input_names_, output_names_;
+  std::vector<size_t> input_bytes_, output_bytes_;
 
+  // Bytes of a tensor; 0 of an element type that is not known here. Numbers of types are TensorFlow Lite's.
+  static size_t bytes_of(const TensorType& type) {
+    static const std::map<int32_t, size_t> widths = {{1, 4}, {2, 4}, {3, 1}, {4, 8}, {6, 1}, {7, 2}, {9, 1}, {10, 2}, {11, 8}};
+    auto found = widths.find(type.element);
+    if (found == widths.end()) return 0;
+    size_t size = found->second;
+    for (uint32_t k = 0; k < (type.rank_bits & 127); ++k) size *= type.sides[k];
+    return size;
+  }
+  // What contract.json says of a tensor is what the file has: it decides how many bytes are copied.
+  void require(const std::string& name, size_t said, size_t held) const {
+    if (held && said != held)
+      throw EdgeError(path_ + " has " + std::to_string(held) + " bytes of " + name + ", and by its contract.json they are " +
+                      std::to_string(said) + "; export the model again");
+  }
   void check(int status, const char* what) const {
     if (status) throw EdgeError("LiteRT could not " + std::string(what) + " " + path_ + " (status " + std::to_string(status) + ")");
   }
@@ -191,6 +209,7 @@ class Runtime {
       check(litert_.CreateManagedTensorBufferFromRequirements(environment, &type, needs, &buffer), "prepare");
       (in ? inputs_ : outputs_).push_back(buffer);
       (in ? input_names_ : output_names_).push_back(name);
+      (in ? input_bytes_ : output_bytes_).push_back(bytes_of(type));
     }
   }
 };

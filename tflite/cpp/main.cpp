@@ -152,6 +152,9 @@ int predict(const std::string& path, const std::vector<std::string>& words, cons
     } catch (const EdgeError& error) {
       failed = 1;
       held = "\"error\": " + quoted(error.what());
+    } catch (const std::bad_alloc&) {
+      failed = 1;
+      held = "\"error\": " + quoted("memory does not suffice for this image");
     }
     std::cout << "{\"input\": " << quoted(name) << ", " << held << "}" << std::endl;
   }
@@ -167,8 +170,9 @@ int frames(const std::string& path, double rate, int every, const std::string& l
   long number = 0, answered = 0;
   for (; stream.next(frame); ++number) {
     if (number % every) continue;
-    std::cout << "{\"frame\": " << number << ", \"time\": " << in_digits(number / rate)
-              << ", \"prediction\": " << client.answer(frame) << "}" << std::endl;
+    std::string told = client.answer(frame);  // before any of the line is written: it may be refused
+    std::cout << "{\"frame\": " << number << ", \"time\": " << in_digits(number / rate) << ", \"prediction\": " << told << "}"
+              << std::endl;
     ++answered;
   }
   if (!number) throw EdgeError("the stream holds no frame; write frames by ffmpeg -i VIDEO -f image2pipe -c:v ppm -");

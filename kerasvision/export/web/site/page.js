@@ -8,6 +8,7 @@ const PATIENCE_MS = 10_000; // of waiting for the service worker; without it the
 
 let client;
 let camera; // the stream, while it runs
+let drops = 0; // of files; an older one ends with what it shows
 let pictures = 0; // that were shown; an answer to an older one is dropped
 
 function say(text, isBad = false) {
@@ -61,7 +62,9 @@ async function show(picture, name) {
 
 async function showFiles(files) {
   stop();
+  const drop = ++drops;
   for (const file of files) {
+    if (drop !== drops) return;
     if (file.type.startsWith("video/")) await play(file);
     else await show(file, file.name || "pasted picture");
   }
