@@ -11,6 +11,7 @@ from kerasvision.edge.independent.predicting import prepare
 
 FUNCTIONS = ("remember", "follow")
 _ANSWERS = ("score", "present")  # outputs of `follow` that are no state
+_SIZE = "size_hw"  # of the frames, kept with what is remembered
 
 
 class Follower:
@@ -27,7 +28,7 @@ class Follower:
             raise EdgeError("contract.json does not say what a frame is; export the model again")
         self._rules, self._runtime = client.contract["preprocess"]["frames"], client.runtime
         self._inputs = functions["follow"]["inputs"]
-        self.state, self._size = {}, None
+        self.state = {}
 
     def begin(self, picture, box_xyxy):
         """The answer of the first frame, `box_xyxy` [4] in its pixels, what is followed from here on. picture: as of
@@ -36,8 +37,7 @@ class Follower:
         image, geometry, size = self._frame(picture)
         box = _checked(box_xyxy, size)
         inside = box * np.tile(geometry["scale_xy"], 2) + np.tile(geometry["offset_xy"], 2)
-        self.state = self._called("remember", {"image": image, "box": inside[None]})
-        self._size = size
+        self.state = self._called("remember", {"image": image, "box": inside[None]}) | {_SIZE: np.int32(size)}
         return {"box_xyxy": box, "score": np.float32(1.0), "present": True}
 
     def step(self, picture):
@@ -47,8 +47,9 @@ class Follower:
         if not self.state:
             raise EdgeError("nothing is remembered yet; begin with a box in the first frame")
         image, geometry, size = self._frame(picture)
-        if size != self._size:
-            raise EdgeError(f"a frame of {size} pixels (h, w) after frames of {self._size}; a video has one size")
+        before = tuple(np.asarray(self.state.get(_SIZE, ())).tolist())
+        if size != before:
+            raise EdgeError(f"a frame of {size} pixels (h, w) after frames of {before}; a video has one size")
         found = self._called("follow", {"image": image} | self._kept())
         self.state = self.state | {key: value for key, value in found.items() if key not in _ANSWERS}
         box = (found["box"][0] - np.tile(geometry["offset_xy"], 2)) / np.tile(geometry["scale_xy"], 2)

@@ -11,7 +11,7 @@ def overlap(targets, found, there):
     targets, found: [B, h, w, 4], distances of a cell from the upper, right, lower and left side, found ones above 0.
     there: [B, h, w], 1 at cells that count, 0 elsewhere.
     """
-    safe = tf.where(there[..., None] > 0.0, targets, 1.0)
+    safe, found = (tf.where(there[..., None] > 0.0, sides, 1.0) for sides in (targets, found))
     shared = tf.minimum(safe, found)
     both, one, other = ((d[..., 0] + d[..., 2]) * (d[..., 1] + d[..., 3]) for d in (shared, safe, found))
     each = tf.math.log(one + other - both) - tf.math.log(both)

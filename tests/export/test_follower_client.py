@@ -120,7 +120,6 @@ def test_what_is_kept_goes_on_exactly_and_what_does_not_fit_is_one_line(made):
     whole.step(frames[1])
     half.step(frames[1])
     kept, half = half.state, Follower(open_client(path))
-    half.begin(frames[0], BOX)  # what knows the size of its frames
     half.state = kept
     for frame in frames[2:5]:
         one, other = whole.step(frame), half.step(frame)

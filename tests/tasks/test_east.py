@@ -145,3 +145,25 @@ def test_corners_that_moved_are_the_error():
     other["quads_xy"] = one["quads_xy"] + np.float32(30)
     error, flip = arch.compare(one, other)
     assert flip[0] and error[0] > 0.29
+
+
+@pytest.mark.parametrize(("away", "error"), [(0.04, 0.0), (0.06, 0.06 / 40.06), (0.4, 0.4 / 40.4)])
+def test_plain_predictions_differ_by_how_far_corners_are_apart(away, error):
+    """Of one quad 40 wide, moved to the right; what is nearer than 0.05 px is one."""
+    quad = np.float32([[0, 0], [40, 0], [40, 10], [0, 10]])
+    held = [
+        {"quads_xy": (quad + [x, 0])[None, None], "scores": np.float32([[0.9]]), "count": np.array([1])}
+        for x in (0.0, away)
+    ]
+    errors, flips = detector().compare(*held)
+    assert errors[0] == pytest.approx(error, rel=1e-3, abs=1e-9) and not flips[0]
+
+
+def test_cells_without_text_leave_the_loss_finite():
+    """Sides that nothing holds, at cells that do not count."""
+    there = tf.constant([[[1.0, 0.0]]])
+    sides = tf.constant([[[[1.0, 2, 3, 4], [0, 0, 0, 0]]]])
+    with tf.GradientTape() as tape:
+        tape.watch(sides)
+        found = rectangles.overlap(tf.ones([1, 1, 2, 4]), sides, there)
+    assert np.isfinite(found) and np.isfinite(tape.gradient(found, sides)).all()

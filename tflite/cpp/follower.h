@@ -71,7 +71,7 @@ class Follower {
   }
 
   std::map<std::string, std::string> frame(const std::string& name, Geometry* geometry, const Json& rows) {
-    std::string bytes = read_file(name);
+    std::string bytes = read_file(name, "");
     if (!can_decode(bytes)) throw EdgeError(name + " cannot be decoded: this build does not read such pictures");
     Picture picture = decode(bytes, rules_["exif_orientation"].text);
     if (!state_.empty() && (picture.height != height_ || picture.width != width_))

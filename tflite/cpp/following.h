@@ -26,7 +26,7 @@ class Following {
 
   // The lines of one frame, by rising number. number: of the frame, from 0. time: seconds, more than of the one before.
   std::string lines(const std::string& name, int number, double time) {
-    std::string bytes = read_file(name);
+    std::string bytes = read_file(name, "");
     if (!can_decode(bytes)) throw EdgeError(name + " cannot be decoded: this build does not read such pictures");
     Picture picture = decode(bytes, rules_["exif_orientation"].text);
     if (number && (picture.height != height_ || picture.width != width_))

@@ -192,17 +192,18 @@ double taken(std::vector<std::string>& words, const std::string& flag, double st
   return is_number ? value : -1;
 }
 
-// Whether the words end with --box X0,Y0,X1,Y1, which is taken out of them.
+// Whether the words have --box X0,Y0,X1,Y1, which is taken out of them.
 bool taken_box(std::vector<std::string>& words, std::array<float, 4>* box) {
-  if (words.size() < 2 || words[words.size() - 2] != "--box") return false;
-  const char* at = words.back().c_str();
+  auto found = std::find(words.begin(), words.end(), "--box");
+  if (found == words.end() || found + 1 == words.end()) return false;
+  const char* at = (found + 1)->c_str();
   for (size_t k = 0; k < box->size(); ++k) {
     char* end = nullptr;
     (*box)[k] = std::strtof(at, &end);
     if (end == at || *end != (k + 1 < box->size() ? ',' : 0)) return false;
     at = end + 1;
   }
-  words.resize(words.size() - 2);
+  words.erase(found, found + 2);
   return true;
 }
 

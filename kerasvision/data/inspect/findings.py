@@ -73,6 +73,10 @@ FINDINGS = {
         "characters of the alphabet that no training line has",
         "they are never learned; give lines with them, or take them out of classes",
     ),
+    "two_directions": (
+        "lines that mix directions so that they are answered in another order than they are written in",
+        "they are learned as they are seen",
+    ),
     "contradiction": (
         "groups of images with equal bytes but different labels",
         "training uses all of them; mend the labels",
@@ -123,6 +127,7 @@ _UNCOUNTED = {
     "kin",
     "turned",
     "unlearned",
+    "two_directions",
 } | objects.UNCOUNTED
 _LEFT_ON_REQUEST = {"unreadable": "skip_unreadable", "boxes": "skip_bad_boxes"}  # kind -> field of the source
 

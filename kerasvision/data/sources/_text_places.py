@@ -22,6 +22,7 @@ _FORMS = (  # corners, or left, top, right and bottom; white space in each has o
     re.compile(rf'\s*({_N}(?:\s+{_N}){{3}})\s+(".*")'),
 )
 SCRIPTS = re.compile(r"\s*(Arabic|Latin|Chinese|Japanese|Korean|Bangla|Hindi|Symbols|Mixed|None)\s*,(.*)")  # of MLT
+FARTHEST = 4.0  # diagonals of a picture that a quad may span: a digit too many makes ten
 _FLAGGED = re.compile(r'\s*\d\s*,\s*".*"\s*')  # a flag before the text: B. Shi et al., RCTW-17, 2017, 1708.09585
 
 
@@ -228,4 +229,7 @@ def problem(quad, image_hw):
         return "crosses itself or is not convex"
     (left, top), (right, bottom) = quad.min(0), quad.max(0)
     height, width = image_hw
-    return "is outside of its picture" if right <= 0 or bottom <= 0 or left >= width or top >= height else None
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        return "is outside of its picture"
+    most = FARTHEST * np.hypot(height, width)
+    return "is far larger than its picture" if np.hypot(right - left, bottom - top) > most else None

@@ -4,13 +4,16 @@ import pathlib
 
 import numpy as np
 
-from kerasvision.core.characters import characters_of, classes_of, normalized
+from kerasvision.core.characters import BLANK, characters_of, classes_of, normalized
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.sources._files import named
 from kerasvision.data.sources._lines import fonts_below, lacking
 from kerasvision.data.sources._shaping import check_shaping
 from kerasvision.data.text import read_text
-from kerasvision.edge.pages.line_direction import line_as_seen
+from kerasvision.edge.pages.line_direction import line_as_read, line_as_seen
+from kerasvision.edge.pages.strips import MIRRORED, runs_from_right_to_left
+
+_MARKS = dict.fromkeys((0x200E, 0x200F, 0x061C))
 
 
 def words_of(texts, classes, what):
@@ -18,11 +21,33 @@ def words_of(texts, classes, what):
     character beyond `classes`; and these, or where they are empty the characters of all words. Raises KerasVisionError
     of words that Pillow cannot draw here.
     """
-    words = [normalized(word) for text in _read(texts, what) for word in text.split()]
-    alphabet = set(classes) or {name for word in words for name in (*classes_of(word + " "), *seen(word))}
-    kept = [word for word in words if {*classes_of(word), *seen(word)} <= alphabet]
+    words = [word for text in _read(texts, what) for word in without_marks(normalized(text)).split()]
+    turns = any(runs_from_right_to_left(word) for word in words)
+    forms = {word: _forms(word, turns) for word in words}
+    alphabet = set(classes) or set.union({BLANK}, *forms.values())
+    kept = [word for word in words if forms[word] <= alphabet]
     check_shaping(kept, what)
     return kept, alphabet
+
+
+def without_marks(text):
+    """A text without the invisible marks of direction (LRM, RLM, ALM), which no picture shows."""
+    return text.translate(_MARKS)
+
+
+def _forms(word, turns):
+    """The classes that a word may show: of lines from right to left brackets also as they look there."""
+    names = classes_of(word)
+    return {*names, *(name.translate(MIRRORED) for name in names if turns)}
+
+
+def reordered(texts):
+    """A line, beginning with its kind, about texts that are answered in another order than they are written in, though
+    they are seen and learned right; () where there are none.
+    """
+    mixed = [text for text in texts if line_as_read(seen(text)) != classes_of(text)]
+    shown = named((repr(text) for text in mixed), 3)
+    return (f"two_directions: {len(mixed)} of {len(texts)} lines: {shown}",) if mixed else ()
 
 
 def seen(text):

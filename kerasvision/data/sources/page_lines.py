@@ -14,7 +14,7 @@ from kerasvision.data import splits
 from kerasvision.data.decode import decode, stored
 from kerasvision.data.sources._alphabet import missing, refuse_unknown
 from kerasvision.data.sources._sizes import sizes
-from kerasvision.data.sources._wording import seen
+from kerasvision.data.sources._wording import reordered, seen, without_marks
 from kerasvision.data.sources.base import Opened, Pictures, Split
 from kerasvision.data.sources.text_places import TextPlaces
 from kerasvision.edge.pages.crops import wider
@@ -75,6 +75,7 @@ class PageLines(Pictures):
         opened = {n: self._split(held[n], ids[n], hw) for n in ids}
         said = [f"wordless: {name}, {count} places" for name, count in bare.items()]
         said += [f"empty: {name} (no place with a text)" for name, rows in held.items() if not rows]
+        said += reordered([row.text for row in every])
         return Opened(classes, opened, (*pages.dropped, *said, *missing(classes, ids)))
 
     def _split(self, rows, ids, hw):
@@ -107,6 +108,7 @@ class _Place:
     name: str
     page: int
     quad: np.ndarray
+    text: str
     classes: list
 
 
@@ -116,8 +118,9 @@ def _places(split, bare):
     for number, page in enumerate(split.records.as_numpy_iterator()):
         path, group = page["path"].decode(), split.groups[number] if split.groups else number
         for i, (quad, text) in enumerate(zip(page["quads_xy"], page["texts"], strict=True), 1):
-            if classes := seen(text.decode("utf-8")):
-                found.append(_Place(path, f"{path} (place {i})", group, np.float64(quad), classes))
+            line = without_marks(text.decode("utf-8"))
+            if classes := seen(line):
+                found.append(_Place(path, f"{path} (place {i})", group, np.float64(quad), line, classes))
             else:
                 bare[path] += 1
     return found

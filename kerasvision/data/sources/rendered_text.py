@@ -10,7 +10,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._alphabet import balanced, missing
 from kerasvision.data.sources._lines import Press, render
-from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, seen, words_of
+from kerasvision.data.sources._wording import fonts_for, fonts_of, line_of, parts, reordered, seen, words_of
 from kerasvision.data.sources.base import Opened, Source, Split
 from kerasvision.data.splits import NAMES
 
@@ -70,6 +70,7 @@ class RenderedText(Source):
                     drawn = balanced(drawn, part, self.length, self.least[number], rng, f"{what}: {name}")
                 held[name] = [[index[character] for character in seen(line)] for line in drawn]
                 splits[name] = self._split(number, drawn, held[name], fonts_of(good, name))
+                left = (*left, *reordered(drawn))
         return Opened(classes, splits, (*left, *missing(classes, held)))
 
     def _check(self, what):

@@ -20,7 +20,7 @@ from kerasvision.data.sources._rows import Columns, entries_of
 from kerasvision.data.sources._table import columns_of, read_table
 from kerasvision.data.sources._text_places import is_icdar
 from kerasvision.data.sources._walk import below
-from kerasvision.data.sources._wording import seen
+from kerasvision.data.sources._wording import reordered, seen, without_marks
 from kerasvision.data.sources.base import Pictures
 from kerasvision.data.text import lines, read_head, read_text
 
@@ -69,8 +69,8 @@ class TextLines(Pictures):
             return {"file", TEXT} <= columns and not {"label", "labels"} & columns
         if not path.is_dir():
             return False
-        if _lists_below(path):
-            return True
+        if held := _lists_below(path):
+            return any(not _names_places(file) for file in held)
         pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)[:LOOKED_AT]
         texts = [p.with_suffix(".txt") for p in pictures]
         if not texts or not all(text.is_file() for text in texts):
@@ -85,7 +85,8 @@ class TextLines(Pictures):
         listed = _lists_below(base) if base.is_dir() else [base] if base.suffix.lower() == ".txt" else []
         laid = self._folder if base.is_dir() else self._table
         entries, texts, said = _listed(base, listed, what) if listed else laid(base, what)
-        lines = [seen(" ".join(text.split())) for text in texts]
+        texts = [" ".join(without_marks(text).split()) for text in texts]
+        lines, said = [seen(text) for text in texts], [*said, *reordered(texts)]
         if empty := [e.name for e, line in zip(entries, lines, strict=True) if not line]:
             raise KerasVisionError(
                 f"{what}: {len(empty)} of {len(lines)} lines have no text: {named(empty)}; write it, or remove them"
@@ -132,6 +133,20 @@ def _is_list(file):
     return is_crops(head if file.stat().st_size <= HEAD else "\n".join(lines(head)[:-1]))
 
 
+def _names_places(file):
+    """Whether the texts of a list are names of folders or files beside it: classes of pictures, or other pictures."""
+    held = crops_of(read_text(file, str(file)), str(file)).crops
+    return all(text and _is_there(file.parent / text) for _, text in held)
+
+
+def _is_there(path):
+    """As `Path.exists`, also of a name that is too long for any file."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _lists_below(folder):
     """The .txt files of a folder that list pictures and texts, by their names and heads."""
     return [f for f in below(folder).files if f.name.lower().endswith("gt.txt") and _is_list(f)]
@@ -145,7 +160,7 @@ def _listed(base, files, what):
         rows += [(file.parent / name, text) for name, text in held.crops]
         said += held.said
     names = [os.path.relpath(path, root) for path, _ in rows]
-    if gone := [name for name, (path, _) in zip(names, rows, strict=True) if not path.is_file()]:
+    if gone := [name for name, (path, _) in zip(names, rows, strict=True) if not _is_there(path)]:
         raise KerasVisionError(
             f"{what}: {len(gone)} of {len(rows)} pictures do not exist: {named(gone)}; names are relative to their "
             f"{files[0].name}"

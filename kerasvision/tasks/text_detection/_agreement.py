@@ -33,8 +33,10 @@ def _compare(arch, reference, other):
     flip = len(rows) < max(len(ours[0]), len(theirs[0]))
     equal = same[rows, columns]
     apart = 0.0
-    if arch.moves and "cells_xy" in reference and not equal.all():
-        apart = float((away[rows, columns] / np.ptp(reference["cells_xy"], axis=0).max())[~equal].max())
+    if arch.moves and not equal.all():
+        # of plain predictions the picture's size is not known; quads lie in it, so that this errs to the larger side
+        spans = reference.get("cells_xy", np.concatenate([quads.reshape(-1, 2) for quads in (ours[0], theirs[0])]))
+        apart = float((away[rows, columns] / np.ptp(spans, axis=0).max())[~equal].max())
         equal = np.full(len(rows), True)
     error = float(np.abs(ours[1][rows[equal]] - theirs[1][columns[equal]]).max(initial=0.0))
     changed = [

@@ -84,7 +84,9 @@ class EAST(MapDetection):
 
     def _geometry(self, raw):
         """(distances in pixels [B, h, w, 4], turns in radians [B, h, w])."""
-        return self.stride * tf.exp(tf.minimum(raw["sides"], _FARTHEST)), math.pi / 2.0 * tf.tanh(raw["angle"][..., 0])
+        return self.stride * tf.exp(tf.clip_by_value(raw["sides"], -_FARTHEST, _FARTHEST)), math.pi / 2.0 * tf.tanh(
+            raw["angle"][..., 0]
+        )
 
     def quads_of(self, member, probability, raw):
         cells = self.map_hw[0] * self.map_hw[1]

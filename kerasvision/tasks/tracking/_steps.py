@@ -81,8 +81,9 @@ class Steps:
 
     def _beside(self, raw, features, found, near, sure, inputs):
         """The state of what else would be taken for the target, where that is surely seen: the likeliest position
-        outside of its box. Its features add up slowly; a mean of several is correlated as all of them are, for the
-        correlation is linear (Zhu et al. 2018, arXiv:1808.06048, equation 6).
+        outside of its box. Its features add up slowly, as those of the target do; the correlation alone is linear, so
+        that of the mean is the mean of all (Zhu et al. 2018, arXiv:1808.06048, equation 6), what stands around it is
+        not.
         """
         arch = self.arch
         count = arch.positions**2

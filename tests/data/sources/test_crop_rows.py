@@ -87,3 +87,15 @@ def test_what_is_wrong_with_rows_is_counted_and_named(tmp_path):
     assert "all 1 texts are ###" in refusal(root)
     (root / "gt.txt").write_bytes("word_1.png,\u00e9".encode("latin-1"))
     assert "save it as UTF-8" in refusal(root)
+
+
+def test_names_of_classes_are_no_texts_and_a_name_too_long_is_one_that_is_not_there(tmp_path):
+    for label in "ab":
+        lay(tmp_path / label, "", count=3)
+        (tmp_path / label / "gt.txt").unlink()
+    (tmp_path / "gt.txt").write_text("a/word_1.png,a\nb/word_2.png,b\n")
+    assert detected(tmp_path) == ["image_folder"]
+    (tmp_path / "gt.txt").write_text("a/word_1.png,ab\nb/word_2.png,b\n")
+    assert "text_lines" in detected(tmp_path)
+    root = lay(tmp_path / "long", f"word_1.png,x\n{'n' * 300}.png,y\n", count=1)
+    assert "1 of 2 pictures do not exist: nnn" in refusal(root)

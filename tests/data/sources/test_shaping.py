@@ -10,7 +10,9 @@ from kerasvision.core.registry import create
 from kerasvision.data.sources._lines import font_of, lacking, render
 from kerasvision.data.sources._shaping import is_shaped, layout_of
 from kerasvision.data.sources._signs import _patch
+from kerasvision.data.sources._wording import reordered
 from kerasvision.edge.pages.line_direction import line_as_read, line_as_seen
+from kerasvision.edge.pages.strips import runs_from_right_to_left, vote_of
 from kerasvision.systems.lines import LineDecoder
 from tests.data.sources.test_rendered_text import PLAIN, SANS, ink
 
@@ -23,6 +25,16 @@ LINES = (  # in reading order
     "\u05d0\u05d1 \u05d2 abc de \u05d3\u05d4",
     "abc \u05d0\u05d1 \u05d2\u05d3 de",
     "(\u05d0\u05d1) 3.5% \u05d2",
+)
+MIXED = (  # several of which look alike, so that the order of reading does not come back
+    "\u05d0\u05d1 5 6",
+    "050 123 \u05d0\u05d1\u05d2\u05d3",
+    "abc \u05d0\u05d1\u05d2\u05d3.",
+    "\u05d0\u05d1\u05d2\u05d3, abc",
+    "A1: \u05d0\u05d1\u05d2 5",
+    "\u05d0\u05d1 -5",
+    "\u05d0\u05d1 - 5",
+    "3 + 4 \u05d0\u05d1",
 )
 
 
@@ -53,8 +65,31 @@ def test_arabic_letters_are_joined():
     assert abs(drawn(JOINED).shape[1] - drawn(3 * BEH).shape[1]) > 10
 
 
+def test_places_are_those_of_unicode_s_algorithm():
+    """Against python-bidi, which leaves brackets as they are: lines of words, numbers and signs at random."""
+    bidi = pytest.importorskip("bidi")
+    rng = np.random.default_rng(0)
+    letters = {
+        "r": "\u05d0\u05d1\u05d2",
+        "a": "\u0628\u062a",
+        "l": "abC",
+        "d": "0129",
+        "m": "\u05d0b3\u0628.,:;-+/%$()[]!",
+    }
+    bare, count = str.maketrans(")]", "(["), 0
+    for _ in range(2000):
+        kinds = rng.choice(list("rraldm"), rng.integers(1, 7))
+        line = " ".join("".join(rng.choice(list(letters[k]), rng.integers(1, 5))) for k in kinds)
+        if not runs_from_right_to_left(line):
+            continue
+        base, count = "R" if vote_of(line) > 0 else "L", count + 1
+        found = text_of(line_as_seen(classes_of(line)))
+        assert found.translate(bare) == bidi.get_display(line, base_dir=base).translate(bare), ascii(line)
+    assert count > 1000
+
+
 @raqm
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", [*LINES, *MIXED])
 def test_characters_from_left_to_right_are_where_fribidi_puts_them(line):
     told = text_of(line_as_seen(classes_of(line)))
     found = ink(render(PLAIN, line, [1]))
@@ -68,6 +103,12 @@ def test_what_is_seen_is_read_back(line):
     names = classes_of(line)
     assert line_as_read(line_as_seen(names)) == names
     assert (line_as_seen(names) == names) == (not any("\u0590" < point < "\u0600" for point in line))
+
+
+def test_lines_that_are_answered_in_another_order_are_told():
+    assert reordered([*LINES, "plain"]) == ()
+    (told,) = reordered([*LINES, MIXED[0], MIXED[1]])
+    assert told.startswith("two_directions: 2 of 7 lines: ")
 
 
 def test_letters_that_stand_one_by_one_need_no_raqm():

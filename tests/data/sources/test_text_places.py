@@ -129,6 +129,8 @@ def test_the_smallest_rectangle_is_that_of_a_fine_search():
         ("2,3,12,3,5,5,2,9", "crosses itself or is not convex"),
         ("40,3,50,3,50,9,40,9", "is outside of its picture"),
         ("39.5,3,50,3,50,9,39.5,9", None),
+        ("0,3,300,3,300,9,0,9", "is far larger than its picture"),  # 40 x 30: four diagonals are 200
+        ("0,3,199,3,199,9,0,9", None),
     ],
 )
 def test_a_quad_that_cannot_be_used_is_refused_or_left_out(tmp_path, corners, reason):
