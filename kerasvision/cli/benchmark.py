@@ -55,7 +55,7 @@ def _check(args):
 
 
 def _roof(threads):
-    from kerasvision.edge.roofline import measured
+    from kerasvision.export.roof import measured
 
     return measured(threads)
 
@@ -103,7 +103,7 @@ def _print(report, before):
     from rich.table import Table
 
     from kerasvision.core.escaping import cells
-    from kerasvision.edge.roofline import in_words
+    from kerasvision.export.roof import in_words
 
     table = Table(title=_named(report["processor"]), title_justify="left")
     names = [

@@ -1,4 +1,4 @@
-"""A file's place below the roofline of a processor (`edge.roofline`)."""
+"""A file's place below the roofline of a processor (`export.roof`)."""
 
 import pathlib
 
@@ -18,7 +18,7 @@ def placed(path, milliseconds, roof):
     what is not counted here: an .onnx, a .tflite without a signature serving_default, one with loops or branches, whose
     bodies run as often as the input says, and one with tensors that are no numbers.
 
-    roof: of `edge.roofline.measured`. moved_bytes: of all that its operators take and make. roof_ms: the sum over
+    roof: of `export.roof.measured`. moved_bytes: of all that its operators take and make. roof_ms: the sum over
     operators of what the slower of the two takes at best, multiplying or moving; of_roof: in parts of `milliseconds`.
     An operator that LiteRT joins with another moves less than is counted, so a small file may come above 1; what
     depends on the size of the picture (`tflite:...:any`) is counted as of one pixel.

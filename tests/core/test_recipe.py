@@ -103,7 +103,7 @@ WRONG = {
     "data": (create("classification/classifier"), "one of .*digits"),
     "augment": (create("techniques/qat"), r"\(one of .*batch/cutmix"),
     "techniques": ((create("optimizers/sgd"),), r"\(one of accumulate, .* in all\)"),
-    "optimizer": (1e-3, "one of adamw, sgd"),
+    "optimizer": (1e-3, "one of adamw, lars, sgd"),
     "epochs": (0, "1 or more"),
     "batch_size": (-4, "1 or more"),
     "then": ((3,), r"\(Phase, ...\)"),

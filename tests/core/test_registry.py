@@ -105,7 +105,7 @@ def test_every_kind_is_found_by_its_full_name(name):
         ),
         ("backbones/resnett", "no backbones named 'resnett'; did you mean resnet"),
         ("techniqes/freeze", "did you mean techniques/freeze"),
-        ("optimizers/zzzz", "no optimizers named 'zzzz'; allowed: adamw, sgd"),
+        ("optimizers/zzzz", "no optimizers named 'zzzz'; allowed: adamw, lars, sgd"),
     ],
 )
 def test_an_unknown_name_lists_close_ones(name, says):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from kerasvision.edge import roofline
+from kerasvision.export import roof
 from kerasvision.export.roofline import least_seconds, placed
 
 ROOF = {"macs_per_s": {"float32": 100.0, "int8": 400.0}, "bytes_per_s": [[64, 50.0], [1024, 10.0]]}
@@ -14,7 +14,7 @@ ROOF = {"macs_per_s": {"float32": 100.0, "int8": 400.0}, "bytes_per_s": [[64, 50
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_a_kernel_is_the_product_with_its_weights(dtype):
     side, channels = 3, 16
-    runner = Interpreter(model_content=roofline.kernel(dtype, side, channels))
+    runner = Interpreter(model_content=roof.kernel(dtype, side, channels))
     runner.allocate_tensors()
     pixels = np.random.default_rng(1).integers(-3, 4, (1, side, side, channels))
     runner.set_tensor(0, pixels.astype(dtype))
@@ -40,16 +40,16 @@ def test_the_slower_of_both_counts(dtype, count, size, wanted):
 
 
 def test_what_is_measured_is_said(monkeypatch):
-    monkeypatch.setattr(roofline, "TURNS", 2)
-    monkeypatch.setattr(roofline, "SETS", (2**16, 2**20))
-    found = roofline.measured(2)
+    monkeypatch.setattr(roof, "TURNS", 2)
+    monkeypatch.setattr(roof, "SETS", (2**16, 2**20))
+    found = roof.measured(2)
     rates = [*found["macs_per_s"].values(), *(rate for _, rate in found["bytes_per_s"])]
     assert all(np.isfinite(rate) and rate > 1e6 for rate in rates)
-    assert roofline.in_words(found).startswith("2 threads: ") and " within 64 kB, " in roofline.in_words(found)
+    assert roof.in_words(found).startswith("2 threads: ") and " within 64 kB, " in roof.in_words(found)
 
 
 def test_what_is_not_counted_has_no_place(tmp_path):
-    (tmp_path / "kernel.tflite").write_bytes(roofline.kernel("int8", 2, 4))  # without a signature
+    (tmp_path / "kernel.tflite").write_bytes(roof.kernel("int8", 2, 4))  # without a signature
     assert placed("model.onnx", 1.0, ROOF) == placed(tmp_path / "kernel.tflite", 1.0, ROOF) == {}
 
 

@@ -31,7 +31,10 @@ def test_anything_else_is_one_clear_line(tmp_path):
     for text, seen in (
         (f"{tmp_path}/photo.jpg", "none of the files that are data by themselves: .csv, .json, .jsonl, .ndjson, .tsv"),
         (f"{tmp_path}/numbers.json", "not what coco would read; allowed: .*a folder with a folder of images a class"),
-        ("gone", "no such file or folder; allowed: .*coco:PATH, cut_paste:CUTOUTS,BACKGROUNDS, digits, "),
+        (
+            "gone",
+            "no such file or folder; allowed: .*coco:PATH, contains:DATA, cut_paste:CUTOUTS,BACKGROUNDS, digits, ",
+        ),
         ("tfds:", "write tfds:NAME"),
         ("coco:", "nothing behind the colon; write coco:PATH"),
         ("semantic:", "write semantic:DATA"),

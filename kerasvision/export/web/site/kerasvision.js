@@ -58,7 +58,7 @@ export class Client {
   }
 
   // The predictions of a <video> while it plays, one frame at a time: `predict`'s answer with {frame, time, skipped}.
-  // frame: its number among those that were presented since the first; time: its seconds in the video; skipped: how many
+  // frame: its number among those presented since the first; time: its seconds in the video; skipped: how many
   // were presented while the one before was looked at. It ends where the video ends or pauses.
   async *watch(video, file = this.files[0].path, show = false) {
     if (!video.requestVideoFrameCallback) throw new Error("this browser does not tell of a video's frames");
