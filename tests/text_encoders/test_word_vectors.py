@@ -24,7 +24,7 @@ def layouts(folder):
         "glove.txt": "\n".join([*lines, ""]).encode(),
         "words.bin": b"5 4\n" + binary,
     }
-    held |= {f"{name}.gz": gzip.compress(content) for name, content in held.items()}
+    held |= {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in held.items()}
     for name, content in held.items():
         (folder / name).write_bytes(content)
     return {name: folder / name for name in held}
@@ -75,7 +75,11 @@ def test_training_begins_with_them(tmp_path):
         (b"cat 1 2 x 4\n", KerasVisionError, "line 1: not all of it are numbers"),
         (b"cat 1 2 nan 4\n", KerasVisionError, "the vector of 'cat' has a number that is not finite"),
         (b"ox 1 2 3 4\n", KerasVisionError, "has none of the 4 words of the vocabulary"),
-        (gzip.compress(b"cat 1 2 3 4\n" * 99)[:-20], KerasVisionError, "cannot be read: it is cut off or damaged"),
+        (
+            gzip.compress(b"cat 1 2 3 4\n" * 99, mtime=0)[:-20],
+            KerasVisionError,
+            "cannot be read: it is cut off or damaged",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_one_line(tmp_path, content, error, line):
