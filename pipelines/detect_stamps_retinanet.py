@@ -21,6 +21,8 @@ hidden 0.182; in dark scenes 0.354, in bright ones 0.387. Boxes are good, classe
     mediapipe:float32  0.3637   +0.0008   16.4 MB   38.7
     mediapipe:int8     0.3622   -0.0006    5.4 MB   14.4
 
+Again on AVX-512 (VNNI, shared with other work, 57 processor minutes): AP 0.378, AP50 0.541, tflite:int8 -0.0009.
+
 (`kerasvision export runs/retinanet --to mediapipe:float32 mediapipe:int8` wrote the last two.)
 """
 
