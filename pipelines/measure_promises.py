@@ -81,7 +81,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.api import ServedRunner, load, load_run
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import raw_examples, splits_of
 from kerasvision.inference.evaluation import stacked
 from kerasvision.inference.served import Served
@@ -137,7 +137,7 @@ def measured(arch, fitted_on, judged_on):
         fitted, judged = part(fitted_on, first), part(judged_on, second)
         try:
             held = arch.with_promise(*fitted)
-        except UsageError as error:
+        except KerasVisionError as error:
             raise SystemExit(f"measure_promises: {error}") from None
         rows.append((held.kept(*judged), *of_sets(held, *judged)))
     return np.array(rows)
