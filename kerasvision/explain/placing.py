@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.ops import heat as heats
+from kerasvision.ops.dense import center_begin
 
 
 def in_original(values, geometry, is_part=False):
@@ -14,6 +15,6 @@ def in_original(values, geometry, is_part=False):
     """
     size, held = np.array(values.shape), {key: tf.convert_to_tensor(value) for key, value in geometry.items()}
     if is_part:
-        begin = (np.maximum(held["image_hw"][0].numpy(), size) - size) // 2
+        begin = center_begin(held["image_hw"][0].numpy(), size)
         held["offset_xy"] = held["offset_xy"] - begin[::-1].astype(np.float32)
     return heats.in_original(np.asarray(values, np.float32)[None], held)[0].numpy()

@@ -4,6 +4,7 @@ import numpy as np
 
 from kerasvision.core.errors import UsageError
 from kerasvision.ops import volumes
+from kerasvision.ops.dense import center_begin
 
 
 def in_voxels(arch, heat, size_dhw, spacing_mm):
@@ -20,7 +21,7 @@ def in_voxels(arch, heat, size_dhw, spacing_mm):
         sides = size.astype(np.float32) * np.asarray(spacing_mm, np.float32) / np.float32(arch.spacing_mm)
         fitted = np.maximum(np.rint(sides).astype(int), 1)
     padded = np.maximum(fitted, heat.shape)
-    begin = (padded - heat.shape) // 2  # the graph sees the center of what is larger
+    begin = center_begin(fitted, np.array(heat.shape))
     start = (padded - fitted) // 2 if rule["padding"]["placement"] == "center" else np.zeros(3, int)
     whole = np.zeros(padded, np.float32)
     whole[_part(begin, heat.shape)] = heat

@@ -1,5 +1,6 @@
 """Maps of class probabilities between the graph's pixels and those of the original images, and masks of classes."""
 
+import numpy as np
 import tensorflow as tf
 
 IGNORE = 255  # in a mask: not annotated, or beyond the image; counts nowhere
@@ -12,6 +13,13 @@ def fit_mask(mask, geometry, size_hw):
     """
     moved = _project(mask[None, ..., None], geometry["scale_xy"][None], geometry["offset_xy"][None], size_hw, False)
     return moved[0, ..., 0]
+
+
+def center_begin(sides, size):
+    """Where the part of `size` begins that a graph sees of an input, its center; 0 of an axis that is no longer. sides:
+    of the input. numpy, ints, one an axis.
+    """
+    return (np.maximum(sides, size) - size) // 2
 
 
 def centered(pixels, size, fill):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasvision.core.errors import KerasVisionError, UsageError
+from kerasvision.ops.dense import center_begin
 from kerasvision.tasks.targets import Target, Targets, index_of
 
 MOST = 2  # classes where nobody asks for one
@@ -128,7 +129,7 @@ def position_of(index, size, geometry, in_windows):
     else:
         fitted = sides
         center = center * held["scale_xy"][::-1] + held["offset_xy"][::-1]
-    begin = (np.maximum(fitted, size) - size) // 2 if in_windows else 0
+    begin = center_begin(fitted, np.array(size)) if in_windows else 0
     place = tuple(int(i) for i in np.floor(center - begin))
     if any(not 0 <= i < side for i, side in zip(place, size, strict=True)):
         raise UsageError(

@@ -45,7 +45,8 @@ def reordered(texts):
     """A line, beginning with its kind, about texts that are answered in another order than they are written in, though
     they are seen and learned right; () where there are none.
     """
-    mixed = [text for text in texts if line_as_read(seen(text)) != classes_of(text)]
+    turned = filter(runs_from_right_to_left, texts)
+    mixed = [text for text in turned if line_as_read(seen(text)) != classes_of(text)]
     shown = named((repr(text) for text in mixed), 3)
     return (f"two_directions: {len(mixed)} of {len(texts)} lines: {shown}",) if mixed else ()
 

@@ -67,10 +67,6 @@ class MaskTargets(Targets):
         held = boxes.chosen(raw, geometry, classes, dataclasses.replace(asked, box=asked.mask, mask=()))
         return [self._of(box, raw) for box in held]
 
-    def at(self, box_xyxy, index, raw, geometry):
-        """As `BoxTargets.at`."""
-        return BoxTargets(self.arch).at(box_xyxy, index, raw, geometry)
-
     def feature_maps(self, graph):
         return BoxTargets(self.arch).feature_maps(graph)
 
