@@ -1,6 +1,7 @@
 """What every architecture over one photograph shares: how its pixels reach the graph."""
 
 import abc
+import functools
 import typing
 
 import tensorflow as tf
@@ -114,6 +115,13 @@ class ImageModel(Architecture):
             rounding = {"window_size": "half_to_even", "origin": "floor"}
             return {"crop_fraction": self.crop_fraction, "crop": {"placement": "center", **rounding}}
         return {"padding": {"gray": geo.PAD_VALUE, "placement": "end"}} if self.resize == "windows" else {}
+
+
+@functools.cache
+def positions_of(backbone, image_size):
+    """(rows, columns) of a backbone's last level, of a picture of image_size (h, w)."""
+    with tf.init_scope():  # `encode` asks within tf.data
+        return tuple(list(backbone(keras.Input((*image_size, 3))).values())[-1].shape[1:3])
 
 
 def require_in_place(arch):

@@ -115,16 +115,16 @@ class TextModel(Architecture):
         grown = self
         if self.needs_vocabulary and not self.vocabulary:
             count = collections.Counter()
-            for batch in self._texts(split):
+            for batch in self.read(split):
                 for row in text.spelled(self.rules.words_of(batch)):
                     count.update(row)
             grown = dataclasses.replace(self, vocabulary=self._chosen(count))
         if self.wide and not self.wide.frequencies:
-            counted = self.wide.counted(self._texts(split), grown.rules)
+            counted = self.wide.counted(self.read(split), grown.rules)
             grown = dataclasses.replace(grown, wide=counted)
         return grown
 
-    def _texts(self, split):
+    def read(self, split):
         """Batches of uint8 [B, length] of a split; of a sample with several `texts` all of them."""
 
         def read(record):

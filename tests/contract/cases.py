@@ -12,6 +12,7 @@ from kerasvision.core.registry import architectures, create
 from kerasvision.data.sources.base import Opened, Source, Split
 from tests.contract import (
     audio_cases,
+    captioning_cases,
     detection_cases,
     embedding_cases,
     incomplete_cases,
@@ -142,6 +143,7 @@ CASES = {
     **incomplete_cases.CASES,
     **text_cases.CASES,
     **audio_cases.CASES,
+    **captioning_cases.CASES,
     **multi_modal_cases.CASES,
     **tracking_cases.CASES,
     "toys/siamese": Case(lambda: create("toys/siamese"), pair_samples, ("different", "same")),

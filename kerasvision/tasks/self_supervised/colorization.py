@@ -16,7 +16,8 @@ from kerasvision.layers.gray import Gray
 from kerasvision.layers.projector import perceptron
 from kerasvision.ops.color import lab
 from kerasvision.tasks._vectors import direction
-from kerasvision.tasks.self_supervised.task import SelfSupervised, positions_of
+from kerasvision.tasks.image import positions_of
+from kerasvision.tasks.self_supervised.task import SelfSupervised
 
 REACH, STEP = 110, 10  # of a and b in CIELAB, as in the paper; sRGB reaches from -108 to 99
 SIDE = 2 * REACH // STEP + 1

@@ -20,11 +20,11 @@ from kerasvision.layers.projector import perceptron
 from kerasvision.losses.contrastive import dense_in_batch, in_batch
 from kerasvision.ops.gather import gathered
 from kerasvision.tasks._vectors import direction
+from kerasvision.tasks.image import positions_of
 from kerasvision.tasks.self_supervised.task import (
     SelfSupervised,
     answered,
     paired,
-    positions_of,
     require_temperature,
     swapped,
 )

@@ -157,12 +157,5 @@ def require_width(name, value):
 
 
 @functools.cache
-def positions_of(backbone, image_size):
-    """(rows, columns) of a backbone's last level."""
-    with tf.init_scope():  # `encode` asks within tf.data
-        return tuple(list(backbone(keras.Input((*image_size, 3))).values())[-1].shape[1:3])
-
-
-@functools.cache
 def _channels(backbone, image_size):
     return int(list(backbone(keras.Input((*image_size, 3))).values())[-1].shape[-1])

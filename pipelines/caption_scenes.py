@@ -1,0 +1,54 @@
+"""Sentences about scenes of cut-out objects: "a bird left of two coins".
+
+Shows: `captioning/gru` over ImageNet's features, frozen for eight epochs and then fine-tuned; `transformer`, the same
+with a transformer's decoder. Objects and backgrounds of the test scenes are in no training scene.
+Commands: python pipelines/prepare_stamps.py --out data/stamps
+          python pipelines/prepare_scene_captions.py --out data/scene-captions
+          kerasvision train pipelines/caption_scenes.py --out runs/captions
+          kerasvision predict runs/captions data/scene-captions/scenes/*/test/00000*.jpg --draw runs/captions.png
+"""
+
+import dataclasses
+
+from kerasvision import Phase, Recipe, create
+
+KINDS = ("bird", "coin", "fish", "flower", "fruit", "mammal", "planet", "tool", "ungulate", "vegetable", "vehicle")
+
+fine_tuning = Phase(
+    epochs=6,
+    optimizer=create("optimizers/adamw", learning_rate=3e-4),
+    techniques=(create("techniques/fine_tune", stages=-1),),
+)
+recipe = Recipe(
+    name="captions",
+    model=create(
+        "captioning/gru",
+        image_size=(192, 192),
+        backbone=create("backbones/efficientnet_lite", weights="imagenet"),
+        size=128,
+        words=12,
+        label_smoothing=0.05,
+        key_words=(*KINDS, *(f"{kind}s" for kind in KINDS if kind != "fish")),
+    ),
+    data=create("sources/captions", path="data/scene-captions/captions.csv"),
+    augment=(create("augmentations/photometric/color_jitter"),),
+    techniques=(create("techniques/freeze"),),
+    optimizer=create("optimizers/adamw", learning_rate=1e-3),
+    epochs=8,
+    batch_size=32,
+    then=(fine_tuning,),
+    exports=(
+        create("exporters/saved_model"),
+        create("exporters/tflite"),
+        create("exporters/tflite", quantize="int8"),
+        create("exporters/onnx"),
+    ),
+)
+transformer = dataclasses.replace(
+    recipe,
+    name="captions_transformer",
+    model=create(
+        "captioning/transformer",
+        **{f.name: getattr(recipe.model, f.name) for f in dataclasses.fields(recipe.model)},
+    ),
+)
