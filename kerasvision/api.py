@@ -170,6 +170,10 @@ def _described(path):
 def _from_file(path, settings):
     """A `Model` from an exported file."""
     contract, row, recipe = _described(path)
+    if inside := [s for s in settings if s.partition("=")[0].removeprefix("model.") in recipe.model.inside_files]:
+        raise UsageError(
+            f"--set {inside[0]}: the file has it inside; kerasvision calibrate RUN --set, and export again"
+        )
     recipe, exporter = dataclasses.replace(recipe, model=changed(recipe.model, settings)), from_spec(row["kind"])
     try:
         identity.check_signature(path, row, exporter.signature(path))

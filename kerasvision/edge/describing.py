@@ -16,6 +16,8 @@ def describe(values, classes, promise=None):
         return (outlines if "masks" in values else objects)(values, classes, promise)
     if "quads_xy" in values:
         return quads(values)
+    if "caption_score" in values:
+        return caption(values)
     if "mask" in values:
         return segments(values, classes, promise)
     if "embedding" in values:
@@ -90,6 +92,12 @@ def quads(values):
             for quad, score in rows
         ]
     }
+
+
+def caption(values):
+    """{"text": the caption, "score": its probability}."""
+    text = np.asarray(values["text_bytes"], np.uint8).tobytes().rstrip(b"\0").decode("utf-8", "replace")
+    return {"text": text, "score": round(float(values["caption_score"]), 6)}
 
 
 def vector(values):

@@ -110,17 +110,17 @@ class TransformerDecoder(WordDecoder):
             own = [tf.matmul(y, block[f"self_{part}"])[:, None] for part in ("key", "value")]
             own = [tf.concat([old, new], 1) for old, new in zip(held, own, strict=True)] if held else own
             after.append(tuple(own))
-            y, _ = self._looked(tf.matmul(y, block["self_query"]), *own)
+            y, _ = self.looked(tf.matmul(y, block["self_query"]), *own)
             x += self.dropped(tf.matmul(y, block["self_out"]) + block["self_bias"], training)
             y = tf.matmul(_normed(x, *block["seen_norm"]), block["seen_query"])
-            y, attention = self._looked(y, keys, values)
+            y, attention = self.looked(y, keys, values)
             x += self.dropped(tf.matmul(y, block["seen_out"]) + block["seen_bias"], training)
             y = tf.nn.relu(tf.matmul(_normed(x, *block["feed_norm"]), block["wide"]) + block["wide_bias"])
             x += self.dropped(tf.matmul(y, block["narrow"]) + block["feed_bias"], training)
         logits = tf.matmul(_normed(x, *self.norm), self.out) + self.out_bias
         return logits, (seen, after), attention
 
-    def _looked(self, query, keys, values):
+    def looked(self, query, keys, values):
         """[B, D] at [B, N, D] twice -> ([B, D], [B, N], the mean weight of the heads)."""
         part = self.size // self.heads
         query = tf.reshape(query, [-1, self.heads, 1, part]) * part**-0.5

@@ -33,8 +33,6 @@ class WordDecoder(keras.layers.Layer):
     (Wu et al. 2016, arXiv:1609.08144, equation 14, without its constant 5).
     """
 
-    quantize_nothing = True  # in training for int8: its outputs are several, some of them numbers of words
-
     def __init__(
         self, steps, classes, size, beam=1, length_power=0.0, dropout=0.0, name=None, trainable=True, dtype=None
     ):
@@ -110,7 +108,7 @@ class WordDecoder(keras.layers.Layer):
         with tf.name_scope(_FLOAT):
             logits = tf.cast(logits, tf.float32)
             likely = tf.gather(tf.nn.log_softmax(logits), words, batch_dims=2)
-        return _answer(words[:, None], likely[:, None], logits, attention)
+            return _answer(words[:, None], likely[:, None], logits, attention)
 
     def _beamed(self, features, beam, power):
         """Each step keeps the likeliest beginnings, of all that go on from those of the step before."""
@@ -131,10 +129,10 @@ class WordDecoder(keras.layers.Layer):
             word = _flat(tf.gather(self.table, words))
         logits, attention, words, likely = (tf.stack(part, 2) for part in zip(*held, strict=True))
         with tf.name_scope(_FLOAT):
-            order = tf.math.top_k(total / self._lengths(words) ** power, beam).indices
-        words, likely = (_taken(part, order) for part in (words, likely))
-        logits, attention = (_taken(part, order[:, :1])[:, 0] for part in (logits, attention))
-        return _answer(words, likely, logits, attention)
+            order = tf.math.top_k(total / self.lengths(words) ** power, beam).indices
+            words, likely = (_taken(part, order) for part in (words, likely))
+            logits, attention = (_taken(part, order[:, :1])[:, 0] for part in (logits, attention))
+            return _answer(words, likely, logits, attention)
 
     def _chosen(self, likely, total, ended):
         """(parent, word, log-probability of the word, of the whole), [B, W] each. likely: [B, W, classes]."""
@@ -149,7 +147,7 @@ class WordDecoder(keras.layers.Layer):
         words = place - parent * self.classes
         return parent, words, tf.gather(_flat_rows(likely), place, batch_dims=1), total
 
-    def _lengths(self, words):
+    def lengths(self, words):
         """float [B, W]: words and END of each caption."""
         ends = tf.cumsum(tf.cast(words == END, tf.int32), 2)
         return tf.minimum(tf.reduce_sum(tf.cast(ends == 0, tf.float32), 2) + 1.0, float(self.steps))

@@ -14,11 +14,12 @@ from kerasvision.ops.text import hash_of
 class Captions(Evaluator):
     """Final. Letters count without their case, and words are those of `ops/text.py`.
 
-    `cider` (CIDEr-D, 0 to 10; the weights of n-grams are those of all examples that were seen), `bleu4` (of the corpus)
-    and `rouge_l`: `metrics/caption_scores.py` has their sources. `exact`: the share of captions that are one of their
-    references, word for word. `distinct`: different captions over captions. `novel`: the share of captions that no text
-    of training is, by 32-bit hashes. `key_f1`: F1 of the words in `key_words`, over all captions: each stands in a
-    caption and in a reference of it as often as the first reference has it. `length`: words of a caption, in the mean.
+    `cider` (CIDEr-D, 0 to 10: arXiv:1411.5726; the weights of n-grams are those of all examples that were seen),
+    `bleu4` (of the corpus: doi:10.3115/1073083.1073135) and `rouge_l` (W04-1013): as in `metrics/caption_scores.py`.
+    `exact`: the share of captions that are one of their references, word for word. `distinct`: different captions over
+    captions. `novel`: the share of captions that no text of training is, by 32-bit hashes. `key_f1`: F1 of the words in
+    `key_words`, over all captions: as many of each are right as stand in the first reference too. `length`: words of a
+    caption, in the mean.
 
     vocabulary: words, lower-cased. key_words: words, lower-cased, or (). known: as `packed` gives it, of the texts of
     training; "": none are known. prediction: `words` int32 [B, T], -1 beyond the last. ground_truth: `references` int32

@@ -103,5 +103,7 @@ class Architecture(Preprocessing, Learning, Answering, Task):
     kind = "architectures"
     # fields that do not shape the graph, but the prediction: they may be changed after training
     after_training: typing.ClassVar[tuple[str, ...]] = ()
+    # of these, what the graph itself does by them: a file has them inside
+    inside_files: typing.ClassVar[tuple[str, ...]] = ()
     # fields from which `train.calibrate` fits what answers promise, when training has ended and whenever it is asked to
     calibrates: typing.ClassVar[tuple[str, ...]] = ()

@@ -60,20 +60,10 @@ def pair_samples():
     ]
 
 
-LINES = (
-    ("Beautiful is better than ugly.", 0),
-    ("Explicit is better than implicit.", 0),
-    ("Readability counts.", 0),
-    ("Errors should never pass silently.", 0),
-    ("Aller Anfang ist schwer.", 1),
-    ("Der Ton macht die Musik.", 1),
-    ("Wer rastet, der rostet.", 1),
-    ("Stille Wasser sind tief.", 1),
-)
-
-
 def text_samples():
-    return [{"tokens": np.array([ord(c) for c in line], np.int32), "label": np.int32(k)} for line, k in LINES]
+    return [
+        {"tokens": np.array([ord(c) for c in line], np.int32), "label": np.int32(k)} for line, k in text_cases.LINES
+    ]
 
 
 def volume_samples():
@@ -188,7 +178,8 @@ EXEMPT_FROM_QAT = {
     "volume_classification/cnn3d": CONVOLVES_VOLUMES,
     "self_supervised/masked_autoencoder": "masks and statistics of visible positions have no integer form, nor a use",
     "text_recognition/crnn": "tensorflow-model-optimization has no rule for Bidirectional",
-    **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES, "embedding/image_text"), TAKES_IDS),
+    **dict.fromkeys((*text_cases.CASES, *multi_modal_cases.CASES, *captioning_cases.CASES), TAKES_IDS),
+    "embedding/image_text": TAKES_IDS,
     **dict.fromkeys(tracking_cases.CASES, SEES_TWO),
 }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerasvision.core.registry import architectures
+from kerasvision.metrics.captions import Captions, packed
 from kerasvision.metrics.classification import MultiLabel, SingleLabel
 from kerasvision.metrics.covered import BoxCoverage, PixelCoverage
 from kerasvision.metrics.detection import Detection
@@ -20,6 +21,7 @@ from kerasvision.metrics.restoration import Restoration
 from kerasvision.metrics.retrieval import Retrieval
 from kerasvision.metrics.segmentation import Segmentation
 from kerasvision.metrics.tracking import Tracking
+from kerasvision.ops.text import hash_of
 from tests.contract.cases import CASES as ARCHITECTURES
 from tests.metrics.test_instances import scenes
 
@@ -75,6 +77,15 @@ def detection():
 def instances():
     prediction, ground_truth, _ = scenes(0)
     return Instances(("a", "b")), prediction, ground_truth
+
+
+def captions():
+    words = ("a", "bird", "coin", "left", "of", "two")
+    said, true = (RNG.integers(-1, 6, (COUNT, 7)).astype(np.int32) for _ in range(2))
+    true[:, 0] = 0
+    hashes = np.int32([0, *(hash_of(word.encode()) for word in words)])
+    judge = Captions(words, ("bird", "coin"), packed([[int(hashes[1])]]))
+    return judge, {"words": said}, {"references": hashes[true + 1][:, None]}
 
 
 def reading():
@@ -143,7 +154,18 @@ def known_classes():
 
 
 CASES = (
-    *(single_label, multi_label, numbers, restoration, segmentation, detection, instances, reading, retrieval),
+    *(
+        single_label,
+        multi_label,
+        numbers,
+        restoration,
+        segmentation,
+        detection,
+        instances,
+        captions,
+        reading,
+        retrieval,
+    ),
     quads,
     pages,
     tracking,

@@ -45,6 +45,7 @@ def test_every_family_of_photographs_is_meant():
     assert {name.split("/")[0] for name in PHOTOGRAPHS} == {
         "classification",
         "detection",
+        "captioning",
         "embedding",
         "generation",
         "instance_segmentation",

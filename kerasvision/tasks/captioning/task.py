@@ -77,6 +77,8 @@ class Captioning(ImageArchitecture):
     main_metric: typing.ClassVar[str] = "cider"
     draws_noise: typing.ClassVar[bool] = True
     after_training: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")
+    inside_files: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")
+    calibrates: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")  # a run is judged anew by them
     showing: typing.ClassVar[Showing] = CaptionShowing()
 
     def __post_init__(self):

@@ -57,10 +57,7 @@ class QAT(Technique):
         graph.trainable = True  # tfmot keeps other lists of weights for frozen layers, and their files do not fit
         annotated = keras.models.clone_model(graph, clone_function=_annotate)
         try:
-            with (
-                keras.utils.custom_object_scope({"OutputRange": OutputRange, "Untouched": Untouched}),
-                inputs_in_order(),
-            ):
+            with keras.utils.custom_object_scope({"OutputRange": OutputRange}), inputs_in_order():
                 quantized = tfmot.quantization.keras.quantize_apply(annotated)
         except (ValueError, RuntimeError, TypeError) as error:
             raise KerasVisionError(
@@ -122,8 +119,8 @@ def _watching(quantizer):
     return PeakQuantizer(**quantizer.get_config()) if moving else quantizer
 
 
-class Untouched(tfmot.quantization.keras.QuantizeConfig):
-    """Leaves a layer as it is (`quantize_nothing`): its files are calibrated where it stands."""
+class OutputRange(tfmot.quantization.keras.QuantizeConfig):
+    """Watches a layer's output range: for layers without weights that tfmot has no rule for."""
 
     def get_weights_and_quantizers(self, layer):
         return []
@@ -138,18 +135,11 @@ class Untouched(tfmot.quantization.keras.QuantizeConfig):
         pass
 
     def get_output_quantizers(self, layer):
-        return []
+        quantizers = tfmot.quantization.keras.quantizers
+        return [quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
 
     def get_config(self):
         return {}
-
-
-class OutputRange(Untouched):
-    """Watches a layer's output range: for layers without weights that tfmot has no rule for."""
-
-    def get_output_quantizers(self, layer):
-        quantizers = tfmot.quantization.keras.quantizers
-        return [quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
 
 
 # no arithmetic but on activations; a squeeze-and-excitation block needs Multiply
@@ -162,7 +152,6 @@ FOLDING = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense")  # take in t
 def _annotate(layer):
     output_only = isinstance(layer, WITHOUT_WEIGHTS) or getattr(layer, "quantize_output_only", False)
     config = OutputRange() if output_only or _is_lone_norm(layer) else None
-    config = Untouched() if getattr(layer, "quantize_nothing", False) else config
     return tfmot.quantization.keras.quantize_annotate_layer(layer, config)
 
 
