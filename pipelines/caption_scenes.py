@@ -6,6 +6,12 @@ Commands: python pipelines/prepare_stamps.py --out data/stamps
           python pipelines/prepare_scene_captions.py --out data/scene-captions
           kerasvision train pipelines/caption_scenes.py --out runs/captions
           kerasvision predict runs/captions data/scene-captions/scenes/*/test/00000*.jpg --draw runs/captions.png
+Measured of `recipe` on 2 cores, AVX-512 (AMD EPYC), shared with other work, one seed, 50 minutes, 600 test scenes:
+CIDEr-D 2.87, BLEU-4 0.317, ROUGE-L 0.568, exact captions 0.083, F1 of the objects' names 0.475, distinct captions
+0.658, of which 0.373 stand in no text of training. With the captions of other scenes exact is 0 and F1 0.161; the most
+frequent caption of training is right for 0.002. A beam of three: CIDEr-D 2.91, exact 0.090, F1 0.473. SavedModel, float
+TFLite and ONNX say all 600 captions word for word as the run; int8 says 485 of them so, and its CIDEr-D is 2.871. What
+is wrong are mostly the names of objects that no training scene shows. Not measured: `transformer`.
 """
 
 import dataclasses

@@ -9,7 +9,7 @@ Commands: kerasvision train pipelines/transfer_stamps.py --out runs/stamps
           kerasvision train pipelines/segment_stamps_deeplab.py --out runs/segment-deeplab
           kerasvision train pipelines/label_scenes.py:fine_tuned --out runs/labels
           python pipelines/measure_pointing.py runs/stamps
-          python pipelines/measure_pointing.py runs/labels
+          python pipelines/measure_pointing.py runs/labels --margin 15
           python pipelines/measure_pointing.py runs/segment-deeplab
           python pipelines/measure_pointing.py runs/retinanet --methods d_rise --set masks=1000 --scenes 50
           python pipelines/measure_pointing.py runs/stamps --against FILE.tflite --methods grad_cam saliency
@@ -31,6 +31,7 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from scipy import ndimage
 
 from kerasvision.api import look_inside
 from kerasvision.core.errors import KerasVisionError, UsageError
@@ -52,6 +53,7 @@ def main():
     parser.add_argument("--methods", nargs="+", default=["grad_cam"], help="explainers (default: grad_cam)")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of every method, as in masks=1000")
     parser.add_argument("--scenes", type=int, default=200, help="at most (default: %(default)s)")
+    parser.add_argument("--margin", type=int, default=0, help="pixels around an object that count too (the paper: 15)")
     parser.add_argument("--against", metavar="FILE.tflite", help="what is left of the heats in this file instead")
     asked = parser.parse_args()
     inside = look_inside(asked.run, slopes=False)
@@ -62,7 +64,7 @@ def main():
         inputs = [{k: v.numpy() for k, v in model.arch.inputs_of(scene).items()} for scene in scenes]
         print_rows(compared(model, other, methods, inputs))
     else:
-        print_rows(pointed(model, methods, scenes))
+        print_rows(pointed(model, methods, scenes, asked.margin))
 
 
 def chosen(name, settings):
@@ -108,14 +110,15 @@ def one_object(folder, size):
     )
 
 
-def pointed(model, methods, scenes):
+def pointed(model, methods, scenes, margin):
     """{method or "method, shuffled": figures, with 95 % intervals} and how many scenes had nothing to explain."""
     found, rows = [], {}
     for scene in scenes:
         inputs = {k: v.numpy() for k, v in model.arch.inputs_of(scene).items()}
         prepared, geometry, _ = model.prepared(inputs)
         if (one := told(model, scene, prepared, geometry)) is not None:
-            found.append((prepared, *one))
+            target, region = one
+            found.append((prepared, target, ndimage.distance_transform_edt(~region) <= margin))
     for name, method in methods.items():
         rows[name] = summarized([figures(method, model, *one) for one in found])
         rows[f"{name}, shuffled"] = summarized(shuffled(method, model, found))

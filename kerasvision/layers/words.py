@@ -15,6 +15,7 @@ import tf_keras as keras
 END = 0  # the class that ends a caption; class i > 0 is word i - 1 of the vocabulary
 _OWN = 2  # rows of the table beyond the classes: what begins, and a word that is not in the vocabulary
 _NEVER = -1e9  # logarithm of the probability of what must not be said
+_LEAST = 1e-30  # of a probability whose logarithm is taken
 _FLOAT = "kv_decode/"  # an absolute name scope: what stays float in integer files
 
 
@@ -107,7 +108,7 @@ class WordDecoder(keras.layers.Layer):
         words, logits, attention = (tf.stack(part, 1) for part in zip(*held, strict=True))
         with tf.name_scope(_FLOAT):
             logits = tf.cast(logits, tf.float32)
-            likely = tf.gather(tf.nn.log_softmax(logits), words, batch_dims=2)
+            likely = tf.gather(_log_softmax(logits), words, batch_dims=2)
             return _answer(words[:, None], likely[:, None], logits, attention)
 
     def _beamed(self, features, beam, power):
@@ -119,7 +120,7 @@ class WordDecoder(keras.layers.Layer):
             logits, state, attention = self.step(word, state, number, False)
             with tf.name_scope(_FLOAT):
                 logits = _apart(tf.cast(logits, tf.float32), beam)
-                parent, words, likely, total = self._chosen(tf.nn.log_softmax(logits), total, ended)
+                parent, words, likely, total = self._chosen(_log_softmax(logits), total, ended)
             ended = (words == END) if ended is None else (words == END) | _taken(ended, parent)
             # what has been said, and the state, go with the caption that goes on
             moved = functools.partial(_taken, order=parent)
@@ -160,6 +161,13 @@ def _answer(words, likely, logits, attention):
         "own_logits": tf.cast(logits, tf.float32),
         "attention": tf.cast(attention, tf.float32),
     }
+
+
+def _log_softmax(logits):
+    """In two steps: TensorFlow Lite's operator for both has an integer range of its own, which what follows would have
+    to share.
+    """
+    return tf.math.log(tf.maximum(tf.nn.softmax(logits), _LEAST))
 
 
 def unwrapped(layer):

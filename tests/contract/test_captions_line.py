@@ -41,7 +41,7 @@ def line(request, tmp_path_factory):
         ),
         data=create("sources/captions", path=str(folder / "data" / "captions.csv"), text_columns=("german",)),
         optimizer=create("optimizers/adamw", learning_rate=1e-2),
-        epochs=20,
+        epochs=60,
         batch_size=42,
         cache=True,
         budget=Budget(accuracy_drop=1.0),
