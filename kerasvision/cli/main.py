@@ -22,7 +22,12 @@ def main(argv=None):
     """Run one command. Returns 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = build_parser()
-    args = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if "--box" in words:
+        from kerasvision.edge.arguments import with_boxes
+
+        words = with_boxes(words)
+    args = parser.parse_args(words)
     if not args.verb:
         parser.print_help()
         return 0

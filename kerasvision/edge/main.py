@@ -8,6 +8,7 @@ import json
 import pathlib
 import sys
 
+from kerasvision.edge.arguments import with_boxes
 from kerasvision.edge.bench import drawn_feed, processor, timed
 from kerasvision.edge.client import encoded, open_client
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
@@ -24,7 +25,7 @@ SOUNDS = (".wav",)
 
 def main(argv=None):
     """Run one command. Returns 0 done, 1 failed, 2 wrong usage."""
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(with_boxes(sys.argv[1:] if argv is None else argv))
     try:
         return args.run(args)
     except EdgeError as error:
