@@ -170,11 +170,7 @@ def _described(path):
 def _from_file(path, settings):
     """A `Model` from an exported file."""
     contract, row, recipe = _described(path)
-    if inside := [s for s in settings if s.partition("=")[0].removeprefix("model.") in recipe.model.inside_files]:
-        raise UsageError(
-            f"--set {inside[0]}: the file has it inside; kerasvision calibrate RUN --set, and export again"
-        )
-    recipe, exporter = dataclasses.replace(recipe, model=changed(recipe.model, settings)), from_spec(row["kind"])
+    recipe, exporter = dataclasses.replace(recipe, model=changed(recipe.model, settings, True)), from_spec(row["kind"])
     try:
         identity.check_signature(path, row, exporter.signature(path))
         runner = exporter.open(path, recipe.model)
@@ -186,13 +182,14 @@ def _from_file(path, settings):
     return Model(recipe.model, tuple(contract["classes"]), runner, recipe)
 
 
-def changed(arch, settings):
-    """An architecture with some fields set that do not shape its graph. settings: `["overlap=0.75"]`."""
+def changed(arch, settings, is_file=False):
+    """An architecture with some fields set that do not shape its graph, nor its file. settings: `["overlap=0.75"]`."""
     for setting in settings:
         path, equals, text = setting.partition("=")
         name = path.removeprefix("model.")
-        if not equals or name.partition(".")[0] not in arch.after_training:
-            allowed = ", ".join(arch.after_training) or "none"
+        may_be = [field for field in arch.after_training if not (is_file and field in arch.inside_files)]
+        if not equals or name.partition(".")[0] not in may_be:
+            allowed = ", ".join(may_be) or "none"
             raise UsageError(f"--set {setting}: of a trained {arch.registered_name} these may be set: {allowed}")
         arch = with_field(arch, name, text)
     return arch.unpromised() if settings else arch

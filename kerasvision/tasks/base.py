@@ -103,7 +103,7 @@ class Architecture(Preprocessing, Learning, Answering, Task):
     kind = "architectures"
     # fields that do not shape the graph, but the prediction: they may be changed after training
     after_training: typing.ClassVar[tuple[str, ...]] = ()
-    # of these, what the graph itself does by them: a file has them inside
+    # of these, by which the graph itself works: a file has them inside, and no other value of them can be asked of it
     inside_files: typing.ClassVar[tuple[str, ...]] = ()
     # fields from which `train.calibrate` fits what answers promise, when training has ended and whenever it is asked to
     calibrates: typing.ClassVar[tuple[str, ...]] = ()

@@ -88,7 +88,7 @@ def test_a_beam_is_set_in_the_run_and_not_in_a_file(line, capsys):
     run, paths, data = line
     picture = str(next(iter(sorted(data.glob("small_blue_ring_*.png")))))
     assert main(["predict", str(paths["tflite:float32"]), picture, "--set", "beam=3"]) == 2
-    assert "--set beam=3: the file has it inside" in capsys.readouterr().err
+    assert "--set beam=3: of a trained captioning" in capsys.readouterr().err
     assert main(["predict", str(run.folder), picture, "--set", "beam=3", "--json"]) == 0
     wide = json.loads(capsys.readouterr().out)["prediction"]
     assert main(["calibrate", str(run.folder), "--set", "beam=3", "length_power=0.5"]) == 0
