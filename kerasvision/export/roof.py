@@ -13,6 +13,7 @@ import numpy as np
 
 SIDE, CHANNELS = 32, 256  # of the convolution: 67 million multiplications and additions
 SETS = (2**18, 2**22, 2**26)  # bytes that a copy reads and writes
+MOST = 2**30  # bytes of the copies of all threads
 CONV_2D, TYPES = 3, {"float32": 0, "int32": 2, "int8": 9}  # numbers of `schema.fbs`
 TURNS = 20
 LEAST_S = 1e-3  # of a turn of copies: shorter ones are repeated within it
@@ -26,8 +27,15 @@ def measured(threads=1):
     return {
         "threads": threads,
         "macs_per_s": {dtype: macs / _least(_running(kernel(dtype), threads)) for dtype in ("float32", "int8")},
-        "bytes_per_s": [[size, _copied(size, threads)] for size in SETS],
+        "bytes_per_s": [[size, _copied(size, threads)] for size in sets_of(threads)],
     }
+
+
+def sets_of(threads):
+    """Bytes of the working set of one of so many threads: `SETS`, the largest less where there are many threads, whose
+    copies lie beyond all caches together.
+    """
+    return tuple(min(size, MOST // threads) for size in SETS)
 
 
 def in_words(roof):

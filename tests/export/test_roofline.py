@@ -48,6 +48,12 @@ def test_what_is_measured_is_said(monkeypatch):
     assert roof.in_words(found).startswith("2 threads: ") and " within 64 kB, " in roof.in_words(found)
 
 
+def test_many_threads_copy_less_each():
+    """A gigabyte of all together: up to 16 threads the whole 64 MB each."""
+    assert [roof.sets_of(threads)[-1] for threads in (1, 16, 17, 64)] == [2**26, 2**26, 2**30 // 17, 2**24]
+    assert roof.sets_of(64)[:2] == roof.SETS[:2]
+
+
 def test_what_is_not_counted_has_no_place(tmp_path):
     (tmp_path / "kernel.tflite").write_bytes(roof.kernel("int8", 2, 4))  # without a signature
     assert placed("model.onnx", 1.0, ROOF) == placed(tmp_path / "kernel.tflite", 1.0, ROOF) == {}
