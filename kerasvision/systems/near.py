@@ -88,8 +88,16 @@ def _trained(vectors, path, code, wanted):
     rng = np.random.default_rng(0)
     held.train(vectors[np.sort(rng.permutation(count)[: 64 * lists])])
     held.add(vectors)
-    asked = vectors[np.sort(rng.permutation(count)[:QUERIES])]
-    probes, recall = _probes(held, asked, _nearest(vectors, asked), lists, wanted.recall)
+    numbers = np.sort(rng.permutation(count)[:QUERIES])
+    asked = vectors[numbers]
+    true = others(faiss.knn(asked, vectors, TOP + 1, metric=faiss.METRIC_INNER_PRODUCT)[1], numbers)
+
+    def recall_of(probes):
+        held.nprobe = probes
+        found = others(held.search(asked, TOP + 1)[1], numbers)
+        return float(np.mean([len(np.intersect1d(a, b)) / TOP for a, b in zip(found, true, strict=True)]))
+
+    probes, recall = fewest(recall_of, lists, wanted.recall)
     if recall < wanted.recall:
         raise KerasVisionError(
             f"of the {TOP} nearest {recall:.3f} are found by {kind} however many lists are searched, and --recall is "
@@ -99,22 +107,31 @@ def _trained(vectors, path, code, wanted):
     return {"near": kind, "probes": probes, "recall": round(recall, 4)}
 
 
-def _nearest(vectors, asked):
-    """int [Q, TOP]: by looking at each, the asked ones among them."""
-    import faiss
+def others(found, numbers):
+    """int [Q, TOP] of the nearest [Q, TOP + 1] of vectors of the index itself, whose numbers are [Q]: without each
+    one's own, which every search finds, and which would make up a tenth of the recall.
+    """
+    own = found == numbers[:, None]
+    own[:, -1] |= ~own.any(1)  # one that was not found: the last goes in its place
+    own &= np.cumsum(own, 1) == 1
+    return found[~own].reshape(len(found), TOP)
 
-    return faiss.knn(asked, vectors, TOP, metric=faiss.METRIC_INNER_PRODUCT)[1]
 
-
-def _probes(held, asked, true, lists, wanted):
-    """(how many lists must be searched, the recall that this gives)."""
-    probes, recall = 1, 0.0
-    while recall < wanted and probes <= lists:
-        held.nprobe = probes
-        found = held.search(asked, TOP)[1]
-        recall = float(np.mean([len(np.intersect1d(a, b)) / TOP for a, b in zip(found, true, strict=True)]))
-        probes *= 2
-    return probes // 2, recall
+def fewest(recall_of, most, wanted):
+    """(the fewest lists to search for a recall, that recall); of `most` lists where it is not reached. recall_of: how
+    many lists -> the recall, which rises with them.
+    """
+    low, high, recall = 0, 1, recall_of(1)
+    while recall < wanted and high < most:
+        low, high = high, min(most, 2 * high)
+        recall = recall_of(high)
+    while recall >= wanted and high - low > 1:
+        middle = (low + high) // 2
+        if (between := recall_of(middle)) >= wanted:
+            high, recall = middle, between
+        else:
+            low = middle
+    return high, recall
 
 
 def opened(folder, about):
