@@ -16,8 +16,10 @@ from tests.contract import contracts
 # of which a file has the embedding alone, whose losses are compared with closed forms and other libraries in
 # tests/losses (test_pairs.py, test_views.py) and tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in
 # tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; and the follower with
-# fewer heads, of which tests/tasks/test_tracking.py makes an int8 file
+# fewer heads, of which tests/tasks/test_tracking.py makes an int8 file; the V-Net beside the U-Net of volumes; and the
+# transformer of captions, whose layers are those of text_encoders/transformer, beside their recurrent decoder with a beam
 LIKE_ANOTHER = (
+    "captioning/transformer",
     "detection/faster_rcnn",
     "embedding/pairs",
     "embedding/pretrained",
@@ -28,6 +30,7 @@ LIKE_ANOTHER = (
     "text_classification/multi_label",
     "text_regression/regressor",
     "tracking/siamfc",
+    "volume_segmentation/vnet",
 )
 FALLS = 40, 0.5  # steps, and the fraction of the first loss that is left at most; the slowest has 0.29 left
 APART = 1e-3  # of scores: an error of float32 beyond it is one of the conversion
