@@ -17,7 +17,7 @@ from tests.contract import contracts
 # tests/losses (test_pairs.py, test_views.py) and tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in
 # tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; and the follower with
 # fewer heads, of which tests/tasks/test_tracking.py makes an int8 file; the V-Net beside the U-Net of volumes; and the
-# transformer of captions, whose layers are those of text_encoders/transformer, beside their recurrent decoder with a beam
+# transformer of captions beside their recurrent decoder, which has a beam
 LIKE_ANOTHER = (
     "captioning/transformer",
     "detection/faster_rcnn",
