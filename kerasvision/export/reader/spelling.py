@@ -17,13 +17,15 @@ _NEITHER = len(_KINDS)
 
 
 class Alphabet:
-    """Final. What the order of a line's characters depends on. names: the text of each class, a blank's too."""
+    """Final. What the order of a line's characters depends on. names: the text of each class, a blank's too. is_back:
+    which of them are of scripts from right to left.
+    """
 
     def __init__(self, names):
         kinds = [unicodedata.bidirectional(name[0]) for name in names]
         self._names, self._mirrored = list(names), [name.translate(MIRRORED) for name in names]
         self._kinds = [_KINDS.index(kind) if kind in _KINDS else _NEITHER for kind in kinds]
-        self._is_back = [runs_from_right_to_left(name) for name in names]
+        self.is_back = [runs_from_right_to_left(name) for name in names]
         self._is_left = [any(unicodedata.bidirectional(point) == "L" for point in name) for name in names]
         self._votes = [vote_of(name) for name in names]
 
@@ -52,7 +54,7 @@ class Alphabet:
         bool [M], which ones do), as `strips.as_read`.
         """
         kind, word = tf.gather(self._kinds, words.ids), words.word
-        back = _any(tf.gather(self._is_back, words.ids), word, tf.size(words.line))
+        back = _any(tf.gather(self.is_back, words.ids), word, tf.size(words.line))
         is_arabic = tf.gather(_any(kind == _AL, word, tf.size(words.line)), word)
         forward = kind <= _AN
         is_strong = kind <= _AL

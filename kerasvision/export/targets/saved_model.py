@@ -12,7 +12,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines, write_names
 from kerasvision.data.kinds.base import ENCODED, groups, kind_of
-from kerasvision.export import explained, partial, suspected
+from kerasvision.export import explained, partial, saying, suspected
 from kerasvision.export.base import Exporter, Runner
 from kerasvision.export.goldens import check_written, write_goldens
 from kerasvision.export.heat import WORD
@@ -30,7 +30,8 @@ class SavedModel(Exporter):
     Signatures: `serving_default` (the serving inputs, such as `image` uint8 [B, H, W, 3]) and, where pictures are among
     them, `serving_bytes` (in place of each its file, `image_bytes` string [B]: JPEG, PNG, BMP, GIF or WebP). Outputs
     are the prediction's keys. A classifier of images also has `serving_features`: its embedding, `features` float32
-    [B, D]; a model of several senses one for each set of them (`export.partial`). The asset `labels.txt` has the class
+    [B, D]; a model of several senses one for each set of them (`export.partial`); a model of lines or captions
+    `serving_strings` (`export.saying`). The asset `labels.txt` has the class
     names; `export.goldens` says what golden.npz holds.
     explain, suspect: a further signature of that name, of a classifier of images: see `export.explained` and
     `export.suspected`.
@@ -120,6 +121,9 @@ def write_saved_model(served, path, explain=False, held_out=None):
         signatures["serving_bytes"] = spelled(module.serve_bytes, encoded)
     for name, (function, specs) in partial.partial_signatures(served, module.serve_bytes).items():
         signatures[name] = spelled(function, specs)
+    module.say = saying.saying(served)
+    if module.say:
+        signatures[saying.SIGNATURE] = spelled(module.say, encoded)
     if served.features:
         module.features = served.features
         signatures[FEATURES] = spelled(served.features, served.arch.serving_specs())
@@ -174,6 +178,9 @@ def check_signatures(path, signatures, judge):
     if "serving_bytes" in signatures:
         yield from _check_bytes(signatures["serving_bytes"], judge)
     yield from partial.check(signatures, judge)
+    if saying.SIGNATURE in signatures:
+        sent = [_sent(judge.arch.serving_inputs(), sample) for sample in judge.samples]
+        yield from saying.check(signatures[saying.SIGNATURE], judge, sent)
     if FEATURES in signatures:
         yield from _check_features(signatures[FEATURES], judge)
     if explained.SIGNATURE in signatures:
