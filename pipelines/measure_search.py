@@ -10,10 +10,10 @@ Measured on 2 cores, AVX-512 (AMD EPYC), shared with other work; MB are of what 
 
             found  query ms     MB  build s  load s  1,000 added s  removed s  one added ms  removed ms
     exact   1.000     78.43    512      3.0     2.6           1.17       0.00           0.1         0.1
-    flat    0.956      3.19    521     44.0     2.9           1.27       0.00           0.2         0.1
-    8bit    0.922      1.26    137     23.8     2.6           1.42       0.00           0.3         0.2
+    flat    0.942      1.60    521     42.2     2.9           1.06       0.00           0.1         0.1
+    8bit    0.905      0.83    137     35.1     2.7           1.29       0.07           0.1         0.1
 
---count 100000, before the fewest lists were sought:
+--count 100000, before twice as many lists were made and the fewest sought:
 
     exact   1.000      9.73     51      0.3     0.3           0.14       0.00           0.4         0.2
     flat    0.971      0.28     52      3.5     0.3           0.14       0.00           0.3         0.2

@@ -142,7 +142,7 @@ def case_file(path, evaluator, name):
     """
     path = pathlib.Path(path)
     if not evaluator.has_cases:
-        raise UsageError(f"{name} has no figures of single cases; segmenters of images and volumes have")
+        raise UsageError(f"{name} has no figures of single cases; segmenters and captions have")
     if path.suffix.lower() != ".csv" or path.is_dir():
         raise UsageError(f"{path} is no file for figures of single cases; name a .csv")
     try:

@@ -51,8 +51,10 @@ def recorded_examples(split):
 def predicted_by(arch, graph, inputs):
     """The judged prediction of `keras.Model` itself, called eagerly. inputs: serving ones, numpy [B, ...] -> numpy."""
 
+    answers = arch.answering(graph)
+
     def run_graph(prepared, decode):
-        raw = graph(arch.normalize(prepared), training=False)
+        raw = answers(arch.normalize(prepared), training=False)
         return decode({k: tf.cast(v, tf.float32) for k, v in raw.items()})
 
     prepared, geometry = arch.geometry({k: tf.constant(v) for k, v in inputs.items()})

@@ -106,18 +106,18 @@ class TransformerDecoder(WordDecoder):
         seen, before = state
         x, after, attention = word + self.places[number], [], None
         for block, (keys, values), held in zip(self.blocks, seen, before, strict=True):
-            y = _normed(x, *block["self_norm"])
+            y = normed(x, *block["self_norm"])
             own = [tf.matmul(y, block[f"self_{part}"])[:, None] for part in ("key", "value")]
             own = [tf.concat([old, new], 1) for old, new in zip(held, own, strict=True)] if held else own
             after.append(tuple(own))
             y, _ = self.looked(tf.matmul(y, block["self_query"]), *own)
             x += self.dropped(tf.matmul(y, block["self_out"]) + block["self_bias"], training)
-            y = tf.matmul(_normed(x, *block["seen_norm"]), block["seen_query"])
+            y = tf.matmul(normed(x, *block["seen_norm"]), block["seen_query"])
             y, attention = self.looked(y, keys, values)
             x += self.dropped(tf.matmul(y, block["seen_out"]) + block["seen_bias"], training)
-            y = tf.nn.relu(tf.matmul(_normed(x, *block["feed_norm"]), block["wide"]) + block["wide_bias"])
+            y = tf.nn.relu(tf.matmul(normed(x, *block["feed_norm"]), block["wide"]) + block["wide_bias"])
             x += self.dropped(tf.matmul(y, block["narrow"]) + block["feed_bias"], training)
-        logits = tf.matmul(_normed(x, *self.norm), self.out) + self.out_bias
+        logits = tf.matmul(normed(x, *self.norm), self.out) + self.out_bias
         return logits, (seen, after), attention
 
     def looked(self, query, keys, values):
@@ -130,8 +130,10 @@ class TransformerDecoder(WordDecoder):
         return tf.reshape(found, [-1, self.size]), tf.reduce_mean(weights, 1)[:, 0]
 
 
-def _normed(x, scale, shift):
+def normed(x, scale, shift):
     """Layer normalization (Ba, Kiros, Hinton 2016, arXiv:1607.06450) of [B, D]."""
     with tf.name_scope("kv_decode/"):  # squares of the input have another range than the input
-        away = x - tf.reduce_mean(x, -1, keepdims=True)
-        return away * tf.math.rsqrt(tf.reduce_mean(away * away, -1, keepdims=True) + _EPSILON) * scale + shift
+        held = tf.cast(x, tf.float32)
+        away = held - tf.reduce_mean(held, -1, keepdims=True)
+        even = away * tf.math.rsqrt(tf.reduce_mean(away * away, -1, keepdims=True) + _EPSILON)
+        return tf.cast(even, x.dtype) * scale + shift

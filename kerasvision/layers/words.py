@@ -40,7 +40,7 @@ class WordDecoder(keras.layers.Layer):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.steps, self.classes, self.size = steps, classes, size
         self.beam, self.length_power, self.dropout = beam, length_power, dropout
-        self._drop = keras.layers.Dropout(dropout)
+        self._drop = keras.layers.Dropout(dropout, dtype=dtype)
 
     def get_config(self):
         fields = ("steps", "classes", "size", "beam", "length_power", "dropout")
@@ -70,8 +70,10 @@ class WordDecoder(keras.layers.Layer):
         the state of the next step, attention [B, P]).
         """
 
-    def call(self, inputs, training=None, beam=None, length_power=None):
-        """beam, length_power: in place of the layer's own."""
+    def call(self, inputs, training=None, beam=None, length_power=None, said=()):
+        """beam, length_power: in place of the layer's own. said: classes, T of them, that all pictures are told."""
+        if said:
+            inputs = [inputs, tf.zeros_like(inputs[:, :1, 0], tf.int32) + tf.constant([said])]
         if isinstance(inputs, (list, tuple)):
             return self._fed(*inputs, training=training)
         beam = self.beam if beam is None else beam

@@ -3,6 +3,7 @@ other.
 """
 
 import base64
+import typing
 
 import numpy as np
 
@@ -12,19 +13,22 @@ from kerasvision.ops.text import hash_of
 
 
 class Captions(Evaluator):
-    """Final. Letters count without their case, and words are those of `ops/text.py`.
+    """Final. Letters count without their case. Words are those of `ops/text.py`, known by their 32-bit hashes. A sample
+    without a word in any reference is one whose right caption is empty.
 
-    `cider` (CIDEr-D, 0 to 10: arXiv:1411.5726; the weights of n-grams are those of all examples that were seen),
-    `bleu4` (of the corpus: doi:10.3115/1073083.1073135) and `rouge_l` (W04-1013): as in `metrics/caption_scores.py`.
-    `exact`: the share of captions that are one of their references, word for word. `distinct`: different captions over
-    captions. `novel`: the share of captions that no text of training is, by 32-bit hashes. `key_f1`: F1 of the words in
-    `key_words`, over all captions: as many of each are right as stand in the first reference too. `length`: words of a
-    caption, in the mean.
+    `cider` (CIDEr-D, 0 to 10: arXiv:1411.5726; the weights of n-grams are those of all examples that were seen, so that
+    one example alone has none), `bleu4` (of the corpus: doi:10.3115/1073083.1073135) and `rouge_l` (W04-1013): as in
+    `metrics/caption_scores.py`. `exact`: the share of captions that are one of their references, word for word.
+    `distinct`: different captions over captions. `novel`: the share of captions that no text of training is. `key_f1`:
+    F1 of the words in `key_words`, over all captions: as many of each are right as stand in the first reference too.
+    `length`: words of a caption, in the mean.
 
     vocabulary: words, lower-cased. key_words: words, lower-cased, or (). known: as `packed` gives it, of the texts of
     training; "": none are known. prediction: `words` int32 [B, T], -1 beyond the last. ground_truth: `references` int32
     [B, R, T], hashes of words, 0 where there is none.
     """
+
+    has_cases: typing.ClassVar[bool] = True
 
     def __init__(self, vocabulary, key_words=(), known=""):
         self._hashes = [hash_of(word.encode()) for word in vocabulary]
@@ -40,7 +44,7 @@ class Captions(Evaluator):
     def update(self, prediction, ground_truth):
         for words, references in zip(prediction["words"], ground_truth["references"], strict=True):
             said = tuple(self._hashes[i] for i in words if i >= 0)
-            held = [row for row in (tuple(int(word) for word in row if word) for row in references) if row]
+            held = [row for row in (tuple(int(word) for word in row if word) for row in references) if row] or [()]
             self._said.append(said)
             self._references.append(held)
             self._rows.append(
@@ -72,7 +76,7 @@ class Captions(Evaluator):
             return lambda: float(held(name).mean())
 
         return {
-            "cider": lambda: float(self._ciders()[kept].mean()),
+            "cider": lambda: float(self._ciders()[kept].mean()) if len(self._rows) > 1 else None,
             "bleu4": lambda: caption_scores.bleu(held("bleu4").sum(0)),
             "rouge_l": mean("rouge_l"),
             "exact": mean("exact"),

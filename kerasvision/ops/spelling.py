@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-_BEFORE = ".,;:!?)]}%-/\u2026\u3001\u3002\uff0c\uff1a\uff01\uff1f"  # no space before these
-_BEHIND = "([{-/\u00bf\u00a1"  # nor behind these
+_BEFORE = frozenset(".,;:!?)]}%-/\u2026\u3001\u3002\uff0c\uff1a\uff01\uff1f")  # no space before these
+_BEHIND = frozenset("([{-/\u00bf\u00a1")  # nor behind these
 _TIGHT = (  # scripts that put no space between words, (first, last) code points
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF)),
     (0x20000, 0x3FFFF),
@@ -19,7 +19,8 @@ _SPACE = 32
 @dataclasses.dataclass(frozen=True)
 class Spelling:
     """words: how each of them is written. A space stands between two, but for punctuation (none before "," and none
-    behind "("; none on either side of "-" and "/") and between two words of a script without spaces.
+    behind "("; none on either side of "-" and "/") and between two words of a script without spaces. So a number with a
+    point or a comma within comes apart ("3. 5"), and quotation marks stand between spaces.
     """
 
     words: tuple[str, ...]

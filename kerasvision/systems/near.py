@@ -80,13 +80,13 @@ def _trained(vectors, path, code, wanted):
     import faiss
 
     count, dimension = vectors.shape
-    lists = int(2 ** round(np.log2(np.sqrt(count))))
+    lists = int(2 ** round(np.log2(2 * np.sqrt(count))))
     kind = f"IVF{lists},{CODES[code]}{_parts(dimension) if code == 'product' else ''}"
     held = faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
     if code == "product":  # of 43 s for 3,000 vectors 41 went into a filter by Hamming distances that is not asked for
         held.do_polysemous_training = False
     rng = np.random.default_rng(0)
-    held.train(vectors[np.sort(rng.permutation(count)[: 64 * lists])])
+    held.train(vectors[np.sort(rng.permutation(count)[: 40 * lists])])
     held.add(vectors)
     numbers = np.sort(rng.permutation(count)[:QUERIES])
     asked = vectors[numbers]

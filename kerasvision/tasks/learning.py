@@ -17,6 +17,10 @@ QUEUED = "queue"  # key of the target [K, D] of answers that earlier batches got
 class Learning(Component):
     """Abstract. The part of an `Architecture` that is trained."""
 
+    # names of layers that have a row or an output a word, of an architecture with a `vocabulary`
+    of_vocabulary: typing.ClassVar[tuple[str, ...]] = ()
+    # raw keys that a student may be told of by a teacher's; (): all of them
+    taught: typing.ClassVar[tuple[str, ...]] = ()
     # whether training draws: a sample then has `seed` int32 [2] for `example`
     draws_noise: typing.ClassVar[bool] = False
     # examples that training makes of one record, each augmented with a seed of its own, one after the other in a batch;

@@ -43,6 +43,8 @@ class TextModel(Architecture):
     vocabulary: tuple[str, ...] = ()
     vectors: str = ""
 
+    of_vocabulary: typing.ClassVar[tuple[str, ...]] = ("encoder_words",)
+
     def __post_init__(self):
         super().__post_init__()
         if min(self.length, self.words, self.vocabulary_size, self.min_count) < 1 or self.words > self.length:

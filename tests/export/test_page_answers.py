@@ -63,6 +63,14 @@ def test_masks_are_pasted_as_by_numpy():
     assert np.array_equal(mine, paste(masks, boxes, (33, 44))) and 0 < np.mean(mine) < 1
 
 
+def test_a_caption_is_the_text_that_python_says():
+    held = np.zeros(40, np.uint8)
+    held[: len("Straße, 鳥 🐦".encode())] = list("Straße, 鳥 🐦".encode())
+    outputs = {"text_bytes": held, "caption_score": np.float32([0.25]), "count": np.int32([3])}
+    (rows,) = called(("describing.js", "describe", {k: tensor(v) for k, v in outputs.items()}, []))
+    assert rows == describe(outputs | {"caption_score": 0.25}, []) == {"text": "Straße, 鳥 🐦", "score": 0.25}
+
+
 LABELS = [
     ({"thresholds": [0.5, 0.25, 0.9, 0.1, 0.7]}, [1, 1, 0, 1, 0]),
     ({"thresholds": [1.0] * 5}, [0] * 5),

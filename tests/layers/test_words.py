@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from kerasvision.layers import word_decoders
 from kerasvision.layers.word_decoders import GRUDecoder, TransformerDecoder
 from kerasvision.layers.words import END
 
@@ -84,15 +85,33 @@ def test_a_wide_beam_finds_the_best_of_all_captions(kind, power):
     np.testing.assert_allclose(tf.reduce_sum(found["attention"], -1), 1, atol=1e-5)
 
 
-def test_a_longer_caption_gains_by_its_length():
-    """-1.2 over 1 and -2 over 2: on either side of the power at which both are equal, log2(2 / 1.2) = 0.737."""
-    words, chances = tf.constant([[[END, 1, 1], [1, END, 2]]]), np.array([-1.2, -2.0])
+def test_the_length_of_a_caption_counts_its_end():
     decoder, _ = _made("gru")
-    lengths = decoder.lengths(words).numpy()
-    np.testing.assert_array_equal(lengths, [[1, 2]])
-    for power, best in ((0.7, 0), (0.8, 1)):
-        assert (chances / lengths[0] ** power).argmax() == best
-    assert decoder.lengths(tf.constant([[[1, 2, 3]]])).numpy() == STEPS  # it has no END
+    np.testing.assert_array_equal(decoder.lengths(tf.constant([[[END, 1, 1], [1, END, 2], [1, 2, 3]]])), [[1, 2, 3]])
+
+
+@MADE
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_mixed_precision_trains_with_dropout(kind, dtype):
+    keras.utils.set_random_seed(0)
+    policy = keras.mixed_precision.Policy(f"mixed_{dtype}")
+    decoder = KINDS[kind](STEPS, CLASSES, SIZE, dropout=0.5, dtype=policy)
+    features, said = tf.random.normal([2, POSITIONS, SIZE]), tf.constant([[1, 2, 0]] * 2)
+    with tf.GradientTape() as tape:
+        logits = decoder([features, said], training=True)
+        loss = tf.reduce_mean(tf.cast(logits, tf.float32) ** 2)
+    assert logits.dtype == dtype
+    assert all(np.isfinite(g).all() for g in map(tf.convert_to_tensor, tape.gradient(loss, decoder.trainable_weights)))
+    found = decoder(features, beam=2)
+    assert {v.dtype.name for v in found.values()} == {"float32"} and np.isfinite(found["log_probabilities"]).all()
+
+
+def test_what_is_large_is_normalized_in_float32():
+    """Squares of 400 are no numbers of float16."""
+    x = tf.constant([[400.0, -400.0, 200.0, 0.0]])
+    scale, shift = tf.ones(4, tf.float16), tf.zeros(4, tf.float16)
+    found = word_decoders.normed(tf.cast(x, tf.float16), scale, shift)
+    np.testing.assert_allclose(found, (x - 50.0) / np.std(x), atol=2e-3)
 
 
 def test_one_step_of_the_gru_is_the_papers():

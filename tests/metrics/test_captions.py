@@ -101,3 +101,13 @@ def test_examples_are_chosen_with_the_weights_of_all():
     assert judge.result([1, 1, 3])["cider"] == pytest.approx((2 * CIDER[1] + CIDER[3]) / 3, rel=1e-12)
     assert judge.result([0, 0])["distinct"] == 0.5
     assert judge.result([]) == {}
+
+
+def test_what_cannot_be_judged_is_undefined_and_no_reference_is_an_empty_one():
+    alone = Captions(("a",), ("a",))
+    alone.update({"words": np.array([[0, -1]])}, {"references": np.zeros((1, 2, 3), np.int32)})
+    found = alone.result()
+    assert "cider" not in found and found["exact"] == 0 and found["rouge_l"] == 0 and found["key_f1"] == 0
+    silent = Captions(("a",))
+    silent.update({"words": np.array([[-1, -1]])}, {"references": np.zeros((1, 1, 3), np.int32)})
+    assert silent.result()["exact"] == 1

@@ -237,7 +237,7 @@ def many(tmp_path_factory):
 def test_the_stated_recall_is_measured_and_holds_for_other_queries(many):
     vectors, out = many
     about = json.loads((out / "index.json").read_text())
-    assert about["near"] == "IVF64,Flat" and about["recall"] >= 0.95 and 1 <= about["probes"] < 64
+    assert about["near"] == "IVF128,Flat" and about["recall"] >= 0.95 and 1 <= about["probes"] < 128
     asked = np.float32(vectors[::7] + 0.1 * unit(len(vectors[::7]), WIDE, 3))
     places, cosines = index_folder.load(out).query(asked, 10)
     true = np.argsort(-(asked @ vectors.T), 1)[:, :10]
@@ -279,8 +279,8 @@ def coded(vectors, folder, most, recall):
 
 def test_codes_of_8_bits_follow_the_memory_and_a_missed_recall_is_refused(many, tmp_path):
     vectors, _ = many
-    assert coded(vectors, tmp_path / "8bit", MANY * 41, 0.9)["near"] == "IVF64,SQ8"
-    with pytest.raises(KerasVisionError, match="of the 10 nearest 0.* are found by IVF64,SQ8 .* --recall is 0.99999"):
+    assert coded(vectors, tmp_path / "8bit", MANY * 41, 0.9)["near"] == "IVF128,SQ8"
+    with pytest.raises(KerasVisionError, match="of the 10 nearest 0.* are found by IVF128,SQ8 .* --recall is 0.99999"):
         coded(vectors, tmp_path / "missed", MANY * 41, 0.99999)
     with pytest.raises(UsageError, match="--recall 1.0 is exact search, .* leaves room for product codes"):
         coded(vectors, tmp_path / "product", MANY * 39, 1.0)
@@ -291,4 +291,4 @@ def test_codes_of_8_bits_follow_the_memory_and_a_missed_recall_is_refused(many, 
 
 
 def test_product_codes_are_the_smallest(many, tmp_path):
-    assert coded(many[0], tmp_path / "product", MANY * 39, 0.5)["near"] == "IVF64,PQ16"
+    assert coded(many[0], tmp_path / "product", MANY * 39, 0.5)["near"] == "IVF128,PQ16"

@@ -10,9 +10,12 @@ from kerasvision import api
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.data.sources.base import Split
+from kerasvision.inference.record import predicted_by
 from kerasvision.inference.served import Served
 from kerasvision.ops.text import hash_of
 from kerasvision.tasks.captioning._agreement import compared
+from kerasvision.tasks.targets import Asked, score
+from kerasvision.train.techniques.warm_start import of_other_words, put_by_name
 from tests.contract.captioning_cases import CASES
 
 CASE = CASES["captioning/gru"]
@@ -99,13 +102,21 @@ def trained():
 
 
 def test_a_beam_is_set_after_training(trained):
-    """The same weights follow more captions, of which the first is at least as likely as the single one."""
+    """The same weights say what a graph that was built with the beam says, also in a run's own record."""
     arch, graph, images = trained
-    alone = Served(arch, graph, ()).serve({"image": images})["caption_score"].numpy()
-    more = api.changed(arch, ["beam=4"])
+    more = api.changed(arch, ["beam=4", "length_power=1"])
     beamed = Served(more, graph, ())
     assert beamed.answering().output["words"].shape[1] == 4
-    assert (beamed.serve({"image": images})["caption_score"].numpy() >= alone - 1e-6).all()
+    built = more.build()
+    built.set_weights(graph.get_weights())
+    inputs = {"image": images}
+    expected = Served(more, built, ()).judge({"image": tf.constant(images)})
+    for found in (beamed.judge({"image": tf.constant(images)}), predicted_by(more, graph, inputs)):
+        assert set(found) == set(expected) and found["captions"].shape[1] == 4
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[key], value, atol=1e-5, err_msg=key)
+    alone = Served(arch, graph, ()).serve({"image": tf.constant(images)})
+    assert not np.array_equal(alone["caption_score"], expected["caption_score"]), "nothing depends on the beam here"
     with pytest.raises(UsageError, match="beam=1000; allowed: 1 to"):
         api.changed(arch, ["beam=1000"])
 
@@ -141,6 +152,12 @@ def test_captions_are_compared_by_what_must_have_moved():
     two = [[1, 2, 0], [1, 1, 0]]
     error, differs = compared(*_judged(STEPS, two, [1, 1, 0]))
     assert differs and error == pytest.approx((0.6**3 - 0.5**3) / 2)
+    for power in (1.0, 2.0):  # ranked by the probability ** (1 / length ** power)
+        error, differs = compared(*_judged(STEPS, two, [1, 1, 0]), power)
+        assert differs and error == pytest.approx((0.6 ** (3 / 3**power) - 0.5 ** (3 / 3**power)) / 2)
+    short = [[1, 2, 3], [1, 0, 0]]  # less likely in all, and before the other by its rank: 0.6 ** 3 < 0.5 ** 2
+    error, differs = compared(*_judged(STEPS, short, [1, 0, 0]), 1.0)
+    assert differs and error == pytest.approx((0.6 - 0.5) / 2)
     assert compared(*_judged(STEPS, two, [2, 1, 0])) == (1.0, True)  # the reference has not followed it
     plain, other = _judged(STEPS, [[1, 2, 0]], [1, 1, 0])
     assert compared({k: v for k, v in plain.items() if k not in ("probabilities", "captions")}, other) == (1.0, True)
@@ -154,5 +171,70 @@ def test_what_cannot_be_made_is_one_line():
         create("captioning/transformer", size=10, heads=4)
     with pytest.raises(UsageError, match="dropout=1, length_power=0; allowed"):
         _plain(dropout=1.0)
-    with pytest.raises(UsageError, match="spellings has 1 words"):
+    with pytest.raises(UsageError, match="spellings are those of other words"):
         _plain(vocabulary=("a", "b"), spellings=("A",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"key_words": ("Bird",)}, "key_words: 'Bird' is no word"),
+        ({"key_words": ("bird", "polar bear")}, "key_words: 'polar bear' is no word"),
+        ({"vocabulary": ("a", "")}, "vocabulary: '' is no word"),
+        ({"vocabulary": ("A", "bird")}, "vocabulary: 'A' is no word"),
+        ({"vocabulary": ("bird",), "spellings": ("tree",)}, "spellings are those of other words"),
+    ],
+)
+def test_what_is_no_word_is_named(fields, says):
+    with pytest.raises(UsageError, match=says):
+        _plain(**fields)
+
+
+def test_all_of_a_reference_counts_and_what_is_cut_has_no_end():
+    arch = _plain(vocabulary=("a", "bird", "on"), words=3, length=12)
+    texts = tf.constant([b"a bird on a tree", b"a bird"])
+    references = arch.ground_truth({"texts": texts})["references"].numpy()
+    assert [np.count_nonzero(row) for row in references] == [4, 2]  # of "a bird on a ", its first 12 bytes
+    cut = _plain(vocabulary=("a", "bird", "on"), words=8, length=8).encode({"texts": texts})  # "a bird o"
+    assert cut["weights"].numpy().tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    whole = _plain(vocabulary=("a", "bird", "on"), words=8, length=16).encode({"texts": texts})
+    assert whole["weights"].numpy().tolist() == [1, 1, 1, 1, 0, 1, 0, 0]  # "tree" is not in the vocabulary
+    counted = _plain(words=8, length=8, min_count=1).for_data(_split([["a bird on", "a bird"]]))
+    assert counted.texts_cut == (1, 2)
+
+
+def test_rows_of_other_words_are_not_taken():
+    english, german = _plain(vocabulary=("a", "bird")), _plain(vocabulary=("ein", "vogel"))
+    assert of_other_words(english, german) == ("decoder",) and of_other_words(english, english) == ()
+    taken, fresh = put_by_name(english.build(), german.build(), of_other_words(english, german))
+    assert "features" in taken and fresh == ["decoder"]
+
+
+def test_attention_lies_where_the_picture_was_looked_at():
+    """Of a letterboxed wide picture the rows of padding are cut off."""
+    arch = _plain(vocabulary=("a",), resize="letterbox")
+    positions = np.zeros((8, 8), np.float32)
+    positions[4, 1] = 1.0
+    placed = arch.showing.placed(positions, np.zeros((20, 40, 3), np.uint8))
+    assert placed.shape == (20, 40)
+    y, x = np.unravel_index(placed.argmax(), placed.shape)
+    assert abs(y - 11.25) <= 2 and abs(x - 7.5) <= 2  # (4.5 - 2) / 4 of the height, 1.5 / 8 of the width
+
+
+def test_a_word_is_scored_behind_the_words_of_its_own_caption(trained):
+    """For any picture: what it would say by itself before the word has no part in it."""
+    arch, graph, images = trained
+    prepared, geometry = arch.geometry({"image": tf.constant(images)})
+    raw = graph(arch.normalize(prepared), training=False)
+    one = {key: value[:1] for key, value in raw.items()}
+    target = arch.targets().choose(one, geometry, (), Asked(box=(1,)))[0]
+    first = 1 + target.said[0] % (arch.classes - 1)  # another word than any picture begins with by itself
+    target = dataclasses.replace(target, said=(first, *target.said[1:]))
+    said = np.tile(target.said, (len(images), 1)).astype(np.int32)
+    told = graph(arch.normalize(prepared | {"said": tf.constant(said)}), training=False)["logits"]
+    found = score(arch, graph, prepared, target)
+    np.testing.assert_allclose(found, told[:, 1, target.said[1]], atol=1e-5)
+    own = raw["own_logits"][:, 1, target.said[1]].numpy()
+    assert np.abs(found - own).min() > 1e-4
+    with pytest.raises(UsageError, match="the caption has"):
+        arch.targets().choose(one, geometry, (), Asked(box=(99,)))

@@ -1,6 +1,7 @@
 """A caption, and what each of its words looked at."""
 
 import dataclasses
+import typing
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -13,10 +14,14 @@ _COLUMNS = 4  # pictures in a row
 _GAP_PX = 4
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class CaptionShowing(Showing):
     """Final. Of {"text", "score", "words": [{"text", "score"}]}. A picture is followed by one for each word, under the
-    positions that it looked at.
+    positions that it looked at. placed: (float [h, w] of the graph's positions, uint8 [H, W, 3]) -> float [H, W] of the
+    picture's pixels.
     """
+
+    placed: typing.Callable
 
     def in_words(self, described):
         return described["text"] or "no words"
@@ -34,14 +39,8 @@ class CaptionShowing(Showing):
         looked = prediction["attention"][: len(described["words"])]
         tiles = [view.image]
         for word, positions in zip(described["words"], looked, strict=True):
-            tiles.append(_named(warmed(view.image, _spread(positions, view.image.shape[:2])), word["text"]))
+            tiles.append(_named(warmed(view.image, self.placed(positions - positions.min(), view.image)), word["text"]))
         return dataclasses.replace(view, image=_rows(tiles))
-
-
-def _spread(positions, size_hw):
-    """float [h, w] of the picture's size, by bicubic interpolation, 0 where least was looked at."""
-    held = Image.fromarray(np.asarray(positions, np.float32) - float(np.min(positions)))
-    return np.asarray(held.resize(size_hw[::-1], Image.Resampling.BICUBIC)).clip(min=0.0)
 
 
 def _named(pixels, word):

@@ -5,13 +5,14 @@ import numpy as np
 from kerasvision.layers.words import END
 
 
-def compared(reference, other):
+def compared(reference, other, power=0.0):
     """(error, whether the captions differ) of one example, dicts of arrays without batch axis.
 
     error, of equal captions: the largest difference of two words' probabilities. Of others: by how much a probability
     of the reference must have moved for what `other` says. With one caption (no beam) that is half of what the first
     word that differs lacks beside the reference's own; with a beam half of what the whole caption lacks beside the
-    reference's, and 1 where the reference has not followed it. 1 where the reference is a plain prediction, without
+    reference's, by what captions are ranked by: probability ** (1 / length ** power), and 1 where the reference has not
+    followed it. 1 where the reference is a plain prediction, without
     what `judged` adds.
     """
     mine, theirs = (p["words"][: p["count"]] for p in (reference, other))
@@ -24,7 +25,7 @@ def compared(reference, other):
         return 1.0, True
     mine, theirs = (_ended(words, len(reference["scores"])) for words in (mine, theirs))
     if len(reference["captions"]) > 1:
-        return _lacking_of_beam(reference, theirs), True
+        return _lacking_of_beam(reference, theirs, power), True
     place = int(np.argmax(mine != theirs))
     likely = reference["probabilities"][place]
     return float(likely.max() - likely[theirs[place]]) / 2, True
@@ -35,12 +36,11 @@ def _ended(words, steps):
     return np.concatenate([words + 1, np.full(steps - len(words), END)])
 
 
-def _lacking_of_beam(reference, theirs):
-    chances = []
+def _lacking_of_beam(reference, theirs, power):
+    ranks = []
     for words, likely in zip(reference["captions"], reference["likely"], strict=True):
         end = int(np.argmax(words == END)) if (words == END).any() else len(words)
-        chance = float(np.exp(likely[: end + 1].sum()))
+        ranks.append(float(np.exp(likely[: end + 1].sum() / min(end + 1, len(words)) ** power)))
         if np.array_equal(_ended(words[:end] - 1, len(words)), theirs):
-            return abs(max([chance, *chances]) - chance) / 2
-        chances.append(chance)
+            return (ranks[0] - ranks[-1]) / 2
     return 1.0

@@ -12,18 +12,18 @@ from kerasvision.backbones.base import Backbone
 from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones
-from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.caption import CaptionShowing
 from kerasvision.layers.words import END, unwrapped
 from kerasvision.losses.captioning import word_cross_entropy
 from kerasvision.metrics.captions import Captions
+from kerasvision.ops import heat as heats
 from kerasvision.ops import text
 from kerasvision.ops.internals import called_with, made_by
 from kerasvision.ops.spelling import Spelling
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.captioning._agreement import compared
 from kerasvision.tasks.captioning._targets import WordTargets
-from kerasvision.tasks.captioning._vocabulary import learned
+from kerasvision.tasks.captioning._vocabulary import learned, require_words
 from kerasvision.tasks.image import ImageArchitecture, Resample, Resize, positions_of
 from kerasvision.tasks.text_classification.classifier import TextClassifier
 
@@ -79,7 +79,8 @@ class Captioning(ImageArchitecture):
     after_training: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")
     inside_files: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")
     calibrates: typing.ClassVar[tuple[str, ...]] = ("beam", "length_power")  # a run is judged anew by them
-    showing: typing.ClassVar[Showing] = CaptionShowing()
+    of_vocabulary: typing.ClassVar[tuple[str, ...]] = ("decoder",)
+    taught: typing.ClassVar[tuple[str, ...]] = ("logits",)  # all else stands behind a model's own words
 
     def __post_init__(self):
         super().__post_init__()
@@ -91,13 +92,15 @@ class Captioning(ImageArchitecture):
             )
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"model.label_smoothing={self.label_smoothing:g}; allowed: 0 to less than 1")
+        for field in ("key_words", "vocabulary", "spellings"):
+            require_words(field, getattr(self, field))
         known = self._text.vocabulary  # which checks length, words, vocabulary_size and min_count
         if self.vocabulary != known:
             if self.spellings:
                 raise UsageError("model.spellings go with the order of model.vocabulary; leave them out")
             object.__setattr__(self, "vocabulary", known)
-        if self.spellings and len(self.spellings) != len(known):
-            raise UsageError(f"model.spellings has {len(self.spellings)} words, and model.vocabulary {len(known)}")
+        if self.spellings and tuple("".join(map(text.lowered, word)) for word in self.spellings) != known:
+            raise UsageError("model.spellings are those of other words than model.vocabulary; leave them out")
         if known and self.beam > self.classes:
             raise UsageError(f"model.beam={self.beam}; allowed: 1 to {self.classes}, the words and the end")
 
@@ -201,7 +204,11 @@ class Captioning(ImageArchitecture):
         ids = self._text.rules.vocabulary_ids(words)[0]
         known = ids >= text.FIRST
         classes = tf.where(known, ids - text.FIRST + 1, tf.where(ids == text.UNKNOWN, self.classes, END))
-        ends = tf.range(self.words) == tf.reduce_sum(tf.cast(words.present[0], tf.int32))
+        count = tf.reduce_sum(tf.cast(words.present[0], tf.int32))
+        # what is cut at `length` bytes has no end there, and maybe half a word
+        is_cut = tf.strings.length(sample["texts"][0]) > self.length
+        place = tf.range(self.words)
+        known, ends = known & ~(is_cut & (place == count - 1)), (place == count) & ~is_cut
         return {"words": classes, "weights": tf.cast(known | ends, tf.float32)}
 
     def _words(self, texts):
@@ -209,8 +216,10 @@ class Captioning(ImageArchitecture):
         return self._text.rules.words_of(self._text.geometry({"text": texts})[0]["text_bytes"])
 
     def ground_truth(self, sample):
-        """`references` int32 [N, T], hashes of the words of all texts, 0 beyond the last."""
-        words = text.words_of(self._text.geometry({"text": sample["texts"]})[0]["text_bytes"], self.words)
+        """`references` int32 [N, length], hashes of the words of all texts, 0 beyond the last: of all that stand in
+        their first `length` bytes, more than can be said too.
+        """
+        words = text.words_of(self._text.geometry({"text": sample["texts"]})[0]["text_bytes"], self.length)
         return {"references": tf.where(words.present, words.hashes, 0)}
 
     def loss(self, targets, raw):
@@ -258,10 +267,21 @@ class Captioning(ImageArchitecture):
 
     def compare(self, reference, other):
         pairs = [
-            compared(*({k: v[i] for k, v in p.items()} for p in (reference, other)))
+            compared(*({k: v[i] for k, v in p.items()} for p in (reference, other)), self.length_power)
             for i in range(len(reference["count"]))
         ]
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+    @property
+    def showing(self):
+        """With what each word looked at in the pixels of the original."""
+        return CaptionShowing(self._placed)
+
+    def _placed(self, positions, image):
+        """[h, w] of the last level -> float32 [H, W] of a picture, uint8 [H, W, 3]."""
+        _, geometry = self.geometry({"image": tf.constant(image)[None]})
+        held = tf.image.resize(tf.constant(positions, tf.float32)[None, ..., None], self.image_size)[..., 0]
+        return heats.in_original(held, geometry)[0].numpy()
 
     def describe(self, prediction, classes):
         count = int(prediction["count"])

@@ -15,6 +15,7 @@ from kerasvision.core.errors import KerasVisionError, UsageError, close_matches
 from kerasvision.core.registry import techniques
 from kerasvision.losses.divergence import logit_error, sigmoid_divergence, softmax_divergence
 from kerasvision.train.techniques.base import Technique
+from kerasvision.train.techniques.warm_start import of_other_words
 
 SEEN = "teacher/"  # first part of a target's name; then its form and the raw key: "teacher/softmax/logits"
 
@@ -69,6 +70,10 @@ class Distill(Technique):
         forms = self._forms(arch, graph)
         for folder, teacher in zip(self._folders, teachers, strict=True):
             _check_outputs(folder, teacher.graph, graph, forms)
+            if of_other_words(teacher.arch, arch):
+                raise KerasVisionError(
+                    f"distill: the teacher {folder} has another vocabulary; set model.vocabulary to it"
+                )
         graphs = [teacher.graph for teacher in teachers]
 
         def observe(inputs, targets):
@@ -85,6 +90,7 @@ class Distill(Technique):
         """Raw key -> "softmax", "sigmoid" or "values": how it is compared."""
         if self.on == "logits":
             able = {key: "values" for key in graph.output if "/" not in key}  # with a slash: another technique's own
+            able = {key: form for key, form in able.items() if not arch.taught or key in arch.taught}
         else:
             able = dict(arch.class_logits)
         for key in self.keys:

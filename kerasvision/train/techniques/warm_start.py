@@ -21,8 +21,9 @@ _NAMED = 5  # layers named in a line
 @dataclasses.dataclass(frozen=True)
 class WarmStart(Technique):
     """run: folder of a finished run, of whatever task: a backbone that has learned without labels goes into a
-    classifier, a detector or a segmenter. Layers that are new or of another shape (a head for other classes) stay
-    fresh; which were taken and which were not is said. Statistics of normalizations are taken along.
+    classifier, a detector or a segmenter. Layers that are new or of another shape (a head for other classes, rows of
+    another vocabulary) stay fresh; which were taken and which were not is said. Statistics of normalizations are taken
+    along.
 
     Raises KerasVisionError when not a single layer with weights agrees, when fewer than half of the backbone's do, and
     when both runs have a backbone that wants its pixels otherwise.
@@ -34,7 +35,7 @@ class WarmStart(Technique):
         from kerasvision.train.run import load_run
 
         held = load_run(self.run)
-        taken, fresh = put_by_name(held.graph, graph)
+        taken, fresh = put_by_name(held.graph, graph, of_other_words(held.arch, arch))
         if not taken:
             raise KerasVisionError(f"warm_start: no layer of {self.run} has the name and shape of one of this model")
         own = [name for name in (*taken, *fresh) if name.startswith(_BACKBONE)]
@@ -59,15 +60,27 @@ class WarmStart(Technique):
         return f"warm_start: {len(taken)} layers taken from {self.run}{rest}"
 
 
-def put_by_name(source, graph):
+def of_other_words(source, arch):
+    """Names of the layers of an architecture whose rows are words of another vocabulary than the source's: () where
+    both have one vocabulary, or one of them has none.
+    """
+    words = [getattr(held, "vocabulary", ()) for held in (source, arch)]
+    return arch.of_vocabulary if all(words) and words[0] != words[1] else ()
+
+
+def put_by_name(source, graph, leave=()):
     """Weights of a graph's layers into those of another that have the same name and shapes: (names of the layers that
-    were taken, names of those with weights that were not).
+    were taken, names of those with weights that were not). leave: names of those that are not taken.
     """
     held = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
     taken, fresh = [], []
     for layer in (layer for layer in graph.layers if layer.weights):
         weights = held.get(layer.name)
-        if weights and [w.shape for w in weights] == [tuple(w.shape) for w in layer.weights]:
+        if (
+            layer.name not in leave
+            and weights
+            and [w.shape for w in weights] == [tuple(w.shape) for w in layer.weights]
+        ):
             layer.set_weights(weights)
             taken.append(layer.name)
         else:

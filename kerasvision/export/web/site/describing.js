@@ -68,10 +68,18 @@ function segments(values, classes) {
   return { classes: Object.fromEntries(held.map((i) => [classes[i], counts.get(i)])) };
 }
 
+function caption(values) {
+  const bytes = Uint8Array.from(values.text_bytes.values);
+  const text = new TextDecoder().decode(bytes).replace(/\0+$/, "");
+  const score = values.caption_score.values ? values.caption_score.values[0] : values.caption_score;
+  return { text, score: rounded(score, 6) };
+}
+
 // values: of `restore`, {key: {shape, values} or a number}.
 export function describe(values, classes, promise) {
   if (values.boxes_xyxy && !values.path_score) return objects(values, classes, promise);
   if (values.quads_xy) return quads(values);
+  if (values.text_bytes) return caption(values);
   if (values.mask) return segments(values, classes);
   if (values.embedding) return { embedding: Array.from(values.embedding.values, (v) => Number(v.toPrecision(7))) };
   if (values.present && values.probabilities) return several(values, classes);
