@@ -6,6 +6,8 @@ from kerasvision.edge.pages.bidi import places
 from kerasvision.edge.pages.characters import BLANK, text_of
 from kerasvision.edge.pages.strips import MIRRORED, as_read, in_order, runs_from_right_to_left, vote_of
 
+RULES = "uax9"  # name of those of `line_as_seen`, which recognizers go by that have learned so
+
 
 def line_as_seen(names):
     """Class names of a line's characters in reading order -> from left to right, as they stand in the picture (`bidi`).
