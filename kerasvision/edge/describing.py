@@ -82,14 +82,18 @@ def objects(values, classes, promise=None):
 
 
 def quads(values):
-    """{"quads": [{"score", "quad_xy": four corners [x, y] in pixels}]}."""
+    """{"quads": [{"score", "quad_xy": four corners [x, y] in pixels}]}; with `polygons_xy`, [P, 2] for each quad, also
+    "polygon_xy": corners as many as there are.
+    """
     rows = zip(*(values[k][: values["count"]] for k in ("quads_xy", "scores")), strict=True)
-    return {
-        "quads": [
-            {"score": round(float(score), 6), "quad_xy": [[round(float(v), 2) for v in corner] for corner in quad]}
-            for quad, score in rows
-        ]
-    }
+    described = [{"score": round(float(score), 6), "quad_xy": _corners(quad)} for quad, score in rows]
+    for row, polygon in zip(described, values.get("polygons_xy", ()), strict=False):
+        row["polygon_xy"] = _corners(polygon)
+    return {"quads": described}
+
+
+def _corners(polygon):
+    return [[round(float(v), 2) for v in corner] for corner in polygon]
 
 
 def vector(values):
