@@ -1,8 +1,10 @@
-"""A prediction as JSON, by what it holds: classes, labels, objects, a vector, a class a pixel. numpy."""
+"""A prediction as JSON, by what it holds: classes, labels, objects, a line, a vector, a class a pixel. numpy."""
 
 import numpy as np
 
 from kerasvision.edge.independent.masks import paste
+from kerasvision.edge.pages.characters import text_of
+from kerasvision.edge.pages.line_direction import line_as_read
 from kerasvision.edge.run_lengths import run_lengths
 
 TOP = 5  # of the best classes
@@ -14,6 +16,8 @@ def describe(values, classes, promise=None):
     """
     if "boxes_xyxy" in values and "path_score" not in values:
         return (outlines if "masks" in values else objects)(values, classes, promise)
+    if "path_score" in values:
+        return line(values, classes)
     if "quads_xy" in values:
         return quads(values)
     if "mask" in values:
@@ -79,6 +83,21 @@ def objects(values, classes, promise=None):
     for row, box in zip(described["objects"], values["outer_xyxy"][:kept], strict=False):
         row["outer_xyxy"] = [round(float(v), 2) for v in box]
     return described | {"outer": {"boxes": kept} | _said(promise)}
+
+
+def line(values, classes):
+    """{"text": of a line, in the order in which it is read, "score": the probability of its likeliest path,
+    "characters": [{"text", "score", "box_xyxy" in pixels}] from left to right}.
+    """
+    count = int(values["count"])
+    names = [classes[k] for k in values["labels"][:count]]
+    rows = zip(names, *(values[k][:count] for k in ("scores", "boxes_xyxy")), strict=True)
+    characters = [
+        {"text": text_of([name]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
+        for name, s, box in rows
+    ]
+    score = round(float(values["path_score"]), 6)
+    return {"text": text_of(line_as_read(names)), "score": score, "characters": characters}
 
 
 def quads(values):

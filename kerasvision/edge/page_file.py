@@ -13,12 +13,10 @@ import typing
 import numpy as np
 
 from kerasvision.edge.client import answered, encoded
-from kerasvision.edge.contracts import sha256
+from kerasvision.edge.contracts import check_placing, sha256
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.independent import decode, predict
-from kerasvision.edge.pages.characters import text_of
 from kerasvision.edge.pages.crops import Recognizer
-from kerasvision.edge.pages.line_direction import RULES, runs_from_right_to_left
 from kerasvision.edge.pages.page import page_of
 from kerasvision.edge.pages.reading import Detector, Rules, read_page
 from kerasvision.edge.runtimes import LiteRT, check_tflite
@@ -64,8 +62,7 @@ def open_reader(path, threads=None):
         classes = tuple(contracts["recognize"]["classes"])
         fitted = contracts["recognize"].get("recipe", {}).get("model", {})  # of older files nothing was
         least = fitted.get("least_certainty")
-        if runs_from_right_to_left(text_of(classes)) and fitted.get("placed_by") != RULES:
-            raise EdgeError(f"{path} reads from right to left by other rules than this client's; train and {AGAIN}")
+        check_placing(path, contracts["recognize"])
     except (KeyError, IndexError, TypeError) as error:
         raise EdgeError(f"{path}: its {METADATA.decode()} does not say enough to read with: {error}; {AGAIN}") from None
 

@@ -70,7 +70,7 @@ def test_readers_in_one_file(classes, is_old, is_refused, tmp_path, monkeypatch)
     monkeypatch.setattr(page_file, "check_tflite", lambda path: None)
     monkeypatch.setattr(page_file, "LiteRT", lambda *args: types.SimpleNamespace(infer=None))
     (tmp_path / "reader.tflite").write_bytes(b"")
-    with refusal(is_refused, EdgeError, "reads from right to left by other rules than this client's; train and save"):
+    with refusal(is_refused, EdgeError, "reads from right to left by other rules than this client's; train and export"):
         assert page_file.open_reader(tmp_path / "reader.tflite").recognizer.classes == classes
 
 

@@ -13,7 +13,7 @@ from kerasvision.core.component import since
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.line import LineShowing
-from kerasvision.edge.pages.line_direction import line_as_read
+from kerasvision.edge import describing
 from kerasvision.losses.ctc import ctc
 from kerasvision.metrics.reading import Reading
 from kerasvision.ops import boxes as box_ops
@@ -247,14 +247,7 @@ class TextRecognition(BoxAnswers, ImageModel):
         )
 
     def describe(self, prediction, classes):
-        count = int(prediction["count"])
-        rows = zip(*(prediction[k][:count] for k in ("labels", "scores", "boxes_xyxy")), strict=True)
-        characters = [
-            {"text": text_of([classes[k]]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
-            for k, s, box in rows
-        ]
-        text = text_of(line_as_read([classes[k] for k in prediction["labels"][:count]]))
-        return {"text": text, "score": round(float(prediction["path_score"]), 6), "characters": characters}
+        return describing.line(prediction, classes)
 
     @abc.abstractmethod
     def build(self):
