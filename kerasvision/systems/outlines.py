@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.inference.prediction import Prediction
 from kerasvision.ops import labeling, outlines
 
@@ -28,6 +28,7 @@ class OutlineFinder:
                 "--outlines needs what a run says of each cell, and a file gives its quads alone; name the run"
             )
         self._model, self.arch, self.classes, self.read = model, model.arch, model.classes, model.read
+        self.recipe = model.recipe
 
     def predict_one(self, inputs, tidy=None, name="", read=None):
         """The `Prediction` for inputs of one example, {key: array} without batch axis."""
@@ -38,15 +39,19 @@ class OutlineFinder:
 
 
 def polygons_of(arch, judged):
-    """[float64 [P, 2]] of each quad. judged: what `TextDetection.judged` gives of one example, without batch axis."""
+    """[float64 [P, 2]] of each quad. judged: what `TextDetection.judged` gives of one example, without batch axis.
+    Raises KerasVisionError, one line, where a quad hangs by a rounding, so that nobody could say which is whose.
+    """
     counts, _, member = arch.counting(tf.constant(judged["probability"])[None])
     member = tf.boolean_mask(member, counts)
+    if len(member) != judged["count"]:  # of a sum in another order
+        raise KerasVisionError("a score is within rounding of score_threshold; set another one")
     _, _, sides = labeling.rectangles(member[None])
     places = judged["cells_xy"].reshape(*arch.map_hw, 2).astype(np.float64)  # of centers, in pixels of the original
     first, step = places[0, 0], np.array([places[0, -1, 0], places[-1, 0, 1]]) - places[0, 0]
     step /= np.maximum(np.array(arch.map_hw[::-1]) - 1, 1)
-    found = []
-    for cells, (long, short), quad in zip(member.numpy() > 0, sides[0].numpy(), judged["quads_xy"], strict=False):
+    found, quads = [], judged["quads_xy"][: len(member)]
+    for cells, (long, short), quad in zip(member.numpy() > 0, sides[0].numpy(), quads, strict=True):
         polygon = quad.astype(np.float64)
         if cells.sum() < STRAIGHT * long * short:
             polygon = outlines.beginning_at(first + step * (outlines.outline(cells, arch.shrink) - 0.5), quad[0])

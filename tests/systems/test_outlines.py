@@ -12,7 +12,7 @@ from shapely import affinity
 
 from kerasvision import api
 from kerasvision.cli.main import main
-from kerasvision.core.errors import UsageError
+from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import create
 from kerasvision.drawing import pictures
 from kerasvision.systems.outlines import OutlineFinder, polygons_of
@@ -91,6 +91,8 @@ def test_there_is_a_polygon_for_each_quad_in_its_order_and_none_without_text():
     judged = first_of(judged_of(arch, *bands))
     assert [iou(p, band) > 0.5 for p, band in zip(polygons_of(arch, judged), bands[1:], strict=True)] == [True, True]
     assert polygons_of(arch, first_of(judged_of(arch))) == []
+    with pytest.raises(KerasVisionError, match="within rounding of score_threshold"):
+        polygons_of(arch, judged | {"count": np.int32(1)})
 
 
 def test_the_verb_says_and_draws_them(tmp_path, monkeypatch, capsys):
@@ -101,6 +103,8 @@ def test_the_verb_says_and_draws_them(tmp_path, monkeypatch, capsys):
     (row,) = json.loads(capsys.readouterr().out)["prediction"]["quads"]
     assert iou(row["polygon_xy"], ARC) > 0.75 and len(row["quad_xy"]) == 4
     assert out.stat().st_size
+    assert main(["predict", "run", str(tmp_path / "a.png"), "--outlines", "--squeezed", "0.1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_what_is_drawn_is_the_polygon():

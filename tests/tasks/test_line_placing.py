@@ -13,6 +13,8 @@ from kerasvision.core.registry import create
 from kerasvision.edge import page_file
 from kerasvision.edge.errors import EdgeError
 from kerasvision.export import described, identity
+from kerasvision.serve import described as serve
+from kerasvision.serve.status import ServingError
 from kerasvision.train.run import Trained, load_run, save_run
 from kerasvision.train.session import refuse_another_recipe
 
@@ -56,6 +58,14 @@ def test_files(classes, is_old, is_refused):
     contract = json.loads(json.dumps({"classes": classes} | described.architecture(recipe.model)))
     with refusal(is_refused):
         identity.check_described("lines.tflite", contract, recipe.model)
+
+
+@CASES
+def test_pages_of_a_server(classes, is_old, is_refused, tmp_path, monkeypatch):
+    contract = {"classes": list(classes), "recipe": to_json(recipe_of(classes, is_old))}
+    monkeypatch.setattr(serve, "read_contract", lambda path: contract)
+    with refusal(is_refused, ServingError):
+        assert serve.described(str(tmp_path), "be drawn by")[1] == classes
 
 
 @CASES
