@@ -103,6 +103,12 @@ def test_the_verb_says_and_draws_them(tmp_path, monkeypatch, capsys):
     (row,) = json.loads(capsys.readouterr().out)["prediction"]["quads"]
     assert iou(row["polygon_xy"], ARC) > 0.75 and len(row["quad_xy"]) == 4
     assert out.stat().st_size
+
+
+@pytest.mark.nightly
+def test_the_verb_refuses_what_is_for_classifiers(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(api, "load", lambda what, settings=(): model(ARC))
+    Image.new("RGB", SIZE_WH, (90, 90, 90)).save(tmp_path / "a.png")
     assert main(["predict", "run", str(tmp_path / "a.png"), "--outlines", "--squeezed", "0.1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
