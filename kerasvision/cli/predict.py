@@ -70,11 +70,14 @@ def configure(parser):
     parser.add_argument("--max-risk", type=float, metavar="SHARE", help=MAX_RISK)
     parser.add_argument("--largest", action="store_true", help="of a mask, keep the largest component of each class")
     parser.add_argument("--fill-holes", action="store_true", help="fill what a class encloses in a mask")
-    _configure_lines(parser)
+    _configure_text(parser)
     add_settings(parser, "how to answer, as in resize=windows overlap=0.75 flips=(1,) for a segmenter")
 
 
-def _configure_lines(parser):
+def _configure_text(parser):
+    parser.add_argument(
+        "--outlines", action="store_true", help="of text that a run finds, polygons beside quads, curved where it is"
+    )
     parser.add_argument(
         "--decoder", choices=("greedy", "beam"), default="greedy", help="how a run reads lines: the best path, or texts"
     )
@@ -97,7 +100,7 @@ def _opened(path):
 
 def _light(args):
     asked = args.settings or args.text or args.outliers or args.largest or args.fill_holes or _beam(args)
-    asked = asked or args.max_risk is not None or args.squeezed is not None
+    asked = asked or args.max_risk is not None or args.squeezed is not None or args.outlines
     asked = asked or video_of(args) or slides(args)
     return None if asked or not args.model.endswith((".tflite", ".onnx")) else _opened(args.model)
 
@@ -105,6 +108,15 @@ def _light(args):
 def _beam(args):
     """Whether lines are decoded on the host."""
     return args.decoder == "beam" or any(v is not None for v in (args.lexicon, args.pattern, args.language))
+
+
+def _on_host(args, model):
+    """The model, or what decodes on the host what it says of frames of a line or of cells of a map."""
+    if args.outlines:
+        from kerasvision.systems.outlines import OutlineFinder
+
+        model = OutlineFinder(model)
+    return _line_reader(args, model) if _beam(args) else model
 
 
 def _line_reader(args, model):
@@ -124,7 +136,7 @@ def _model(args):
     model = load(args.model, args.settings)
     if args.settings and model.arch.calibrates and model.arch.tunes and not model.arch.promise():
         print(UNPROMISED.format(" ".join(args.settings)), file=sys.stderr)
-    model = listening(args, _line_reader(args, model) if _beam(args) else model)
+    model = listening(args, _on_host(args, model))
     return model, examples_of(args.images, model.arch, args.text), tidying(model.arch, args.largest, args.fill_holes)
 
 
@@ -163,9 +175,9 @@ def run(args):
 def _of_video(args, video):
     from kerasvision.api import load, tidying
 
-    if args.text or _beam(args) or slides(args):
+    if args.text or _beam(args) or slides(args) or args.outlines:
         raise UsageError(
-            "--text, --windows and what decodes lines go with texts, sounds and pictures, not with a video"
+            "--text, --windows, --outlines and what decodes lines go with texts, sounds and pictures, not with a video"
         )
     model = load(args.model, args.settings)
     answer = _answering(args, model, tidying(model.arch, args.largest, args.fill_holes))

@@ -25,8 +25,8 @@ class Mark:
     """An object on a picture: a box, a name beside it and perhaps a mask.
 
     box_xyxy: [4] pixels of the image; None: neither box nor name. text: "" for a box without a name. mask: bool or
-    uint8 [H, W] of the image, or None. width: of the lines, as a factor of the usual one. quad_xy: [4, 2], drawn in
-    place of the box around it.
+    uint8 [H, W] of the image, or None. width: of the lines, as a factor of the usual one. corners_xy: [P, 2] of a
+    polygon that is drawn in place of the box around it.
     """
 
     box_xyxy: np.ndarray | None
@@ -34,7 +34,7 @@ class Mark:
     color: tuple[int, int, int]
     mask: np.ndarray | None = None
     width: float = 1.0
-    quad_xy: np.ndarray | None = None
+    corners_xy: np.ndarray | None = None
 
 
 def color_of(number):
@@ -80,10 +80,11 @@ def marked(image, marks, side):
     draw = ImageDraw.Draw(picture, "RGBA")
     for box, mark in reversed(rows):
         width = max(1, round(line * mark.width))
-        if mark.quad_xy is None:
+        if mark.corners_xy is None:
             _outline(draw, box, mark.color, width, size)
         else:
-            _around(draw, np.asarray(mark.quad_xy) * [size[0] / image.shape[1], size[1] / height], mark.color, width)
+            scales = [size[0] / image.shape[1], size[1] / height]
+            _around(draw, np.asarray(mark.corners_xy) * scales, mark.color, width)
     _tags(draw, rows, font(text_px(side)), size)
     return picture
 
@@ -130,7 +131,7 @@ def _outline(draw, box, color, line, size):
 
 
 def _around(draw, corners, color, line):
-    """The sides of a quadrilateral, with a dark casing."""
+    """The sides of a polygon, with a dark casing."""
     closed = [tuple(corner) for corner in (*corners, *corners[:2])]
     draw.line(closed, _CASING, line + 2 * max(1, line // 3), "curve")
     draw.line(closed, color, line, "curve")

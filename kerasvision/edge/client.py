@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kerasvision.edge import describing, hearing
-from kerasvision.edge.contracts import AGAIN, read_contract, row_of
+from kerasvision.edge.contracts import AGAIN, check_placing, read_contract, row_of
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.independent import NotDescribedError, predict
 from kerasvision.edge.runtimes import open_runtime
@@ -120,6 +120,8 @@ def open_client(path, threads=None):
         said = {k: {n: v for n, v in r.items() if n != "unit"} for k, r in row[part].items()}
         if said != seen:
             raise EdgeError(f"{path} has other {part} than its contract.json says: {seen} and {said}; {AGAIN}")
+    if "path_score" in row["outputs"]:
+        check_placing(path, contract)
     return Client(contract, row, runtime)
 
 

@@ -6,6 +6,8 @@ import pathlib
 
 from kerasvision.edge.errors import EdgeError
 from kerasvision.edge.independent.predicting import VERSION
+from kerasvision.edge.pages.characters import text_of
+from kerasvision.edge.pages.line_direction import RULES, runs_from_right_to_left
 
 AGAIN = "export the model again"
 SUM = "sum"  # key of a contract: sha256 of the rest of it
@@ -45,6 +47,15 @@ def read_contract(folder):
     if SUM in contract and contract[SUM] != contract_sum(contract):
         raise EdgeError(f"{place} was changed after the export: its sum differs; {AGAIN}")
     return contract
+
+
+def check_placing(path, contract):
+    """Raises EdgeError of a recognizer's contract whose script runs from right to left, where it has learned by other
+    rules than `edge.pages.line_direction` goes by: its texts would come out in another order.
+    """
+    model = contract.get("recipe", {}).get("model", {})
+    if runs_from_right_to_left(text_of(contract["classes"])) and model.get("placed_by") != RULES:
+        raise EdgeError(f"{path} reads from right to left by other rules than this client's; train and export it again")
 
 
 def row_of(path, contract):

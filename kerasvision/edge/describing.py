@@ -1,8 +1,10 @@
-"""A prediction as JSON, by what it holds: classes, labels, objects, a vector, a class a pixel. numpy."""
+"""A prediction as JSON, by what it holds: classes, labels, objects, a line, a vector, a class a pixel. numpy."""
 
 import numpy as np
 
 from kerasvision.edge.independent.masks import paste
+from kerasvision.edge.pages.characters import text_of
+from kerasvision.edge.pages.line_direction import line_as_read
 from kerasvision.edge.run_lengths import run_lengths
 
 TOP = 5  # of the best classes
@@ -14,6 +16,8 @@ def describe(values, classes, promise=None):
     """
     if "boxes_xyxy" in values and "path_score" not in values:
         return (outlines if "masks" in values else objects)(values, classes, promise)
+    if "path_score" in values:
+        return line(values, classes)
     if "quads_xy" in values:
         return quads(values)
     if "caption_score" in values:
@@ -83,15 +87,34 @@ def objects(values, classes, promise=None):
     return described | {"outer": {"boxes": kept} | _said(promise)}
 
 
+def line(values, classes):
+    """{"text": of a line, in the order in which it is read, "score": the probability of its likeliest path,
+    "characters": [{"text", "score", "box_xyxy" in pixels}] from left to right}.
+    """
+    count = int(values["count"])
+    names = [classes[k] for k in values["labels"][:count]]
+    rows = zip(names, *(values[k][:count] for k in ("scores", "boxes_xyxy")), strict=True)
+    characters = [
+        {"text": text_of([name]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
+        for name, s, box in rows
+    ]
+    score = round(float(values["path_score"]), 6)
+    return {"text": text_of(line_as_read(names)), "score": score, "characters": characters}
+
+
 def quads(values):
-    """{"quads": [{"score", "quad_xy": four corners [x, y] in pixels}]}."""
+    """{"quads": [{"score", "quad_xy": four corners [x, y] in pixels}]}; with `polygons_xy`, [P, 2] for each quad, also
+    "polygon_xy": corners as many as there are.
+    """
     rows = zip(*(values[k][: values["count"]] for k in ("quads_xy", "scores")), strict=True)
-    return {
-        "quads": [
-            {"score": round(float(score), 6), "quad_xy": [[round(float(v), 2) for v in corner] for corner in quad]}
-            for quad, score in rows
-        ]
-    }
+    described = [{"score": round(float(score), 6), "quad_xy": _corners(quad)} for quad, score in rows]
+    for row, polygon in zip(described, values.get("polygons_xy", ()), strict=False):
+        row["polygon_xy"] = _corners(polygon)
+    return {"quads": described}
+
+
+def _corners(polygon):
+    return [[round(float(v), 2) for v in corner] for corner in polygon]
 
 
 def caption(values):

@@ -67,6 +67,8 @@ def _lines(described):
             return [f"{row['label']} {row['score']:.3f}" for row in described[key][:TOP]] or ["nothing"]
     if "classes" in described:
         return [f"{label} {count} px" for label, count in described["classes"].items()]
+    if "characters" in described:  # by a font that may have Latin letters alone
+        return [described["text"].encode("latin-1", "backslashreplace").decode("latin-1") or "no text"]
     return [] if {"objects", "quads"} & set(described) else [", ".join(described)]
 
 

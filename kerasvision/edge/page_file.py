@@ -13,7 +13,7 @@ import typing
 import numpy as np
 
 from kerasvision.edge.client import answered, encoded
-from kerasvision.edge.contracts import sha256
+from kerasvision.edge.contracts import check_placing, sha256
 from kerasvision.edge.errors import EdgeError, EdgeUsageError
 from kerasvision.edge.independent import decode, predict
 from kerasvision.edge.pages.crops import Recognizer
@@ -62,6 +62,7 @@ def open_reader(path, threads=None):
         classes = tuple(contracts["recognize"]["classes"])
         fitted = contracts["recognize"].get("recipe", {}).get("model", {})  # of older files nothing was
         least = fitted.get("least_certainty")
+        check_placing(path, contracts["recognize"])
     except (KeyError, IndexError, TypeError) as error:
         raise EdgeError(f"{path}: its {METADATA.decode()} does not say enough to read with: {error}; {AGAIN}") from None
 

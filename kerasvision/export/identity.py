@@ -47,7 +47,7 @@ def _sum(path):
 
 def check_described(path, contract, arch):
     """Raises KerasVisionError where a contract differs from what its own recipe gives: the classes, what goes in and
-    out, and `preprocess`. arch: the recipe's `Architecture`.
+    out, and `preprocess`; or where the model has learned what is no longer so. arch: the recipe's `Architecture`.
     """
     for part, said in described.architecture(arch).items():
         held = contract.get(part, said)
@@ -64,6 +64,8 @@ def check_described(path, contract, arch):
         raise KerasVisionError(
             f"{path}: contract.json has {len(contract['classes'])} classes and its recipe {wanted}; {AGAIN}"
         )
+    if why := arch.outdated(contract["classes"]):
+        raise KerasVisionError(f"{path} {why}")
 
 
 def check_signature(path, row, signature):

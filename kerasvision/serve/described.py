@@ -19,4 +19,6 @@ def described(path, wants):
         recipe = None
     if not isinstance(recipe, Recipe):
         raise ServingError(Code.FAILED_PRECONDITION, f"this model has no contract of this version to {wants}")
+    if why := recipe.model.outdated(contract["classes"]):
+        raise ServingError(Code.FAILED_PRECONDITION, f"this model {why}")
     return recipe.model, tuple(contract["classes"])

@@ -135,6 +135,7 @@ class LineReader:
                 "--decoder beam needs what a run says of each frame, and a file gives its text alone; name the run"
             )
         self._model, self._decoder, self.arch, self.read = model, decoder, model.arch, model.read
+        self.recipe = model.recipe
 
     def predict_one(self, inputs, tidy=None, name="", read=None):
         """The `Prediction` for inputs of one example, {key: array} without batch axis."""

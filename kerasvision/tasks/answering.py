@@ -49,6 +49,12 @@ class Answering(Component):
         """What can be explained or attacked of an answer: a `tasks.targets.Targets`. Without any it raises one line."""
         raise UsageError(f"{self.registered_name} says nothing that can be explained: its family has no targets")
 
+    def outdated(self, classes):
+        """What keeps a model of these classes, which an earlier version trained, from answering rightly with this one,
+        as one line behind its name; "": nothing does. Runs and files of which it says something are not opened.
+        """
+        return ""
+
     def ground_truth(self, sample):
         """What the evaluator compares a prediction with: arrays of one augmentation-free sample, in original pixels."""
         return {k: sample[k] for k in self.label_keys}

@@ -126,6 +126,8 @@ def _fitting(recipe, folder):
             f"{folder / 'classes.txt'} has {len(classes)} lines, and the model another number of classes; mend it: one "
             "name a line, in the order of training"
         ) from None
+    if why := recipe.model.outdated(classes):
+        raise KerasVisionError(f"{folder} {why}")
     return classes
 
 

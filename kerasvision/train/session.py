@@ -87,6 +87,8 @@ def refuse_another_recipe(session):
     if not held.exists():
         return
     saved = Recipe.loads(held.read_text(encoding="utf-8"))  # fields that it is too old for mean what it did
+    if why := saved.model.outdated(session.classes):
+        raise KerasVisionError(f"{session.folder} {why}")
     before, now = json.loads(saved.dumps()), json.loads(session.recipe.dumps())
     tuned = {"model"} if (session.folder / "model.weights.h5").exists() else set()  # by the training itself
     changed = [k for k in now if before.get(k) != now[k] and k not in {*tuned, "name", "exports", "budget", "cache"}]

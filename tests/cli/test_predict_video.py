@@ -193,7 +193,11 @@ def test_wrong_use_is_one_line(run, film, tmp_path, monkeypatch, capsys):
         ((tmp_path / "text.mp4",), 1, "text.mp4 is no video that can be read"),
         ((path, "--every", 0), 2, "every 0, from 0 s to None s; allowed: 1 or more"),
         ((path, "--start", 9), 0, "0 frames"),
-        ((path, "--decoder", "beam"), 2, "--text, --windows and what decodes lines go with texts, sounds and pictures"),
+        (
+            (path, "--decoder", "beam"),
+            2,
+            "--text, --windows, --outlines and what decodes lines go with texts, sounds and pictures",
+        ),
         ((path, "--draw", tmp_path / "x" / "a.mp4"), 1, "cannot write"),
     ):
         assert predict(run, *words) == code, words

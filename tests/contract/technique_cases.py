@@ -104,4 +104,6 @@ OF_GRAPHS = {
 COMPARISONS = OF_LOSSES | OF_GRAPHS
 
 # name -> why its mathematics does not let two replicas take the steps of one
-APART = {}
+APART = {
+    "width_buckets": "each replica may choose a width of its own, on which no loss depends (test_width_buckets.py)",
+}

@@ -2,14 +2,21 @@
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
+import sys
+import unicodedata
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+from kerasvision.edge.contracts import sha256
 from kerasvision.edge.main import main as edge
+from kerasvision.edge.runtimes import open_runtime
+from tests.export.test_reader_joined import STRIP, converted, described
 from tests.export.wrong_packages import WRONG, misjudge, told_as_labels
 
 SOURCE = pathlib.Path(__file__).parents[2] / "tflite" / "cpp"
@@ -165,3 +172,72 @@ def test_labels_are_told_as_by_the_python_client(program, folder, how, tmp_path,
 @pytest.mark.parametrize("words", [["--every", "0"], ["--every", "1.5"], ["--rate", "0"], ["--rate"], ["more"]])
 def test_words_that_are_no_usage(program, folder, words):
     assert piped(program, b"", folder / "model.tflite", *words)[0] == 2
+
+
+def of_line(image):
+    """ "a" or "b" of the darker or lighter left and right half, a blank between them, and a letter that is no ASCII."""
+    halves = [tf.reduce_mean(tf.cast(part, tf.float32)) > 128 for part in (image[:, 4:12, :24], image[:, 4:12, 24:])]
+    first, last = (tf.cast(is_light, tf.int32) for is_light in halves)
+    return {
+        "labels": tf.stack([first, 2, last, 3, -1])[None],
+        "scores": tf.constant([[0.1234567, 0.75, 1.0, 0.5, 0.0]]),
+        "boxes_xyxy": tf.constant(
+            [[[-3.0, 0, 8, 16], [9, 0, 17, 16], [19.3, 0, 30, 16], [40, 0, 48, 16], [0, 0, 0, 0]]]
+        ),
+        "count": tf.constant([4]),
+        "path_score": tf.constant([0.0462963]),
+    }
+
+
+@pytest.fixture(scope="module")
+def lines_file(tmp_path_factory):
+    """A recognizer of four classes beside its contract."""
+    folder = tmp_path_factory.mktemp("lines")
+    (folder / "model.tflite").write_bytes(converted(of_line, STRIP))
+    runtime = open_runtime(folder / "model.tflite")
+    write_lines(folder, runtime.outputs, ["a", '"b', "\u2423", "\u00e9"])
+    return folder / "model.tflite"
+
+
+def write_lines(folder, outputs, classes, **model):
+    contract = described(STRIP, "boxes", outputs, classes) | {"recipe": {"model": model}, "task": "text_recognition"}
+    contract["artifacts"][0]["sha256"] = sha256(folder / "model.tflite")
+    (folder / "contract.json").write_text(json.dumps(contract))
+
+
+def test_a_line_of_text_is_told_as_by_the_python_client(program, lines_file, tmp_path, capsys):
+    """60 x 10 pixels become 48 x 8 amid gray: 1.25 pixels of the picture are one of the file, and boxes are cut."""
+    for name, dark in (("0", slice(30)), ("1", slice(30, 60))):
+        pixels = np.full((10, 60, 3), 255, np.uint8)
+        pixels[:, dark] = 0
+        for kind in ("ppm", "png"):
+            Image.fromarray(pixels).save(tmp_path / f"{name}.{kind}")
+    code, lines, _ = asked(program, "predict", lines_file, tmp_path / "0.ppm", tmp_path / "1.ppm")
+    assert edge(["predict", str(lines_file), *(str(tmp_path / f"{n}.png") for n in "01")]) == code == 0
+    mine = answers(lines)
+    assert mine == answers(capsys.readouterr().out.splitlines())
+    assert [row["prediction"]["text"] for row in mine] == ['a "b\u00e9', '"b a\u00e9']
+    first, blank, *_ = mine[0]["prediction"]["characters"]
+    assert first == {"text": "a", "score": 0.123457, "box_xyxy": [0.0, 0.0, 10.0, 10.0]} and blank["text"] == " "
+    assert mine[0]["prediction"]["score"] == 0.046296
+
+
+def test_lines_from_right_to_left_are_left_to_others(program, lines_file, tmp_path, capsys):
+    """The client in Python puts them in order, where they have learned by its rules."""
+    shutil.copy(lines_file, tmp_path)
+    Image.new("RGB", (60, 10)).save(tmp_path / "0.png")
+    classes, file = ["\u05d0", "b", "\u2423", "\u05d1"], tmp_path / "model.tflite"
+    for model, code, said in (({}, 1, "by other rules than this client's"), ({"placed_by": "uax9"}, 0, "")):
+        write_lines(tmp_path, open_runtime(file).outputs, classes, **model)
+        assert edge(["predict", str(file), str(tmp_path / "0.png")]) == code
+        found = capsys.readouterr()
+        assert said in found.err and ("\\u05d1\\u05d0 \\u05d0" in found.out) == (code == 0)
+        code, lines, told = asked(program, "predict", file, tmp_path / "0.png")
+        assert code == 1 and not lines and len(told) == 1 and "reads from right to left, which this client" in told[0]
+
+
+def test_every_letter_from_right_to_left_is_in_a_block_that_the_client_knows():
+    (blocks,) = re.findall(r"kBlocks.*?= (.*);", (SOURCE / "describing.h").read_text())
+    ends = [[int(code, 16) for code in block] for block in re.findall(r"{(0x\w+), (0x\w+)}", blocks)]
+    held = [c for c in range(sys.maxunicode + 1) if unicodedata.bidirectional(chr(c)) in ("R", "AL")]
+    assert len(held) > 2000 and all(any(low <= c <= high for low, high in ends) for c in held)

@@ -90,7 +90,7 @@ def test_models_that_differ_in_it_are_not_merged():
 def test_a_run_from_before_is_resumed_as_it_began_or_not_at_all(tmp_path, antialias):
     started = recipe()
     (tmp_path / "recipe.json").write_text(json.dumps(without(json.loads(started.dumps()))))
-    session = types.SimpleNamespace(folder=tmp_path, recipe=recipe(antialias=antialias))
+    session = types.SimpleNamespace(folder=tmp_path, recipe=recipe(antialias=antialias), classes=())
     if not antialias:
         refuse_another_recipe(session)
         return

@@ -27,13 +27,17 @@ inline Described described(const std::string& path) {
 
 class Client {
  public:
-  // Throws EdgeError of a file that takes more than one prepared picture.
+  // Throws EdgeError of a file that takes more than one prepared picture, or reads lines from right to left.
   Client(const Functions& litert, const Described& file)
       : classes_(file.contract["classes"]), rules_(file.contract["preprocess"]), row_(*file.row), runtime_(litert, file.path) {
     if (row_["takes"].text != "prepared")
       throw EdgeError(file.path + " takes " + row_["takes"].text + " inputs, and this client gives prepared ones");
     if (!can_prepare(rules_) || rules_.has("mirrored_axes"))
       throw EdgeError("this client does not prepare pictures as " + file.path + " takes them");
+    if (!row_["outputs"].has("path_score")) return;
+    for (const Json& name : classes_.items)
+      if (may_run_back(name.text))
+        throw EdgeError(file.path + " reads from right to left, which this client does not put in order; ask the client in Python");
   }
 
   // The prediction as JSON.

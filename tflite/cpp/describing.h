@@ -107,6 +107,43 @@ inline std::string described_quads(const Answer& values) {
   return object({"\"quads\": " + list(rows)});
 }
 
+// The code points of UTF-8; 0xFFFD in place of a byte that begins none.
+inline std::vector<unsigned> points_of(const std::string& text) {
+  std::vector<unsigned> found;
+  for (size_t i = 0; i < text.size();) {
+    unsigned char first = text[i++];
+    int more = first < 0x80 ? 0 : first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : first >= 0xC0 ? 1 : -1;
+    unsigned code = more < 0 ? 0xFFFD : more ? first & (0x3F >> more) : first;
+    for (; more > 0 && i < text.size(); --more) code = code << 6 | (text[i++] & 0x3F);
+    found.push_back(code);
+  }
+  return found;
+}
+
+// Whether a text has a character of the blocks in which Unicode keeps letters from right to left.
+inline bool may_run_back(const std::string& text) {
+  constexpr unsigned kBlocks[][2] = {{0x590, 0x8FF}, {0x200F, 0x200F}, {0xFB1D, 0xFDFF}, {0xFE70, 0xFEFF}, {0x10800, 0x10FFF}, {0x1E800, 0x1EFFF}};
+  for (unsigned point : points_of(text))
+    for (const auto& block : kBlocks)
+      if (block[0] <= point && point <= block[1]) return true;
+  return false;
+}
+
+// A line of text, whose order of reading is that of its characters from left to right.
+inline std::string described_line(const Answer& values, const Json& classes) {
+  std::vector<std::string> rows;
+  std::string text;
+  for (size_t i = 0; i < static_cast<size_t>(values.at("count").values[0]); ++i) {
+    const std::string& name = classes.items.at(static_cast<size_t>(values.at("labels").values.at(i))).text;
+    std::string letter = name == "\xe2\x90\xa3" ? " " : name;  // the class of the blank
+    text += letter;
+    rows.push_back("{\"text\": " + quoted(letter) + ", \"score\": " + rounded(values.at("scores").values.at(i), "%.6f") +
+                   ", \"box_xyxy\": " + numbers(values.at("boxes_xyxy").values, 4 * i, 4, "%.2f") + "}");
+  }
+  std::string score = rounded(values.at("path_score").values.at(0), "%.6f");
+  return object({"\"text\": " + quoted(text), "\"score\": " + score, "\"characters\": " + list(rows)});
+}
+
 // COCO's run lengths down the columns, as `pycocotools.mask.encode` writes them.
 inline std::string run_lengths(const std::vector<double>& mask, size_t height, size_t width, double index) {
   std::vector<long> lengths{0};
@@ -155,6 +192,7 @@ inline std::string nested(const Tensor& tensor, size_t axis, size_t& at) {
 // values: of `restore`. classes: of contract.json.
 inline std::string describe(const Answer& values, const Json& classes, const Json* promise) {
   if (values.count("boxes_xyxy") && !values.count("path_score")) return described_objects(values, classes, promise);
+  if (values.count("path_score")) return described_line(values, classes);
   if (values.count("quads_xy")) return described_quads(values);
   if (values.count("mask")) return described_segments(values, classes);
   if (values.count("embedding")) {

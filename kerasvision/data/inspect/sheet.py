@@ -140,7 +140,7 @@ def _tile(sample, classes):
         marks.append(pictures.Mark(box, name, pictures.color_of(label)))
     for number, quad in enumerate(sample.get("quads_xy", ())):
         around = np.concatenate([quad.min(0), quad.max(0)])
-        marks.append(pictures.Mark(around, "", pictures.color_of(number), quad_xy=quad))
+        marks.append(pictures.Mark(around, "", pictures.color_of(number), corners_xy=quad))
     picture = pictures.marked(pixels, marks, TILE_PX)
     draw, scale = ImageDraw.Draw(picture), TILE_PX / max(pixels.shape[:2])
     for number, keypoints in enumerate(sample.get("keypoints_xyv", ())):

@@ -7,7 +7,9 @@ from kerasvision.drawing.showing.base import Showing
 
 
 class QuadsShowing(Showing):
-    """Final. Of {"quads": [{"score", "quad_xy": four corners [x, y] in pixels of the image}]}."""
+    """Final. Of {"quads": [{"score", "quad_xy": four corners [x, y] in pixels of the image}]}, and "polygon_xy", any
+    number of corners, which is drawn in its place.
+    """
 
     def in_words(self, described):
         count = len(described["quads"])
@@ -17,6 +19,7 @@ class QuadsShowing(Showing):
         return [
             {"score": row["score"]}
             | {f"{axis}{i}": v for i, xy in enumerate(row["quad_xy"]) for axis, v in zip("xy", xy, strict=True)}
+            | {key: row[key] for key in ("polygon_xy",) if key in row}
             for row in described["quads"]
         ]
 
@@ -25,6 +28,6 @@ class QuadsShowing(Showing):
 
 
 def _mark(number, row):
-    quad = np.asarray(row["quad_xy"], float)
-    around = np.concatenate([quad.min(0), quad.max(0)])
-    return Mark(around, f"{row['score']:.2f}", color_of(number), quad_xy=quad)
+    corners = np.asarray(row.get("polygon_xy", row["quad_xy"]), float)
+    around = np.concatenate([corners.min(0), corners.max(0)])
+    return Mark(around, f"{row['score']:.2f}", color_of(number), corners_xy=corners)

@@ -2,9 +2,10 @@
 
 import itertools
 
-from kerasvision.edge.pages.bidi import places
 from kerasvision.edge.pages.characters import BLANK, text_of
-from kerasvision.edge.pages.strips import MIRRORED, as_read, in_order, runs_from_right_to_left, vote_of
+from kerasvision.edge.pages.strips import as_read, in_order, placed, runs_from_right_to_left, vote_of
+
+RULES = "uax9"  # name of those of `line_as_seen`, which recognizers go by that have learned so
 
 
 def line_as_seen(names):
@@ -13,11 +14,7 @@ def line_as_seen(names):
     letters are of such scripts; brackets are as they look.
     """
     names, text = list(names), text_of(names)
-    if not runs_from_right_to_left(text):
-        return names
-    points = [" " if name == BLANK else name[0] for name in names]
-    order, mirrored = places(points, vote_of(text) > 0)
-    return [names[i].translate(MIRRORED) if mirrored[i] else names[i] for i in order]
+    return placed(names, vote_of(text) > 0) if runs_from_right_to_left(text) else names
 
 
 def line_as_read(names):

@@ -5,6 +5,7 @@ import unicodedata
 
 import numpy as np
 
+from kerasvision.edge.pages.bidi import places
 from kerasvision.edge.pages.characters import BLANK
 
 GRAY = 114  # of a letterbox
@@ -142,17 +143,18 @@ def as_read(names):
 
 
 def as_seen(names):
-    """What `as_read` takes: the characters of a word in the order in which they are read -> from left to right."""
-    if not runs_from_right_to_left("".join(names)):
-        return list(names)
-    kept, found, run = _kept(names), [], []
-    for name, is_kept in zip(names, kept, strict=True):
-        if is_kept:
-            run.append(name)
-        else:
-            found += [*reversed(run), name.translate(MIRRORED)]
-            run = []
-    return (found + run[::-1])[::-1]
+    """The characters of a word in the order in which they are read -> from left to right, what `as_read` takes of most
+    words; of one with a letter from right to left as in a line that begins at the right.
+    """
+    return placed(names, True) if runs_from_right_to_left("".join(names)) else list(names)
+
+
+def placed(names, is_rtl):
+    """Characters in the order in which they are read -> from left to right as they look (`bidi`, and rule L4). names:
+    of classes, or code points. is_rtl: whether the line begins at the right.
+    """
+    order, mirrored = places([" " if name == BLANK else name[0] for name in names], is_rtl)
+    return [names[i].translate(MIRRORED) if mirrored[i] else names[i] for i in order]
 
 
 def _kept(names):

@@ -6,8 +6,9 @@ import dataclasses
 import tf_keras as keras
 
 from kerasvision.core.errors import UsageError
+from kerasvision.layers.inside import InsideNorm, Silent
 from kerasvision.layers.norm import batch_norm
-from kerasvision.ops.internals import called_with
+from kerasvision.ops.internals import called_with, made_by
 from kerasvision.tasks.text_recognition.task import TextRecognition
 
 _ROWS = 16  # the graph's height over that of the last map
@@ -41,38 +42,55 @@ class ColumnRecognizer(TextRecognition):
             raise UsageError(f"model.{found[0]}={getattr(self, found[0])}; allowed: {allowed}")
 
     @abc.abstractmethod
-    def along(self, x):
-        """Keras tensor [B, 1, T, C], the frames -> [B, 1, T, D], each with what is around it."""
+    def along(self, x, inside):
+        """Keras tensor [B, 1, T, C], the frames -> [B, 1, T, D], each with what is around it. inside: of `inputs`."""
+
+    def inputs(self):
+        """({name: Keras input}, what is convolved, masks for `normed` of half of the width, and of frames; None: all
+        counts).
+        """
+        image = keras.Input((*self.image_size, 3), name="image")
+        return {"image": image}, image, None, None
 
     def build(self):
         self.require_classes()
-        image = keras.Input((*self.image_size, 3), name="image")
-        x = _convolved(image, self.width, (2, 2), "stem")
+        inputs, x, halves, inside = self.inputs()
+        x = _convolved(x, self.width, (2, 2), "stem", halves)
         for number, (times, strides) in enumerate(((2, (2, 2)), (3, (2, 1)), (4, (2, 1))), start=1):
-            x = _convolved(x, times * self.width, (1, 1), f"level{number}_in")
-            x = _convolved(x, times * self.width, strides, f"level{number}")
+            x = _convolved(x, times * self.width, (1, 1), f"level{number}_in", halves if number == 1 else inside)
+            x = _convolved(x, times * self.width, strides, f"level{number}", inside)
         rows = self.image_size[0] // _ROWS
         if rows > 1:
-            x = normed(keras.layers.Conv2D(4 * self.width, (rows, 1), use_bias=False, name="rows")(x), "rows")
-        x = self.along(x)
+            x = normed(keras.layers.Conv2D(4 * self.width, (rows, 1), use_bias=False, name="rows")(x), "rows", inside)
+        x = self.along(x, inside)
         if self.dropout:
             x = keras.layers.Dropout(self.dropout, name="dropout")(x)
         x = keras.layers.Conv2D(self.num_classes + 1, 1, name="classes")(x)
-        logits = keras.layers.Reshape((self.frames, self.num_classes + 1), name="logits")(x)
-        return keras.Model({"image": image}, {"logits": logits}, name=self.name)
+        x = x if inside is None else Silent(name="silent")([x, inside])
+        frames = self.frames if inside is None else -1
+        logits = keras.layers.Reshape((frames, self.num_classes + 1), name="logits")(x)
+        return keras.Model(inputs, {"logits": logits}, name=self.name)
 
     def embedding(self, graph):
         """The mean over the frames of what the classes are made of."""
-        (classes,) = called_with(graph.output["logits"])
+        (classes, *_) = called_with(graph.output["logits"])
+        classes = called_with(classes)[0] if isinstance(made_by(classes), Silent) else classes
         (frames,) = called_with(classes)
         return keras.layers.GlobalAveragePooling2D()(frames)
 
 
-def normed(x, name):
+def normed(x, name, inside):
     """Batch normalization and a ReLU of a Keras tensor [B, H, W, C]. name: what begins the names of both layers."""
-    return keras.layers.ReLU(name=f"{name}_relu")(batch_norm(f"{name}_bn")(x))
+    return keras.layers.ReLU(name=f"{name}_relu")(normalized(x, f"{name}_bn", inside))
 
 
-def _convolved(x, filters, strides, name):
+def normalized(x, name, inside):
+    """Batch normalization of a Keras tensor [B, H, W, C]; of what is inside alone, where a mask [B, 1, W, 1] says."""
+    if inside is None:
+        return batch_norm(name)(x)
+    return InsideNorm(momentum=0.9, epsilon=1e-3, name=name)([x, inside])
+
+
+def _convolved(x, filters, strides, name, inside):
     x = keras.layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=name)(x)
-    return normed(x, name)
+    return normed(x, name, inside)

@@ -34,7 +34,7 @@ class CRNN(ColumnRecognizer):
         super().__post_init__()
         self.refuse({"depth": self.depth < 1, "units": self.units < 1}, "depth and units 1 or more")
 
-    def along(self, x):
+    def along(self, x, inside):
         x = keras.layers.Reshape((self.frames, x.shape[-1]), name="frames")(x)
         for number in range(1, self.depth + 1):
             name = f"recurrent{number}"

@@ -13,7 +13,7 @@ from kerasvision.core.component import since
 from kerasvision.core.errors import SAYS, KerasVisionError, UsageError
 from kerasvision.drawing.showing.base import Showing
 from kerasvision.drawing.showing.line import LineShowing
-from kerasvision.edge.pages.line_direction import line_as_read
+from kerasvision.edge import describing
 from kerasvision.losses.ctc import ctc
 from kerasvision.metrics.reading import Reading
 from kerasvision.ops import boxes as box_ops
@@ -23,6 +23,7 @@ from kerasvision.tasks._boxes import BoxAnswers
 from kerasvision.tasks.base import Output
 from kerasvision.tasks.image import ImageModel, Resample, Resize
 from kerasvision.tasks.targets import Target, Targets
+from kerasvision.tasks.text_recognition._placing import placed_by, why_outdated
 from kerasvision.tasks.text_recognition._refusing import certainties, least_of
 
 STRIDE = 4  # pixels of the graph's width that are a frame
@@ -71,7 +72,9 @@ class TextRecognition(BoxAnswers, ImageModel):
     proportions: what is shorter than w stands amid gray, what is longer becomes less high. refused_share: of validation
     lines, the least sure ones, that are below `least_certainty`, which is fitted to them after training: of the mean
     probability (geometric) of a character (`_refusing.py`). No prediction changes by it: a page reader refuses lines
-    by it. 0: none is fitted, and `least_certainty` stays None.
+    by it. 0: none is fitted, and `least_certainty` stays None. placed_by: rules by which characters of scripts from
+    right to left stood from left to right, set by training; "" of other alphabets, and of runs of before there were
+    rules, which are refused where they read such a script.
     """
 
     num_classes: int = 0
@@ -82,6 +85,7 @@ class TextRecognition(BoxAnswers, ImageModel):
     antialias: bool = since(True, before=False)
     refused_share: float = 0.1
     least_certainty: float | None = None
+    placed_by: typing.Literal["", "uax9"] = ""
 
     calibrates: typing.ClassVar[tuple[str, ...]] = ("refused_share",)
     name: typing.ClassVar[str] = "text_recognition"
@@ -126,6 +130,12 @@ class TextRecognition(BoxAnswers, ImageModel):
                 f"{self.registered_name} has num_classes={self.num_classes}; set model.num_classes to the number of "
                 "characters, or let the data decide with 0"
             )
+
+    def for_classes(self, classes):
+        return dataclasses.replace(super().for_classes(classes), placed_by=placed_by(classes))
+
+    def outdated(self, classes):
+        return why_outdated(self.placed_by, classes)
 
     def for_data(self, split):
         """Refuses lines that no path of T frames says, before anything is trained: their loss would be infinite."""
@@ -237,14 +247,7 @@ class TextRecognition(BoxAnswers, ImageModel):
         )
 
     def describe(self, prediction, classes):
-        count = int(prediction["count"])
-        rows = zip(*(prediction[k][:count] for k in ("labels", "scores", "boxes_xyxy")), strict=True)
-        characters = [
-            {"text": text_of([classes[k]]), "score": round(float(s), 6), "box_xyxy": [round(float(v), 2) for v in box]}
-            for k, s, box in rows
-        ]
-        text = text_of(line_as_read([classes[k] for k in prediction["labels"][:count]]))
-        return {"text": text, "score": round(float(prediction["path_score"]), 6), "characters": characters}
+        return describing.line(prediction, classes)
 
     @abc.abstractmethod
     def build(self):

@@ -159,5 +159,5 @@ def _is_lone_norm(layer):
     """A batch normalization before its convolution (DenseNet, ResNet V2), which tfmot cannot fold into one."""
     if not isinstance(layer, keras.layers.BatchNormalization):
         return False
-    ((before,), *_) = fed_by(layer)
+    ((before, *_), *_) = fed_by(layer)
     return type(before).__name__ not in FOLDING

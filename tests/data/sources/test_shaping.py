@@ -12,7 +12,7 @@ from kerasvision.data.sources._shaping import is_shaped, layout_of
 from kerasvision.data.sources._signs import _patch
 from kerasvision.data.sources._wording import reordered
 from kerasvision.edge.pages.line_direction import line_as_read, line_as_seen
-from kerasvision.edge.pages.strips import runs_from_right_to_left, vote_of
+from kerasvision.edge.pages.strips import as_seen, runs_from_right_to_left, vote_of
 from kerasvision.systems.lines import LineDecoder
 from tests.data.sources.test_rendered_text import PLAIN, SANS, ink
 
@@ -66,7 +66,9 @@ def test_arabic_letters_are_joined():
 
 
 def test_places_are_those_of_unicode_s_algorithm():
-    """Against python-bidi, which leaves brackets as they are: lines of words, numbers and signs at random."""
+    """Against python-bidi, which leaves brackets as they are: lines of words, numbers and signs at random; and the
+    words of searchable PDFs.
+    """
     bidi = pytest.importorskip("bidi")
     rng = np.random.default_rng(0)
     letters = {
@@ -85,6 +87,8 @@ def test_places_are_those_of_unicode_s_algorithm():
         base, count = "R" if vote_of(line) > 0 else "L", count + 1
         found = text_of(line_as_seen(classes_of(line)))
         assert found.translate(bare) == bidi.get_display(line, base_dir=base).translate(bare), ascii(line)
+        for word in filter(runs_from_right_to_left, line.split()):
+            assert "".join(as_seen(word)).translate(bare) == bidi.get_display(word, base_dir="R").translate(bare), word
     assert count > 1000
 
 
