@@ -222,6 +222,31 @@ def test_a_line_of_text_is_told_as_by_the_python_client(program, lines_file, tmp
     assert mine[0]["prediction"]["score"] == 0.046296
 
 
+CAPTION = 'Straße, "鳥" \\ 🐦'
+
+
+def of_caption(image):
+    """What it says of any picture, padded with 0."""
+    held = CAPTION.encode().ljust(40, b"\0")
+    bright = tf.reduce_mean(tf.cast(image, tf.float32), (1, 2, 3)) / 510.0
+    return {"text_bytes": tf.constant([list(held)], tf.uint8), "caption_score": bright}
+
+
+def test_a_caption_is_told_as_by_the_python_client(program, tmp_path, capsys):
+    file = tmp_path / "model.tflite"
+    file.write_bytes(converted(of_caption, STRIP))
+    contract = described(STRIP, "none", open_runtime(file).outputs, [])
+    contract["artifacts"][0] |= {"restore": {"rule": "none"}, "sha256": sha256(file)}
+    (tmp_path / "contract.json").write_text(json.dumps(contract | {"task": "captioning"}))
+    for kind in ("ppm", "png"):
+        Image.new("RGB", STRIP[::-1], "white").save(tmp_path / f"0.{kind}")
+    code, lines, told = asked(program, "predict", file, tmp_path / "0.ppm")
+    assert edge(["predict", str(file), str(tmp_path / "0.png")]) == code == 0, told
+    mine = answers(lines)
+    assert mine == answers(capsys.readouterr().out.splitlines())
+    assert mine[0]["prediction"] == {"text": CAPTION, "score": 0.5}
+
+
 def test_lines_from_right_to_left_are_left_to_others(program, lines_file, tmp_path, capsys):
     """The client in Python puts them in order, where they have learned by its rules."""
     shutil.copy(lines_file, tmp_path)

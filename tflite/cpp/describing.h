@@ -144,6 +144,14 @@ inline std::string described_line(const Answer& values, const Json& classes) {
   return object({"\"text\": " + quoted(text), "\"score\": " + score, "\"characters\": " + list(rows)});
 }
 
+// UTF-8, padded with 0.
+inline std::string described_caption(const Answer& values) {
+  std::string text;
+  for (double byte : values.at("text_bytes").values) text += static_cast<char>(static_cast<unsigned char>(byte));
+  text.erase(text.find_last_not_of('\0') + 1);
+  return object({"\"text\": " + quoted(text), "\"score\": " + rounded(values.at("caption_score").values.at(0), "%.6f")});
+}
+
 // COCO's run lengths down the columns, as `pycocotools.mask.encode` writes them.
 inline std::string run_lengths(const std::vector<double>& mask, size_t height, size_t width, double index) {
   std::vector<long> lengths{0};
@@ -194,6 +202,7 @@ inline std::string describe(const Answer& values, const Json& classes, const Jso
   if (values.count("boxes_xyxy") && !values.count("path_score")) return described_objects(values, classes, promise);
   if (values.count("path_score")) return described_line(values, classes);
   if (values.count("quads_xy")) return described_quads(values);
+  if (values.count("text_bytes") && values.count("caption_score")) return described_caption(values);
   if (values.count("mask")) return described_segments(values, classes);
   if (values.count("embedding")) {
     const std::vector<double>& held = values.at("embedding").values;

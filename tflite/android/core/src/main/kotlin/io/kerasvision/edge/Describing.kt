@@ -16,6 +16,7 @@ private const val MASK_FROM = 0.5
 fun describe(values: Answer, classes: List<String>, promise: Json? = null): Map<String, Any?> = when {
     "boxes_xyxy" in values && "path_score" !in values -> objects(values, classes, promise)
     "quads_xy" in values -> quads(values)
+    "text_bytes" in values -> caption(values)
     "mask" in values -> segments(values, classes, promise)
     "embedding" in values -> mapOf("embedding" to values.getValue("embedding").values.map { digits(it, 7) })
     "present" in values && "probabilities" in values -> several(values, classes)
@@ -79,6 +80,12 @@ private fun quads(values: Answer): Map<String, Any?> {
         val quad = List(4) { c -> List(2) { axis -> rounded(corners[8 * i + 2 * c + axis], 2) } }
         mapOf("score" to rounded(scores[i], 6), "quad_xy" to quad)
     })
+}
+
+private fun caption(values: Answer): Map<String, Any?> {
+    val bytes = values.getValue("text_bytes").values.map { it.toInt().toByte() }.toByteArray()
+    val text = String(bytes, Charsets.UTF_8).trimEnd('\u0000')
+    return mapOf("text" to text, "score" to rounded(values.getValue("caption_score").single, 6))
 }
 
 private fun segments(values: Answer, classes: List<String>, promise: Json?): Map<String, Any?> {
