@@ -18,6 +18,7 @@ from tests.contract import contracts
 # tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; and the follower with
 # fewer heads, of which tests/tasks/test_tracking.py makes an int8 file
 LIKE_ANOTHER = (
+    "audio_classification/multi_label",
     "detection/faster_rcnn",
     "embedding/pairs",
     "embedding/pretrained",

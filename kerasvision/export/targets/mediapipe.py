@@ -101,7 +101,8 @@ class MediaPipe(Exporter):
         """The bytes of the file for a `Job`."""
         arch = job.served.arch
         task = task_of(arch)
-        making = {DETECTOR: detector, CLASSIFIER: labels if "present" in arch.outputs else None}.get(task)
+        one = labels if "present" in arch.outputs else None
+        making = {DETECTOR: detector, CLASSIFIER: one, HEARER: one}.get(task)
         predict = making(job.served) if making else None
         content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
@@ -147,7 +148,7 @@ class MediaPipe(Exporter):
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
     task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
-    if list(takes) == ["audio"] and tuple(arch.outputs) == ("probabilities",):
+    if list(takes) == ["audio"] and task == CLASSIFIER and ("present" not in arch.outputs or arch.deciding()):
         return HEARER
     if TASKS.get(tuple(sorted(arch.outputs.keys() - PROMISED))) and arch.outputs.keys() & PROMISED:
         raise KerasVisionError(
