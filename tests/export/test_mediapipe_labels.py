@@ -153,6 +153,7 @@ def test_a_file_of_sounds_says_its_rate_and_its_classes(hearing, tmp_path):
         np.testing.assert_allclose(exporter.open(path, hearing.arch)(sample)["probabilities"], expected, atol=1e-5)
 
 
+@pytest.mark.nightly
 def test_a_file_of_sounds_of_several_labels_has_their_thresholds(hearing_several, tmp_path):
     exporter = MediaPipe()
     held = [{"audio": a[None], "rate": np.int32([rate])} for a, rate, _ in sounds_of_several()]

@@ -134,6 +134,7 @@ def test_answers_and_vectors_are_the_trained_models_where_all_is_listed(reading,
     assert lines_of({"text_bytes": np.frombuffer("naß\0\0".encode(), np.uint8)[None]}) == ["naß"]
 
 
+@pytest.mark.nightly
 def test_several_labels_have_their_thresholds(tmp_path):
     trained = untrained(SEVERAL, thresholds=(0.4, 0.5, 0.6))
     exporter = from_spec("mediapipe:int8")

@@ -187,10 +187,10 @@ def test_losses_of_heads_let_the_slow_sense_learn(seed):
     assert found[1.0] < found[0.0] / 2
 
 
-NIGHTLY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("early", "gated", "late")]
+NIGHTLY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("early", "film", "gated", "late")]
 
 
-@pytest.mark.parametrize("fusion", ["attention", "film", *NIGHTLY])
+@pytest.mark.parametrize("fusion", ["attention", *NIGHTLY])
 def test_every_fusion_has_heads_that_are_gone_again(fusion):
     task = "regressor" if fusion == "film" else "classifier"
     fields = {"num_outputs": 2, "center": (1.5, 3.5), "scale": (1.1, 3.5)} if fusion == "film" else {"num_classes": 4}
