@@ -36,8 +36,8 @@ MAY_IMPORT = {
     ),
     "inference": ("core", "drawing", "tasks.base", "data.pipeline", "data.decode", "data.kinds", "data.volumes"),
     "train": (
-        *("core", "ops.balls", "ops.gather", "ops.internals", "ops.spread", "losses", "tasks.base", "data"),
-        "inference",
+        *("core", "ops.balls", "ops.gather", "ops.graphs", "ops.internals", "ops.spread", "losses", "tasks.base"),
+        *("data", "inference"),
     ),
     "experiments": ("core", "ops.nearest", "metrics.contributions", "data", "inference", "train"),
     "export": (

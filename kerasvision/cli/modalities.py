@@ -5,6 +5,8 @@ import sys
 
 HELP = "tell what a model of several senses owes to each: its result from all sets of senses, and Shapley shares"
 
+ROWS = 10  # of epochs
+
 
 def configure(parser):
     """Add the verb's arguments."""
@@ -48,4 +50,18 @@ def _print(report):
     if report.agreement:
         pairs = [(a, b, f"{share:.4f}") for a, b, share in report.agreement]
         print_table(("alone", "and alone", "say the same"), pairs)
+    if report.gradients:
+        _print_gradients(report.gradients)
+    else:
+        print("how senses learned is not known: techniques/balance_modalities (alpha=0 to watch alone) records it")
     print(f"{report.examples} examples; shares add up to what all senses have above none")
+
+
+def _print_gradients(gradients):
+    """Of at most `ROWS` epochs, the first and the last among them."""
+    from kerasvision.cli.pictures import print_table
+
+    epochs = len(next(iter(gradients.values())))
+    shown = sorted({round(n * (epochs - 1) / max(1, ROWS - 1)) for n in range(ROWS)})
+    rows = [(str(n + 1), *(f"{norms[n]:.4g}" for norms in gradients.values())) for n in shown]
+    print_table(("epoch", *(f"gradient of {sense}" for sense in gradients)), rows)

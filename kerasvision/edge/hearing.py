@@ -2,7 +2,8 @@
 
 A window is answered as a recording of its own would be. Windows begin every `hop` seconds, by default half of what a
 model hears; the last one ends with the recording, so that none is filled up with silence that nobody recorded. The
-answer of the whole is the mean of its windows' probabilities, as YAMNet's is (https://www.kaggle.com/models/google/yamnet).
+answer of the whole is the mean of its windows' probabilities, as YAMNet's is (https://www.kaggle.com/models/google/yamnet);
+of several labels at once it is what any window has.
 """
 
 import os
@@ -84,7 +85,8 @@ def listened(ask, audio, rate, seconds, hop_s):
 
 def described(heard, describe):
     """JSON of what `listened` gave: what the mean of all windows' probabilities says, {"heard": `heard_when`} and
-    {"windows": [{"from_s", "to_s"} and what each window says]}. describe: of {key: array} of one answer.
+    {"windows": [{"from_s", "to_s"} and what each window says]}. describe: of {key: array} of one answer. Of several
+    labels those of any window, each with its largest probability, and `labels_when`.
     """
     values = {key: value for key, value in heard.items() if key not in TIMES}
     rows = [
@@ -92,6 +94,9 @@ def described(heard, describe):
         | describe({k: v[n] for k, v in values.items()})
         for n, (start, end) in enumerate(zip(*(heard[key] for key in TIMES), strict=True))
     ]
+    if "present" in values:  # of labels that may be there for a moment only, a mean would say nothing
+        whole = describe({key: values[key].max(0) for key in ("probabilities", "present")})
+        return whole | {"heard": labels_when(rows), "windows": rows}
     whole = describe({"probabilities": values["probabilities"].mean(0)})
     return whole | {"heard": heard_when(rows), "windows": rows}
 
@@ -109,3 +114,23 @@ def heard_when(windows):
         found[-1]["score"].append(best["score"])
     order = ("from_s", "to_s", "label", "index")
     return [{key: row[key] for key in order} | {"score": round(float(np.mean(row["score"])), 6)} for row in found]
+
+
+def labels_when(windows):
+    """[{"from_s", "to_s", "label", "index", "score": the mean}] of windows one after another that have a label, ordered
+    by their beginnings and then by the label's index; several labels may be there at once.
+    """
+    found, going = [], {}  # going: index -> the stretch that the window before was the last of
+    for row in windows:
+        before, going = going, {}
+        for said in row["labels"]:
+            one = before.get(said["index"])
+            if one is None:
+                one = {"from_s": row["from_s"], "label": said["label"], "index": said["index"], "score": []}
+                found.append(one)
+            one["to_s"] = row["to_s"]
+            one["score"].append(said["score"])
+            going[said["index"]] = one
+    order = ("from_s", "to_s", "label", "index")
+    found = [{key: row[key] for key in order} | {"score": round(float(np.mean(row["score"])), 6)} for row in found]
+    return sorted(found, key=lambda row: (row["from_s"], row["index"]))

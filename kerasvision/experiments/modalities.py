@@ -14,9 +14,11 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.data.pipeline import evaluation_data, splits_of
 from kerasvision.inference.evaluation import as_numpy, rows_of
 from kerasvision.metrics.contributions import draw_contributions, sets_of, shapley, with_interval
+from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
 
 FLAGS = "senses"  # key of the prepared input that says which senses an example has
+GRADIENT = "senses/gradient/"  # first part of a column's name in history.csv
 BATCH = 64
 GIVES_AWAY = 0.99  # of the result: a sense that has as much alone, and the others not together, may hold the answer
 UNITS = {"label": "accuracy", "labels": "label accuracy", "targets": "R2"}
@@ -39,7 +41,8 @@ class Report:
     a sense, which add up to the last set's value less chance. changed: sense -> the share of answers that change where
     the sense is exchanged among the examples of a batch that have it. agreement: (sense, sense, share of examples on
     which both alone say the same). warnings: lines. name,
-    split: of the recipe, and which was judged.
+    split: of the recipe, and which was judged. gradients: sense -> a number an epoch, the norm of the gradient of its
+    own layers, where `techniques/balance_modalities` has recorded it.
     """
 
     examples: int
@@ -52,6 +55,7 @@ class Report:
     warnings: tuple
     name: str = ""
     split: str = ""
+    gradients: dict = dataclasses.field(default_factory=dict)
 
     def to_json(self):
         """A dict of strings, numbers and lists."""
@@ -70,13 +74,14 @@ def modalities_of(folder, judged="test"):
     scores = _scores(seen, constant, run.arch.label_keys[0])
     changed = dict(zip(senses, seen.changed, strict=True))
     report = report_of(senses, scores, changed, tuple(_agreement(run.arch, seen)), unit, splits[judged].groups)
-    return dataclasses.replace(report, name=run.recipe.name, split=judged)
+    gradients = _gradients(senses, run.folder / "history.csv")
+    return dataclasses.replace(report, name=run.recipe.name, split=judged, gradients=gradients)
 
 
 def draw(report, path):
     """Write the chart of a `Report` as PNG."""
     sets, shares = ({f.name: (f.value, f.low, f.high) for f in figures} for figures in (report.sets, report.shares))
-    draw_contributions(path, sets, shares, report.unit, report.chance)
+    draw_contributions(path, sets, shares, report.unit, report.chance, report.gradients)
 
 
 def report_of(senses, scores, changed, agreement, unit, groups=()):
@@ -94,6 +99,13 @@ def report_of(senses, scores, changed, agreement, unit, groups=()):
     chance = float(np.mean(scores[()]))
     size, ordered = len(scores[whole]), tuple(sets.values())
     return Report(size, unit, chance, ordered, shares, dict(changed), tuple(agreement), tuple(lines))
+
+
+def _gradients(senses, history):
+    """{sense: norms} of a history.csv, of those epochs that have them all; {} where none has."""
+    rows = [[row.get(f"{GRADIENT}{sense}") for sense in senses] for row in read_history(history)]
+    held = [[float(norm) for norm in row] for row in rows if all(row)]
+    return {sense: [row[n] for row in held] for n, sense in enumerate(senses)} if held else {}
 
 
 def _useless(shares, changed):

@@ -26,7 +26,8 @@ class Job:
     served: the trained model. root: the staging folder, a pathlib.Path. calibration: prepared inputs of the training
     split, dicts of numpy arrays [1, ...], for ranges of activations. samples: serving inputs of a few real examples,
     dicts of numpy arrays [1, ...], for warm-up requests and golden vectors. held_out: an `export.suspected.HeldOut`
-    where an exporter asks for it (`suspect`), or None.
+    where an exporter asks for it (`suspect`), or None. texts: bytes, those of the training split of a model of texts,
+    where an exporter asks for them (`wants_texts`).
     """
 
     served: Served
@@ -36,6 +37,7 @@ class Job:
     calibration: tuple
     samples: tuple
     held_out: typing.Any = None
+    texts: tuple = ()
 
     @property
     def saved_model(self):
@@ -48,6 +50,7 @@ class Runner(abc.ABC):
     numpy arrays [B, ...]. arch: the `Architecture` that the file was made of.
     """
 
+    unlike_words = ""  # what `unlike` counts, in words; "": nothing
     takes_prepared = True  # the file wants the graph's own size; False: it takes what a user sends
 
     def __init__(self, arch):
@@ -59,6 +62,12 @@ class Runner(abc.ABC):
         """One batch through the file alone: prepared inputs (serving inputs where `takes_prepared` is False) -> what
         the file gives, numpy [B, ...].
         """
+
+    def unlike(self, inputs):
+        """bool [B]: of which serving inputs the file is given something else than the trained model sees, so that no
+        rounding explains what it says of them, and the budget alone decides.
+        """
+        return np.zeros(len(next(iter(inputs.values()))), bool)
 
     def call(self, name, inputs):
         """One of the architecture's further functions, {key: numpy array} in and out, batched."""
@@ -127,6 +136,8 @@ class Exporter(Component):
         A row is `{"dtype", "shape"}`, None for an axis of any length, and `"quantization": [scale, zero point]` where
         numbers are integers that stand for (integer - zero point) * scale.
         """
+
+    wants_texts: typing.ClassVar[bool] = False  # whether `Job.texts` are read
 
     has_slopes: typing.ClassVar[bool] = True  # whether `look_inside` gives gradients of its files
 

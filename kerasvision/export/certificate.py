@@ -23,6 +23,7 @@ from kerasvision.export.measurement import drawn_rounding, measure
 from kerasvision.export.placing import next_version, put_in_place, staging
 from kerasvision.export.promises import written_with_promises
 from kerasvision.export.resistance import checked, stressed
+from kerasvision.export.spellings import texts_of
 from kerasvision.export.table import print_table
 from kerasvision.export.verification import Judge, check_metric, check_record
 from kerasvision.inference.batches import batches_of_one
@@ -47,8 +48,8 @@ def export(trained, exporters, out=".", version=None, limit=None, verbose=True, 
     split_name = judged_split(splits := with_validation(trained.recipe.data.open(), trained.recipe.validation_fraction))
     split, served = splits[split_name], checked(trained)
     with staging(out) as root:
-        chosen = _calibrated(exporters, splits["train"], served, calibration)
-        job = Job(served, name, version, root, chosen, _samples(split, served.arch), _held_out(trained, exporters))
+        chosen = _calibrated(exporters, train := splits["train"], served, calibration), _samples(split, served.arch)
+        job = Job(served, name, version, root, *chosen, *_asked_for(trained, exporters, train))
         rounding = drawn_rounding(served, exporters, split)
         doubts = check_record(record := read_record(trained.folder), trained, served, split, rounding)
         written, promises = written_with_promises(exporters, job, _written, trained.graph, splits)
@@ -116,10 +117,12 @@ def _checked(written, artifacts, runners, judge, doubts, promises):
     return checked
 
 
-def _held_out(trained, exporters):
-    """What pictures are compared with where an exporter writes the signature `suspect`, else None."""
+def _asked_for(trained, exporters, train):
+    """(what pictures are compared with where an exporter writes the signature `suspect`, else None; the texts of the
+    training split where one wants them, else ()).
+    """
     suspects = any(getattr(exporter, suspected.WORD, False) for exporter in exporters)
-    return suspected.held_out_of(trained) if suspects else None
+    return suspected.held_out_of(trained) if suspects else None, texts_of(train, trained.arch, exporters)
 
 
 def _with_functions(written, artifacts, runners, judge):

@@ -73,6 +73,8 @@ def _kind(arch, signature):
     alone = {k: [1, *sides[1:]] for k, sides in sent.items()}
     if taken == sent or (taken == alone and any(None in sides for sides in alone.values())):
         return "original", {k: g.unit for k, g in arch.outputs.items()}, {"rule": "none"}
+    if not taken.keys() & arch.prepared_inputs().keys():  # numbers of what somebody else's tokenizer cuts
+        return "prepared", {k: g.unit for k, g in arch.file_outputs().items()}, {"rule": "other"}
     restore = arch.restoring()
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
         keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))

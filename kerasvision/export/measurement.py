@@ -118,7 +118,7 @@ class _Subject:
         self.runner = exporter.open(path, served.arch)
         self.evaluator = evaluator_of(served.arch, served.classes, split)
         show_gallery(self.runner, [self.evaluator], gallery, served.arch)
-        self.errors, self.relative, self.flips = [], [], []
+        self.errors, self.relative, self.flips, self.unlike = [], [], [], []
 
     def see(self, judged, inputs, ground_truth, names):
         prediction = self.runner(inputs)
@@ -132,6 +132,12 @@ class _Subject:
         largest = self.runner.arch.magnitude(judged)
         self.relative.extend(map(float, errors / np.where(largest > 0, largest, 1.0)))
         self.flips.extend(map(bool, flips))
+        self.unlike.extend(map(bool, self.runner.unlike(inputs)))
+
+    def notes(self):
+        """What the file was given otherwise than the trained model, in a line of a tuple; () of most."""
+        words = self.runner.unlike_words
+        return (f"{sum(self.unlike)} of {len(self.unlike)} {words}",) if words else ()
 
 
 def drawn_rounding(served, exporters, split):
@@ -196,7 +202,7 @@ def _artifact(subject, reference, names, job, split, rounding, budget, chosen_by
     failures = (*unexplained, *failures_of(exporter, agreement, size, latency, ops, budget))
     if failures:
         agreement["examples_needed"] = 0
-    notes = notes_of(agreement, budget, getattr(subject.runner, "delegate", "xnnpack"))
+    notes = (*notes_of(agreement, budget, getattr(subject.runner, "delegate", "xnnpack")), *subject.notes())
     weights = gzip_bytes(path), exporter.zeros(path)
     measured = (*weights, latency, metrics, agreement, exporter.signature(path), ops, notes, failures)
     coverage = coverage_of(subject.evaluator, len(names))
@@ -219,7 +225,7 @@ def _explained(subject, names, split, job, rounding):
     precision = subject.exporter.precision
     if precision is None:
         return None, ()
-    errors, tolerance = np.array(subject.errors), rounding.tolerance(precision)
+    errors, tolerance = np.where(subject.unlike, 0.0, subject.errors), rounding.tolerance(precision)
     far = [i for i in np.argsort(-errors, kind="stable")[:LOOKED_AT] if errors[i] > tolerance]
     examples = examples_at(split, job.served.arch, far)
     own = rounding.of(examples, precision)

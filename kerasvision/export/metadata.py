@@ -26,6 +26,7 @@ IMAGE_COLOR_SPACE = 0
 AUDIO_RATE, AUDIO_CHANNELS = 0, 1
 UNIT_TYPE, UNIT = 0, 1
 CALIBRATION_TRANSFORM, CALIBRATION_DEFAULT, THRESHOLD = 0, 1, 0
+REGEX_PATTERN, REGEX_VOCABULARY = 0, 1
 BOX_INDEX, BOX_TYPE, BOX_COORDINATES = 0, 1, 2
 RANGE_MIN, RANGE_MAX = 0, 1
 STATS_MAX, STATS_MIN = 0, 1
@@ -37,18 +38,19 @@ ACTIVATION, SEGMENTER_PARSER_VERSION = 0, 1  # of image_segmenter_metadata_schem
 # Values of its enumerations.
 # union ContentProperties
 FEATURE_PROPERTIES, IMAGE_PROPERTIES, BOX_PROPERTIES, AUDIO_PROPERTIES = map(np.uint8, (1, 2, 3, 4))
-CALIBRATION, THRESHOLDING = np.uint8(2), np.uint8(3)  # union ProcessUnitOptions
+CALIBRATION, THRESHOLDING, REGEX_TOKENIZER = map(np.uint8, (2, 3, 6))  # union ProcessUnitOptions
 INVERSE_LOGISTIC = np.int8(2)
 COLOR_RGB, COLOR_GRAYSCALE = np.int8(1), np.int8(2)
 BOX_BOUNDARIES, COORDINATES_RATIO = np.int8(1), np.int8(0)
 ACTIVATION_NONE = np.int8(0)
 AXIS_LABELS, VALUE_LABELS = np.int8(2), np.int8(3)  # a name for each index of the last axis; for each value
-AXIS_CALIBRATION = np.int8(4)
+AXIS_CALIBRATION, VOCABULARY = np.int8(4), np.int8(5)
 
-LABELS_FILE, CALIBRATION_FILE = "labels.txt", "score_calibration.txt"
+LABELS_FILE, CALIBRATION_FILE, VOCABULARY_FILE = "labels.txt", "score_calibration.txt", "vocab.txt"
 LEAST_SCORE = np.finfo(np.float32).tiny  # above 0, which a class that is off is given
 _BUFFER = "TFLITE_METADATA"
 _PARSER_VERSION = "1.2.0"  # of the schema, since which it has groups of output tensors
+_REGEX_PARSER_VERSION = "1.2.1"  # since which it has tokenizers by regular expressions
 _AUDIO_PARSER_VERSION = "1.3.0"  # since which it has sounds
 _CUSTOM_PARSER_VERSION = "1.5.0"  # since which it has custom metadata
 _ALIGNMENT = 16  # `force_align` of bytes, in TensorFlow's schema.fbs and in metadata_schema.fbs
@@ -74,6 +76,20 @@ def audio_input(description, rate):
         TENSOR_NAME: "audio",
         TENSOR_DESCRIPTION: description,
         TENSOR_CONTENT: {CONTENT_TYPE: AUDIO_PROPERTIES, CONTENT: properties},
+    }
+
+
+def text_input(description, pattern):
+    """The table of an input tensor of ids int32 [1, N], of the pieces that a text falls into where it is cut at a
+    regular expression, by the numbers that VOCABULARY_FILE gives them.
+    """
+    said = "A piece and its number a line."
+    files = [{FILE_NAME: VOCABULARY_FILE, FILE_DESCRIPTION: said, FILE_TYPE: VOCABULARY}]
+    return {
+        TENSOR_NAME: "input_text",
+        TENSOR_DESCRIPTION: description,
+        TENSOR_CONTENT: {CONTENT_TYPE: FEATURE_PROPERTIES, CONTENT: {}},
+        TENSOR_UNITS: [{UNIT_TYPE: REGEX_TOKENIZER, UNIT: {REGEX_PATTERN: pattern, REGEX_VOCABULARY: files}}],
     }
 
 
@@ -172,7 +188,8 @@ def pack(content, about, taken, outputs, more, files):
     """
     subgraph = {SUBGRAPH_INPUTS: [taken], SUBGRAPH_OUTPUTS: list(outputs.values())} | more
     is_audio = taken[TENSOR_CONTENT][CONTENT_TYPE] == AUDIO_PROPERTIES
-    version = _AUDIO_PARSER_VERSION if is_audio else _PARSER_VERSION
+    version = _REGEX_PARSER_VERSION if TENSOR_UNITS in taken else _PARSER_VERSION
+    version = _AUDIO_PARSER_VERSION if is_audio else version
     table = {
         MODEL_NAME: about["name"],
         MODEL_DESCRIPTION: about["description"],

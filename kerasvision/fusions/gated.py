@@ -20,4 +20,4 @@ class Gated(Fusion):
         vectors = [sense.vector(width) for sense in senses]
         every = keras.layers.Concatenate(name="senses_joined")(vectors)
         scores = keras.layers.Dense(len(senses), name="gates")(every)
-        return SharedSum(name="fused")([*vectors, Shares(name="shares")([scores, flags])])
+        return SharedSum(name="fused")([*vectors, Shares(name="gate_shares")([scores, flags])])

@@ -42,15 +42,22 @@ def with_interval(values, groups=()):
     return float(np.mean(values)), *(float(end) for end in ends)
 
 
-def draw_contributions(path, sets, shares, unit, none):
+def draw_contributions(path, sets, shares, unit, none, gradients=None):
     """Write a PNG: the result of each set beside that of none, and the share of each player with its interval.
 
     sets: {name: (value, low, high)}. shares: the same, of players. unit: what is measured. none: the result of none.
+    gradients: player -> the norm of its gradients in each epoch, drawn below where it is known.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 1.2 + 0.4 * max(4, len(sets))), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    bars = 1.2 + 0.4 * max(4, len(sets))
+    figure = Figure(figsize=(10, bars + (2.5 if gradients else 0)), layout="constrained")
+    if gradients:
+        axes = figure.subplot_mosaic([["left", "right"], ["below", "below"]], height_ratios=[bars, 2.5])
+        left, right = axes["left"], axes["right"]
+        _draw_gradients(axes["below"], gradients)
+    else:
+        left, right = figure.subplots(1, 2)
     for axes, rows, zero, title in (
         (left, sets, none, f"{unit} from each set (red: from none)"),
         (right, shares, 0.0, "Shapley shares of what is above"),
@@ -66,3 +73,12 @@ def draw_contributions(path, sets, shares, unit, none):
         axes.set_yticks(range(len(names)), [axis_name(name) for name in names])
         axes.set_title(title, fontsize=10)
     save_figure(figure, path)
+
+
+def _draw_gradients(axes, gradients):
+    for name, norms in gradients.items():
+        axes.plot(range(1, len(norms) + 1), norms, marker=".", label=axis_name(name))
+    axes.set_yscale("log" if all(norm > 0 for norms in gradients.values() for norm in norms) else "linear")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_title("norm of the gradient of each sense's own layers, by epoch", fontsize=10)
+    axes.legend(fontsize=8)

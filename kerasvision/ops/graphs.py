@@ -34,6 +34,28 @@ def called_again(tensor, source, other):
     return made[id(tensor)]
 
 
+def seen_by_one(graph, groups, outputs):
+    """What looks at one group of a graph's inputs alone: (name of a layer -> its group, group -> the Keras tensors that
+    are the last ones of it alone, in order).
+
+    groups: name -> keys of inputs; an input of none is nobody's, and so is what has part in it. outputs: key -> Keras
+    tensor of the graph, those that count.
+    """
+    group_of = {id(graph.input[key]): name for name, keys in groups.items() for key in keys}
+    seen, layers, ends = {}, {}, {name: [] for name in groups}
+    order = _on_the_way(outputs)
+    for tensor in order:
+        given = called_with(tensor)
+        seen[id(tensor)] = frozenset().union(*(seen[id(t)] for t in given)) or {group_of.get(id(tensor), "")}
+        if given:
+            layers.setdefault(made_by(tensor).name, set()).update(seen[id(tensor)])
+            for one in given:
+                if len(seen[id(one)]) == 1 and seen[id(one)] != seen[id(tensor)]:
+                    ends.setdefault(*seen[id(one)], []).append(one)
+    kept = {name: list({id(t): t for t in held}.values()) for name, held in ends.items() if name in groups}
+    return {name: next(iter(held)) for name, held in layers.items() if len(held) == 1 and held <= set(groups)}, kept
+
+
 def feature_maps(graph):
     """The Keras tensors [B, h, w, C] and [B, d, h, w, C] of one size with more than one position that a layer makes, in
     the order that they are made.

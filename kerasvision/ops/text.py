@@ -30,7 +30,10 @@ _STEP = 2  # to the next one: odd numbers stay odd
 _PAIR, _MIX = 0x2C1B3C6D, 0x297A2D39  # odd; pairs of words, and bits of a hash among one another
 SEPARATOR, LETTER, OWN, WITHIN = range(4)  # what a byte is: `WITHIN` belongs to the byte before it
 PAD, UNKNOWN, FIRST = 0, 1, 2  # ids of nothing, of a word that is not in the vocabulary, and of its first word
-_TWO, _THREE = 256, 256 + 32 * 64  # where characters of two bytes, and blocks of those of three, begin in the tables
+ROWS_OF_TWO, _THREE = (
+    256,
+    256 + 32 * 64,
+)  # where characters of two bytes, and blocks of those of three, begin in the tables
 ALONE = (  # blocks of characters of three bytes each of which is a word, (first, last): no spaces, or no letters
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2000, 0x2BFF), (0x2E00, 0x9FFF)),
     (0xE000, 0xFFFF),
@@ -45,14 +48,14 @@ def tables():
     """
     byte = np.arange(256)
     lead2, lead3 = (byte >= 0xC0) & (byte < 0xE0), (byte >= 0xE0) & (byte < 0xF0)
-    code = np.where(lead2, _TWO + (byte & 31) * 64, np.where(lead3, _THREE + (byte & 15) * 64, byte))
+    code = np.where(lead2, ROWS_OF_TWO + (byte & 31) * 64, np.where(lead3, _THREE + (byte & 15) * 64, byte))
     low = np.where((byte >= 0x80) & (byte < 0xC0), byte & 63, 0)
     rows = _THREE + 16 * 64
     kind, first, second = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     kind[:256] = [_kind_of(chr(b)) if b < 128 else WITHIN if b < 192 else OWN for b in range(256)]
     first[:256] = [ord(lowered(chr(b))) if b < 128 else b for b in range(256)]
     for point in range(0x800):
-        row, low_case = _TWO + point, ord(lowered(chr(point)))
+        row, low_case = ROWS_OF_TWO + point, ord(lowered(chr(point)))
         kind[row], first[row], second[row] = _kind_of(chr(point)), 0xC0 | low_case >> 6, 0x80 | low_case & 63
     for block in range(16 * 64):
         kind[_THREE + block] = OWN if any(a <= block * 64 <= b for a, b in ALONE) else LETTER

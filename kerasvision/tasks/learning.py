@@ -35,6 +35,13 @@ class Learning(Component):
     # key of raw [B, D] that the loss compares between examples of one `label`, and `loss_with_earlier` with those of
     # earlier batches; "": none
     compared: typing.ClassVar[str] = ""
+    # key of a graph's input [B, M], 1 or 0: which of M senses an example has, of a model of several; "": of one sense
+    sense_flags: typing.ClassVar[str] = ""
+
+    @property
+    def sense_inputs(self) -> dict[str, tuple[str, ...]]:
+        """Each sense, in the order of the flags -> the keys of the graph's other inputs that are of it; {}: of one."""
+        return {}
 
     @property
     def mixes(self) -> dict[str, Mix]:

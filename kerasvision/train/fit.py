@@ -148,7 +148,7 @@ def _learner(session, graph, phase):
         objective = technique.objective(objective, session.arch)
         for layer, factor in technique.learning_rates(session.arch, graph).items():
             for weight in graph.get_layer(layer).trainable_weights:
-                factors[weight.ref()] = factor * factors.get(weight.ref(), 1.0)
+                factors.setdefault(weight.ref(), []).append(factor)
     observers = [o for t in phase.techniques if (o := t.observer(session.arch, graph)) is not None]
     learner = Learner(graph, objective, observers, _own_step(session, graph, phase))
     batches = updates = phase.epochs * session.steps_per_epoch

@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import dataclasses
+import math
 import re
 import typing
 
@@ -55,7 +56,9 @@ class Optimizer(Component):
         return dataclasses.replace(self, learning_rate=rate, batch_scaling="none")
 
     def make(self, steps, factors):
-        """A Keras optimizer for `steps` steps. factors: `variable.ref()` -> factor of the learning rate, else 1."""
+        """A Keras optimizer for `steps` steps. factors: `variable.ref()` -> factors of the learning rate, a
+        list of numbers, or of functions that give one in each step.
+        """
         rate = WarmupSchedule(self.learning_rate, self.schedule, steps, round(self.warmup * steps))
         return self.keras_optimizer(rate, _layerwise(self.base, factors) if factors else self.base)
 
@@ -234,7 +237,7 @@ def _layerwise(base, factors):
             base.learning_rate.fset(self, value)
 
         def build(self, var_list):
-            self._factors = {variable_key(self, ref.deref()): factor for ref, factor in factors.items()}
+            self._factors = {variable_key(self, ref.deref()): every for ref, every in factors.items()}
             super().build(var_list)
 
         def update_step(self, gradient, variable):
@@ -243,7 +246,8 @@ def _layerwise(base, factors):
 
         @contextlib.contextmanager
         def rate_of(self, variable):
-            self._factor = self._factors.get(variable_key(self, variable), 1.0)
+            every = self._factors.get(variable_key(self, variable), ())
+            self._factor = math.prod(factor() if callable(factor) else factor for factor in every)
             yield
             self._factor = 1.0
 

@@ -1,5 +1,6 @@
 """`kerasvision predict` of a model that takes a sound: files, folders, and what is none."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from kerasvision.cli.main import main
 from kerasvision.core.errors import said
 from kerasvision.core.recipe import Recipe
 from kerasvision.core.registry import create
+from kerasvision.inference.served import Served
 from kerasvision.systems.sound_windows import SoundWindows
 from kerasvision.train.run import Trained, save_run
 from tests.contract import contracts
@@ -148,3 +150,31 @@ def test_a_sound_is_drawn_with_what_is_heard_when(run, capsys, tmp_path):
     with Image.open(tmp_path / "drawn.png") as picture:
         levels = np.asarray(picture.convert("L"))
     assert (levels > 200).mean() > 0.005 and (levels < 30).mean() > 0.1  # a bright line, and dark beside it
+
+
+def test_labels_that_may_be_heard_at_once(capsys, tmp_path):
+    """Weights are as they began, so the thresholds stand where one label is on in all windows, the other in some."""
+    model = CASES["audio_classification/multi_label"]
+    audio = np.concatenate([tone(500, 8000, 0.5), burst(0, 8000, 0.25)])
+    write_wav(tmp_path / "a.wav", audio, 8000)
+    arch = model.make()
+    graph = contracts.built(arch)
+    windows = [{"audio": audio[None, 1000 * n :][:, :2000], "rate": np.int32([8000])} for n in range(5)]
+    served = Served(arch, graph, model.classes)
+    held = np.concatenate([served.serve(one)["probabilities"] for one in windows])
+    middle = float(np.sort(held[:, 1])[2:4].mean())
+    arch = dataclasses.replace(arch, thresholds=(0.0, middle))
+    recipe = Recipe(name="labels", model=arch, data=create("sources/sounds", path="sounds"))
+    save_run(Trained(recipe, graph, model.classes, {}, tmp_path / "run"))
+    words = ["predict", str(tmp_path / "run"), str(tmp_path / "a.wav"), "--windows"]
+    assert main([*words, "--json"]) == 0
+    (row,) = rows_of(capsys)
+    found = [{r["index"] for r in w["labels"]} for w in row["prediction"]["windows"]]
+    assert found == [{0, 1} if p > middle else {0} for p in held[:, 1]] and {0} in found and {0, 1} in found
+    always, *sometimes = row["prediction"]["heard"]
+    assert (always["label"], always["from_s"], always["to_s"]) == ("tone", 0.0, 0.75)
+    assert sometimes and {r["label"] for r in sometimes} == {"noise"}
+    assert main([*words, "--draw", str(tmp_path / "drawn.png")]) == 0
+    seen = capsys.readouterr()
+    assert "0.00 to 0.75 s" in seen.out and "tone" in seen.out and "noise" in seen.out
+    assert (tmp_path / "drawn.png").stat().st_size > 1000

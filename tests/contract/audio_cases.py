@@ -23,21 +23,35 @@ def _labeled():
     return [{"audio": a, "rate": np.int32(rate), "label": np.int32(label)} for a, rate, label in sounds()]
 
 
+def several():
+    """[(float32 [N], samples a second, labels)]: of the eight tones and noises, and both together, and neither."""
+    found = [(audio, rate, (label,)) for audio, rate, label in sounds()]
+    for number in range(2):
+        (low, rate, _), (noise, _, _) = sounds()[4 * number : 4 * number + 2]
+        found += [((low + noise[: len(low)]) / 2, rate, (0, 1)), (np.zeros_like(low), rate, ())]
+    return found
+
+
+def _several():
+    return [{"audio": a, "rate": np.int32(rate), "labels": np.int32(labels)} for a, rate, labels in several()]
+
+
+def _made(task):
+    return create(
+        f"audio_classification/{task}",
+        num_classes=2,
+        backbone=create("backbones/convnet", width=4, blocks=(1, 1)),
+        rate=8000,
+        seconds=0.25,
+        frame=256,
+        hop=128,
+        bands=16,
+    )
+
+
 CASES = {
-    "audio_classification/classifier": Case(
-        lambda: create(
-            "audio_classification/classifier",
-            num_classes=2,
-            backbone=create("backbones/convnet", width=4, blocks=(1, 1)),
-            rate=8000,
-            seconds=0.25,
-            frame=256,
-            hop=128,
-            bands=16,
-        ),
-        _labeled,
-        ("tone", "noise"),
-    ),
+    "audio_classification/classifier": Case(lambda: _made("classifier"), _labeled, ("tone", "noise")),
+    "audio_classification/multi_label": Case(lambda: _made("multi_label"), _several, ("tone", "noise")),
 }
 
 
@@ -49,8 +63,11 @@ def drawn(root):
         write_wav(root / "folder" / name / f"{number}.wav", sound, rate)
     rows = [f"folder/{('noise', 'tone')[n % 2]}/{n}.wav,{n % 2},{('train', 'train', 'test')[n % 3]}" for n in range(12)]
     (root / "list.csv").write_text("\n".join(["file,label,split", *rows]))
+    both = [f"folder/{('noise', 'tone')[n % 2]}/{n}.wav,{('noise', 'noise;tone')[n % 2]}" for n in range(12)]
+    (root / "several.csv").write_text("\n".join(["file,labels", *both]))
     listed = create("sources/sounds", path=str(root / "list.csv"), validation_fraction=0.0)
     return [
         Drawn(create("sources/sounds", path=str(root / "folder")), {"": 12}, 2, (root / "folder",)),
         Drawn(listed, {"train": 8, "test": 4}, 2, (root / "list.csv",)),
+        Drawn(create("sources/sounds", path=str(root / "several.csv")), {"": 12}, 2, (root / "several.csv",)),
     ]

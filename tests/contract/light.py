@@ -19,6 +19,7 @@ from tests.contract import contracts
 # fewer heads, of which tests/tasks/test_tracking.py makes an int8 file; the V-Net beside the U-Net of volumes; and the
 # transformer of captions beside their recurrent decoder, which has a beam
 LIKE_ANOTHER = (
+    "audio_classification/multi_label",
     "captioning/transformer",
     "detection/faster_rcnn",
     "embedding/pairs",

@@ -25,7 +25,8 @@ FITTED = 2 * 1e-6 / 1e-3
 class Comparison:
     """techniques: name -> fields, of one phase, in order. norms: whether the graph has a batch normalization. rate: of
     SGD. within: how far apart weights may end, above 1 relative to them. model: "classifier", "incomplete", with a
-    restorer, "moco", with two views, or "pairs". compared: a pattern that names of variables begin with.
+    restorer, "moco", with two views, "pairs", or "senses", of texts and numbers. compared: a pattern that names of
+    variables begin with.
     """
 
     techniques: dict[str, dict]
@@ -91,6 +92,7 @@ OF_LOSSES["moved against"] = Comparison(
 OF_LOSSES["remembering"] = Comparison({"cross_batch_memory": {"size": 3 * BATCH, "start_step": 1}}, model="pairs")
 GUESSES = {"unlabeled": "digits", "labeled": 0.5, "momentum": 0.5, "strong": "photometric/brightness"}
 OF_LOSSES["guessed"] = Comparison({"momentum_teacher": {"momentum": 0.5}, "pseudo_labels": GUESSES})
+OF_LOSSES["balanced"] = Comparison({"balance_modalities": {"alpha": 1.0, "noise": 0.1, "weight": 0.5}}, model="senses")
 OF_LOSSES["consistent"] = Comparison({"consistency": {"weight": 2.0}})
 # what changes graphs, weights and steps
 OF_GRAPHS = {

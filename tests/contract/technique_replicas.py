@@ -10,6 +10,7 @@ import json
 import pathlib
 import re
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ from kerasvision.train.session import Session
 from kerasvision.train.strategy import make_strategy
 from kerasvision.train.techniques.base import Technique
 from tests.contract.technique_cases import BATCH, COMPARISONS, RESTORER, RUN, STEPS, Comparison
+from tests.fusions import reviews
 from tests.train import scratch, tiny  # noqa: F401  registers `scratch`
 
 EPOCHS = 2  # averages change places with the weights between them
@@ -75,6 +77,9 @@ def model_of(comparison):
         return create("classification/incomplete_classifier", image_size=(8, 8), backbone=backbone, **fields)
     if comparison.model == "moco":  # one layer behind the backbone, as a rectifier has a kink
         return create("self_supervised/moco", image_size=(8, 8), backbone=backbone, projector=(4,))
+    if comparison.model == "senses":
+        model = reviews.recipe("", "balanced").model
+        return dataclasses.replace(model, sense_dropout=0.0, fusion=create("fusions/gated"))
     if comparison.model == "pairs":
         return create("embedding/pairs", image_size=(8, 8), backbone=backbone, dimension=4)
     return create("classification/classifier", image_size=(8, 8), backbone=backbone)
@@ -84,6 +89,8 @@ def recipe_of(model, parts=(), rate=0.05):
     """Digits of unequal classes, and nothing held out."""
     data = create("sources/digits", validation_fraction=0.0, test_fraction=0.9)
     data = create("sources/long_tail", of=data, ratio=3.0)
+    if model.sense_flags:
+        data = reviews.recipe(reviews.table(pathlib.Path(tempfile.mkdtemp()), given_away=True), "balanced").data
     if "present" in model.serving_inputs():
         data = create("sources/incomplete", of=data, missing="quadrant")
     sgd = tiny.sgd(rate, momentum=0.0)
@@ -110,7 +117,7 @@ def stepped(comparison, runs, folder, strategy):
     recipe = recipe_of(model_of(comparison), tuple(parts), comparison.rate)
     opened, scope = recipe.data.open(), make_strategy(strategy)
     keras.utils.set_random_seed(0)
-    arch = recipe.model.for_classes(opened.classes)
+    arch = recipe.model.for_classes(opened.classes).for_data(opened.splits["train"])
     session = Session(recipe, arch, opened.classes, opened.splits, scope, folder)
     session, phase = fit._with_data(session, recipe.phases()[0])
     with scope.scope():

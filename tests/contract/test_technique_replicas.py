@@ -14,8 +14,19 @@ from tests.contract.technique_cases import APART, COMPARISONS, FLOAT32, OF_GRAPH
 ROOT = pathlib.Path(__file__).parents[2]
 ALONE = "own part"  # differs under replicas, so that the comparison is seen to find it
 PARTS = {"losses": (*OF_LOSSES, "adversary", ALONE), "graphs": tuple(OF_GRAPHS)}  # each in a process of its own
-# what looks at each example alone, or at weights alone; those that look at a batch, or keep something of it, stay
-AT_NIGHT = ("generalized", "symmetric", "bootstrapped", "taught", "fitted again", "adversary", "pruned", "restored")
+# what looks at each example alone, or at weights alone; those that look at a batch, or keep something of it, stay, but
+# for the one that needs a model of its own
+AT_NIGHT = (
+    "generalized",
+    "symmetric",
+    "bootstrapped",
+    "taught",
+    "fitted again",
+    "adversary",
+    "pruned",
+    "restored",
+    "balanced",
+)
 # other tests register theirs
 OURS = {name for name in techniques.names() if techniques[name].__module__.startswith("kerasvision.")}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasvision.edge import EdgeError, hearing
+from kerasvision.edge import EdgeError, describing, hearing
 from tests.data.drawn_sounds import tone, write_wav
 
 RULES = {"rates": [1000, 384_000], "loudest": 8.0}
@@ -117,3 +117,28 @@ def test_what_is_no_sound_is_one_line(given, words):
     with pytest.raises(EdgeError) as raised:
         hearing.sound_of(given, RULES)
     assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+def quiet_and_loud(windows, rate):
+    """A model of two labels, of which both may be there: whether at least a half is quiet, and is loud."""
+    loud = (np.abs(windows) > 0.5).mean(1)
+    held = np.stack([1 - loud, loud], 1)
+    return {"probabilities": held, "present": np.int32(held >= 0.5)}
+
+
+def test_of_several_labels_each_has_its_own_stretches():
+    """3 s of silence, 2 s of ones, 2 s of silence, windows of 2 s each second: the third and the fifth are both."""
+    audio = np.repeat(np.float32([0, 1, 0]), [30, 20, 20])
+    heard = hearing.listened(quiet_and_loud, audio, 10, 2.0, 1.0)
+    told = hearing.described(heard, lambda values: describing.several(values, ("q", "l")))
+    assert [[row["label"] for row in w["labels"]] for w in told["windows"]] == [["q"], ["q"], [*"ql"], ["l"], [*"ql"],
+                                                                              ["q"]]  # fmt: skip
+    assert told["heard"] == [
+        {"from_s": 0.0, "to_s": 4.0, "label": "q", "index": 0, "score": 0.833333},
+        {"from_s": 2.0, "to_s": 6.0, "label": "l", "index": 1, "score": 0.666667},
+        {"from_s": 4.0, "to_s": 7.0, "label": "q", "index": 0, "score": 0.75},
+    ]
+    assert {row["label"]: row["score"] for row in told["labels"]} == {"q": 1.0, "l": 1.0}
+    silent = hearing.listened(quiet_and_loud, audio[:30], 10, 2.0, 1.0)
+    told = hearing.described(silent, lambda values: describing.several(values, ("q", "l")))
+    assert [row["label"] for row in told["labels"]] == ["q"] and len(told["heard"]) == 1

@@ -50,6 +50,8 @@ def test_it_is_said_as_a_table_as_json_and_as_a_chart(run, tmp_path, capsys):
     assert main(["modalities", str(folder), "--json", "--draw", str(tmp_path / "chart.png")]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {share["name"] for share in report["shares"]} == {"text", "numbers"}
+    assert list(report["gradients"]) == ["text", "numbers"]
+    assert all(len(norms) == 6 and min(norms) > 0 for norms in report["gradients"].values()), "an epoch each"
     (card,) = section(report)
     for figure in (*report["sets"], *report["shares"]):
         line = next(line for line in card.splitlines() if line.startswith(f"| {figure['name']} | "))
@@ -61,6 +63,7 @@ def test_it_is_said_as_a_table_as_json_and_as_a_chart(run, tmp_path, capsys):
         assert main(["modalities", str(folder)]) == 0
         said = capsys.readouterr().out
         assert "text + numbers" in said and "360 examples" in said and "numbers is" in said
+        assert "gradient of text" in said and f"{report['gradients']['numbers'][-1]:.4g}" in said
         assert main(["modalities", str(folder), "--split", "other"]) == 2
         assert "no split 'other'; the data has" in capsys.readouterr().err
         assert main(["modalities", str(folder), "--draw", "chart.svg"]) == 2
@@ -118,6 +121,7 @@ def test_of_labels_and_numbers_it_is_what_scikit_learn_says(task, tmp_path):
         wanted = np.stack([arch.multi_hot(sample).numpy() for sample in case.samples()]) > 0
         whole, unit = 1 - hamming_loss(wanted, answers["present"] > 0), "label accuracy"
         chance = 1 - hamming_loss(wanted, np.tile(wanted.mean(0) > 0.5, (len(wanted), 1)))
+    assert not report.gradients, "nobody has recorded them"
     assert report.unit == unit and report.chance == pytest.approx(chance, abs=1e-6)
     assert report.sets[-1].value == pytest.approx(whole, abs=1e-5) and len(report.sets) == 7
     assert sum(share.value for share in report.shares) == pytest.approx(report.sets[-1].value - chance, abs=1e-6)

@@ -23,11 +23,18 @@ import mediapipe as mp
 import numpy as np
 
 task, model, images = sys.argv[1:]
-kind = mp.tasks.audio if task == "AudioClassifier" else mp.tasks.vision
+kind = {"Audio": mp.tasks.audio, "TextC": mp.tasks.text, "TextE": mp.tasks.text}.get(task[:5], mp.tasks.vision)
 options = getattr(kind, task + "Options")(base_options=mp.tasks.BaseOptions(model_asset_path=model))
 answers = {}
 with getattr(kind, task).create_from_options(options) as run:
     for name, pixels in np.load(images).items():
+        if task.startswith("Text"):
+            line = pixels.tobytes().decode()
+            if task == "TextEmbedder":
+                answers[name] = run.embed(line).embeddings[0].embedding.tolist()
+            else:
+                answers[name] = {c.category_name: c.score for c in run.classify(line).classifications[0].categories}
+            continue
         if task == "AudioClassifier":
             sound = mp.tasks.components.containers.AudioData.create_from_array(pixels, float(name.split("@")[1]))
             answers[name] = []
@@ -81,7 +88,7 @@ def _made():
 
 def mediapipe_answers(task, model, images, folder):
     """What MediaPipe's task says of images, name -> rows. images: name -> uint8 [H, W, 3], of sounds `name@rate` ->
-    float32 [N]. folder: to write them to."""
+    float32 [N], of texts uint8 [N], UTF-8. folder: to write them to."""
     python = mediapipe_python()
     np.savez(folder / "images.npz", **images)
     call = [python, "-c", PROGRAM, task, str(model), str(folder / "images.npz")]

@@ -189,8 +189,8 @@ def test_a_classifier_is_certified_and_labeled(digits_run, tmp_path):
 
 
 def test_what_mediapipe_cannot_do_is_one_line(trained, tmp_path):
-    with pytest.raises(KerasVisionError, match="multi_label is neither .* gives probabilities, present; export tflite"):
-        task_of(create("text_classification/multi_label", num_classes=3))
+    with pytest.raises(KerasVisionError, match="regressor is neither .* takes text_bytes and gives values; export tfl"):
+        task_of(create("text_regression/regressor", num_outputs=3))
     soft = dataclasses.replace(trained.arch, suppression=Suppression(soft_sigma=0.5))
     soft = dataclasses.replace(trained, recipe=dataclasses.replace(trained.recipe, model=soft))
     with pytest.raises(UsageError, match="soft_sigma=0.5"):

@@ -18,6 +18,7 @@ from kerasvision.export.base import Job, from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets.mediapipe import MediaPipe, task_of
 from tests.contract import contracts
+from tests.contract.audio_cases import several as sounds_of_several
 from tests.contract.audio_cases import sounds
 from tests.contract.cases import CASES, CaseSamples
 from tests.data.drawn_sounds import burst, tone
@@ -26,6 +27,7 @@ from tests.export.metadata_reader import metadata_of
 from tests.export.traced import Traced
 
 SEVERAL, SOUND = "classification/multi_label", "audio_classification/classifier"
+SOUNDS = "audio_classification/multi_label"
 HW = (16, 16)
 
 
@@ -57,6 +59,16 @@ def several():
     held = np.stack([probabilities(plain, image) for image in pictures().values()])
     middle = np.sort(held, 0)[5:7].mean(0)
     return untrained(SEVERAL, thresholds=(float(held[3, 0]), *map(float, middle[1:])))
+
+
+@pytest.fixture(scope="module")
+def hearing_several():
+    """Untrained, with thresholds between what it says of the sounds."""
+    plain, held = untrained(SOUNDS), []
+    for audio, rate, _ in sounds_of_several():
+        inputs = {"audio": audio[None], "rate": np.int32([rate])}
+        held.append(plain.served().serve(inputs)["probabilities"].numpy()[0])
+    return untrained(SOUNDS, thresholds=tuple(map(float, np.sort(held, 0)[5:7].mean(0))))
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +154,22 @@ def test_a_file_of_sounds_says_its_rate_and_its_classes(hearing, tmp_path):
 
 
 @pytest.mark.nightly
+def test_a_file_of_sounds_of_several_labels_has_their_thresholds(hearing_several, tmp_path):
+    exporter = MediaPipe()
+    held = [{"audio": a[None], "rate": np.int32([rate])} for a, rate, _ in sounds_of_several()]
+    path = exporter.write(Job(hearing_several.served(), "labels", 1, tmp_path, (), tuple(held)))
+    assert task_of(hearing_several.arch) == "AudioClassifier"
+    (scores,) = metadata_of(path)[1].rows(md.SUBGRAPH_OUTPUTS)
+    assert [f.text(md.FILE_NAME) for f in scores.rows(md.TENSOR_FILES)] == ["labels.txt", "score_calibration.txt"]
+    rule = described.file(hearing_several.arch, exporter.signature(path))["restore"]
+    assert rule["rule"] == "labels" and rule["thresholds"] == pytest.approx(hearing_several.arch.thresholds)
+    found = [exporter.open(path, hearing_several.arch)(sample)["present"][0] for sample in held]
+    expected = [hearing_several.served().serve(sample)["present"][0].numpy() for sample in held]
+    np.testing.assert_array_equal(found, expected)
+    assert 0 < np.sum(expected) < np.size(expected)
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("spec", ["mediapipe:float32", "mediapipe:int8"])
 def test_a_file_of_sounds_is_certified(hearing, spec, tmp_path):
     assert written(hearing, spec, tmp_path).verdict != "FAIL"
@@ -177,6 +205,20 @@ def test_mediapipe_hears_what_the_file_hears(hearing, spec, tmp_path):
             expected = runner({"audio": part[None], "rate": np.int32([8000])})["probabilities"][0]
             for label, score in zip(hearing.classes, expected, strict=True):
                 assert abs(scores[label] - score) < 1e-5, (name, number)
+
+
+@pytest.mark.slow
+def test_mediapipe_hears_the_labels_that_predict_gives(hearing_several, tmp_path):
+    path = written(hearing_several, "mediapipe:float32", tmp_path).path
+    runner, count = MediaPipe().open(path, hearing_several.arch), 0
+    held = {f"{n}@8000": audio[:2000] for n, (audio, rate, _) in enumerate(sounds_of_several()) if rate == 8000}
+    for name, rows in mediapipe_answers("AudioClassifier", path, held, tmp_path).items():
+        found = runner({"audio": held[name][None], "rate": np.int32([8000])})
+        ((_, scores),) = _rows(rows)
+        on = [label for label, there in zip(hearing_several.classes, found["present"][0], strict=True) if there]
+        assert sorted(scores) == sorted(on), name
+        count += len(on)
+    assert 0 < count < 2 * len(held)
 
 
 @pytest.mark.slow

@@ -37,4 +37,5 @@ def recipe(path, name):
     columns = {"text_column": "title", "number_columns": ("code",)}
     data = create("sources/senses", path=str(path), **columns, validation_fraction=0.0)
     optimizer = create("optimizers/adamw", learning_rate=0.02)
-    return Recipe(name=name, model=model, data=data, epochs=6, batch_size=32, optimizer=optimizer)
+    watch = (create("techniques/balance_modalities", alpha=0.0),)
+    return Recipe(name=name, model=model, data=data, epochs=6, batch_size=32, optimizer=optimizer, techniques=watch)

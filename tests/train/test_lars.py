@@ -76,7 +76,7 @@ def test_factors_rates_and_clipping_are_those_of_every_optimizer():
     kernel, gradients = HELD["kernel"], HELD["kernel_gradients"][:1]
     whole = by_numpy(kernel, gradients, [RATE], True)[0] - kernel
     variable = tf.Variable(np.float32(kernel), name="layer/kernel")
-    lars().make(9, {variable.ref(): 0.25}).apply_gradients([(tf.constant(np.float32(gradients[0])), variable)])
+    lars().make(9, {variable.ref(): [0.25]}).apply_gradients([(tf.constant(np.float32(gradients[0])), variable)])
     np.testing.assert_allclose(variable.numpy() - kernel, 0.25 * whole, rtol=1e-4, atol=1e-6)
     other = with_rate(lars().make(9, {}), 0.5 * RATE)
     found = stepped(other, {"kernel": kernel}, {"kernel": gradients})["kernel"][0]

@@ -9,6 +9,7 @@ from kerasvision.core.registry import create
 from kerasvision.data.pipeline import raw_examples
 from kerasvision.train.callbacks import read_history
 from kerasvision.train.run import load_run
+from tests.contract.multi_modal_cases import made
 from tests.train import steps, tiny
 from tests.undrawn import train
 
@@ -37,6 +38,16 @@ def test_the_graph_computes_in_16_bits_and_keeps_32_bit_weights(dtype):
     assert policies(stripped) == {"float32"}
     np.testing.assert_array_equal(stripped(image)["logits"].numpy(), exact)
     assert keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_layers_that_describe_nothing_of_their_own_come_back_too():
+    """Senses, texts and missing ones have such layers; Keras describes them by what they were made with."""
+    technique, graph = create("techniques/mixed_precision"), made("classifier", "gated", num_classes=4).build()
+    mixed = technique.graph(None, graph)
+    stripped = technique.strip(None, mixed)
+    assert policies(mixed) == {"mixed_float16"} and policies(stripped) == {"float32"}
+    for before, after in zip(graph.get_weights(), stripped.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 @pytest.fixture(scope="module")

@@ -104,9 +104,9 @@ def adamw(weight, gradients, rate, decay):
 
 
 def stepped(optimizer, gradients, factor=None):
-    """A weight, once 2, after steps with these gradients."""
+    """A weight, once 2, after steps with these gradients. factor: given as two, one of which is known in a step."""
     variable = tf.Variable([[2.0]], name="layer/kernel")
-    made = optimizer.make(100, {variable.ref(): factor} if factor is not None else {})
+    made = optimizer.make(100, {variable.ref(): [2 * factor, lambda: tf.constant(0.5)]} if factor is not None else {})
     for g in gradients:
         made.apply_gradients([(tf.constant([[g]]), variable)])
     return float(variable.numpy()[0, 0])

@@ -1,4 +1,4 @@
-"""Other spellings of a text: words dropped or out of order, and letters mistyped.
+"""Other spellings of a text: words dropped, replaced or out of order, and letters mistyped.
 
 After "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks" (Wei and Zou 2019,
 arXiv:1901.11196) and "Synthetic and Natural Noise Both Break Neural Machine Translation" (Belinkov and Bisk 2018,
@@ -11,6 +11,7 @@ import typing
 
 import tensorflow as tf
 
+from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import augmentations
 from kerasvision.data.augment import draws
 from kerasvision.data.augment.base import Augmentation
@@ -59,6 +60,32 @@ class DropWords(TextAugmentation):
         words = tf.strings.split(text)
         kept = tf.random.stateless_uniform(tf.shape(words), seed) >= self.rate
         return tf.strings.reduce_join(tf.boolean_mask(words, kept), separator=" ")
+
+
+@augmentations.register("text/replace_words")
+@dataclasses.dataclass(frozen=True)
+class ReplaceWords(TextAugmentation):
+    """Each word becomes another one with a chance of `rate`: any of `by`, drawn alike. ("_",) is blank noising, and
+    frequent words of the training texts are much like unigram noising ("Data Noising as Smoothing in Neural Network
+    Language Models", Xie et al. 2017, arXiv:1703.02573, section 3).
+    """
+
+    rate: float = 0.1
+    by: tuple[str, ...] = ("_",)
+
+    def __post_init__(self):
+        super().__post_init__()
+        draws.check(self, rate=(0, 1))
+        if not self.by or not all(len(word.split()) == 1 for word in self.by):
+            raise UsageError(f"text/replace_words: by={self.by}; allowed: words without blanks, one at least")
+
+    def changed(self, text, seed):
+        words = tf.strings.split(text)
+        which, others = draws.split(seed, 2)
+        replaced = tf.random.stateless_uniform(tf.shape(words), which) < self.rate
+        drawn = tf.random.stateless_uniform(tf.shape(words), others, maxval=len(self.by), dtype=tf.int32)
+        held = tf.where(replaced, tf.gather(tf.constant(self.by), drawn), words)
+        return tf.strings.reduce_join(held, separator=" ")
 
 
 @augmentations.register("text/move_words")

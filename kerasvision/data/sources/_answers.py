@@ -10,7 +10,7 @@ from kerasvision.data.sources._files import Entry
 from kerasvision.data.sources._rows import split_in
 from kerasvision.data.sources._table import number_of
 
-_SEPARATORS = re.compile(r"[;|]")
+SEPARATORS = re.compile(r"[;|]")
 
 
 def require_one(what, source):
@@ -30,7 +30,7 @@ def values_of(rows, columns, classes, what):
         numbers = [tuple(number_of(row[name], name, line, what) for name in columns.targets) for line, row in rows]
         return columns.targets, numbers, ()
     if columns.labels:
-        held = [[w.strip() for w in _SEPARATORS.split(row[columns.labels]) if w.strip()] for _, row in rows]
+        held = [[w.strip() for w in SEPARATORS.split(row[columns.labels]) if w.strip()] for _, row in rows]
     else:
         held = [[row[columns.label]] for _, row in rows]
     named = [(line, labels) for (line, _), labels in zip(rows, held, strict=True)]

@@ -7,6 +7,7 @@ from kerasvision.core.errors import KerasVisionError, close_matches
 from kerasvision.data import splits
 from kerasvision.data.sounds import SUFFIXES
 from kerasvision.data.sources import _labels
+from kerasvision.data.sources._answers import SEPARATORS
 from kerasvision.data.sources._files import Entry, named
 from kerasvision.data.sources._rows import Columns, entries_of
 from kerasvision.data.sources._table import first_row, read_table
@@ -23,6 +24,7 @@ class Found:
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
     lines: tuple[str, ...]
+    several: bool = False  # labels of an entry
 
 
 def find(path, what, declared=()):
@@ -99,19 +101,32 @@ def _of_folders(root, what, declared):
 
 
 def _of_csv(file, what, declared):
-    table = read_table(file, what, ("file", "label", "split", "group"), "write a header file,label and one row a sound")
-    if not {"file", "label"} <= set(table.columns):
-        raise KerasVisionError(f"{what}: it has {', '.join(table.columns)}; allowed: the columns file and label")
-    for line, row in table.rows:
-        if not row["label"]:
-            raise KerasVisionError(f"{what}: line {line}: no label")
-    said = _labels.check([(line, [row["label"]]) for line, row in table.rows], declared, False, what)
-    classes = declared or tuple(sorted({row["label"] for _, row in table.rows}))
-    for line, row in table.rows:
-        _check_class(row["label"], classes, f"{what}: line {line}")
-    ids = [(classes.index(row["label"]),) for _, row in table.rows]
+    wanted = ("file", "label", "labels", "split", "group")
+    table = read_table(file, what, wanted, "write a header file,label and one row a sound")
+    if "file" not in table.columns or ("label" in table.columns) == ("labels" in table.columns):
+        raise KerasVisionError(
+            f"{what}: it has {', '.join(table.columns)}; allowed: the columns file and either label, one class a "
+            "sound, or labels, several separated by ; or |"
+        )
+    several = "labels" in table.columns
+    held = [(line, _named(row, line, several, what)) for line, row in table.rows]
+    said = _labels.check(held, declared, several, what)
+    classes = declared or tuple(sorted({name for _, names in held for name in names}))
+    for line, names in held:
+        for name in names:
+            _check_class(name, classes, f"{what}: line {line}")
+    ids = [tuple(sorted({classes.index(name) for name in names})) for _, names in held]
     entries, more = entries_of(file, table, ids, Columns(), what)
-    return Found(tuple(entries), classes, (*table.said, *said, *more))
+    return Found(tuple(entries), classes, (*table.said, *said, *more), several)
+
+
+def _named(row, line, several, what):
+    """The labels of a row; of several none is fine."""
+    if several:
+        return [name.strip() for name in SEPARATORS.split(row["labels"]) if name.strip()]
+    if not row["label"]:
+        raise KerasVisionError(f"{what}: line {line}: no label")
+    return [row["label"]]
 
 
 def _check_class(name, classes, what):

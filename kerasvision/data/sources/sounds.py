@@ -1,4 +1,4 @@
-"""Sounds with a class each: WAV, FLAC, OGG and MP3 files."""
+"""Sounds with a class each, or several: WAV, FLAC, OGG and MP3 files."""
 
 import collections
 import concurrent.futures
@@ -23,12 +23,13 @@ from kerasvision.data.sources.base import Opened, Source, Split
 @sources.register("sounds")
 @dataclasses.dataclass(frozen=True)
 class Sounds(Source):
-    """Samples: `audio` float32 [N] in -1..1, the mean of the channels, `rate` int32, `label` int32, `path`.
+    """Samples: `audio` float32 [N] in -1..1, the mean of the channels, `rate` int32, `path`, and `label` int32, or of a
+    CSV with several labels a sound `labels` int32 [N], N from 0 on.
 
     path: a folder with a folder of sounds a class (they may lie deeper), or with folders train, val and test of such;
-    or a CSV with the columns file (relative to it) and label, and where wanted split and group (a speaker, a recording:
-    never in two splits). A sound is .wav (PCM of 8 to 32 bits, or floats), or with the extra `audio` .flac,
-    .ogg or .mp3.
+    or a CSV with the columns file (relative to it) and label, or labels (separated by ; or |), and where wanted split
+    and group (a speaker, a recording: never in two splits). A sound is .wav (PCM of 8 to 32 bits, or floats), or with
+    the extra `audio` .flac, .ogg or .mp3.
     classes: names in order; (): the sorted labels or folders. least_seconds: shorter sounds are left out, and counted.
 
     A split without a sound is cut out of training, stratified by class; validation_fraction, test_fraction, seed and
@@ -37,7 +38,7 @@ class Sounds(Source):
     up to 5,000 files of 1 GiB together; of more, their heads.
     """
 
-    labels: typing.ClassVar[tuple[str, ...]] = ("label",)
+    labels: typing.ClassVar[tuple[str, ...]] = ("label", "labels")
     suffixes: typing.ClassVar[tuple[str, ...]] = (".csv",)
     opens: typing.ClassVar[str] = "a folder or a .csv of sounds"
 
@@ -59,13 +60,14 @@ class Sounds(Source):
             raise UsageError(f"{what}: least_seconds={self.least_seconds}; allowed: 0 or more")
         fractions = splits.check_fractions(what, self.validation_fraction, self.test_fraction)
         found = find(self.path, what, self.classes)
-        plan = Plan(what, fractions, self.seed, self.skip_unreadable, declared=bool(self.classes), thing="sound")
+        seed, skips, declared = self.seed, self.skip_unreadable, bool(self.classes)
+        plan = Plan(what, fractions, seed, skips, found.several, declared, thing="sound")
         entries, lines = self._heard(found.entries, plan)
         _files.check_classes(entries, found.classes, plan)
         entries, contents, copies = _files.without_leaks(entries, _files.content_keys([e.path for e in entries]))
         groups = splits.linked(contents, [e.group for e in entries])
         by_split = _files.shared_out(entries, groups, found.classes, plan)
-        opened = {n: _files.grouped(_split(held), held) for n, held in by_split.items()}
+        opened = {n: _files.grouped(_split(held, found.several), held) for n, held in by_split.items()}
         return Opened(found.classes, opened, (*found.lines, *lines, *copies))
 
     def _heard(self, entries, plan):
@@ -106,16 +108,21 @@ def _look(path, in_full):
         return error.reason
 
 
-def _split(entries):
-    labels = np.array([e.labels[0] for e in entries], np.int32)
-    records = tf.data.Dataset.from_tensor_slices({"path": [e.path for e in entries], "label": labels})
+def _split(entries, several):
+    if several:
+        answers = {"labels": tf.ragged.constant([list(e.labels) for e in entries], dtype=tf.int32, ragged_rank=1)}
+    else:
+        answers = {"label": np.array([e.labels[0] for e in entries], np.int32)}
+    records = tf.data.Dataset.from_tensor_slices({"path": [e.path for e in entries]} | answers)
     return Split(records, _read, len(entries))
 
 
 def _read(record):
     audio, rate = tf.numpy_function(_loaded, [record["path"]], [tf.float32, tf.int32], stateful=False)
-    held = {"audio": tf.ensure_shape(audio, [None]), "rate": tf.ensure_shape(rate, [])}
-    return held | {"label": record["label"], "path": record["path"]}
+    held = {"audio": tf.ensure_shape(audio, [None]), "rate": tf.ensure_shape(rate, []), "path": record["path"]}
+    if "label" in record:
+        return held | {"label": record["label"]}
+    return held | {"labels": tf.ensure_shape(tf.convert_to_tensor(record["labels"]), [None])}
 
 
 def _loaded(path):

@@ -34,7 +34,8 @@ class ClassesShowing(Showing):
         view = super().view(read, name, prediction, described, classes)
         if view.image is None or "heard" not in described:
             return view
-        return dataclasses.replace(view, marks=tuple(_stretches(described, *view.image.shape[:2])))
+        stretches = _bands if self._key == "labels" else _stretches
+        return dataclasses.replace(view, marks=tuple(stretches(described, *view.image.shape[:2])))
 
     def rows(self, described):
         return [dict(row) for row in described[self._key]]
@@ -49,6 +50,19 @@ def _stretches(described, height, width):
     borders = [0, *(middle * width / ends for middle in middles), width]
     for row, start, end in zip(rows, borders, borders[1:], strict=False):
         yield Mark(np.array([start, 0, end, height]), row["label"], color_of(row["index"]))
+
+
+def _bands(described, height, width):
+    """A `Mark` of each stretch of a sound in which a label is heard: of each label in a band of its own, as several may
+    be heard at once.
+    """
+    rows, ends = described["heard"], described["windows"][-1]["to_s"]
+    order = sorted({row["index"] for row in rows})
+    for row in rows:
+        place = order.index(row["index"])
+        top, bottom = (height * n / len(order) for n in (place, place + 1))
+        box = np.array([row["from_s"] * width / ends, top, row["to_s"] * width / ends, bottom])
+        yield Mark(box, row["label"], color_of(row["index"]))
 
 
 def _set(described):

@@ -154,7 +154,11 @@ def _batch(inputs):
 
 
 def _inferred(row, infer, inputs):
-    """What the file gives for inputs without batch axis, in its own dtypes; quantized integers become real numbers."""
+    """What the file gives for inputs without batch axis, in its own dtypes; quantized integers become real numbers.
+    Raises NotDescribedError of a file that takes something else.
+    """
+    if beyond := row["inputs"].keys() - inputs.keys():
+        raise NotDescribedError(f"the file takes {', '.join(sorted(beyond))}, of which preprocess says nothing")
     feed = {key: typed(value, row["inputs"][key])[None] for key, value in inputs.items() if key in row["inputs"]}
     return {key: real(value[0], row["outputs"][key]) for key, value in infer(feed).items()}
 

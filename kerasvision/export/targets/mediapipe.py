@@ -1,5 +1,5 @@
-"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier, ImageSegmenter, ImageEmbedder or
-AudioClassifier loads, on phones, on the web, in Python.
+"""MediaPipe Tasks: a TFLite file that its ObjectDetector, ImageClassifier, ImageSegmenter, ImageEmbedder,
+AudioClassifier, TextClassifier or TextEmbedder loads, on phones, on the web, in Python.
 """
 
 import dataclasses
@@ -14,13 +14,14 @@ from kerasvision.core.registry import exporters
 from kerasvision.data.class_names import as_lines
 from kerasvision.export import metadata
 from kerasvision.export.base import Exporter
+from kerasvision.export.targets import _mediapipe_text as of_text
 from kerasvision.export.targets import tflite
 from kerasvision.export.targets._tflite_rounding import exact_of
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.nms import tflite_boxes, with_area
 
 DETECTOR, CLASSIFIER, SEGMENTER, EMBEDDER = "ObjectDetector", "ImageClassifier", "ImageSegmenter", "ImageEmbedder"
-HEARER = "AudioClassifier"
+HEARER, READER = "AudioClassifier", "TextClassifier"
 # all that a prediction of a picture holds -> the task of MediaPipe that says the same
 TASKS = {
     ("boxes_xyxy", "count", "labels", "scores"): DETECTOR,
@@ -59,6 +60,12 @@ class MediaPipe(Exporter):
     - It resamples sounds by a filter of its own, parts a recording into stretches of the model's length one behind the
       other, fills up the last one with silence, and answers each with the time of its beginning.
     - It asks a segmenter once: no windows, no mirrored images (`flips`), as the certificate's measurement has them.
+    - It cuts texts at white space and looks the pieces up (`export/spellings.py`): those of training, and each word of
+      the vocabulary as training spells it, alone and before a mark. The certificate says how many texts of the split
+      that it is judged on have other ids so.
+
+    A model of texts (an encoder that looks words up, such as `kim_cnn`) has two files: TextClassifier's, and
+    TextEmbedder's beside it (`..._embedder.tflite`), with the encoder's vector, of length 1: leave `l2_normalize` off.
 
     So photographs that the app has brought to the graph's size are segmented as by `predict`: on ten of them 100 % of
     the pixels had the same class. Where MediaPipe resamples (to 64 x 64; tests/export/test_mediapipe_segmenter.py) 98.7
@@ -71,6 +78,7 @@ class MediaPipe(Exporter):
 
     quantize: typing.Literal["float32", "float16", "dynamic", "int8"] = "float32"
 
+    wants_texts: typing.ClassVar[bool] = True
     writes_functions: typing.ClassVar[bool] = False  # MediaPipe's tasks call the one signature they know
 
     @property
@@ -89,11 +97,13 @@ class MediaPipe(Exporter):
         return cls(*options)
 
     def write(self, job):
-        content = self.content(job)
+        content, *beside = self._of_text(job) if task_of(job.served.arch) == READER else [self.content(job)]
         folder, _ = self.package(job)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"model_{self.spec.replace(':', '_').removesuffix('_float32')}.tflite"
         path.write_bytes(content)
+        for embedder in beside:
+            of_text.embedder_path(path).write_bytes(embedder)
         tflite.write_beside(folder, job)
         return path
 
@@ -101,7 +111,10 @@ class MediaPipe(Exporter):
         """The bytes of the file for a `Job`."""
         arch = job.served.arch
         task = task_of(arch)
-        making = {DETECTOR: detector, CLASSIFIER: labels if "present" in arch.outputs else None}.get(task)
+        if task == READER:
+            return self._of_text(job)[0]
+        one = labels if "present" in arch.outputs else None
+        making = {DETECTOR: detector, CLASSIFIER: one, HEARER: one}.get(task)
         predict = making(job.served) if making else None
         content = tflite.convert(job.served, self.quantize, "mixed", job.calibration, predict)
         about = {"name": job.name, "description": f"{arch.registered_name}, for MediaPipe's {task}"}
@@ -109,12 +122,18 @@ class MediaPipe(Exporter):
         taken = metadata.audio_input(_samples(arch), arch.rate) if heard else metadata.image_input(_pixels(arch))
         return metadata.pack(content, about, taken, *_answers(task, arch), _files(task, arch, job.served.classes))
 
+    def _of_text(self, job):
+        outputs = _answers(READER, job.served.arch)[0], _files(READER, job.served.arch, job.served.classes)
+        return of_text.contents(self, job, outputs)
+
     def exact(self, path, job):
         return exact_of(self, path, job)
 
     def open(self, path, arch):
         if task_of(arch) == DETECTOR:
             return DetectorRunner(path, arch)
+        if task_of(arch) == READER:
+            return of_text.TextRunner(path, arch)
         return LabelsRunner(path, arch) if "present" in arch.outputs else tflite.TFLiteRunner(path, arch)
 
     def look_inside(self, path, graph):
@@ -135,6 +154,8 @@ class MediaPipe(Exporter):
             if task_of(judge.arch) != DETECTOR
             else super().check(path, runner, judge)
         )
+        if task_of(judge.arch) == READER:
+            yield from of_text.check_embedder(path, judge, self.quantize)
         if task_of(judge.arch) != EMBEDDER:  # of which no output is a class
             with zipfile.ZipFile(path) as inside:  # where MediaPipe reads them
                 yield from judge.names(path, inside.read("labels.txt").decode("utf-8"))
@@ -147,8 +168,11 @@ class MediaPipe(Exporter):
 def task_of(arch):
     """The task of MediaPipe that loads an architecture's file."""
     task, takes = TASKS.get(tuple(sorted(arch.outputs))), arch.prepared_inputs()
-    if list(takes) == ["audio"] and tuple(arch.outputs) == ("probabilities",):
+    if list(takes) == ["audio"] and task == CLASSIFIER and ("present" not in arch.outputs or arch.deciding()):
         return HEARER
+    if list(takes) == ["text_bytes"] and task == CLASSIFIER and ("present" not in arch.outputs or arch.deciding()):
+        of_text.check(arch)
+        return READER
     if TASKS.get(tuple(sorted(arch.outputs.keys() - PROMISED))) and arch.outputs.keys() & PROMISED:
         raise KerasVisionError(
             f"mediapipe: no task of MediaPipe gives what {arch.registered_name} promises "
@@ -163,7 +187,7 @@ def task_of(arch):
     if task is None or list(takes) != ["image"] or takes["image"].dtype != tf.uint8:
         raise KerasVisionError(
             f"mediapipe: {arch.registered_name} is neither a detector, a classifier, a segmenter nor an embedder of "
-            "photos, nor a classifier of sounds: it "
+            "photos, nor a classifier of sounds or texts: it "
             f"takes {', '.join(takes)} and gives {', '.join(arch.outputs)}; export tflite, which takes any"
         )
     return task

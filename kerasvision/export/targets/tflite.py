@@ -261,7 +261,7 @@ def _feeds(served, calibration, pixels, has_functions, whole_range=False):
     images = [k for k, spec in served.arch.prepared_inputs().items() if spec.dtype == tf.uint8]
     for number, prepared in enumerate(calibration):
         feed = dict(prepared)
-        for key in images:
+        for key in images if feed.keys() >= set(images) else ():
             feed[key] = feed[key].astype(np.float32) if pixels else feed[key]
             if whole_range and not number:
                 feed[key] = feed[key].copy()

@@ -62,6 +62,8 @@ class MultiModal(Architecture):
     number_center: tuple[float, ...] = ()
     number_scale: tuple[float, ...] = ()
 
+    sense_flags: typing.ClassVar[str] = PRESENT
+
     def __post_init__(self):
         super().__post_init__()
         if len(self.senses) < 2 or list(self.senses) != [s for s in SENSES if s in self.senses]:
@@ -222,6 +224,11 @@ class MultiModal(Architecture):
             rows = np.stack(list(split.records.map(lambda r: split.read(r)[NUMBERS]).as_numpy_iterator()))
             grown = dataclasses.replace(grown, **_standardization(rows))
         return grown
+
+    @property
+    def sense_inputs(self):
+        of_text = tuple(self._text.graph_inputs()) if TEXT in self.senses else ()
+        return {sense: of_text if sense == TEXT else (sense,) for sense in self.senses}
 
     def load_pretrained(self, graph):
         if IMAGE in self.senses:

@@ -121,7 +121,9 @@ class Technique(Component):
         return 0
 
     def learning_rates(self, arch, graph):
-        """{name of a layer: factor of its learning rate}; layers that are not named have 1."""
+        """{name of a layer: factor of its learning rate}; layers that are not named have 1. A factor is a number, or a
+        function without arguments that gives a float32 scalar in each step, once `observer` has seen it.
+        """
         return {}
 
     def callbacks(self):

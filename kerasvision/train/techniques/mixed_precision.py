@@ -38,7 +38,7 @@ def with_policy(graph, policy):
 
     def clone(layer):
         config = layer.get_config()
-        config["dtype"] = keras.mixed_precision.Policy(policy)
+        config["dtype"] = policy  # by name: a layer that was made with a Policy cannot be described again
         return layer.__class__.from_config(config)
 
     rebuilt = keras.models.clone_model(graph, clone_function=clone)

@@ -12,7 +12,12 @@ from kerasvision.core.registry import augmentations, create
 from kerasvision.data.augmenting import check_augmentations
 from tests.data.augment.traced import plain
 
-CASES = {"text/drop_words": {"rate": 0.3}, "text/misspell": {"rate": 0.3}, "text/move_words": {"reach": 2}}
+CASES = {
+    "text/drop_words": {"rate": 0.3},
+    "text/misspell": {"rate": 0.3},
+    "text/move_words": {"reach": 2},
+    "text/replace_words": {"rate": 0.3, "by": ("_", "日")},
+}
 LINE = "Größe und Länge, 日本 words of several kinds; and one more"
 
 
@@ -34,7 +39,7 @@ def test_seeds_alone_decide_eagerly_and_in_tf_data(name):
     assert [text.decode() for text in data.as_numpy_iterator()] == found
     assert len(set(found)) == 4
     for text in ("a", "日", ""):  # nothing is left of none, and something of one
-        assert after(part, text, 1) == text or text and after(part, text, 1) in (2 * text, text)
+        assert after(part, text, 1) == text or text and after(part, text, 1) in (2 * text, text, "_", "日")
 
 
 def test_as_many_words_are_dropped_as_the_rate_says():
@@ -45,6 +50,21 @@ def test_as_many_words_are_dropped_as_the_rate_says():
     assert found == [w for w in text.split() if w in set(found)]  # in their order
     assert after(create("augmentations/text/drop_words", rate=0.0), text, 0) == text
     assert after(create("augmentations/text/drop_words", rate=1.0), "all of it", 0) == "all of it"
+
+
+def test_as_many_words_are_replaced_as_the_rate_says_by_each_alike():
+    """6,000 words, of which 0.3 become one of three: three standard deviations of a share of 0.1 are 0.012."""
+    words = [f"w{n}" for n in range(6000)]
+    part = create("augmentations/text/replace_words", rate=0.3, by=("_", "it", "日"))
+    found = after(part, " ".join(words), 3).split()
+    count = collections.Counter(found)
+    assert len(found) == 6000 and all(a == b for a, b in zip(found, words, strict=True) if a not in part.by)
+    assert all(abs(count[word] / 6000 - 0.1) < 0.012 for word in part.by)
+    for rate, expected in ((0.0, "all of it"), (1.0, "_ _ _")):
+        assert after(create("augmentations/text/replace_words", rate=rate), "all of it", 0) == expected
+    for by in ((), ("two words",), ("",)):
+        with pytest.raises(UsageError, match="allowed: words without blanks, one at least"):
+            create("augmentations/text/replace_words", by=by)
 
 
 @pytest.mark.parametrize("reach", [0, 1, 3])

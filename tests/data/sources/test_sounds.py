@@ -80,6 +80,25 @@ def test_a_table(tmp_path):
         sounds(tmp_path / "list.csv", classes=("tone", "noises")).open()
 
 
+def test_a_table_of_several_labels_a_sound(tmp_path):
+    lay(tmp_path, 2)
+    rows = ["tone/0.wav,tone;noise", "tone/1.wav,tone", "noise/0.wav,", "noise/1.wav,tone | noise|tone"]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["file,labels", *rows]))
+    assert detect(path) == create("sources/sounds", path=str(path))
+    opened = sounds(path).open()
+    assert opened.classes == ("noise", "tone")
+    assert [s["labels"].tolist() for s in samples(opened)] == [[0, 1], [1], [], [0, 1]]
+    assert not any("label" in s for s in samples(opened)) and samples(opened)[0]["labels"].dtype == np.int32
+    path.write_text("\n".join(["file,labels", "tone/0.wav,tone;hiss", "noise/1.wav,noise"]))
+    with pytest.raises(KerasVisionError, match="line 2: 'hiss' is none of the classes"):
+        sounds(path, classes=("noise", "tone")).open()
+    for header in ("file,label,labels", "file,kind"):
+        path.write_text("\n".join([header, "tone/0.wav,tone,tone" if "labels" in header else "tone/0.wav,tone"]))
+        with pytest.raises(KerasVisionError, match="the columns file and either label, one class a sound, or labels"):
+            sounds(path).open()
+
+
 def test_sounds_that_are_too_short_are_left_out_on_one_side_of_the_bound(tmp_path):
     lay(tmp_path)
     write_wav(tmp_path / "tone" / "below.wav", tone(300, 8000, 0.1)[:399], 8000)
