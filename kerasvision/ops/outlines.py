@@ -34,7 +34,8 @@ def outline(cells, ratio):
     cells: bool [h, w], one component. Its contour is moved outwards by `growing`, corners rounded; holes are filled. A
     side that is inclined comes out farther by half a cell at most, since whole cells are in or out.
     """
-    moved = growing(float(cells.sum()), _length(_simple(_ring(np.pad(cells, 1).astype(float), 0.5))), ratio)
+    # below a half, so that cells that meet at a corner alone have one contour
+    moved = growing(float(cells.sum()), _length(_simple(_ring(np.pad(cells, 1).astype(float), 0.49))), ratio)
     room = math.ceil(moved) + 2
     # from centers of cells outside to those inside, whose sides are half a cell nearer
     away = ndimage.distance_transform_edt(~np.pad(cells, room))

@@ -8,6 +8,7 @@ from kerasvision.inference.prediction import Prediction
 from kerasvision.ops import labeling, outlines
 
 STRAIGHT = 0.9  # of the rectangle of its moments, from which on a component is one
+LEAST_CELLS = 3.0  # of the shorter side of that rectangle, below which whole cells say nothing of a bend
 
 
 class OutlineFinder:
@@ -17,7 +18,8 @@ class OutlineFinder:
 
     Where a component of the map fills `STRAIGHT` of the rectangle of its moments, the polygon is the quad: an arc does
     whose middle is less far from its chord than half the height of its shrunk part. Else it is the component's
-    contour, moved outwards (`ops.outlines.outline`).
+    contour, moved outwards (`ops.outlines.outline`). Where the rectangle is less than `LEAST_CELLS` high the polygon is
+    the quad, too: inclined cells fill little of it, however straight the text is.
     """
 
     def __init__(self, model):
@@ -53,7 +55,7 @@ def polygons_of(arch, judged):
     found, quads = [], judged["quads_xy"][: len(member)]
     for cells, (long, short), quad in zip(member.numpy() > 0, sides[0].numpy(), quads, strict=True):
         polygon = quad.astype(np.float64)
-        if cells.sum() < STRAIGHT * long * short:
+        if short >= LEAST_CELLS and cells.sum() < STRAIGHT * long * short:
             polygon = outlines.beginning_at(first + step * (outlines.outline(cells, arch.shrink) - 0.5), quad[0])
         found.append(polygon)
     return found

@@ -14,6 +14,7 @@ from kerasvision.edge.main import main
         (["--box", "3,2,8,9"], ["--box", "3,2,8,9"]),
         (["--box", "-h"], ["--box", "-h"]),
         (["--box", "--json"], ["--box", "--json"]),
+        (["--box", "-3"], ["--box", "-3"]),  # the number of an object
         (["--at", "-3,2"], ["--at", "-3,2"]),
     ],
 )

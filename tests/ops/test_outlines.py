@@ -58,3 +58,13 @@ def test_one_cell_has_an_outline():
     """Of a rectangle of 1 x 1 cells all sides move by the same."""
     found = outlines.outline(np.ones((1, 1), bool), RATIO)
     assert polygons.area(found) > 1.0 and np.abs(found.mean(0) - 0.5).max() < 0.2
+
+
+def test_cells_that_meet_at_corners_are_one_component():
+    """Twenty along a diagonal: once around them it is 20 times the diagonal of a cell there, and as much back."""
+    found = outlines.outline(np.eye(20, dtype=bool), RATIO)
+    shape = shapely.Polygon(found)
+    assert all(shape.contains(shapely.Point(i + 0.5, i + 0.5)) for i in range(20))
+    moved = outlines.growing(20.0, 2 * 20 * 2**0.5, RATIO)
+    # by the distance to the middles of cells, less half a cell at most, and whole cells
+    assert abs(shape.bounds[0] - (0.5 - moved)) < 1.0 and shape.area < (20 * 2**0.5 + 2 * moved) * 2 * (moved + 1)

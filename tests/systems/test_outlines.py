@@ -62,9 +62,10 @@ def test_text_along_an_arc_is_found_along_it():
     assert iou(straight, TURNED) > least_iou(TURNED, 2.0)
 
 
+@pytest.mark.parametrize("size", [(140, 40), (60, 12), (60, 8)])
 @pytest.mark.parametrize("turn", [0.0, 0.4, np.pi / 4, 1.2, np.pi / 2])
-def test_straight_boxes_have_the_same_quads(turn):
-    judged = first_of(judged_of(detector(), rectangle(140, 40, turn, (160.0, 120.0))))
+def test_straight_boxes_have_the_same_quads(turn, size):
+    judged = first_of(judged_of(detector(), rectangle(*size, turn, (160.0, 120.0))))
     (polygon,) = polygons_of(detector(), judged)
     np.testing.assert_array_equal(polygon, judged["quads_xy"][0])
 

@@ -180,15 +180,24 @@ def test_what_makes_no_sense_is_one_line(make, says):
 
 
 def test_what_does_not_go_with_padding_that_is_not_seen_is_one_line():
-    qat = types.SimpleNamespace(techniques=(types.SimpleNamespace(registered_name="techniques/qat"),))
+    qat = types.SimpleNamespace(techniques=(types.SimpleNamespace(registered_name="techniques/qat"),), augment=())
     recognizer(padding="seen").check_phase(qat, 8)
     with pytest.raises(UsageError, match="qat cannot fold layers of model.padding=unseen; export tflite:int8"):
         recognizer().check_phase(qat, 8)
     phase = types.SimpleNamespace(
-        techniques=(create("techniques/width_buckets"), create("techniques/distill", teacher="run"))
+        techniques=(create("techniques/width_buckets"), create("techniques/distill", teacher="run")), augment=()
     )
     with pytest.raises(UsageError, match="width_buckets narrows what the teacher of techniques/distill sees"):
         recognizer().check_phase(phase, 8)
+    cut, jitter = create("augmentations/geometric/random_crop"), create("augmentations/photometric/color_jitter")
+    for augment, is_refused in (((cut, jitter), True), ((cut,), False), ((jitter, cut), False)):
+        phase = types.SimpleNamespace(techniques=(), augment=augment)
+        recognizer(padding="seen").check_phase(phase, 8)
+        if not is_refused:
+            recognizer().check_phase(phase, 8)
+            continue
+        with pytest.raises(UsageError, match="geometric/random_crop brings padding"):
+            recognizer().check_phase(phase, 8)
 
 
 @pytest.mark.nightly

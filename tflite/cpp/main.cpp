@@ -155,6 +155,9 @@ int predict(const std::string& path, const std::vector<std::string>& words, cons
     } catch (const std::bad_alloc&) {
       failed = 1;
       held = "\"error\": " + quoted("memory does not suffice for this image");
+    } catch (const std::out_of_range&) {
+      failed = 1;
+      held = "\"error\": " + quoted("the file answers numbers that its contract has no names for");
     }
     std::cout << "{\"input\": " << quoted(name) << ", " << held << "}" << std::endl;
   }

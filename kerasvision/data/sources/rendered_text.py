@@ -6,6 +6,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from kerasvision.core.characters import BLANK
 from kerasvision.core.errors import KerasVisionError
 from kerasvision.core.registry import sources
 from kerasvision.data.sources._alphabet import balanced, missing
@@ -59,6 +60,11 @@ class RenderedText(Source):
         self._check(what)
         words, alphabet = words_of(self.texts, self.classes, what)
         classes = self.classes or tuple(sorted(alphabet))
+        if self.classes and self.length[1] > 1 and BLANK not in self.classes:
+            raise KerasVisionError(
+                f"{what}: classes has no blank ({BLANK}), and lines of up to {self.length[1]} words are asked for; add "
+                "it, or set length=(1, 1)"
+            )
         index = {name: i for i, name in enumerate(classes)}
         good, left = fonts_for(self.fonts, alphabet, what)
         splits, held = {}, {}

@@ -67,12 +67,18 @@ class ConvRecognizer(ColumnRecognizer):
         return tf.range(self.frames), tf.range(self.frames)[::-1]
 
     def check_phase(self, phase, batch_size):
-        """Raises UsageError of what does not go with padding that is not seen: `qat`, which cannot fold its layers, and
-        teachers where canvases are narrowed, as they would see these.
+        """Raises UsageError of what does not go with padding that is not seen: `qat`, which cannot fold its layers,
+        teachers where canvases are narrowed, as they would see these, and a window that is cut before other
+        augmentations change the padding that it brings.
         """
         names = [t.registered_name for t in phase.techniques]
         if self.narrows and "techniques/qat" in names:
             raise UsageError("qat cannot fold layers of model.padding=unseen; export tflite:int8, which calibrates")
+        if self.narrows and len(phase.augment) > 1 and getattr(phase.augment[0], "cuts", False):
+            raise UsageError(
+                f"model.padding=unseen: {phase.augment[0].registered_name} brings padding, which the augmentations "
+                "behind it would change, so that it is seen; leave it out, or let it be the only one"
+            )
         taught = [name for name, t in zip(names, phase.techniques, strict=True) if hasattr(t, "teacher")]
         if taught and "techniques/width_buckets" in names:
             raise UsageError(f"width_buckets narrows what the teacher of {taught[0]} sees; leave one of them out")

@@ -62,6 +62,14 @@ def test_a_font_without_a_character_is_left_out_and_named(tmp_path):
         create("sources/rendered_text", texts=(str(tmp_path / "text.txt"),), lines=(2, 0, 0), length=(1, 3)).open()
 
 
+def test_classes_without_a_blank_are_for_single_words(tmp_path):
+    (tmp_path / "text.txt").write_text("12 345 6 78 90 " * 10, encoding="utf-8")
+    fields = {"texts": (str(tmp_path / "text.txt"),), "classes": tuple("0123456789"), "lines": (4, 0, 0)}
+    with pytest.raises(KerasVisionError, match="classes has no blank .*or set length=.1, 1."):
+        create("sources/rendered_text", length=(1, 2), **fields).open()
+    assert create("sources/rendered_text", length=(1, 1), **fields).open().splits["train"].size == 4
+
+
 def test_lines_are_of_the_texts_and_tests_of_other_fonts_and_places(tmp_path):
     words = [f"w{i:03d}" for i in range(400)]
     (tmp_path / "words.txt").write_text(" ".join(words))
