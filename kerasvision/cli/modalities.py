@@ -61,7 +61,7 @@ def _print_gradients(gradients):
     """Of at most `ROWS` epochs, the first and the last among them."""
     from kerasvision.cli.pictures import print_table
 
-    epochs = len(next(iter(gradients.values())))
-    shown = sorted({round(n * (epochs - 1) / max(1, ROWS - 1)) for n in range(ROWS)})
-    rows = [(str(n + 1), *(f"{norms[n]:.4g}" for norms in gradients.values())) for n in shown]
+    epochs = list(next(iter(gradients.values())))
+    shown = sorted({epochs[round(n * (len(epochs) - 1) / max(1, ROWS - 1))] for n in range(ROWS)})
+    rows = [(str(epoch), *(f"{norms[epoch]:.4g}" for norms in gradients.values())) for epoch in shown]
     print_table(("epoch", *(f"gradient of {sense}" for sense in gradients)), rows)

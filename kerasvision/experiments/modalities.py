@@ -40,9 +40,9 @@ class Report:
     looks at nothing and says what is most frequent in training, or its mean. sets: a `Figure` a set. shares: a `Figure`
     a sense, which add up to the last set's value less chance. changed: sense -> the share of answers that change where
     the sense is exchanged among the examples of a batch that have it. agreement: (sense, sense, share of examples on
-    which both alone say the same). warnings: lines. name,
-    split: of the recipe, and which was judged. gradients: sense -> a number an epoch, the norm of the gradient of its
-    own layers, where `techniques/balance_modalities` has recorded it.
+    which both alone say the same). warnings: lines. name, split: of the recipe, and which was judged. gradients: sense
+    -> {epoch: the norm of the gradient of its own layers}, where `techniques/balance_modalities` has recorded it;
+    epochs of all phases are counted on, from 1.
     """
 
     examples: int
@@ -102,10 +102,12 @@ def report_of(senses, scores, changed, agreement, unit, groups=()):
 
 
 def _gradients(senses, history):
-    """{sense: norms} of a history.csv, of those epochs that have them all; {} where none has."""
+    """{sense: {epoch: norm}} of a history.csv, of those of its rows, counted from 1, that have them all; {} where none
+    has.
+    """
     rows = [[row.get(f"{GRADIENT}{sense}") for sense in senses] for row in read_history(history)]
-    held = [[float(norm) for norm in row] for row in rows if all(row)]
-    return {sense: [row[n] for row in held] for n, sense in enumerate(senses)} if held else {}
+    held = {number: [float(norm) for norm in row] for number, row in enumerate(rows, start=1) if all(row)}
+    return {sense: {epoch: row[n] for epoch, row in held.items()} for n, sense in enumerate(senses)} if held else {}
 
 
 def _useless(shares, changed):

@@ -74,7 +74,9 @@ def _kind(arch, signature):
     if taken == sent or (taken == alone and any(None in sides for sides in alone.values())):
         return "original", {k: g.unit for k, g in arch.outputs.items()}, {"rule": "none"}
     if not taken.keys() & arch.prepared_inputs().keys():  # numbers of what somebody else's tokenizer cuts
-        return "prepared", {k: g.unit for k, g in arch.file_outputs().items()}, {"rule": "other"}
+        is_decided = "present" in arch.outputs and set(signature["outputs"]) == {"probabilities"}
+        units = {k: g.unit for k, g in arch.file_outputs().items()}
+        return "prepared", units, arch.deciding() if is_decided else {"rule": "other"}
     restore = arch.restoring()
     if restore["rule"] == "boxes" and set(signature["outputs"]) == set(DETECTIONS):
         keys = dict(zip(("boxes_xyxy", "labels", "scores", "count"), DETECTIONS, strict=True))

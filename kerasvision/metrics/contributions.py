@@ -46,7 +46,7 @@ def draw_contributions(path, sets, shares, unit, none, gradients=None):
     """Write a PNG: the result of each set beside that of none, and the share of each player with its interval.
 
     sets: {name: (value, low, high)}. shares: the same, of players. unit: what is measured. none: the result of none.
-    gradients: player -> the norm of its gradients in each epoch, drawn below where it is known.
+    gradients: player -> {epoch: the norm of its gradients}, drawn below where it is known.
     """
     from matplotlib.figure import Figure
 
@@ -77,8 +77,8 @@ def draw_contributions(path, sets, shares, unit, none, gradients=None):
 
 def _draw_gradients(axes, gradients):
     for name, norms in gradients.items():
-        axes.plot(range(1, len(norms) + 1), norms, marker=".", label=axis_name(name))
-    axes.set_yscale("log" if all(norm > 0 for norms in gradients.values() for norm in norms) else "linear")
+        axes.plot(list(norms), list(norms.values()), marker=".", label=axis_name(name))
+    axes.set_yscale("log" if all(norm > 0 for norms in gradients.values() for norm in norms.values()) else "linear")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("norm of the gradient of each sense's own layers, by epoch", fontsize=10)
     axes.legend(fontsize=8)

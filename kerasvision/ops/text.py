@@ -30,10 +30,8 @@ _STEP = 2  # to the next one: odd numbers stay odd
 _PAIR, _MIX = 0x2C1B3C6D, 0x297A2D39  # odd; pairs of words, and bits of a hash among one another
 SEPARATOR, LETTER, OWN, WITHIN = range(4)  # what a byte is: `WITHIN` belongs to the byte before it
 PAD, UNKNOWN, FIRST = 0, 1, 2  # ids of nothing, of a word that is not in the vocabulary, and of its first word
-ROWS_OF_TWO, _THREE = (
-    256,
-    256 + 32 * 64,
-)  # where characters of two bytes, and blocks of those of three, begin in the tables
+ROWS_OF_TWO = 256  # where characters of two bytes begin in the tables,
+_THREE = ROWS_OF_TWO + 32 * 64  # and where blocks of those of three do
 ALONE = (  # blocks of characters of three bytes each of which is a word, (first, last): no spaces, or no letters
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2000, 0x2BFF), (0x2E00, 0x9FFF)),
     (0xE000, 0xFFFF),

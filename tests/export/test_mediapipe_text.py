@@ -18,7 +18,7 @@ from kerasvision.export import metadata as md
 from kerasvision.export.base import Job, from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.spellings import MOST_WORDS, PAD, UNKNOWN, Spellings, separators, spellings_of
-from kerasvision.export.targets._mediapipe_text import TextRunner, embedder_path, lines_of
+from kerasvision.export.targets._mediapipe_text import TextRunner, classifier, embedder_path, lines_of
 from kerasvision.export.targets.mediapipe import task_of
 from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
@@ -177,4 +177,19 @@ def test_mediapipe_answers_as_the_file_does(reading, artifact, tmp_path):
 
 def test_the_contract_says_what_a_client_would_owe(artifact):
     contract = json.loads((artifact.path.parent / "contract.json").read_text())
-    assert contract["preprocess"]["kind"] == "text" and contract["preprocess"]["tokens_inside_files"]
+    (row,) = contract["artifacts"]
+    assert row["takes"] == "prepared" and row["inputs"]["tokens"]["dtype"] == "int32"
+    assert row["restore"] == {"rule": "other"}, "who cuts a text like MediaPipe is left with it"
+
+
+@pytest.mark.parametrize("encoder", ["gru", "transformer"])
+def test_other_encoders_that_look_words_up_have_files(encoder, tmp_path):
+    part = create(f"text_encoders/{encoder}", size=8, dropout=0.0, **({"heads": 2} if encoder == "transformer" else {}))
+    trained = untrained(NAME, encoder=part)
+    served, lines = trained.served(), np.array([line.encode() for line in SEEN], object)
+    function = classifier(served, spellings := spellings_of(trained.arch, list(lines)))
+    expected = served.serve({"text": tf.constant(lines)})["probabilities"]
+    for line, wanted in zip(SEEN, expected, strict=True):
+        found = function({"tokens": tf.constant(spellings.tokens(line)[None])})["probabilities"][0]
+        np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=line)
+    assert task_of(trained.arch) == task_of(CASES[NAME].make())

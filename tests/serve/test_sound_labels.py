@@ -27,7 +27,7 @@ def test_the_whole_line(tmp_path):
         case = CASES[NAME]
         recipe = contracts.recipe_of(NAME, case.make(), epochs=case.epochs, copies=15)
         _, contract, held = store.exported(recipe, case.exports, None)
-        assert contract["metrics"]["test/mean_average_precision"] > 0.5
+        assert contract["metrics"]["test/mean_average_precision"] > 0.8  # a guess has about 0.5
         shutil.copytree(held / "saved_models" / MODEL, tmp_path / MODEL)
         model, inputs = load(tmp_path / MODEL / "1"), []
         for audio, rate, _ in several():

@@ -140,6 +140,8 @@ def test_noise_is_as_large_as_the_gradient_varies():
     first, again, other = (balance.noise_of(gradient, tf.constant(n, tf.int64), 4).numpy() for n in (1, 1, 2))
     assert first.std() == pytest.approx(0.5 * 0.2, rel=5 * (2 * 5000) ** -0.5 + 0.02)
     assert abs(first.mean()) < 5 * 0.1 * 5000**-0.5
+    far = technique(noise=0.5, seed=20240101).noise_of(gradient, tf.constant(2**40, tf.int64), 4)
+    assert np.isfinite(far).all() and (far.numpy() != first).any()
     assert (first == again).all() and abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 5 * 5000**-0.5
 
 
@@ -220,6 +222,13 @@ def test_every_fusion_has_heads_that_are_gone_again(fusion):
 def test_wrong_fields_are_one_line(fields, message):
     with pytest.raises(UsageError, match=message):
         technique(**fields)
+
+
+def test_what_others_add_to_the_graph_comes_after_it():
+    x = keras.Input((2,), name="x")
+    graph = keras.Model({"x": x}, {"logits": x, "hints/0": x})
+    with pytest.raises(UsageError, match="goes before what adds hints/0 to the graph; name it first"):
+        technique().graph(None, graph)
 
 
 def test_a_model_of_one_sense_is_one_line():

@@ -56,7 +56,7 @@ def _bands(described, height, width):
     """A `Mark` of each stretch of a sound in which a label is heard: of each label in a band of its own, as several may
     be heard at once.
     """
-    rows, ends = described["heard"], described["windows"][-1]["to_s"]
+    rows, ends = described["heard"], described["windows"][-1]["to_s"] or 1.0  # rounded: 0 of less than half a ms
     order = sorted({row["index"] for row in rows})
     for row in rows:
         place = order.index(row["index"])

@@ -11,15 +11,17 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.export import metadata
 from kerasvision.export.spellings import AT_ONCE, UNKNOWN, Spellings, pattern, piece_ids, spellings_of
 from kerasvision.export.targets import tflite
+from kerasvision.text_encoders.base import shares
 
-TOKENS, WORDS = "tokens", "words"  # the file's input, and the graph's
+TOKENS, WORDS, SHARES = "tokens", "words", "shares"  # the file's input, and the graph's
 EMBEDDER_SUFFIX = "_embedder"  # of the second file's name
 SIMILAR = 1e-4  # of coordinates of vectors of length 1: an embedder's beyond it are not the trained model's
 
 
 def check(arch):
     """Raise KerasVisionError of a model that looks at more of a text than which words of a vocabulary it has."""
-    if arch.encoder is None or arch.wide is not None or list(arch.encoder.specs(arch.rules)) != [WORDS]:
+    seen = set(arch.encoder.specs(arch.rules)) if arch.encoder else set()
+    if arch.wide is not None or not {WORDS} <= seen <= {WORDS, SHARES}:
         raise KerasVisionError(
             f"mediapipe: its tokenizer looks words up, and this {arch.registered_name} sees hashed words or "
             "characters; train with model.encoder=kim_cnn, gru or transformer and without model.wide, or export "
@@ -36,7 +38,7 @@ def classifier(served, spellings):
             return {"probabilities": arch.probabilities(raw)}
         return {"probabilities": arch.decode(raw, {})["probabilities"]}
 
-    return _function(spellings, served.apply_graph, decode)
+    return _function(arch, spellings, served.apply_graph, decode)
 
 
 def embedder(served, spellings):
@@ -47,13 +49,16 @@ def embedder(served, spellings):
     def decode(raw):
         return {"embedding": tf.math.l2_normalize(raw["embedding"], axis=1)}
 
-    return _function(spellings, lambda inputs: inner(inputs, training=False), decode)
+    return _function(served.arch, spellings, lambda inputs: inner(inputs, training=False), decode)
 
 
-def _function(spellings, apply, decode):
+def _function(arch, spellings, apply, decode):
+    has_shares = SHARES in arch.encoder.specs(arch.rules)
+
     def predict(given):
         with tf.name_scope("kv_normalize"):  # which stays in integers, and what `decode` does in floats
-            inputs = {WORDS: spellings.ids(given[TOKENS])}
+            ids = spellings.ids(given[TOKENS])
+            inputs = {WORDS: ids} | ({SHARES: shares(ids)} if has_shares else {})
         raw = apply(inputs)
         with tf.name_scope("kv_decode"):
             return decode({k: tf.cast(v, tf.float32) for k, v in raw.items()})

@@ -44,7 +44,9 @@ class BalanceModalities(Technique):
 
     history.csv gets, of each sense and epoch, means over the steps: `senses/gradient/SENSE`, the norm of the gradient
     of these layers' weights, `senses/alone/SENSE`, s, and `senses/factor/SENSE`. `alpha=0, noise=0, weight=0` does
-    nothing else. It computes gradients in its own way, so it shares no phase with `sam`.
+    nothing else, but that the loss of history.csv has the heads' terms, and that an optimizer's `clip_norm` counts
+    their gradients. With `accumulate` the factor is that of the last batch of each update. It computes gradients in its
+    own way, so it shares no phase with `sam`.
     """
 
     alpha: float = 0.5
@@ -66,6 +68,10 @@ class BalanceModalities(Technique):
         return self
 
     def graph(self, arch, graph):
+        if others := [key for key in graph.output if "/" in key]:
+            raise UsageError(
+                f"balance_modalities goes before what adds {others[0]} to the graph; name it first in techniques"
+            )
         return with_heads(arch, graph, self.weight)
 
     def strip(self, arch, graph):
@@ -129,7 +135,7 @@ class BalanceModalities(Technique):
     def noise_of(self, gradient, step, place):
         """h of section 3.4, drawn alike on every replica. gradient: of all replicas. step: int64. place: an int."""
         deviation = tf.cast(self.noise, gradient.dtype) * tf.math.reduce_std(gradient)
-        seed = tf.stack([tf.cast(step, tf.int32), tf.constant(self.seed * 10_007 + place)])
+        seed = tf.stack([tf.cast(step, tf.int64), tf.constant(self.seed * 10_007 + place, tf.int64)])
         return deviation * tf.random.stateless_normal(tf.shape(gradient), seed, dtype=gradient.dtype)
 
 
