@@ -290,3 +290,9 @@ def spelled(words):
         [row[a:b] for a, b in zip(first, behind, strict=True) if a < len(row)]
         for row, first, behind in zip(rows, starts, ends, strict=True)
     ]
+
+
+def shares(ids):
+    """float32 [B, N]: what each id that is not 0 has in their mean; 0 of all where there are none."""
+    present = tf.cast(ids > 0, tf.float32)
+    return present / tf.maximum(tf.reduce_sum(present, 1, keepdims=True), 1.0)

@@ -57,9 +57,3 @@ class TextEncoder(Component):
         """Apply the layers to Keras tensors {key: [B, ...]} -> a vector [B, D]. Only Keras layers, no nested model, no
         Lambda; layer names start with `encoder_`.
         """
-
-
-def shares(ids):
-    """float32 [B, N]: what each id that is not 0 has in their mean; 0 of all where there are none."""
-    present = tf.cast(ids > 0, tf.float32)
-    return present / tf.maximum(tf.reduce_sum(present, 1, keepdims=True), 1.0)

@@ -12,7 +12,8 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import text_encoders
 from kerasvision.layers.tokens import Lookup, WeightedSum
 from kerasvision.ops import text
-from kerasvision.text_encoders.base import TextEncoder, shares
+from kerasvision.ops.text import shares
+from kerasvision.text_encoders.base import TextEncoder
 
 
 @text_encoders.register("fast")

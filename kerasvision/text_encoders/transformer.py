@@ -13,7 +13,8 @@ from kerasvision.core.errors import UsageError
 from kerasvision.core.registry import text_encoders
 from kerasvision.layers.pre_norm import attended, branch, normed, widened
 from kerasvision.layers.tokens import Lookup, Positions, WeightedSum
-from kerasvision.text_encoders.base import TextEncoder, shares
+from kerasvision.ops.text import shares
+from kerasvision.text_encoders.base import TextEncoder
 
 
 @text_encoders.register("transformer")

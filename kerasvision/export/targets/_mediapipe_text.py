@@ -11,7 +11,7 @@ from kerasvision.core.errors import KerasVisionError
 from kerasvision.export import metadata
 from kerasvision.export.spellings import AT_ONCE, UNKNOWN, Spellings, pattern, piece_ids, spellings_of
 from kerasvision.export.targets import tflite
-from kerasvision.text_encoders.base import shares
+from kerasvision.ops.text import shares
 
 TOKENS, WORDS, SHARES = "tokens", "words", "shares"  # the file's input, and the graph's
 EMBEDDER_SUFFIX = "_embedder"  # of the second file's name
