@@ -60,7 +60,7 @@ def fitted(strategy, build, loss, optimizer, factors=None, steps=STEPS, batch=BA
     arch, split = tiny.smooth_classifier(num_classes=10), tiny.recipe().data.open().splits["train"]
     with strategy.scope():
         graph = build()
-        refs = {w.ref(): f for n, f in (factors or {}).items() for w in graph.get_layer(n).trainable_weights}
+        refs = {w.ref(): [f] for n, f in (factors or {}).items() for w in graph.get_layer(n).trainable_weights}
         made = optimizer.make(steps, refs)
         learner = Learner(graph, loss)
         learner.compile(optimizer=made)
