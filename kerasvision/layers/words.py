@@ -51,9 +51,9 @@ class WordDecoder(keras.layers.Layer):
         self.create()
         super().build(input_shape)
 
-    def weight(self, name, shape, zeros=False):
-        """A weight of the layer's own; drawn (Glorot, Bengio 2010) unless it begins at 0."""
-        start = "zeros" if zeros or len(shape) < 2 else "glorot_uniform"
+    def weight(self, name, shape):
+        """A weight of the layer's own: a matrix is drawn (Glorot, Bengio 2010), a vector begins at 0."""
+        start = "zeros" if len(shape) < 2 else "glorot_uniform"
         return self.add_weight(name, shape=shape, initializer=start)
 
     @abc.abstractmethod
