@@ -45,10 +45,11 @@ class Captioning(ImageArchitecture):
     size: of a word's vector and of the decoder's state. words: T, the most that are said. dropout: of words' vectors
     and before the classes. label_smoothing: 0..1. beam: captions that are followed at once, 1 takes the likeliest word
     each time; length_power: they are compared by the logarithm of their probability over length ** length_power. Both
-    may be set after training. length: bytes of a text that are looked at, of references too. vocabulary_size, min_count: the most
-    frequent words of the training split, of those that stand there min_count times; a text's other words are fed and
-    never said, nor asked for. key_words: words that `key_f1` judges. vocabulary, spellings, known, texts_cut: what the
-    training split decides, words in order, how they are written, the captions (5 characters each), and how many of how many are cut.
+    may be set after training. length: bytes of a text that are looked at, of references too. vocabulary_size,
+    min_count: the most frequent words of the training split, of those that stand there min_count times; a text's other
+    words are fed and never said, nor asked for. key_words: words that `key_f1` judges. vocabulary, spellings, known,
+    texts_cut: what the training split decides, words in order, how they are written, the captions (5 characters each),
+    and how many of how many are cut.
     """
 
     backbone: Backbone = dataclasses.field(default_factory=lambda: backbones["convnet"]())
