@@ -212,5 +212,6 @@ def test_an_architecture_without_classes_is_not_asked_for_their_number():
         prepared_inputs=dict,
         outputs={},
         preprocessing=lambda: {"version": 1, "kind": "other"},
+        outdated=lambda classes: "",
     )
     identity.check_described("x", {"classes": ["a"]}, arch)
