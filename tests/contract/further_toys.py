@@ -8,7 +8,8 @@ import tf_keras as keras
 
 from kerasvision.tasks.base import Function, Input, Output, Resource
 from tests.contract.case import Case
-from tests.contract.cases import LINES, pair_samples
+from tests.contract.cases import pair_samples
+from tests.contract.text_cases import LINES
 from tests.contract.toys import OneOfSeveral, Siamese
 
 WORDS = ("der", "die", "ist", "is", "better", "than")

@@ -28,7 +28,7 @@ def test_label_smoothing_leaves_something_of_the_label(name):
             create(f"architectures/{name}", label_smoothing=value)
 
 
-@pytest.mark.parametrize("name", SMOOTHED)
+@pytest.mark.parametrize("name", [name for name in SMOOTHED if not name.startswith("captioning/")])  # which has words
 def test_a_graph_has_two_classes_or_more(name):
     with pytest.raises(KerasVisionError, match=f"{name} needs at least two classes and has num_classes=1; set model"):
         create(f"architectures/{name}", num_classes=1).build()
