@@ -16,12 +16,13 @@ from tests.contract import contracts
 # of which a file has the embedding alone, whose losses are compared with closed forms and other libraries in
 # tests/losses (test_pairs.py, test_views.py) and tests/tasks (test_dense.py, test_jigsaw.py), and learn by day in
 # tests/train (test_collapse.py, test_momentum_teacher.py) or as `self_supervised/rotation` does; and the follower with
-# fewer heads, of which tests/tasks/test_tracking.py makes an int8 file; the V-Net beside the U-Net of volumes; and the
-# transformer of captions beside their recurrent decoder, which has a beam
+# fewer heads, of which tests/tasks/test_tracking.py makes an int8 file; the V-Net beside the U-Net of volumes; the
+# transformer of captions beside their recurrent decoder, which has a beam; YOLO beside SSD, and EAST beside DB
 LIKE_ANOTHER = (
     "audio_classification/multi_label",
     "captioning/transformer",
     "detection/faster_rcnn",
+    "detection/yolo",
     "embedding/pairs",
     "embedding/pretrained",
     *(f"self_supervised/{name}" for name in ("barlow_twins", "byol", "dense", "dino", "jigsaw", "moco")),
@@ -29,6 +30,7 @@ LIKE_ANOTHER = (
     "multi_modal/multi_label",
     "multi_modal/regressor",
     "text_classification/multi_label",
+    "text_detection/east",
     "text_regression/regressor",
     "tracking/siamfc",
     "volume_segmentation/vnet",
