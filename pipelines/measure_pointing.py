@@ -33,6 +33,16 @@ object counting as in the paper, and then none; the hottest position is mostly b
     grad_cam                 pointing 0.443 (0.379 to 0.515), inside 0.337 (0.310 to 0.364)
     grad_cam, shuffled       pointing 0.116 (0.104 to 0.129), inside 0.126 (0.112 to 0.141)
     objects cover 0.125; 200 of 200 scenes explained
+
+Of the RetinaNet, 30 scenes, `--set masks=500`, 35 processor minutes:
+
+    d_rise                   pointing 0.967 (0.900 to 1.000), inside 0.282 (0.248 to 0.318)
+    d_rise, shuffled         pointing 0.214 (0.072 to 0.378), inside 0.071 (0.053 to 0.091)
+    objects cover 0.047; 30 of 30 scenes explained
+
+What is left of Grad-CAM in the int8 file (`kerasvision explain RUN --against FILE --compare grad_cam --examples 200`,
+150 explained): rank correlation 0.985 and 0.926 of the hottest tenth shared of `label_scenes.py:fine_tuned`, 0.935 and
+0.950 of the DeepLab.
 """
 
 import argparse
