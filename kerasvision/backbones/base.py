@@ -5,12 +5,11 @@ import dataclasses
 import typing
 
 import tensorflow as tf
-import tf_keras as keras
 
 from kerasvision.backbones import weights as weights_file
 from kerasvision.core.component import Component
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.ops.graphs import coarsest, made_of
+from kerasvision.ops.graphs import coarsest, made_of, unwrapped
 from kerasvision.ops.internals import called_with, fed_by, made_by
 
 ATTENTION = "_attention"  # in the names of layers that an option adds, so that published weights have none for them
@@ -108,18 +107,11 @@ class Backbone(Component):
 
 
 def _is_backbone(layer):
-    return "backbone_" in layer.name and _inner(layer).name.startswith("backbone_")
-
-
-def _inner(layer):
-    """The layer inside quantization and pruning wrappers."""
-    while isinstance(layer, keras.layers.Wrapper):
-        layer = layer.layer
-    return layer
+    return "backbone_" in layer.name and unwrapped(layer).name.startswith("backbone_")
 
 
 def _own_stride(layer):
-    strides = getattr(_inner(layer), "strides", 1)
+    strides = getattr(unwrapped(layer), "strides", 1)
     return strides if isinstance(strides, int) else strides[0]
 
 

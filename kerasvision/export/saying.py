@@ -10,14 +10,14 @@ SIGNATURE = "serving_strings"
 _SCORES = ("caption_score", "path_score")  # keys of the probability of a text
 
 
-def saying(served):
+def saying(served, predict):
     """A tf.function: encoded pictures, as of `serving_bytes` -> {"text": string [B], UTF-8, as a person reads it,
-    "score": float32 [B], its probability}. None of a model whose answer is no text.
+    "score": float32 [B], its probability}. None of a model whose answer is no text. predict: its `serve_bytes`, or None
+    where nothing of its inputs is encoded.
     """
     spell = _spelling(served)
-    if spell is None or not served.encoded_specs():
+    if spell is None or predict is None:
         return None
-    predict = served.serve_bytes()
     (score,) = [key for key in _SCORES if key in served.arch.outputs]
 
     def say(sent):

@@ -81,7 +81,7 @@ class WordDecoder(keras.layers.Layer):
         return self._beamed(inputs, beam, power) if beam > 1 else self._greedy(inputs)
 
     def follows(self, beam, length_power):
-        """Whether these are the layer's own."""
+        """Whether the layer's own beam (int) and length_power (float) are these."""
         return (self.beam, self.length_power) == (beam, length_power)
 
     def dropped(self, x, training):
@@ -170,13 +170,6 @@ def _log_softmax(logits):
     to share.
     """
     return tf.math.log(tf.maximum(tf.nn.softmax(logits), _LEAST))
-
-
-def unwrapped(layer):
-    """The layer inside what quantization or pruning wrapped around it."""
-    while isinstance(layer, keras.layers.Wrapper):
-        layer = layer.layer
-    return layer
 
 
 def _apart(x, beam):

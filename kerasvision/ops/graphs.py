@@ -74,25 +74,27 @@ def pooled(tensor):
     pooled itself: (the Keras tensor of the map, the layer that pools it, the dense layer or None). None of any other.
     """
     tensor, dense = _without_idle(tensor), None
-    if isinstance(layer := _inner(made_by(tensor)), keras.layers.Dense):
+    if isinstance(layer := unwrapped(made_by(tensor)), keras.layers.Dense):
         if layer.activation is not keras.activations.linear:
             return None
         dense, tensor = layer, _without_idle(called_with(tensor)[0])
     given = called_with(tensor)
     if len(given) != 1 or len(given[0].shape) != 4 or len(tensor.shape) != 2:
         return None
-    return given[0], _inner(made_by(tensor)), dense
-
-
-def _inner(layer):
-    """A layer, or the one that quantization-aware training has wrapped."""
-    return getattr(layer, "layer", layer)
+    return given[0], unwrapped(made_by(tensor)), dense
 
 
 def _without_idle(tensor):
     """The Keras tensor before what changes nothing once a model is trained."""
-    while isinstance(layer := _inner(made_by(tensor)), (keras.layers.Dropout, keras.layers.Activation)):
+    while isinstance(layer := unwrapped(made_by(tensor)), (keras.layers.Dropout, keras.layers.Activation)):
         if isinstance(layer, keras.layers.Activation) and layer.activation is not keras.activations.linear:
             break
         (tensor,) = called_with(tensor)
     return tensor
+
+
+def unwrapped(layer):
+    """The layer inside what quantization or pruning wrapped around it."""
+    while isinstance(layer, keras.layers.Wrapper):
+        layer = layer.layer
+    return layer

@@ -29,19 +29,6 @@ class Spelling:
         """How many bytes `count` words may take, at most."""
         return count * (1 + max((len(word.encode()) for word in self.words), default=0))
 
-    def text(self, numbers):
-        """The text of numbers of words, as `utf8` writes it."""
-        out = ""
-        for place, number in enumerate(numbers):
-            joined = place == 0 or self._joined(numbers[place - 1], number)
-            out += self.words[number] if joined else " " + self.words[number]
-        return out
-
-    def _joined(self, before, number):
-        """Whether no space stands between two words."""
-        first, second = self.words[before], self.words[number]
-        return second in _BEFORE or first in _BEHIND or (_is_tight(first) and _is_tight(second))
-
     def utf8(self, numbers, length):
         """uint8 [B, length], padded with 0, of numbers int32 [B, T], -1 beyond the last word. length: as `bytes_of`
         gives it, or less: what is beyond is cut.

@@ -36,7 +36,7 @@ DEFAULT = Wanted()
 
 
 def name_of(generation):
-    """Of the file of a generation."""
+    """The name of the file of a generation, an int, within its index folder."""
     return f"near-{generation}.faiss"
 
 
@@ -46,7 +46,7 @@ def is_installed():
 
 
 def bytes_of(code, dimension):
-    """Of one vector, with its number."""
+    """How many bytes one vector takes, with its number. code: of `CODES`; dimension: numbers of a vector."""
     return {"flat": 4 * dimension, "8bit": dimension, "product": _parts(dimension)}[code] + 8
 
 
@@ -135,7 +135,7 @@ def fewest(recall_of, most, wanted):
 
 
 def opened(folder, about):
-    """The `Near` of an index folder."""
+    """The `Near` of an index folder. about: what its index.json says. Raises UsageError without FAISS."""
     if not is_installed():
         raise UsageError(f'{folder} is searched by faiss-cpu; type: pip install "kerasvision[search]"')
     import faiss

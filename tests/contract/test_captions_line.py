@@ -14,6 +14,7 @@ from kerasvision.data.pipeline import raw_examples
 from kerasvision.edge.main import main as edge
 from kerasvision.export.base import from_spec
 from kerasvision.export.certificate import export
+from tests.ops.plain_spelling import text_of
 from tests.test_architecture import ROOT
 from tests.undrawn import train
 
@@ -67,7 +68,7 @@ def test_each_float_file_says_the_same_words(line):
         assert same.mean() >= (0.7 if spec == "tflite:int8" else 1.0), spec
         texts = [bytes(row).rstrip(b"\0").decode() for row in found["text_bytes"]]
         numbers = [words[words >= 0] for words in found["words"]]
-        assert texts == [run.arch.spelling.text(row) for row in numbers], spec
+        assert texts == [text_of(run.arch.spellings, row) for row in numbers], spec
     assert any("Kiste" in text for text in texts), "German nouns are written small"
 
 

@@ -1,6 +1,5 @@
 """The files for MediaPipe's ImageClassifier of several labels and its AudioClassifier: metadata, LiteRT, MediaPipe."""
 
-import dataclasses
 import zipfile
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 from flatbuffers.number_types import Float32Flags, Int8Flags, Uint8Flags, Uint32Flags
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.recipe import Budget
 from kerasvision.core.registry import sources
 from kerasvision.edge import open_client
 from kerasvision.edge.independent import restore
@@ -17,14 +15,13 @@ from kerasvision.export import metadata as md
 from kerasvision.export.base import Job, from_spec
 from kerasvision.export.certificate import export
 from kerasvision.export.targets.mediapipe import MediaPipe, task_of
-from tests.contract import contracts
 from tests.contract.audio_cases import several as sounds_of_several
 from tests.contract.audio_cases import sounds
 from tests.contract.cases import CASES, CaseSamples
 from tests.data.drawn_sounds import burst, tone
 from tests.export.mediapipe_python import mediapipe_answers
 from tests.export.metadata_reader import metadata_of
-from tests.export.traced import Traced
+from tests.export.traced import untrained
 
 SEVERAL, SOUND = "classification/multi_label", "audio_classification/classifier"
 SOUNDS = "audio_classification/multi_label"
@@ -36,12 +33,6 @@ def cases():
     sources.register("contract_case")(CaseSamples)
     yield
     sources._parts.pop("contract_case")
-
-
-def untrained(name, **fields):
-    arch = dataclasses.replace(CASES[name].make(), **fields)
-    recipe = dataclasses.replace(contracts.recipe_of(name, arch, copies=15), budget=Budget(accuracy_drop=0.9))
-    return Traced(recipe, contracts.built(arch), CASES[name].classes, {})
 
 
 def pictures():

@@ -12,7 +12,6 @@ import tf_keras as keras
 from flatbuffers.number_types import Int8Flags, Uint8Flags
 
 from kerasvision.core.errors import KerasVisionError
-from kerasvision.core.recipe import Budget
 from kerasvision.core.registry import create, sources
 from kerasvision.export import metadata as md
 from kerasvision.export.base import Job, from_spec
@@ -20,12 +19,11 @@ from kerasvision.export.certificate import export
 from kerasvision.export.spellings import MOST_WORDS, PAD, UNKNOWN, Spellings, separators, spellings_of
 from kerasvision.export.targets._mediapipe_text import TextRunner, classifier, embedder_path, lines_of
 from kerasvision.export.targets.mediapipe import task_of
-from tests.contract import contracts
 from tests.contract.cases import CASES, CaseSamples
 from tests.contract.text_cases import LINES
 from tests.export.mediapipe_python import mediapipe_answers
 from tests.export.metadata_reader import metadata_of
-from tests.export.traced import Traced
+from tests.export.traced import untrained
 
 NAME, SEVERAL = "text_classification/classifier", "text_classification/multi_label"
 SEEN = [line for line, _ in LINES]
@@ -37,12 +35,6 @@ def cases():
     sources.register("contract_case")(CaseSamples)
     yield
     sources._parts.pop("contract_case")
-
-
-def untrained(name, **fields):
-    arch = dataclasses.replace(CASES[name].make(), **fields)
-    recipe = dataclasses.replace(contracts.recipe_of(name, arch, copies=15), budget=Budget(accuracy_drop=0.9))
-    return Traced(recipe, contracts.built(arch), CASES[name].classes, {})
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,9 @@ def _sent(case):
 
 def test_a_reader_says_its_lines_and_a_classifier_nothing(reader):
     case, served = reader
-    found = saying.saying(served)({"image_bytes": tf.stack([tf.constant(s["image_bytes"][()]) for s in _sent(case)])})
+    found = saying.saying(served, served.serve_bytes())(
+        {"image_bytes": tf.stack([tf.constant(s["image_bytes"][()]) for s in _sent(case)])}
+    )
     for number, sample in enumerate(case.samples()[:3]):
         prediction = {k: v[0].numpy() for k, v in served.serve({"image": sample["image"][None]}).items()}
         described = served.arch.describe(prediction, case.classes)
@@ -60,7 +62,8 @@ def test_a_reader_says_its_lines_and_a_classifier_nothing(reader):
         assert float(found["score"][number]) == pytest.approx(described["score"], abs=1e-5)
     other = CASES["classification/classifier"]
     arch = other.make()
-    assert saying.saying(Served(arch, arch.build(), other.classes)) is None
+    plain = Served(arch, arch.build(), other.classes)
+    assert saying.saying(plain, plain.serve_bytes()) is None
 
 
 def test_another_text_is_found(reader):
@@ -70,7 +73,7 @@ def test_another_text_is_found(reader):
     held = [{k: v.numpy() for k, v in answer.items()} for answer in answers]
     job = types.SimpleNamespace(served=served)
     judge = types.SimpleNamespace(arch=served.arch, job=job, expected=lambda number: held[number])
-    say = saying.saying(served)
+    say = saying.saying(served, served.serve_bytes())
     assert list(saying.check(lambda **sent: say(sent), judge, _sent(case))) == []
 
     def wrong(**sent):
@@ -89,6 +92,6 @@ def test_a_model_of_captions_says_them(tmp_path):
     )
     served = Served(arch, arch.build(), ())
     image = case.samples()[0]["image"]
-    found = saying.saying(served)({"image_bytes": tf.io.encode_png(image)[None]})
+    found = saying.saying(served, served.serve_bytes())({"image_bytes": tf.io.encode_png(image)[None]})
     prediction = {k: v[0].numpy() for k, v in served.serve({"image": image[None]}).items()}
     assert found["text"].numpy()[0].decode() == arch.describe(prediction, ())["text"]

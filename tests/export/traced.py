@@ -3,7 +3,10 @@
 import dataclasses
 import functools
 
+from kerasvision.core.recipe import Budget
 from kerasvision.train.run import Trained
+from tests.contract import contracts
+from tests.contract.cases import CASES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,3 +34,10 @@ class Traced(Trained):
 def traced(trained):
     """The same `Trained` as `Traced`, with nothing traced yet."""
     return Traced(**{field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)})
+
+
+def untrained(name, **fields):
+    """A `Traced` of the contract case of an architecture, some of whose fields are set; its weights are drawn."""
+    arch = dataclasses.replace(CASES[name].make(), **fields)
+    recipe = dataclasses.replace(contracts.recipe_of(name, arch, copies=15), budget=Budget(accuracy_drop=0.9))
+    return Traced(recipe, contracts.built(arch), CASES[name].classes, {})

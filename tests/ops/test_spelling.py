@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kerasvision.ops.spelling import Spelling
+from tests.ops.plain_spelling import text_of
 
 WORDS = ("a", "Straße", "bird", ",", ".", "(", ")", "-", "鳥", "と", "🐦", "!", "well", "known")
 
@@ -28,7 +29,7 @@ def _numbers(words, places=12):
 )
 def test_a_text_is_written_as_people_do(words, text):
     spelling, numbers = Spelling(WORDS), _numbers(words)
-    assert spelling.text(numbers[: len(words)]) == text
+    assert text_of(WORDS, numbers[: len(words)]) == text
     found = spelling.utf8(tf.constant(numbers[None]), spelling.bytes_of(12))
     assert found.dtype == tf.uint8 and found.shape == (1, 12 * 7 + 12)
     assert bytes(found.numpy()[0]).rstrip(b"\0").decode() == text
@@ -41,7 +42,7 @@ def test_random_texts_are_those_of_plain_python():
     numbers[np.arange(9)[None] >= rng.integers(0, 10, 300)[:, None]] = -1
     found = spelling.utf8(tf.constant(numbers), spelling.bytes_of(9)).numpy()
     for row, said in zip(found, numbers, strict=True):
-        assert bytes(row).rstrip(b"\0").decode() == spelling.text(said[said >= 0])
+        assert bytes(row).rstrip(b"\0").decode() == text_of(WORDS, said[said >= 0])
 
 
 def test_what_is_beyond_the_length_is_cut():

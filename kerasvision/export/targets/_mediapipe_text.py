@@ -90,7 +90,7 @@ def contents(exporter, job, outputs):
 
 
 def embedder_path(path):
-    """Of the file beside a classifier's."""
+    """The path of the embedder's file, of that of the classifier beside it (a `pathlib.Path`)."""
     return path.with_name(f"{path.stem}{EMBEDDER_SUFFIX}{path.suffix}")
 
 

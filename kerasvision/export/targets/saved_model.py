@@ -121,7 +121,7 @@ def write_saved_model(served, path, explain=False, held_out=None):
         signatures["serving_bytes"] = spelled(module.serve_bytes, encoded)
     for name, (function, specs) in partial.partial_signatures(served, module.serve_bytes).items():
         signatures[name] = spelled(function, specs)
-    module.say = saying.saying(served)
+    module.say = saying.saying(served, module.serve_bytes)
     if module.say:
         signatures[saying.SIGNATURE] = spelled(module.say, encoded)
     if served.features:

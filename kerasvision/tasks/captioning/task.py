@@ -13,11 +13,12 @@ from kerasvision.core.component import since
 from kerasvision.core.errors import KerasVisionError, UsageError
 from kerasvision.core.registry import backbones
 from kerasvision.drawing.showing.caption import CaptionShowing
-from kerasvision.layers.words import END, unwrapped
+from kerasvision.layers.words import END
 from kerasvision.losses.captioning import word_cross_entropy
 from kerasvision.metrics.captions import Captions
 from kerasvision.ops import heat as heats
 from kerasvision.ops import text
+from kerasvision.ops.graphs import unwrapped
 from kerasvision.ops.internals import called_with, made_by
 from kerasvision.ops.spelling import Spelling
 from kerasvision.tasks.base import Output

@@ -19,7 +19,7 @@ from kerasvision.core.registry import backbones
 from kerasvision.layers.norm import batch_norm
 from kerasvision.ops import boxes as box_ops
 from kerasvision.ops.cutting import context_side, cut_windows
-from kerasvision.ops.graphs import called_again
+from kerasvision.ops.graphs import called_again, unwrapped
 from kerasvision.ops.internals import made_by
 from kerasvision.tasks.base import Function, Output
 from kerasvision.tasks.tracking._steps import Steps
@@ -238,5 +238,4 @@ def mean_over_positions(values, weights):
 
 def inner(tensor):
     """The layer that made a Keras tensor, without what techniques have put around it."""
-    layer = made_by(tensor)
-    return layer.layer if isinstance(layer, keras.layers.Wrapper) else layer
+    return unwrapped(made_by(tensor))

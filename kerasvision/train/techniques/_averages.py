@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kerasvision.core.errors import KerasVisionError
+from kerasvision.ops.graphs import unwrapped
 from kerasvision.ops.internals import takes_tensors
 
 
@@ -27,9 +28,7 @@ class WeightAverage(keras.callbacks.Callback, abc.ABC):
         learner = self.model
         if hasattr(learner, "averaged_weights"):
             raise KerasVisionError("two techniques of one phase average the weights (ema, swa); keep one of them")
-        scheduled = [
-            layer for layer in learner.graph.layers if getattr(getattr(layer, "layer", layer), "scheduled", False)
-        ]
+        scheduled = [layer for layer in learner.graph.layers if getattr(unwrapped(layer), "scheduled", False)]
         left_out = {id(v) for layer in scheduled for v in layer.weights}
         self._weights = [v for v in learner.graph.variables if id(v) not in left_out]
         with learner.distribute_strategy.scope():
